@@ -1,0 +1,31 @@
+"""The clock that everything with a deadline is given, so that tests decide what time it is."""
+
+import asyncio
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Time as the service sees it."""
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never goes back; only differences mean anything, and only in this process."""
+
+    def now(self) -> float:
+        """Seconds since the epoch, UTC. For reports only: no decision about an item rests on it."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after ``seconds``."""
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def now(self) -> float:
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)

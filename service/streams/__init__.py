@@ -1,0 +1,1 @@
+"""Reading a DynamoDB Stream: one protocol, and the engines that keep it."""
