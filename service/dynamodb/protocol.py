@@ -1,11 +1,15 @@
 """The data plane as the layers above see it; the tests' in-memory table implements the same protocol."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from service.core.wire import Item
 from service.core.write import TransactItem, Write
+from service.errors import Poison, Throttled
+
+Fence = Callable[[], None]
+"""Called right before every attempt of a write, retries included; what it raises (Fenced) ends the call unsent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,27 @@ class RecordsPage:
     next_iterator: str | None
 
 
+class InsertThrottled(Throttled):
+    """Part of an impatient ``insert_many`` met throttling. ``results`` is in the order of the items; None: still to be written."""
+
+    def __init__(self, message: str, results: list[bool | None]) -> None:
+        super().__init__(message)
+        self.results = results
+
+
+class InsertRefused(Poison):
+    """The server refuses some items of an ``insert_many`` for themselves; all the others are written.
+
+    ``results`` is in the order of the items; None: refused. ``refused`` maps the item's index to its own Poison.
+    """
+
+    def __init__(self, results: list[bool | None], refused: dict[int, Poison]) -> None:
+        first = next(iter(refused.values()))
+        super().__init__(first.message, reason=first.reason, remedy=first.remedy)
+        self.results = results
+        self.refused = refused
+
+
 class ItemStore(Protocol):
     """Reads and conditional writes. Every call is time-limited and retried with jitter on passing trouble; what remains is raised
     as Retryable (Throttled), Poison (the server refuses this one item), or Fatal (permission, missing table, ...)."""
@@ -72,17 +97,32 @@ class ItemStore(Protocol):
     async def get_many(self, table: str, keys: Sequence[Item]) -> list[Item]:
         """The items that exist at ``keys`` (any number; distinct), read consistently, in no order. UnprocessedKeys are asked again."""
 
-    async def write(self, write: Write) -> bool:
-        """Apply one conditional write. False: the condition was refused and nothing was written."""
+    async def write(self, write: Write, *, patient: bool = True, fence: Fence | None = None) -> bool:
+        """Apply one conditional write. False: the condition was refused and nothing was written *now*.
 
-    async def insert_many(self, table: str, items: Sequence[Item], key_names: tuple[str, ...]) -> list[bool]:
-        """Insert-if-absent of up to 25 items, in one request where the server has PartiQL. False: the key was taken.
-
-        Throttled items are retried; an item that the server refuses for itself raises Poison naming it only after all others are written.
+        An attempt whose answer was lost may have been applied; its retry is then refused. So False can also mean "already there":
+        the apply rule takes it for a duplicate, and whoever needs to know (a lease) reads the item and compares.
+        ``patient=False`` raises Throttled at the first throttling instead of retrying it, for callers that adapt their rate.
         """
 
-    async def transact(self, items: Sequence[TransactItem]) -> bool:
-        """All or nothing (at most 100). False: a condition was refused. Conflicts and throttling inside it are retried."""
+    async def insert_many(
+        self,
+        table: str,
+        items: Sequence[Item],
+        key_names: tuple[str, ...],
+        *,
+        patient: bool = True,
+        fence: Fence | None = None,
+    ) -> list[bool]:
+        """Insert-if-absent of up to 25 items with distinct keys, in one request where the server has PartiQL. False: the key was taken.
+
+        Raises InsertRefused when the server refuses items for themselves, only after all others are written.
+        ``patient=False`` raises InsertThrottled, after settling what it can, instead of retrying throttled items.
+        """
+
+    async def transact(self, items: Sequence[TransactItem], *, fence: Fence | None = None) -> bool:
+        """All or nothing (at most 100). False: a condition was refused. Conflicts and throttling inside it are retried under one
+        idempotency token, so a lost answer is no ambiguity here (for ten minutes)."""
 
 
 IteratorType = Literal["TRIM_HORIZON", "AFTER_SEQUENCE_NUMBER", "LATEST"]
