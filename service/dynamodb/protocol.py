@@ -9,7 +9,8 @@ from service.core.write import TransactItem, Write
 from service.errors import Poison, Throttled
 
 Fence = Callable[[], None]
-"""Called right before every attempt of a write, retries included; what it raises (Fenced) ends the call unsent."""
+"""Called right before every attempt of a write, retries included; what it raises (Fenced) ends the call
+unsent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ class RecordsPage:
 
 
 class InsertThrottled(Throttled):
-    """Part of an impatient ``insert_many`` met throttling. ``results`` is in the order of the items; None: still to be written."""
+    """Part of an impatient ``insert_many`` met throttling. ``results`` is in the order of the items; None:
+    still to be written."""
 
     def __init__(self, message: str, results: list[bool | None]) -> None:
         super().__init__(message)
@@ -60,7 +62,8 @@ class InsertThrottled(Throttled):
 class InsertRefused(Poison):
     """The server refuses some items of an ``insert_many`` for themselves; all the others are written.
 
-    ``results`` is in the order of the items; None: refused. ``refused`` maps the item's index to its own Poison.
+    ``results`` is in the order of the items; None: refused. ``refused`` maps the item's index to its own
+    Poison.
     """
 
     def __init__(self, results: list[bool | None], refused: dict[int, Poison]) -> None:
@@ -71,11 +74,19 @@ class InsertRefused(Poison):
 
 
 class ItemStore(Protocol):
-    """Reads and conditional writes. Every call is time-limited and retried with jitter on passing trouble; what remains is raised
-    as Retryable (Throttled), Poison (the server refuses this one item), or Fatal (permission, missing table, ...)."""
+    """Reads and conditional writes. Every call is time-limited and retried with jitter on passing trouble;
+    what remains is raised as Retryable (Throttled), Poison (the server refuses this one item), or Fatal
+    (permission, missing table, ...)."""
 
     async def scan(
-        self, table: str, *, segment: int, segments: int, start: Item | None, limit: int, consistent: bool = True
+        self,
+        table: str,
+        *,
+        segment: int,
+        segments: int,
+        start: Item | None,
+        limit: int,
+        consistent: bool = True,
     ) -> Page:
         """One page of a parallel Scan, at most ``limit`` items evaluated."""
 
@@ -89,20 +100,24 @@ class ItemStore(Protocol):
         limit: int | None = None,
         consistent: bool = False,
     ) -> Page:
-        """One page of the items whose key attributes equal ``key`` (partition key, or partition and sort key), in sort key order."""
+        """One page of the items whose key attributes equal ``key`` (partition key, or partition and sort
+        key), in sort key order."""
 
     async def get(self, table: str, key: Item) -> Item | None:
         """The item at ``key``, read consistently, or None."""
 
     async def get_many(self, table: str, keys: Sequence[Item]) -> list[Item]:
-        """The items that exist at ``keys`` (any number; distinct), read consistently, in no order. UnprocessedKeys are asked again."""
+        """The items that exist at ``keys`` (any number; distinct), read consistently, in no order.
+        UnprocessedKeys are asked again."""
 
     async def write(self, write: Write, *, patient: bool = True, fence: Fence | None = None) -> bool:
         """Apply one conditional write. False: the condition was refused and nothing was written *now*.
 
-        An attempt whose answer was lost may have been applied; its retry is then refused. So False can also mean "already there":
-        the apply rule takes it for a duplicate, and whoever needs to know (a lease) reads the item and compares.
-        ``patient=False`` raises Throttled at the first throttling instead of retrying it, for callers that adapt their rate.
+        An attempt whose answer was lost may have been applied; its retry is then refused. So False can also
+        mean "already there": the apply rule takes it for a duplicate, and whoever needs to know (a lease)
+        reads the item and compares.
+        ``patient=False`` raises Throttled at the first throttling instead of retrying it, for callers that
+        adapt their rate.
         """
 
     async def insert_many(
@@ -114,15 +129,17 @@ class ItemStore(Protocol):
         patient: bool = True,
         fence: Fence | None = None,
     ) -> list[bool]:
-        """Insert-if-absent of up to 25 items with distinct keys, in one request where the server has PartiQL. False: the key was taken.
+        """Insert-if-absent of up to 25 items with distinct keys, in one request where the server has PartiQL.
+        False: the key was taken.
 
         Raises InsertRefused when the server refuses items for themselves, only after all others are written.
-        ``patient=False`` raises InsertThrottled, after settling what it can, instead of retrying throttled items.
+        ``patient=False`` raises InsertThrottled, after settling what it can, instead of retrying throttled
+        items.
         """
 
     async def transact(self, items: Sequence[TransactItem], *, fence: Fence | None = None) -> bool:
-        """All or nothing (at most 100). False: a condition was refused. Conflicts and throttling inside it are retried under one
-        idempotency token, so a lost answer is no ambiguity here (for ten minutes)."""
+        """All or nothing (at most 100). False: a condition was refused. Conflicts and throttling inside it
+        are retried under one idempotency token, so a lost answer is no ambiguity here (for ten minutes)."""
 
 
 IteratorType = Literal["TRIM_HORIZON", "AFTER_SEQUENCE_NUMBER", "LATEST"]
@@ -132,11 +149,15 @@ class StreamStore(Protocol):
     """The DynamoDB Streams API."""
 
     async def describe_stream(self, arn: str, *, children_of: str | None = None) -> StreamDescription:
-        """The stream with all its shards (every page), or with ``children_of`` only the children of that shard
-        (ShardFilter CHILD_SHARDS). Raises StreamGone when the ARN does not exist."""
+        """The stream with all its shards (every page), or with ``children_of`` only the children of that
+        shard (ShardFilter CHILD_SHARDS). Raises StreamGone when the ARN does not exist."""
 
-    async def shard_iterator(self, arn: str, shard_id: str, kind: IteratorType, sequence: str | None = None) -> str:
-        """An iterator, good for 15 minutes. Raises Trimmed when the position lies before the trim horizon, StreamGone when shard or stream is gone."""
+    async def shard_iterator(
+        self, arn: str, shard_id: str, kind: IteratorType, sequence: str | None = None
+    ) -> str:
+        """An iterator, good for 15 minutes. Raises Trimmed when the position lies before the trim horizon,
+        StreamGone when shard or stream is gone."""
 
     async def get_records(self, iterator: str, limit: int = 1000) -> RecordsPage:
-        """The next records of a shard, in order. Raises IteratorExpired (open it again), Trimmed, StreamGone."""
+        """The next records of a shard, in order. Raises IteratorExpired (open it again), Trimmed,
+        StreamGone."""

@@ -1,0 +1,184 @@
+"""What an error answer of DynamoDB means for us: one line, and what to do, out of a code and a message.
+
+Codes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html, the Streams
+API reference, BatchStatementError and CancellationReason. The three spell one trouble differently
+(``ThrottlingException``, ``ThrottlingError``), so codes are compared without the suffix.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from service.errors import (
+    Fatal,
+    IteratorExpired,
+    Misconfigured,
+    Poison,
+    Retryable,
+    StreamGone,
+    TablesplitError,
+    Throttled,
+    Trimmed,
+)
+
+THROTTLING = frozenset(
+    {"ProvisionedThroughputExceeded", "Throttling", "RequestLimitExceeded", "LimitExceeded"}
+)
+CONFLICTS = frozenset({"TransactionConflict", "TransactionInProgress"})
+SERVER_TROUBLE = frozenset({"InternalServer", "InternalFailure", "ServiceUnavailable", "Internal"})
+ITEM_REFUSED = frozenset({"Validation", "ItemCollectionSizeLimitExceeded", "RequestEntityTooLarge"})
+EXPIRED_CREDENTIALS = frozenset({"ExpiredToken"})
+WRONG_CREDENTIALS = frozenset(
+    {
+        "UnrecognizedClient",
+        "InvalidSignature",
+        "SignatureDoesNotMatch",
+        "IncompleteSignature",
+        "InvalidClientTokenId",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenEx",
+    }
+)
+READS_OF_MANY = frozenset({"Scan", "Query", "DescribeStream", "GetShardIterator", "GetRecords"})
+STREAM_OPERATIONS = frozenset({"DescribeStream", "GetShardIterator", "GetRecords"})
+
+ACCEPT_GAP = "tablesplit create-tables --accept-gap, then tablesplit validate --repair"
+
+_UNAUTHORIZED = re.compile(r"User: (?P<user>\S+) is not authorized to perform: (?P<action>dynamodb:\w+)")
+
+
+class ConditionRefused(Exception):
+    """The condition of the one write was not met."""
+
+
+class CredentialsExpired(Retryable):
+    """The session token has run out: renew the credentials, then send the request again."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, reason="expired_credentials")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What was asked: operation, table (or stream ARN, or item), the endpoint and region that were asked."""
+
+    operation: str
+    subject: str
+    endpoint: str
+    region: str
+
+    def __str__(self) -> str:
+        return f"{self.operation} on {self.subject}"
+
+
+def error_of(call: Call, status: int, answer: Mapping[str, Any]) -> Exception:
+    """The error that an answer with a status other than 200 stands for."""
+    code = str(answer.get("__type", "")).rpartition("#")[2]
+    message = str(answer.get("message") or answer.get("Message") or "")
+    if _plain(code) == "TransactionCanceled":
+        return cancelled(call, answer.get("CancellationReasons") or [], message)
+    return coded_error(call, code or f"HTTP status {status}", message, status)
+
+
+def coded_error(call: Call, code: str, message: str, status: int = 400) -> Exception:
+    """The error for a code of an answer, of one statement of a batch, or of one item of a transaction."""
+    plain = _plain(code)
+    if plain == "ConditionalCheckFailed":
+        return ConditionRefused()
+    if plain in THROTTLING:
+        return Throttled(f"{call}: throttled by DynamoDB ({code})")
+    if plain in CONFLICTS:
+        return Retryable(
+            f"{call}: another transaction is using the item ({code})", reason="transaction_conflict"
+        )
+    if plain in SERVER_TROUBLE or status >= 500:
+        return Retryable(f"{call}: {call.endpoint} answered {code}: {_short(message)}", reason="server_error")
+    return _lasting_error(call, plain, code, message)
+
+
+def cancelled(call: Call, reasons: Sequence[Mapping[str, Any]], message: str) -> Exception:
+    """The one error of a cancelled transaction out of its reasons per item.
+
+    An item that can never be written decides first (a retry cannot help). Then passing trouble: the
+    conditions were judged while another writer was at work, so the transaction is asked again and the next
+    answer is clean. Only when refused conditions are all there is, the answer is "refused".
+    """
+    found = [
+        coded_error(call, str(reason["Code"]), str(reason.get("Message") or ""))
+        for reason in reasons
+        if reason.get("Code", "None") != "None"
+    ]
+    lasting = [error for error in found if not isinstance(error, Retryable | ConditionRefused)]
+    passing = [error for error in found if isinstance(error, Retryable)]
+    for error in (*lasting, *passing, *found):
+        return error
+    return Retryable(f"{call}: cancelled without a reason: {_short(message)}", reason="transaction_conflict")
+
+
+def _lasting_error(call: Call, plain: str, code: str, message: str) -> TablesplitError:
+    if plain in EXPIRED_CREDENTIALS:
+        return CredentialsExpired(f"{call}: {_short(message)}")
+    if plain in WRONG_CREDENTIALS:
+        return _credentials_error(call, code, message)
+    if plain == "AccessDenied":
+        return _permission_error(call, message)
+    if call.operation in STREAM_OPERATIONS:
+        return _stream_error(call, plain, code, message)
+    if plain == "ResourceNotFound":
+        return Fatal(
+            f"table {call.subject} was not found in region {call.region} at {call.endpoint}",
+            remedy="check AWS_REGION and the table names, or run `tablesplit create-tables`",
+        )
+    if plain in ITEM_REFUSED and call.operation not in READS_OF_MANY:
+        return Poison(f"{call}: DynamoDB refuses the item: {_short(message)}", reason="refused_by_dynamodb")
+    return _unknown_error(call, code, message)
+
+
+def _stream_error(call: Call, plain: str, code: str, message: str) -> TablesplitError:
+    if plain == "ExpiredIterator":
+        return IteratorExpired(f"{call}: the shard iterator has expired")
+    if plain == "TrimmedDataAccess":
+        return Trimmed(
+            f"stream {call.subject}: records that were not read yet are gone (older than 24 hours)",
+            remedy=ACCEPT_GAP,
+        )
+    if plain == "ResourceNotFound":
+        return StreamGone(
+            f"stream {call.subject}: {_short(message)}",
+            remedy=ACCEPT_GAP,
+        )
+    return _unknown_error(call, code, message)
+
+
+def _credentials_error(call: Call, code: str, message: str) -> Misconfigured:
+    if "expired" in message or "not yet current" in message:
+        return Misconfigured(
+            f"{call}: the signature's time was refused: {_short(message)}",
+            remedy="set this machine's clock (NTP)",
+        )
+    return Misconfigured(
+        f"{call}: {call.endpoint} refuses the AWS credentials ({code})",
+        remedy=f"check AWS_PROFILE or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, and region
+        {call.region}",
+    )
+
+
+def _permission_error(call: Call, message: str) -> Fatal:
+    found = _UNAUTHORIZED.search(message)
+    action = found["action"] if found else f"dynamodb:{call.operation}"
+    policy = f"the policy of {found['user']}" if found else "the policy"
+    return Fatal(f"{call}: no permission for {action}", remedy=f"add {action} on {call.subject} to {policy}")
+
+
+def _unknown_error(call: Call, code: str, message: str) -> Fatal:
+    return Fatal(f"{call}: {call.endpoint} refuses the request: {code}: {_short(message)}")
+
+
+def _plain(code: str) -> str:
+    return code.removesuffix("Exception").removesuffix("Error")
+
+
+def _short(message: str) -> str:
+    line = " ".join(message.split())
+    return line if len(line) <= 300 else f"{line[:297]}..."

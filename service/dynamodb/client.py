@@ -1,0 +1,73 @@
+"""The data plane: one asyncio client for items and streams."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Self
+
+import aiohttp
+
+from service.clock import Clock
+from service.config import Settings
+from service.dynamodb.caller import Caller
+from service.dynamodb.credentials import CredentialSource
+from service.dynamodb.endpoints import resolve_endpoints
+from service.dynamodb.items import ItemOperations
+from service.dynamodb.retry import RetryPolicy
+from service.dynamodb.stream_reads import StreamOperations
+from service.dynamodb.transport import Api, Transport
+from service.metrics import Metrics
+
+ITEMS_TARGET = "DynamoDB_20120810"
+STREAMS_TARGET = "DynamoDBStreams_20120810"
+
+
+class DynamoDBClient(ItemOperations, StreamOperations):
+    """Implements ``ItemStore`` and ``StreamStore`` over one connection pool. Made by ``open``."""
+
+    def __init__(self, items: Caller, streams: Caller) -> None:
+        ItemOperations.__init__(self, items)
+        StreamOperations.__init__(self, streams)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        settings: Settings,
+        metrics: Metrics,
+        clock: Clock,
+        *,
+        credentials: CredentialSource | None = None,
+    ) -> AsyncIterator[Self]:
+        """A client for the settings' region and endpoint; its connections are closed at the end. Sends
+        nothing yet.
+
+        Raises Misconfigured when region or endpoint cannot be one. Missing credentials show with the first
+        request.
+        """
+        places = await asyncio.to_thread(resolve_endpoints, settings.aws_region, settings.endpoint_url)
+        source = credentials or CredentialSource(clock)
+        retries = RetryPolicy(
+            clock, settings.max_attempts, settings.retry_deadline_seconds, metrics.count_retry
+        )
+        async with _connections(settings) as http:
+
+            def caller(prefix: str, endpoint: str) -> Caller:
+                api = Api(prefix, endpoint, places.region)
+                return Caller(Transport(http, api, source, clock, settings.request_timeout_seconds), retries)
+
+            yield cls(caller(ITEMS_TARGET, places.items), caller(STREAMS_TARGET, places.streams))
+
+
+def _connections(settings: Settings) -> aiohttp.ClientSession:
+    """The pool: at most ``settings.connections`` at once; DynamoDB closes idle ones after some minutes."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=settings.connections, ttl_dns_cache=60),
+        timeout=aiohttp.ClientTimeout(
+            total=settings.request_timeout_seconds, sock_connect=settings.connect_timeout_seconds
+        ),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        # CRC32 covers the bytes as sent, and what is not compressed costs no CPU to unpack.
+        auto_decompress=False,
+        skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
+    )

@@ -1,0 +1,170 @@
+"""The item operations of the data plane: reads, conditional writes, transactions."""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from service.core.wire import Item
+from service.core.write import Absent, Check, Put, TransactItem, Write
+from service.dynamodb.answers import ConditionRefused
+from service.dynamodb.caller import Answer, Caller, Request
+from service.dynamodb.expressions import Placeholders, condition_fields
+from service.dynamodb.partiql import PartiQLInserts
+from service.dynamodb.protocol import Fence, Page
+from service.errors import Throttled
+
+GET_MANY_KEYS = 100
+"""BatchGetItem takes at most 100 keys
+(https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html)."""
+
+TRANSACTION_ITEMS = 100
+
+
+class ItemOperations:
+    """Implements ``ItemStore``."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+        self._inserts = PartiQLInserts(caller, self._insert_one)
+
+    async def scan(
+        self,
+        table: str,
+        *,
+        segment: int,
+        segments: int,
+        start: Item | None,
+        limit: int,
+        consistent: bool = True,
+    ) -> Page:
+        request: Request = {
+            "TableName": table,
+            "Segment": segment,
+            "TotalSegments": segments,
+            "Limit": limit,
+            "ConsistentRead": consistent,
+            "ReturnConsumedCapacity": "TOTAL",
+        }
+        if start is not None:
+            request["ExclusiveStartKey"] = start
+        return _page(await self._caller.call("Scan", table, request))
+
+    async def query(
+        self,
+        table: str,
+        key: Item,
+        *,
+        index: str | None = None,
+        start: Item | None = None,
+        limit: int | None = None,
+        consistent: bool = False,
+    ) -> Page:
+        placeholders = Placeholders()
+        terms = [f"{placeholders.path((name,))} = {placeholders.value(value)}" for name, value in key.items()]
+        optional = {"IndexName": index, "ExclusiveStartKey": start, "Limit": limit}
+        request: Request = {
+            "TableName": table,
+            "KeyConditionExpression": " AND ".join(terms),
+            "ExpressionAttributeNames": placeholders.names(),
+            "ExpressionAttributeValues": placeholders.values,
+            "ConsistentRead": consistent,
+            "ReturnConsumedCapacity": "TOTAL",
+        } | {name: value for name, value in optional.items() if value is not None}
+        return _page(await self._caller.call("Query", table, request))
+
+    async def get(self, table: str, key: Item) -> Item | None:
+        answer = await self._caller.call(
+            "GetItem", table, {"TableName": table, "Key": key, "ConsistentRead": True}
+        )
+        return answer.get("Item")
+
+    async def get_many(self, table: str, keys: Sequence[Item]) -> list[Item]:
+        found: list[Item] = []
+        for chunk in _chunks(keys, GET_MANY_KEYS):
+            await self._get_chunk(table, chunk, found)
+        return found
+
+    async def _get_chunk(self, table: str, keys: list[Item], found: list[Item]) -> None:
+        left = keys
+
+        async def attempt() -> None:
+            nonlocal left
+            while left:
+                asked = {table: {"Keys": left, "ConsistentRead": True}}
+                answer = await self._caller.call("BatchGetItem", table, {"RequestItems": asked})
+                found.extend(answer["Responses"].get(table, ()))
+                before, left = len(left), answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+                # A full answer (16 MB) leaves keys as well: only an answer without any progress is
+                # throttling.
+                if len(left) == before:
+                    raise Throttled(
+                        f"BatchGetItem on {table}: throttled by DynamoDB ({before} keys unprocessed)"
+                    )
+
+        await self._caller.persist(attempt, "BatchGetItem")
+
+    async def write(self, write: Write, *, patient: bool = True, fence: Fence | None = None) -> bool:
+        operation, request = (
+            ("PutItem", _put(write)) if isinstance(write, Put) else ("DeleteItem", _keyed(write))
+        )
+        return await self._conditional(operation, write.table, request, patient=patient, fence=fence)
+
+    async def insert_many(
+        self,
+        table: str,
+        items: Sequence[Item],
+        key_names: tuple[str, ...],
+        *,
+        patient: bool = True,
+        fence: Fence | None = None,
+    ) -> list[bool]:
+        return await self._inserts.insert(table, items, key_names, patient=patient, fence=fence)
+
+    async def _insert_one(
+        self, table: str, item: Item, key_name: str, patient: bool, fence: Fence | None
+    ) -> bool:
+        return await self.write(Put(table, item, Absent((key_name,))), patient=patient, fence=fence)
+
+    async def transact(self, items: Sequence[TransactItem], *, fence: Fence | None = None) -> bool:
+        request: Request = {
+            "TransactItems": [_transact_item(item) for item in items],
+            "ClientRequestToken": uuid.uuid4().hex,
+        }
+        tables = ", ".join(sorted({item.table for item in items}))
+        return await self._conditional("TransactWriteItems", tables, request, patient=True, fence=fence)
+
+    async def _conditional(
+        self, operation: str, subject: str, request: Request, *, patient: bool, fence: Fence | None
+    ) -> bool:
+        try:
+            await self._caller.call(operation, subject, request, patient=patient, fence=fence)
+        except ConditionRefused:
+            return False
+        return True
+
+
+def _page(answer: Answer) -> Page:
+    units: float = answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
+    return Page(answer["Items"], answer.get("LastEvaluatedKey"), units)
+
+
+def _put(put: Put) -> Request:
+    return {"TableName": put.table, "Item": put.item, **condition_fields(put.condition)}
+
+
+def _keyed(write: TransactItem) -> Request:
+    assert not isinstance(write, Put)
+    return {"TableName": write.table, "Key": write.key, **condition_fields(write.condition)}
+
+
+def _transact_item(item: TransactItem) -> dict[str, Any]:
+    if isinstance(item, Put):
+        return {"Put": _put(item)}
+    return {"ConditionCheck" if isinstance(item, Check) else "Delete": _keyed(item)}
+
+
+def _chunks(keys: Sequence[Item], size: int) -> Iterator[list[Item]]:
+    left = iter(keys)
+    while chunk := list(islice(left, size)):
+        yield chunk

@@ -1,0 +1,145 @@
+"""One signed HTTP request to DynamoDB and its verified answer. Time-limited; never retried here."""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from service.clock import Clock
+from service.dynamodb.answers import Call, CredentialsExpired, error_of
+from service.dynamodb.credentials import CredentialSource
+from service.dynamodb.signing import Signer
+from service.errors import Misconfigured, Retryable, TablesplitError
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """One of the two services: the prefix of its targets, and where it is."""
+
+    target_prefix: str
+    endpoint: str
+    region: str
+
+
+class Transport:
+    """Sends the requests of one service over a shared connection pool."""
+
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        api: Api,
+        credentials: CredentialSource,
+        clock: Clock,
+        timeout_seconds: float,
+    ) -> None:
+        self._http = http
+        self._api = api
+        self._credentials = credentials
+        self._clock = clock
+        self._timeout_seconds = timeout_seconds
+        self._url = URL(api.endpoint)
+        self._signer = Signer(api.endpoint, api.region)
+
+    def describe(self, operation: str, subject: str) -> Call:
+        """The call as error messages name it."""
+        return Call(operation, subject, self._api.endpoint, self._api.region)
+
+    async def post(self, operation: str, subject: str, body: bytes) -> dict[str, Any]:
+        """The answer to one request. Raises what ``answers`` makes of an error answer, and Retryable for a
+        broken connection."""
+        credentials = await self._credentials.current()
+        target = f"{self._api.target_prefix}.{operation}"
+        headers = self._signer.headers(credentials, target, body, self._clock.now())
+        try:
+            status, content = await self._exchange(headers, body)
+            if status == 200:
+                answer: dict[str, Any] = orjson.loads(content)
+                return answer
+            raise error_of(self.describe(operation, subject), status, _error_content(content))
+        except CredentialsExpired:
+            await self._credentials.renew(credentials)
+            raise
+        except (TimeoutError, aiohttp.ClientError, orjson.JSONDecodeError) as error:
+            raise self._broken(operation, subject, error) from error
+
+    async def _exchange(self, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+        async with self._http.post(self._url, data=body, headers=headers, allow_redirects=False) as answer:
+            content = await answer.read()
+            expected = answer.headers.get("x-amz-crc32")
+            if expected is not None and expected != str(zlib.crc32(content)):
+                raise aiohttp.ClientPayloadError("the answer's CRC32 does not match its content")
+            return answer.status, content
+
+    def _broken(self, operation: str, subject: str, error: Exception) -> TablesplitError:
+        call = self.describe(operation, subject)
+        for kind, explain in _BROKEN:
+            if isinstance(error, kind):
+                return explain(call, self._timeout_seconds, error)
+        raise error
+
+
+def _error_content(content: bytes) -> dict[str, Any]:
+    """The content of an error answer; nothing of a page that is not DynamoDB's JSON (a proxy's, moto's)."""
+    try:
+        answer = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return {"message": "its answer is not JSON"}
+    return answer if isinstance(answer, dict) else {"message": "its answer is not an object"}
+
+
+Explain = Callable[[Call, float, Exception], TablesplitError]
+CHECK_ENDPOINT = "check that the endpoint is up and reachable (AWS_REGION, AWS_ENDPOINT_URL)"
+
+
+def _certificate(call: Call, _: float, error: Exception) -> TablesplitError:
+    return Misconfigured(
+        f"{call}: the certificate of {call.endpoint} is not trusted: {error}",
+        remedy="correct AWS_ENDPOINT_URL, or add the certificate to those that this machine trusts",
+    )
+
+
+def _unreachable(call: Call, _: float, error: Exception) -> TablesplitError:
+    return Retryable(
+        f"{call}: cannot connect to {call.endpoint}: {_cause(error)}",
+        reason="no_connection",
+        remedy=CHECK_ENDPOINT,
+    )
+
+
+def _late(call: Call, timeout_seconds: float, _: Exception) -> TablesplitError:
+    return Retryable(
+        f"{call}: no answer from {call.endpoint} within {timeout_seconds:g} s",
+        reason="timeout",
+        remedy=CHECK_ENDPOINT,
+    )
+
+
+def _damaged(call: Call, _: float, error: Exception) -> TablesplitError:
+    return Retryable(f"{call}: damaged answer from {call.endpoint}: {_cause(error)}", reason="damaged_answer")
+
+
+def _closed(call: Call, _: float, error: Exception) -> TablesplitError:
+    return Retryable(
+        f"{call}: {call.endpoint} closed the connection: {_cause(error)}", reason="connection_closed"
+    )
+
+
+def _cause(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+_BROKEN: tuple[tuple[type[Exception], Explain], ...] = (
+    (aiohttp.ClientConnectorCertificateError, _certificate),
+    (aiohttp.ClientSSLError, _certificate),
+    (TimeoutError, _late),
+    (aiohttp.ClientConnectorError, _unreachable),
+    (aiohttp.ClientPayloadError, _damaged),
+    (aiohttp.ClientResponseError, _damaged),
+    (orjson.JSONDecodeError, _damaged),
+    (aiohttp.ClientError, _closed),
+)
+"""From the special to the general: the first that fits explains."""
