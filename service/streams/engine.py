@@ -1,47 +1,42 @@
-"""What every stream engine keeps, and what it needs from the layers above: the contract between reading and applying."""
+"""What every stream engine keeps, and what it needs from the layers above: the contract between reading and
+applying."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from service.core.change import Change
+from service.core.lineage import RETENTION_SECONDS, Position
 
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """How far a shard has been read *and applied*.
-
-    sequence: the last sequence number whose effects are all acknowledged; None: nothing yet, start at the trim horizon.
-    state: ``reading``, or ``finished`` once the shard's last record is applied.
-    finished_at: epoch seconds, for forgetting finished shards after 48 hours.
-    """
-
-    parent_id: str | None
-    sequence: str | None = None
-    state: Literal["reading", "finished"] = "reading"
-    finished_at: float | None = None
+__all__ = ["EngineSnapshot", "Position", "Positions", "ShardSink", "StreamEngine"]
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSnapshot:
     """One look at an engine.
 
-    rounds: how many times every known shard has been read to its end, applied and checkpointed since the engine started. A caller that sees the
-    count rise by two knows that everything that was in the stream when it first looked has been applied.
-    lag_seconds: age of the oldest unapplied change (whole seconds, as the stream dates them); 0 when read to the end.
+    rounds: how many times every known shard has been read to its end, applied and checkpointed since the
+    engine started. A caller that sees the count rise by two knows that everything that was in the stream when
+    it first looked has been applied.
+    lag_seconds: age of the oldest unapplied change (whole seconds, as the stream dates them); 0 when read to
+    the end.
+    retention_headroom_seconds: how long the engine may stand still before DynamoDB may trim unread changes;
+    negative: it may have.
     """
 
     shards_reading: int
     shards_finished: int
     rounds: int
     lag_seconds: float
+    retention_headroom_seconds: float = RETENTION_SECONDS
 
 
 class ShardSink(Protocol):
     """Applies changes. Implemented by the consumer."""
 
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:
-        """Return only when every effect of ``changes`` (one shard, stream order) is acknowledged by DynamoDB or quarantined."""
+        """Return only when every effect of ``changes`` (one shard, stream order) is acknowledged by DynamoDB
+        or quarantined."""
 
 
 class Positions(Protocol):
@@ -52,6 +47,9 @@ class Positions(Protocol):
 
     async def save(self, shard_id: str, position: Position) -> None:
         """Acknowledged when it returns. Raises Fenced when a newer owner has saved since."""
+
+    async def forget(self, shard_id: str) -> None:
+        """Drop a finished shard that can't come back. Raises Fenced as ``save`` does."""
 
 
 class StreamEngine(Protocol):

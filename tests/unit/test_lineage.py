@@ -1,0 +1,155 @@
+"""The rules of shard lineage, one row a situation."""
+
+import pytest
+
+from service.core.lineage import (
+    CHILD_GRACE_SECONDS,
+    FIRST_READ_SECONDS,
+    FORGET_SECONDS,
+    Position,
+    after_gap,
+    awaiting_children,
+    first_positions,
+    forgettable,
+    may_open,
+    new_shards,
+    parents_first,
+    too_late_to_open,
+    vanished,
+)
+
+NOW = 1_000_000.0
+
+
+def reading(parent: str | None = None, sequence: str | None = None, as_of: float | None = NOW) -> Position:
+    return Position(parent, sequence, as_of=as_of)
+
+
+def finished(parent: str | None = None, at: float = NOW) -> Position:
+    return Position(parent, "9", "finished", finished_at=at)
+
+
+@pytest.mark.parametrize(
+    ("why", "known", "shard", "allowed"),
+    [
+        ("a root", {"p": reading()}, "p", True),
+        ("its parent is being read", {"p": reading(), "c": reading("p")}, "c", False),
+        ("its parent is finished", {"p": finished(), "c": reading("p")}, "c", True),
+        ("its parent was gone at the saved start, or is forgotten", {"c": reading("p")}, "c", True),
+        ("its grandparent is being read", {"g": reading(), "p": reading("g"), "c": reading("p")}, "c", False),
+        ("it is finished itself", {"p": finished()}, "p", False),
+    ],
+)
+def test_a_shard_is_opened_only_after_its_parent(
+    why: str, known: dict[str, Position], shard: str, allowed: bool
+) -> None:
+    assert may_open(known, shard) is allowed, why
+
+
+@pytest.mark.parametrize(
+    ("why", "known", "listed", "lost"),
+    [
+        ("all as before", {"p": reading()}, {"p": None}, []),
+        ("an unread shard is not listed", {"p": reading(), "q": reading()}, {"q": None}, ["p"]),
+        ("a finished shard may go", {"p": finished(), "c": reading("p")}, {"c": "p"}, []),
+        (
+            "a child that was never opened is not listed",
+            {"p": finished(), "c": reading("p")},
+            {"p": None},
+            ["c"],
+        ),
+        ("a generation came and went unseen", {"p": finished()}, {"p": None, "g": "c"}, ["c"]),
+        ("the parent of a shard of the saved start", {"c": reading("p")}, {"c": "p"}, []),
+        ("a new child of a known parent that is not listed", {"p": finished()}, {"c": "p"}, []),
+        ("a new child of a new parent", {"r": reading()}, {"r": None, "p": "r", "c": "p"}, []),
+        ("nothing known, and the first shard names a parent", {}, {"c": "p"}, ["p"]),
+    ],
+)
+def test_shards_that_vanished_unread(
+    why: str, known: dict[str, Position], listed: dict[str, str | None], lost: list[str]
+) -> None:
+    assert vanished(known, listed) == lost, why
+
+
+def test_parents_come_first_however_the_listing_is_ordered() -> None:
+    listed = {"c2": "c1", "x": None, "c1": "p", "p": "gone"}
+    assert list(parents_first(listed)) == ["p", "c1", "c2", "x"]
+
+
+def test_the_saved_start_is_the_trim_horizon_of_every_listed_shard() -> None:
+    start = first_positions({"c": "p", "p": "gone"}, NOW)
+    assert start == {"p": Position("gone", as_of=NOW), "c": Position("p", as_of=NOW)}
+    assert list(start) == ["p", "c"]
+    assert may_open(start, "p") and not may_open(start, "c")
+
+
+def test_new_shards_are_those_not_known_parents_first() -> None:
+    assert new_shards({"p": finished()}, {"d": "c", "c": "p", "p": None}) == ["c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("why", "position", "listed", "forgotten"),
+    [
+        ("finished long ago and trimmed", finished(at=NOW - FORGET_SECONDS - 1), {}, ["p"]),
+        (
+            "finished long ago but still listed: it would come back as new",
+            finished(at=NOW - FORGET_SECONDS - 1),
+            {"p": None},
+            [],
+        ),
+        ("finished a day ago", finished(at=NOW - FORGET_SECONDS / 2), {}, []),
+        ("unfinished", reading(as_of=0), {}, []),
+    ],
+)
+def test_finished_shards_are_forgotten_late(
+    why: str, position: Position, listed: dict[str, str | None], forgotten: list[str]
+) -> None:
+    assert forgettable({"p": position}, listed, NOW) == forgotten, why
+
+
+@pytest.mark.parametrize(
+    ("why", "known", "awaited"),
+    [
+        ("ended just now", {"p": finished()}, ["p"]),
+        ("its child is known", {"p": finished(), "c": reading("p")}, []),
+        ("ended before the grace", {"p": finished(at=NOW - CHILD_GRACE_SECONDS)}, []),
+        ("still being read", {"p": reading()}, []),
+    ],
+)
+def test_children_are_waited_for_but_not_for_ever(
+    why: str, known: dict[str, Position], awaited: list[str]
+) -> None:
+    assert awaiting_children(known, NOW) == awaited, why
+
+
+@pytest.mark.parametrize(
+    ("why", "position", "late"),
+    [
+        ("just seen", reading(), False),
+        ("seen a day ago, never read", reading(as_of=NOW - FIRST_READ_SECONDS - 1), True),
+        (
+            "has a sequence number: the server tells",
+            reading(sequence="5", as_of=NOW - FIRST_READ_SECONDS - 1),
+            False,
+        ),
+        ("nobody noted when", reading(as_of=None), False),
+    ],
+)
+def test_a_shard_opened_too_late_may_have_been_trimmed(why: str, position: Position, late: bool) -> None:
+    assert too_late_to_open(position, NOW) is late, why
+
+
+def test_an_accepted_gap_drops_vanished_restarts_trimmed_and_keeps_the_rest() -> None:
+    known = {
+        "done": finished(),
+        "gone": reading(sequence="3"),
+        "trimmed": reading(sequence="4"),
+        "fine": reading("done", sequence="5"),
+    }
+    listed = {"trimmed": None, "fine": "done", "orphan": "never-seen"}
+    assert after_gap(known, listed, {"trimmed"}, NOW + 1) == {
+        "done": finished(),
+        "trimmed": reading(as_of=NOW + 1),
+        "orphan": reading("never-seen", as_of=NOW + 1),
+        "fine": reading("done", sequence="5"),
+    }
