@@ -159,8 +159,7 @@ def _credentials_error(call: Call, code: str, message: str) -> Misconfigured:
         )
     return Misconfigured(
         f"{call}: {call.endpoint} refuses the AWS credentials ({code})",
-        remedy=f"check AWS_PROFILE or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, and region
-        {call.region}",
+        remedy=f"check AWS_PROFILE, or the key, secret and session token, and region {call.region}",
     )
 
 

@@ -72,8 +72,7 @@ def load_from_chain() -> Callable[[], Credentials]:
     if found is None:
         raise Misconfigured(
             "no AWS credentials were found",
-            remedy="set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (any values for a local
-            server)",
+            remedy="set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (a local server takes any)",
         )
 
     def ask() -> Credentials:
