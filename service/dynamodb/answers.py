@@ -40,7 +40,9 @@ WRONG_CREDENTIALS = frozenset(
         "MissingAuthenticationTokenEx",
     }
 )
-READS_OF_MANY = frozenset({"Scan", "Query", "DescribeStream", "GetShardIterator", "GetRecords"})
+ITEM_OPERATIONS = frozenset(
+    {"PutItem", "DeleteItem", "GetItem", "BatchGetItem", "TransactWriteItems", "BatchExecuteStatement"}
+)
 STREAM_OPERATIONS = frozenset({"DescribeStream", "GetShardIterator", "GetRecords"})
 
 ACCEPT_GAP = "tablesplit create-tables --accept-gap, then tablesplit validate --repair"
@@ -130,7 +132,7 @@ def _lasting_error(call: Call, plain: str, code: str, message: str) -> Tablespli
             f"table {call.subject} was not found in region {call.region} at {call.endpoint}",
             remedy="check AWS_REGION and the table names, or run `tablesplit create-tables`",
         )
-    if plain in ITEM_REFUSED and call.operation not in READS_OF_MANY:
+    if plain in ITEM_REFUSED and call.operation in ITEM_OPERATIONS:
         return Poison(f"{call}: DynamoDB refuses the item: {_short(message)}", reason="refused_by_dynamodb")
     return _unknown_error(call, code, message)
 

@@ -48,7 +48,7 @@ class CredentialSource:
             await self._read()
             if self._current == refused:
                 self._current = None
-                raise Misconfigured("the AWS credentials have expired", remedy=RENEWAL_REMEDY)
+                raise expired_credentials()
 
     async def _look(self) -> None:
         async with self._lock:
@@ -70,16 +70,26 @@ def load_from_chain() -> Callable[[], Credentials]:
     """
     found = _guarded(botocore.session.Session().get_credentials)
     if found is None:
-        raise Misconfigured(
-            "no AWS credentials were found",
-            remedy="set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (a local server takes any)",
-        )
+        raise no_credentials()
 
     def ask() -> Credentials:
         frozen = _guarded(found.get_frozen_credentials)
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
 
     return ask
+
+
+def no_credentials() -> Misconfigured:
+    """The error for an empty provider chain."""
+    return Misconfigured(
+        "no AWS credentials were found",
+        remedy="set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (a local server takes any)",
+    )
+
+
+def expired_credentials() -> Misconfigured:
+    """The error for credentials that the server calls expired and the chain does not renew."""
+    return Misconfigured("the AWS credentials have expired", remedy=RENEWAL_REMEDY)
 
 
 def _guarded(call: Callable[[], Any]) -> Any:
