@@ -1,0 +1,73 @@
+"""How the in-memory table compares values and judges conditions, as DynamoDB does.
+
+Source: the comparison operators and functions of condition expressions,
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
+``tests/contract/test_memory_agrees.py`` shows that DynamoDB Local gives the same verdicts.
+"""
+
+import base64
+from decimal import Context
+from typing import Any
+
+from service.core.wire import AttributeValue, Item
+from service.core.write import Absent, AllOf, AnyOf, Condition, Equals, Exists, Path
+
+NUMBERS = Context(prec=38)
+
+
+def holds(condition: Condition | None, item: Item | None) -> bool:
+    """Whether ``condition`` is met by ``item`` (None: there is no item). Raises ValueError for an empty junction."""
+    if condition is None:
+        return True
+    if isinstance(condition, AllOf | AnyOf):
+        if not condition.conditions:
+            raise ValueError(f"{type(condition).__name__} without a condition says nothing")
+        verdicts = [holds(member, item) for member in condition.conditions]
+        return all(verdicts) if isinstance(condition, AllOf) else any(verdicts)
+    found = value_at(item, condition.path)
+    if isinstance(condition, Absent):
+        return found is None
+    if isinstance(condition, Exists):
+        return found is not None
+    if isinstance(condition, Equals):
+        return found is not None and canonical(found) == canonical(condition.value)
+    return found is not None and _is_less(found, condition.value)
+
+
+def value_at(item: Item | None, path: Path) -> AttributeValue | None:
+    """The value that ``path`` leads to, through maps only, or None."""
+    steps = item
+    value: AttributeValue | None = None
+    for name in path:
+        value = steps.get(name) if steps is not None else None
+        steps = value.get("M") if value is not None else None
+    return value
+
+
+def canonical(value: AttributeValue) -> Any:
+    """A form in which two values are equal exactly when DynamoDB says so: numbers by value, sets in any order."""
+    ((tag, content),) = value.items()
+    if tag == "N":
+        return tag, NUMBERS.create_decimal(content)
+    if tag == "NS":
+        return tag, frozenset(map(NUMBERS.create_decimal, content))
+    if tag in ("SS", "BS"):
+        return tag, frozenset(content)
+    if tag == "L":
+        return tag, [canonical(element) for element in content]
+    if tag == "M":
+        return tag, {name: canonical(element) for name, element in content.items()}
+    return tag, content
+
+
+def _is_less(left: AttributeValue, right: AttributeValue) -> bool:
+    tag = next(iter(left))
+    return tag in ("S", "N", "B") and tag in right and bool(sort_key(left) < sort_key(right))
+
+
+def sort_key(value: AttributeValue) -> Any:
+    """What orders values of one type: strings by UTF-8 bytes, numbers by value, binaries by unsigned bytes."""
+    ((tag, content),) = value.items()
+    if tag == "N":
+        return NUMBERS.create_decimal(content)
+    return content.encode() if tag == "S" else base64.b64decode(content)
