@@ -4,7 +4,7 @@ A shard ends when its partition splits or after about four hours; its children c
 its parent has ended would apply an item's changes in the wrong order, and a shard that disappears unread is
 lost changes.
 
-``known`` is what tablesplit remembers of a stream (shard id to Position, parents before children); ``listed``
+``known`` is what tablesplit remembers of a stream (shard id to Position); ``listed``
 is one DescribeStream answer (shard id to parent id). Source: DynamoDB Developer Guide, "Change data capture
 for DynamoDB Streams" (retention of 24 hours, parents before children, shards are closed and split on their
 own).

@@ -1,0 +1,139 @@
+"""The embedded stream engine: one process reads all shards of a stream, parents before children."""
+
+import asyncio
+from collections.abc import Callable
+
+from service.clock import Clock
+from service.core.lineage import RETENTION_SECONDS, awaiting_children, may_open
+from service.dynamodb.protocol import StreamStore
+from service.errors import Fatal
+from service.streams.discovery import Shards
+from service.streams.engine import EngineSnapshot, Positions, ShardSink
+from service.streams.patience import Patience
+from service.streams.requests import StreamRequests
+from service.streams.rounds import Rounds
+from service.streams.shard_reader import EngineSettings, Lane, ShardReader
+
+PAGES_IN_MEMORY = 32
+"""Pages of at most 1 MB, over all shards: read and not applied yet."""
+
+CHILD_WAITS_SECONDS = (0.25, 0.5, 1.0, 2.0, 4.0)
+"""How long to wait before each question for the children of an ended shard. Later ones come with the
+regular discovery."""
+
+
+class EmbeddedEngine:
+    """A StreamEngine on the data plane. The stream's positions must have been saved before
+    (``streams.start``).
+
+    ``retried`` is told the reason of every retry, for the metrics. An engine runs once.
+    """
+
+    def __init__(
+        self,
+        store: StreamStore,
+        *,
+        arn: str,
+        table: str,
+        sink: ShardSink,
+        positions: Positions,
+        settings: EngineSettings,
+        clock: Clock,
+        retried: Callable[[str], None],
+    ) -> None:
+        patience = Patience(clock, retried)
+        requests = StreamRequests(store, arn, table, patience)
+        self._clock = clock
+        self._settings = settings
+        self._rounds = Rounds()
+        self._shards = Shards(requests, positions, clock, patience)
+        self._readers: dict[str, ShardReader] = {}
+        self._lane = Lane(
+            requests=requests,
+            shards=self._shards,
+            sink=sink,
+            settings=settings,
+            clock=clock,
+            patience=patience,
+            pages=asyncio.Semaphore(PAGES_IN_MEMORY),
+            draw_ticket=self._rounds.ticket,
+            read_to_end=self._note_end,
+        )
+
+    async def run(self) -> None:
+        """Read until cancelled; then every position that was applied is saved within five seconds.
+
+        Raises Fatal (Trimmed, StreamGone, Fenced, what the sink raises) when going on could skip a record.
+        """
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                await self._shards.load()
+                tasks.create_task(self._discover(tasks))
+        except BaseExceptionGroup as failures:
+            raise _first_fatal(failures) from failures
+
+    def snapshot(self) -> EngineSnapshot:
+        """Where it stands now."""
+        now = self._clock.now()
+        unfinished = self._unfinished()
+        known = self._shards.known
+        read_up_to = [self._readers[s].as_of if s in self._readers else known[s].as_of for s in unfinished]
+        behind = max((now - moment for moment in read_up_to if moment is not None), default=0.0)
+        waiting = [now - (known[s].as_of or now) for s in unfinished if s not in self._readers]
+        reading = [reader.lag_seconds(now) for reader in self._readers.values()]
+        return EngineSnapshot(
+            shards_reading=len(unfinished),
+            shards_finished=len(known) - len(unfinished),
+            rounds=self._rounds.count,
+            lag_seconds=max([0.0, *waiting, *reading]),
+            retention_headroom_seconds=RETENTION_SECONDS - behind,
+        )
+
+    async def _discover(self, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            ticket = self._rounds.ticket()
+            await self._shards.look()
+            self._rounds.looked(ticket)
+            self._open_shards(tasks)
+            self._settle_round()
+            await self._clock.sleep(self._settings.shard_discovery_seconds)
+
+    def _open_shards(self, tasks: asyncio.TaskGroup) -> None:
+        for shard_id in self._unfinished():
+            if shard_id not in self._readers and may_open(self._shards.known, shard_id):
+                self._readers[shard_id] = ShardReader(shard_id, self._lane)
+                tasks.create_task(self._read_shard(shard_id, tasks))
+
+    async def _read_shard(self, shard_id: str, tasks: asyncio.TaskGroup) -> None:
+        await self._readers[shard_id].run()
+        del self._readers[shard_id]
+        self._open_shards(tasks)
+        await self._find_children(shard_id, tasks)
+
+    async def _find_children(self, shard_id: str, tasks: asyncio.TaskGroup) -> None:
+        for seconds in CHILD_WAITS_SECONDS:
+            if self._shards.has_child(shard_id):
+                return
+            await self._shards.look_for_children(shard_id)
+            self._open_shards(tasks)
+            await self._clock.sleep(seconds)
+
+    def _unfinished(self) -> list[str]:
+        return [shard_id for shard_id, position in self._shards.known.items() if position.state == "reading"]
+
+    def _note_end(self, shard_id: str, ticket: int) -> None:
+        self._rounds.read_to_end(shard_id, ticket)
+        self._settle_round()
+
+    def _settle_round(self) -> None:
+        late = awaiting_children(self._shards.known, self._clock.now())
+        self._rounds.settle(self._unfinished(), children_late=bool(late))
+
+
+def _first_fatal(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What stopped the engine, out of the failures that followed from it."""
+    fatal = failures.subgroup(Fatal)
+    failure: BaseException = fatal or failures
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    return failure

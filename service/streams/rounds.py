@@ -1,0 +1,41 @@
+"""Counts how often the whole stream has been read to its end: what "caught up" and the purge of tombstones
+rest on."""
+
+import itertools
+from collections.abc import Collection
+
+
+class Rounds:
+    """A round is complete when a discovery and, for every unfinished shard, a read that found its end have
+    all *begun* after the round began, and what they found is applied and saved. Tickets give the order of
+    the beginnings, whatever the clock says.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._tickets = itertools.count(1)
+        self._began = next(self._tickets)
+        self._looked = 0
+        self._ends: dict[str, int] = {}
+
+    def ticket(self) -> int:
+        """To be drawn right before a request is made."""
+        return next(self._tickets)
+
+    def looked(self, ticket: int) -> None:
+        """A discovery that began at ``ticket`` is complete."""
+        self._looked = ticket
+
+    def read_to_end(self, shard_id: str, ticket: int) -> None:
+        """The read that began at ``ticket`` found the end of the shard; everything up to there is applied
+        and saved."""
+        self._ends[shard_id] = ticket
+
+    def settle(self, unfinished: Collection[str], *, children_late: bool) -> None:
+        """Count the round if it is complete, and begin the next. ``unfinished``: every known shard that
+        isn't finished."""
+        if children_late or self._looked < self._began:
+            return
+        if all(self._ends.get(shard_id, 0) > self._began for shard_id in unfinished):
+            self.count += 1
+            self._began = self.ticket()

@@ -1,0 +1,221 @@
+"""Reads one shard in order: read a page, apply it, save the position; the next page is read meanwhile."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from service.clock import Clock
+from service.core.change import Change, parse_record
+from service.core.lineage import too_late_to_open
+from service.dynamodb.protocol import RecordsPage
+from service.errors import Fenced, IteratorExpired, TablesplitError
+from service.streams.discovery import Shards
+from service.streams.engine import ShardSink
+from service.streams.patience import Patience
+from service.streams.requests import StreamRequests
+from service.streams.tip import Tip
+
+READ_INTERVAL_SECONDS = 0.25
+"""Between two GetRecords of a shard. DynamoDB allows five a second for all readers together (Service
+quotas); a standby or a Lambda function may need the fifth."""
+
+REFRESH_SECONDS = 3600.0
+"""How often an idle shard's position is saved anew, so that ``as_of`` keeps telling how old it is."""
+
+STOP_SECONDS = 4.0
+"""How long the last save may take when the engine is stopped: a command ends within five seconds of
+Ctrl-C."""
+
+
+class EngineSettings(Protocol):
+    """The settings that the engine reads (``service.config.Settings`` has them)."""
+
+    @property
+    def poll_interval_seconds(self) -> float: ...
+
+    @property
+    def checkpoint_every_seconds(self) -> float: ...
+
+    @property
+    def shard_discovery_seconds(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What the readers of one stream share. ``pages`` bounds how many pages they hold in memory, all
+    together."""
+
+    requests: StreamRequests
+    shards: Shards
+    sink: ShardSink
+    settings: EngineSettings
+    clock: Clock
+    patience: Patience
+    pages: asyncio.Semaphore
+    draw_ticket: Callable[[], int]
+    read_to_end: Callable[[str, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A page, and when its request began: its ticket, and epoch seconds."""
+
+    page: RecordsPage
+    ticket: int
+    began: float
+
+
+class ShardReader:
+    """One shard, from its saved position to its end."""
+
+    def __init__(self, shard_id: str, lane: Lane) -> None:
+        self._shard_id = shard_id
+        self._lane = lane
+        self._position = self._saved = lane.shards.known[shard_id]
+        self._saved_at = lane.clock.monotonic()
+        self._tip = Tip()
+        self._idle_seconds = READ_INTERVAL_SECONDS
+        self._next_read_at = 0.0
+        self._in_hand: Change | None = None
+        self._ahead: asyncio.Task[_Reading] | None = None
+
+    async def run(self) -> None:
+        """Return when the shard has ended and its last record is applied and saved. Stopped before: save
+        what was applied."""
+        try:
+            await self._read_to_end()
+        except Fenced:
+            # The new owner's positions stand.
+            raise
+        except BaseException:
+            await self._save_before_stopping()
+            raise
+        finally:
+            await self._drop_page_ahead()
+
+    def lag_seconds(self, now: float) -> float:
+        """Age of the oldest change that is not applied yet, at most; 0 at the tip of the shard."""
+        if self._in_hand is None and self._tip.reached:
+            return 0.0
+        oldest = max(self._position.as_of or 0.0, (self._in_hand and self._in_hand.created) or 0.0)
+        return max(0.0, now - oldest) if oldest else 0.0
+
+    @property
+    def as_of(self) -> float | None:
+        """Epoch seconds before which everything in the shard is applied; None: not known."""
+        return self._position.as_of
+
+    async def _read_to_end(self) -> None:
+        ahead = await self._open()
+        while self._position.state == "reading":
+            try:
+                reading = await ahead
+            except IteratorExpired as expired:
+                # The page in hand is applied by now, so the shard goes on right after it.
+                self._lane.patience.retried(expired.reason)
+                ahead = await self._open()
+                continue
+            self._tip.note(reading.page, reading.began)
+            if reading.page.next_iterator is not None:
+                ahead = self._read_ahead(reading.page.next_iterator, self._pause(reading.page))
+            await self._apply(reading.page)
+            await self._advance(reading)
+
+    async def _open(self) -> asyncio.Task[_Reading]:
+        """Open the shard after the last *applied* record and start to read."""
+        if too_late_to_open(self._position, self._lane.clock.now()):
+            why = "first read later than 24 hours after it began"
+            raise self._lane.requests.trimmed(why, self._shard_id)
+        self._tip = Tip()
+        return self._read_ahead(await self._lane.requests.open(self._shard_id, self._position.sequence), 0.0)
+
+    def _read_ahead(self, iterator: str, pause: float) -> asyncio.Task[_Reading]:
+        self._ahead = asyncio.create_task(self._read(iterator, pause))
+        return self._ahead
+
+    async def _drop_page_ahead(self) -> None:
+        if self._ahead is not None:
+            self._ahead.cancel()
+            await asyncio.gather(self._ahead, return_exceptions=True)
+
+    async def _read(self, iterator: str, pause: float) -> _Reading:
+        """The next page. One with records holds a place of ``pages`` until it is applied."""
+        clock = self._lane.clock
+        await clock.sleep(max(pause, self._next_read_at - clock.monotonic(), 0.0))
+        await self._lane.pages.acquire()
+        holding = False
+        try:
+            self._next_read_at = clock.monotonic() + READ_INTERVAL_SECONDS
+            ticket, began = self._lane.draw_ticket(), clock.now()
+            page = await self._lane.requests.read(self._shard_id, iterator)
+            holding = bool(page.records)
+            return _Reading(page, ticket, began)
+        finally:
+            if not holding:
+                self._lane.pages.release()
+
+    def _pause(self, page: RecordsPage) -> float:
+        """Seconds until the next read: none while there are records, growing up to the poll interval at an
+        idle tip."""
+        if page.records or not self._tip.reached:
+            self._idle_seconds = READ_INTERVAL_SECONDS
+            return 0.0
+        self._idle_seconds = min(2 * self._idle_seconds, self._lane.settings.poll_interval_seconds)
+        return self._idle_seconds
+
+    async def _apply(self, page: RecordsPage) -> None:
+        if not page.records:
+            return
+        table = self._lane.requests.table
+        changes = [parse_record(record, table=table, shard_id=self._shard_id) for record in page.records]
+        self._in_hand = changes[0]
+        await self._lane.patience(lambda: self._lane.sink.apply(self._shard_id, changes))
+        self._in_hand = None
+        self._lane.pages.release()
+        self._move_to(changes)
+
+    def _move_to(self, changes: Sequence[Change]) -> None:
+        last = changes[-1]
+        as_of = max(self._position.as_of or 0.0, last.created or 0.0) or None
+        self._position = replace(self._position, sequence=last.sequence, as_of=as_of)
+
+    async def _advance(self, reading: _Reading) -> None:
+        """Save the position where that is due: at the shard's end, at its tip, now and then while busy."""
+        if reading.page.next_iterator is None:
+            await self._finish()
+            return
+        if self._tip.reached:
+            self._position = replace(self._position, as_of=max(self._position.as_of or 0.0, reading.began))
+        idle = self._tip.reached and not reading.page.records
+        if self._is_unsaved() and (idle or self._is_save_due()):
+            await self._save()
+        if self._tip.reached and not self._is_unsaved():
+            self._lane.read_to_end(self._shard_id, reading.ticket)
+
+    async def _finish(self) -> None:
+        now = self._lane.clock.now()
+        self._position = replace(self._position, state="finished", finished_at=now, as_of=now)
+        await self._save()
+
+    def _is_unsaved(self) -> bool:
+        grown_old = (self._position.as_of or 0.0) - (self._saved.as_of or 0.0) > REFRESH_SECONDS
+        return grown_old or self._position.sequence != self._saved.sequence
+
+    def _is_save_due(self) -> bool:
+        since = self._lane.clock.monotonic() - self._saved_at
+        return since >= self._lane.settings.checkpoint_every_seconds
+
+    async def _save(self) -> None:
+        position = self._position
+        await self._lane.shards.save(self._shard_id, position)
+        self._saved, self._saved_at = position, self._lane.clock.monotonic()
+
+    async def _save_before_stopping(self) -> None:
+        """Save what was applied, if that can be done quickly. If not, the next owner applies some records
+        once more."""
+        with contextlib.suppress(TablesplitError, TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                if self._is_unsaved():
+                    await self._save()
