@@ -1,6 +1,7 @@
 """The stamp: the one attribute (``_sync``) that every item written by tablesplit carries."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from service.core.wire import AttributeValue, Item
 from service.errors import Poison
@@ -49,7 +50,7 @@ def decode_stamp(item: Item, name: str) -> Stamp | None:
     value = item.get(name)
     if value is None:
         return None
-    content = value.get("M")
+    content: Any = value.get("M")
     try:
         return Stamp(
             version=content["v"]["S"],

@@ -1,0 +1,103 @@
+"""YAML with the line of every key and value, so that a wrong mapping is answered with ``file:line``."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from service.errors import Misconfigured
+
+Path = tuple[str | int, ...]
+"""Where a value is: the keys and positions that lead to it from the top."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Parsed YAML. ``content`` is plain Python; ``lines`` has the line (from 1) where each path begins."""
+
+    source: str
+    content: Any
+    lines: dict[Path, int]
+
+    def wrong(self, path: Path, message: str) -> Misconfigured:
+        """The error that says ``message`` at the line of ``path``, or of the nearest thing around it that is
+        written."""
+        while path not in self.lines:
+            path = path[:-1]
+        return Misconfigured(
+            f"{self.source}:{self.lines[path]}: {message}",
+            remedy="correct the mapping file (docs/MAPPING.md explains it)",
+        )
+
+
+def read_yaml(text: str, *, source: str) -> Document:
+    """Parse one YAML document. Raises Misconfigured for a syntax error, a key given twice, or an empty
+    file."""
+    lines: dict[Path, int] = {(): 1}
+    try:
+        loader = yaml.SafeLoader(text)
+        root = loader.get_single_node()
+        if root is None:
+            raise Misconfigured(
+                f"{source}:1: the mapping is empty", remedy="begin with a copy of the packaged crm.yaml"
+            )
+        return Document(source, _Reader(source, lines, loader).plain(root, ()), lines)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise _syntax_error(
+            source, mark.line + 1 if mark else 1, error.problem or "cannot be read"
+        ) from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise _syntax_error(source, line, f"character {chr(error.character)!a} is not allowed") from error
+    except RecursionError as error:
+        raise _syntax_error(source, 1, "nested too deep, or an anchor that contains itself") from error
+
+
+def _syntax_error(source: str, line: int, problem: str) -> Misconfigured:
+    return Misconfigured(f"{source}:{line}: not YAML: {problem}", remedy="correct the syntax at this line")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    source: str
+    lines: dict[Path, int]
+    loader: yaml.SafeLoader
+
+    def plain(self, node: yaml.Node, path: Path) -> Any:
+        self.lines.setdefault(path, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            return self._plain_map(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.plain(element, (*path, index)) for index, element in enumerate(node.value)]
+        return self._scalar(node)
+
+    def _plain_map(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        content: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key, line = self._key(key_node), key_node.start_mark.line + 1
+            if key in content:
+                first = self.lines[(*path, key)]
+                raise Misconfigured(
+                    f"{self.source}:{line}: key {key!r} is given twice, first at line {first}",
+                    remedy="remove one of them",
+                )
+            self.lines[(*path, key)] = line
+            content[key] = self.plain(value_node, (*path, key))
+        return content
+
+    def _key(self, node: yaml.Node) -> str:
+        key = self._scalar(node) if isinstance(node, yaml.ScalarNode) else None
+        if not isinstance(key, str):
+            raise Misconfigured(
+                f"{self.source}:{node.start_mark.line + 1}: a key must be text",
+                remedy="put the key in quotes",
+            )
+        return key
+
+    def _scalar(self, node: yaml.Node) -> Hashable:
+        try:
+            return self.loader.construct_object(node)  # type: ignore[no-any-return]
+        except ValueError as error:  # a date such as 2024-13-45 without quotes
+            raise _syntax_error(self.source, node.start_mark.line + 1, f"{node.value!r}: {error}") from error
