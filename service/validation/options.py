@@ -1,0 +1,53 @@
+"""What the operator may ask of a validation."""
+
+import shlex
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationOptions:
+    """sample: compare about this many items of each entity instead of all. entity: compare only this one.
+
+    repair: write right what differs. output: file that gets every difference as a JSON line.
+    resume: ``auto`` goes on with an unfinished run of the same question, ``require`` refuses when there is
+    none, ``never`` starts anew.
+    max_read_units: read capacity units per second at most, over all tables together. segments: Scan segments
+    of each table.
+    index_sample: v2 items of each entity looked up in their indexes: all when there are no more, else about
+    as many, chosen by a hash.
+    run: the id that a new run gets. owner: who asks, for the message to whoever asks meanwhile.
+    """
+
+    sample: int | None = None
+    entity: str | None = None
+    repair: bool = False
+    output: Path | None = None
+    resume: Literal["auto", "require", "never"] = "auto"
+    max_read_units: float | None = None
+    segments: int | None = None
+    index_sample: int = 2_000
+    run: str | None = None
+    owner: str = "validate"
+
+    def question(self, mapping_hash: str, segments: int) -> str:
+        """Fingerprint of what is asked: a run may be resumed only by the same question."""
+        asked = (mapping_hash, segments, self.sample, self.entity, self.repair, str(self.output))
+        return blake2b(repr(asked).encode(), digest_size=8).hexdigest()
+
+    def command(self) -> str:
+        """The command line that goes on with this validation."""
+        words = ["tablesplit", "validate"]
+        if self.sample is None:
+            words.append("--resume")
+        for name, value in (("sample", self.sample), ("entity", self.entity), ("output", self.output)):
+            words += [f"--{name}", str(value)] if value is not None else []
+        if self.segments is not None:
+            words += ["--segments", str(self.segments)]
+        if self.max_read_units is not None:
+            words += ["--max-read-units", f"{self.max_read_units:g}"]
+        if self.repair:
+            words.append("--repair")
+        return shlex.join(words)

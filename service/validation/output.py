@@ -1,0 +1,78 @@
+"""``--output FILE``: every difference as a JSON line, exactly once, also when a run is resumed."""
+
+import json
+import os
+import stat
+from collections.abc import Iterable
+from io import FileIO
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from service.errors import Fatal
+
+
+class DifferenceFile:
+    """An append-only file whose length is saved with the progress, so that a resumed run cuts off what was
+    not saved."""
+
+    def __init__(self, path: Path, file: FileIO, size: int) -> None:
+        self._path = path
+        self._file = file
+        self._size = size
+
+    @classmethod
+    def open(cls, path: Path, size: int) -> Self:
+        """Open ``path`` with its first ``size`` bytes kept (0: empty). Raises Fatal when it cannot be written
+        or is not the run's file."""
+        try:
+            path.touch()
+            there = path.stat().st_size
+            if there < size:
+                raise Fatal(
+                    f"--output {path} has {there} bytes, but the run to go on with has written {size}",
+                    remedy="give the run its file back, or start anew with `tablesplit validate --again`",
+                )
+            file = path.open("r+b", buffering=0)
+            if there > size:
+                file.truncate(size)
+            file.seek(size)
+        except OSError as error:
+            raise _unwritable(path, error, "nothing was compared") from error
+        return cls(path, file, size)
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._size
+
+    def append(self, documents: Iterable[dict[str, Any]], *, done: str) -> None:
+        """Write one line each and make them durable. Raises Fatal when the disk is full, saying ``done``:
+        what was done."""
+        lines = b"".join(json.dumps(document, ensure_ascii=False).encode() + b"\n" for document in documents)
+        if not lines:
+            return
+        try:
+            written = 0
+            while written < len(lines):
+                written += self._file.write(lines[written:])
+            if stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
+                os.fsync(self._file.fileno())
+        except OSError as error:
+            raise _unwritable(self._path, error, done) from error
+        self._size += len(lines)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+
+def _unwritable(path: Path, error: OSError, done: str) -> Fatal:
+    return Fatal(
+        f"cannot write differences to {path}: {error.strerror or error}; {done}",
+        remedy="make room or name another file, then run `tablesplit validate` again with --output",
+    )

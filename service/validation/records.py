@@ -1,0 +1,74 @@
+"""Validation's records in the control table: runs, their progress, and their reports."""
+
+from typing import Any
+
+from service.control_table import ControlTable, Records
+from service.errors import Fenced
+
+OPEN, LATEST = "open", "latest"
+Document = dict[str, Any]
+
+
+class RunRecords:
+    """The documents of one run, and the two that name runs: ``open`` the unfinished one, ``latest`` the last
+    finished one.
+
+    token: of the validation lease; a superseded holder's saves are refused.
+    """
+
+    def __init__(self, control: ControlTable, run: str, token: int) -> None:
+        self._runs = runs(control)
+        self._own = own(control, run)
+        self._token = token
+
+    async def load(self, prefix: str) -> dict[str, Document]:
+        """The run's documents whose name begins with ``prefix``, by the rest of their name."""
+        found = await self._own.all()
+        return {
+            name.removeprefix(prefix): one.value for name, one in found.items() if name.startswith(prefix)
+        }
+
+    async def save(self, name: str, document: Document) -> None:
+        """Write a document of the run. Raises Fenced when another validation has taken the lease since."""
+        _accepted(await self._own.save(name, document, self._token))
+
+    async def point(self, name: str, document: Document) -> None:
+        """Write ``open`` or ``latest``. Raises Fenced when another validation has taken the lease since."""
+        _accepted(await self._runs.save(name, document, self._token))
+
+
+def runs(control: ControlTable) -> Records[Document]:
+    """The records that name runs."""
+    return control.records("validation", Document)
+
+
+def own(control: ControlTable, run: str) -> Records[Document]:
+    """The records of one run."""
+    return control.records(f"validation#{run}", Document)
+
+
+async def stored_report(control: ControlTable, run: str | None = None) -> Document | None:
+    """The report of a run (None: the latest finished one) as ``Report.to_json`` gave it; of an unfinished one
+    its id and state."""
+    if run is None:
+        latest = await runs(control).get(LATEST)
+        if latest is None:
+            return None
+        run = str(latest.value["id"])
+    documents = {name: one.value for name, one in (await own(control, run).all()).items()}
+    if "report" not in documents:
+        return {"id": run, "state": "unfinished", **documents["run"]} if "run" in documents else None
+    listed = [document for name, document in documents.items() if name.startswith("difference#")]
+    return {**documents["report"], "differences": sorted(listed, key=first_seen)}
+
+
+def first_seen(document: Document) -> str:
+    """The order in which differences are listed."""
+    return str(document["first_seen"])
+
+
+def _accepted(accepted: bool) -> None:
+    if not accepted:
+        raise Fenced(
+            "another validation has taken over", remedy="wait for it, then run `tablesplit validate`"
+        )

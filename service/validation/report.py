@@ -1,0 +1,154 @@
+"""The validation report: the JSON document of ``validate --json`` and the same as text."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import StringIO
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from service.core.verdict import Finding
+from service.core.wire import Item
+from service.validation.tally import COLUMNS, INDEX_COLUMNS, Tally, index_table, items_table
+
+LISTED_DIFFERENCES = 1_000
+"""A report lists this many differences and counts all; ``--output`` writes all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference that lasted, or (``not-yet``) that was still changing when the patience ended. Keys in
+    wire form, in full."""
+
+    kind: str
+    entity: str
+    old_key: Item | None
+    v2_key: Item | None
+    fields: tuple[str, ...]
+    first_seen: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "entity": self.entity,
+            "old_key": plain_key(self.old_key),
+            "v2_key": plain_key(self.v2_key),
+            "fields": list(self.fields),
+            "first_seen": self.first_seen,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The outcome of one validation. ``differences`` lists the first LISTED_DIFFERENCES, as JSON documents;
+    ``tally`` counts all."""
+
+    run: str
+    mapping: str
+    started_at: str
+    finished_at: str
+    entities: tuple[str, ...]
+    tally: Tally
+    differences: Sequence[Mapping[str, Any]]
+    resumed: bool = False
+
+    @property
+    def equal(self) -> bool:
+        """Whether nothing differs, every inverse gives the old item back, and every index finds its items."""
+        broken = ("differences", "inverse_failures", "index_missing")
+        return not any(self.tally["run", what] for what in broken)
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of ``validate --json``."""
+        return {
+            "id": self.run,
+            "result": "equal" if self.equal else "different",
+            "counts": items_table(self.tally, self.entities),
+            "differences": list(self.differences),
+            "differences_total": self.tally["run", "differences"],
+            "not_yet": self.tally["run", "not_yet"],
+            "repaired": self.tally["run", "repaired"],
+            "index_checks": index_table(self.tally),
+            "inverse_failures": self.tally["run", "inverse_failures"],
+            "started_at": self.started_at,
+            "finished_at": self.finished_at,
+            "resumed": self.resumed,
+            "mapping": self.mapping,
+        }
+
+    def to_text(self, width: int = 110) -> str:
+        """The report for people: counts, index checks, the first differences, the result in the last line."""
+        out = StringIO()
+        console = Console(file=out, width=width, highlight=False)
+        document = self.to_json()
+        console.print(_counts(document["counts"]))
+        if document["index_checks"]:
+            console.print(_indexes(document["index_checks"]))
+        if document["differences"]:
+            console.print(_differences(document["differences"], document["differences_total"]))
+        console.print(_result(document), markup=False, soft_wrap=True)
+        return out.getvalue()
+
+
+def difference(finding: Finding, first_seen: float, kind: str) -> Difference:
+    """The report's entry for a finding first seen at ``first_seen`` (epoch seconds)."""
+    place = finding.place
+    return Difference(kind, place.entity, place.old_key, place.v2_key, finding.fields, instant(first_seen))
+
+
+def instant(seconds: float) -> str:
+    """Epoch seconds as ISO 8601 UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def plain_key(key: Item | None) -> dict[str, str] | None:
+    """A key without type tags: strings as they are, numbers as their digits, binaries as base64."""
+    return None if key is None else {name: next(iter(value.values())) for name, value in key.items()}
+
+
+def _counts(counts: Mapping[str, Mapping[str, int]]) -> Table:
+    table = Table("entity", title="items")
+    for column in COLUMNS:
+        table.add_column(column, justify="right")
+    for entity, row in counts.items():
+        table.add_row(entity, *(f"{row[column]:,}" for column in COLUMNS))
+    return table
+
+
+def _indexes(checks: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Table:
+    table = Table("entity", "index", title="index checks")
+    for column in INDEX_COLUMNS:
+        table.add_column(column, justify="right")
+    for entity, indexes in checks.items():
+        for index, row in indexes.items():
+            table.add_row(entity, index, *(f"{row[column]:,}" for column in INDEX_COLUMNS))
+    return table
+
+
+def _differences(rows: Sequence[Mapping[str, Any]], total: int, shown: int = 20) -> Table:
+    table = Table(
+        "kind",
+        "entity",
+        "old key",
+        "v2 key",
+        "fields",
+        title=f"differences ({min(shown, total)} of {total:,})",
+    )
+    for row in rows[:shown]:
+        keys = ("/".join((row[side] or {}).values()) or "-" for side in ("old_key", "v2_key"))
+        table.add_row(row["kind"], row["entity"], *keys, ", ".join(row["fields"]))
+    return table
+
+
+def _result(document: Mapping[str, Any]) -> str:
+    said = [
+        f"{document['differences_total']:,} differences",
+        f"{document['inverse_failures']:,} inverse failures",
+    ]
+    if document["not_yet"]:
+        said.append(f"{document['not_yet']:,} keys kept changing: validate again when they are quieter")
+    if document["repaired"]:
+        said.append(f"{document['repaired']:,} repaired")
+    return f"validation {document['id']}: {document['result']} ({'; '.join(said)})"

@@ -1,0 +1,59 @@
+"""A sample of a table: items from random segments of a parallel Scan, read in proportion to the sample and
+not to the table."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable
+from random import Random
+
+from service.core.verdict import key_text
+from service.core.wire import Item
+from service.validation.reader import Reader
+
+SEGMENT_COUNTS = (65_536, 4_096, 256, 16)
+"""Ways to cut the table, finest first: a segment of a small table is empty, one of a large table is too much
+to read whole. DynamoDB cuts by a hash of the partition key (at most 1,000,000 segments), so a random segment
+holds random items."""
+
+SEGMENTS_TRIED = 16
+WHOLE_TABLE_PAGES = 256
+"""Pages read from the table's beginning when random segments did not hold enough of some entity."""
+
+
+async def sample(
+    reader: Reader,
+    table: str,
+    *,
+    each: int,
+    entities: Iterable[str],
+    entity: Callable[[Item], str | None],
+    random: Random,
+) -> AsyncIterator[list[Item]]:
+    """Yield pages of distinct items until each of ``entities`` (as ``entity`` tells it) has had ``each``, or
+    nothing is left to read."""
+    wanted = Counter(dict.fromkeys(entities, each))
+    seen: set[str] = set()
+    async for items in _pages(reader, table, random):
+        chosen = []
+        for item in items:
+            name, key = entity(item), key_text(reader.key(table, item))
+            if name is not None and wanted[name] > 0 and key not in seen:
+                wanted[name] -= 1
+                seen.add(key)
+                chosen.append(item)
+        if chosen:
+            yield chosen
+        if not +wanted:
+            return
+
+
+async def _pages(reader: Reader, table: str, random: Random) -> AsyncIterator[list[Item]]:
+    for segments in SEGMENT_COUNTS:
+        for segment in random.sample(range(segments), min(segments, SEGMENTS_TRIED)):
+            yield (await reader.page(table, segment=segment, segments=segments, start=None)).items
+    start: Item | None = None
+    for _ in range(WHOLE_TABLE_PAGES):
+        page = await reader.page(table, segment=0, segments=1, start=start)
+        yield page.items
+        start = page.last_key
+        if start is None:
+            return

@@ -1,0 +1,54 @@
+"""Every wait of a validation: it ends at once when the operator stops the run."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from service.clock import Clock
+from service.errors import Interrupted
+
+Settled = Callable[[], Awaitable[None]]
+"""Returns once every change that was in the stream when it was called has been applied."""
+
+
+class Waits:
+    """Waiting with a clock and a stop event. Each method raises Interrupted once ``stop`` is set."""
+
+    def __init__(self, clock: Clock, stop: asyncio.Event) -> None:
+        self._clock = clock
+        self._stop = stop
+
+    def check(self) -> None:
+        """Return unless stopped."""
+        if self._stop.is_set():
+            raise Interrupted("validation was stopped")
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after ``seconds``."""
+        if seconds > 0:
+            await self._first(self._clock.sleep(seconds))
+        self.check()
+
+    async def until(self, settled: Settled, timeout_seconds: float) -> None:
+        """Return when ``settled`` does, or after ``timeout_seconds``."""
+        await self._first(_call(settled), self._clock.sleep(timeout_seconds))
+        self.check()
+
+    async def _first(self, *waits: Coroutine[Any, Any, None]) -> None:
+        tasks = [asyncio.ensure_future(wait) for wait in (*waits, _until_set(self._stop))]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _call(settled: Settled) -> None:
+    await settled()
+
+
+async def _until_set(event: asyncio.Event) -> None:
+    await event.wait()

@@ -1,0 +1,237 @@
+"""Validation: walk both sides, compare, look again at what differs, repair it if asked, and report."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from random import Random
+from secrets import token_hex
+from typing import Any, Protocol
+
+from service.clock import Clock
+from service.control_table import ControlTable
+from service.core.mapping import Mapping
+from service.core.wire import Item
+from service.dynamodb.protocol import ItemStore
+from service.errors import Interrupted, Misconfigured
+from service.leases import Lease, LeaseTimes
+from service.validation.index_checks import IndexChecks
+from service.validation.ledger import Ledger
+from service.validation.options import ValidationOptions
+from service.validation.output import DifferenceFile
+from service.validation.reader import ReadBudget, Reader
+from service.validation.recheck import Recheck
+from service.validation.repair import Repair
+from service.validation.report import Report, instant
+from service.validation.runs import Run, close_run, open_run
+from service.validation.sample import sample
+from service.validation.segment import SegmentWalker, Settlement
+from service.validation.waits import Settled, Waits
+from service.validation.walks import OldWalk, V2Walk, Walk
+
+LEASE = "validation"
+
+
+class Settings(LeaseTimes, Protocol):
+    """The settings that a validation depends on."""
+
+    @property
+    def segments(self) -> int: ...
+
+    @property
+    def page_items(self) -> int: ...
+
+    @property
+    def settle_seconds(self) -> float: ...
+
+    @property
+    def settle_timeout_seconds(self) -> float: ...
+
+
+async def validate(
+    store: ItemStore,
+    control: ControlTable,
+    mapping: Mapping,
+    settings: Settings,
+    clock: Clock,
+    metrics: object,
+    *,
+    options: ValidationOptions,
+    stop: asyncio.Event,
+    settled: Settled | None = None,
+) -> Report:
+    """Compare the old table with the v2 tables, and repair what differs if ``options`` say so.
+
+    Runs while writes go on: a difference counts only when it outlasts ``settle_seconds`` and, where given,
+    ``settled``, which returns once the sync has applied all that was in the stream when it was called.
+    Without it ``settle_seconds`` must exceed the lag.
+
+    Raises Interrupted when ``stop`` is set (progress is saved; the remedy goes on), Refused when another
+    validation runs or there is nothing to resume, Misconfigured for an unknown entity, Fatal when the output
+    file cannot be written.
+    """
+    _check(mapping, options)
+    parts = _Parts(store, control, mapping, settings, clock, options, Waits(clock, stop), settled)
+    async with Lease.try_acquire(control, LEASE, f"{options.owner}-{token_hex(4)}", clock, settings) as lease:
+        report = await _run(parts, lease)
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a run is made of, and what makes its parts."""
+
+    store: ItemStore
+    control: ControlTable
+    mapping: Mapping
+    settings: Settings
+    clock: Clock
+    options: ValidationOptions
+    waits: Waits
+    settled: Settled | None
+
+    @property
+    def segments(self) -> int:
+        """Scan segments of each table."""
+        return self.options.segments or self.settings.segments
+
+    @property
+    def question(self) -> str:
+        """What is asked, for telling whether an unfinished run asks the same."""
+        return self.options.question(self.mapping.hash, self.segments)
+
+    def reader(self) -> Reader:
+        budget = ReadBudget(self.clock, self.waits, self.options.max_read_units)
+        return Reader(self.store, self.mapping, budget, self.settings.page_items)
+
+    def settlement(self, reader: Reader) -> Settlement:
+        recheck = Recheck(
+            self.waits,
+            self.clock,
+            settle_seconds=self.settings.settle_seconds,
+            timeout_seconds=self.settings.settle_timeout_seconds,
+            settled=self.settled,
+        )
+        return Settlement(recheck, self.quarantined, self.repair(reader) if self.options.repair else None)
+
+    def repair(self, reader: Reader) -> Repair:
+        # A cycle writes for one lease time, as a worker does after its last renewal: the horizon covers what
+        # is on its way then.
+        return Repair(
+            self.store,
+            reader,
+            self.mapping,
+            self.clock,
+            self.waits,
+            registered=self.registered,
+            cycle_seconds=self.settings.lease_seconds,
+        )
+
+    @asynccontextmanager
+    async def registered(self) -> AsyncIterator[None]:
+        repairs = self.control.records("repair", dict[str, Any])
+        name = token_hex(8)
+        await repairs.save(name, {"owner": self.options.owner})
+        try:
+            yield
+        finally:
+            await repairs.forget(name)
+
+    async def quarantined(self, old_key: Item | None) -> bool:
+        return False
+
+
+async def _run(parts: _Parts, lease: Lease) -> Report:
+    """Open or go on with a run, walk, report, close."""
+    run = await open_run(parts.control, lease.token, parts.options, parts.question, parts.clock.now())
+    ledger = await Ledger.load(run.records)
+    with ExitStack() as files:
+        if parts.options.output is not None:
+            ledger.write_to(
+                files.enter_context(DifferenceFile.open(parts.options.output, ledger.output_size))
+            )
+        try:
+            await _walk_both(parts, run, ledger)
+        except Interrupted:
+            told = f"validation {run.id} was stopped: {ledger.so_far()}"
+            raise Interrupted(told, remedy=f"go on with: {parts.options.command()}") from None
+    report = _report(parts, run, ledger)
+    await close_run(run, report.to_json())
+    return report
+
+
+async def _walk_both(parts: _Parts, run: Run, ledger: Ledger) -> None:
+    """Walk the old table, then every v2 table: what the first walk leaves to the second is there when it
+    comes."""
+    reader = parts.reader()
+    walker = SegmentWalker(reader, ledger, parts.settlement(reader), parts.waits)
+    await _walk(parts, run, walker, OldWalk(reader, parts.mapping, parts.clock, parts.options.entity))
+    counted = {entity: ledger.tally["items", entity, "old"] for entity in parts.mapping.entities}
+    checks = IndexChecks(
+        reader, parts.mapping, per_entity=parts.options.index_sample, salt=run.id, expected=counted
+    )
+    for table in _v2_tables(parts):
+        walk = V2Walk(
+            reader, parts.mapping, parts.clock, table=table, entity=parts.options.entity, checks=checks
+        )
+        await _walk(parts, run, walker, walk)
+
+
+async def _walk(parts: _Parts, run: Run, walker: SegmentWalker, walk: Walk) -> None:
+    if parts.options.sample is None:
+        await _together(walker.walk(walk, segment, parts.segments) for segment in range(parts.segments))
+        return
+    entities = [
+        name
+        for name in _asked(parts)
+        if walk.table in (parts.mapping.old.table, parts.mapping.entities[name].table)
+    ]
+    pages = sample(
+        walker.reader,
+        walk.table,
+        each=parts.options.sample,
+        entities=entities,
+        entity=walk.entity_of,
+        random=Random(f"{run.id}{walk.name}"),
+    )
+    await walker.walk_pages(walk, pages)
+
+
+async def _together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Run all of ``work``; when one fails, stop the others and raise its error."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for one in work:
+                group.create_task(one)
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+
+
+def _asked(parts: _Parts) -> list[str]:
+    return [name for name in parts.mapping.entities if parts.options.entity in (None, name)]
+
+
+def _v2_tables(parts: _Parts) -> list[str]:
+    """The tables of the entities asked for, each once."""
+    return list(dict.fromkeys(parts.mapping.entities[name].table for name in _asked(parts)))
+
+
+def _check(mapping: Mapping, options: ValidationOptions) -> None:
+    if options.entity is not None and options.entity not in mapping.entities:
+        raise Misconfigured(
+            f"--entity {options.entity}: the mapping {mapping.name} has no such entity",
+            remedy=f"name one of: {', '.join(mapping.entities)}",
+        )
+
+
+def _report(parts: _Parts, run: Run, ledger: Ledger) -> Report:
+    return Report(
+        run=run.id,
+        mapping=parts.mapping.hash,
+        started_at=run.started_at,
+        finished_at=instant(parts.clock.now()),
+        entities=tuple(_asked(parts)),
+        tally=ledger.tally,
+        differences=ledger.differences,
+        resumed=run.resumed,
+    )
