@@ -1,4 +1,5 @@
-"""The control plane: tables, streams and identity through boto3. Blocking: async callers use ``asyncio.to_thread``.
+"""The control plane: tables, streams and identity through boto3. Blocking: async callers use
+``asyncio.to_thread``.
 
 Waiting for what a call has begun is in ``waits``.
 """
@@ -35,13 +36,14 @@ ATTEMPTS = 5
 
 
 class ControlPlane:
-    """Administration of tables. Every method raises our errors only, one line each, after botocore's own retries."""
+    """Administration of tables. Every method raises our errors only, one line each, after botocore's own
+    retries."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises Misconfigured when region, profile or endpoint cannot be one. Takes about 0.3 s, sends nothing."""
+        """Raises Misconfigured when region, profile or endpoint cannot be one. Takes about 0.3 s, sends
+        nothing."""
         self._settings = settings
         self._tables = self._client("dynamodb", settings.endpoint_url)
-        self._identities = self._client("sts", None)
 
     def describe_table(self, name: str) -> TableDescription | None:
         """The table, or None when there is none of that name."""
@@ -58,7 +60,8 @@ class ControlPlane:
         self._call(self._tables, "create_table", table.name, create_table_request(table))
 
     def enable_stream(self, name: str) -> None:
-        """Begin to stream new and old images of every change. Raises Fatal when a stream is enabled already."""
+        """Begin to stream new and old images of every change. Raises Fatal when a stream is enabled
+        already."""
         stream = {"StreamEnabled": True, "StreamViewType": STREAM_VIEW_TYPE}
         self._call(self._tables, "update_table", name, {"TableName": name, "StreamSpecification": stream})
 
@@ -70,7 +73,7 @@ class ControlPlane:
         """Who signs the requests. A local server knows nobody: ``local``."""
         if self._settings.endpoint_url is not None:
             return Identity("local", "local")
-        answer = self._call(self._identities, "get_caller_identity", "the caller", {})
+        answer = self._call(self._client("sts", None), "get_caller_identity", "the caller", {})
         return Identity(answer["Account"], answer["Arn"])
 
     def _client(self, service: str, endpoint_url: str | None) -> Any:

@@ -1,7 +1,8 @@
-"""Where the two services are: botocore's own endpoint rules (partitions, FIPS, configuration files,
-AWS_ENDPOINT_URL)."""
+"""Where the two services are: the configured endpoint, or botocore's own rules (partitions, FIPS, config
+files)."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import botocore.session
 from botocore.config import Config
@@ -20,22 +21,36 @@ class Endpoints:
 
 
 def resolve_endpoints(region: str, endpoint_url: str | None) -> Endpoints:
-    """The endpoints of ``region``, or ``endpoint_url`` for both. Takes about 0.3 s: reads botocore's models
-    from disk.
-
-    Raises Misconfigured for a region or URL that cannot be one.
+    """``endpoint_url`` for both services, or their endpoints in ``region`` (takes about 0.3 s: reads models
+    from disk). Raises Misconfigured for a region or URL that cannot be one.
     """
+    if endpoint_url is not None:
+        _check(endpoint_url)
+        return Endpoints(endpoint_url, endpoint_url, region)
     session = botocore.session.Session()
-    urls = [_endpoint(session, service, region, endpoint_url) for service in ("dynamodb", "dynamodbstreams")]
-    return Endpoints(urls[0], urls[1], region)
+    items, streams = [_endpoint(session, service, region) for service in ("dynamodb", "dynamodbstreams")]
+    return Endpoints(items, streams, region)
 
 
-def _endpoint(session: botocore.session.Session, service: str, region: str, endpoint_url: str | None) -> str:
+def _check(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        usable = (
+            parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+        )
+    except ValueError:
+        usable = False
+    if not usable:
+        raise Misconfigured(
+            f"AWS_ENDPOINT_URL={url}: not the URL of a server", remedy="write it like http://localhost:8000"
+        )
+
+
+def _endpoint(session: botocore.session.Session, service: str, region: str) -> str:
     try:
         client = session.create_client(
             service,
             region_name=region,
-            endpoint_url=endpoint_url,
             aws_access_key_id="unused",
             aws_secret_access_key="unused",
             # An account's own endpoint would need its id; the region's serves every account.
@@ -43,8 +58,7 @@ def _endpoint(session: botocore.session.Session, service: str, region: str, endp
         )
     except (BotoCoreError, ValueError) as error:
         raise Misconfigured(
-            f"no endpoint of {service} for region {region!r}: {error}",
-            remedy="check AWS_REGION and AWS_ENDPOINT_URL",
+            f"AWS_REGION={region}: no endpoint of {service}: {error}", remedy="check AWS_REGION"
         ) from error
     url: str = client.meta.endpoint_url
     return url

@@ -37,7 +37,8 @@ async def until_stream_enabled(
     clock: Clock,
     timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> TableDescription:
-    """The table, once it is ACTIVE and its stream of both images is ENABLED. Raises Fatal after the deadline."""
+    """The table, once it is ACTIVE and its stream of both images is ENABLED. Raises Fatal after the
+    deadline."""
     deadline = clock.monotonic() + timeout_seconds
     table = await _until(control, name, clock, timeout_seconds, has_stream, "has no stream yet")
     assert table is not None

@@ -1,0 +1,286 @@
+"""Every method of the data plane, and the control plane, on real servers: DynamoDB Local and moto."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import cache
+from uuid import uuid4
+
+import pytest
+
+from service.clock import SystemClock
+from service.core.wire import Item
+from service.core.write import (
+    Absent,
+    AllOf,
+    AnyOf,
+    Check,
+    Condition,
+    Delete,
+    Equals,
+    Exists,
+    Less,
+    Put,
+    TransactItem,
+)
+from service.dynamodb.client import DynamoDBClient
+from service.dynamodb.control import ControlPlane
+from service.dynamodb.descriptions import Identity, NewTable
+from service.dynamodb.protocol import InsertRefused
+from service.dynamodb.waits import until_active, until_deleted, until_stream_enabled
+from service.errors import Fatal, Poison, StreamGone
+from tests.planes import open_plane, plane_settings
+
+NAMES = ("PK", "SK")
+
+
+@dataclass(frozen=True)
+class Server:
+    """An open client of a server, its control plane, and a fresh table."""
+
+    name: str
+    plane: DynamoDBClient
+    control: ControlPlane
+    table: str
+
+
+@cache
+def control_plane(url: str) -> ControlPlane:
+    """boto3 takes 0.3 s to make a client."""
+    return ControlPlane(plane_settings(url))
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("dynamodb_local", marks=pytest.mark.local),
+        pytest.param("moto_server", marks=pytest.mark.moto),
+    ]
+)
+async def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    url = request.getfixturevalue(request.param)
+    control = control_plane(url)
+    table = f"plane-{uuid4().hex[:12]}"
+    control.create_table(NewTable(table, NAMES, {"GSI1": ("GSI1PK", "GSI1SK")}))
+    async with open_plane(url) as plane:
+        yield Server(request.param, plane, control, table)
+    control.delete_table(table)
+
+
+def key(partition: str, sort: str = "x") -> Item:
+    return {"PK": {"S": partition}, "SK": {"S": sort}}
+
+
+DIRTY: Item = key("dirty") | {
+    "number": {"N": "12345678901234567890123456789012345678"},
+    "small": {"N": "0.1"},
+    "empty": {"S": ""},
+    "binary": {"B": "AAEC/w=="},
+    "null": {"NULL": True},
+    "flag": {"BOOL": False},
+    "list": {"L": [{"S": "a"}, {"M": {"deep": {"L": []}}}]},
+    "map": {"M": {"it's": {"S": "quoted"}}},
+    "strings": {"SS": ["a", "b"]},
+    "numbers": {"NS": ["1"]},
+    "binaries": {"BS": ["AQ=="]},
+    'it\'s "odd" \\ név': {"S": "x"},
+    "name": {"S": "a reserved word"},
+}
+
+
+async def test_a_dirty_item_comes_back_as_it_was_written(server: Server) -> None:
+    assert await server.plane.write(Put(server.table, DIRTY))
+    assert await server.plane.get(server.table, key("dirty")) == DIRTY
+
+
+async def test_a_dirty_item_comes_back_as_it_was_inserted(server: Server) -> None:
+    assert await server.plane.insert_many(server.table, [DIRTY], NAMES) == [True]
+    assert await server.plane.get(server.table, key("dirty")) == DIRTY
+
+
+async def test_an_absent_item_is_none(server: Server) -> None:
+    assert await server.plane.get(server.table, key("nobody")) is None
+
+
+STORED: Item = key("c") | {
+    "_sync": {"M": {"v": {"S": "5"}}},
+    "set": {"SS": ["a", "b"]},
+    "n": {"N": "10"},
+}
+
+CONDITIONS: list[tuple[Condition, bool]] = [
+    (Absent(("PK",)), False),
+    (Absent(("other",)), True),
+    (Absent(("_sync", "d")), True),
+    (Exists(("_sync", "v")), True),
+    (Exists(("_sync", "v", "deeper")), False),
+    (Equals(("n",), {"N": "10.0"}), True),
+    (Equals(("n",), {"S": "10"}), False),
+    (Equals(("set",), {"SS": ["b", "a"]}), True),
+    (Less(("_sync", "v"), {"S": "6"}), True),
+    (Less(("_sync", "v"), {"S": "5"}), False),
+    (Less(("n",), {"N": "9"}), False),
+    (Less(("nothing",), {"S": "6"}), False),
+    (AnyOf((Absent(("_sync",)), Less(("_sync", "v"), {"S": "6"}))), True),
+    (AllOf((Exists(("PK",)), AnyOf((Absent(("n",)), Absent(("set",)))))), False),
+    (AllOf((AnyOf((AllOf((Exists(("PK",)),)),)),)), True),
+]
+
+
+@pytest.mark.parametrize(("condition", "met"), CONDITIONS)
+async def test_a_condition_decides(server: Server, condition: Condition, met: bool) -> None:
+    await server.plane.write(Put(server.table, STORED))
+    assert await server.plane.write(Put(server.table, STORED | {"new": {"S": "x"}}, condition)) is met
+    assert ("new" in (await server.plane.get(server.table, key("c")) or {})) is met
+    await server.plane.write(Put(server.table, STORED))
+    assert await server.plane.write(Delete(server.table, key("c"), condition)) is met
+
+
+async def test_an_insert_never_overwrites(server: Server) -> None:
+    await server.plane.write(Put(server.table, key("a") | {"first": {"S": "x"}}))
+    items = [key(name) | {"second": {"S": "y"}} for name in ("a", "b", "c")]
+    assert await server.plane.insert_many(server.table, items, NAMES) == [False, True, True]
+    assert await server.plane.get(server.table, key("a")) == key("a") | {"first": {"S": "x"}}
+
+
+@pytest.mark.parametrize("bad", [key(""), key("n") | {"n": {"N": "1e200"}}, key("s") | {"s": {"SS": []}}])
+async def test_a_bad_item_does_not_keep_the_others_out(server: Server, bad: Item) -> None:
+    with pytest.raises(InsertRefused) as caught:
+        await server.plane.insert_many(server.table, [key("a"), bad, key("b")], NAMES)
+    assert caught.value.results == [True, None, True]
+    assert list(caught.value.refused) == [1]
+    assert len(await server.plane.get_many(server.table, [key("a"), key("b")])) == 2
+
+
+async def test_twenty_five_large_items_go_in_one_call(server: Server) -> None:
+    items = [key(f"large-{n}") | {"text": {"S": "x" * 100_000}} for n in range(25)]
+    assert await server.plane.insert_many(server.table, items, NAMES) == [True] * 25
+
+
+async def test_a_refused_put_is_poison(server: Server) -> None:
+    with pytest.raises(Poison, match=rf"^PutItem on {server.table}: DynamoDB refuses the item: ") as caught:
+        await server.plane.write(Put(server.table, key("big") | {"text": {"S": "x" * 420_000}}))
+    assert caught.value.reason == "refused_by_dynamodb"
+
+
+async def test_get_many_finds_what_exists_beyond_one_request(server: Server) -> None:
+    await server.plane.insert_many(server.table, [key(f"{n:03d}") for n in range(0, 250, 10)], NAMES)
+    found = await server.plane.get_many(server.table, [key(f"{n:03d}") for n in range(250)])
+    assert sorted(item["PK"]["S"] for item in found) == [f"{n:03d}" for n in range(0, 250, 10)]
+
+
+async def test_get_many_goes_on_after_a_full_answer(server: Server) -> None:
+    items = [key(f"{n:03d}") | {"text": {"S": "x" * 390_000}} for n in range(50)]
+    for start in range(0, 50, 25):
+        await server.plane.insert_many(server.table, items[start : start + 25], NAMES)
+    found = await server.plane.get_many(server.table, [key(f"{n:03d}") for n in range(50)])
+    assert sorted(item["PK"]["S"] for item in found) == [f"{n:03d}" for n in range(50)]
+
+
+async def test_the_segments_of_a_scan_hold_every_item_once(server: Server) -> None:
+    await server.plane.insert_many(server.table, [key(f"{n:02d}") for n in range(25)], NAMES)
+    seen = []
+    for segment in range(3):
+        start = None
+        while True:
+            page = await server.plane.scan(server.table, segment=segment, segments=3, start=start, limit=4)
+            seen += [item["PK"]["S"] for item in page.items]
+            if (start := page.last_key) is None:
+                break
+    assert sorted(seen) == [f"{n:02d}" for n in range(25)]
+
+
+async def test_a_query_pages_in_sort_key_order(server: Server) -> None:
+    items = [key("q", f"{n}") | {"GSI1PK": {"S": "index"}, "GSI1SK": {"S": f"{9 - n}"}} for n in range(5)]
+    await server.plane.insert_many(server.table, items, NAMES)
+    first = await server.plane.query(server.table, {"PK": {"S": "q"}}, limit=3, consistent=True)
+    rest = await server.plane.query(server.table, {"PK": {"S": "q"}}, start=first.last_key)
+    assert [item["SK"]["S"] for item in first.items + rest.items] == ["0", "1", "2", "3", "4"]
+    assert rest.last_key is None
+    by_index = await server.plane.query(server.table, {"GSI1PK": {"S": "index"}}, index="GSI1")
+    assert [item["SK"]["S"] for item in by_index.items] == ["4", "3", "2", "1", "0"]
+
+
+async def test_a_transaction_is_all_or_nothing(server: Server) -> None:
+    plane, table = server.plane, server.table
+    await plane.write(Put(table, key("old")))
+    move: list[TransactItem] = [
+        Put(table, key("new"), Absent(("PK",))),
+        Delete(table, key("old"), Exists(("PK",))),
+        Check(table, key("guard"), Absent(("PK",))),
+    ]
+    assert await plane.transact(move) is True
+    assert await plane.get(table, key("old")) is None
+    await plane.write(Put(table, key("old")))
+    assert await plane.transact(move) is False
+    assert await plane.get(table, key("old")) == key("old")
+
+
+async def test_a_missing_table_is_fatal(server: Server) -> None:
+    with pytest.raises(Fatal, match=r"^table not-there was not found in region ap-southeast-2 at http://"):
+        await server.plane.get("not-there", key("a"))
+
+
+async def test_the_stream_tells_every_write_in_order(server: Server) -> None:
+    plane, table = server.plane, server.table
+    described = await until_stream_enabled(server.control, plane, table, SystemClock(), 30)
+    arn = described.stream_arn
+    assert arn is not None
+    await plane.write(Put(table, key("s") | {"n": {"N": "1"}}))
+    await plane.write(Put(table, key("s") | {"n": {"N": "2"}}))
+    await plane.write(Delete(table, key("s")))
+    stream = await plane.describe_stream(arn)
+    assert stream.view_type == "NEW_AND_OLD_IMAGES"
+    records = []
+    for shard in stream.shards:
+        iterator = await plane.shard_iterator(arn, shard.shard_id, "TRIM_HORIZON")
+        records += (await plane.get_records(iterator)).records
+    assert [record["eventName"] for record in records] == ["INSERT", "MODIFY", "REMOVE"]
+    middle = records[1]["dynamodb"]
+    assert isinstance(middle, dict)
+    after = await plane.shard_iterator(
+        arn, stream.shards[0].shard_id, "AFTER_SEQUENCE_NUMBER", middle["SequenceNumber"]
+    )
+    assert [record["eventName"] for record in (await plane.get_records(after)).records] == ["REMOVE"]
+
+
+async def test_an_open_shard_has_no_children(server: Server) -> None:
+    table = server.control.describe_table(server.table)
+    assert table is not None
+    assert table.stream_arn is not None
+    stream = await server.plane.describe_stream(table.stream_arn)
+    children = await server.plane.describe_stream(table.stream_arn, children_of=stream.shards[0].shard_id)
+    assert children.shards == ()
+
+
+async def test_the_stream_of_no_table_is_gone(server: Server) -> None:
+    table = server.control.describe_table(server.table)
+    assert table is not None
+    assert table.stream_arn is not None
+    with pytest.raises(StreamGone):
+        await server.plane.describe_stream(table.stream_arn.replace(server.table, "not-there"))
+
+
+async def test_a_table_is_made_described_streamed_and_deleted(server: Server) -> None:
+    control, clock = server.control, SystemClock()
+    name = f"{server.table}-2"
+    control.create_table(NewTable(name, ("PK", None), {"ByOwner": ("owner", "SK")}, stream=False))
+    table = await until_active(control, name, clock, 30)
+    assert (table.key, table.billing, table.stream_view_type) == (("PK", None), "PAY_PER_REQUEST", None)
+    assert {index: found.key for index, found in table.indexes.items()} == {"ByOwner": ("owner", "SK")}
+    assert {index.projection for index in table.indexes.values()} == {"ALL"}
+    control.enable_stream(name)
+    streamed = await until_stream_enabled(control, server.plane, name, clock, 30)
+    assert streamed.stream_view_type == "NEW_AND_OLD_IMAGES"
+    with pytest.raises(Fatal, match=rf"^CreateTable on {name}: "):
+        control.create_table(NewTable(name, ("PK", None)))
+    with pytest.raises(Fatal, match=rf"^UpdateTable on {name}: "):
+        control.enable_stream(name)
+    control.delete_table(name)
+    await until_deleted(control, name, clock, 30)
+    assert await asyncio.to_thread(control.describe_table, name) is None
+
+
+async def test_a_local_server_knows_no_identity(server: Server) -> None:
+    assert server.control.caller_identity() == Identity("local", "local")

@@ -1,0 +1,109 @@
+"""A DynamoDB endpoint that answers by script: whatever a real one may do once a year."""
+
+import asyncio
+import zlib
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request: operation (``PutItem``), headers in lower case, decoded body."""
+
+    operation: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+
+Reply = Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+
+@dataclass
+class FaultServer:
+    """``script`` is used up reply by reply; after it every request gets ``{}``."""
+
+    url: str = ""
+    script: deque[Reply] = field(default_factory=deque)
+    received: list[Received] = field(default_factory=list)
+
+    def operations(self) -> list[str]:
+        """The operations asked for, in order."""
+        return [request.operation for request in self.received]
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the requests of one connection until either side closes it."""
+        try:
+            while not writer.is_closing():
+                self.received.append(await _request(reader))
+                await (self.script.popleft() if self.script else answer({}))(writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def fault_server(*script: Reply) -> AsyncIterator[FaultServer]:
+    """A server on a free port; its connections are cut at the end."""
+    faults = FaultServer(script=deque(script))
+    connections: set[asyncio.Task[None]] = set()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.add(asyncio.create_task(faults.serve(reader, writer)))
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    faults.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield faults
+    finally:
+        server.close()
+        for connection in connections:
+            connection.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
+
+
+def answer(content: object, *, status: int = 200, crc: int | None = None, missing_bytes: int = 0) -> Reply:
+    """``content`` as JSON. ``crc`` replaces the true CRC32; of ``missing_bytes`` the end is never sent."""
+    return raw(orjson.dumps(content), status=status, crc=crc, missing_bytes=missing_bytes)
+
+
+def error(code: str, message: str = "", *, status: int = 400, **more: object) -> Reply:
+    """An error answer."""
+    kind = f"com.amazonaws.dynamodb.v20120810#{code}"
+    return answer({"__type": kind, "message": message, **more}, status=status)
+
+
+def raw(body: bytes, *, status: int = 200, crc: int | None = None, missing_bytes: int = 0) -> Reply:
+    """``body`` as it is; the connection is closed when bytes are missing."""
+
+    async def reply(writer: asyncio.StreamWriter) -> None:
+        checksum = zlib.crc32(body) if crc is None else crc
+        head = f"HTTP/1.1 {status} X\r\nx-amz-crc32: {checksum}\r\nContent-Length: {len(body)}\r\n\r\n"
+        writer.write(head.encode() + body[: len(body) - missing_bytes])
+        await writer.drain()
+        if missing_bytes:
+            writer.close()
+
+    return reply
+
+
+async def hang(writer: asyncio.StreamWriter) -> None:
+    """No answer, ever."""
+    await asyncio.Event().wait()
+
+
+async def hang_up(writer: asyncio.StreamWriter) -> None:
+    """The connection closed instead of an answer."""
+    writer.close()
+
+
+async def _request(reader: asyncio.StreamReader) -> Received:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
+    body = await reader.readexactly(int(headers["content-length"]))
+    return Received(headers["x-amz-target"].rpartition(".")[2], headers, orjson.loads(body))

@@ -1,0 +1,70 @@
+"""Data planes for tests: a client of any endpoint, with a clock whose waits take no time."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.config import Settings
+from service.metrics import Metrics
+
+from service.dynamodb.client import DynamoDBClient
+from service.dynamodb.credentials import CredentialSource
+from service.dynamodb.signing import Credentials
+
+
+@dataclass
+class WaitlessClock:
+    """Real time of day; sleeping only moves the monotonic clock on."""
+
+    elapsed: float = 0.0
+    waits: list[float] = field(default_factory=list)
+
+    def monotonic(self) -> float:
+        return self.elapsed
+
+    def now(self) -> float:
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.elapsed += seconds
+
+
+def plane_settings(url: str | None, **changes: Any) -> Settings:
+    """Settings for the endpoint at ``url``."""
+    return Settings(**{"aws_region": "ap-southeast-2", "endpoint_url": url, **changes})
+
+
+def fixed_credentials(clock: WaitlessClock, *later: str) -> CredentialSource:
+    """Credentials ``first``, then at each loading of the chain the next of ``later`` (the last one for
+    ever)."""
+    names = ["first", *later]
+
+    def load() -> Callable[[], Credentials]:
+        name = names.pop(0) if len(names) > 1 else names[0]
+        return lambda: Credentials(name, "secret", "token")
+
+    return CredentialSource(clock, load)
+
+
+@asynccontextmanager
+async def open_plane(
+    url: str | None,
+    *,
+    clock: WaitlessClock | None = None,
+    metrics: Metrics | None = None,
+    credentials: CredentialSource | None = None,
+    **changes: Any,
+) -> AsyncIterator[DynamoDBClient]:
+    """A client of the server at ``url``; ``changes`` are settings."""
+    clock = clock or WaitlessClock()
+    opened = DynamoDBClient.open(
+        plane_settings(url, **changes),
+        metrics or Metrics(),
+        clock,
+        credentials=credentials or fixed_credentials(clock),
+    )
+    async with opened as client:
+        yield client
