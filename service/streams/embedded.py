@@ -80,6 +80,7 @@ class EmbeddedEngine:
         read_up_to = [self._readers[s].as_of if s in self._readers else known[s].as_of for s in unfinished]
         behind = max((now - moment for moment in read_up_to if moment is not None), default=0.0)
         waiting = [now - (known[s].as_of or now) for s in unfinished if s not in self._readers]
+        waiting += [now - (known[s].as_of or now) for s in awaiting_children(known, now)]
         reading = [reader.lag_seconds(now) for reader in self._readers.values()]
         return EngineSnapshot(
             shards_reading=len(unfinished),

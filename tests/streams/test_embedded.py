@@ -6,6 +6,7 @@ import pytest
 
 from service.core.lineage import CHILD_GRACE_SECONDS, FIRST_READ_SECONDS, FORGET_SECONDS, Position
 from service.errors import Fenced, Poison, Retryable, StreamGone, Throttled, Trimmed
+from service.streams.embedded import PAGES_IN_MEMORY
 from service.streams.requests import GAP_REMEDY
 from service.streams.tip import PAGES_AT_TIP
 from tests.clocks import VirtualClock, settle
@@ -59,7 +60,7 @@ async def test_records_that_come_with_a_null_iterator_are_applied_before_the_sha
     async with running(stream, START) as run:
         run.sink.gate.clear()
         await run.clock.advance(10)
-        assert run.positions.saved["p"].state == "reading"
+        assert run.positions.saved["p"].finished_at is None
         run.sink.gate.set()
         await run.rounds()
         assert run.sink.values == ["a", "b"]
@@ -75,6 +76,7 @@ async def test_late_children_hold_back_caught_up_and_are_asked_for_with_growing_
         await run.clock.advance(3)
         assert stream.calls.count(("describe_stream", "p")) == 4
         assert run.engine.snapshot().rounds == 0
+        assert run.engine.snapshot().lag_seconds > 2
         stream.shards["c"].listed = True
         await run.rounds(1)
         assert run.sink.values == ["a", "b"]
@@ -105,7 +107,7 @@ async def test_expired_iterator_is_opened_again_after_the_last_applied_record() 
 
 async def test_iterator_that_expires_while_a_page_is_applied_does_not_repeat_that_page() -> None:
     stream = stream_with("a", "b", "c", "d")
-    async with running(stream, START) as run:
+    async with running(stream, START, pace=Pace(checkpoint_every_seconds=1000)) as run:
         run.sink.gate.clear()
         await settle()
         stream.expire_iterators()
@@ -135,9 +137,9 @@ async def test_empty_pages_in_the_middle_do_not_end_a_shard(empty_pages: int) ->
         assert run.sink.values == ["a", "b"]
 
 
-async def test_one_empty_page_is_not_yet_the_tip() -> None:
+async def test_a_few_empty_pages_are_not_yet_the_tip() -> None:
     stream = stream_with()
-    stream.pause("p", PAGES_AT_TIP - 1)
+    stream.pause("p", 3)
     stream.write("p", "a")
     async with running(stream, START) as run:
         run.sink.gate.clear()
@@ -251,6 +253,55 @@ async def test_positions_are_saved_once_a_second_while_busy(age: int) -> None:
         stream.write("p", *(str(number) for number in range(120)))
         await run.clock.until(lambda: len(run.sink.changes) == 120)
         assert 9 <= len(run.positions.saves) <= 10
+
+
+async def test_a_shard_that_falls_idle_is_saved_at_once() -> None:
+    async with running(stream_with("a"), START, pace=Pace(checkpoint_every_seconds=1000)) as run:
+        await run.rounds()
+        assert run.positions.saved["p"].sequence == run.sink.changes[0].sequence
+
+
+async def test_busy_and_unsaved_is_not_a_round() -> None:
+    stream = stream_with()
+    async with running(stream, START, pace=Pace(checkpoint_every_seconds=1000)) as run:
+        for _ in range(60):
+            stream.created = run.clock.now()
+            stream.write("p", "x")
+            await run.clock.advance(0.25)
+        assert run.engine.snapshot().rounds == 0
+
+
+async def test_an_idle_position_is_saved_anew_every_hour_so_that_its_age_stays_known() -> None:
+    clock = VirtualClock()
+    start = {"p": Position(None, as_of=clock.now())}
+    pace = Pace(poll_interval_seconds=60, shard_discovery_seconds=60)
+    async with running(stream_with(), start, pace=pace, clock=clock) as run:
+        await run.clock.advance(3 * 3600)
+        assert len(run.positions.saves) == 2
+        assert (run.positions.saved["p"].as_of or 0) > clock.now() - 3700
+
+
+async def test_pages_in_memory_are_bounded_over_all_shards() -> None:
+    stream = ScriptedStream()
+    for number in range(40):
+        stream.shard(f"s{number}")
+        stream.write(f"s{number}", *"abcdefghi")
+    async with running(stream) as run:
+        run.sink.gate.clear()
+        await run.clock.advance(10)
+        assert sum(method == "get_records" for method, _ in stream.calls) == PAGES_IN_MEMORY
+        run.sink.gate.set()
+        await run.rounds()
+        assert len(run.sink.changes) == 40 * 9
+
+
+async def test_children_that_are_known_are_not_asked_for() -> None:
+    stream = stream_with("a")
+    async with running(stream, START) as run:
+        await run.rounds()
+        stream.split("p", "c")
+        await run.rounds()
+        assert stream.calls.count(("describe_stream", "p")) == 1
 
 
 async def test_stop_saves_what_was_applied_and_not_the_batch_in_hand() -> None:
@@ -431,13 +482,17 @@ async def test_retention_headroom_shrinks_while_the_sink_stands_still() -> None:
         assert run.engine.snapshot().retention_headroom_seconds == pytest.approx(3600 * 20, abs=20)
 
 
-async def test_two_finds_of_one_child_do_not_set_its_position_back() -> None:
-    stream = stream_with("a")
-    stream.split("p", "c")
-    stream.write("c", *"bcdefg")
-    async with running(stream, START, pace=Pace(shard_discovery_seconds=0.25)) as run:
-        await run.rounds()
-        assert run.sink.values == list("abcdefg")
+async def test_a_save_that_hangs_does_not_keep_the_engine_from_stopping(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("service.streams.shard_reader.STOP_SECONDS", 0.01)
+    async with running(stream_with("a"), START) as run:
+        run.positions.faults = [Retryable("control table away", reason="timeout")] * 1000
+        await run.clock.until(lambda: "timeout" in run.retries)
+        run.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(run.task, 5)
+        assert run.positions.saves == []
 
 
 async def test_cancel_while_waiting_for_a_shard_ends_at_once() -> None:
