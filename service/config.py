@@ -1,0 +1,159 @@
+"""Settings: one frozen value, read from the environment (and `.env`) once. No other module reads the environment."""
+
+import os
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from dotenv import load_dotenv
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.core.mapping import Mapping, load_mapping
+from service.errors import Misconfigured
+
+PACKAGED_MAPPING = "crm.yaml"
+PREFIX = "TABLESPLIT_"
+TEST_PREFIX = "TABLESPLIT_TEST_"
+AWS_NAMES = {"aws_region": "AWS_REGION", "endpoint_url": "AWS_ENDPOINT_URL"}
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, with unit (in the name), default and bounds."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, populate_by_name=True)
+
+    aws_region: str = Field("ap-southeast-2", validation_alias="AWS_REGION", min_length=1, description="the tables' region")
+    endpoint_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"),
+        pattern=r"^https?://[^/]+",
+        description="another server, such as DynamoDB Local; AWS_ENDPOINT_URL_DYNAMODB goes first",
+    )
+    control_table: str = Field("tablesplit-control", pattern=r"^[A-Za-z0-9_.-]{3,255}$", description="the control table's name")
+    mapping: Path | None = Field(None, description="a mapping file; without one, the packaged CRM mapping")
+
+    http_host: str = Field("127.0.0.1", min_length=1, description="address of the HTTP side")
+    http_port: int = Field(8080, ge=1, le=65535, description="port of the HTTP side")
+    api_token: SecretStr | None = Field(None, min_length=1, description="what a POST must bear; without it every POST is refused")
+    log_format: Literal["console", "json"] = Field("console", description="form of the log, on stderr")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+
+    connections: int = Field(64, ge=1, le=1000, description="connections to DynamoDB at most")
+    connect_timeout_seconds: float = Field(5, ge=0.1, le=60, description="time to connect")
+    request_timeout_seconds: float = Field(10, ge=0.5, le=120, description="time for one request, answer included")
+    max_attempts: int = Field(10, ge=1, le=100, description="attempts of one request")
+    retry_deadline_seconds: float = Field(60, ge=1, le=3600, description="time for all attempts of one request")
+
+    lease_seconds: float = Field(6, ge=1, le=300, description="a worker that does not renew for so long is superseded")
+    heartbeat_seconds: float = Field(2, ge=0.1, le=100, description="how often a lease is renewed")
+    clock_margin_seconds: float = Field(5, ge=0, le=300, description="what the writer horizon adds for clocks that run unevenly")
+    purge_grace_seconds: float = Field(900, ge=1, le=86_400, description="least age of a tombstone that is purged")
+    purge_sweep_seconds: float = Field(21_600, ge=10, le=604_800, description="how often v2 tables are searched for tombstones")
+
+    shard_discovery_seconds: float = Field(5, ge=0.1, le=60, description="how often shards are listed")
+    poll_interval_seconds: float = Field(0.5, ge=0.25, le=30, description="pause after an empty read of a shard")
+    checkpoint_every_seconds: float = Field(1, ge=0, le=60, description="how often a busy shard's position is saved")
+    sync_concurrency: int = Field(64, ge=1, le=1000, description="keys whose changes are applied at once")
+
+    segments: int = Field(8, ge=1, le=10_000, description="parallel Scan segments of backfill and validation")
+    page_items: int = Field(250, ge=1, le=1000, description="items of one Scan page")
+    backfill_concurrency: int = Field(16, ge=1, le=256, description="write requests of the backfill at once")
+    max_read_units: float | None = Field(None, ge=1, description="read units per second of the backfill at most")
+    max_write_units: float | None = Field(None, ge=1, description="write units per second of the backfill at most")
+
+    settle_seconds: float = Field(5, ge=0, le=3600, description="how long a difference must last to count")
+    settle_timeout_seconds: float = Field(60, ge=1, le=86_400, description="how long a changing key is looked at again")
+
+    demo_server: str = Field("moto", pattern=r"^(moto|dynamodb-local|https?://.+)$", description="server of the demonstration")
+
+    @property
+    def writer_horizon_seconds(self) -> float:
+        """After so long a superseded worker, or a repair, can write nothing more: lease, longest request, margin."""
+        return self.lease_seconds + self.request_timeout_seconds + self.clock_margin_seconds
+
+    @model_validator(mode="after")
+    def _times_fit_together(self) -> Self:
+        if self.heartbeat_seconds * 2 > self.lease_seconds:
+            raise ValueError(f"{PREFIX}HEARTBEAT_SECONDS={self.heartbeat_seconds:g}: must be at most half of {PREFIX}LEASE_SECONDS")
+        if self.purge_grace_seconds <= self.writer_horizon_seconds:
+            raise ValueError(
+                f"{PREFIX}PURGE_GRACE_SECONDS={self.purge_grace_seconds:g}: must exceed the writer horizon "
+                f"({self.writer_horizon_seconds:g} s: lease + request timeout + clock margin)"
+            )
+        if self.settle_timeout_seconds < self.settle_seconds:
+            raise ValueError(f"{PREFIX}SETTLE_TIMEOUT_SECONDS={self.settle_timeout_seconds:g}: must be at least settle_seconds")
+        return self
+
+
+def load_settings() -> Settings:
+    """The settings that the process's environment says, and below it a `.env` file in the working directory.
+
+    Raises Misconfigured with a line for each wrong variable: its name, its value, what it must be.
+    """
+    load_dotenv(Path(".env"))
+    _refuse_unknown()
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [_line(issue["loc"], issue["input"], issue["msg"]) for issue in error.errors(include_url=False)]
+        raise Misconfigured("\n".join(lines), remedy="the README's table of settings says what each may be") from error
+
+
+def variable_name(field: str) -> str:
+    """The environment variable of a setting."""
+    return AWS_NAMES.get(field, PREFIX + field.upper())
+
+
+def load_configured_mapping(settings: Settings) -> Mapping:
+    """The mapping file that the settings name, with the table names that the environment gives.
+
+    Raises Misconfigured when it can't be read or is wrong: file, line, what to do.
+    """
+    path = settings.mapping
+    source = PACKAGED_MAPPING if path is None else str(path)
+    try:
+        text = (files("service.mappings") / PACKAGED_MAPPING if path is None else path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "is not UTF-8 text"
+        raise Misconfigured(f"mapping file {source}: {reason}", remedy="correct TABLESPLIT_MAPPING") from error
+    return load_mapping(text, source=source, names=lambda variable, default: os.environ.get(variable) or default)
+
+
+def settings_table() -> str:
+    """The README's table of settings, in Markdown."""
+    rows = ["| variable | default | bounds | meaning |", "|---|---|---|---|"]
+    properties = Settings.model_json_schema(by_alias=False)["properties"]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else f"`{field.default}`"
+        rows.append(f"| `{variable_name(name)}` | {default} | {_bounds(properties[name])} | {field.description} |")
+    return "\n".join(rows)
+
+
+def _bounds(schema: dict[str, Any]) -> str:
+    choices = [schema, *schema.get("anyOf", [])]
+    found = {key: value for choice in choices for key, value in choice.items()}
+    if "enum" in found:
+        return ", ".join(found["enum"])
+    low, high = found.get("minimum"), found.get("maximum")
+    if low is None:
+        return ""
+    return f"{low:g} to {high:g}" if high is not None else f"at least {low:g}"
+
+
+def _refuse_unknown() -> None:
+    known = {variable_name(field) for field in Settings.model_fields}
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and name not in known:
+            nearest = get_close_matches(name, known, n=1)
+            hint = f"did you mean {nearest[0]}?" if nearest else "see the README's table of settings"
+            raise Misconfigured(f"{name} is not a setting", remedy=hint)
+
+
+def _line(loc: tuple[int | str, ...], value: object, message: str) -> str:
+    if not loc:
+        return message.removeprefix("Value error, ")
+    field = next((name for name, info in Settings.model_fields.items() if loc[0] in (name, info.validation_alias)), "endpoint_url")
+    shown = "" if field == "api_token" else f"={value}"
+    return f"{variable_name(field)}{shown}: {message[0].lower()}{message[1:]} ({Settings.model_fields[field].description})"

@@ -1,0 +1,122 @@
+"""One snapshot of the whole migration. The command line, the API, the log line and the metrics all render this value."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillStatus:
+    """How far the bulk copy is. state: not started | running | finished. eta_seconds: None until it can be told."""
+
+    state: str
+    items: int
+    segments_done: int
+    segments: int
+    items_per_second: float
+    eta_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardStatus:
+    """How far the old table's stream is applied.
+
+    lag_seconds: age of the oldest unapplied change; None while no worker reports.
+    caught_up: every shard has been read to its end and applied since the question was asked.
+    outcomes: how many writes ended how, since the worker began.
+    """
+
+    lag_seconds: float | None
+    caught_up: bool
+    shards: int
+    outcomes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """One sync process. role: owner | standby. failure: why its lane has stopped, with the remedy; None while it works."""
+
+    id: str
+    role: str
+    seen_seconds_ago: float
+    failure: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationStatus:
+    """The latest finished validation. result: equal | different; differences: how many."""
+
+    result: str
+    differences: int
+    finished_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The snapshot. phase_since: ISO 8601, UTC. gap: why a reconcile pass is owed, or None."""
+
+    phase: str
+    phase_since: str
+    mapping: str
+    backfill: BackfillStatus
+    forward: ForwardStatus
+    quarantine: int
+    validation: ValidationStatus | None
+    retention_headroom_seconds: float | None
+    gap: str | None
+    workers: tuple[WorkerStatus, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `status --json` and /v1/status give."""
+        return asdict(self)
+
+    def to_text(self) -> str:
+        """The same for people, a line a subject."""
+        lines = [
+            f"phase        {self.phase} since {self.phase_since}, mapping {self.mapping}",
+            f"backfill     {_backfill_text(self.backfill)}",
+            f"forward      {_forward_text(self.forward)}",
+            f"quarantine   {self.quarantine} {'key' if self.quarantine == 1 else 'keys'}",
+            f"validation   {_validation_text(self.validation)}",
+            *(f"worker       {_worker_text(worker)}" for worker in self.workers),
+        ]
+        if self.retention_headroom_seconds is not None:
+            lines.append(f"headroom     {self.retention_headroom_seconds / 3600:.1f} h until unread changes are trimmed")
+        if self.gap is not None:
+            lines.append(f"gap          {self.gap}: run `tablesplit validate --repair`")
+        return "\n".join(lines)
+
+
+def _backfill_text(backfill: BackfillStatus) -> str:
+    if backfill.state == "not started":
+        return backfill.state
+    eta = "" if backfill.eta_seconds is None else f", about {backfill.eta_seconds:.0f} s to go"
+    return (
+        f"{backfill.state}: {backfill.items} items, segments {backfill.segments_done}/{backfill.segments}, "
+        f"{backfill.items_per_second:.0f} items/s{eta}"
+    )
+
+
+def _forward_text(forward: ForwardStatus) -> str:
+    if forward.lag_seconds is None:
+        return "no sync worker reports: start `tablesplit sync`"
+    state = "caught up" if forward.caught_up else "not caught up"
+    outcomes = ", ".join(f"{name} {count}" for name, count in sorted(forward.outcomes.items()))
+    return f"{state}, lag {forward.lag_seconds:.0f} s, {forward.shards} shards; {outcomes or 'no changes yet'}"
+
+
+def _validation_text(validation: ValidationStatus | None) -> str:
+    if validation is None:
+        return "never run"
+    return f"{validation.result} ({validation.differences} differences) at {validation.finished_at}"
+
+
+def _worker_text(worker: WorkerStatus) -> str:
+    failure = f"; STOPPED: {worker.failure}" if worker.failure else ""
+    return f"{worker.id} ({worker.role}), seen {worker.seen_seconds_ago:.0f} s ago{failure}"
+
+
+def iso(epoch_seconds: float) -> str:
+    """Epoch seconds as ISO 8601 in UTC, to the second."""
+    return datetime.fromtimestamp(epoch_seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
