@@ -25,7 +25,8 @@ class VirtualClock:
 
     async def sleep(self, seconds: float) -> None:
         if seconds <= 0:
-            return await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            return
         alarm: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._sleepers, (self._elapsed + seconds, next(self._order), alarm))
         await alarm
@@ -43,7 +44,8 @@ class VirtualClock:
         await settle()
         end = self._elapsed + within
         while not condition():
-            assert self._sleepers and self._sleepers[0][0] <= end, f"not so within {within} virtual seconds"
+            due = self._sleepers[0][0] if self._sleepers else float("inf")
+            assert due <= end, f"not so within {within} virtual seconds"
             await self._wake_next()
 
     async def _wake_next(self) -> None:

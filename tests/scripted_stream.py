@@ -76,9 +76,7 @@ class ScriptedStream:
         ]
         return StreamDescription(arn, self.status, "NEW_AND_OLD_IMAGES", tuple(shards))
 
-    async def shard_iterator(
-        self, arn: str, shard_id: str, kind: IteratorType, sequence: str | None = None
-    ) -> str:
+    async def shard_iterator(self, arn: str, shard_id: str, kind: IteratorType, sequence: str | None = None) -> str:
         self._called("shard_iterator", f"{shard_id} {kind} {sequence}")
         shard = self._existing(shard_id)
         index = shard.trimmed if sequence is None else self._after(shard, sequence)

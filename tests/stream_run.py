@@ -66,9 +66,7 @@ class MemoryPositions:
             raise self.faults.pop(0)
         before = self.saved.get(shard_id)
         assert position.sequence in self._sink.sequences | self._start | {None}, "checkpoint before effect"
-        assert before is None or int(before.sequence or 0) <= int(position.sequence or 0), (
-            "a position went back"
-        )
+        assert before is None or int(before.sequence or 0) <= int(position.sequence or 0), "a position went back"
         self.saved[shard_id] = position
         self.saves.append((shard_id, position))
 
@@ -112,7 +110,7 @@ async def running(
     stream: StreamStore,
     saved: Mapping[str, Position] | None = None,
     *,
-    pace: Pace = Pace(),  # noqa: B008 - frozen
+    pace: Pace = Pace(),
     clock: VirtualClock | None = None,
     sink: RecordingSink | None = None,
 ) -> AsyncIterator[Run]:

@@ -4,10 +4,9 @@ A shard ends when its partition splits or after about four hours; its children c
 its parent has ended would apply an item's changes in the wrong order, and a shard that disappears unread is
 lost changes.
 
-``known`` is what tablesplit remembers of a stream (shard id to Position); ``listed``
-is one DescribeStream answer (shard id to parent id). Source: DynamoDB Developer Guide, "Change data capture
-for DynamoDB Streams" (retention of 24 hours, parents before children, shards are closed and split on their
-own).
+``known`` is what tablesplit remembers of a stream (shard id to Position); ``listed`` is one DescribeStream
+answer (shard id to parent id). Source: DynamoDB Developer Guide, "Change data capture for DynamoDB Streams"
+(retention of 24 hours, parents before children, shards are closed and split on their own).
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -125,9 +124,7 @@ def awaiting_children(known: Mapping[str, Position], now: float) -> list[str]:
 
 def _finished_before(known: Mapping[str, Position], moment: float) -> list[str]:
     """Shards that finished at or before ``moment`` (epoch seconds)."""
-    return [
-        shard_id for shard_id, at in known.items() if at.finished_at is not None and at.finished_at <= moment
-    ]
+    return [shard_id for shard_id, at in known.items() if at.finished_at is not None and at.finished_at <= moment]
 
 
 def after_gap(

@@ -18,9 +18,7 @@ counts as vanished only when a second look, this much later, does not show it ei
 class Shards:
     """Every known shard of one stream with its position. Only what is saved is known."""
 
-    def __init__(
-        self, requests: StreamRequests, positions: Positions, clock: Clock, patience: Patience
-    ) -> None:
+    def __init__(self, requests: StreamRequests, positions: Positions, clock: Clock, patience: Patience) -> None:
         self.known: dict[str, Position] = {}
         self._requests = requests
         self._positions = positions

@@ -33,9 +33,7 @@ class StreamRequests:
     async def open(self, shard_id: str, sequence: str | None) -> str:
         """An iterator right after ``sequence``, or at the trim horizon. Raises Trimmed, StreamGone."""
         if sequence is None:
-            return await self._ask(
-                lambda: self._store.shard_iterator(self._arn, shard_id, "TRIM_HORIZON"), shard_id
-            )
+            return await self._ask(lambda: self._store.shard_iterator(self._arn, shard_id, "TRIM_HORIZON"), shard_id)
         return await self._ask(
             lambda: self._store.shard_iterator(self._arn, shard_id, "AFTER_SEQUENCE_NUMBER", sequence),
             shard_id,

@@ -57,7 +57,8 @@ async def old(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     table = f"engine-{uuid4().hex[:12]}"
     control.create_table(NewTable(table, ("pk", "sk"), {}))
     described = control.describe_table(table)
-    assert described is not None and described.stream_arn is not None
+    assert described is not None
+    assert described.stream_arn is not None
     async with open_plane(url) as plane:
         yield Old(plane, control, table, described.stream_arn)
 

@@ -410,9 +410,7 @@ async def test_a_stream_that_is_switched_off_fails_closed(status: str) -> None:
         stream.status = status
         error = await run.fails()
         assert type(error) is StreamGone
-        assert error.message == (
-            f"table old, stream {stream.arn}: the stream is {status}; changes may be missing"
-        )
+        assert error.message == (f"table old, stream {stream.arn}: the stream is {status}; changes may be missing")
 
 
 async def test_a_changed_arn_fails_closed() -> None:
