@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from service.config import Settings
-from service.metrics import Metrics
-
 from service.dynamodb.client import DynamoDBClient
 from service.dynamodb.credentials import CredentialSource
 from service.dynamodb.signing import Credentials
@@ -30,6 +28,16 @@ class WaitlessClock:
     async def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
         self.elapsed += seconds
+
+
+@dataclass
+class RetryLog:
+    """Keeps what the metrics would count."""
+
+    retried: list[str] = field(default_factory=list)
+
+    def count_retry(self, reason: str) -> None:
+        self.retried.append(reason)
 
 
 def plane_settings(url: str | None, **changes: Any) -> Settings:
@@ -54,7 +62,7 @@ async def open_plane(
     url: str | None,
     *,
     clock: WaitlessClock | None = None,
-    metrics: Metrics | None = None,
+    retries: RetryLog | None = None,
     credentials: CredentialSource | None = None,
     **changes: Any,
 ) -> AsyncIterator[DynamoDBClient]:
@@ -62,7 +70,7 @@ async def open_plane(
     clock = clock or WaitlessClock()
     opened = DynamoDBClient.open(
         plane_settings(url, **changes),
-        metrics or Metrics(),
+        retries or RetryLog(),
         clock,
         credentials=credentials or fixed_credentials(clock),
     )

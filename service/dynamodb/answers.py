@@ -22,9 +22,7 @@ from service.errors import (
     Trimmed,
 )
 
-THROTTLING = frozenset(
-    {"ProvisionedThroughputExceeded", "Throttling", "RequestLimitExceeded", "LimitExceeded"}
-)
+THROTTLING = frozenset({"ProvisionedThroughputExceeded", "Throttling", "RequestLimitExceeded", "LimitExceeded"})
 CONFLICTS = frozenset({"TransactionConflict", "TransactionInProgress"})
 SERVER_TROUBLE = frozenset({"InternalServer", "InternalFailure", "ServiceUnavailable", "Internal"})
 ITEM_REFUSED = frozenset({"Validation", "ItemCollectionSizeLimitExceeded", "RequestEntityTooLarge"})
@@ -50,7 +48,7 @@ ACCEPT_GAP = "tablesplit create-tables --accept-gap, then tablesplit validate --
 _UNAUTHORIZED = re.compile(r"User: (?P<user>\S+) is not authorized to perform: (?P<action>dynamodb:\w+)")
 
 
-class ConditionRefused(Exception):
+class ConditionRefusedError(Exception):
     """The condition of the one write was not met."""
 
 
@@ -87,13 +85,11 @@ def coded_error(call: Call, code: str, message: str, status: int = 400) -> Excep
     """The error for a code of an answer, of one statement of a batch, or of one item of a transaction."""
     plain = _plain(code)
     if plain == "ConditionalCheckFailed":
-        return ConditionRefused()
+        return ConditionRefusedError()
     if plain in THROTTLING:
         return Throttled(f"{call}: throttled by DynamoDB ({code})")
     if plain in CONFLICTS:
-        return Retryable(
-            f"{call}: another transaction is using the item ({code})", reason="transaction_conflict"
-        )
+        return Retryable(f"{call}: another transaction is using the item ({code})", reason="transaction_conflict")
     if plain in SERVER_TROUBLE or status >= 500:
         return Retryable(f"{call}: {call.endpoint} answered {code}: {_short(message)}", reason="server_error")
     return _lasting_error(call, plain, code, message)
@@ -111,7 +107,7 @@ def cancelled(call: Call, reasons: Sequence[Mapping[str, Any]], message: str) ->
         for reason in reasons
         if reason.get("Code", "None") != "None"
     ]
-    lasting = [error for error in found if not isinstance(error, Retryable | ConditionRefused)]
+    lasting = [error for error in found if not isinstance(error, Retryable | ConditionRefusedError)]
     passing = [error for error in found if isinstance(error, Retryable)]
     for error in (*lasting, *passing, *found):
         return error

@@ -52,11 +52,9 @@ class Caller:
                 fence()
             return await self.transport.post(operation, subject, body)
 
-        return await self._retries.again(attempt, operation, first, patient=patient)
+        return await self._retries.again(attempt, first, patient=patient)
 
-    async def persist(
-        self, attempt: Callable[[], Awaitable[T]], operation: str, *, patient: bool = True
-    ) -> T:
+    async def persist(self, attempt: Callable[[], Awaitable[T]], *, patient: bool = True) -> T:
         """``attempt`` until it succeeds, for requests that change from attempt to attempt (what is left of a
         batch)."""
         try:
@@ -64,4 +62,4 @@ class Caller:
         except Retryable as first:
             if not is_retried(first, patient=patient):
                 raise
-            return await self._retries.again(attempt, operation, first, patient=patient)
+            return await self._retries.again(attempt, first, patient=patient)

@@ -13,10 +13,9 @@ from service.dynamodb.caller import Caller
 from service.dynamodb.credentials import CredentialSource
 from service.dynamodb.endpoints import resolve_endpoints
 from service.dynamodb.items import ItemOperations
-from service.dynamodb.retry import RetryPolicy
+from service.dynamodb.retry import RetryCounter, RetryPolicy
 from service.dynamodb.stream_reads import StreamOperations
 from service.dynamodb.transport import Api, Transport
-from service.metrics import Metrics
 
 ITEMS_TARGET = "DynamoDB_20120810"
 STREAMS_TARGET = "DynamoDBStreams_20120810"
@@ -34,7 +33,7 @@ class DynamoDBClient(ItemOperations, StreamOperations):
     async def open(
         cls,
         settings: Settings,
-        metrics: Metrics,
+        metrics: RetryCounter,
         clock: Clock,
         *,
         credentials: CredentialSource | None = None,
@@ -47,9 +46,7 @@ class DynamoDBClient(ItemOperations, StreamOperations):
         """
         places = await asyncio.to_thread(resolve_endpoints, settings.aws_region, settings.endpoint_url)
         source = credentials or CredentialSource(clock)
-        retries = RetryPolicy(
-            clock, settings.max_attempts, settings.retry_deadline_seconds, metrics.count_retry
-        )
+        retries = RetryPolicy(clock, settings.max_attempts, settings.retry_deadline_seconds, metrics)
         async with _connections(settings) as http:
 
             def caller(prefix: str, endpoint: str) -> Caller:

@@ -106,9 +106,7 @@ class ControlPlane:
         call = Call(operation, subject, client.meta.endpoint_url, self._settings.aws_region)
         if isinstance(error, ClientError):
             content, metadata = error.response["Error"], error.response["ResponseMetadata"]
-            refused = coded_error(
-                call, content["Code"], content.get("Message", ""), metadata["HTTPStatusCode"]
-            )
+            refused = coded_error(call, content["Code"], content.get("Message", ""), metadata["HTTPStatusCode"])
             return expired_credentials() if isinstance(refused, CredentialsExpired) else refused
         return connection_error(call, error)
 
@@ -118,11 +116,7 @@ def connection_error(call: Call, error: Exception) -> TablesplitError:
     if isinstance(error, NoCredentialsError):
         return no_credentials()
     if isinstance(error, ReadTimeoutError | ConnectTimeoutError):
-        return Retryable(
-            f"{call}: no answer from {call.endpoint} in time", reason="timeout", remedy=CHECK_ENDPOINT
-        )
+        return Retryable(f"{call}: no answer from {call.endpoint} in time", reason="timeout", remedy=CHECK_ENDPOINT)
     if isinstance(error, EndpointConnectionError | HTTPClientError):
-        return Retryable(
-            f"{call}: cannot connect to {call.endpoint}", reason="no_connection", remedy=CHECK_ENDPOINT
-        )
+        return Retryable(f"{call}: cannot connect to {call.endpoint}", reason="no_connection", remedy=CHECK_ENDPOINT)
     return Misconfigured(f"{call}: {error}", remedy=RENEWAL_REMEDY)

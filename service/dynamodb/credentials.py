@@ -96,6 +96,4 @@ def _guarded(call: Callable[[], Any]) -> Any:
     try:
         return call()
     except BotoCoreError as error:
-        raise Misconfigured(
-            f"the AWS credentials cannot be loaded: {error}", remedy=RENEWAL_REMEDY
-        ) from error
+        raise Misconfigured(f"the AWS credentials cannot be loaded: {error}", remedy=RENEWAL_REMEDY) from error

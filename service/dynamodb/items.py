@@ -7,7 +7,7 @@ from typing import Any
 
 from service.core.wire import Item
 from service.core.write import Absent, Check, Put, TransactItem, Write
-from service.dynamodb.answers import ConditionRefused
+from service.dynamodb.answers import ConditionRefusedError
 from service.dynamodb.caller import Answer, Caller, Request
 from service.dynamodb.expressions import Placeholders, condition_fields
 from service.dynamodb.partiql import PartiQLInserts
@@ -74,9 +74,7 @@ class ItemOperations:
         return _page(await self._caller.call("Query", table, request))
 
     async def get(self, table: str, key: Item) -> Item | None:
-        answer = await self._caller.call(
-            "GetItem", table, {"TableName": table, "Key": key, "ConsistentRead": True}
-        )
+        answer = await self._caller.call("GetItem", table, {"TableName": table, "Key": key, "ConsistentRead": True})
         return answer.get("Item")
 
     async def get_many(self, table: str, keys: Sequence[Item]) -> list[Item]:
@@ -98,16 +96,12 @@ class ItemOperations:
                 # A full answer (16 MB) leaves keys as well: only an answer without any progress is
                 # throttling.
                 if len(left) == before:
-                    raise Throttled(
-                        f"BatchGetItem on {table}: throttled by DynamoDB ({before} keys unprocessed)"
-                    )
+                    raise Throttled(f"BatchGetItem on {table}: throttled by DynamoDB ({before} keys unprocessed)")
 
-        await self._caller.persist(attempt, "BatchGetItem")
+        await self._caller.persist(attempt)
 
     async def write(self, write: Write, *, patient: bool = True, fence: Fence | None = None) -> bool:
-        operation, request = (
-            ("PutItem", _put(write)) if isinstance(write, Put) else ("DeleteItem", _keyed(write))
-        )
+        operation, request = ("PutItem", _put(write)) if isinstance(write, Put) else ("DeleteItem", _keyed(write))
         return await self._conditional(operation, write.table, request, patient=patient, fence=fence)
 
     async def insert_many(
@@ -121,9 +115,7 @@ class ItemOperations:
     ) -> list[bool]:
         return await self._inserts.insert(table, items, key_names, patient=patient, fence=fence)
 
-    async def _insert_one(
-        self, table: str, item: Item, key_name: str, patient: bool, fence: Fence | None
-    ) -> bool:
+    async def _insert_one(self, table: str, item: Item, key_name: str, patient: bool, fence: Fence | None) -> bool:
         return await self.write(Put(table, item, Absent((key_name,))), patient=patient, fence=fence)
 
     async def transact(self, items: Sequence[TransactItem], *, fence: Fence | None = None) -> bool:
@@ -139,7 +131,7 @@ class ItemOperations:
     ) -> bool:
         try:
             await self._caller.call(operation, subject, request, patient=patient, fence=fence)
-        except ConditionRefused:
+        except ConditionRefusedError:
             return False
         return True
 

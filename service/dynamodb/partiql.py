@@ -13,13 +13,14 @@ from typing import Any
 import orjson
 
 from service.core.wire import Item
-from service.dynamodb.answers import Call, coded_error
+from service.dynamodb.answers import coded_error
 from service.dynamodb.caller import Answer, Caller
 from service.dynamodb.insert_group import InsertGroup
 from service.dynamodb.protocol import Fence
 from service.errors import Fatal, Poison, Retryable, Throttled
 
 OPERATION = "BatchExecuteStatement"
+TAKEN = ("DuplicateItem", "ConditionalCheckFailed")
 STATEMENT_LIMIT = 8192
 """Characters in one statement
 (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatementRequest.html)."""
@@ -55,7 +56,7 @@ class PartiQLInserts:
 
     async def _is_available(self, table: str) -> bool:
         if table not in self._available:
-            self._available[table] = await self._caller.persist(partial(self._probe, table), OPERATION)
+            self._available[table] = await self._caller.persist(partial(self._probe, table))
         return self._available[table]
 
     async def _probe(self, table: str) -> bool:
@@ -87,7 +88,7 @@ class PartiQLInserts:
             self._settle(group, list(statements), answer)
 
         try:
-            await self._caller.persist(attempt, OPERATION, patient=patient)
+            await self._caller.persist(attempt, patient=patient)
         except Poison:
             # One bad item can make the whole request invalid; only requests of their own tell which.
             group.put_all_alone()
@@ -113,10 +114,12 @@ class PartiQLInserts:
         call = self._caller.transport.describe(OPERATION, group.table)
         passing: list[Retryable] = []
         for index, response in zip(indexes, answer["Responses"], strict=True):
-            error = _statement_error(call, response)
-            if error is None or isinstance(error, _Taken):
-                group.results[index] = error is None
-            elif isinstance(error, Poison):
+            trouble = response.get("Error", {})
+            if trouble.get("Code") in (None, *TAKEN):
+                group.results[index] = not trouble
+                continue
+            error = coded_error(call, trouble["Code"], trouble.get("Message", ""))
+            if isinstance(error, Poison):
                 group.put_alone(index)
             elif isinstance(error, Retryable):
                 passing.append(error)
@@ -145,19 +148,6 @@ class PartiQLInserts:
 
     async def _post(self, table: str, statements: list[dict[str, Any]]) -> Answer:
         return await self._caller.transport.post(OPERATION, table, orjson.dumps({"Statements": statements}))
-
-
-class _Taken(Exception):
-    """The key is taken."""
-
-
-def _statement_error(call: Call, response: Answer) -> Exception | None:
-    error = response.get("Error")
-    if error is None:
-        return None
-    if error["Code"] == "DuplicateItem":
-        return _Taken()
-    return coded_error(call, error["Code"], error.get("Message", ""))
 
 
 @lru_cache(maxsize=1024)

@@ -152,9 +152,7 @@ class StreamStore(Protocol):
         """The stream with all its shards (every page), or with ``children_of`` only the children of that
         shard (ShardFilter CHILD_SHARDS). Raises StreamGone when the ARN does not exist."""
 
-    async def shard_iterator(
-        self, arn: str, shard_id: str, kind: IteratorType, sequence: str | None = None
-    ) -> str:
+    async def shard_iterator(self, arn: str, shard_id: str, kind: IteratorType, sequence: str | None = None) -> str:
         """An iterator, good for 15 minutes. Raises Trimmed when the position lies before the trim horizon,
         StreamGone when shard or stream is gone."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
@@ -15,6 +15,13 @@ FIRST_WAIT_SECONDS = 0.05
 LONGEST_WAIT_SECONDS = 5.0
 
 
+class RetryCounter(Protocol):
+    """What the metrics are to the data plane."""
+
+    def count_retry(self, reason: str) -> None:
+        """A request is about to be sent again, because of ``reason`` (``Retryable.reason``)."""
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """At most ``attempts`` attempts, none begun later than ``deadline_seconds`` after the first failure.
@@ -22,17 +29,15 @@ class RetryPolicy:
     The wait before attempt n is drawn evenly from 0 to ``FIRST_WAIT_SECONDS * 2**n`` ("full jitter",
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), so that clients do not come
     back together.
-    ``on_retry(operation, reason)`` counts each retry.
+    ``metrics`` counts each retry with its reason.
     """
 
     clock: Clock
     attempts: int
     deadline_seconds: float
-    on_retry: Callable[[str, str], None]
+    metrics: RetryCounter
 
-    async def again(
-        self, attempt: Callable[[], Awaitable[T]], operation: str, first: Retryable, *, patient: bool = True
-    ) -> T:
+    async def again(self, attempt: Callable[[], Awaitable[T]], first: Retryable, *, patient: bool = True) -> T:
         """Go on after ``first``, the failure of the first attempt. Raises the last failure when attempts or
         time are used up."""
         failures = [first]
@@ -45,7 +50,7 @@ class RetryPolicy:
         def count(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
             assert isinstance(error, Retryable)
-            self.on_retry(operation, error.reason)
+            self.metrics.count_retry(error.reason)
 
         return await AsyncRetrying(
             sleep=self.clock.sleep,
@@ -60,10 +65,7 @@ class RetryPolicy:
         deadline = self.clock.monotonic() + self.deadline_seconds
 
         def stop(state: RetryCallState) -> bool:
-            return (
-                state.attempt_number >= self.attempts
-                or self.clock.monotonic() + state.upcoming_sleep > deadline
-            )
+            return state.attempt_number >= self.attempts or self.clock.monotonic() + state.upcoming_sleep > deadline
 
         return stop
 

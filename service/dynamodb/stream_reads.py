@@ -27,9 +27,7 @@ class StreamOperations:
         listed = tuple(shard for shard in shards if children_of is None or shard.parent_id == children_of)
         return StreamDescription(arn, content["StreamStatus"], content["StreamViewType"], listed)
 
-    async def shard_iterator(
-        self, arn: str, shard_id: str, kind: IteratorType, sequence: str | None = None
-    ) -> str:
+    async def shard_iterator(self, arn: str, shard_id: str, kind: IteratorType, sequence: str | None = None) -> str:
         request: Request = {"StreamArn": arn, "ShardId": shard_id, "ShardIteratorType": kind}
         if sequence is not None:
             request["SequenceNumber"] = sequence
@@ -38,9 +36,7 @@ class StreamOperations:
         return iterator
 
     async def get_records(self, iterator: str, limit: int = 1000) -> RecordsPage:
-        answer = await self._streams.call(
-            "GetRecords", _arn_of(iterator), {"ShardIterator": iterator, "Limit": limit}
-        )
+        answer = await self._streams.call("GetRecords", _arn_of(iterator), {"ShardIterator": iterator, "Limit": limit})
         return RecordsPage(answer["Records"], answer.get("NextShardIterator"))
 
 

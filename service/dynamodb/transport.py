@@ -123,9 +123,7 @@ def _damaged(call: Call, _: float, error: Exception) -> TablesplitError:
 
 
 def _closed(call: Call, _: float, error: Exception) -> TablesplitError:
-    return Retryable(
-        f"{call}: {call.endpoint} closed the connection: {_cause(error)}", reason="connection_closed"
-    )
+    return Retryable(f"{call}: {call.endpoint} closed the connection: {_cause(error)}", reason="connection_closed")
 
 
 def _cause(error: Exception) -> str:

@@ -42,9 +42,7 @@ def test_a_configured_endpoint_serves_both() -> None:
     assert resolve_endpoints("ap-southeast-2", url) == Endpoints(url, url, "ap-southeast-2")
 
 
-@pytest.mark.parametrize(
-    "url", ["nonsense", "localhost:8000", "http://", "http://host:port", "http://host:99999"]
-)
+@pytest.mark.parametrize("url", ["nonsense", "localhost:8000", "http://", "http://host:port", "http://host:99999"])
 def test_an_endpoint_that_cannot_be_one_is_refused(url: str) -> None:
     with pytest.raises(Misconfigured) as caught:
         resolve_endpoints("ap-southeast-2", url)
