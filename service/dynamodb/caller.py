@@ -1,12 +1,13 @@
 """One operation of DynamoDB from its request to its answer: encoded, sent, and retried on passing trouble."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import orjson
 
 from service.dynamodb.protocol import Fence
-from service.dynamodb.retry import RetryPolicy, is_retried
+from service.dynamodb.retry import RetryPolicy
 from service.dynamodb.transport import Transport
 from service.errors import Retryable
 
@@ -33,33 +34,19 @@ class Caller:
     ) -> Answer:
         """The answer to ``request``. ``subject`` (the table, or the stream) is what error messages name.
 
-        Raises what ``answers`` tells, after the retries; Throttled at once when not ``patient``; what
-        ``fence`` raises.
+        Raises what ``answers`` tells, after the retries; Throttled at once when not ``patient``; what ``fence`` raises.
         """
-        body = orjson.dumps(request)
-        try:
-            if fence is not None:
-                fence()
-            return await self.transport.post(operation, subject, body)
-        except Retryable as first:
-            return await self._again(operation, subject, body, first, patient, fence)
+        return await self.persist(partial(self.once, operation, subject, request, fence), patient=patient)
 
-    async def _again(
-        self, operation: str, subject: str, body: bytes, first: Retryable, patient: bool, fence: Fence | None
-    ) -> Answer:
-        async def attempt() -> Answer:
-            if fence is not None:
-                fence()
-            return await self.transport.post(operation, subject, body)
-
-        return await self._retries.again(attempt, first, patient=patient)
+    async def once(self, operation: str, subject: str, request: Request, fence: Fence | None = None) -> Answer:
+        """One attempt."""
+        if fence is not None:
+            fence()
+        return await self.transport.post(operation, subject, orjson.dumps(request))
 
     async def persist(self, attempt: Callable[[], Awaitable[T]], *, patient: bool = True) -> T:
-        """``attempt`` until it succeeds, for requests that change from attempt to attempt (what is left of a
-        batch)."""
+        """``attempt`` until it succeeds, or fails for good. What it attempts may change: the rest of a batch, say."""
         try:
             return await attempt()
         except Retryable as first:
-            if not is_retried(first, patient=patient):
-                raise
             return await self._retries.again(attempt, first, patient=patient)

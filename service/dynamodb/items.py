@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
+import orjson
+
 from service.core.wire import Item
 from service.core.write import Absent, Check, Put, TransactItem, Write
 from service.dynamodb.answers import ConditionRefusedError
@@ -17,8 +19,6 @@ from service.errors import Throttled
 GET_MANY_KEYS = 100
 """BatchGetItem takes at most 100 keys
 (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html)."""
-
-TRANSACTION_ITEMS = 100
 
 
 class ItemOperations:
@@ -78,6 +78,8 @@ class ItemOperations:
         return answer.get("Item")
 
     async def get_many(self, table: str, keys: Sequence[Item]) -> list[Item]:
+        if len({orjson.dumps(key) for key in keys}) < len(keys):
+            raise ValueError(f"get_many on {table}: the keys are not distinct")
         found: list[Item] = []
         for chunk in _chunks(keys, GET_MANY_KEYS):
             await self._get_chunk(table, chunk, found)
@@ -90,7 +92,7 @@ class ItemOperations:
             nonlocal left
             while left:
                 asked = {table: {"Keys": left, "ConsistentRead": True}}
-                answer = await self._caller.call("BatchGetItem", table, {"RequestItems": asked})
+                answer = await self._caller.once("BatchGetItem", table, {"RequestItems": asked})
                 found.extend(answer["Responses"].get(table, ()))
                 before, left = len(left), answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
                 # A full answer (16 MB) leaves keys as well: only an answer without any progress is

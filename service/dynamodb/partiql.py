@@ -10,8 +10,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
-import orjson
-
 from service.core.wire import Item
 from service.dynamodb.answers import coded_error
 from service.dynamodb.caller import Answer, Caller
@@ -82,9 +80,7 @@ class PartiQLInserts:
             statements = self._statements(group)
             if not statements:
                 return
-            if fence is not None:
-                fence()
-            answer = await self._post(group.table, list(statements.values()))
+            answer = await self._post(group.table, list(statements.values()), fence)
             self._settle(group, list(statements), answer)
 
         try:
@@ -146,8 +142,8 @@ class PartiQLInserts:
             if outcome is not None:
                 raise outcome
 
-    async def _post(self, table: str, statements: list[dict[str, Any]]) -> Answer:
-        return await self._caller.transport.post(OPERATION, table, orjson.dumps({"Statements": statements}))
+    async def _post(self, table: str, statements: list[dict[str, Any]], fence: Fence | None = None) -> Answer:
+        return await self._caller.once(OPERATION, table, {"Statements": statements}, fence)
 
 
 @lru_cache(maxsize=1024)

@@ -108,7 +108,7 @@ class ItemStore(Protocol):
 
     async def get_many(self, table: str, keys: Sequence[Item]) -> list[Item]:
         """The items that exist at ``keys`` (any number; distinct), read consistently, in no order.
-        UnprocessedKeys are asked again."""
+        UnprocessedKeys are asked again. Raises ValueError when a key is asked for twice."""
 
     async def write(self, write: Write, *, patient: bool = True, fence: Fence | None = None) -> bool:
         """Apply one conditional write. False: the condition was refused and nothing was written *now*.

@@ -358,6 +358,21 @@ async def test_unprocessed_keys_are_asked_again_until_none_are_left() -> None:
         assert len(clock.waits) == 1, "only the answer without progress is throttling"
 
 
+async def test_a_throttled_batch_of_keys_is_asked_at_most_max_attempts_times() -> None:
+    busy = [error("ThrottlingException")] * 20
+    async with fault_server(*busy) as server, open_plane(server.url, max_attempts=3) as plane:
+        with pytest.raises(Throttled):
+            await plane.get_many("Leads", ITEMS)
+        assert len(server.received) == 3
+
+
+async def test_a_key_asked_for_twice_is_refused_before_anything_is_sent() -> None:
+    async with fault_server() as server, open_plane(server.url) as plane:
+        with pytest.raises(ValueError, match="the keys are not distinct"):
+            await plane.get_many("Leads", [ITEMS[0], dict(ITEMS[0])])
+        assert server.received == []
+
+
 STREAM_ERRORS: list[tuple[Reply, type[TablesplitError], str]] = [
     (
         error("ExpiredIteratorException", "x"),
