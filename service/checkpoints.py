@@ -21,8 +21,9 @@ class Checkpoint:
 class Checkpoints:
     """Implements ``streams.engine.Positions``.
 
-    ``token`` is that of the lease held: an owner that a newer one has superseded can no longer move a position that the newer one
-    has saved. Between the two a position may go back (the newer owner replays), never past what was applied.
+    ``token`` is that of the lease held: an owner that a newer one has superseded can no longer move a
+    position that the newer one has saved. Between the two a position may go back (the newer owner replays),
+    never past what was applied.
     """
 
     def __init__(self, control: ControlTable, stream_arn: str, mapping_hash: str, token: int = 0) -> None:
@@ -32,12 +33,14 @@ class Checkpoints:
         self._token = token
 
     async def load(self) -> Mapping[str, Position]:
-        """Every known shard, parents first. Raises Fatal when a position was saved under another mapping, or is damaged."""
+        """Every known shard, parents first. Raises Fatal when a position was saved under another mapping, or
+        is damaged."""
         found = {name: stored.value for name, stored in (await self._records.all()).items()}
         for shard_id, checkpoint in found.items():
             if checkpoint.mapping_hash != self._mapping_hash:
                 raise Fatal(
-                    f"shard {shard_id} of {self._arn} was read with mapping {checkpoint.mapping_hash}, not {self._mapping_hash}",
+                    f"shard {shard_id} of {self._arn} was read with mapping {checkpoint.mapping_hash}, "
+                    f"not {self._mapping_hash}",
                     remedy="set TABLESPLIT_MAPPING back to the mapping that the migration was begun with",
                 )
         parents = {shard_id: checkpoint.position.parent_id for shard_id, checkpoint in found.items()}
@@ -55,6 +58,7 @@ class Checkpoints:
 
     def _fenced(self, shard_id: str) -> Fenced:
         return Fenced(
-            f"a newer owner of the stream has saved shard {shard_id} of {self._arn}: this worker writes nothing more",
+            f"a newer owner of the stream has saved shard {shard_id} of {self._arn}: "
+            "this worker writes nothing more",
             remedy="start the command again: it goes on where the newer owner stands",
         )

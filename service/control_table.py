@@ -1,7 +1,8 @@
 """The control table: what tablesplit remembers, as small typed records under (partition, name).
 
-A record is one item: ``pk``, ``sk``, ``document`` (its value as JSON text), ``rev`` (new and random at each write) and, for records
-that only the holder of a lease writes, ``token``. This is the only module that knows this form.
+A record is one item: ``pk``, ``sk``, ``document`` (its value as JSON text), ``rev`` (new and random at each
+write) and, for records that only the holder of a lease writes, ``token``. This is the only module that knows
+this form.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,8 @@ from service.errors import Fatal, Retryable
 T = TypeVar("T")
 
 CHANGE_ATTEMPTS = 50
-"""Each refused attempt of ``change`` means that another writer's succeeded; so many in a row are no accident."""
+"""Each refused attempt of ``change`` means that another writer's succeeded; so many in a row are no accident.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,14 @@ class ControlTable:
         self.table = table
 
     def records(self, partition: str, kind: type[T]) -> "Records[T]":
-        """The records of one partition, all of one kind: a dataclass, a pydantic model, or ``dict[str, Any]``."""
+        """The records of one partition, all of one kind: a dataclass, a pydantic model, or ``dict[str,
+        Any]``."""
         return Records(self, partition, TypeAdapter(kind))
 
 
 class Records(Generic[T]):
-    """The records of one partition. Reads are consistent; a record that cannot be read raises Fatal with the remedy."""
+    """The records of one partition. Reads are consistent; a record that cannot be read raises Fatal with the
+    remedy."""
 
     def __init__(self, control: ControlTable, partition: str, adapter: TypeAdapter[T]) -> None:
         self._store = control.store
@@ -71,7 +75,8 @@ class Records(Generic[T]):
     async def put(
         self, name: str, value: T, was: Stored[T] | None, *, fence: Fence | None = None
     ) -> Stored[T] | None:
-        """Write the record if it still is as it ``was`` (None: absent). Returns it as stored, or None when it was not.
+        """Write the record if it still is as it ``was`` (None: absent). Returns it as stored, or None when it
+        was not.
 
         A lost answer is no ambiguity: a refused write is looked up by the revision that it would have left.
         """
@@ -82,7 +87,8 @@ class Records(Generic[T]):
         return stored if found is not None and found.rev == stored.rev else None
 
     async def change(self, name: str, change: Callable[[T | None], T]) -> T:
-        """Replace the record by ``change`` of what it is, as often as another writer comes in between; returns what was stored.
+        """Replace the record by ``change`` of what it is, as often as another writer comes in between;
+        returns what was stored.
 
         ``change`` must give the same when it is applied to its own result: it may be, after a lost answer.
         """
@@ -93,14 +99,17 @@ class Records(Generic[T]):
                 return value
             if await self.put(name, value, was) is not None:
                 return value
-        raise Retryable(f"control table {self._table}: {self._partition}/{name} is contended", reason="control_contended")
+        raise Retryable(
+            f"control table {self._table}: {self._partition}/{name} is contended", reason="control_contended"
+        )
 
     async def remove(self, name: str, was: Stored[T]) -> bool:
         """Delete the record if it still is as it ``was``. False: it was not, or was gone."""
         return await self._store.write(self.as_delete(name, was))
 
     async def save(self, name: str, value: T, token: int = 0) -> bool:
-        """Write the record over any that has no newer ``token`` (of a lease: the writer's). False: superseded."""
+        """Write the record over any that has no newer ``token`` (of a lease: the writer's). False:
+        superseded."""
         put, _ = self.as_put(name, value, None)
         item = {**put.item, "token": {"N": str(token)}}
         return await self._store.write(Put(self._table, item, _no_newer(token)))
@@ -131,8 +140,10 @@ class Records(Generic[T]):
             return Stored(self._adapter.validate_json(item["document"]["S"]), item["rev"]["S"])
         except (KeyError, ValidationError) as error:
             raise Fatal(
-                f"control table {self._table}: record {self._partition}/{item['sk']['S']} is damaged ({_reason(error)})",
-                remedy="restore the table from its backup, or start over: `tablesplit drop-tables`, then `tablesplit create-tables`",
+                f"control table {self._table}: record {self._partition}/{item['sk']['S']} is damaged "
+                f"({_reason(error)})",
+                remedy="restore the table from its backup, or start over: `tablesplit drop-tables`, "
+                "then `tablesplit create-tables`",
             ) from error
 
 

@@ -1,9 +1,11 @@
-"""Leases: at most one worker of a kind writes, a standby takes over, and a superseded worker stops by its own clock.
+"""Leases: at most one worker of a kind writes, a standby takes over, and a superseded worker stops by its own
+clock.
 
-The holder renews its record at every heartbeat. Whoever wants the lease watches the record on its own monotonic clock and takes it
-when it has not moved for a whole lease; no clock is ever compared with another machine's. The holder counts its lease from *before*
-it sent its last successful renewal, the watcher from after it saw it, so the holder has stopped when the watcher takes over. A
-request that is on its way even then is what the writer horizon and the guards of the apply rule are for.
+The holder renews its record at every heartbeat. Whoever wants the lease watches the record on its own
+monotonic clock and takes it when it has not moved for a whole lease; no clock is ever compared with another
+machine's. The holder counts its lease from *before* it sent its last successful renewal, the watcher from
+after it saw it, so the holder has stopped when the watcher takes over. A request that is on its way even then
+is what the writer horizon and the guards of the apply rule are for.
 """
 
 import asyncio
@@ -19,7 +21,8 @@ from service.control_table import ControlTable, Stored
 from service.errors import Fenced, Refused, Retryable, TablesplitError
 
 LOOKS_PER_LEASE = 12
-"""How often a waiting worker looks in one lease time: it is two looks late at most, so 6 s of lease are taken over within 7 s."""
+"""How often a waiting worker looks in one lease time: it is two looks late at most, so 6 s of lease are taken
+over within 7 s."""
 
 
 class LeaseTimes(Protocol):
@@ -36,7 +39,8 @@ class LeaseTimes(Protocol):
 class LeaseRecord:
     """Who has the lease. token: counts its holders, each one's is above all earlier ones'.
 
-    lease_seconds: how long the holder trusts a renewal. renewed_at: epoch seconds, for messages only. released: it was given back.
+    lease_seconds: how long the holder trusts a renewal. renewed_at: epoch seconds, for messages only.
+    released: it was given back.
     """
 
     owner: str
@@ -49,7 +53,8 @@ class LeaseRecord:
 class Lease:
     """A lease that this worker has taken, with ``acquire`` or ``try_acquire``; leaving their block ends it.
 
-    token: its number, for writes that an earlier or later holder must not replace. held_since: on this worker's monotonic clock.
+    token: its number, for writes that an earlier or later holder must not replace. held_since: on this
+    worker's monotonic clock.
     """
 
     def __init__(self, desk: "_Desk", stored: Stored[LeaseRecord], asked_at: float) -> None:
@@ -67,8 +72,8 @@ class Lease:
     ) -> AsyncIterator["Lease"]:
         """Wait, as a standby, until the lease is free; hold it for the block; give it back at its end.
 
-        ``owner`` must be one process's own (host, process id and something random). When the lease is lost, the block is cancelled
-        and Fenced raised.
+        ``owner`` must be one process's own (host, process id and something random). When the lease is lost,
+        the block is cancelled and Fenced raised.
         """
         desk = _Desk(control, name, owner, clock, times)
         lease = await desk.take(impatient=False)
@@ -82,7 +87,8 @@ class Lease:
     async def try_acquire(
         cls, control: ControlTable, name: str, owner: str, clock: Clock, times: LeaseTimes
     ) -> AsyncIterator["Lease"]:
-        """As ``acquire``, but Refused as soon as the holder is seen to be alive; one that was killed is waited out."""
+        """As ``acquire``, but Refused as soon as the holder is seen to be alive; one that was killed is
+        waited out."""
         desk = _Desk(control, name, owner, clock, times)
         lease = await desk.take(impatient=True)
         if lease is None:
@@ -91,7 +97,8 @@ class Lease:
             yield lease
 
     def check(self) -> None:
-        """Return while the lease is good. Raises Fenced once this worker's own clock has passed it, or another has taken it."""
+        """Return while the lease is good. Raises Fenced once this worker's own clock has passed it, or
+        another has taken it."""
         if self._lost is None and self._desk.clock.monotonic() >= self._good_until:
             self._lost = self._desk.fenced("could not be renewed in time")
         if self._lost is not None:
@@ -101,7 +108,7 @@ class Lease:
         while True:
             await self._desk.clock.sleep(self._desk.times.heartbeat_seconds)
             self.check()
-            with suppress(Retryable):  # the next heartbeat tries again, until check() says that it is too late
+            with suppress(Retryable):  # the next heartbeat tries again, until check() says it is too late
                 await self._renew()
 
     async def _renew(self) -> None:
@@ -115,7 +122,8 @@ class Lease:
         self._good_until = asked_at + self._desk.times.lease_seconds
 
     async def _still_mine(self) -> Stored[LeaseRecord]:
-        """The record as an earlier renewal, given up on, has left it after all. Raises Fenced when it is another's."""
+        """The record as an earlier renewal, given up on, has left it after all. Raises Fenced when it is
+        another's."""
         found = await self._desk.records.get(self._desk.name)
         if found is None or (found.value.owner, found.value.token) != (self._desk.owner, self.token):
             self._lost = self._desk.fenced("was taken over")
@@ -135,7 +143,7 @@ class Lease:
             await self._release()
 
     async def _release(self) -> None:
-        """Give the lease back, so that the next worker need not wait. When that fails it runs out by itself."""
+        """Give the lease back, so that the next worker need not wait. When that fails it just runs out."""
         if self._lost is None:
             with suppress(TablesplitError):
                 record = self._desk.record(self.token, released=True)
@@ -153,7 +161,8 @@ class _Desk:
         self.times = times
 
     async def take(self, *, impatient: bool) -> Lease | None:
-        """The lease, once it is free or has not moved for its whole time. None: another was faster, or (impatient) it moved."""
+        """The lease, once it is free or has not moved for its whole time. None: another was faster, or
+        (impatient) it moved."""
         seen = await self.records.get(self.name)
         seen_at = self.clock.monotonic()
         while _held(seen) and self.clock.monotonic() < seen_at + self._trust(seen.value):
@@ -188,11 +197,10 @@ class _Desk:
     async def refusal(self) -> Refused:
         """The lease is another's, who is alive."""
         holder = await self.records.get(self.name)
-        about = (
-            "it has just ended"
-            if holder is None
-            else f"owner {holder.value.owner}, renewed {max(0.0, self.clock.now() - holder.value.renewed_at):.0f} s ago"
-        )
+        about = "it has just ended"
+        if holder is not None:
+            age = max(0.0, self.clock.now() - holder.value.renewed_at)
+            about = f"owner {holder.value.owner}, renewed {age:.0f} s ago"
         return Refused(
             f"another {self.name} is running ({about})",
             remedy="wait for it, watch it with `tablesplit status --watch`, or stop it first",

@@ -1,4 +1,5 @@
-"""The migration's own record: its phase, the mapping it was begun with, and the generations of the old table's stream."""
+"""The migration's own record: its phase, the mapping it was begun with, and the generations of the old
+table's stream."""
 
 from collections.abc import Callable
 from dataclasses import field, replace
@@ -19,9 +20,9 @@ NAME = "migration"
 class MigrationState:
     """Where the migration stands. Times are epoch seconds.
 
-    generations: every stream ARN that the old table has had, to its number; stream_arn: the one that is read now.
-    gap_since: when the operator accepted that stream records are lost; until a repair has closed the gap.
-    backfill_finished_at: None while a bulk copy is to be made or runs (also again).
+    generations: every stream ARN that the old table has had, to its number; stream_arn: the one that is read
+    now. gap_since: when the operator accepted that stream records are lost; until a repair has closed the
+    gap. backfill_finished_at: None while a bulk copy is to be made or runs (also again).
     """
 
     phase: Literal["prepare", "forward"]
@@ -50,12 +51,17 @@ class MigrationState:
 def new_state(mapping: Mapping, now: float) -> MigrationState:
     """The record of a migration that has only been prepared."""
     return MigrationState(
-        phase="prepare", phase_since=now, mapping_hash=mapping.hash, old_table=mapping.old.table, created_at=now
+        phase="prepare",
+        phase_since=now,
+        mapping_hash=mapping.hash,
+        old_table=mapping.old.table,
+        created_at=now,
     )
 
 
 def with_stream(state: MigrationState, arn: str) -> MigrationState:
-    """The state once ``arn`` is the stream to read: one not seen before gets the next generation, above all others."""
+    """The state once ``arn`` is the stream to read: one not seen before gets the next generation, above all
+    others."""
     number = state.generations.get(arn, max(state.generations.values(), default=0) + 1)
     if number >= 10**GENERATION_DIGITS:
         raise Fatal(f"old table {state.old_table} has had {number} streams, more than a version can count")
@@ -70,7 +76,8 @@ def in_forward(state: MigrationState, now: float) -> MigrationState:
 async def load_state(control: ControlTable, mapping: Mapping) -> MigrationState | None:
     """The state, or None before `create-tables`.
 
-    Raises Fatal when it was begun with another mapping or is damaged, Misconfigured when it is that of another old table.
+    Raises Fatal when it was begun with another mapping or is damaged, Misconfigured when it is that of
+    another old table.
     """
     stored = await _records(control).get(NAME)
     return None if stored is None else _checked(stored.value, mapping, control.table)
@@ -79,7 +86,8 @@ async def load_state(control: ControlTable, mapping: Mapping) -> MigrationState 
 async def change_state(
     control: ControlTable, mapping: Mapping, now: float, change: Callable[[MigrationState], MigrationState]
 ) -> MigrationState:
-    """Store ``change`` of the state (of a new one when there is none) and return it; made again when another writer was faster.
+    """Store ``change`` of the state (of a new one when there is none) and return it; made again when another
+    writer was faster.
 
     ``change`` must give the same when it is applied to its own result. Raises as ``load_state`` does.
     """
@@ -106,5 +114,6 @@ def _checked(state: MigrationState, mapping: Mapping, table: str) -> MigrationSt
         return replace(state, mapping_hash=mapping.hash)
     raise Fatal(
         f"the migration was begun with mapping {state.mapping_hash}, but {mapping.name} is {mapping.hash}",
-        remedy="set TABLESPLIT_MAPPING back to that mapping, or start over: `tablesplit drop-tables`, then `tablesplit create-tables`",
+        remedy="set TABLESPLIT_MAPPING back to that mapping, or start over: `tablesplit drop-tables`, "
+        "then `tablesplit create-tables`",
     )

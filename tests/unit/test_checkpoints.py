@@ -27,7 +27,9 @@ async def test_every_part_of_a_position_survives_and_parents_come_first(control:
     assert list(loaded.items()) == [("z", parent), ("a", child)]
 
 
-async def test_a_superseded_owner_cannot_move_a_position_that_the_new_one_saved(control: ControlTable) -> None:
+async def test_a_superseded_owner_cannot_move_a_position_that_the_new_one_saved(
+    control: ControlTable,
+) -> None:
     former, present = Checkpoints(control, ARN, "m", token=1), Checkpoints(control, ARN, "m", token=2)
     await former.save("a", Position(parent_id=None, sequence="1"))
     await present.save("a", Position(parent_id=None, sequence="5"))

@@ -181,7 +181,9 @@ async def test_a_paused_holder_finds_out_at_its_next_renewal_that_it_was_replace
     first = asyncio.create_task(world.stand_by("first"))
     await world.clock.advance(1)
     records = world.control.records("lease", dict)
-    await records.save("backfill", {"owner": "x", "token": 2, "lease_seconds": 6.0, "renewed_at": 0.0, "released": False})
+    await records.save(
+        "backfill", {"owner": "x", "token": 2, "lease_seconds": 6.0, "renewed_at": 0.0, "released": False}
+    )
     await world.clock.until(first.done, within=3)
     with pytest.raises(Fenced, match="was taken over"):
         await first

@@ -45,7 +45,9 @@ async def test_forward_keeps_its_beginning_when_entered_again(control: ControlTa
     assert state.phase_since == 5.0
 
 
-async def test_a_new_stream_gets_the_next_generation_and_a_known_one_keeps_its_own(control: ControlTable) -> None:
+async def test_a_new_stream_gets_the_next_generation_and_a_known_one_keeps_its_own(
+    control: ControlTable,
+) -> None:
     await start(control)
     state = await change_state(control, mapping(), 6.0, lambda state: with_stream(state, "arn2"))
     assert state.generation == 2
@@ -86,8 +88,15 @@ async def test_the_control_table_of_another_old_table_is_refused(control: Contro
         ('{"phase": "forward", "phase_since": "yesterday"}', "phase_since: Input should be a valid number"),
     ],
 )
-async def test_an_edited_state_stops_with_the_remedy(control: ControlTable, document: str, reason: str) -> None:
-    item: dict[str, Any] = {"pk": {"S": "state"}, "sk": {"S": "migration"}, "document": {"S": document}, "rev": {"S": "x"}}
+async def test_an_edited_state_stops_with_the_remedy(
+    control: ControlTable, document: str, reason: str
+) -> None:
+    item: dict[str, Any] = {
+        "pk": {"S": "state"},
+        "sk": {"S": "migration"},
+        "document": {"S": document},
+        "rev": {"S": "x"},
+    }
     await control.store.write(Put("control", item))
     with pytest.raises(Fatal) as stopped:
         await load_state(control, mapping())

@@ -1,0 +1,65 @@
+"""Repairs under way: whoever writes what it has read earlier registers before it reads, and the purger waits
+for it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from secrets import token_hex
+from typing import Any
+
+from service.clock import Clock
+from service.control_table import ControlTable
+from service.dynamodb.protocol import Fence
+from service.errors import Fenced
+
+PARTITION = "repair"
+
+
+@asynccontextmanager
+async def registered(control: ControlTable, clock: Clock, owner: str, seconds: float) -> AsyncIterator[Fence]:
+    """Register a repair for the block, and remove it at its end; yields the fence for its writes.
+
+    ``seconds`` after the start the fence raises Fenced. A request that is on its way then is covered by the
+    writer horizon, after which the purger no longer waits for a repair whose worker died.
+    """
+    records = control.records(PARTITION, dict[str, Any])
+    name = token_hex(8)
+    deadline = clock.monotonic() + seconds
+
+    def fence() -> None:
+        if clock.monotonic() >= deadline:
+            raise Fenced(f"repair of {owner} took longer than {seconds:g} s", remedy="run the command again")
+
+    await records.save(name, {"owner": owner, "started_at": clock.now()})
+    try:
+        yield fence
+    finally:
+        await records.forget(name)
+
+
+class RepairWatch:
+    """The repairs under way as one observer sees them, on its own monotonic clock."""
+
+    def __init__(self, control: ControlTable, clock: Clock, horizon_seconds: float) -> None:
+        self._records = control.records(PARTITION, dict[str, Any])
+        self._clock = clock
+        self._horizon = horizon_seconds
+        self._looked_at = float("-inf")
+        self._seen: dict[str, _Seen] = {}
+
+    async def oldest_age(self) -> float | None:
+        """Seconds since the oldest repair that can still write may have begun; None: there is none.
+
+        One that is new may have begun right after the previous look. One whose worker died counts for the
+        writer horizon.
+        """
+        asked_at = self._clock.monotonic()
+        found = await self._records.all()
+        seen_at = self._clock.monotonic()
+        self._seen = {name: self._seen.get(name) or (self._looked_at, seen_at) for name in found}
+        self._looked_at = asked_at
+        begun = [begun for begun, first_seen in self._seen.values() if seen_at < first_seen + self._horizon]
+        return seen_at - min(begun) if begun else None
+
+
+_Seen = tuple[float, float]
+"""When a repair has begun at the earliest, and when it was first seen."""

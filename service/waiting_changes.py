@@ -1,0 +1,80 @@
+"""Changes that wait in quarantine: each kept whole, both images, in chunks that fit into control table
+records."""
+
+import base64
+import gzip
+from dataclasses import asdict
+from itertools import groupby
+
+import orjson
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+from service.control_table import ControlTable
+from service.core.change import Change
+from service.core.version import stream_version
+from service.core.write import Put
+
+CHUNK_CHARACTERS = 300_000
+"""Of base64 text, so that a record stays well below DynamoDB's 400 KB; two incompressible images take three
+chunks or four."""
+
+
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+class Chunk:
+    """Part of a change, as base64 text of gzipped JSON."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingChange:
+    """A change and the stream generation it was read in."""
+
+    change: Change
+    generation: int
+
+    @property
+    def version(self) -> str:
+        """Its version, which orders it among the others of its key."""
+        return stream_version(self.generation, self.change.sequence)
+
+
+class WaitingChanges:
+    """The changes that wait for one old key, oldest first."""
+
+    def __init__(self, control: ControlTable, key_id: str) -> None:
+        self._records = control.records(f"quarantine#{key_id}", Chunk)
+
+    async def load(self) -> list[WaitingChange]:
+        """Every change that waits."""
+        found = await self._records.all()
+        by_version = groupby(found, key=lambda name: name.partition("#")[0])
+        return [_unpacked("".join(found[name].value.text for name in names)) for _, names in by_version]
+
+    def puts(self, waiting: WaitingChange) -> list[Put]:
+        """The writes that keep a change, for a transaction; the same again for the same change."""
+        text = _packed(waiting)
+        starts = range(0, len(text), CHUNK_CHARACTERS)
+        return [
+            self._records.as_put(
+                f"{waiting.version}#{number:03d}", Chunk(text[start : start + CHUNK_CHARACTERS]), None
+            )[0]
+            for number, start in enumerate(starts)
+        ]
+
+    async def forget(self, upto: str) -> None:
+        """Remove the changes up to a version, the oldest first: what a crash leaves ends with the newest."""
+        for name in await self._records.all():
+            if name.partition("#")[0] <= upto:
+                await self._records.forget(name)
+
+
+def _packed(waiting: WaitingChange) -> str:
+    text = orjson.dumps({"change": asdict(waiting.change), "generation": waiting.generation})
+    return base64.b64encode(gzip.compress(text, mtime=0)).decode()
+
+
+def _unpacked(text: str) -> WaitingChange:
+    content = orjson.loads(gzip.decompress(base64.b64decode(text)))
+    return WaitingChange(Change(**content["change"]), content["generation"])
