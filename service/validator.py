@@ -1,20 +1,23 @@
 """Validation: walk both sides, compare, look again at what differs, repair it if asked, and report."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import Coroutine, Iterable
+from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import dataclass
 from random import Random
-from secrets import token_hex
-from typing import Any, Protocol
+from typing import Any
 
 from service.clock import Clock
+from service.config import Settings
 from service.control_table import ControlTable
 from service.core.mapping import Mapping
 from service.core.wire import Item
-from service.dynamodb.protocol import ItemStore
+from service.dynamodb.protocol import Fence, ItemStore
 from service.errors import Interrupted, Misconfigured
-from service.leases import Lease, LeaseTimes
+from service.leases import Lease
+from service.metrics import Metrics
+from service.quarantine import Quarantine
+from service.repairs import registered
 from service.validation.index_checks import IndexChecks
 from service.validation.ledger import Ledger
 from service.validation.options import ValidationOptions
@@ -32,29 +35,13 @@ from service.validation.walks import OldWalk, V2Walk, Walk
 LEASE = "validation"
 
 
-class Settings(LeaseTimes, Protocol):
-    """The settings that a validation depends on."""
-
-    @property
-    def segments(self) -> int: ...
-
-    @property
-    def page_items(self) -> int: ...
-
-    @property
-    def settle_seconds(self) -> float: ...
-
-    @property
-    def settle_timeout_seconds(self) -> float: ...
-
-
 async def validate(
     store: ItemStore,
     control: ControlTable,
     mapping: Mapping,
     settings: Settings,
     clock: Clock,
-    metrics: object,
+    metrics: Metrics,
     *,
     options: ValidationOptions,
     stop: asyncio.Event,
@@ -71,10 +58,9 @@ async def validate(
     file cannot be written.
     """
     _check(mapping, options)
-    parts = _Parts(store, control, mapping, settings, clock, options, Waits(clock, stop), settled)
-    async with Lease.try_acquire(control, LEASE, f"{options.owner}-{token_hex(4)}", clock, settings) as lease:
-        report = await _run(parts, lease)
-    return report
+    parts = _Parts(store, control, mapping, settings, clock, metrics, options, Waits(clock, stop), settled)
+    async with Lease.try_acquire(control, LEASE, options.owner, clock, settings) as lease:
+        return await _run(parts, lease)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +72,7 @@ class _Parts:
     mapping: Mapping
     settings: Settings
     clock: Clock
+    metrics: Metrics
     options: ValidationOptions
     waits: Waits
     settled: Settled | None
@@ -101,7 +88,7 @@ class _Parts:
         return self.options.question(self.mapping.hash, self.segments)
 
     def reader(self) -> Reader:
-        budget = ReadBudget(self.clock, self.waits, self.options.max_read_units)
+        budget = ReadBudget(self.clock, self.waits, self.metrics, self.options.max_read_units)
         return Reader(self.store, self.mapping, budget, self.settings.page_items)
 
     def settlement(self, reader: Reader) -> Settlement:
@@ -115,30 +102,16 @@ class _Parts:
         return Settlement(recheck, self.quarantined, self.repair(reader) if self.options.repair else None)
 
     def repair(self, reader: Reader) -> Repair:
-        # A cycle writes for one lease time, as a worker does after its last renewal: the horizon covers what
-        # is on its way then.
-        return Repair(
-            self.store,
-            reader,
-            self.mapping,
-            self.clock,
-            self.waits,
-            registered=self.registered,
-            cycle_seconds=self.settings.lease_seconds,
-        )
+        return Repair(self.store, reader, self.mapping, self.waits, self.registered)
 
-    @asynccontextmanager
-    async def registered(self) -> AsyncIterator[None]:
-        repairs = self.control.records("repair", dict[str, Any])
-        name = token_hex(8)
-        await repairs.save(name, {"owner": self.options.owner})
-        try:
-            yield
-        finally:
-            await repairs.forget(name)
+    def registered(self) -> AbstractAsyncContextManager[Fence]:
+        # A cycle writes for one lease time, as a worker does after its last renewal: the writer horizon, which adds the longest
+        # request, covers both alike.
+        return registered(self.control, self.clock, self.options.owner, self.settings.lease_seconds)
 
     async def quarantined(self, old_key: Item | None) -> bool:
-        return False
+        quarantine = Quarantine(self.control, self.clock)
+        return old_key is not None and await quarantine.holds(self.mapping.old.table, old_key)
 
 
 async def _run(parts: _Parts, lease: Lease) -> Report:
@@ -147,9 +120,7 @@ async def _run(parts: _Parts, lease: Lease) -> Report:
     ledger = await Ledger.load(run.records)
     with ExitStack() as files:
         if parts.options.output is not None:
-            ledger.write_to(
-                files.enter_context(DifferenceFile.open(parts.options.output, ledger.output_size))
-            )
+            ledger.write_to(files.enter_context(DifferenceFile.open(parts.options.output, ledger.output_size)))
         try:
             await _walk_both(parts, run, ledger)
         except Interrupted:
@@ -167,13 +138,9 @@ async def _walk_both(parts: _Parts, run: Run, ledger: Ledger) -> None:
     walker = SegmentWalker(reader, ledger, parts.settlement(reader), parts.waits)
     await _walk(parts, run, walker, OldWalk(reader, parts.mapping, parts.clock, parts.options.entity))
     counted = {entity: ledger.tally["items", entity, "old"] for entity in parts.mapping.entities}
-    checks = IndexChecks(
-        reader, parts.mapping, per_entity=parts.options.index_sample, salt=run.id, expected=counted
-    )
+    checks = IndexChecks(reader, parts.mapping, per_entity=parts.options.index_sample, salt=run.id, expected=counted)
     for table in _v2_tables(parts):
-        walk = V2Walk(
-            reader, parts.mapping, parts.clock, table=table, entity=parts.options.entity, checks=checks
-        )
+        walk = V2Walk(reader, parts.mapping, parts.clock, table=table, entity=parts.options.entity, checks=checks)
         await _walk(parts, run, walker, walk)
 
 
@@ -182,9 +149,7 @@ async def _walk(parts: _Parts, run: Run, walker: SegmentWalker, walk: Walk) -> N
         await _together(walker.walk(walk, segment, parts.segments) for segment in range(parts.segments))
         return
     entities = [
-        name
-        for name in _asked(parts)
-        if walk.table in (parts.mapping.old.table, parts.mapping.entities[name].table)
+        name for name in _asked(parts) if walk.table in (parts.mapping.old.table, parts.mapping.entities[name].table)
     ]
     pages = sample(
         walker.reader,

@@ -4,15 +4,16 @@ it."""
 import asyncio
 from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
+from service.config import Settings
 from service.control_table import ControlTable
 from service.core.apply_rule import change_writes, copy_write
 from service.core.change import Change
 from service.core.mapping import load_mapping
 from service.core.wire import Item
 from service.core.write import Delete, Put
+from service.metrics import Metrics
 from service.validation.options import ValidationOptions
 from service.validation.report import Report
 from service.validator import validate
@@ -100,16 +101,7 @@ class World:
             indexes = {index: schema.names for index, schema in shape.indexes.items()}
             self.db.create_table(name, shape.key_names, indexes=indexes)
         self.control = ControlTable(self.db, "control")
-        self.settings = SimpleNamespace(
-            control_table="control",
-            segments=2,
-            page_items=3,
-            settle_seconds=5.0,
-            settle_timeout_seconds=60.0,
-            lease_seconds=6.0,
-            heartbeat_seconds=2.0,
-            writer_horizon_seconds=30.0,
-        )
+        self.settings = Settings(control_table="control", segments=2, page_items=3)
 
     def put(self, item: Item) -> None:
         """The application writes an old item."""
@@ -156,7 +148,7 @@ class World:
             MAPPING,
             self.settings,
             self.clock,
-            None,
+            Metrics(),
             options=ValidationOptions(**options),
             stop=self.stop,
             settled=self.settled if settled else None,

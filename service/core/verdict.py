@@ -179,9 +179,7 @@ def is_bare(mapping: Mapping, table: str | None, item: Item) -> bool:
     if table is None:
         return False
     stamp = _stamp(mapping, item)
-    return (
-        stamp is not None and stamp.tombstone and item.keys() == {*key_names(mapping, table), mapping.stamp}
-    )
+    return stamp is not None and stamp.tombstone and item.keys() == {*key_names(mapping, table), mapping.stamp}
 
 
 def _compared(mapping: Mapping, place: Place, live: Item, old: Item, expected: V2Item) -> Finding:

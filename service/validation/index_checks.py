@@ -92,9 +92,7 @@ class IndexChecks:
                 keys[index] = {name: item[name] for name in names}
         return keys
 
-    async def _ask(
-        self, keys: dict[tuple[str, str, str], Item]
-    ) -> dict[tuple[str, str, str], tuple[set[str], bool]]:
+    async def _ask(self, keys: dict[tuple[str, str, str], Item]) -> dict[tuple[str, str, str], tuple[set[str], bool]]:
         answers = await asyncio.gather(
             *(self._query(table, index, keys[table, index, text]) for table, index, text in keys)
         )

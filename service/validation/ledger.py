@@ -79,9 +79,7 @@ class Ledger:
     ) -> None:
         """Save a chunk that ended at ``last_key`` (None: the segment's end), its counts and its
         differences."""
-        async with (
-            self._saving
-        ):  # one at a time, or the output file's length would not belong to one position
+        async with self._saving:  # one at a time, or the output file's length would not belong to one position
             documents = [one.to_json() for one in differences]
             if self._output is not None:
                 self._output.append(documents, done=self.so_far())

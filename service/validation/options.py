@@ -1,10 +1,12 @@
 """What the operator may ask of a validation."""
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
+
+from service.identity import worker_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,7 @@ class ValidationOptions:
     of each table.
     index_sample: v2 items of each entity looked up in their indexes: all when there are no more, else about
     as many, chosen by a hash.
-    run: the id that a new run gets. owner: who asks, for the message to whoever asks meanwhile.
+    run: the id that a new run gets. owner: the process that asks.
     """
 
     sample: int | None = None
@@ -30,7 +32,7 @@ class ValidationOptions:
     segments: int | None = None
     index_sample: int = 2_000
     run: str | None = None
-    owner: str = "validate"
+    owner: str = field(default_factory=worker_id)
 
     def question(self, mapping_hash: str, segments: int) -> str:
         """Fingerprint of what is asked: a run may be resumed only by the same question."""

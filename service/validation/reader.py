@@ -9,6 +9,7 @@ from service.core.size import item_bytes
 from service.core.verdict import Place, Source, key_names, key_text, source
 from service.core.wire import Item
 from service.dynamodb.protocol import ItemStore, Page
+from service.metrics import Metrics
 from service.validation.waits import Waits
 
 UNIT_BYTES = 4096
@@ -21,9 +22,10 @@ INDEX_PAGES = 4
 class ReadBudget:
     """A rate of read units. What was read is a debt that has to run off before the next read."""
 
-    def __init__(self, clock: Clock, waits: Waits, units_per_second: float | None) -> None:
+    def __init__(self, clock: Clock, waits: Waits, metrics: Metrics, units_per_second: float | None) -> None:
         self._clock = clock
         self._waits = waits
+        self._metrics = metrics
         self._rate = units_per_second
         self._paid_at = clock.monotonic()
 
@@ -34,8 +36,10 @@ class ReadBudget:
     async def ready(self) -> None:
         """Wait until what was read before is within the rate."""
         self._waits.check()
-        if self._rate is not None:
-            await self._waits.sleep(self._paid_at - self._clock.monotonic())
+        debt = self._paid_at - self._clock.monotonic()
+        if self._rate is not None and debt > 0:
+            self._metrics.count_wait("operator_read_limit", debt)
+            await self._waits.sleep(debt)
 
     def spent(self, units: float) -> None:
         """Count ``units`` just read."""
@@ -62,9 +66,7 @@ class Reader:
     async def page(self, table: str, *, segment: int, segments: int, start: Item | None) -> Page:
         """One page of a parallel Scan."""
         await self._budget.ready()
-        page = await self._store.scan(
-            table, segment=segment, segments=segments, start=start, limit=self._page_items
-        )
+        page = await self._store.scan(table, segment=segment, segments=segments, start=start, limit=self._page_items)
         self._budget.spent(page.consumed_units)
         return page
 

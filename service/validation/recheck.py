@@ -56,7 +56,7 @@ class Question:
     follows: look on where the old item belongs by now, when it has moved.
     """
 
-    looks: Callable[[Sequence[Place], Sequence[str | None]], Awaitable[list[Sight]]]
+    looks: Callable[[Sequence[Candidate]], Awaitable[list[Sight]]]
     watched: frozenset[Kind]
     follows: bool
 
@@ -108,8 +108,9 @@ class Recheck:
             await self._waits.until(self._settled, self._timeout_seconds)
 
 
-async def look_at_items(reader: Reader, mapping: Mapping, places: Sequence[Place]) -> list[Sight]:
-    """One look at both sides of each place."""
+async def look_at_items(reader: Reader, mapping: Mapping, candidates: Sequence[Candidate]) -> list[Sight]:
+    """One look at both sides of each candidate's place."""
+    places = [candidate.place for candidate in candidates]
     sights = []
     for place, (v2, old) in zip(places, await reader.look(places), strict=True):
         look = Look(fingerprint(v2), fingerprint(old.item if old else None))
@@ -117,11 +118,8 @@ async def look_at_items(reader: Reader, mapping: Mapping, places: Sequence[Place
     return sights
 
 
-async def _look(
-    question: Question, waiting: Sequence[_Waiting], *, patient: bool
-) -> list[Resolved | _Waiting]:
-    candidates = [one.candidate for one in waiting]
-    sights = await question.looks([one.place for one in candidates], [one.index for one in candidates])
+async def _look(question: Question, waiting: Sequence[_Waiting], *, patient: bool) -> list[Resolved | _Waiting]:
+    sights = await question.looks([one.candidate for one in waiting])
     return [_verdict(question, one, sight, patient) for one, sight in zip(waiting, sights, strict=True)]
 
 

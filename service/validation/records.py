@@ -24,9 +24,7 @@ class RunRecords:
     async def load(self, prefix: str) -> dict[str, Document]:
         """The run's documents whose name begins with ``prefix``, by the rest of their name."""
         found = await self._own.all()
-        return {
-            name.removeprefix(prefix): one.value for name, one in found.items() if name.startswith(prefix)
-        }
+        return {name.removeprefix(prefix): one.value for name, one in found.items() if name.startswith(prefix)}
 
     async def save(self, name: str, document: Document) -> None:
         """Write a document of the run. Raises Fenced when another validation has taken the lease since."""
@@ -47,14 +45,20 @@ def own(control: ControlTable, run: str) -> Records[Document]:
     return control.records(f"validation#{run}", Document)
 
 
+async def latest_summary(control: ControlTable) -> Document | None:
+    """``id``, ``result``, ``differences_total`` and ``finished_at`` of the latest finished run: one small read."""
+    latest = await runs(control).get(LATEST)
+    return None if latest is None else latest.value
+
+
 async def stored_report(control: ControlTable, run: str | None = None) -> Document | None:
     """The report of a run (None: the latest finished one) as ``Report.to_json`` gave it; of an unfinished one
     its id and state."""
     if run is None:
-        latest = await runs(control).get(LATEST)
+        latest = await latest_summary(control)
         if latest is None:
             return None
-        run = str(latest.value["id"])
+        run = str(latest["id"])
     documents = {name: one.value for name, one in (await own(control, run).all()).items()}
     if "report" not in documents:
         return {"id": run, "state": "unfinished", **documents["run"]} if "run" in documents else None
@@ -69,6 +73,4 @@ def first_seen(document: Document) -> str:
 
 def _accepted(accepted: bool) -> None:
     if not accepted:
-        raise Fenced(
-            "another validation has taken over", remedy="wait for it, then run `tablesplit validate`"
-        )
+        raise Fenced("another validation has taken over", remedy="wait for it, then run `tablesplit validate`")

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from service.clock import Clock
 from service.core.apply_rule import repair_write
 from service.core.mapping import Mapping
 from service.core.verdict import Kind, Place
@@ -19,33 +18,22 @@ CYCLE_PLACES = 100
 
 REPAIRABLE = frozenset({Kind.MISSING, Kind.EXTRA, Kind.MISMATCH})
 
-Registered = Callable[[], AbstractAsyncContextManager[None]]
+Registered = Callable[[], AbstractAsyncContextManager[Fence]]
 """Enters a repair in the control table before its first read, and removes it after its last write: the purger
-waits for it."""
+waits for it. Gives the fence of its writes."""
 
 
 class Repair:
-    """Repairs in cycles. No cycle begins a write after ``cycle_seconds`` on its own monotonic clock: with the
-    longest request added that is inside the writer horizon, after which the purger no longer waits for it."""
+    """Repairs in cycles, each of them registered and fenced for itself."""
 
     def __init__(
-        self,
-        store: ItemStore,
-        reader: Reader,
-        mapping: Mapping,
-        clock: Clock,
-        waits: Waits,
-        *,
-        registered: Registered,
-        cycle_seconds: float,
+        self, store: ItemStore, reader: Reader, mapping: Mapping, waits: Waits, registered: Registered
     ) -> None:
         self._store = store
         self._reader = reader
         self._mapping = mapping
-        self._clock = clock
         self._waits = waits
         self._registered = registered
-        self._cycle_seconds = cycle_seconds
 
     async def repair(self, places: Sequence[Place]) -> int:
         """Try to repair each place once; how many were written. A write that meets a newer v2 item is refused
@@ -57,8 +45,7 @@ class Repair:
         return written
 
     async def _cycle(self, places: Sequence[Place]) -> int:
-        fence = self._fence()
-        async with self._registered():
+        async with self._registered() as fence:
             # v2 first, then old: the other order would write an old item's older state over a change applied
             # in between.
             readings = await self._reader.look(places)
@@ -76,13 +63,3 @@ class Repair:
             return put is not None and await self._store.write(put, fence=fence)
         except (Poison, Fenced):
             return False  # cannot be mapped or written, or too late: the look that follows reports what it is
-
-    def _fence(self) -> Fence:
-        """A check that raises Fenced once the cycle's time is over, made before every attempt of a write."""
-        deadline = self._clock.monotonic() + self._cycle_seconds
-
-        def check() -> None:
-            if self._clock.monotonic() >= deadline:
-                raise Fenced("the time of a repair cycle is over")
-
-        return check

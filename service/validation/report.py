@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from service.core.verdict import Finding
 from service.core.wire import Item
@@ -138,7 +139,8 @@ def _differences(rows: Sequence[Mapping[str, Any]], total: int, shown: int = 20)
     )
     for row in rows[:shown]:
         keys = ("/".join((row[side] or {}).values()) or "-" for side in ("old_key", "v2_key"))
-        table.add_row(row["kind"], row["entity"], *keys, ", ".join(row["fields"]))
+        cells = (row["kind"], row["entity"], *keys, ", ".join(row["fields"]))
+        table.add_row(*map(Text, cells))  # as it is: a key may look like markup
     return table
 
 

@@ -25,26 +25,20 @@ class Run:
     records: RunRecords
 
 
-async def open_run(
-    control: ControlTable, token: int, options: ValidationOptions, question: str, now: float
-) -> Run:
+async def open_run(control: ControlTable, token: int, options: ValidationOptions, question: str, now: float) -> Run:
     """Go on with the unfinished run of the same question, or begin a new one, as ``options.resume`` says.
 
     A sample is never gone on with: it is quicker drawn anew. Raises Refused when resuming is asked for and
     not possible.
     """
     stored = await runs(control).get(OPEN)
-    unfinished = (
-        stored.value if stored is not None and options.sample is None and options.resume != "never" else None
-    )
+    unfinished = stored.value if stored is not None and options.sample is None and options.resume != "never" else None
     obstacle = _obstacle(unfinished, question, now, required=options.resume == "require")
     if unfinished is not None and not obstacle:
         records = RunRecords(control, unfinished["id"], token)
         return Run(unfinished["id"], unfinished["started_at"], True, records)
     if options.resume == "require":
-        raise Refused(
-            f"no validation to go on with: {obstacle}", remedy="start one with `tablesplit validate`"
-        )
+        raise Refused(f"no validation to go on with: {obstacle}", remedy="start one with `tablesplit validate`")
     return await _new_run(control, token, options, question, now)
 
 
@@ -56,9 +50,7 @@ async def close_run(run: Run, report: Document) -> None:
     await run.records.point(OPEN, {"id": run.id, "finished": True})
 
 
-async def _new_run(
-    control: ControlTable, token: int, options: ValidationOptions, question: str, now: float
-) -> Run:
+async def _new_run(control: ControlTable, token: int, options: ValidationOptions, question: str, now: float) -> Run:
     started = instant(now)
     run = options.run or f"{started[:19].replace(':', '').replace('-', '')}Z-{token_hex(3)}"
     records = RunRecords(control, run, token)

@@ -76,9 +76,7 @@ class Settlement:
             return one
         return as_seen(one, Kind.QUARANTINED) if await self._quarantined(one.finding.place.old_key) else one
 
-    async def _repaired(
-        self, repair: Repair, walk: Walk, resolved: list[Resolved], tally: Tally
-    ) -> list[Resolved]:
+    async def _repaired(self, repair: Repair, walk: Walk, resolved: list[Resolved], tally: Tally) -> list[Resolved]:
         """Repair what lasts, look again, and return everything as it is now."""
         broken = [one for one in resolved if _repairable(one)]
         if not broken:

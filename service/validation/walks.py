@@ -86,9 +86,7 @@ class OldWalk:
 
     async def examine(self, items: Sequence[Item]) -> Examined:
         """Compare a page of old items with the v2 items that should be theirs."""
-        sources = [
-            source(self._mapping, item) for item in items if self._entity in (None, self.entity_of(item))
-        ]
+        sources = [source(self._mapping, item) for item in items if self._entity in (None, self.entity_of(item))]
         found = await self._reader.v2_items(one.place for one in sources)
         examined = Examined()
         for one in sources:
@@ -104,8 +102,8 @@ class OldWalk:
         subject."""
         _count(tally, resolved, OLD_COLUMNS)
 
-    async def _look(self, places: Sequence[Place], indexes: Sequence[str | None]) -> list[Sight]:
-        return await look_at_items(self._reader, self._mapping, places)
+    async def _look(self, candidates: Sequence[Candidate]) -> list[Sight]:
+        return await look_at_items(self._reader, self._mapping, candidates)
 
 
 class V2Walk:
@@ -142,9 +140,7 @@ class V2Walk:
     async def examine(self, items: Sequence[Item]) -> Examined:
         """Look for the old items of a page of v2 items, and for the v2 items in their indexes."""
         examined = Examined()
-        live = [
-            (place_of(self._mapping, self.table, item), item) for item in self._live(items, examined.tally)
-        ]
+        live = [(place_of(self._mapping, self.table, item), item) for item in self._live(items, examined.tally)]
         asked = [(place, item) for place, item in live if self._entity in (None, place.entity)]
         old = await self._reader.old_items(place.old_key for place, _ in asked if place.old_key is not None)
         at_home: list[Source] = []
@@ -188,9 +184,9 @@ class V2Walk:
         now = self._clock.now()
         examined.candidates += [Candidate(place, now, index) for place, index in absent]
 
-    async def _look(self, places: Sequence[Place], indexes: Sequence[str | None]) -> list[Sight]:
-        sights = await look_at_items(self._reader, self._mapping, places)
-        return await self._checks.look(sights, indexes)
+    async def _look(self, candidates: Sequence[Candidate]) -> list[Sight]:
+        sights = await look_at_items(self._reader, self._mapping, candidates)
+        return await self._checks.look(sights, [candidate.index for candidate in candidates])
 
 
 def _count(tally: Tally, resolved: Resolved, table: Table[Kind, tuple[str, ...]]) -> None:

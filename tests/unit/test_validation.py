@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from service.core.write import Put
-from service.errors import Fatal, Interrupted, Misconfigured, Refused
+from service.errors import Fatal, Fenced, Interrupted, Misconfigured, Poison, Refused
+from service.quarantine import Quarantine
 from service.validation import segment
-from service.validation.records import stored_report
+from service.validation.records import RunRecords, latest_summary, stored_report
 from tests.validation_world import World, deal, lead, lead_key, old_key
 
 ZERO = dict.fromkeys(("old", "v2", "equal", "missing", "extra", "mismatch", "quarantined", "tombstones"), 0)
@@ -45,6 +46,10 @@ async def test_equal_tables_are_equal_and_every_item_is_counted_once(world: Worl
     assert (document["differences"], document["inverse_failures"]) == ([], 0)
 
 
+def repair_under_way(world: World) -> bool:
+    return any(item["pk"] == {"S": "repair"} for item in world.db.items("control"))
+
+
 def break_missing(world: World) -> None:
     world.db.tables["leads"].items.clear()
 
@@ -75,9 +80,7 @@ def damage_stamp(world: World) -> None:
 
 def drop_residue(world: World) -> None:
     stamp = dict((world.db.item("leads", lead_key("a")) or {})["_sync"]["M"])
-    world.edit(
-        "leads", lead_key("a"), _sync={"M": {name: stamp[name] for name in stamp if name not in ("r", "a")}}
-    )
+    world.edit("leads", lead_key("a"), _sync={"M": {name: stamp[name] for name in stamp if name not in ("r", "a")}})
 
 
 def add_extra(world: World) -> None:
@@ -115,9 +118,7 @@ KINDS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("spoil", "kind", "fields", "key"), KINDS, ids=lambda value: getattr(value, "__name__", "")
-)
+@pytest.mark.parametrize(("spoil", "kind", "fields", "key"), KINDS, ids=lambda value: getattr(value, "__name__", ""))
 async def test_each_kind_of_difference_is_found_exactly(
     world: World, spoil: Any, kind: str, fields: list[str], key: str
 ) -> None:
@@ -131,9 +132,7 @@ async def test_each_kind_of_difference_is_found_exactly(
     assert document["inverse_failures"] == (1 if spoil is drop_residue else 0)
 
 
-@pytest.mark.parametrize(
-    ("spoil", "kind", "fields", "key"), KINDS, ids=lambda value: getattr(value, "__name__", "")
-)
+@pytest.mark.parametrize(("spoil", "kind", "fields", "key"), KINDS, ids=lambda value: getattr(value, "__name__", ""))
 async def test_each_kind_of_difference_is_repaired(
     world: World, spoil: Any, kind: str, fields: list[str], key: str
 ) -> None:
@@ -171,6 +170,16 @@ async def test_what_cannot_be_mapped_is_quarantined_and_a_difference(world: Worl
     assert [one[:2] for one in kinds(document)] == [("quarantined", "LEAD#x"), ("quarantined", "ROBOT#y")]
 
 
+async def test_a_key_in_quarantine_is_left_alone_and_counts_as_quarantined(world: World) -> None:
+    world.copy(lead("a"), lead("b"))
+    world.db.tables["leads"].items.clear()
+    poison = Poison("refused", reason="refused_by_dynamodb")
+    await Quarantine(world.control, world.clock).add_copy("old", old_key("LEAD", "a"), poison)
+    document = (await world.validate(repair=True)).to_json()
+    assert document["counts"]["LEAD"] == ZERO | {"old": 2, "v2": 1, "equal": 1, "quarantined": 1}
+    assert kinds(document) == [("quarantined", "LEAD#a", [])]
+
+
 async def test_a_deleted_item_leaves_a_tombstone_that_is_no_difference(world: World) -> None:
     world.copy(lead("a"), lead("b"))
     world.delete(old_key("LEAD", "a"))
@@ -198,9 +207,7 @@ async def test_writes_in_flight_are_no_difference(world: World, seed: int) -> No
                 world.delete(old_key("LEAD", name))
             else:
                 month = chance.choice(("2024-05", "2024-05", "2023-01"))
-                world.put(
-                    lead(name, created=f"{month}-01", status={"S": chance.choice(("new", "won", "lost"))})
-                )
+                world.put(lead(name, created=f"{month}-01", status={"S": chance.choice(("new", "won", "lost"))}))
         world.sync(chance.randrange(3))
 
     world.db.before = in_between
@@ -245,6 +252,62 @@ async def test_old_goes_back_to_an_earlier_image_between_the_looks(world: World)
     assert {one["kind"] for one in document["differences"]} == {"not-yet"}
 
 
+async def test_old_goes_back_between_the_two_reads_of_a_look(world: World) -> None:
+    """X stands on both sides; B is written and applied between the reads of the first look, X again before the second.
+    Had a look read old first, both would have seen X, then B's transform."""
+    world.copy(lead("a", status={"S": "W"}))
+    x, b = lead("a", status={"S": "X"}), lead("a", status={"S": "B"})
+    world.put(x)
+    reads = iter(range(1, 1000))
+
+    async def in_between(operation: str, subject: object) -> None:
+        read = next(reads) if operation == "get_many" else 0
+        if read == 2:
+            world.sync()
+        elif read == 3:
+            world.put(b)
+            world.sync()
+        elif read == 4:
+            world.put(x)
+
+    world.db.before = in_between
+    report = await world.validate(settled=True)
+    assert report.to_json()["differences"] == []
+    assert len(world.changes) == 3
+
+
+async def test_an_item_written_again_while_the_sync_is_late_is_looked_at_again(world: World) -> None:
+    """No word from the sync, and a lag longer than the wait: as long as the application writes on, nothing is concluded."""
+    world.copy(lead("a"))
+    world.put(lead("a", status={"S": "one"}))
+    reads = iter(range(1, 1000))
+
+    async def in_between(operation: str, subject: object) -> None:
+        read = next(reads) if operation == "get_many" else 0
+        if read == 4:
+            world.put(lead("a", status={"S": "two"}))
+        elif read == 6:
+            world.sync()
+
+    world.db.before = in_between
+    assert (await world.validate()).equal
+
+
+async def test_an_item_that_moves_while_it_is_looked_at_is_followed_to_its_new_key(world: World) -> None:
+    world.copy(lead("a"))
+    world.db.tables["leads"].items.clear()
+    reads = iter(range(1, 1000))
+
+    async def in_between(operation: str, subject: object) -> None:
+        if operation == "get_many" and next(reads) == 3:
+            world.put(lead("a", created="2023-01-01"))
+            world.sync()
+
+    world.db.before = in_between
+    document = (await world.validate(settled=True)).to_json()
+    assert document["counts"]["LEAD"] == ZERO | {"old": 1, "v2": 1, "equal": 1, "tombstones": 1}
+
+
 async def test_a_key_that_keeps_changing_is_reported_as_not_yet(world: World) -> None:
     world.copy(lead("a"), lead("b"))
     ticks = iter(range(10_000))
@@ -266,20 +329,18 @@ async def test_an_item_created_while_a_segment_is_walked_is_not_missing(world: W
     assert document["counts"]["LEAD"] == ZERO | {"old": 1, "v2": 1, "equal": 1}
 
 
-async def test_a_change_between_repair_reading_v2_and_reading_old_is_not_overwritten(world: World) -> None:
-    """v2 is read, the change is written and applied, old is read: the write is refused or carries the change
-    itself."""
+async def test_a_change_between_the_two_reads_of_a_repair_is_not_overwritten(world: World) -> None:
+    """One side is read, a change is written and applied, the other side is read: the write must be refused."""
     world.copy(lead("a", status={"S": "one"}))
     break_field(world)
-    registered = asyncio.Event()
+    reads: list[object] = []
 
     async def in_between(operation: str, subject: object) -> None:
-        if operation == "write" and isinstance(subject, Put) and subject.item.get("pk") == {"S": "repair"}:
-            registered.set()
-        reads_old = operation == "get_many" and isinstance(subject, list) and "pk" in subject[0]
-        if registered.is_set() and reads_old and not world.changes:
-            world.put(lead("a", status={"S": "two"}))
-            world.sync()
+        if operation == "get_many" and repair_under_way(world):
+            reads.append(subject)
+            if len(reads) == 2:
+                world.put(lead("a", status={"S": "two"}))
+                world.sync()
 
     world.db.before = in_between
     report = await world.validate(settled=True, repair=True)
@@ -310,14 +371,13 @@ async def test_a_repair_is_registered_before_its_first_read_and_removed_after_it
 
     async def watch(operation: str, subject: object) -> None:
         if operation == "get_many" or (isinstance(subject, Put) and subject.table == "leads"):
-            under_way = any(item["pk"] == {"S": "repair"} for item in world.db.items("control"))
-            seen.append((operation, under_way))
+            seen.append((operation, repair_under_way(world)))
 
     world.db.before = watch
     await world.validate(repair=True)
     written = seen.index(("write", True))
     assert seen[written - 2 : written] == [("get_many", True)] * 2
-    assert not any(item["pk"] == {"S": "repair"} for item in world.db.items("control"))
+    assert not repair_under_way(world)
 
 
 @pytest.mark.parametrize("page", range(1, 9))
@@ -397,6 +457,21 @@ async def test_a_second_validation_is_refused_while_one_runs(world: World) -> No
     assert not (await world.run(task)).equal
 
 
+async def test_a_superseded_validation_saves_nothing_more(world: World) -> None:
+    mine, other = RunRecords(world.control, "run", 1), RunRecords(world.control, "run", 2)
+    await mine.save("segment#old#000000", {"done": False})
+    await other.save("segment#old#000000", {"done": True})
+    with pytest.raises(Fenced):
+        await mine.save("segment#old#000000", {"done": False})
+    assert await other.load("segment#") == {"old#000000": {"done": True}}
+
+
+async def test_index_checks_of_a_large_table_look_at_a_sample(world: World) -> None:
+    world.copy(*(lead(f"l{n}") for n in range(200)))
+    checks = (await world.validate(index_sample=40)).to_json()["index_checks"]["LEAD"]
+    assert 20 < checks["GSI1"]["checked"] == checks["GSI2"]["checked"] < 60
+
+
 async def test_one_entity_alone(world: World) -> None:
     world.copy(lead("a"), deal("d"))
     world.db.tables["deals"].items.clear()
@@ -462,9 +537,7 @@ async def test_a_full_disk_ends_the_run_with_one_line(world: World) -> None:
         await world.validate(output=Path("/dev/full"))
 
 
-async def test_an_unwritable_output_is_refused_before_anything_is_compared(
-    world: World, tmp_path: Path
-) -> None:
+async def test_an_unwritable_output_is_refused_before_anything_is_compared(world: World, tmp_path: Path) -> None:
     with pytest.raises(Fatal, match="nothing was compared"):
         await world.validate(output=tmp_path / "absent" / "file")
 
@@ -473,6 +546,9 @@ async def test_a_finished_run_is_stored_whole(world: World) -> None:
     world.copy(lead("a"))
     break_field(world)
     document = (await world.validate()).to_json()
+    assert await latest_summary(world.control) == {
+        name: document[name] for name in ("id", "result", "differences_total", "finished_at")
+    }
     assert await stored_report(world.control) == document
     assert await stored_report(world.control, document["id"]) == document
     assert await stored_report(world.control, "nothing") is None
