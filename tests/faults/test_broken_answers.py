@@ -358,6 +358,18 @@ async def test_unprocessed_keys_are_asked_again_until_none_are_left() -> None:
         assert len(clock.waits) == 1, "only the answer without progress is throttling"
 
 
+async def test_reads_that_decide_are_consistent() -> None:
+    page = answer({"Items": []})
+    async with fault_server(answer({}), found([], []), page, page) as server, open_plane(server.url) as plane:
+        await plane.get("Leads", KEY)
+        await plane.get_many("Leads", [KEY])
+        await plane.scan("Leads", segment=0, segments=1, start=None, limit=10)
+        await plane.query("Leads", KEY, consistent=True)
+        asked = [request.body for request in server.received]
+        asked[1] = asked[1]["RequestItems"]["Leads"]
+        assert [body["ConsistentRead"] for body in asked] == [True, True, True, True]
+
+
 async def test_a_throttled_batch_of_keys_is_asked_at_most_max_attempts_times() -> None:
     busy = [error("ThrottlingException")] * 20
     async with fault_server(*busy) as server, open_plane(server.url, max_attempts=3) as plane:
