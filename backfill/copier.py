@@ -1,0 +1,164 @@
+"""Writes a window's copies, each only where its v2 key is free; what cannot be written is quarantined."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping as Map
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import ceil
+from random import Random
+
+import orjson
+
+from backfill.segments import Outcomes
+from backfill.throttle import PartitionKey, Waits, WriteLimits
+from backfill.window import Copy, Group, Rejection, Window
+from service.clock import Clock
+from service.core.compare import equal
+from service.core.mapping import Mapping
+from service.core.size import item_bytes
+from service.core.transform import old_key
+from service.core.wire import Item
+from service.dynamodb.protocol import Fence, InsertRefused, InsertThrottled, ItemStore
+from service.errors import Poison
+from service.quarantine import Quarantine
+
+WRITE_UNIT_BYTES = 1024
+"""One write unit writes up to 1 KB, to the table and again to each index
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html)."""
+
+
+class Turns:
+    """Requests to the target at once. Whoever finds all taken waits because the target is slow."""
+
+    def __init__(self, waits: Waits, most: int) -> None:
+        self._waits = waits
+        self._free = asyncio.Semaphore(most)
+
+    async def __aenter__(self) -> None:
+        if not self._free.locked():
+            await self._free.acquire()
+            return
+        async with self._waits.because("target_slow"):
+            await self._free.acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._free.release()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The v2 tables as a backfill may use them. patience_seconds: how long a group may be throttled without any progress."""
+
+    store: ItemStore
+    quarantine: Quarantine
+    limits: WriteLimits
+    turns: Turns
+    fence: Fence
+    clock: Clock
+    patience_seconds: float
+
+
+class Copier:
+    """Copies windows. Several may be under way at once; they share limits and turns."""
+
+    def __init__(self, target: Target, mapping: Mapping, random: Random) -> None:
+        self._target = target
+        self._mapping = mapping
+        self._random = random
+        self._key_names = {name: shape.key_names for name, shape in mapping.tables().items()}
+        self._copies_of_each = {name: 1 + len(shape.indexes) for name, shape in mapping.tables().items()}
+
+    async def copy(self, window: Window) -> Outcomes:
+        """Returns once every item of ``window`` is in v2 or in quarantine, acknowledged."""
+        async with asyncio.TaskGroup() as tasks:
+            writing = [tasks.create_task(self._insert(group)) for group in window.groups(self._random)]
+            rejecting = tasks.create_task(self._reject(window.rejections))
+        return sum((task.result() for task in writing), rejecting.result())
+
+    async def _insert(self, group: Group) -> Outcomes:
+        outcomes = Outcomes()
+        give_up_at = self._target.clock.monotonic() + self._target.patience_seconds
+        while group.copies:
+            await self._admit(group)
+            answer = await self._send(group)
+            outcomes += Outcomes(copied=answer.results.count(True), present=answer.results.count(False))
+            outcomes += await self._reject(answer.rejections)
+            if len(answer.left) < len(group.copies):
+                give_up_at = self._target.clock.monotonic() + self._target.patience_seconds
+            elif answer.throttled is not None and self._target.clock.monotonic() > give_up_at:
+                raise answer.throttled
+            group = Group(group.table, answer.left)
+            self._target.limits.throttled(self._partition(group.table, copy) for copy in group.copies)
+        return outcomes
+
+    async def _send(self, group: Group) -> "Answer":
+        """One request. What the answer leaves is to be sent again."""
+        items = [copy.item for copy in group.copies]
+        target = self._target
+        try:
+            async with target.turns:
+                results = await target.store.insert_many(
+                    group.table, items, self._key_names[group.table], patient=False, fence=target.fence
+                )
+        except InsertThrottled as throttled:
+            return Answer(group, throttled.results, throttled=throttled)
+        except InsertRefused as refused:
+            return Answer(group, refused.results, refused=refused.refused)
+        return Answer(group, results)
+
+    async def _admit(self, group: Group) -> None:
+        """Wait until the limits let the group through."""
+        units: Counter[PartitionKey] = Counter()
+        for copy in group.copies:
+            units[self._partition(group.table, copy)] += write_units(copy.item)
+        await self._target.limits.admit(units, units.total() * self._copies_of_each[group.table])
+
+    async def _reject(self, rejections: Sequence[Rejection]) -> Outcomes:
+        return sum([await self._quarantine(one) for one in rejections], Outcomes())
+
+    async def _quarantine(self, rejection: Rejection) -> Outcomes:
+        """Quarantine the old item, unless it has changed since it was read: then its change says what it is now."""
+        target, old = self._target, self._mapping.old
+        key = old_key(self._mapping, rejection.old)
+        target.fence()
+        await target.quarantine.add_copy(old.table, key, rejection.poison)
+        now = await target.store.get(old.table, key)
+        if now is not None and equal(now, rejection.old):
+            return Outcomes(quarantined=1)
+        await target.quarantine.resolve_copy(old.table, key)
+        return Outcomes(present=1)
+
+    def _partition(self, table: str, copy: Copy) -> PartitionKey:
+        (value,) = copy.item[self._key_names[table][0]].values()
+        return table, value
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of each copy of a group: True copied, False present, None neither. refused: by index."""
+
+    group: Group
+    results: Sequence[bool | None]
+    refused: Map[int, Poison] = field(default_factory=dict)
+    throttled: InsertThrottled | None = None
+
+    @property
+    def rejections(self) -> list[Rejection]:
+        """The copies that the server refuses for themselves."""
+        return [Rejection(self.group.copies[index].old, poison) for index, poison in self.refused.items()]
+
+    @property
+    def left(self) -> list[Copy]:
+        """The copies that are still to be written."""
+        return [
+            copy
+            for index, (copy, result) in enumerate(zip(self.group.copies, self.results, strict=True))
+            if result is None and index not in self.refused
+        ]
+
+
+def write_units(item: Item) -> int:
+    """What writing ``item`` costs at one place. Its JSON is never shorter than its size, and quicker to measure."""
+    length = len(orjson.dumps(item))
+    return 1 if length <= WRITE_UNIT_BYTES else ceil(item_bytes(item) / WRITE_UNIT_BYTES)

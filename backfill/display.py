@@ -1,0 +1,59 @@
+"""Shows progress: a bar on a terminal, a line now and then in a log."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from backfill.progress import Snapshot
+from service.clock import Clock
+from service.log import get_logger
+
+LINE_SECONDS = 10.0
+
+
+class Display(Protocol):
+    """Where progress is shown."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Called often; shows what is worth showing."""
+
+
+class LogLines:
+    """A line every ``LINE_SECONDS``, and one when all is done."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._due = clock.monotonic()
+
+    def show(self, snapshot: Snapshot) -> None:
+        now = self._clock.monotonic()
+        if now >= self._due or snapshot.percent == 100:
+            self._due = now + LINE_SECONDS
+            get_logger().info(snapshot.to_text())
+
+
+class Bar:
+    """A bar that is drawn anew."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._task = bars.add_task("backfill", total=None)
+
+    def show(self, snapshot: Snapshot) -> None:
+        total = None if snapshot.percent is None else 100
+        self._bars.update(self._task, total=total, completed=snapshot.percent or 0, description=snapshot.to_text())
+
+
+@contextmanager
+def opened_display(clock: Clock) -> Iterator[Display]:
+    """A bar when stderr is a terminal, else lines in the log. stdout is the answer's."""
+    if not sys.stderr.isatty():
+        yield LogLines(clock)
+        return
+    columns = (BarColumn(bar_width=24), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        yield Bar(bars)

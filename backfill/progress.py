@@ -1,0 +1,113 @@
+"""Progress of a running backfill: what is acknowledged, how fast, and how long it will take. Says nothing it does not know."""
+
+from collections import deque
+from dataclasses import dataclass
+
+from backfill.records import Pulse
+from backfill.segments import Outcomes, Run, Segment, total
+from backfill.throttle import Waits
+from service.clock import Clock
+
+WINDOW_SECONDS = 30.0
+"""What the speed is measured over."""
+SAMPLE_SECONDS = 0.5
+LEAST_SPAN_SECONDS = 2.0
+"""No speed is told from less."""
+MOST_BEFORE_END = 99.9
+"""Percent shown at most while a write is not yet acknowledged: the item count that it rests on is an estimate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Progress at one moment.
+
+    percent: None when DynamoDB gives no estimate; 100 only when every segment is done. items_per_second: acknowledged,
+    lately. eta_seconds: None when it cannot be told. waiting_for: reasons of the waits going on now.
+    """
+
+    outcomes: Outcomes
+    segments: int
+    segments_done: int
+    estimate: int | None
+    percent: float | None
+    items_per_second: float
+    eta_seconds: float | None
+    waiting_for: tuple[str, ...]
+
+    def to_text(self) -> str:
+        """One line."""
+        share = "" if self.percent is None else f"{self.percent:.1f} % of about {self.estimate}, "
+        eta = "" if self.eta_seconds is None else f", about {self.eta_seconds:.0f} s to go"
+        waiting = f"; waiting: {', '.join(self.waiting_for)}" if self.waiting_for else ""
+        done = self.outcomes
+        return (
+            f"backfill: {done.items} items ({share}copied {done.copied}, present {done.present}, "
+            f"quarantined {done.quarantined}), segments {self.segments_done}/{self.segments}, "
+            f"{self.items_per_second:.0f} items/s{eta}{waiting}"
+        )
+
+
+class Progress:
+    """Follows the segments of one run as their pages are acknowledged."""
+
+    def __init__(self, clock: Clock, waits: Waits, run: Run, segments: dict[int, Segment]) -> None:
+        self._clock = clock
+        self._waits = waits
+        self._run = run
+        self._segments = segments
+        self._outcomes = total(segments)
+        self._samples = deque([(clock.monotonic(), self._outcomes.items)])
+
+    def acknowledged(self, number: int, segment: Segment, outcomes: Outcomes) -> None:
+        """Segment ``number`` now stands, durably, as ``segment`` says: ``outcomes`` more items."""
+        self._segments[number] = segment
+        self._outcomes += outcomes
+
+    def snapshot(self) -> Snapshot:
+        """Progress now."""
+        rate = self._rate()
+        done = sum(segment.done for segment in self._segments.values())
+        return Snapshot(
+            outcomes=self._outcomes,
+            segments=self._run.segments,
+            segments_done=done,
+            estimate=self._run.estimate,
+            percent=self._percent(done),
+            items_per_second=rate,
+            eta_seconds=self._eta(rate, done),
+            waiting_for=self._waits.now,
+        )
+
+    def pulse(self) -> Pulse:
+        """The part of the snapshot that is saved for other machines."""
+        seen = self.snapshot()
+        return Pulse(
+            run=self._run.id,
+            saved_at=self._clock.now(),
+            items_per_second=seen.items_per_second,
+            eta_seconds=seen.eta_seconds,
+            waiting_for=seen.waiting_for,
+            waited_seconds={reason: round(seconds, 1) for reason, seconds in self._waits.seconds.items()},
+        )
+
+    def _percent(self, segments_done: int) -> float | None:
+        if segments_done == self._run.segments:
+            return 100.0
+        if not self._run.estimate:
+            return None
+        return min(MOST_BEFORE_END, 100.0 * self._outcomes.items / self._run.estimate)
+
+    def _eta(self, rate: float, segments_done: int) -> float | None:
+        if segments_done == self._run.segments:
+            return 0.0
+        left = (self._run.estimate or 0) - self._outcomes.items
+        return left / rate if left > 0 and rate > 0 else None
+
+    def _rate(self) -> float:
+        now = self._clock.monotonic()
+        if now - self._samples[-1][0] >= SAMPLE_SECONDS:
+            self._samples.append((now, self._outcomes.items))
+        while len(self._samples) > 2 and self._samples[1][0] <= now - WINDOW_SECONDS:
+            self._samples.popleft()
+        since, items = self._samples[0]
+        return (self._outcomes.items - items) / (now - since) if now - since >= LEAST_SPAN_SECONDS else 0.0

@@ -1,0 +1,54 @@
+"""What a backfill answers."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from backfill.segments import Outcomes, Run
+from service.status import iso
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillReport:
+    """A finished backfill. outcomes: of the whole run, also of what earlier workers did.
+
+    already_finished: it had been finished before, nothing was done now. resumed: this worker went on with what an
+    earlier one had begun. note: what the operator asked for and did not get; empty when there is nothing to say.
+    """
+
+    run: Run
+    outcomes: Outcomes
+    already_finished: bool = False
+    resumed: bool = False
+    note: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Nothing was quarantined by the work just done."""
+        return self.already_finished or not self.outcomes.quarantined
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `migrate --json`."""
+        assert self.run.finished_at is not None
+        return {
+            "result": "already finished" if self.already_finished else "finished",
+            "run": self.run.id,
+            "items": self.outcomes.items,
+            **asdict(self.outcomes),
+            "segments": self.run.segments,
+            "resumed": self.resumed,
+            "started_at": iso(self.run.started_at),
+            "finished_at": iso(self.run.finished_at),
+            "note": self.note,
+        }
+
+    def to_text(self) -> str:
+        """The same for people."""
+        assert self.run.finished_at is not None
+        done, when = self.outcomes, iso(self.run.finished_at)
+        counts = f"{done.items} items (copied {done.copied}, present {done.present}, quarantined {done.quarantined})"
+        if self.already_finished:
+            return f"the backfill has finished at {when}: {counts}; `tablesplit migrate --again` walks the table anew"
+        lines = [f"backfill finished at {when}: {counts} in {self.run.finished_at - self.run.started_at:.1f} s"]
+        if done.quarantined:
+            lines.append("items in quarantine need a person: see `tablesplit quarantine list`")
+        return "\n".join([*lines, self.note] if self.note else lines)

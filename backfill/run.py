@@ -1,0 +1,100 @@
+"""Which run a backfill is: a new one, an unfinished one to go on with, or none because it has finished."""
+
+from dataclasses import dataclass, replace
+from secrets import token_hex
+
+from backfill.options import BackfillOptions
+from backfill.records import BackfillRecords
+from backfill.segments import Run, Segment
+from service.clock import Clock
+from service.control_table import ControlTable
+from service.core.mapping import Mapping
+from service.dynamodb.protocol import Fence
+from service.errors import Fatal, Misconfigured
+from service.migration_state import MigrationState, change_state, load_state
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """The migration that a backfill belongs to. fence: raises once this worker may no longer write."""
+
+    control: ControlTable
+    mapping: Mapping
+    clock: Clock
+    fence: Fence
+
+    async def started(self) -> MigrationState:
+        """Its state. Raises Misconfigured when it has not been started: a copy made before the stream's position is
+        saved could miss changes."""
+        state = await load_state(self.control, self.mapping)
+        if state is None or not state.started:
+            raise Misconfigured("the migration has not been started", remedy="start it with: tablesplit create-tables")
+        return state
+
+    async def note_backfill(self, finished_at: float | None) -> None:
+        """Say in the state when the backfill finished; None: one is under way, so no tombstone may be purged."""
+
+        def change(state: MigrationState) -> MigrationState:
+            self.fence()  # between the read and the conditional write: a superseded worker's word does not get in
+            return replace(state, backfill_finished_at=finished_at)
+
+        await change_state(self.control, self.mapping, self.clock.now(), change)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A run with where its segments stand. resumed: begun by an earlier worker. note: see ``BackfillReport``."""
+
+    run: Run
+    segments: dict[int, Segment]
+    resumed: bool
+    note: str = ""
+
+
+async def open_run(
+    migration: Migration, records: BackfillRecords, options: BackfillOptions, segments: int, estimate: int | None
+) -> Opened:
+    """The latest run, or a new one of ``segments`` when there is none or ``options.again`` asks for one after the last.
+
+    Raises Misconfigured before the migration is started, Fatal when the run was begun with another mapping.
+    """
+    state = await migration.started()
+    latest = await records.run()
+    if latest is None or (options.again and latest.finished_at is not None):
+        return await _new_run(migration, records, state.generation, options.segments or segments, estimate)
+    _check_mapping(latest, migration.mapping)
+    if latest.finished_at is not None:  # also when an earlier worker was killed before it could say so
+        await migration.note_backfill(latest.finished_at)
+    return Opened(latest, await records.segments(latest), True, _kept_plan(latest, options))
+
+
+async def close_run(migration: Migration, records: BackfillRecords, run: Run) -> Run:
+    """The run, finished now: every write of every segment is acknowledged."""
+    finished = replace(run, finished_at=migration.clock.now())
+    await records.save_run(finished)
+    await migration.note_backfill(finished.finished_at)
+    return finished
+
+
+async def _new_run(
+    migration: Migration, records: BackfillRecords, generation: int, segments: int, estimate: int | None
+) -> Opened:
+    """Purging stops before the first item is read: what is read may be deleted, and its tombstone must then outlast the copy."""
+    await migration.note_backfill(None)
+    run = Run(token_hex(6), migration.mapping.hash, generation, segments, migration.clock.now(), estimate)
+    await records.save_run(run)
+    return Opened(run, await records.segments(run), False)
+
+
+def _check_mapping(run: Run, mapping: Mapping) -> None:
+    if run.mapping_hash != mapping.hash:
+        raise Fatal(
+            f"backfill {run.id} was begun with mapping {run.mapping_hash}, but {mapping.name} is {mapping.hash}",
+            remedy="set TABLESPLIT_MAPPING back to that mapping",
+        )
+
+
+def _kept_plan(run: Run, options: BackfillOptions) -> str:
+    if options.segments in (None, run.segments) or run.finished_at is not None:
+        return ""
+    return f"--segments {options.segments} was not applied: this run goes on with the {run.segments} segments it was begun with"

@@ -1,0 +1,80 @@
+"""The plan of a backfill and where each of its segments stands: pure values, no I/O."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import field, replace
+from typing import Any
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+Key = dict[str, dict[str, Any]]
+"""Key attributes of an old item in wire form."""
+
+RECORD = ConfigDict(extra="forbid", strict=True)
+
+
+@dataclass(frozen=True, slots=True, config=RECORD)
+class Outcomes:
+    """How items ended. copied: inserted. present: the v2 key was taken, by a change, a tombstone or an
+    earlier copy. quarantined: cannot be mapped or written."""
+
+    copied: int = 0
+    present: int = 0
+    quarantined: int = 0
+
+    @property
+    def items(self) -> int:
+        """All of them."""
+        return self.copied + self.present + self.quarantined
+
+    def __add__(self, other: "Outcomes") -> "Outcomes":
+        return Outcomes(self.copied + other.copied, self.present + other.present, self.quarantined + other.quarantined)
+
+
+@dataclass(frozen=True, slots=True, config=RECORD)
+class Run:
+    """The plan of one walk over the old table. Times are epoch seconds.
+
+    segments: Scan segments; fixed for the run, because a segment's ``last_key`` means nothing in another plan.
+    generation: what the copies are stamped with. estimate: items in the old table by DynamoDB's own count,
+    up to six hours old; None: not known.
+    """
+
+    id: str
+    mapping_hash: str
+    generation: int
+    segments: int
+    started_at: float
+    estimate: int | None = None
+    finished_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, config=RECORD)
+class Segment:
+    """How far one segment of run ``run`` is copied: everything up to ``last_key`` is acknowledged."""
+
+    run: str
+    last_key: Key | None = None
+    outcomes: Outcomes = field(default_factory=Outcomes)
+    done: bool = False
+
+    def after(self, outcomes: Outcomes, last_key: Key | None) -> "Segment":
+        """The segment once all writes of the pages up to ``last_key`` (None: its end) are acknowledged."""
+        return replace(self, last_key=last_key, outcomes=self.outcomes + outcomes, done=last_key is None)
+
+
+def standing(run: Run, records: Iterable[tuple[int, Segment]]) -> dict[int, Segment]:
+    """Where every segment of ``run`` stands, by number: as recorded, or at its start. Records of other runs
+    say nothing."""
+    known = {number: segment for number, segment in records if segment.run == run.id}
+    return {number: known.get(number, Segment(run.id)) for number in range(run.segments)}
+
+
+def unfinished(segments: Mapping[int, Segment]) -> list[int]:
+    """The segments that are still to be walked."""
+    return [number for number, segment in segments.items() if not segment.done]
+
+
+def total(segments: Mapping[int, Segment]) -> Outcomes:
+    """The outcomes of all segments together."""
+    return sum((segment.outcomes for segment in segments.values()), Outcomes())

@@ -1,0 +1,195 @@
+"""How fast the backfill may go: the operator's limits, and what DynamoDB lets through per (table, partition key).
+
+Every wait has a reason, which progress and metrics show. A partition takes 1,000 write units a second until
+DynamoDB splits it, and says so by throttling
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html); the limit
+that is in force is found by trying: shrink by a factor when throttled, grow back by a constant.
+"""
+
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Literal
+
+from service.clock import Clock
+
+Reason = Literal["partition_throttled", "operator_read_limit", "operator_write_limit", "target_slow"]
+PartitionKey = tuple[str, str]
+"""Table, and the partition key's value as text."""
+
+SHRINK = 0.7
+SHRINK_PAUSE_SECONDS = 1.0
+"""Requests that were on their way when the limit shrank are throttled too and say nothing new."""
+GROWTH_PER_SECOND = 0.05
+"""A shrunk limit is back where it was after some seven seconds, and then tries for more."""
+LEAST_UNITS_PER_SECOND = 1.0
+"""Also what a limit grows by per second at least: after an outage it is back at 1,000 in 80 s."""
+TRACKED_KEYS = 1_024
+"""Partition keys whose rate is remembered; hot ones are few by nature."""
+
+
+class Pace:
+    """A steady rate. Whoever wants units reserves the next free time; nothing is saved up while nobody does."""
+
+    def __init__(self, clock: Clock, units_per_second: float) -> None:
+        self._clock = clock
+        self._free_at = clock.monotonic()
+        self.units_per_second = units_per_second
+
+    def reserve(self, units: float) -> float:
+        """Take ``units``; returns the seconds to wait before using them."""
+        now = self._clock.monotonic()
+        start = max(now, self._free_at)
+        self._free_at = start + units / self.units_per_second
+        return start - now
+
+    def give_back(self, units: float) -> None:
+        """Correct a reservation: ``units`` were not used (negative: used on top)."""
+        self._free_at -= units / self.units_per_second
+
+
+class AdaptiveLimit:
+    """The rate of one partition key: unlimited until it is throttled, then shrinking and growing."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._window_start = clock.monotonic()
+        self._window_units = 0.0
+        self._measured = 0.0
+        self._pace: Pace | None = None
+        self._shrunk_at = float("-inf")
+        self._grown_at = 0.0
+
+    @property
+    def units_per_second(self) -> float | None:
+        """The rate allowed now; None: never throttled, so not limited."""
+        self._grow()
+        return None if self._pace is None else self._pace.units_per_second
+
+    def reserve(self, units: float) -> float:
+        """Take ``units``; returns the seconds to wait before using them."""
+        self._measure(units)
+        self._grow()
+        return 0.0 if self._pace is None else self._pace.reserve(units)
+
+    def throttled(self) -> bool:
+        """Shrink below what was sent lately. False: it has just been shrunk."""
+        now = self._clock.monotonic()
+        if now - self._shrunk_at < SHRINK_PAUSE_SECONDS:
+            return False
+        self._grow()
+        sent = max(self._measured, self._window_units / max(now - self._window_start, 1.0))
+        if self._pace is None:
+            self._pace = Pace(self._clock, sent)
+        too_much = min(sent, self._pace.units_per_second)
+        self._pace.units_per_second = max(LEAST_UNITS_PER_SECOND, too_much * SHRINK)
+        self._shrunk_at = self._grown_at = now
+        return True
+
+    def _measure(self, units: float) -> None:
+        now = self._clock.monotonic()
+        elapsed = now - self._window_start
+        if elapsed >= 1.0:
+            self._measured = self._window_units / elapsed
+            self._window_start, self._window_units = now, 0.0
+        self._window_units += units
+
+    def _grow(self) -> None:
+        if self._pace is not None:
+            now = self._clock.monotonic()
+            rate = self._pace.units_per_second
+            self._pace.units_per_second += (now - self._grown_at) * (LEAST_UNITS_PER_SECOND + GROWTH_PER_SECOND * rate)
+            self._grown_at = now
+
+
+class Waits:
+    """Every wait of a backfill, by reason: how long in all, and which are going on now."""
+
+    def __init__(self, clock: Clock, on_wait: Callable[[Reason, float], None]) -> None:
+        self._clock = clock
+        self._on_wait = on_wait
+        self._under_way: Counter[Reason] = Counter()
+        self.seconds: dict[Reason, float] = defaultdict(float)
+
+    @property
+    def now(self) -> tuple[Reason, ...]:
+        """Why something waits at this moment."""
+        return tuple(sorted(+self._under_way))
+
+    @asynccontextmanager
+    async def because(self, reason: Reason) -> AsyncIterator[None]:
+        """The block is a wait for ``reason``."""
+        began = self._clock.monotonic()
+        self._under_way[reason] += 1
+        try:
+            yield
+        finally:
+            self._under_way[reason] -= 1
+            waited = self._clock.monotonic() - began
+            self.seconds[reason] += waited
+            self._on_wait(reason, waited)
+
+    async def sleep(self, reason: Reason, seconds: float) -> None:
+        """Wait ``seconds``, if any, for ``reason``."""
+        if seconds > 0:
+            async with self.because(reason):
+                await self._clock.sleep(seconds)
+
+
+class ReadLimit:
+    """The operator's limit on read units. A page's cost is known only afterwards, so that of the one before stands in."""
+
+    MOST_UNITS = 256.0
+    """A Scan page evaluates 1 MB at most, and a unit reads 4 KB consistently."""
+
+    def __init__(self, clock: Clock, waits: Waits, units_per_second: float | None) -> None:
+        self._waits = waits
+        self._pace = Pace(clock, units_per_second) if units_per_second else None
+        self._expected = self.MOST_UNITS
+
+    async def admit(self) -> float:
+        """Wait until a page may be read; returns the units reserved for it, for ``settle``."""
+        reserved = self._expected
+        if self._pace is not None:
+            await self._waits.sleep("operator_read_limit", self._pace.reserve(reserved))
+        return reserved
+
+    def settle(self, reserved: float, consumed: float) -> None:
+        """A page that was admitted with ``reserved`` units has cost ``consumed``."""
+        self._expected = max(consumed, 0.5)
+        if self._pace is not None:
+            self._pace.give_back(reserved - consumed)
+
+
+class WriteLimits:
+    """The operator's limit on write units, and the adaptive one of each (table, partition key)."""
+
+    def __init__(self, clock: Clock, waits: Waits, units_per_second: float | None) -> None:
+        self._clock = clock
+        self._waits = waits
+        self._pace = Pace(clock, units_per_second) if units_per_second else None
+        self._limits: OrderedDict[PartitionKey, AdaptiveLimit] = OrderedDict()
+
+    async def admit(self, units: Mapping[PartitionKey, float], with_indexes: float) -> None:
+        """Wait until writes may be sent that cost ``units`` at their partition keys, ``with_indexes`` in all."""
+        if self._pace is not None:
+            await self._waits.sleep("operator_write_limit", self._pace.reserve(with_indexes))
+        seconds = max(self._limit(key).reserve(count) for key, count in units.items())
+        await self._waits.sleep("partition_throttled", seconds)
+
+    def throttled(self, keys: Iterable[PartitionKey]) -> int:
+        """Writes at ``keys`` were throttled; returns how many limits shrank."""
+        return sum(self._limit(key).throttled() for key in set(keys))
+
+    def units_per_second(self, key: PartitionKey) -> float | None:
+        """The rate allowed at ``key`` now; None: not limited."""
+        return self._limit(key).units_per_second
+
+    def _limit(self, key: PartitionKey) -> AdaptiveLimit:
+        limit = self._limits.get(key)
+        if limit is None:
+            limit = self._limits[key] = AdaptiveLimit(self._clock)
+            if len(self._limits) > TRACKED_KEYS:
+                self._limits.popitem(last=False)
+        self._limits.move_to_end(key)
+        return limit
