@@ -74,11 +74,7 @@ def is_bare_tombstone(mapping: Mapping, table: str, item: Item) -> bool:
     """Whether a v2 item is a tombstone and nothing else: key attributes, and a stamp that says so. Raises
     Poison for a damaged stamp."""
     stamp = decode_stamp(item, mapping.stamp)
-    return (
-        stamp is not None
-        and stamp.tombstone
-        and item.keys() == {*mapping.tables()[table].key_names, mapping.stamp}
-    )
+    return stamp is not None and stamp.tombstone and item.keys() == {*mapping.tables()[table].key_names, mapping.stamp}
 
 
 def purge_write(mapping: Mapping, table: str, item: Item) -> Delete:
@@ -95,9 +91,7 @@ def purge_write(mapping: Mapping, table: str, item: Item) -> Delete:
     return Delete(table, {name: item[name] for name in key_names}, still_bare)
 
 
-def repair_write(
-    mapping: Mapping, table: str, key: Item, v2_as_read: Item | None, old: Item | None
-) -> Put | None:
+def repair_write(mapping: Mapping, table: str, key: Item, v2_as_read: Item | None, old: Item | None) -> Put | None:
     """What makes ``key`` of v2 ``table`` right, given the v2 item and *then* the old item as read; None: it
     is right.
 

@@ -9,9 +9,7 @@ def differences(expected: Item, actual: Item) -> list[str]:
     """The names, sorted, of the attributes that are not the same in both items."""
     if expected == actual:
         return []
-    return sorted(
-        name for name in expected.keys() | actual.keys() if not _same(expected.get(name), actual.get(name))
-    )
+    return sorted(name for name in expected.keys() | actual.keys() if not _same(expected.get(name), actual.get(name)))
 
 
 def equal(first: Item, second: Item) -> bool:

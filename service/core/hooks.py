@@ -20,12 +20,8 @@ def hook(name: str, resolve: Callable[[str], Any]) -> Converter:
         try:
             answer = function(value)
         except Exception as error:
-            raise Poison(
-                f"{name} failed: {type(error).__name__}: {error}", reason="transform_failed"
-            ) from error
-        if answer is not None and not (
-            isinstance(answer, dict) and len(answer) == 1 and answer.keys() <= TYPE_TAGS
-        ):
+            raise Poison(f"{name} failed: {type(error).__name__}: {error}", reason="transform_failed") from error
+        if answer is not None and not (isinstance(answer, dict) and len(answer) == 1 and answer.keys() <= TYPE_TAGS):
             raise Poison(f"{name} gave {answer!r}, not an attribute value or None", reason="transform_failed")
         return answer
 

@@ -44,9 +44,7 @@ def _made_by_mapping(mapping: Mapping, entity: Entity, v2_item: Item) -> Item:
 
 def _fields(entity: Entity, v2_item: Item, stamp: Stamp) -> Item:
     old: Item = {}
-    touched = {
-        entity.group_of[name].name for name in (*stamp.residue, *stamp.absent) if name in entity.group_of
-    }
+    touched = {entity.group_of[name].name for name in (*stamp.residue, *stamp.absent) if name in entity.group_of}
     for rule in entity.rules:
         value = v2_item.get(rule.name)
         old |= _group_back(rule, value, v2_item, stamp) if rule.name in touched else rule.given_back(value)

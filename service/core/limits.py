@@ -41,18 +41,14 @@ def _check_key(templates: Iterable[str], item: Item) -> None:
     for name, limit in zip(templates, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False):
         text = item[name]["S"]
         if len(text) * 4 > limit and len(text.encode()) > limit:
-            raise Poison(
-                f"{name} would take {len(text.encode())} bytes, {limit} are allowed", reason="key_too_long"
-            )
+            raise Poison(f"{name} would take {len(text.encode())} bytes, {limit} are allowed", reason="key_too_long")
 
 
 def _check_depth(item: Item, around: int) -> None:
     for name, value in item.items():
-        if ("M" in value or "L" in value) and containers(value) + around > MAX_CONTAINERS:
-            raise Poison(
-                f"{name} would nest {containers(value) + around} lists and maps, {MAX_CONTAINERS} are allowed",
-                reason="too_deep",
-            )
+        depth = containers(value) + around if "M" in value or "L" in value else 0
+        if depth > MAX_CONTAINERS:
+            raise Poison(f"{name} would nest {depth} lists and maps, {MAX_CONTAINERS} are allowed", reason="too_deep")
 
 
 def _check_size(v2: V2Item, stamp_name: str) -> None:

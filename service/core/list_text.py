@@ -58,11 +58,7 @@ def _json_list(text: str) -> AttributeValue | None:
         # An escape such as \\ud800 decodes to half a character, which UTF-8, and so DynamoDB, cannot hold.
         if "\\u" in text:
             json.dumps(elements, ensure_ascii=False).encode()
-        found = {
-            "L": elements
-            if all(map(_is_attribute_value, elements))
-            else [_wire(element) for element in elements]
-        }
+        found = {"L": elements if all(map(_is_attribute_value, elements)) else [_wire(element) for element in elements]}
         # Measured on the outcome, so that the answer does not depend on how deep our own stack happens to be.
         return found if containers(found) <= MAX_CONTAINERS else None
     except (ValueError, RecursionError):
@@ -106,10 +102,7 @@ def _is_number(content: Any) -> bool:
 
 def _is_binary(content: Any) -> bool:
     try:
-        return (
-            _is_text(content)
-            and base64.b64encode(base64.b64decode(content, validate=True)).decode() == content
-        )
+        return _is_text(content) and base64.b64encode(base64.b64decode(content, validate=True)).decode() == content
     except ValueError:
         return False
 

@@ -6,6 +6,7 @@ from hashlib import blake2b
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from service.core.entity import Entity, KeySchema
 from service.core.mapping_build import Resolver, TableNames, build_entity
@@ -13,6 +14,7 @@ from service.core.mapping_check import problems
 from service.core.mapping_schema import MappingModel, known_keys
 from service.core.mapping_yaml import Document, read_yaml
 from service.core.wire import Item
+from service.errors import Misconfigured
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +70,7 @@ class Mapping:
         """The entity that the v2 ``item`` of ``table`` is, None when its key is none that the mapping
         makes."""
         candidates = [entity for entity in self.entities.values() if entity.table == table]
-        return (
-            candidates[0]
-            if len(candidates) == 1
-            else next((one for one in candidates if one.holds(item)), None)
-        )
+        return candidates[0] if len(candidates) == 1 else next((one for one in candidates if one.holds(item)), None)
 
 
 def load_mapping(
@@ -110,18 +108,27 @@ def _validated(document: Document) -> MappingModel:
     try:
         return MappingModel.model_validate(document.content)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        path = first["loc"]
-        raise document.wrong(path, _explained(path, first["type"], first["msg"])) from error
+        raise _explained(document, error.errors(include_url=False)) from error
 
 
-def _explained(path: tuple[str | int, ...], kind: str, message: str) -> str:
-    name = path[-1] if path else "the mapping"
+def _explained(document: Document, errors: list[ErrorDetails]) -> Misconfigured:
+    # A misspelt key is also a missing one: say the cause first.
+    first = min(errors, key=lambda error: error["type"] != "extra_forbidden")
+    return document.wrong(first["loc"], _message(first))
+
+
+def _message(error: ErrorDetails) -> str:
+    path, kind = error["loc"], error["type"]
     if kind == "extra_forbidden":
-        return f"unknown key {name!r}; known here: {', '.join(known_keys(path[:-1]))}"
+        return f"unknown key {path[-1]!r}; known here: {', '.join(known_keys(path[:-1]))}"
     if kind == "missing":
-        return f"key {name!r} is missing"
-    return f"{'.'.join(map(str, path)) or name}: {message[0].lower()}{message[1:]}"
+        return f"key {path[-1]!r} is missing"
+    where = ".".join(map(str, path)) or "the mapping"
+    if kind in ("model_type", "dict_type"):
+        return f"{where}: should be a map of keys and values"
+    if kind == "too_long":
+        return f"{where}: at most {error['ctx']['max_length']} keys are allowed"
+    return f"{where}: {error['msg'][0].lower()}{error['msg'][1:]}"
 
 
 def _content_hash(model: MappingModel) -> str:

@@ -21,9 +21,7 @@ Resolver = Callable[[str], Any]
 def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Resolver) -> Entity:
     """The compiled rules of entity ``name``; the model has passed ``mapping_check``."""
     entity = model.entities[name]
-    rules = _ordered(
-        [_build_field(field_name, field, resolve) for field_name, field in entity.fields.items()], entity
-    )
+    rules = _ordered([_build_field(field_name, field, resolve) for field_name, field in entity.fields.items()], entity)
     key = parse_templates(entity.key)
     reserved = reserved_names(model, table_name(entity, names), names)
     gather = gather_name(entity)
@@ -35,11 +33,7 @@ def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Res
         key=key,
         indexes=indexes,
         derived=tuple(
-            {
-                attribute: part
-                for templates in (key, *indexes.values())
-                for attribute, part in templates.items()
-            }.items()
+            {attribute: part for templates in (key, *indexes.values()) for attribute, part in templates.items()}.items()
         ),
         rules=rules,
         key_rules=_key_rules(entity, rules, key),
@@ -64,9 +58,7 @@ def gather_name(entity: EntityModel) -> str | None:
 
 def old_attributes(model: MappingModel) -> list[str]:
     """The attributes of an old item that the inverse makes: its key, and its entity."""
-    return [
-        name for name in (model.old.partition_key, model.old.sort_key, model.old.entity) if name is not None
-    ]
+    return [name for name in (model.old.partition_key, model.old.sort_key, model.old.entity) if name is not None]
 
 
 def reserved_names(model: MappingModel, table: str, names: TableNames) -> frozenset[str]:
@@ -84,9 +76,7 @@ def table_name(entity: EntityModel, names: TableNames) -> str:
 
 def default_template(field: FieldModel) -> Template | None:
     """The default of a string field as a template, None when it has no text for a default."""
-    return (
-        parse_template(field.default) if field.type == "string" and isinstance(field.default, str) else None
-    )
+    return parse_template(field.default) if field.type == "string" and isinstance(field.default, str) else None
 
 
 def constant_value(kind: str, default: Any) -> AttributeValue | None:
@@ -131,10 +121,7 @@ def _build_converter(field: FieldModel, resolve: Resolver) -> Converter:
     if field.elements:
         fields = field.elements.fields.items()
         return element_converter(
-            [
-                (name, CONVERTERS[inner.type], constant_value(inner.type, inner.default))
-                for name, inner in fields
-            ]
+            [(name, CONVERTERS[inner.type], constant_value(inner.type, inner.default)) for name, inner in fields]
         )
     return CONVERTERS[field.type]
 
@@ -158,9 +145,7 @@ def _names_in_default(field: FieldModel) -> list[str]:
     return [part.name for part in template.placeholders] if template else []
 
 
-def _key_rules(
-    entity: EntityModel, rules: tuple[FieldRule, ...], key: dict[str, Template]
-) -> tuple[FieldRule, ...]:
+def _key_rules(entity: EntityModel, rules: tuple[FieldRule, ...], key: dict[str, Template]) -> tuple[FieldRule, ...]:
     needed = {part.name for template in key.values() for part in template.placeholders}
     needed |= {part.name for text in entity.old_key.values() for part in parse_template(text).placeholders}
     needed |= {name for field in needed for name in _names_in_default(entity.fields[field])}

@@ -45,11 +45,7 @@ def template_maps(entity: EntityModel) -> Iterator[tuple[Path, dict[str, str]]]:
 
 
 def _template_syntax(here: Path, entity: EntityModel) -> Iterator[Problem]:
-    texts = [
-        ((*place, name), text)
-        for place, templates in template_maps(entity)
-        for name, text in templates.items()
-    ]
+    texts = [((*place, name), text) for place, templates in template_maps(entity) for name, text in templates.items()]
     texts += [
         (("fields", name, "default"), field.default)
         for name, field in entity.fields.items()
@@ -115,9 +111,7 @@ def _hook(place: Path, hook: str, resolve: Resolver) -> Iterator[Problem]:
         yield place, f"transform {hook!r} is not a function"
 
 
-def _name_clashes(
-    here: Path, model: MappingModel, entity: EntityModel, reserved: frozenset[str]
-) -> Iterator[Problem]:
+def _name_clashes(here: Path, model: MappingModel, entity: EntityModel, reserved: frozenset[str]) -> Iterator[Problem]:
     taken = dict.fromkeys(old_attributes(model), "made by the old key or the entity attribute")
     taken |= dict.fromkeys(reserved, "a key, index or stamp attribute of the v2 table")
     gathered = gather_name(entity)

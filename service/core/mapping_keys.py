@@ -41,16 +41,11 @@ def _old_key(here: Path, model: MappingModel, entity: EntityModel) -> Iterator[P
     for attribute, template in parse_templates(entity.old_key).items():
         for part in template.placeholders:
             field = entity.fields[part.name]
-            if (
-                part.modifier
-                or part.fallback
-                or field.type != "string"
-                or not field.required
-                or field.transform
-            ):
+            if part.modifier or part.fallback or field.type != "string" or not field.required or field.transform:
                 yield (
                     (*here, "old_key", attribute),
-                    f"{{{part.name}}} in an old key must be a required string field without transform, modifier or fallback",
+                    f"{{{part.name}}} in an old key must be a required string field "
+                    "without transform, modifier or fallback",
                 )
 
 
@@ -66,7 +61,8 @@ def _identity_in_key(here: Path, entity: EntityModel) -> Iterator[Problem]:
         if name not in readable:
             yield (
                 (*here, "key"),
-                f"two old items could get the same v2 key: a key template must hold {{{name}}}, beside text, months and shards only",
+                f"two old items could get the same v2 key: a key template must hold {{{name}}}, "
+                "beside text, months and shards only",
             )
 
 
@@ -86,9 +82,7 @@ def _one_template_each(here: Path, entity: EntityModel) -> Iterator[Problem]:
                 )
 
 
-def _shared_table(
-    first_name: str, first: EntityModel, second_name: str, second: EntityModel
-) -> Iterator[Problem]:
+def _shared_table(first_name: str, first: EntityModel, second_name: str, second: EntityModel) -> Iterator[Problem]:
     place = ("entities", second_name)
     if list(first.key) != list(second.key):
         yield (
@@ -105,7 +99,8 @@ def _shared_table(
     if not any(_disjoint(one, other) for one, other in keys):
         yield (
             (*place, "key"),
-            f"{first_name} and {second_name} share a table and could get the same key; let a key template begin differently",
+            f"{first_name} and {second_name} share a table and could get the same key; "
+            "let a key template begin differently",
         )
 
 

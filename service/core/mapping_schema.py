@@ -10,9 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 Name = Annotated[str, Field(min_length=1, max_length=255)]
-TemplateText = Annotated[
-    str, Field(description="Text with {field}, {field|fallback}, {date:month}, {field:shard16}.")
-]
+TemplateText = Annotated[str, Field(description="Text with {field}, {field|fallback}, {date:month}, {field:shard16}.")]
 KeyTemplates = Annotated[dict[Name, TemplateText], Field(min_length=1, max_length=2)]
 FieldType = Literal["string", "int", "number", "boolean", "date", "list"]
 KEEP = "keep"
@@ -72,9 +70,7 @@ class FieldModel(_Model):
         JsonValue, Field(description="When absent or not convertible; for a string field a template.")
     ] = None
     required: Annotated[bool, Field(description="An item without it is quarantined.")] = False
-    aliases: Annotated[
-        list[Name], Field(description="Other names in the old table, in order; the own name comes first.")
-    ] = []
+    aliases: Annotated[list[Name], Field(description="Other names in the old table; the own name comes first.")] = []
     transform: TransformModel | None = None
     elements: ElementsModel | None = None
 
@@ -91,7 +87,7 @@ class EntityModel(_Model):
         str,
         Field(
             pattern=rf"^({KEEP}|{GATHER}\S+)$",
-            description="Attributes without a field: keep them under their own names, or gather them into one map.",
+            description="Attributes without a field: kept under their own names, or gathered into one map.",
         ),
     ] = KEEP
     fields: Annotated[dict[Name, FieldModel], Field(min_length=1)]
@@ -102,9 +98,7 @@ class MappingModel(_Model):
 
     version: Literal[1]
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-    stamp: Annotated[
-        Name, Field(description="The attribute that tablesplit adds to each item it writes.")
-    ] = "_sync"
+    stamp: Annotated[Name, Field(description="The attribute that tablesplit adds to each item it writes.")] = "_sync"
     old: OldModel
     entities: Annotated[dict[Name, EntityModel], Field(min_length=1)]
 

@@ -45,9 +45,7 @@ def read_yaml(text: str, *, source: str) -> Document:
         return Document(source, _Reader(source, lines, loader).plain(root, ()), lines)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise _syntax_error(
-            source, mark.line + 1 if mark else 1, error.problem or "cannot be read"
-        ) from error
+        raise _syntax_error(source, mark.line + 1 if mark else 1, error.problem or "cannot be read") from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise _syntax_error(source, line, f"character {chr(error.character)!a} is not allowed") from error

@@ -10,10 +10,8 @@ from decimal import Decimal
 MAX_DIGITS = 38
 MIN_EXPONENT, MAX_EXPONENT = -130, 125
 
-_STRAY = "".join(char for char in map(chr, range(0x3001)) if char.isspace()) + "\"'`“”‘’"
-_NUMBER = re.compile(
-    r"[+-]?(?:(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?"
-)
+_STRAY = "".join(char for char in map(chr, range(0x3001)) if char.isspace()) + "\"'`\u201c\u201d\u2018\u2019"
+_NUMBER = re.compile(r"[+-]?(?:(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 
 
 def unquoted(text: str) -> str:

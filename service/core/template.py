@@ -45,11 +45,7 @@ class Placeholder:
         text = text_of(fields.get(self.name)) or self.fallback or ""
         if self.modifier is None:
             return text
-        return (
-            (month_of(text) or "")
-            if self.modifier == "month"
-            else _shard(text, int(self.modifier[len("shard") :]))
-        )
+        return (month_of(text) or "") if self.modifier == "month" else _shard(text, int(self.modifier[len("shard") :]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +95,7 @@ def parse_template(text: str) -> Template:
 def _placeholder(text: str, match: re.Match[str]) -> Placeholder:
     modifier = match["modifier"]
     if modifier is not None and modifier != "month" and not _SHARD.fullmatch(modifier):
-        raise TemplateError(
-            f"template {text!r} uses {modifier!r}; known are month and shard<count>, such as shard16"
-        )
+        raise TemplateError(f"template {text!r} uses {modifier!r}; known are month and shard<count>, such as shard16")
     return Placeholder(match["name"], modifier, match["fallback"])
 
 
