@@ -72,9 +72,7 @@ class Records(Generic[T]):
             if start is None:
                 return found
 
-    async def put(
-        self, name: str, value: T, was: Stored[T] | None, *, fence: Fence | None = None
-    ) -> Stored[T] | None:
+    async def put(self, name: str, value: T, was: Stored[T] | None, *, fence: Fence | None = None) -> Stored[T] | None:
         """Write the record if it still is as it ``was`` (None: absent). Returns it as stored, or None when it
         was not.
 

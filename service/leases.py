@@ -120,6 +120,7 @@ class Lease:
             return await self._renew()
         self._stored = stored
         self._good_until = asked_at + self._desk.times.lease_seconds
+        return None
 
     async def _still_mine(self) -> Stored[LeaseRecord]:
         """The record as an earlier renewal, given up on, has left it after all. Raises Fenced when it is

@@ -194,13 +194,9 @@ class Purger:
             ownership_age=around.now - self._lease.held_since,
             oldest_repair_age=around.oldest_repair_age,
         )
-        return may_purge(
-            facts, horizon=self._times.writer_horizon_seconds, grace=self._times.purge_grace_seconds
-        )
+        return may_purge(facts, horizon=self._times.writer_horizon_seconds, grace=self._times.purge_grace_seconds)
 
     async def _purge(self, seen: Seen) -> bool:
-        written = await self._store.write(
-            purge_write(self._mapping, seen.table, seen.item), fence=self._lease.check
-        )
+        written = await self._store.write(purge_write(self._mapping, seen.table, seen.item), fence=self._lease.check)
         self._count("purged" if written else "changed")
         return written

@@ -67,9 +67,7 @@ class Quarantine:
         """The head of an id. Raises Misconfigured when nothing has it."""
         found = await self._heads.get(key_id)
         if found is None:
-            raise Misconfigured(
-                f"nothing in quarantine has the id {key_id}", remedy="see `tablesplit quarantine list`"
-            )
+            raise Misconfigured(f"nothing in quarantine has the id {key_id}", remedy="see `tablesplit quarantine list`")
         return found
 
     async def holds(self, table: str, key: Item) -> bool:
@@ -155,9 +153,7 @@ def described(key_id: str, head: Head) -> dict[str, Any]:
         "key": head.key,
         "reason": head.reason,
         "message": head.message,
-        "first_seen": datetime.fromtimestamp(head.first_seen, UTC)
-        .isoformat(timespec="seconds")
-        .replace("+00:00", "Z"),
+        "first_seen": datetime.fromtimestamp(head.first_seen, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "attempts": head.attempts,
         "waiting": head.waiting,
         "origin": head.origin,

@@ -1,10 +1,9 @@
-"""The applying half of a sync in memory: consumer, quarantine, retries and purger around hand-made changes.
-"""
+"""The applying half of a sync in memory: consumer, quarantine, retries, purger; changes are made by hand."""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 from service.applier import Applier
 from service.clock import Clock
@@ -51,6 +50,7 @@ class SyncWorld:
     changes: list[Change] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     rounds: int = 0
+    horizon_seconds: float = 20.0
 
     def __post_init__(self) -> None:
         self.db.create_table("old", ("pk", "sk"))
@@ -94,7 +94,7 @@ class SyncWorld:
         times = SimpleNamespace(
             purge_grace_seconds=900.0,
             purge_sweep_seconds=3600.0,
-            writer_horizon_seconds=20.0,
+            writer_horizon_seconds=self.horizon_seconds,
             heartbeat_seconds=2.0,
         )
         return Purger(

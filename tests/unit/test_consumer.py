@@ -162,7 +162,7 @@ async def test_a_fenced_worker_sends_nothing_more(world: SyncWorld) -> None:
 
 
 async def test_passing_trouble_comes_out_and_the_same_batch_again_completes_it(world: SyncWorld) -> None:
-    failed = []
+    failed: list[object] = []
 
     async def fail_once(operation: str, subject: object) -> None:
         if operation == "write" and not failed:

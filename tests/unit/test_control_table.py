@@ -27,7 +27,8 @@ def records(store: MemoryDynamoDB) -> Records[dict[str, Any]]:
 async def test_a_record_is_read_back_as_it_was_written(records: Records[dict[str, Any]]) -> None:
     await records.put("a", {"n": 1, "text": "\u00fc"}, None)
     stored = await records.get("a")
-    assert stored is not None and stored.value == {"n": 1, "text": "\u00fc"}
+    assert stored is not None
+    assert stored.value == {"n": 1, "text": "\u00fc"}
     assert list(await records.all()) == ["a"]
 
 
@@ -36,7 +37,8 @@ async def test_a_write_on_an_outdated_revision_is_refused(records: Records[dict[
     assert await records.put("a", {"n": 2}, first) is not None
     assert await records.put("a", {"n": 3}, first) is None
     assert await records.put("a", {"n": 4}, None) is None
-    assert first is not None and not await records.remove("a", first)
+    assert first is not None
+    assert not await records.remove("a", first)
 
 
 async def test_a_write_whose_answer_was_lost_counts_as_written(
@@ -54,14 +56,15 @@ async def test_a_write_whose_answer_was_lost_counts_as_written(
 
     retried = ControlTable(Twice(), CONTROL).records("things", dict[str, Any])
     stored = await retried.put("a", {"n": 1}, None)
-    assert stored is not None and stored == await records.get("a")
+    assert stored is not None
+    assert stored == await records.get("a")
 
 
 async def test_change_is_made_again_on_what_another_writer_left(
     store: MemoryDynamoDB, records: Records[dict[str, Any]]
 ) -> None:
     other = ControlTable(store, CONTROL).records("things", dict[str, Any])
-    seen = []
+    seen: list[object] = []
 
     async def meanwhile(operation: str, subject: object) -> None:
         if operation == "write" and not seen:
@@ -92,8 +95,10 @@ async def test_a_superseded_token_neither_writes_nor_deletes(records: Records[di
     assert not await records.save("a", {"by": 9}, token=9)
     assert not await records.forget("a", token=9)
     stored = await records.get("a")
-    assert stored is not None and stored.value == {"by": 10}
-    assert await records.forget("a", token=10) and await records.get("a") is None
+    assert stored is not None
+    assert stored.value == {"by": 10}
+    assert await records.forget("a", token=10)
+    assert await records.get("a") is None
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ async def test_a_holder_whose_renewals_fail_is_fenced_and_its_block_cancelled(wo
 
 
 async def test_a_renewal_given_up_on_but_applied_is_no_take_over(world: World) -> None:
-    lost = []
+    lost: list[object] = []
 
     async def lose_one_answer(operation: str, subject: object) -> None:
         if operation == "write" and not lost:
@@ -174,7 +174,8 @@ async def test_a_renewal_given_up_on_but_applied_is_no_take_over(world: World) -
     async with running(first):
         await world.clock.advance(60)
         world.leases["first"].check()
-        assert lost and not first.done()
+        assert lost
+        assert not first.done()
 
 
 async def test_a_paused_holder_finds_out_at_its_next_renewal_that_it_was_replaced(world: World) -> None:

@@ -71,7 +71,8 @@ async def test_a_changed_mapping_stops_once_anything_may_be_written(control: Con
 async def test_a_changed_mapping_is_taken_while_nothing_has_started(control: ControlTable) -> None:
     await change_state(control, mapping("aa"), 1.0, lambda state: state)
     state = await load_state(control, mapping("bb"))
-    assert state is not None and state.mapping_hash == "bb"
+    assert state is not None
+    assert state.mapping_hash == "bb"
 
 
 async def test_the_control_table_of_another_old_table_is_refused(control: ControlTable) -> None:
@@ -88,9 +89,7 @@ async def test_the_control_table_of_another_old_table_is_refused(control: Contro
         ('{"phase": "forward", "phase_since": "yesterday"}', "phase_since: Input should be a valid number"),
     ],
 )
-async def test_an_edited_state_stops_with_the_remedy(
-    control: ControlTable, document: str, reason: str
-) -> None:
+async def test_an_edited_state_stops_with_the_remedy(control: ControlTable, document: str, reason: str) -> None:
     item: dict[str, Any] = {
         "pk": {"S": "state"},
         "sk": {"S": "migration"},
