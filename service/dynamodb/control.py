@@ -4,6 +4,7 @@
 Waiting for what a call has begun is in ``waits``.
 """
 
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import boto3
@@ -75,6 +76,16 @@ class ControlPlane:
             return Identity("local", "local")
         answer = self._call(self._client("sts", None), "get_caller_identity", "the caller", {})
         return Identity(answer["Account"], answer["Arn"])
+
+    def server_time(self) -> float:
+        """The server's own time of day, in epoch seconds, whole seconds: the Date of its answer, even of a refusal."""
+        try:
+            metadata = self._tables.list_tables(Limit=1)["ResponseMetadata"]
+        except ClientError as error:
+            metadata = error.response["ResponseMetadata"]
+        except BotoCoreError as error:
+            raise self._error(self._tables, "ListTables", "the region", error) from error
+        return parsedate_to_datetime(metadata["HTTPHeaders"]["date"]).timestamp()
 
     def _client(self, service: str, endpoint_url: str | None) -> Any:
         settings = self._settings

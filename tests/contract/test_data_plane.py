@@ -284,3 +284,7 @@ async def test_a_table_is_made_described_streamed_and_deleted(server: Server) ->
 
 async def test_a_local_server_knows_no_identity(server: Server) -> None:
     assert server.control.caller_identity() == Identity("local", "local")
+
+
+async def test_the_server_tells_its_time(server: Server) -> None:
+    assert abs(server.control.server_time() - SystemClock().now()) < 5

@@ -72,18 +72,19 @@ def answer(content: object, *, status: int = 200, crc: int | None = None, missin
     return raw(orjson.dumps(content), status=status, crc=crc, missing_bytes=missing_bytes)
 
 
-def error(code: str, message: str = "", *, status: int = 400, **more: object) -> Reply:
-    """An error answer."""
+def error(code: str, message: str = "", *, status: int = 400, date: str = "", **more: object) -> Reply:
+    """An error answer, with a Date header if there is a ``date``."""
     kind = f"com.amazonaws.dynamodb.v20120810#{code}"
-    return answer({"__type": kind, "message": message, **more}, status=status)
+    return raw(orjson.dumps({"__type": kind, "message": message, **more}), status=status, date=date)
 
 
-def raw(body: bytes, *, status: int = 200, crc: int | None = None, missing_bytes: int = 0) -> Reply:
+def raw(body: bytes, *, status: int = 200, crc: int | None = None, missing_bytes: int = 0, date: str = "") -> Reply:
     """``body`` as it is; the connection is closed when bytes are missing."""
 
     async def reply(writer: asyncio.StreamWriter) -> None:
         checksum = zlib.crc32(body) if crc is None else crc
-        head = f"HTTP/1.1 {status} X\r\nx-amz-crc32: {checksum}\r\nContent-Length: {len(body)}\r\n\r\n"
+        lines = [f"HTTP/1.1 {status} X", f"x-amz-crc32: {checksum}", f"Content-Length: {len(body)}"]
+        head = "\r\n".join([*lines, *([f"Date: {date}"] if date else []), "\r\n"])
         writer.write(head.encode() + body[: len(body) - missing_bytes])
         await writer.drain()
         if missing_bytes:
