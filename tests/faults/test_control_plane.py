@@ -63,7 +63,8 @@ async def test_the_servers_time_is_read_from_a_refusal_too() -> None:
         assert await asyncio.to_thread(control.server_time) == 60.0
 
 
-async def test_an_endpoint_that_is_down_is_named() -> None:
+async def test_an_endpoint_that_is_down_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.dynamodb.control.ATTEMPTS", 1)
     async with fault_server() as server:
         url = server.url
     control = ControlPlane(plane_settings(url))
