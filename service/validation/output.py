@@ -31,7 +31,7 @@ class DifferenceFile:
             if there < size:
                 raise Fatal(
                     f"--output {path} has {there} bytes, but the run to go on with has written {size}",
-                    remedy="give the run its file back, or start anew with `tablesplit validate --again`",
+                    remedy="give the run its file back, or name another file to start anew",
                 )
             file = path.open("r+b", buffering=0)
             if there > size:
@@ -74,5 +74,5 @@ class DifferenceFile:
 def _unwritable(path: Path, error: OSError, done: str) -> Fatal:
     return Fatal(
         f"cannot write differences to {path}: {error.strerror or error}; {done}",
-        remedy="make room or name another file, then run `tablesplit validate` again with --output",
+        remedy="make room and run the same command again, which goes on, or name another file to start anew",
     )

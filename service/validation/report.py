@@ -153,4 +153,6 @@ def _result(document: Mapping[str, Any]) -> str:
         said.append(f"{document['not_yet']:,} keys kept changing: validate again when they are quieter")
     if document["repaired"]:
         said.append(f"{document['repaired']:,} repaired")
+    if document["resumed"]:
+        said.append(f"gone on with from the run begun at {document['started_at']}")
     return f"validation {document['id']}: {document['result']} ({'; '.join(said)})"

@@ -13,6 +13,7 @@ from service.core.write import Put
 from service.errors import Fatal, Fenced, Interrupted, Misconfigured, Poison, Refused
 from service.quarantine import Quarantine
 from service.validation import segment
+from service.validation.output import DifferenceFile
 from service.validation.records import RunRecords, latest_summary, stored_report
 from tests.validation_world import World, deal, lead, lead_key, old_key
 
@@ -429,7 +430,9 @@ async def test_only_an_unfinished_run_of_the_same_question_is_gone_on_with(world
     world.stop.clear()
     with pytest.raises(Refused, match="other options or another mapping"):
         await world.validate(resume="require", entity="LEAD")
-    assert (await world.validate(resume="require")).resumed
+    resumed = await world.validate(resume="require")
+    assert resumed.resumed
+    assert "gone on with from the run begun at" in resumed.to_text()
     with pytest.raises(Refused, match="none is unfinished"):
         await world.validate(resume="require")
     assert not (await world.validate()).resumed
@@ -470,6 +473,28 @@ async def test_index_checks_of_a_large_table_look_at_a_sample(world: World) -> N
     world.copy(*(lead(f"l{n}") for n in range(200)))
     checks = (await world.validate(index_sample=40)).to_json()["index_checks"]["LEAD"]
     assert 20 < checks["GSI1"]["checked"] == checks["GSI2"]["checked"] < 60
+
+
+async def test_an_old_unfinished_run_is_gone_on_with_only_when_asked(world: World) -> None:
+    world.stop.set()
+    with pytest.raises(Interrupted):
+        await world.validate()
+    world.stop.clear()
+    await world.clock.advance(25 * 3600)
+    asked = world.validation(resume="require")
+    assert (await world.run(asked)).resumed
+    world.stop.set()
+    with pytest.raises(Interrupted):
+        await world.validate()
+    world.stop.clear()
+    await world.clock.advance(25 * 3600)
+    assert not (await world.validate()).resumed
+
+
+async def test_an_output_file_that_is_not_the_runs_own_is_refused(world: World, tmp_path: Path) -> None:
+    output = tmp_path / "differences.jsonl"
+    with pytest.raises(Fatal, match="has 0 bytes, but the run to go on with has written 9"):
+        DifferenceFile.open(output, 9)
 
 
 async def test_one_entity_alone(world: World) -> None:
