@@ -73,11 +73,16 @@ class Mapping:
         return candidates[0] if len(candidates) == 1 else next((one for one in candidates if one.holds(item)), None)
 
 
+def default_names(_variable: str, default: str) -> str:
+    """Every table by its default name."""
+    return default
+
+
 def load_mapping(
     text: str,
     *,
     source: str,
-    names: TableNames = lambda variable, default: default,
+    names: TableNames = default_names,
     resolve: Resolver = pkgutil.resolve_name,
 ) -> Mapping:
     """The mapping that the YAML ``text`` says.

@@ -132,7 +132,7 @@ def _build_default(field: FieldModel) -> Callable[[Item], AttributeValue | None]
         return lambda fields: {"S": template.render(fields)}
     text = template.render({}) if template is not None else field.default
     value = None if text is None else constant_value(field.type, text)
-    return lambda fields: value
+    return lambda _: value
 
 
 def _ordered(rules: list[FieldRule], entity: EntityModel) -> tuple[FieldRule, ...]:

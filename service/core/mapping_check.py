@@ -173,14 +173,14 @@ def _placeholder_use(place: Path, entity: EntityModel, part: Placeholder) -> Ite
         )
     elif part.modifier == "month" and part.fallback and not month_of(part.fallback):
         yield place, f"fallback {part.fallback!r} of {{{part.name}:month}} is not a date"
-    elif not part.fallback and _can_be_empty(entity, field):
+    elif not part.fallback and _can_be_empty(field):
         yield (
             place,
             f"template names {part.name!r}, which can be absent or empty; write {{{part.name}|fallback}}",
         )
 
 
-def _can_be_empty(entity: EntityModel, field: FieldModel) -> bool:
+def _can_be_empty(field: FieldModel) -> bool:
     if field.transform:
         return True
     if field.required:

@@ -42,11 +42,8 @@ def _old_key(here: Path, model: MappingModel, entity: EntityModel) -> Iterator[P
         for part in template.placeholders:
             field = entity.fields[part.name]
             if part.modifier or part.fallback or field.type != "string" or not field.required or field.transform:
-                yield (
-                    (*here, "old_key", attribute),
-                    f"{{{part.name}}} in an old key must be a required string field "
-                    "without transform, modifier or fallback",
-                )
+                remedy = f"make it a required string field without transform, and write just {{{part.name}}}"
+                yield (*here, "old_key", attribute), f"{{{part.name}}} in an old key may be absent or changed: {remedy}"
 
 
 def _identity_in_key(here: Path, entity: EntityModel) -> Iterator[Problem]:
@@ -59,11 +56,8 @@ def _identity_in_key(here: Path, entity: EntityModel) -> Iterator[Problem]:
     }
     for name in _identity(entity):
         if name not in readable:
-            yield (
-                (*here, "key"),
-                f"two old items could get the same v2 key: a key template must hold {{{name}}}, "
-                "beside text, months and shards only",
-            )
+            remedy = f"a key template must hold {{{name}}}, beside text, months and shards only"
+            yield (*here, "key"), f"two old items could get the same v2 key: {remedy}"
 
 
 def _identity(entity: EntityModel) -> list[str]:
@@ -97,11 +91,8 @@ def _shared_table(first_name: str, first: EntityModel, second_name: str, second:
             )
     keys = zip(parse_templates(first.key).values(), parse_templates(second.key).values(), strict=False)
     if not any(_disjoint(one, other) for one, other in keys):
-        yield (
-            (*place, "key"),
-            f"{first_name} and {second_name} share a table and could get the same key; "
-            "let a key template begin differently",
-        )
+        remedy = "let a key template begin differently"
+        yield (*place, "key"), f"{first_name} and {second_name} share a table and could get the same key; {remedy}"
 
 
 def _disjoint(first: Template, second: Template) -> bool:

@@ -117,7 +117,7 @@ def _renderer(parts: tuple[str | Placeholder, ...]) -> Renderer:
 
 
 def _constantly(text: str) -> Renderer:
-    return lambda fields: text
+    return lambda _: text
 
 
 def _shard(text: str, count: int) -> str:

@@ -152,14 +152,18 @@ ROWS = {
     "bad default for text": (
         "default: new",
         "default: yes",
-        '19: default True does not fit type string; write text such as "new" (in quotes when it looks like something else),'
-        " or leave it out",
+        (
+            '19: default True does not fit type string; write text such as "new" '
+            "(in quotes when it looks like something else), or leave it out"
+        ),
     ),
     "bad default for a date": (
         'default: "1970-01-01"',
         'default: "today"',
-        "23: default 'today' does not fit type date; write an ISO 8601 date in quotes such as \"1970-01-01T00:00:00.000Z\","
-        " or leave it out",
+        (
+            "23: default 'today' does not fit type date; write an ISO 8601 date in quotes such as "
+            '"1970-01-01T00:00:00.000Z", or leave it out'
+        ),
     ),
     "date default without quotes": (
         'default: "1970-01-01"',
@@ -254,7 +258,7 @@ ROWS = {
     "old key of an optional field": (
         'pk: "LEAD#{id}"',
         'pk: "LEAD#{status}"',
-        "11: {status} in an old key must be a required string field without transform, modifier or fallback",
+        "11: {status} in an old key may be absent or changed: make it a required string field without transform, and write just {status}",
     ),
     "v2 key without the id": (
         '"{born:month}#{id}"',
