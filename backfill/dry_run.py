@@ -1,0 +1,109 @@
+"""``migrate --dry-run``: reads the old table as a backfill does and says what would become of it. Writes nothing at all."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from backfill.options import BackfillOptions
+from backfill.throttle import ReadLimit, Waits
+from backfill.window import Rejection, Window
+from service.clock import Clock
+from service.config import Settings
+from service.core.mapping import Mapping
+from service.core.size import item_bytes
+from service.core.transform import old_key
+from service.dynamodb.protocol import ItemStore
+from service.errors import Interrupted
+from service.metrics import Metrics
+
+EXAMPLES = 100
+"""Rejected items that are listed; all are counted."""
+
+
+@dataclass(slots=True)
+class DryRunReport:
+    """What a backfill would do. written: items by v2 table. bytes: of all of them, by DynamoDB's measure; largest: of one.
+
+    rejected: items by reason. examples: the first rejected items, each with key, reason and message.
+    """
+
+    items: int = 0
+    written: Counter[str] = field(default_factory=Counter)
+    bytes: int = 0
+    largest: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    examples: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Every item can be mapped."""
+        return not self.rejected
+
+    def add(self, window: Window, mapping: Mapping) -> None:
+        """Count one page."""
+        self.items += window.items
+        for table, copies in window.copies.items():
+            self.written[table] += len(copies)
+            sizes = [item_bytes(copy.item) for copy in copies]
+            self.bytes += sum(sizes)
+            self.largest = max(self.largest, *sizes)
+        for rejection in window.rejections:
+            self.rejected[rejection.poison.reason] += 1
+            if len(self.examples) < EXAMPLES:
+                self.examples.append(_example(rejection, mapping))
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `migrate --dry-run --json`."""
+        return {
+            "result": "dry run",
+            "items": self.items,
+            "written": dict(self.written),
+            "bytes": self.bytes,
+            "largest_bytes": self.largest,
+            "rejected": dict(self.rejected),
+            "examples": self.examples,
+        }
+
+    def to_text(self) -> str:
+        """The same for people."""
+        lines = [f"dry run: {self.items} items read, nothing written"]
+        lines += [f"would write {count} items into {table}" for table, count in sorted(self.written.items())]
+        lines += [f"{self.bytes} bytes in all, the largest item {self.largest} bytes"] if self.written else []
+        lines += [f"would reject {count} items: {reason}" for reason, count in sorted(self.rejected.items())]
+        lines += [f"  {example['message']}" for example in self.examples]
+        return "\n".join(lines)
+
+
+async def dry_run(
+    store: ItemStore,
+    mapping: Mapping,
+    settings: Settings,
+    clock: Clock,
+    metrics: Metrics,
+    *,
+    options: BackfillOptions,
+    stop: asyncio.Event,
+) -> DryRunReport:
+    """Map every old item. Raises Interrupted when ``stop`` is set."""
+    report = DryRunReport()
+    waits = Waits(clock, metrics.count_wait)
+    reads = ReadLimit(clock, waits, options.max_read_units or settings.max_read_units)
+    last_key = None
+    while True:
+        if stop.is_set():
+            raise Interrupted(f"the dry run was stopped after {report.items} items; nothing was written")
+        reserved = await reads.admit()
+        page = await store.scan(mapping.old.table, segment=0, segments=1, start=last_key, limit=settings.page_items)
+        reads.settle(reserved, page.consumed_units)
+        window = Window()
+        window.add(mapping, 0, page)
+        report.add(window, mapping)
+        last_key = page.last_key
+        if last_key is None:
+            return report
+
+
+def _example(rejection: Rejection, mapping: Mapping) -> dict[str, Any]:
+    poison = rejection.poison
+    return {"key": old_key(mapping, rejection.old), "reason": poison.reason, "message": poison.message}
