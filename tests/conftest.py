@@ -1,0 +1,46 @@
+"""What all tests share: servers, an environment of their own, the hypothesis profiles."""
+
+import os
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.servers import dynamodb_local_for_tests, moto_for_tests
+
+settings.register_profile("laptop", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", parent=settings.get_profile("laptop"), derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") == "true" else "laptop")
+
+
+@pytest.fixture(scope="session")
+def dynamodb_local() -> Iterator[str]:
+    """Endpoint URL of DynamoDB Local; shared by the session's tests, so each uses names of its own."""
+    with dynamodb_local_for_tests() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[str]:
+    """Endpoint URL of a moto server; shared by the session's tests, so each uses names of its own."""
+    with moto_for_tests() as url:
+        yield url
+
+
+@pytest.fixture
+def table_prefix() -> str:
+    """What the names of this test's tables begin with."""
+    return f"t{uuid4().hex[:12]}-"
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting and no credentials of the person who runs the tests; dummy ones for local servers."""
+    for name in list(os.environ):
+        if name.startswith(("TABLESPLIT_", "AWS_")) and not name.startswith("TABLESPLIT_TEST_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_REGION", "ap-southeast-2")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

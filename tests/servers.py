@@ -1,0 +1,60 @@
+"""Servers for tests: an endpoint that was given, a container, or a process of our own; or a reason why there is none."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from docker.errors import DockerException
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.wait_strategies import LogMessageWaitStrategy
+
+from service.errors import Misconfigured
+from service.local_servers import dynamodb_local, moto_server
+
+IMAGE = "amazon/dynamodb-local:3.3.0"
+ENDPOINT_VARIABLE = "TABLESPLIT_TEST_ENDPOINT"
+
+
+@contextmanager
+def dynamodb_local_for_tests() -> Iterator[str]:
+    """Endpoint URL: what TABLESPLIT_TEST_ENDPOINT says, else a container where an engine answers, else a Java process."""
+    given = os.environ.get(ENDPOINT_VARIABLE)
+    if given:
+        yield given
+        return
+    container = _container()
+    if container is None:
+        with _or_skip(), dynamodb_local() as url:
+            yield url
+        return
+    with container:
+        yield f"http://{container.get_container_host_ip()}:{container.get_exposed_port(8000)}"
+
+
+@contextmanager
+def moto_for_tests() -> Iterator[str]:
+    """Endpoint URL of a moto server."""
+    with _or_skip(), moto_server() as url:
+        yield url
+
+
+def _container() -> DockerContainer | None:
+    try:
+        container = DockerContainer(IMAGE).with_exposed_ports(8000)
+    except DockerException:
+        return None
+    return container.with_command("-jar DynamoDBLocal.jar -inMemory -sharedDb").waiting_for(
+        LogMessageWaitStrategy("CorsParams")
+    )
+
+
+@contextmanager
+def _or_skip() -> Iterator[None]:
+    """A tier that cannot run here is skipped on a laptop, and is a failure in CI."""
+    try:
+        yield
+    except Misconfigured as missing:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"{missing}; {missing.remedy}")
