@@ -4,10 +4,11 @@ difference lasts.
 Used by validation and never by the code that writes: of the two, only the mapping is common.
 """
 
-import json
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
+
+import orjson
 
 from service.core.compare import differences, equal
 from service.core.inverse import inverse
@@ -120,17 +121,13 @@ def misplaced(mapping: Mapping, place: Place, v2: Item | None, old: Source | Non
 
 
 def place_of(mapping: Mapping, table: str, item: Item) -> Place:
-    """The place of a v2 item, its old key told by the inverse; when a damaged stamp forbids that, by the item
-    without it."""
+    """The place of a v2 item, its old key made by the mapping of the fields that it holds, whatever its stamp says."""
     key = {name: item[name] for name in key_names(mapping, table)}
-    bare = without(item, mapping.stamp)
-    for candidate in (item, bare):
-        try:
-            old = inverse(mapping, candidate, table)
-            return Place(old[mapping.old.entity]["S"], old_key(mapping, old), table, key)
-        except (Poison, KeyError):
-            continue
-    return Place(entity_of_key(mapping, table, item), None, table, key)
+    entity = mapping.entity_at(table, item)
+    if entity is None or any(rule.required and rule.name not in item for rule in entity.key_rules):
+        return Place(entity_of_key(mapping, table, item), None, table, key)
+    old = {name: {"S": template.render(item)} for name, template in entity.old_key.items()}
+    return Place(entity.name, old, table, key)
 
 
 def entity_of_key(mapping: Mapping, table: str, item: Item) -> str:
@@ -160,13 +157,13 @@ def fingerprint(item: Item | None) -> str | None:
     """Equal for equal items, sets in any order. None for an absent item."""
     if item is None:
         return None
-    text = json.dumps({name: _ordered(value) for name, value in item.items()}, sort_keys=True)
-    return blake2b(text.encode(), digest_size=16).hexdigest()
+    text = orjson.dumps({name: _ordered(value) for name, value in item.items()}, option=orjson.OPT_SORT_KEYS)
+    return blake2b(text, digest_size=16).hexdigest()
 
 
 def key_text(key: Item) -> str:
     """A key as text: equal text, equal key."""
-    return json.dumps(key, sort_keys=True, ensure_ascii=False)
+    return orjson.dumps(key, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def without(item: Item, name: str) -> Item:
