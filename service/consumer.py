@@ -62,7 +62,7 @@ class Consumer:
         self._suspects: set[str] = set()
         self._refreshed_at = float("-inf")
 
-    async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:
+    async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:  # noqa: ARG002 (ShardSink names it)
         """Return only when every effect of ``changes`` is acknowledged by DynamoDB or quarantined.
 
         Raises Fatal (Fenced, ...) or Retryable; then any part may be done, and applying all again changes

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from service.control_table import ControlTable
+from service.core.write import Delete
 from service.errors import Fenced, Retryable
 from service.migration_state import change_state, in_forward
 from service.repairs import registered
@@ -255,3 +256,23 @@ async def test_run_sweeps_looks_and_goes_on_after_passing_trouble(world: PurgeWo
 async def _repair(control: ControlTable, world: SyncWorld, seconds: float) -> None:
     async with registered(control, world.clock, "validator", seconds):
         await asyncio.Event().wait()
+
+
+async def test_a_tombstone_written_while_its_predecessor_is_purged_is_kept_in_mind(world: PurgeWorld) -> None:
+    await world.finish_backfill()
+    await world.begin()
+    world.rounds = 2
+    arrived: list[object] = []
+
+    async def delete_again(operation: str, subject: object) -> None:
+        if isinstance(subject, Delete) and not arrived:
+            arrived.append(subject)
+            world.tombstones.clear()
+            await world.consumer().apply("shard", [world.put(lead("a")), world.delete("a")])
+            world.purge.add(world.tombstones[0])
+
+    world.db.before = delete_again
+    assert await world.wait(GRACE + 20) == 0
+    assert arrived
+    world.rounds = 4
+    assert await world.wait(GRACE + 20) == 1
