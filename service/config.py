@@ -22,21 +22,29 @@ AWS_NAMES = {"aws_region": "AWS_REGION", "endpoint_url": "AWS_ENDPOINT_URL"}
 class Settings(BaseSettings):
     """Everything that can be set, with unit (in the name), default and bounds."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, populate_by_name=True
+    )
 
-    aws_region: str = Field("ap-southeast-2", validation_alias="AWS_REGION", min_length=1, description="the tables' region")
+    aws_region: str = Field(
+        "ap-southeast-2", validation_alias="AWS_REGION", min_length=1, description="the tables' region"
+    )
     endpoint_url: str | None = Field(
         None,
         validation_alias=AliasChoices("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"),
         pattern=r"^https?://[^/]+",
         description="another server, such as DynamoDB Local; AWS_ENDPOINT_URL_DYNAMODB goes first",
     )
-    control_table: str = Field("tablesplit-control", pattern=r"^[A-Za-z0-9_.-]{3,255}$", description="the control table's name")
+    control_table: str = Field(
+        "tablesplit-control", pattern=r"^[A-Za-z0-9_.-]{3,255}$", description="the control table's name"
+    )
     mapping: Path | None = Field(None, description="a mapping file; without one, the packaged CRM mapping")
 
     http_host: str = Field("127.0.0.1", min_length=1, description="address of the HTTP side")
     http_port: int = Field(8080, ge=1, le=65535, description="port of the HTTP side")
-    api_token: SecretStr | None = Field(None, min_length=1, description="what a POST must bear; without it every POST is refused")
+    api_token: SecretStr | None = Field(
+        None, min_length=1, description="what a POST must bear; without it every POST is refused"
+    )
     log_format: Literal["console", "json"] = Field("console", description="form of the log, on stderr")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
 
@@ -48,11 +56,15 @@ class Settings(BaseSettings):
 
     lease_seconds: float = Field(6, ge=1, le=300, description="a worker that does not renew for so long is superseded")
     heartbeat_seconds: float = Field(2, ge=0.1, le=100, description="how often a lease is renewed")
-    clock_margin_seconds: float = Field(5, ge=0, le=300, description="what the writer horizon adds for clocks that run unevenly")
+    clock_margin_seconds: float = Field(
+        5, ge=0, le=300, description="what the writer horizon adds for clocks that run unevenly"
+    )
     purge_grace_seconds: float = Field(900, ge=1, le=86_400, description="least age of a tombstone that is purged")
-    purge_sweep_seconds: float = Field(21_600, ge=10, le=604_800, description="how often v2 tables are searched for tombstones")
+    purge_sweep_seconds: float = Field(
+        21_600, ge=10, le=604_800, description="how often v2 tables are searched for tombstones"
+    )
 
-    shard_discovery_seconds: float = Field(5, ge=0.1, le=60, description="how often shards are listed")
+    shard_discovery_seconds: float = Field(2, ge=0.1, le=60, description="how often shards are listed")
     poll_interval_seconds: float = Field(0.5, ge=0.25, le=30, description="pause after an empty read of a shard")
     checkpoint_every_seconds: float = Field(1, ge=0, le=60, description="how often a busy shard's position is saved")
     sync_concurrency: int = Field(64, ge=1, le=1000, description="keys whose changes are applied at once")
@@ -66,7 +78,9 @@ class Settings(BaseSettings):
     settle_seconds: float = Field(5, ge=0, le=3600, description="how long a difference must last to count")
     settle_timeout_seconds: float = Field(60, ge=1, le=86_400, description="how long a changing key is looked at again")
 
-    demo_server: str = Field("moto", pattern=r"^(moto|dynamodb-local|https?://.+)$", description="server of the demonstration")
+    demo_server: str = Field(
+        "moto", pattern=r"^(moto|dynamodb-local|https?://.+)$", description="server of the demonstration"
+    )
 
     @property
     def writer_horizon_seconds(self) -> float:
@@ -76,14 +90,18 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _times_fit_together(self) -> Self:
         if self.heartbeat_seconds * 2 > self.lease_seconds:
-            raise ValueError(f"{PREFIX}HEARTBEAT_SECONDS={self.heartbeat_seconds:g}: must be at most half of {PREFIX}LEASE_SECONDS")
+            raise ValueError(
+                f"{PREFIX}HEARTBEAT_SECONDS={self.heartbeat_seconds:g}: must be at most half of {PREFIX}LEASE_SECONDS"
+            )
         if self.purge_grace_seconds <= self.writer_horizon_seconds:
             raise ValueError(
                 f"{PREFIX}PURGE_GRACE_SECONDS={self.purge_grace_seconds:g}: must exceed the writer horizon "
                 f"({self.writer_horizon_seconds:g} s: lease + request timeout + clock margin)"
             )
         if self.settle_timeout_seconds < self.settle_seconds:
-            raise ValueError(f"{PREFIX}SETTLE_TIMEOUT_SECONDS={self.settle_timeout_seconds:g}: must be at least settle_seconds")
+            raise ValueError(
+                f"{PREFIX}SETTLE_TIMEOUT_SECONDS={self.settle_timeout_seconds:g}: must be at least {PREFIX}SETTLE_SECONDS"
+            )
         return self
 
 
@@ -154,6 +172,11 @@ def _refuse_unknown() -> None:
 def _line(loc: tuple[int | str, ...], value: object, message: str) -> str:
     if not loc:
         return message.removeprefix("Value error, ")
-    field = next((name for name, info in Settings.model_fields.items() if loc[0] in (name, info.validation_alias)), "endpoint_url")
+    field = next(
+        (name for name, info in Settings.model_fields.items() if loc[0] in (name, info.validation_alias)),
+        "endpoint_url",
+    )
     shown = "" if field == "api_token" else f"={value}"
-    return f"{variable_name(field)}{shown}: {message[0].lower()}{message[1:]} ({Settings.model_fields[field].description})"
+    return (
+        f"{variable_name(field)}{shown}: {message[0].lower()}{message[1:]} ({Settings.model_fields[field].description})"
+    )

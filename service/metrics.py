@@ -16,14 +16,24 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._retries = self._counter("tablesplit_retries", "Requests sent again, by reason", "reason")
         self._waits = self._counter("tablesplit_wait_seconds", "Time waited on purpose, by reason", "reason")
-        self._changes = self._counter("tablesplit_forward_writes", "Writes made of old-table changes, by outcome", "outcome")
-        self._copies = self._counter("tablesplit_backfill_items", "Old items the backfill has dealt with, by outcome", "outcome")
-        self._purged = Counter("tablesplit_tombstones_purged", "Tombstones removed for good", registry=self.registry)
+        self._changes = self._counter(
+            "tablesplit_forward_writes", "Writes made of old-table changes, by outcome", "outcome"
+        )
+        self._copies = self._counter(
+            "tablesplit_backfill_items", "Old items the backfill has dealt with, by outcome", "outcome"
+        )
+        self._purges = self._counter(
+            "tablesplit_tombstones", "Tombstones the purger has dealt with, by outcome", "outcome"
+        )
         self._phase = self._gauge("tablesplit_phase", "1 for the phase the migration is in", "phase")
         self._lag = self._gauge("tablesplit_forward_lag_seconds", "Age of the oldest unapplied change")
-        self._caught_up = self._gauge("tablesplit_forward_caught_up", "1 when every shard is read to its end and applied")
+        self._caught_up = self._gauge(
+            "tablesplit_forward_caught_up", "1 when every shard is read to its end and applied"
+        )
         self._shards = self._gauge("tablesplit_forward_shards", "Shards being read")
-        self._headroom = self._gauge("tablesplit_retention_headroom_seconds", "Time until unread changes may be trimmed")
+        self._headroom = self._gauge(
+            "tablesplit_retention_headroom_seconds", "Time until unread changes may be trimmed"
+        )
         self._segments = self._gauge("tablesplit_backfill_segments", "Segments of the backfill, by state", "state")
         self._eta = self._gauge("tablesplit_backfill_eta_seconds", "Expected time until the backfill is done")
         self._quarantine = self._gauge("tablesplit_quarantine_keys", "Old keys in quarantine")
@@ -53,9 +63,9 @@ class Metrics:
         """Items that the backfill is done with."""
         self._copies.labels(outcome).inc(items)
 
-    def count_purged(self) -> None:
-        """A tombstone is gone."""
-        self._purged.inc()
+    def count_purge(self, outcome: str) -> None:
+        """A tombstone is gone, or why it was not removed."""
+        self._purges.labels(outcome).inc()
 
     def forward_outcomes(self) -> dict[str, int]:
         """What ``count_change`` has counted so far."""
@@ -83,7 +93,7 @@ class Metrics:
             (self._lag, status.forward.lag_seconds),
             (self._headroom, status.retention_headroom_seconds),
             (self._eta, status.backfill.eta_seconds),
-            (self._differences, status.validation and status.validation.differences),
+            (self._differences, status.validation.differences if status.validation else None),
         ):
             if value is not None:
                 gauge.set(value)

@@ -71,6 +71,17 @@ class Status:
         """The document that `status --json` and /v1/status give."""
         return asdict(self)
 
+    def to_log(self) -> dict[str, Any]:
+        """The facts of the log line."""
+        return {
+            "phase": self.phase,
+            "backfill": self.backfill.state,
+            "lag_seconds": self.forward.lag_seconds,
+            "caught_up": self.forward.caught_up,
+            "quarantine": self.quarantine,
+            "workers": len(self.workers),
+        }
+
     def to_text(self) -> str:
         """The same for people, a line a subject."""
         lines = [
@@ -82,7 +93,9 @@ class Status:
             *(f"worker       {_worker_text(worker)}" for worker in self.workers),
         ]
         if self.retention_headroom_seconds is not None:
-            lines.append(f"headroom     {self.retention_headroom_seconds / 3600:.1f} h until unread changes are trimmed")
+            lines.append(
+                f"headroom     {self.retention_headroom_seconds / 3600:.1f} h until unread changes are trimmed"
+            )
         if self.gap is not None:
             lines.append(f"gap          {self.gap}: run `tablesplit validate --repair`")
         return "\n".join(lines)

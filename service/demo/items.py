@@ -30,7 +30,12 @@ def _rows(name: str) -> Iterator[Row]:
 
 
 def _item(entity: str, identity: str, attributes: dict[str, AttributeValue | None]) -> Item:
-    key = {"pk": text(f"{entity}#{identity}"), "sk": text("METADATA"), "entity_type": text(entity), "id": text(identity)}
+    key = {
+        "pk": text(f"{entity}#{identity}"),
+        "sk": text("METADATA"),
+        "entity_type": text(entity),
+        "id": text(identity),
+    }
     return key | {name: value for name, value in attributes.items() if value is not None}
 
 
@@ -155,7 +160,8 @@ def resource(index: int, row: Row) -> Item:
 def pipeline() -> Item:
     """The one pipeline, its stages as DynamoDB-JSON text and its flag as text."""
     stages = [
-        {"M": {"id": text(stage.lower()), "name": text(stage), "order": number(order)}} for order, stage in enumerate(STAGES)
+        {"M": {"id": text(stage.lower()), "name": text(stage), "order": number(order)}}
+        for order, stage in enumerate(STAGES)
     ]
     return _item(
         "PIPELINE",

@@ -1,0 +1,53 @@
+"""`migrate` and `full-migration`: the bulk copy alone, and the whole way up to the last comparison."""
+
+import asyncio
+
+import click
+
+from backfill.options import BackfillOptions
+from service.app import App
+from service.cli.answer import Answer
+from service.cli.options import as_json, backfill_limits
+from service.cli.run import run_command
+from service.copying import copy_old_table, try_copy
+from service.full_migration import run_full_migration
+from service.identity import worker_id
+
+
+@click.command()
+@backfill_limits
+@click.option("--dry-run", is_flag=True, help="Map every item and write nothing.")
+@click.option("--again", is_flag=True, help="Walk the table anew although a backfill has finished.")
+@as_json
+def migrate(
+    segments: int | None,
+    max_write_units: float | None,
+    max_read_units: float | None,
+    dry_run: bool,
+    again: bool,
+    as_json: bool,
+) -> None:
+    """Copy the old table into the v2 tables; goes on where it stopped. Exit status 1 when items were quarantined."""
+    options = BackfillOptions(segments, max_read_units, max_write_units, again, worker_id())
+
+    async def body(app: App, stop: asyncio.Event) -> Answer:
+        report = await (try_copy(app, options, stop) if dry_run else copy_old_table(app, options, stop))
+        return Answer(report.to_json(), report.to_text(), ok=report.ok)
+
+    run_command(body, as_json=as_json)
+
+
+@click.command("full-migration")
+@backfill_limits
+@as_json
+def full_migration(
+    segments: int | None, max_write_units: float | None, max_read_units: float | None, as_json: bool
+) -> None:
+    """create-tables, migrate, catch up with the stream, validate; the phase stays `forward`. Keep `sync` running after it."""
+    options = BackfillOptions(segments, max_read_units, max_write_units, owner=worker_id())
+
+    async def body(app: App, stop: asyncio.Event) -> Answer:
+        report = await run_full_migration(app, options, stop)
+        return Answer(report.to_json(), report.to_text(), ok=report.ok)
+
+    run_command(body, as_json=as_json)

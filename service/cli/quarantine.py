@@ -1,0 +1,100 @@
+"""`quarantine list|show|retry|drop`: the keys that need a person."""
+
+import asyncio
+import json
+
+import click
+
+from service.app import App
+from service.cli.answer import Answer
+from service.cli.options import as_json, yes
+from service.cli.run import confirm, run_command
+from service.identity import worker_id
+from service.quarantine import Quarantine, listing, shown
+from service.quarantine_retry import Retried, Retry, drop
+from service.start import require_started
+
+
+@click.group()
+def quarantine() -> None:
+    """The old keys whose item cannot be mapped or written, with every change that waits behind them."""
+
+
+@quarantine.command("list")
+@as_json
+def list_keys(as_json: bool) -> None:
+    """List the keys, oldest first."""
+
+    async def body(app: App, _: asyncio.Event) -> Answer:
+        await require_started(app)
+        document = listing(await _quarantine(app).heads())
+        lines = [f"{row['id']}  {row['key']}  {row['reason']}: {row['message']}" for row in document["items"]]
+        return Answer(document, "\n".join(lines) or "nothing is in quarantine")
+
+    run_command(body, as_json=as_json)
+
+
+@quarantine.command()
+@click.argument("key_id", metavar="ID")
+@as_json
+def show(key_id: str, as_json: bool) -> None:
+    """Show a key with the images of every change that waits."""
+
+    async def body(app: App, _: asyncio.Event) -> Answer:
+        await require_started(app)
+        head = await _quarantine(app).head(key_id)
+        document = shown(key_id, head.value, await _quarantine(app).changes(key_id))
+        return Answer(document, json.dumps(document, ensure_ascii=False, indent=2))
+
+    run_command(body, as_json=as_json)
+
+
+@quarantine.command()
+@click.argument("ids", metavar="ID...", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Every key in quarantine.")
+@as_json
+def retry(ids: tuple[str, ...], every: bool, as_json: bool) -> None:
+    """Apply what waits, after the item or the mapping was mended. Exit status 1 when a key stays."""
+    if bool(ids) == every:
+        raise click.UsageError("Name ids, or give --all.")
+
+    async def body(app: App, _: asyncio.Event) -> Answer:
+        state = await require_started(app)
+        lease = app.settings.lease_seconds
+        again = Retry(app.store, app.control, app.mapping, app.clock, state.generation, worker_id(), lease)
+        keys = ids or tuple(await _quarantine(app).heads())
+        return _retried([await again.retry(key_id) for key_id in keys])
+
+    run_command(body, as_json=as_json)
+
+
+@quarantine.command("drop")
+@click.argument("key_id", metavar="ID")
+@yes
+@as_json
+def drop_key(key_id: str, yes: bool, as_json: bool) -> None:
+    """Give up the changes that wait under ID: they are lost. `validate` then shows what v2 lacks."""
+    confirm(f"The changes that wait under {key_id} are lost.", "drop", yes=yes)
+
+    async def body(app: App, _: asyncio.Event) -> Answer:
+        await require_started(app)
+        head = await drop(_quarantine(app), key_id)
+        return Answer(
+            {"dropped": key_id, "changes_lost": head.waiting}, f"dropped {key_id}: {head.waiting} changes lost"
+        )
+
+    run_command(body, as_json=as_json)
+
+
+def _quarantine(app: App) -> Quarantine:
+    return Quarantine(app.control, app.clock)
+
+
+def _retried(results: list[Retried]) -> Answer:
+    document = {
+        "items": [{"id": one.key_id, "applied": one.failure is None, "failure": one.failure} for one in results]
+    }
+    lines = [f"{one.key_id}  {'applied' if one.failure is None else f'stays: {one.failure}'}" for one in results]
+    return Answer(
+        document, "\n".join(lines) or "nothing is in quarantine", ok=all(one.failure is None for one in results)
+    )

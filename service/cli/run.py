@@ -1,0 +1,83 @@
+"""Running one command: signals, the composition root around it, and an exit status for whatever comes of it."""
+
+import asyncio
+import shlex
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import click
+
+from service.app import App, open_app
+from service.cli.answer import Answer, exit_status, print_answer, print_error
+from service.config import load_settings
+from service.errors import Interrupted, TablesplitError
+
+STOP_GRACE_SECONDS = 4.0
+"""How long a command may take to stop by itself after Ctrl-C before it is cancelled; it must be gone within 5 s."""
+
+Body = Callable[[App, asyncio.Event], Awaitable[Answer]]
+
+
+def run_command(body: Body, *, as_json: bool) -> None:
+    """Run ``body`` with an open App and a stop event that Ctrl-C and SIGTERM set; print its answer; exit with its status."""
+    try:
+        answer = asyncio.run(_with_app(body))
+    except TablesplitError as error:
+        print_error(error, as_json=as_json)
+        sys.exit(exit_status(error))
+    print_answer(answer, as_json=as_json)
+    sys.exit(answer.exit_status)
+
+
+async def _with_app(body: Body) -> Answer:
+    async def opened(stop: asyncio.Event) -> Answer:
+        async with open_app(load_settings()) as app:
+            return await body(app, stop)
+
+    return await stoppable(opened, this_command())
+
+
+async def stoppable(body: Callable[[asyncio.Event], Coroutine[Any, Any, Answer]], command: str) -> Answer:
+    """Run ``body`` until it ends, or until STOP_GRACE_SECONDS after SIGINT or SIGTERM.
+
+    Raises Interrupted with ``command`` as the way to go on when it had to be cancelled, or was stopped by Ctrl-C.
+    """
+    stop, interrupt = asyncio.Event(), asyncio.Event()
+    _listen(stop, interrupt)
+    work = asyncio.create_task(body(stop))
+    signalled = asyncio.create_task(stop.wait())
+    await asyncio.wait({work, signalled}, return_when=asyncio.FIRST_COMPLETED)
+    signalled.cancel()
+    if not work.done():
+        await asyncio.wait({work}, timeout=STOP_GRACE_SECONDS)
+    work.cancel()
+    try:
+        answer = await work
+    except asyncio.CancelledError:
+        raise Interrupted("stopped on the way", remedy=f"go on with: {command}") from None
+    if answer.stopped and interrupt.is_set():
+        raise Interrupted(answer.text, remedy=f"go on with: {command}")
+    return answer
+
+
+def _listen(stop: asyncio.Event, interrupt: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, lambda: (stop.set(), interrupt.set()))
+
+
+def this_command() -> str:
+    """The command line as it was typed, to be typed again."""
+    return shlex.join(["tablesplit", *sys.argv[1:]])
+
+
+def confirm(question: str, word: str, *, yes: bool) -> None:
+    """Ask on a terminal for ``word``; ``--yes`` answers. Raises click.UsageError (exit 2) with neither, Abort on another answer."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{question} Confirm with --yes, or run this on a terminal.")
+    if click.prompt(f"{question} Type {word!r} to go on", err=True) != word:
+        raise click.UsageError("Not confirmed: nothing was changed.")

@@ -1,0 +1,68 @@
+"""`preflight`, `create-tables`, `drop-tables`."""
+
+import asyncio
+
+import click
+
+from service.app import App
+from service.cli.answer import Answer
+from service.cli.options import as_json, yes
+from service.cli.run import confirm, run_command
+from service.preflight import run_preflight
+from service.start import accept_gap, create_and_start
+
+
+@click.command()
+@click.option(
+    "--sample", type=click.IntRange(0, 1_000_000), default=1000, show_default=True, help="Old items to map on trial."
+)
+@as_json
+def preflight(sample: int, as_json: bool) -> None:
+    """Check, reading only, whether the migration can start: tables, stream, permissions, clock, mapping on a sample, forecast."""
+
+    async def body(app: App, stop: asyncio.Event) -> Answer:
+        report = await run_preflight(app, sample, stop)
+        return Answer(report.to_json(), report.to_text(), ok=report.passed)
+
+    run_command(body, as_json=as_json)
+
+
+@click.command("create-tables")
+@click.option(
+    "--accept-gap", "accept", is_flag=True, help="Go on although stream records were lost; a repair is then owed."
+)
+@yes
+@as_json
+def create_tables(accept: bool, yes: bool, as_json: bool) -> None:
+    """Make the v2 tables, the control table and the old table's stream; save the stream positions; enter `forward`."""
+    if accept:
+        confirm(
+            "Changes that the stream no longer holds stay unapplied until `tablesplit validate --repair` has run.",
+            "accept",
+            yes=yes,
+        )
+
+    async def body(app: App, _: asyncio.Event) -> Answer:
+        started = await (accept_gap(app) if accept else create_and_start(app))
+        return Answer(started.to_json(), started.to_text())
+
+    run_command(body, as_json=as_json)
+
+
+@click.command("drop-tables")
+@yes
+@as_json
+def drop_tables(yes: bool, as_json: bool) -> None:
+    """Delete the v2 tables and the control table, with everything in them. The old table is not touched. Cannot be undone."""
+    confirm(
+        "This deletes the v2 tables and the control table with everything in them, and cannot be undone.",
+        "drop",
+        yes=yes,
+    )
+
+    async def body(app: App, _: asyncio.Event) -> Answer:
+        dropped = await app.tables.drop()
+        text = "\n".join(f"dropped {name}" for name in dropped) or "nothing to drop: none of the tables exists"
+        return Answer({"dropped": dropped}, text)
+
+    run_command(body, as_json=as_json)

@@ -1,0 +1,146 @@
+"""Starting a migration: tables, stream, saved positions, phase `forward`; and starting over after stream records were lost."""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from service.app import App
+from service.checkpoints import Checkpoints
+from service.core.lineage import Position
+from service.errors import Misconfigured, StreamGone
+from service.identity import worker_id
+from service.leases import Lease
+from service.migration_state import MigrationState, change_state, in_forward, load_state, with_stream
+from service.streams.start import initial_positions, positions_after_gap
+
+SYNC_LEASE = "sync"
+START_LEASE = "start"
+
+ACCEPT_GAP = "tablesplit create-tables --accept-gap, then tablesplit validate --repair"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What `create-tables` found and made. tables: each v2 table and the control table: ``created`` or ``exists``."""
+
+    tables: dict[str, str]
+    stream: str
+    generation: int
+    phase: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `create-tables --json`."""
+        return asdict(self)
+
+    def to_text(self) -> str:
+        """A line a table, then the stream and the phase."""
+        lines = [f"{state:8} {name}" for name, state in self.tables.items()]
+        return "\n".join([*lines, f"stream   {self.stream} (generation {self.generation})", f"phase    {self.phase}"])
+
+
+async def create_and_start(app: App) -> Started:
+    """Make what is missing, save the stream positions and enter `forward`. Done again, it changes nothing.
+
+    Raises Refused when an existing table is different, Misconfigured when the old table is not there, StreamGone when the old table
+    has got another stream since.
+    """
+    await app.tables.old_table()
+    made = await app.tables.make_missing()
+    state = await _begin(app)
+    assert state.stream_arn is not None
+    return Started(made, state.stream_arn, state.generation, state.phase)
+
+
+async def ensure_started(app: App) -> MigrationState:
+    """What `migrate` and `sync` do first: the same, for v2 tables that exist. Raises Misconfigured when one is missing."""
+    await app.tables.old_table()
+    await app.tables.require_v2_tables()
+    await app.tables.make_missing()
+    return await _begin(app)
+
+
+async def require_started(app: App) -> MigrationState:
+    """The state of a migration that has begun. Raises Misconfigured when it has not."""
+    if await app.tables.describe(app.settings.control_table) is None:
+        raise Misconfigured(
+            f"control table {app.settings.control_table} does not exist: nothing has been started",
+            remedy="start with: tablesplit create-tables (or set TABLESPLIT_CONTROL_TABLE)",
+        )
+    state = await load_state(app.control, app.mapping)
+    if state is None or not state.started:
+        raise Misconfigured("the migration has not been started", remedy="start it with: tablesplit create-tables")
+    return state
+
+
+async def _begin(app: App) -> MigrationState:
+    """Stream first, then its positions, then the phase: whatever is scanned later can't have changed unseen before."""
+    state = await load_state(app.control, app.mapping)
+    if state is not None and state.started:
+        await require_same_stream(app, state)
+        return state
+    async with Lease.acquire(app.control, START_LEASE, worker_id(), app.clock, app.settings):
+        state = await load_state(app.control, app.mapping)
+        return state if state is not None and state.started else await _enter_forward(app)
+
+
+async def _enter_forward(app: App) -> MigrationState:
+    arn = await app.tables.enable_old_stream()
+    await change_state(app.control, app.mapping, app.clock.now(), lambda was: with_stream(was, arn))
+    # No lease token is above 0 yet: nobody reads the stream before the phase is `forward`.
+    await _save(app, arn, 0, await initial_positions(app.store, arn, now=app.clock.now()))
+    now = app.clock.now()
+    return await change_state(app.control, app.mapping, now, lambda was: in_forward(was, now))
+
+
+async def require_same_stream(app: App, state: MigrationState) -> None:
+    """Raises StreamGone when the old table's stream is not the one whose positions are saved, or is off."""
+    old = await app.tables.old_table()
+    if old.stream_arn == state.stream_arn and old.stream_view_type is not None:
+        return
+    found = old.stream_arn if old.stream_view_type is not None else "off"
+    raise StreamGone(
+        f"the stream of old table {old.name} is {found}; saved positions are of {state.stream_arn}: changes may be lost",
+        remedy=ACCEPT_GAP,
+    )
+
+
+async def accept_gap(app: App) -> Started:
+    """Go on from what the stream still holds, as a new generation if its ARN is new; a repair is owed from then on.
+
+    Raises Refused while a sync still holds its lease.
+    """
+    state = await require_started(app)
+    made = await app.tables.make_missing()
+    arn = await app.tables.enable_old_stream()
+    now = app.clock.now()
+    async with sync_lease(app) as lease:
+        # The debt is written down before it is made: a crash on the way must not leave it forgotten.
+        await change_state(app.control, app.mapping, now, lambda was: replace(was, gap_since=was.gap_since or now))
+        await _replace_positions(app, state, arn, lease.token)
+        state = await change_state(app.control, app.mapping, now, lambda was: with_stream(was, arn))
+    return Started(made, arn, state.generation, state.phase)
+
+
+async def _replace_positions(app: App, state: MigrationState, arn: str, token: int) -> None:
+    checkpoints = Checkpoints(app.control, arn, app.mapping.hash, token)
+    known = await checkpoints.load()
+    now = app.clock.now()
+    if arn == state.stream_arn:
+        positions = await positions_after_gap(app.store, arn, known, now=now)
+    else:
+        positions = await initial_positions(app.store, arn, now=now)
+    for shard_id in known.keys() - positions.keys():
+        await checkpoints.forget(shard_id)
+    await _save(app, arn, token, positions)
+
+
+async def _save(app: App, arn: str, token: int, positions: Mapping[str, Position]) -> None:
+    checkpoints = Checkpoints(app.control, arn, app.mapping.hash, token)
+    for shard_id, position in positions.items():
+        await checkpoints.save(shard_id, position)
+
+
+def sync_lease(app: App) -> AbstractAsyncContextManager[Lease]:
+    """The lease of whoever may move the stream's positions. Raises Refused while another holds it."""
+    return Lease.try_acquire(app.control, SYNC_LEASE, worker_id(), app.clock, app.settings)

@@ -1,0 +1,73 @@
+"""What the HTTP side shows and starts, out of this process's parts."""
+
+import asyncio
+from datetime import UTC, datetime
+from secrets import token_hex
+from typing import Any
+
+from service.app import App
+from service.errors import Misconfigured, Refused, TablesplitError
+from service.http_api import ValidationRequest
+from service.lane import ForwardLane
+from service.log import get_logger
+from service.quarantine import Quarantine, listing
+from service.snapshot import take_snapshot
+from service.validating import run_validation
+from service.validation.options import ValidationOptions
+from service.validation.records import stored_report
+
+
+class View:
+    """Implements ``http_api.ServiceView``."""
+
+    def __init__(self, app: App, lane: ForwardLane) -> None:
+        self._app = app
+        self._lane = lane
+        self._stop = asyncio.Event()
+        self._validating: asyncio.Task[None] | None = None
+
+    def unready(self) -> str | None:
+        """Why the lane has stopped, with the remedy; None while it works or stands by."""
+        failure = self._lane.failure
+        return f"{failure.message} ({failure.remedy})" if failure else None
+
+    async def metrics(self) -> tuple[bytes, str]:
+        """The metrics page, its gauges as of now, and its content type."""
+        self._app.metrics.show(await take_snapshot(self._app, caught_up=self._lane.at_tip()))
+        return self._app.metrics.page(), self._app.metrics.content_type
+
+    async def status(self) -> dict[str, Any]:
+        """The snapshot's document."""
+        return (await take_snapshot(self._app)).to_json()
+
+    async def validation(self, run_id: str | None) -> dict[str, Any] | None:
+        """A report, or None."""
+        return await stored_report(self._app.control, run_id)
+
+    async def start_validation(self, request: ValidationRequest) -> str:
+        """Start a run in the background; its id. Raises Refused while one runs here, Misconfigured for an unknown entity."""
+        if self._validating is not None and not self._validating.done():
+            raise Refused("a validation runs in this process", remedy="wait for it: GET /v1/validation")
+        if request.entity is not None and request.entity not in self._app.mapping.entities:
+            known = ", ".join(self._app.mapping.entities)
+            raise Misconfigured(f"unknown entity {request.entity!r}", remedy=f"one of: {known}")
+        run_id = f"{datetime.fromtimestamp(self._app.clock.now(), UTC):%Y%m%dT%H%M%SZ}-{token_hex(3)}"
+        options = ValidationOptions(sample=request.sample, entity=request.entity, resume="never", run=run_id)
+        self._validating = asyncio.create_task(self._validate(options))
+        return run_id
+
+    async def quarantine(self) -> dict[str, Any]:
+        """The keys in quarantine."""
+        return listing(await Quarantine(self._app.control, self._app.clock).heads())
+
+    async def _validate(self, options: ValidationOptions) -> None:
+        try:
+            await run_validation(self._app, options, self._stop)
+        except TablesplitError as failure:
+            get_logger().error("validation failed", run=options.run, reason=failure.message, remedy=failure.remedy)
+
+    async def close(self) -> None:
+        """Stop a validation that runs; it can be gone on with."""
+        self._stop.set()
+        if self._validating is not None:
+            await self._validating
