@@ -258,7 +258,10 @@ ROWS = {
     "old key of an optional field": (
         'pk: "LEAD#{id}"',
         'pk: "LEAD#{status}"',
-        "11: {status} in an old key may be absent or changed: make it a required string field without transform, and write just {status}",
+        (
+            "11: {status} in an old key may be absent or changed: "
+            "make it a required string field without transform, and write just {status}"
+        ),
     ),
     "v2 key without the id": (
         '"{born:month}#{id}"',
