@@ -147,15 +147,19 @@ async def test_two_standbys_never_hold_together_when_the_holder_dies(world: Worl
         assert len(world.holders) == 2
 
 
-async def test_a_holder_whose_renewals_fail_is_fenced_and_its_block_cancelled(world: World) -> None:
+@pytest.mark.parametrize(("renewed_for", "good_for"), [(1, 6), (5, 10)])
+async def test_a_holder_whose_renewals_fail_is_fenced_and_its_block_cancelled(
+    world: World, renewed_for: float, good_for: float
+) -> None:
     async def throttled(operation: str, subject: object) -> None:
         if operation == "write":
             raise Retryable("throttled", reason="throttled")
 
     first = asyncio.create_task(world.stand_by("first"))
-    await world.clock.advance(3)
+    await world.clock.advance(renewed_for)
     world.store.before = throttled
     await world.clock.until(first.done, within=10)
+    assert world.clock.monotonic() == good_for
     with pytest.raises(Fenced, match="could not be renewed in time"):
         await first
 
@@ -196,3 +200,21 @@ async def test_an_error_of_the_block_comes_out_as_it_is_and_frees_the_lease(worl
             raise Fatal("broken")
     async with Lease.try_acquire(world.control, "backfill", "second", world.clock, Times()) as lease:
         assert lease.token == 2
+
+
+async def test_a_renewal_counts_from_when_it_was_sent(world: World) -> None:
+    async def slow(operation: str, subject: object) -> None:
+        if operation == "write":
+            await world.clock.sleep(3)
+
+    first = asyncio.create_task(world.stand_by("first"))
+    await world.clock.advance(1)
+    world.store.after = slow
+    async with running(first):
+        await world.clock.advance(5)  # sent at 2, answered at 5: good until 8
+        world.store.after, world.store.before = None, slow
+        await world.clock.advance(1.9)
+        world.leases["first"].check()
+        await world.clock.advance(0.2)
+        with pytest.raises(Fenced):
+            world.leases["first"].check()
