@@ -17,6 +17,7 @@ PACKAGED_MAPPING = "crm.yaml"
 PREFIX = "TABLESPLIT_"
 TEST_PREFIX = "TABLESPLIT_TEST_"
 AWS_NAMES = {"aws_region": "AWS_REGION", "endpoint_url": "AWS_ENDPOINT_URL"}
+ENDPOINT_NAMES = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL")
 
 
 class Settings(BaseSettings):
@@ -31,7 +32,7 @@ class Settings(BaseSettings):
     )
     endpoint_url: str | None = Field(
         None,
-        validation_alias=AliasChoices("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"),
+        validation_alias=AliasChoices(*ENDPOINT_NAMES),
         pattern=r"^https?://[^/]+",
         description="another server, such as DynamoDB Local; AWS_ENDPOINT_URL_DYNAMODB goes first",
     )
@@ -176,7 +177,8 @@ def _line(loc: tuple[int | str, ...], value: object, message: str) -> str:
         (name for name, info in Settings.model_fields.items() if loc[0] in (name, info.validation_alias)),
         "endpoint_url",
     )
+    # pydantic tells the first of several names, whichever was used
+    names = ENDPOINT_NAMES if field == "endpoint_url" else ()
+    variable = next(filter(os.environ.get, names), variable_name(field))
     shown = "" if field == "api_token" else f"={value}"
-    return (
-        f"{variable_name(field)}{shown}: {message[0].lower()}{message[1:]} ({Settings.model_fields[field].description})"
-    )
+    return f"{variable}{shown}: {message[0].lower()}{message[1:]} ({Settings.model_fields[field].description})"

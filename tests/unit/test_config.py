@@ -1,0 +1,225 @@
+"""Settings: each bound with its exact line, names that nobody knows, `.env`, times that must fit together."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from service.config import Settings, load_configured_mapping, load_settings, variable_name
+from service.errors import Misconfigured
+
+BOUNDS = {
+    "TABLESPLIT_HTTP_PORT": ("1", "65535", "port of the HTTP side"),
+    "TABLESPLIT_CONNECTIONS": ("1", "1000", "connections to DynamoDB at most"),
+    "TABLESPLIT_CONNECT_TIMEOUT_SECONDS": ("0.1", "60", "time to connect"),
+    "TABLESPLIT_REQUEST_TIMEOUT_SECONDS": ("0.5", "120", "time for one request, answer included"),
+    "TABLESPLIT_MAX_ATTEMPTS": ("1", "100", "attempts of one request"),
+    "TABLESPLIT_RETRY_DEADLINE_SECONDS": ("1", "3600", "time for all attempts of one request"),
+    "TABLESPLIT_LEASE_SECONDS": ("1", "300", "a worker that does not renew for so long is superseded"),
+    "TABLESPLIT_HEARTBEAT_SECONDS": ("0.1", "100", "how often a lease is renewed"),
+    "TABLESPLIT_CLOCK_MARGIN_SECONDS": ("0", "300", "what the writer horizon adds for clocks that run unevenly"),
+    "TABLESPLIT_PURGE_GRACE_SECONDS": ("1", "86400", "least age of a tombstone that is purged"),
+    "TABLESPLIT_PURGE_SWEEP_SECONDS": ("10", "604800", "how often v2 tables are searched for tombstones"),
+    "TABLESPLIT_SHARD_DISCOVERY_SECONDS": ("0.1", "60", "how often shards are listed"),
+    "TABLESPLIT_POLL_INTERVAL_SECONDS": ("0.25", "30", "pause after an empty read of a shard"),
+    "TABLESPLIT_CHECKPOINT_EVERY_SECONDS": ("0", "60", "how often a busy shard's position is saved"),
+    "TABLESPLIT_SYNC_CONCURRENCY": ("1", "1000", "keys whose changes are applied at once"),
+    "TABLESPLIT_SEGMENTS": ("1", "10000", "parallel Scan segments of backfill and validation"),
+    "TABLESPLIT_PAGE_ITEMS": ("1", "1000", "items of one Scan page"),
+    "TABLESPLIT_BACKFILL_CONCURRENCY": ("1", "256", "write requests of the backfill at once"),
+    "TABLESPLIT_MAX_READ_UNITS": ("1", None, "read units per second of the backfill at most"),
+    "TABLESPLIT_MAX_WRITE_UNITS": ("1", None, "write units per second of the backfill at most"),
+    "TABLESPLIT_SETTLE_SECONDS": ("0", "3600", "how long a difference must last to count"),
+    "TABLESPLIT_SETTLE_TIMEOUT_SECONDS": ("1", "86400", "how long a changing key is looked at again"),
+}
+TOO_LOW = [(name, low, meaning) for name, (low, _, meaning) in BOUNDS.items()]
+TOO_HIGH = [(name, high, meaning) for name, (_, high, meaning) in BOUNDS.items() if high is not None]
+
+MALFORMED = [
+    (
+        {"TABLESPLIT_HTTP_PORT": "http"},
+        (
+            "TABLESPLIT_HTTP_PORT=http: input should be a valid integer, unable to parse string as an integer "
+            "(port of the HTTP side)"
+        ),
+    ),
+    (
+        {"TABLESPLIT_SEGMENTS": "2.5"},
+        (
+            "TABLESPLIT_SEGMENTS=2.5: input should be a valid integer, unable to parse string as an integer "
+            "(parallel Scan segments of backfill and validation)"
+        ),
+    ),
+    (
+        {"TABLESPLIT_LEASE_SECONDS": "6s"},
+        (
+            "TABLESPLIT_LEASE_SECONDS=6s: input should be a valid number, unable to parse string as a number "
+            "(a worker that does not renew for so long is superseded)"
+        ),
+    ),
+    (
+        {"TABLESPLIT_LOG_FORMAT": "xml"},
+        "TABLESPLIT_LOG_FORMAT=xml: input should be 'console' or 'json' (form of the log, on stderr)",
+    ),
+    (
+        {"TABLESPLIT_LOG_LEVEL": "loud"},
+        "TABLESPLIT_LOG_LEVEL=loud: input should be 'debug', 'info', 'warning' or 'error' (least level that is logged)",
+    ),
+    (
+        {"TABLESPLIT_CONTROL_TABLE": "a b"},
+        "TABLESPLIT_CONTROL_TABLE=a b: string should match pattern '^[A-Za-z0-9_.-]{3,255}$' (the control table's name)",
+    ),
+    (
+        {"TABLESPLIT_DEMO_SERVER": "mysql"},
+        (
+            "TABLESPLIT_DEMO_SERVER=mysql: string should match pattern '^(moto|dynamodb-local|https?://.+)$' "
+            "(server of the demonstration)"
+        ),
+    ),
+    (
+        {"AWS_ENDPOINT_URL_DYNAMODB": "localhost:8000"},
+        (
+            "AWS_ENDPOINT_URL_DYNAMODB=localhost:8000: string should match pattern '^https?://[^/]+' "
+            "(another server, such as DynamoDB Local; AWS_ENDPOINT_URL_DYNAMODB goes first)"
+        ),
+    ),
+    (
+        {"AWS_ENDPOINT_URL": "localhost:8000"},
+        (
+            "AWS_ENDPOINT_URL=localhost:8000: string should match pattern '^https?://[^/]+' "
+            "(another server, such as DynamoDB Local; AWS_ENDPOINT_URL_DYNAMODB goes first)"
+        ),
+    ),
+    (
+        {"TABLESPLIT_HEARTBEAT_SECONDS": "3.5"},
+        "TABLESPLIT_HEARTBEAT_SECONDS=3.5: must be at most half of TABLESPLIT_LEASE_SECONDS",
+    ),
+    (
+        {"TABLESPLIT_PURGE_GRACE_SECONDS": "21"},
+        (
+            "TABLESPLIT_PURGE_GRACE_SECONDS=21: must exceed the writer horizon "
+            "(21 s: lease + request timeout + clock margin)"
+        ),
+    ),
+    (
+        {"TABLESPLIT_SETTLE_SECONDS": "61"},
+        "TABLESPLIT_SETTLE_TIMEOUT_SECONDS=60: must be at least TABLESPLIT_SETTLE_SECONDS",
+    ),
+]
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No `.env` but the test's own, and an environment that the reading of it may fill."""
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refusal() -> str:
+    with pytest.raises(Misconfigured) as refused:
+        load_settings()
+    return refused.value.message
+
+
+def test_nothing_set_gives_the_defaults_of_the_design():
+    settings = load_settings()
+    assert (settings.aws_region, settings.control_table) == ("ap-southeast-2", "tablesplit-control")
+    assert (settings.http_host, settings.http_port) == ("127.0.0.1", 8080)
+    assert settings.writer_horizon_seconds == 6 + 10 + 5
+
+
+def test_every_setting_with_bounds_has_a_row_here():
+    numeric = {
+        variable_name(name) for name, field in Settings.model_fields.items() if field.annotation in _number_types()
+    }
+    assert numeric == set(BOUNDS)
+
+
+def _number_types() -> list[object]:
+    return [int, float, int | None, float | None]
+
+
+@pytest.mark.parametrize(("variable", "low", "meaning"), TOO_LOW)
+def test_a_value_below_the_bound_is_refused_with_one_line(variable, low, meaning):
+    value = f"{float(low) - 1:g}"
+    os.environ[variable] = value
+    assert refusal() == f"{variable}={value}: input should be greater than or equal to {low} ({meaning})"
+
+
+@pytest.mark.parametrize(("variable", "high", "meaning"), TOO_HIGH)
+def test_a_value_above_the_bound_is_refused_with_one_line(variable, high, meaning):
+    value = str(int(high) + 1)
+    os.environ[variable] = value
+    assert refusal() == f"{variable}={value}: input should be less than or equal to {high} ({meaning})"
+
+
+@pytest.mark.parametrize(("environment", "line"), MALFORMED)
+def test_a_malformed_value_is_refused_with_one_line(environment, line):
+    os.environ.update(environment)
+    assert refusal() == line
+
+
+def test_each_wrong_variable_has_its_own_line():
+    os.environ.update({"TABLESPLIT_HTTP_PORT": "0", "TABLESPLIT_SEGMENTS": "0"})
+    assert [line.split("=")[0] for line in refusal().splitlines()] == ["TABLESPLIT_HTTP_PORT", "TABLESPLIT_SEGMENTS"]
+
+
+def test_a_misspelt_variable_is_refused_with_the_nearest_name():
+    os.environ["TABLESPLIT_SEGMENT"] = "4"
+    with pytest.raises(Misconfigured, match=r"^TABLESPLIT_SEGMENT is not a setting$") as refused:
+        load_settings()
+    assert refused.value.remedy == "did you mean TABLESPLIT_SEGMENTS?"
+
+
+def test_variables_for_the_tests_are_no_settings():
+    os.environ["TABLESPLIT_TEST_ENDPOINT"] = "http://127.0.0.1:8000"
+    assert load_settings().endpoint_url is None
+
+
+def test_an_empty_variable_counts_as_not_set():
+    os.environ["TABLESPLIT_API_TOKEN"] = ""
+    assert load_settings().api_token is None
+
+
+def test_the_token_is_not_shown():
+    os.environ["TABLESPLIT_API_TOKEN"] = "secret-word"
+    assert "secret-word" not in repr(load_settings())
+
+
+def test_a_dotenv_file_is_read_and_the_environment_goes_first(own_folder):
+    (own_folder / ".env").write_text("TABLESPLIT_SEGMENTS=3\nTABLESPLIT_PAGE_ITEMS=100\nLEADS_TABLE=From-Dotenv\n")
+    os.environ["TABLESPLIT_PAGE_ITEMS"] = "50"
+    settings = load_settings()
+    assert (settings.segments, settings.page_items) == (3, 50)
+    assert load_configured_mapping(settings).entities["LEAD"].table == "From-Dotenv"
+
+
+def test_the_endpoint_of_dynamodb_goes_before_the_one_of_all_services():
+    os.environ.update(AWS_ENDPOINT_URL="http://all:1", AWS_ENDPOINT_URL_DYNAMODB="http://dynamodb:2")
+    assert load_settings().endpoint_url == "http://dynamodb:2"
+    del os.environ["AWS_ENDPOINT_URL_DYNAMODB"]
+    assert load_settings().endpoint_url == "http://all:1"
+
+
+def test_the_packaged_mapping_takes_its_table_names_from_the_environment():
+    os.environ.update(OLD_TABLE_NAME="old", DEALS_TABLE="deals")
+    mapping = load_configured_mapping(load_settings())
+    assert (mapping.old.table, mapping.entities["DEAL"].table) == ("old", "deals")
+    assert mapping.entities["LEAD"].table == "CRM-Leads-v2"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "mapping file mine.yaml: No such file or directory"),
+        (b"\xff", "mapping file mine.yaml: is not UTF-8 text"),
+    ],
+)
+def test_a_mapping_file_that_cannot_be_read_is_refused(own_folder, content, message):
+    os.environ["TABLESPLIT_MAPPING"] = "mine.yaml"
+    if content is not None:
+        (own_folder / "mine.yaml").write_bytes(content)
+    with pytest.raises(Misconfigured) as refused:
+        load_configured_mapping(load_settings())
+    assert (refused.value.message, refused.value.remedy) == (message, "correct TABLESPLIT_MAPPING")

@@ -1,0 +1,58 @@
+"""The log: stderr only, one event a line, as the settings say."""
+
+import json
+
+import pytest
+import structlog
+
+from service.config import Settings
+from service.log import configure_log, get_logger
+
+
+@pytest.fixture(autouse=True)
+def structlog_as_it_was():
+    yield
+    structlog.reset_defaults()
+
+
+def test_json_gives_one_document_a_line_on_stderr_and_leaves_stdout_alone(capsys):
+    configure_log(Settings(log_format="json"))
+    get_logger().info("shard finished", segment=3)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    event = json.loads(printed.err)
+    assert (event["event"], event["segment"], event["level"]) == ("shard finished", 3, "info")
+    assert event["timestamp"].endswith("Z")
+
+
+def test_console_is_for_people_and_has_no_colours_off_a_terminal(capsys):
+    configure_log(Settings(log_format="console"))
+    get_logger().warning("waiting", reason="throttled")
+    line = capsys.readouterr().err
+    assert "waiting" in line
+    assert "reason=throttled" in line
+    assert "\x1b" not in line
+
+
+@pytest.mark.parametrize(
+    ("level", "shown"),
+    [("debug", "dbg inf wrn err"), ("info", "inf wrn err"), ("warning", "wrn err"), ("error", "err")],
+)
+def test_events_below_the_level_are_left_out(capsys, level, shown):
+    configure_log(Settings(log_format="json", log_level=level))
+    log = get_logger()
+    log.debug("dbg")
+    log.info("inf")
+    log.warning("wrn")
+    log.error("err")
+    assert " ".join(json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()) == shown
+
+
+def test_an_exception_is_logged_with_its_trace_in_the_same_line(capsys):
+    configure_log(Settings(log_format="json"))
+    try:
+        raise ValueError("no such shard")
+    except ValueError:
+        get_logger().exception("stopped")
+    event = json.loads(capsys.readouterr().err)
+    assert "ValueError: no such shard" in event["exception"]
