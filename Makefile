@@ -1,0 +1,51 @@
+# Each target does all its set-up itself; it needs Python 3.11 to 3.13 and nothing else.
+
+SUITABLE := import sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '$(SUITABLE)' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+SOAK ?= 1000000
+
+.PHONY: demo test check format bench soak lock settings clean
+
+demo: $(READY)
+	$(BIN)/tablesplit demo
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY)
+	$(BIN)/python -m bench
+
+# As many random interleavings as one likes: make soak SOAK=5000000
+soak: $(READY)
+	SOAK=$(SOAK) $(BIN)/python -m pytest -n 2 tests/convergence/test_random.py
+
+lock: $(READY)
+	$(BIN)/uv pip compile pyproject.toml --output-file requirements.lock --all-extras --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+# README's table of settings, from the settings themselves
+settings: $(READY)
+	$(BIN)/python -m tests.readme_settings
+
+clean:
+	rm -rf $(VENV) build dist
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "tablesplit needs Python 3.11, 3.12 or 3.13 with its venv module: install one, or say make PYTHON=..."; exit 2; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
