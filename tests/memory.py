@@ -94,9 +94,7 @@ class MemoryDynamoDB:
     def apply(self, *writes: TransactItem) -> bool:
         """All writes at once if every condition holds; False and nothing otherwise. An unchanged item emits no record."""
         shapes = [self._table(write.table) for write in writes]
-        keys = [
-            _key_text(s, w.item if isinstance(w, Put) else w.key) for s, w in zip(shapes, writes, strict=True)
-        ]
+        keys = [_key_text(s, w.item if isinstance(w, Put) else w.key) for s, w in zip(shapes, writes, strict=True)]
         for shape, key, write in zip(shapes, keys, writes, strict=True):
             found = shape.items.get(key) if write.condition is not None else None
             if not holds(write.condition, None if found is None else orjson.loads(found)):
@@ -126,9 +124,7 @@ class MemoryDynamoDB:
         if start is not None:
             last = _key_text(shape, start)
             found = [place for place in found if place > (crc32(last), last)]
-        page = _page(
-            shape, [orjson.loads(shape.items[key]) for _, key in found[: limit + 1]], limit, shape.key
-        )
+        page = _page(shape, [orjson.loads(shape.items[key]) for _, key in found[: limit + 1]], limit, shape.key)
         await self._answered("scan", table)
         return page
 
@@ -211,9 +207,7 @@ class MemoryDynamoDB:
         await self._answered("describe_stream", arn)
         return description
 
-    async def shard_iterator(
-        self, arn: str, shard_id: str, kind: IteratorType, sequence: str | None = None
-    ) -> str:
+    async def shard_iterator(self, arn: str, shard_id: str, kind: IteratorType, sequence: str | None = None) -> str:
         await self._sent("shard_iterator", shard_id)
         iterator = self._stream_at(arn).iterator(shard_id, kind, sequence)
         await self._answered("shard_iterator", shard_id)
@@ -252,9 +246,7 @@ class MemoryDynamoDB:
             shape.items[key] = new
         keys = orjson.loads(old or new or b"")
         partition = orjson.dumps(keys[shape.key[0]]).decode()
-        sequence = shape.stream.append(
-            partition, orjson.dumps({name: keys[name] for name in shape.key}), old, new
-        )
+        sequence = shape.stream.append(partition, orjson.dumps({name: keys[name] for name in shape.key}), old, new)
         self.written.append(Written(shape.name, key, sequence, old, new))
 
     def _table(self, name: str) -> Table:
@@ -287,9 +279,7 @@ def _checked(shape: Table, item: Item) -> bytes:
     """The item as the table keeps it. Raises Poison for what DynamoDB refuses: bad index keys, over 400 KB."""
     for name in {name for names in shape.indexes.values() for name in names} & item.keys():
         _check_key_value(shape, name, item[name])
-    text = orjson.dumps(
-        {name: _as_stored(value) for name, value in item.items()}, option=orjson.OPT_SORT_KEYS
-    )
+    text = orjson.dumps({name: _as_stored(value) for name, value in item.items()}, option=orjson.OPT_SORT_KEYS)
     if len(text) > MAX_ITEM_BYTES and item_bytes(item) > MAX_ITEM_BYTES:
         raise _refusal(shape, "Item size has exceeded the maximum allowed size")
     return text
@@ -301,9 +291,7 @@ def _check_key_value(shape: Table, name: str, value: AttributeValue | None) -> N
 
 
 def _refusal(shape: Table, message: str) -> Poison:
-    return Poison(
-        f"PutItem on {shape.name}: DynamoDB refuses the item: {message}", reason="refused_by_dynamodb"
-    )
+    return Poison(f"PutItem on {shape.name}: DynamoDB refuses the item: {message}", reason="refused_by_dynamodb")
 
 
 def _as_stored(value: AttributeValue) -> AttributeValue:

@@ -42,9 +42,7 @@ class MemoryStream:
         sequence, self.next_sequence = self.next_sequence, self.next_sequence + 1
         content: dict[str, Any] = {"Keys": orjson.Fragment(key), "SequenceNumber": str(sequence)}
         content |= {"StreamViewType": "NEW_AND_OLD_IMAGES", "ApproximateCreationDateTime": 0}
-        content |= {
-            name: orjson.Fragment(image) for name, image in (("OldImage", old), ("NewImage", new)) if image
-        }
+        content |= {name: orjson.Fragment(image) for name, image in (("OldImage", old), ("NewImage", new)) if image}
         event = "INSERT" if old is None else "REMOVE" if new is None else "MODIFY"
         shard.records.append((sequence, orjson.dumps({"eventName": event, "dynamodb": content})))
         return str(sequence)
@@ -68,9 +66,7 @@ class MemoryStream:
     def describe(self, children_of: str | None) -> StreamDescription:
         """The shards listed, or only the children of one."""
         listed = tuple(
-            ShardDescription(
-                s.shard_id, s.parent_id, str(s.starting), None if s.ending is None else str(s.ending)
-            )
+            ShardDescription(s.shard_id, s.parent_id, str(s.starting), None if s.ending is None else str(s.ending))
             for s in self._all.values()
             if children_of is None or s.parent_id == children_of
         )

@@ -1,0 +1,49 @@
+"""The purger of one sync process in steps. Its facts are the truth about who is alive, not a guess from clocks."""
+
+from service.core import apply_rule, purge
+from service.core.purge import PurgeFacts
+from service.core.wire import Item
+from tests.convergence.sync_process import SyncProcess
+from tests.convergence.trampoline import turn
+
+HORIZON = 1.0
+
+
+class Purger:
+    """Looks for bare tombstones, and removes those that ``core.purge`` lets go."""
+
+    def __init__(self, process: SyncProcess) -> None:
+        self.process = process
+        self.world = process.world
+        self._tables = list(self.world.mapping.tables())
+        self._seen: dict[str, tuple[int, int]] = {}
+
+    async def run(self) -> None:
+        """Until the run drains; a superseded process's purger ends with it."""
+        while not self.world.draining and self.world.is_alive(f"sync{self.process.number}"):
+            for table in self._tables:
+                for item in self.world.memory.items(table):
+                    await self._consider(table, item)
+            await turn()
+
+    async def _consider(self, table: str, item: Item) -> None:
+        if "d" not in item[self.world.mapping.stamp]["M"] or not apply_rule.is_bare_tombstone(
+            self.world.mapping, table, item
+        ):
+            return
+        moment = self._seen.setdefault(f"{table} {item}", (self.world.now, self.process.rounds))
+        if purge.may_purge(self._facts(*moment), horizon=HORIZON, grace=0.0).allowed:
+            await self.world.memory.write(apply_rule.purge_write(self.world.mapping, table, item))
+
+    def _facts(self, seen_at: int, rounds: int) -> PurgeFacts:
+        world = self.world
+        older_alive = any(world.is_alive(f"sync{number}") for number in range(self.process.number))
+        finished = world.backfill_finished and not world.is_alive("backfill")
+        begun = min(world.repairs.values(), default=None)
+        return PurgeFacts(
+            tombstone_age=world.now - seen_at,
+            backfill_finished_age=HORIZON if finished else None,
+            read_past=self.process.rounds >= rounds + 2,
+            ownership_age=0.0 if older_alive else HORIZON,
+            oldest_repair_age=None if begun is None else world.now - begun,
+        )

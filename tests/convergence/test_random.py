@@ -1,0 +1,31 @@
+"""20,000 random interleavings of application, backfill, sync processes, purgers, repairs and everything that goes wrong.
+
+``make soak`` (SOAK=n) runs n of them. A failing seed names the command that runs it again;
+what it shows becomes a test of its own in ``test_races.py``.
+"""
+
+import os
+
+import pytest
+
+from tests.convergence.invariants import Violated
+from tests.convergence.runs import run_seed
+from tests.mappings import crm
+
+SEEDS = int(os.environ.get("SOAK") or 20_000)
+CHUNKS = 16
+
+
+def replay(seed: int) -> None:
+    """Run one seed; a violation says how to see it again."""
+    try:
+        run_seed(seed, crm())
+    except (Violated, AssertionError) as error:
+        again = f"python -c 'from tests.convergence.test_random import replay; replay({seed})'"
+        raise Violated(f"seed {seed}: {error}\nagain: {again}") from error
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_random_interleavings_converge(chunk: int) -> None:
+    for seed in range(chunk, SEEDS, CHUNKS):
+        replay(seed)

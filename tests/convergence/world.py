@@ -1,0 +1,57 @@
+"""One small migration under a seed: tables, who is at work, what is saved, and the truth that the purger's facts rest on."""
+
+from dataclasses import dataclass, field
+from random import Random
+
+from service.core import lineage
+from service.core.lineage import Position
+from service.core.mapping import Mapping
+from service.core.wire import Item
+from tests.convergence.invariants import GENERATION
+from tests.convergence.trampoline import Trampoline, turn
+from tests.memory import MemoryDynamoDB
+
+
+@dataclass(slots=True)
+class World:
+    """Everything one run shares.
+
+    positions: the saved checkpoints of the old table's stream, by shard.
+    page: the saved checkpoint of the backfill: the last key whose page is acknowledged.
+    owner: number of the process that holds the lease; every older one alive is superseded.
+    repairs: repairs registered and not ended, by when each began.
+    now: steps made so far.
+    """
+
+    rng: Random
+    mapping: Mapping
+    memory: MemoryDynamoDB
+    stage: Trampoline
+    arn: str = ""
+    positions: dict[str, Position] = field(default_factory=dict)
+    page: Item | None = None
+    backfill_finished: bool = False
+    owner: int = 0
+    repairs: dict[str, int] = field(default_factory=dict)
+    now: int = 0
+    draining: bool = False
+    generation: int = GENERATION
+    numbers: int = 1
+
+    def is_alive(self, prefix: str) -> bool:
+        """Whether any actor whose name begins so has more to do."""
+        return any(name.startswith(prefix) for name in self.stage.names())
+
+
+def new_world(seed: int, mapping: Mapping) -> World:
+    """Empty v2 tables, and the old table with its stream's start saved."""
+    rng = Random(seed)
+    memory = MemoryDynamoDB(before=turn)
+    world = World(rng, mapping, memory, Trampoline(rng), numbers=rng.choice((1, 1, 1, 2)))
+    world.arn = memory.create_table(mapping.old.table, mapping.old.key_names, shards=1)
+    for name, shape in mapping.tables().items():
+        indexes = {index: key.names for index, key in shape.indexes.items()}
+        memory.create_table(name, shape.key_names, indexes=indexes)
+    listed = {shard.shard_id: shard.parent_id for shard in memory.stream(mapping.old.table).describe(None).shards}
+    world.positions = lineage.first_positions(listed, 0.0)
+    return world
