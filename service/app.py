@@ -34,13 +34,13 @@ class App:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings) -> AsyncIterator[App]:
-    """The parts, ready for use; connections are closed at the end.
+async def open_app(settings: Settings, mapping: Mapping | None = None) -> AsyncIterator[App]:
+    """The parts, ready for use; connections are closed at the end. ``mapping``: instead of the one that the settings name.
 
     Raises Misconfigured when mapping, region or endpoint cannot be used. Sends nothing yet.
     """
     configure_log(settings)
-    mapping = load_configured_mapping(settings)
+    mapping = mapping or load_configured_mapping(settings)
     clock, metrics = SystemClock(), Metrics()
     plane = await asyncio.to_thread(ControlPlane, settings)
     async with DynamoDBClient.open(settings, metrics, clock) as store:

@@ -125,8 +125,14 @@ def variable_name(field: str) -> str:
     return AWS_NAMES.get(field, PREFIX + field.upper())
 
 
-def load_configured_mapping(settings: Settings) -> Mapping:
-    """The mapping file that the settings name, with the table names that the environment gives.
+def use_local_credentials() -> None:
+    """Credentials for a local server, where none are configured: it takes any, but the SDK wants some."""
+    os.environ.setdefault("AWS_ACCESS_KEY_ID", "local")
+    os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "local")
+
+
+def load_configured_mapping(settings: Settings, *, prefix: str = "") -> Mapping:
+    """The mapping file that the settings name, with the table names that the environment gives, each after ``prefix``.
 
     Raises Misconfigured when it can't be read or is wrong: file, line, what to do.
     """
@@ -137,7 +143,9 @@ def load_configured_mapping(settings: Settings) -> Mapping:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "is not UTF-8 text"
         raise Misconfigured(f"mapping file {source}: {reason}", remedy="correct TABLESPLIT_MAPPING") from error
-    return load_mapping(text, source=source, names=lambda variable, default: os.environ.get(variable) or default)
+    return load_mapping(
+        text, source=source, names=lambda variable, default: prefix + (os.environ.get(variable) or default)
+    )
 
 
 def settings_table() -> str:

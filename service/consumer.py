@@ -19,8 +19,9 @@ from service.core.transform import forward
 from service.core.wire import Item
 from service.core.write import Put
 from service.dynamodb.protocol import Fence
-from service.errors import Fatal, Poison
+from service.errors import Poison
 from service.quarantine import Quarantine, quarantine_id
+from service.tasks import task_group
 from service.waiting_changes import WaitingChange
 
 REFRESH_SECONDS = 30.0
@@ -71,12 +72,9 @@ class Consumer:
         await self._refresh_suspects()
         runs = by_key(changes)
         todo = iter(runs)
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(self._concurrency, len(runs))):
-                    group.create_task(self._work(todo))
-        except BaseExceptionGroup as failed:
-            raise _gravest(failed) from None
+        async with task_group() as tasks:
+            for _ in range(min(self._concurrency, len(runs))):
+                tasks.create_task(self._work(todo))
 
     async def _work(self, todo: Iterator[Sequence[Change]]) -> None:
         for changes in todo:
@@ -174,8 +172,3 @@ def _key_text(key: Item) -> bytes:
 
 def _id(change: Change) -> str:
     return quarantine_id(change.table, change.key)
-
-
-def _gravest(failed: BaseExceptionGroup[BaseException]) -> BaseException:
-    """A Fatal before anything that would be tried again."""
-    return next((error for error in failed.exceptions if isinstance(error, Fatal)), failed.exceptions[0])

@@ -1,13 +1,12 @@
 """The forward lane: waits for the stream's lease, then reads the old table's stream, applies it and purges tombstones."""
 
-import asyncio
 from typing import Literal
 
 from service.app import App
 from service.applier import Applier
 from service.checkpoints import Checkpoints
 from service.consumer import Consumer
-from service.errors import Fatal, Fenced, TablesplitError
+from service.errors import Fenced, TablesplitError
 from service.identity import worker_id
 from service.leases import Lease
 from service.log import get_logger
@@ -15,6 +14,7 @@ from service.purger import Purger
 from service.quarantine import Quarantine
 from service.start import SYNC_LEASE, require_same_stream, require_started
 from service.streams.embedded import EmbeddedEngine
+from service.tasks import task_group
 from service.workers import Beat
 
 RETRY_SECONDS = 15.0
@@ -119,11 +119,7 @@ class ForwardLane:
 
 
 async def _both(engine: EmbeddedEngine, purger: Purger) -> None:
-    """Run until one fails; its error stops the other and is raised plainly."""
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(engine.run())
-            tasks.create_task(purger.run())
-    except BaseExceptionGroup as failures:
-        fatal = failures.subgroup(Fatal) or failures
-        raise fatal.exceptions[0] from None
+    """Run until one fails; its error stops the other."""
+    async with task_group() as tasks:
+        tasks.create_task(engine.run())
+        tasks.create_task(purger.run())

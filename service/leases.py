@@ -8,7 +8,6 @@ after it saw it, so the holder has stopped when the watcher takes over. A reques
 is what the writer horizon and the guards of the apply rule are for.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import NoReturn, Protocol, TypeGuard
@@ -19,6 +18,7 @@ from pydantic.dataclasses import dataclass
 from service.clock import Clock
 from service.control_table import ControlTable, Stored
 from service.errors import Fenced, Refused, Retryable, TablesplitError
+from service.tasks import task_group
 
 LOOKS_PER_LEASE = 12
 """How often a waiting worker looks in one lease time: it is two looks late at most, so 6 s of lease are taken
@@ -134,12 +134,10 @@ class Lease:
     @asynccontextmanager
     async def _kept(self) -> AsyncIterator[None]:
         try:
-            async with asyncio.TaskGroup() as group:
-                keeping = group.create_task(self._keep())
+            async with task_group() as tasks:
+                keeping = tasks.create_task(self._keep())
                 yield
                 keeping.cancel()
-        except BaseExceptionGroup as failed:
-            raise failed.exceptions[0] from None
         finally:
             await self._release()
 

@@ -5,7 +5,6 @@ restart, a full queue or a repair left. When one may go is decided by ``core.pur
 gathered, on this process's own monotonic clock.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -24,6 +23,7 @@ from service.errors import Poison, Retryable
 from service.leases import Lease
 from service.migration_state import load_state
 from service.repairs import RepairWatch
+from service.tasks import task_group
 
 QUEUE_TOMBSTONES = 50_000
 """Tombstones kept in memory, about 1 KB each; the sweep finds again what does not fit."""
@@ -111,12 +111,9 @@ class Purger:
     async def run(self) -> None:
         """Look at every heartbeat, and sweep every ``purge_sweep_seconds``, until cancelled. Raises Fenced,
         or another Fatal."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._repeat(self.sweep, self._times.purge_sweep_seconds))
-                group.create_task(self._repeat(self.look, self._times.heartbeat_seconds))
-        except BaseExceptionGroup as failed:
-            raise failed.exceptions[0] from None
+        async with task_group() as tasks:
+            tasks.create_task(self._repeat(self.sweep, self._times.purge_sweep_seconds))
+            tasks.create_task(self._repeat(self.look, self._times.heartbeat_seconds))
 
     async def _repeat(self, work: Callable[[], Awaitable[object]], seconds: float) -> None:
         while True:

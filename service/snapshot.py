@@ -5,7 +5,7 @@ from service.app import App
 from service.migration_state import MigrationState, load_state
 from service.quarantine import Quarantine
 from service.status import BackfillStatus, ForwardStatus, Status, ValidationStatus, WorkerStatus, iso
-from service.validation.records import stored_report
+from service.validation.records import latest_summary
 from service.workers import Beat, Workers
 
 CAUGHT_UP_WITHIN_SECONDS = 12.0
@@ -69,7 +69,7 @@ def _worker(name: str, beat: Beat, now: float) -> WorkerStatus:
 
 
 async def _validation(app: App) -> ValidationStatus | None:
-    report = await stored_report(app.control)
+    report = await latest_summary(app.control)
     if report is None:
         return None
     return ValidationStatus(report["result"], report["differences_total"], report["finished_at"])

@@ -13,6 +13,7 @@ from service.lane import ForwardLane
 from service.log import get_logger
 from service.snapshot import take_snapshot
 from service.start import ensure_started, require_same_stream
+from service.tasks import task_group
 from service.view import View
 from service.workers import BEAT_SECONDS, Workers
 
@@ -43,8 +44,8 @@ async def sync_lane(app: App) -> AsyncIterator[ForwardLane]:
     """A forward lane with its beats in the background; at the end it saves its positions and gives its lease back."""
     lane = ForwardLane(app)
     workers = Workers(app.control, app.clock)
-    async with asyncio.TaskGroup() as tasks:
-        background = [tasks.create_task(work) for work in (lane.run(), _beat(app, lane, workers), _log(app))]
+    async with task_group() as tasks:
+        background = [tasks.create_task(work) for work in (lane.run(), _beat(app, lane, workers), _log(app, lane))]
         try:
             yield lane
         finally:
@@ -65,11 +66,11 @@ async def _beat(app: App, lane: ForwardLane, workers: Workers) -> None:
         await app.clock.sleep(BEAT_SECONDS)
 
 
-async def _log(app: App) -> None:
+async def _log(app: App, lane: ForwardLane) -> None:
     """Log the snapshot, and show it in the metrics, every half minute."""
     while True:
         try:
-            status = await take_snapshot(app)
+            status = await take_snapshot(app, caught_up=lane.at_tip())
             app.metrics.show(status)
             get_logger().info("status", **status.to_log())
         except TablesplitError as unseen:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from service.app import App
+from service.errors import Refused
 from service.migration_state import MigrationState, change_state
 from service.start import require_started
 from service.validation.options import ValidationOptions
@@ -13,11 +14,17 @@ from service.validator import validate
 from service.workers import Workers
 
 SETTLE_WITHIN_SECONDS = 30.0
+"""How long one question may take. The validation gives a key up after ``settle_timeout_seconds``."""
 
 
 async def run_validation(app: App, options: ValidationOptions, stop: asyncio.Event) -> Report:
-    """Validate, and repair if ``options`` say so. Raises as ``validator.validate`` does, Misconfigured when nothing was started."""
-    await require_started(app)
+    """Validate, and repair if ``options`` say so. Raises as ``validator.validate`` does, Misconfigured when nothing was started,
+    Refused for a repair before the backfill has finished."""
+    state = await require_started(app)
+    if options.repair and state.backfill_finished_at is None:
+        raise Refused(
+            "the backfill has not finished: a repair would race it", remedy="finish it first: tablesplit migrate"
+        )
     report = await validate(
         app.store,
         app.control,
@@ -35,10 +42,13 @@ async def run_validation(app: App, options: ValidationOptions, stop: asyncio.Eve
 
 
 def _settled(app: App) -> Callable[[], Awaitable[None]]:
-    """Waits until the sync has applied what was in the stream; returns at once when no sync runs, since nothing would come."""
+    """Waits until the sync has applied what was in the stream, however long; returns when no sync runs: nothing would come."""
+
+    workers = Workers(app.control, app.clock)
 
     async def settled() -> None:
-        await Workers(app.control, app.clock).caught_up(SETTLE_WITHIN_SECONDS)
+        while not await workers.caught_up(SETTLE_WITHIN_SECONDS) and await workers.owner() is not None:
+            continue
 
     return settled
 

@@ -18,6 +18,7 @@ from service.leases import Lease
 from service.metrics import Metrics
 from service.quarantine import Quarantine
 from service.repairs import registered
+from service.tasks import task_group
 from service.validation.index_checks import IndexChecks
 from service.validation.ledger import Ledger
 from service.validation.options import ValidationOptions
@@ -164,12 +165,9 @@ async def _walk(parts: _Parts, run: Run, walker: SegmentWalker, walk: Walk) -> N
 
 async def _together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
     """Run all of ``work``; when one fails, stop the others and raise its error."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for one in work:
-                group.create_task(one)
-    except ExceptionGroup as failed:
-        raise failed.exceptions[0] from None
+    async with task_group() as tasks:
+        for one in work:
+            tasks.create_task(one)
 
 
 def _asked(parts: _Parts) -> list[str]:

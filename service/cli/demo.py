@@ -1,8 +1,31 @@
-"""`demo`."""
+"""`demo`: a whole migration on a local server."""
+
+import asyncio
+import sys
 
 import click
 
+from service.cli.answer import Answer
+from service.cli.options import as_json
+from service.cli.run import run_alone
+from service.config import load_settings, use_local_credentials
+from service.demo.run import run_demo
+
 
 @click.command()
-def demo() -> None:
-    """x"""
+@as_json
+def demo(as_json: bool) -> None:
+    """Migrate real sales figures on a local server while writers change them, and compare both sides. Leaves nothing.
+
+    The server is TABLESPLIT_DEMO_SERVER: moto (default, a slice of 2,000 opportunities), dynamodb-local, or an endpoint's URL.
+    """
+
+    def say(line: str) -> None:
+        print(f"demo: {line}", file=sys.stderr, flush=True)
+
+    async def body(stop: asyncio.Event) -> Answer:
+        use_local_credentials()
+        report = await run_demo(load_settings(), say, stop)
+        return Answer(report.to_json(), report.to_text(), ok=report.ok)
+
+    run_alone(body, as_json=as_json)

@@ -22,21 +22,23 @@ Body = Callable[[App, asyncio.Event], Awaitable[Answer]]
 
 def run_command(body: Body, *, as_json: bool) -> None:
     """Run ``body`` with an open App and a stop event that Ctrl-C and SIGTERM set; print its answer; exit with its status."""
+
+    async def opened(stop: asyncio.Event) -> Answer:
+        async with open_app(load_settings()) as app:
+            return await body(app, stop)
+
+    run_alone(opened, as_json=as_json)
+
+
+def run_alone(body: Callable[[asyncio.Event], Coroutine[Any, Any, Answer]], *, as_json: bool) -> None:
+    """The same for a ``body`` that opens what it needs."""
     try:
-        answer = asyncio.run(_with_app(body))
+        answer = asyncio.run(stoppable(body, this_command()))
     except TablesplitError as error:
         print_error(error, as_json=as_json)
         sys.exit(exit_status(error))
     print_answer(answer, as_json=as_json)
     sys.exit(answer.exit_status)
-
-
-async def _with_app(body: Body) -> Answer:
-    async def opened(stop: asyncio.Event) -> Answer:
-        async with open_app(load_settings()) as app:
-            return await body(app, stop)
-
-    return await stoppable(opened, this_command())
 
 
 async def stoppable(body: Callable[[asyncio.Event], Coroutine[Any, Any, Answer]], command: str) -> Answer:
@@ -65,7 +67,12 @@ async def stoppable(body: Callable[[asyncio.Event], Coroutine[Any, Any, Answer]]
 def _listen(stop: asyncio.Event, interrupt: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    loop.add_signal_handler(signal.SIGINT, lambda: (stop.set(), interrupt.set()))
+
+    def interrupted() -> None:
+        interrupt.set()
+        stop.set()
+
+    loop.add_signal_handler(signal.SIGINT, interrupted)
 
 
 def this_command() -> str:

@@ -16,8 +16,9 @@ MOVED_TO = ("2017-04-01T00:00:00Z", "2017-05-31T23:30:00-02:00", "2017-07-15")
 
 
 class LiveWriter:
-    """One writer with items of its own: it puts, updates, moves to another month, deletes and re-creates them, at random but seeded.
+    """One writer with items of its own: it puts, updates, moves to another month, deletes and re-creates them.
 
+    At random, but the same for the same ``seed``.
     ``counts`` tells how many writes of each kind the old table has acknowledged.
     """
 

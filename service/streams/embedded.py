@@ -6,13 +6,13 @@ from collections.abc import Callable
 from service.clock import Clock
 from service.core.lineage import RETENTION_SECONDS, awaiting_children, may_open
 from service.dynamodb.protocol import StreamStore
-from service.errors import Fatal
 from service.streams.discovery import Shards
 from service.streams.engine import EngineSnapshot, Positions, ShardSink
 from service.streams.patience import Patience
 from service.streams.requests import StreamRequests
 from service.streams.rounds import Rounds
 from service.streams.shard_reader import EngineSettings, Lane, ShardReader
+from service.tasks import task_group
 
 PAGES_IN_MEMORY = 32
 """Pages of at most 1 MB, over all shards: read and not applied yet."""
@@ -65,12 +65,9 @@ class EmbeddedEngine:
 
         Raises Fatal (Trimmed, StreamGone, Fenced, what the sink raises) when going on could skip a record.
         """
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                await self._shards.load()
-                tasks.create_task(self._discover(tasks))
-        except BaseExceptionGroup as failures:
-            raise _first_fatal(failures) from failures
+        async with task_group() as tasks:
+            await self._shards.load()
+            tasks.create_task(self._discover(tasks))
 
     def snapshot(self) -> EngineSnapshot:
         """Where it stands now."""
@@ -129,12 +126,3 @@ class EmbeddedEngine:
     def _settle_round(self) -> None:
         late = awaiting_children(self._shards.known, self._clock.now())
         self._rounds.settle(self._unfinished(), children_late=bool(late))
-
-
-def _first_fatal(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What stopped the engine, out of the failures that followed from it."""
-    fatal = failures.subgroup(Fatal)
-    failure: BaseException = fatal or failures
-    while isinstance(failure, BaseExceptionGroup):
-        failure = failure.exceptions[0]
-    return failure
