@@ -485,6 +485,16 @@ async def test_the_memory_holds_a_bounded_number_of_items(monkeypatch: pytest.Mo
     assert 60 < most <= SCANS * (40 + 30)
 
 
+def test_a_window_is_full_at_two_megabytes_however_few_items_that_are() -> None:
+    part = window.Window()
+    page = Page([lead("1")], {"pk": {"S": "x"}}, consumed_units=256.0)
+    complete = []
+    for _ in range(2):
+        part.add(MAPPING, 1, page)
+        complete.append(part.complete)
+    assert complete == [False, True]
+
+
 async def test_writes_go_out_in_another_order_than_they_were_read() -> None:
     world = World(settings=Settings(segments=1, page_items=1000))
     world.put(*(lead(f"{n:04d}") for n in range(200)))
