@@ -27,12 +27,16 @@ Hook = Callable[[str, object], Awaitable[None]]
 
 @dataclass(slots=True)
 class Table:
-    """A table: key attribute names, index name to key attribute names, items as JSON by key, and its stream."""
+    """A table: key attribute names, index name to key attribute names, items as JSON by key, and its stream.
+
+    types: type tags of the key attributes that are no strings.
+    """
 
     name: str
     key: tuple[str, ...]
     indexes: Mapping[str, tuple[str, ...]]
     stream: MemoryStream
+    types: Mapping[str, str]
     items: dict[bytes, bytes] = field(default_factory=dict)
 
 
@@ -69,12 +73,13 @@ class MemoryDynamoDB:
         key: Sequence[str],
         *,
         indexes: Mapping[str, Sequence[str]] | None = None,
+        types: Mapping[str, str] | None = None,
         shards: int = 1,
     ) -> str:
         """Make an empty table with an enabled stream; returns the stream's ARN."""
         arn = f"arn:aws:dynamodb:local:000000000000:table/{name}/stream/1"
         shapes = {index: tuple(names) for index, names in (indexes or {}).items()}
-        self.tables[name] = Table(name, tuple(key), shapes, MemoryStream(arn, shards))
+        self.tables[name] = Table(name, tuple(key), shapes, MemoryStream(arn, shards), types or {})
         return arn
 
     def stream(self, table: str) -> MemoryStream:
@@ -286,7 +291,7 @@ def _checked(shape: Table, item: Item) -> bytes:
 
 
 def _check_key_value(shape: Table, name: str, value: AttributeValue | None) -> None:
-    if value is None or not any(value.get(tag) for tag in ("S", "N", "B")):
+    if value is None or not value.get(shape.types.get(name, "S")):
         raise _refusal(shape, f"key attribute {name} is missing, empty or of a wrong type")
 
 

@@ -45,7 +45,7 @@ def value_at(item: Item | None, path: Path) -> AttributeValue | None:
 
 
 def canonical(value: AttributeValue) -> Any:
-    """A form in which two values are equal exactly when DynamoDB says so: numbers by value, sets in any order."""
+    """A hashable form, equal for two values when DynamoDB says they are: numbers by value, sets in any order."""
     ((tag, content),) = value.items()
     if tag == "N":
         return tag, NUMBERS.create_decimal(content)
@@ -54,9 +54,9 @@ def canonical(value: AttributeValue) -> Any:
     if tag in ("SS", "BS"):
         return tag, frozenset(content)
     if tag == "L":
-        return tag, [canonical(element) for element in content]
+        return tag, tuple(canonical(element) for element in content)
     if tag == "M":
-        return tag, {name: canonical(element) for name, element in content.items()}
+        return tag, frozenset((name, canonical(element)) for name, element in content.items())
     return tag, content
 
 
