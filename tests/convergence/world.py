@@ -43,15 +43,23 @@ class World:
         return any(name.startswith(prefix) for name in self.stage.names())
 
 
-def new_world(seed: int, mapping: Mapping) -> World:
-    """Empty v2 tables, and the old table with its stream's start saved."""
-    rng = Random(seed)
-    memory = MemoryDynamoDB(before=turn)
-    world = World(rng, mapping, memory, Trampoline(rng), numbers=rng.choice((1, 1, 1, 2)))
-    world.arn = memory.create_table(mapping.old.table, mapping.old.key_names, shards=1)
+def empty_tables(mapping: Mapping) -> MemoryDynamoDB:
+    """The old table with its stream, and the v2 tables."""
+    memory = MemoryDynamoDB()
+    memory.create_table(mapping.old.table, mapping.old.key_names)
     for name, shape in mapping.tables().items():
         indexes = {index: key.names for index, key in shape.indexes.items()}
         memory.create_table(name, shape.key_names, indexes=indexes)
-    listed = {shard.shard_id: shard.parent_id for shard in memory.stream(mapping.old.table).describe(None).shards}
-    world.positions = lineage.first_positions(listed, 0.0)
+    return memory
+
+
+def new_world(seed: int, mapping: Mapping) -> World:
+    """Empty tables, and the start of the old table's stream saved."""
+    rng = Random(seed)
+    memory = empty_tables(mapping)
+    memory.before = turn
+    world = World(rng, mapping, memory, Trampoline(rng), numbers=rng.choice((1, 1, 1, 2)))
+    described = memory.stream(mapping.old.table).describe(None)
+    world.arn = described.arn
+    world.positions = lineage.first_positions({shard.shard_id: shard.parent_id for shard in described.shards}, 0.0)
     return world
