@@ -15,29 +15,38 @@ class Purger:
     def __init__(self, process: SyncProcess) -> None:
         self.process = process
         self.world = process.world
+        self._name = f"sync{process.number}"
         self._tables = list(self.world.mapping.tables())
         self._seen: dict[str, tuple[int, int]] = {}
+        self._tombstones: list[tuple[str, Item]] = []
+        self._looked_at = -1
 
     async def run(self) -> None:
         """Until the run drains; a superseded process's purger ends with it."""
-        while not self.world.draining and self.world.is_alive(f"sync{self.process.number}"):
-            for table in self._tables:
-                for item in self.world.memory.items(table):
-                    await self._consider(table, item)
+        while not self.world.draining and self._name in self.world.stage.names():
+            for table, item in self._bare_tombstones():
+                await self._consider(table, item)
             await turn()
 
+    def _bare_tombstones(self) -> list[tuple[str, Item]]:
+        """Those that are there; looked up again only when something was written."""
+        memory, mapping = self.world.memory, self.world.mapping
+        if self._looked_at != len(memory.written):
+            self._looked_at = len(memory.written)
+            every = [(table, item) for table in self._tables for item in memory.items(table)]
+            self._tombstones = [
+                (table, item) for table, item in every if apply_rule.is_bare_tombstone(mapping, table, item)
+            ]
+        return self._tombstones
+
     async def _consider(self, table: str, item: Item) -> None:
-        if "d" not in item[self.world.mapping.stamp]["M"] or not apply_rule.is_bare_tombstone(
-            self.world.mapping, table, item
-        ):
-            return
         moment = self._seen.setdefault(f"{table} {item}", (self.world.now, self.process.rounds))
         if purge.may_purge(self._facts(*moment), horizon=HORIZON, grace=0.0).allowed:
             await self.world.memory.write(apply_rule.purge_write(self.world.mapping, table, item))
 
     def _facts(self, seen_at: int, rounds: int) -> PurgeFacts:
         world = self.world
-        older_alive = any(world.is_alive(f"sync{number}") for number in range(self.process.number))
+        older_alive = any(f"sync{number}" in world.stage.names() for number in range(self.process.number))
         finished = world.backfill_finished and not world.is_alive("backfill")
         begun = min(world.repairs.values(), default=None)
         return PurgeFacts(
