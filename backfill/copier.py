@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Map
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from random import Random
@@ -60,9 +60,15 @@ class Target:
 
 
 class Copier:
-    """Copies windows. Several may be under way at once; they share limits and turns."""
+    """Copies windows. Several may be under way at once; they share limits and turns.
 
-    def __init__(self, target: Target, mapping: Mapping, random: Random) -> None:
+    ``acknowledged`` is called with what each request has settled.
+    """
+
+    def __init__(
+        self, target: Target, mapping: Mapping, random: Random, acknowledged: Callable[[Outcomes], None]
+    ) -> None:
+        self._acknowledged = acknowledged
         self._target = target
         self._mapping = mapping
         self._random = random
@@ -82,8 +88,9 @@ class Copier:
         while group.copies:
             await self._admit(group)
             answer = await self._send(group)
-            outcomes += Outcomes(copied=answer.results.count(True), present=answer.results.count(False))
-            outcomes += await self._reject(answer.rejections)
+            written = Outcomes(copied=answer.results.count(True), present=answer.results.count(False))
+            self._acknowledged(written)
+            outcomes += written + await self._reject(answer.rejections)
             if len(answer.left) < len(group.copies):
                 give_up_at = self._target.clock.monotonic() + self._target.patience_seconds
             elif answer.throttled is not None and self._target.clock.monotonic() > give_up_at:
@@ -115,7 +122,9 @@ class Copier:
         await self._target.limits.admit(units, units.total() * self._copies_of_each[group.table])
 
     async def _reject(self, rejections: Sequence[Rejection]) -> Outcomes:
-        return sum([await self._quarantine(one) for one in rejections], Outcomes())
+        outcomes = sum([await self._quarantine(one) for one in rejections], Outcomes())
+        self._acknowledged(outcomes)
+        return outcomes
 
     async def _quarantine(self, rejection: Rejection) -> Outcomes:
         """Quarantine the old item, unless it has changed since it was read: then its change says what it is now."""

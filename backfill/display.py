@@ -45,7 +45,14 @@ class Bar:
 
     def show(self, snapshot: Snapshot) -> None:
         total = None if snapshot.percent is None else 100
-        self._bars.update(self._task, total=total, completed=snapshot.percent or 0, description=snapshot.to_text())
+        self._bars.update(self._task, total=total, completed=snapshot.percent or 0, description=_beside(snapshot))
+
+
+def _beside(snapshot: Snapshot) -> str:
+    share = "" if snapshot.percent is None else f"{snapshot.percent:.1f} %, "
+    eta = "" if snapshot.eta_seconds is None else f", about {snapshot.eta_seconds:.0f} s to go"
+    waiting = f", waiting: {', '.join(snapshot.waiting_for)}" if snapshot.waiting_for else ""
+    return f"{share}{snapshot.outcomes.items} items, {snapshot.items_per_second:.0f}/s{eta}{waiting}"
 
 
 @contextmanager

@@ -96,7 +96,7 @@ async def dry_run(
         reserved = await reads.admit()
         page = await store.scan(mapping.old.table, segment=0, segments=1, start=last_key, limit=settings.page_items)
         reads.settle(reserved, page.consumed_units)
-        window = Window()
+        window = Window(len(page.items))
         window.add(mapping, 0, page)
         report.add(window, mapping)
         last_key = page.last_key

@@ -48,7 +48,7 @@ class Snapshot:
 
 
 class Progress:
-    """Follows the segments of one run as their pages are acknowledged."""
+    """Follows one run as its writes are acknowledged and its pages saved."""
 
     def __init__(self, clock: Clock, waits: Waits, run: Run, segments: dict[int, Segment]) -> None:
         self._clock = clock
@@ -58,10 +58,13 @@ class Progress:
         self._outcomes = total(segments)
         self._samples = deque([(clock.monotonic(), self._outcomes.items)])
 
-    def acknowledged(self, number: int, segment: Segment, outcomes: Outcomes) -> None:
-        """Segment ``number`` now stands, durably, as ``segment`` says: ``outcomes`` more items."""
-        self._segments[number] = segment
+    def acknowledged(self, outcomes: Outcomes) -> None:
+        """So many more items are written, or in quarantine."""
         self._outcomes += outcomes
+
+    def saved(self, number: int, segment: Segment) -> None:
+        """Segment ``number`` now stands, durably, as ``segment`` says."""
+        self._segments[number] = segment
 
     def snapshot(self) -> Snapshot:
         """Progress now."""
@@ -78,7 +81,7 @@ class Progress:
             waiting_for=self._waits.now,
         )
 
-    def pulse(self) -> Pulse:
+    def pulse(self, *, ended: bool = False) -> Pulse:
         """The part of the snapshot that is saved for other machines."""
         seen = self.snapshot()
         return Pulse(
@@ -88,6 +91,7 @@ class Progress:
             eta_seconds=seen.eta_seconds,
             waiting_for=seen.waiting_for,
             waited_seconds={reason: round(seconds, 1) for reason, seconds in self._waits.seconds.items()},
+            ended=ended,
         )
 
     def _percent(self, segments_done: int) -> float | None:

@@ -21,7 +21,7 @@ State = Literal["running", "stopped", "finished"]
 class Pulse:
     """What a worker says about its speed. saved_at: epoch seconds. eta_seconds: None when it cannot be told.
 
-    waiting_for: why something waits just now; waited_seconds: by reason, since the worker began.
+    waiting_for: why something waits just now; waited_seconds: by reason, since the worker began. ended: it has stopped.
     """
 
     run: str
@@ -30,6 +30,7 @@ class Pulse:
     eta_seconds: float | None
     waiting_for: tuple[str, ...] = ()
     waited_seconds: dict[str, float] = field(default_factory=dict)
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,8 @@ def _state(run: Run, pulse: Pulse | None, now: float) -> State:
     if run.finished_at is not None:
         return "finished"
     said = run.started_at if pulse is None else pulse.saved_at
-    return "running" if now - said < STALE_SECONDS else "stopped"
+    ended = pulse is not None and pulse.ended
+    return "running" if not ended and now - said < STALE_SECONDS else "stopped"
 
 
 def _number(name: str) -> int:

@@ -11,7 +11,9 @@ from service.core.wire import Item
 from service.dynamodb.protocol import Page
 from service.errors import Poison
 
-WINDOW_ITEMS = 1_000
+FIRST_ITEMS, MOST_ITEMS = 100, 1_000
+WINDOW_SECONDS = 5.0
+"""What a window should take: the work that a killed run does again, however slow an operator's limit makes it."""
 WINDOW_UNITS = 512.0
 """Read units of the pages in a window: 2 MB, since a consistent read takes one for 4 KB. One page (1 MB at most) may go beyond."""
 GROUP_ITEMS = 25
@@ -45,7 +47,10 @@ class Rejection:
 
 @dataclass(slots=True)
 class Window:
-    """Consecutive pages of one segment. last_key: where the next page starts; None: the segment's end."""
+    """Consecutive pages of one segment. most: items at which it is full. last_key: where the next page starts; None: the
+    segment's end."""
+
+    most: int
 
     copies: dict[str, list[Copy]] = field(default_factory=dict)
     rejections: list[Rejection] = field(default_factory=list)
@@ -69,7 +74,7 @@ class Window:
     @property
     def complete(self) -> bool:
         """Whether it is time to write: at a bound, or at the segment's end."""
-        return self.last_key is None or self.items >= WINDOW_ITEMS or self.units >= WINDOW_UNITS
+        return self.last_key is None or self.items >= self.most or self.units >= WINDOW_UNITS
 
     def groups(self, random: Random) -> Iterator[Group]:
         """The copies in shuffled order, so that neighbours in v2 do not load one partition at the same time."""
@@ -78,3 +83,9 @@ class Window:
             left = iter(copies)
             while group := list(islice(left, GROUP_ITEMS)):
                 yield Group(table, group)
+
+
+def next_size(items: int, seconds: float) -> int:
+    """How many items the next window should have, after one of ``items`` took ``seconds``."""
+    within = items * WINDOW_SECONDS / max(seconds, 0.001)
+    return max(GROUP_ITEMS, min(MOST_ITEMS, int(within)))

@@ -7,7 +7,7 @@ acknowledged (or its item is in quarantine) save how far the segment is.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from random import Random
 from typing import NoReturn
 
@@ -20,7 +20,7 @@ from backfill.report import BackfillReport
 from backfill.run import Migration, Opened, close_run, open_run
 from backfill.segments import Outcomes, total, unfinished
 from backfill.throttle import ReadLimit, Waits, WriteLimits
-from backfill.window import Window
+from backfill.window import FIRST_ITEMS, Window, next_size
 from service.clock import Clock
 from service.config import Settings
 from service.control_table import ControlTable
@@ -93,8 +93,9 @@ class Walk:
         self.progress = Progress(clock, waits, opened.run, dict(opened.segments))
         read_units = parts.options.max_read_units or parts.settings.max_read_units
         self._reads = ReadLimit(clock, waits, read_units)
-        self._copier = Copier(self._target(waits), parts.migration.mapping, Random(opened.run.id))
+        self._copier = Copier(self._target(waits), parts.migration.mapping, Random(opened.run.id), self._count)
         self._scans = asyncio.Semaphore(SCANS)
+        self._window_items = FIRST_ITEMS
 
     def _target(self, waits: Waits) -> Target:
         parts = self._parts
@@ -118,20 +119,31 @@ class Walk:
     async def pulse_forever(self) -> NoReturn:
         """Save the progress for `status`, every few seconds."""
         while True:
-            with suppress(Retryable):  # only for whoever looks; the next one says more
-                await self._parts.records.save_pulse(self.progress.pulse())
+            await self.save_pulse()
             await self.clock.sleep(PULSE_SECONDS)
+
+    async def save_pulse(self, *, ended: bool = False) -> None:
+        """Save the progress once. ``ended``: this worker stops."""
+        with suppress(Retryable):  # only for whoever looks, and the segments' records say what is done
+            await self._parts.records.save_pulse(self.progress.pulse(ended=ended))
+
+    def _count(self, outcomes: Outcomes) -> None:
+        self.progress.acknowledged(outcomes)
+        for outcome, items in asdict(outcomes).items():
+            self._parts.metrics.count_copies(outcome, items)
 
     async def _segment(self, number: int) -> None:
         async with self._scans:
             while not self.segments[number].done:
                 window = await self._read(number)
+                began = self.clock.monotonic()
                 outcomes = await self._copier.copy(window)
                 await self._acknowledge(number, window, outcomes)
+                self._window_items = next_size(window.items, self.clock.monotonic() - began)
 
     async def _read(self, number: int) -> Window:
         """The next pages of the segment, transformed."""
-        window = Window(last_key=self.segments[number].last_key)
+        window = Window(self._window_items, last_key=self.segments[number].last_key)
         mapping = self._parts.migration.mapping
         while True:
             reserved = await self._reads.admit()
@@ -140,7 +152,7 @@ class Walk:
                 segment=number,
                 segments=self._run.segments,
                 start=window.last_key,
-                limit=self._parts.settings.page_items,
+                limit=min(window.most, self._parts.settings.page_items),
             )
             self._reads.settle(reserved, page.consumed_units)
             window.add(mapping, self._run.generation, page)
@@ -152,9 +164,7 @@ class Walk:
         segment = self.segments[number].after(outcomes, window.last_key)
         await self._parts.records.save_segment(number, segment)
         self.segments[number] = segment
-        self.progress.acknowledged(number, segment, outcomes)
-        for outcome in ("copied", "present", "quarantined"):
-            self._parts.metrics.count_copies(outcome, getattr(outcomes, outcome))
+        self.progress.saved(number, segment)
 
 
 async def _watched(walk: Walk, display: Display, stop: asyncio.Event, remedy: str) -> None:
@@ -167,6 +177,7 @@ async def _watched(walk: Walk, display: Display, stop: asyncio.Event, remedy: st
             for task in running:
                 task.cancel()
     except _Stop:
+        await walk.save_pulse(ended=True)
         told = f"stopped on the way: {walk.progress.snapshot().to_text()}"
         raise Interrupted(told, remedy=f"go on with: {remedy}") from None
     finally:

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from backfill import window
+from backfill import window, worker
 from backfill.records import read_standing
 from backfill.worker import SCANS
 from service.config import Settings
 from service.core.apply_rule import change_writes, tombstone
 from service.core.change import Change
 from service.core.version import backfill_version, stream_version
+from service.core.wire import Item
 from service.core.write import Delete, Put
 from service.dynamodb.protocol import Page
 from service.errors import Fatal, Fenced, Interrupted, Misconfigured, Poison, Refused, Retryable
@@ -217,6 +218,9 @@ async def test_stopped_by_the_operator_it_ends_at_once_and_names_the_command_tha
         await task
     assert stopped.value.remedy == "go on with: tablesplit migrate --max-write-units 500"
     assert stopped.value.exit_status == 3
+    standing = await read_standing(world.control, world.clock.now())
+    assert standing is not None
+    assert standing.state == "stopped"
     world.stop.clear()
     assert (await world.run()).outcomes.items == 30
 
@@ -330,16 +334,17 @@ async def test_a_superseded_worker_saves_no_segment() -> None:
         await world.records.save_segment(0, segments[0])
 
 
-async def test_a_worker_whose_lease_has_run_out_writes_nothing_more() -> None:
+@pytest.mark.parametrize("item", [lead("good"), BAD], ids=["copy", "quarantine"])
+async def test_a_worker_whose_lease_has_run_out_writes_nothing_more(item: Item) -> None:
     world = World(settings=Settings(segments=1))
-    world.fill(5)
+    world.put(item)
     await world.start()
     late = asyncio.Event()
 
     async def hold(operation: str, subject: object) -> None:
         if operation == "scan":
             await late.wait()
-        elif operation == "write" and world.clock.monotonic() > 0:
+        elif operation == "write" and 0 < world.clock.monotonic() < 6:
             raise Retryable("no answer", reason="timeout")  # renewals do not get through
 
     world.db.before = hold
@@ -351,6 +356,7 @@ async def test_a_worker_whose_lease_has_run_out_writes_nothing_more() -> None:
     with pytest.raises(Fenced):
         await task
     assert world.db.items("leads") == []
+    assert await world.quarantined() == []
 
 
 async def test_before_create_tables_it_does_nothing() -> None:
@@ -458,7 +464,8 @@ async def test_progress_is_never_complete_before_the_last_acknowledgement() -> N
 
 
 async def test_the_memory_holds_a_bounded_number_of_items(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(window, "WINDOW_ITEMS", 40)
+    monkeypatch.setattr(window, "MOST_ITEMS", 40)
+    monkeypatch.setattr(worker, "FIRST_ITEMS", 40)
     world = World(settings=Settings(segments=20, page_items=30))
     world.fill(2000)
     await world.start()
@@ -485,8 +492,30 @@ async def test_the_memory_holds_a_bounded_number_of_items(monkeypatch: pytest.Mo
     assert 60 < most <= SCANS * (40 + 30)
 
 
+@pytest.mark.parametrize(
+    "items, seconds, most",
+    [(100, 5, 100), (100, 0.001, 1000), (1000, 10, 500), (1000, 1000, 25), (0, 0, 25)],
+)
+def test_the_next_window_has_what_takes_five_seconds(items: int, seconds: float, most: int) -> None:
+    assert window.next_size(items, seconds) == most
+
+
+async def test_however_low_the_write_limit_pages_are_saved_every_few_seconds() -> None:
+    world = World(settings=Settings(segments=2, page_items=1000))
+    world.fill(2000)
+    await world.start()
+    task = world.begin(max_write_units=40)
+    await world.clock.advance(30)
+    saved = []
+    for _ in range(6):
+        await world.clock.advance(10)
+        saved.append(sum(segment.outcomes.items for segment in (await world.segments()).values()))
+    assert saved == sorted(set(saved)), "ten seconds in which nothing was saved"
+    await world.kill(task)
+
+
 def test_a_window_is_full_at_two_megabytes_however_few_items_that_are() -> None:
-    part = window.Window()
+    part = window.Window(1000)
     page = Page([lead("1")], {"pk": {"S": "x"}}, consumed_units=256.0)
     complete = []
     for _ in range(2):

@@ -16,7 +16,8 @@ def begun(clock: VirtualClock, *, estimate: int | None, segments: int = 2, done:
 
 
 def acknowledge(progress: Progress, number: int, items: int, *, done: bool = False) -> Snapshot:
-    progress.acknowledged(number, Segment("r", None, Outcomes(items), done), Outcomes(items))
+    progress.acknowledged(Outcomes(items))
+    progress.saved(number, Segment("r", None, Outcomes(items), done))
     return progress.snapshot()
 
 
