@@ -38,7 +38,7 @@ def moto_server() -> Iterator[str]:
 
     Raises Misconfigured when moto is not installed, Fatal when it does not start within 60 s.
     """
-    if not (find_spec("moto") and find_spec("flask")):
+    if not (find_spec("moto") and find_spec("flask_cors")):
         raise Misconfigured("moto's server is not installed", remedy="pip install 'tablesplit[demo]'")
     port = _free_port()
     with _started([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], port) as url:
