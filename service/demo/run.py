@@ -31,7 +31,7 @@ from service.validating import run_validation
 from service.validation.options import ValidationOptions
 from service.validation.report import Report
 
-MOTO_OPPORTUNITIES = 2_000
+MOTO_OPPORTUNITIES = 1_850
 """What moto's server copies and compares in a minute; every other server gets all of them."""
 
 ALL_OPPORTUNITIES = 1_000_000
@@ -39,14 +39,15 @@ WRITERS = 2
 ITEMS_OF_A_WRITER = 150
 WRITER_PAUSE_SECONDS = 0.05
 LOADING_AT_ONCE = 16
-INDEX_SAMPLE = 60
+INDEX_SAMPLE = 10
 """Items of each entity looked up in their indexes: moto reads a whole index for each."""
 
 QUICK = {
     "shard_discovery_seconds": 0.5,
     "poll_interval_seconds": 0.25,
     "settle_seconds": 1.0,
-    "segments": 4,
+    "segments": 2,
+    "page_items": 1000,
     "lease_seconds": 30.0,
     "log_level": "warning",
 }
