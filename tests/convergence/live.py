@@ -1,0 +1,204 @@
+"""The real consumer, quarantine, engine, checkpoints and backfill copier on the in-memory table, under a conductor."""
+
+import asyncio
+from collections.abc import Coroutine
+from copy import copy
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from backfill.copier import Copier, Target, Turns
+from backfill.throttle import Waits, WriteLimits
+from backfill.window import Window
+from service.applier import Applier
+from service.checkpoints import Checkpoints
+from service.consumer import Consumer
+from service.control_table import ControlTable
+from service.core.mapping import Mapping
+from service.core.wire import Item
+from service.core.write import Delete, Put
+from service.errors import Poison
+from service.quarantine import Quarantine
+from service.quarantine_retry import Retry
+from service.streams.embedded import EmbeddedEngine
+from service.streams.start import initial_positions
+from tests.convergence.application import old_key, random_item
+from tests.convergence.conductor import Conductor, Killed
+from tests.convergence.invariants import GENERATION
+from tests.convergence.world import empty_tables
+from tests.memory import MemoryDynamoDB
+
+CURSED = {"S": "cursed"}
+"""A company that DynamoDB refuses to store on v2, until the curse is lifted."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The engine's settings."""
+
+    poll_interval_seconds: float = 0.5
+    checkpoint_every_seconds: float = 1.0
+    shard_discovery_seconds: float = 2.0
+
+
+@dataclass
+class Live:
+    """What one run shares."""
+
+    mapping: Mapping
+    rng: Random
+    numbers: int = 2
+    cursed: bool = True
+    owner: int = 0
+    processes: list["Process"] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.conductor = Conductor(self.rng)
+        self.memory = empty_tables(self.mapping)
+        self.memory.create_table("control", ("pk", "sk"))
+        self.arn = self.memory.stream(self.mapping.old.table).arn
+
+    async def save_start(self) -> None:
+        """Save the stream's start, as create-tables does."""
+        checkpoints = Checkpoints(ControlTable(self.memory, "control"), self.arn, self.mapping.hash)
+        for shard_id, position in (await initial_positions(self.memory, self.arn, now=self.conductor.now())).items():
+            await checkpoints.save(shard_id, position)
+
+    def take_over(self) -> "Sync":
+        """A new sync process; the one before goes on until it is killed or its save is refused."""
+        self.owner += 1
+        process = Sync(self)
+        self.processes.append(process)
+        return process
+
+    async def application(self, writes: int) -> None:
+        """Writes of every kind, bad ones among them."""
+        for _ in range(writes):
+            await self.conductor.request()
+            number = self.rng.randrange(self.numbers)
+            if self.rng.random() < 0.3:
+                self.memory.apply(Delete(self.mapping.old.table, old_key(number)))
+            else:
+                self.put_old({**random_item(self.rng, number), **self.rng.choice(({}, {}, BAD, REFUSED))})
+
+    def put_old(self, item: Item) -> None:
+        """The application writes an old item."""
+        self.memory.apply(Put(self.mapping.old.table, item))
+
+    def mend(self) -> None:
+        """The curse is lifted, and the application puts right what no mapping knows."""
+        self.cursed = False
+        for item in self.memory.items(self.mapping.old.table):
+            self.put_old({**item, "entity_type": {"S": "DEAL"}})
+
+    def quarantine(self) -> Quarantine:
+        """The quarantine, seen without delay."""
+        return Quarantine(ControlTable(self.memory, "control"), self.conductor)
+
+    async def retry_all(self) -> None:
+        """Retry every key in quarantine, as the operator does."""
+        control = ControlTable(self.memory, "control")
+        retry = Retry(self.memory, control, self.mapping, self.conductor, GENERATION, "operator", 10.0)
+        for key_id in await self.quarantine().heads():
+            await retry.retry(key_id)
+
+
+BAD: Item = {"entity_type": {"S": "GOBLIN"}}
+REFUSED: Item = {"company": CURSED}
+
+
+class Process:
+    """Something that can be killed: its requests go through a view of the tables of its own."""
+
+    def __init__(self, live: Live) -> None:
+        self.live = live
+        self.dead = False
+        self.store: MemoryDynamoDB = copy(live.memory)
+        self.store.before = self._request
+        self.control = ControlTable(self.store, "control")
+        self.task = asyncio.create_task(self.main())
+
+    def main(self) -> Coroutine[Any, Any, None]:
+        """What it does."""
+        raise NotImplementedError
+
+    async def kill(self) -> None:
+        """As kill -9: what was under way is not made any more."""
+        self.dead = True
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+    async def _request(self, _operation: str, subject: object) -> None:
+        if self.dead:
+            raise Killed
+        await self.live.conductor.request(self)
+        if self.dead:
+            raise Killed
+        if self.live.cursed and isinstance(subject, Put) and subject.item.get("company") == CURSED:
+            raise Poison("DynamoDB refuses the item", reason="refused_by_dynamodb")
+
+
+class Sync(Process):
+    """A sync process: engine, consumer, checkpoints."""
+
+    def __init__(self, live: Live) -> None:
+        self.token = live.owner
+        super().__init__(live)
+
+    def main(self) -> Coroutine[Any, Any, None]:
+        """The engine, until it is killed or superseded."""
+        self.engine = self._engine()
+        return self.engine.run()
+
+    def _engine(self) -> EmbeddedEngine:
+        live = self.live
+        consumer = Consumer(
+            Applier(self.store, fence=_unfenced, count=_ignore),
+            Quarantine(self.control, live.conductor),
+            live.mapping,
+            live.conductor,
+            generation=GENERATION,
+            concurrency=3,
+            fence=_unfenced,
+            count=_ignore,
+            on_tombstone=_ignore,
+        )
+        return EmbeddedEngine(
+            self.store,
+            arn=live.arn,
+            table=live.mapping.old.table,
+            sink=consumer,
+            positions=Checkpoints(self.control, live.arn, live.mapping.hash, self.token),
+            settings=Pace(),
+            clock=live.conductor,
+            retried=_ignore,
+        )
+
+
+class Backfill(Process):
+    """One worker of the backfill: a window of the whole table, copied and quarantined by the real copier."""
+
+    async def main(self) -> None:
+        live = self.live
+        waits = Waits(live.conductor, lambda _reason, _seconds: None)
+        target = Target(
+            store=self.store,
+            quarantine=Quarantine(self.control, live.conductor),
+            limits=WriteLimits(live.conductor, waits, None),
+            turns=Turns(waits, 2),
+            fence=_unfenced,
+            clock=live.conductor,
+            patience_seconds=60.0,
+        )
+        window = Window(10)
+        page = await self.store.scan(live.mapping.old.table, segment=0, segments=1, start=None, limit=10)
+        window.add(live.mapping, GENERATION, page)
+        await Copier(target, live.mapping, live.rng, _ignore).copy(window)
+
+
+def _unfenced() -> None:
+    """A superseded process goes on as long as it lives: the worst case."""
+
+
+def _ignore(_told: object) -> None:
+    """Nobody counts here."""

@@ -1,0 +1,67 @@
+"""A rule broken inside the real service code makes the random runs of ``test_live.py`` fail."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from service.consumer import Consumer
+from service.core import apply_rule
+from service.core.change import Change
+from service.errors import Poison
+from service.quarantine import Quarantine
+from service.waiting_changes import WaitingChange
+from tests.convergence.invariants import Violated
+from tests.convergence.mutations import no_guard, no_tombstone
+from tests.convergence.test_live import replay
+
+WITHIN = 150
+REAL_APPLY = Consumer.apply
+KEPT: set[asyncio.Task[None]] = set()
+
+
+async def checkpoint_first(consumer: Consumer, shard_id: str, changes: Sequence[Change]) -> None:
+    """Say "applied" at once, and apply in the background."""
+    KEPT.add(asyncio.create_task(_in_background(consumer, shard_id, changes)))
+
+
+async def _in_background(consumer: Consumer, shard_id: str, changes: Sequence[Change]) -> None:
+    try:
+        await REAL_APPLY(consumer, shard_id, changes)
+    except Exception:  # noqa: BLE001 - the process was killed, or the mutation shows
+        return
+
+
+async def drop_poison(_consumer: Consumer, _change: Change, _poison: Poison) -> None:
+    """Log and carry on."""
+
+
+async def one_change_waits(quarantine: Quarantine, waiting: WaitingChange, _fence: object = None) -> bool:
+    """A change of a key in quarantine is taken for waiting, and kept nowhere."""
+    return await quarantine.holds(waiting.change.table, waiting.change.key)
+
+
+MUTATIONS: dict[str, tuple[Any, str, Callable[..., Any]]] = {
+    "checkpoint before effect": (Consumer, "apply", checkpoint_first),
+    "poison is logged and dropped": (Consumer, "_to_quarantine", drop_poison),
+    "changes behind the poison are forgotten": (Quarantine, "wait_behind", one_change_waits),
+    "guard dropped": (apply_rule, "older_than", no_guard),
+    "no tombstone": (apply_rule, "tombstone", no_tombstone),
+}
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_search_finds_the_mutation(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(*MUTATIONS[name])
+    assert any(_fails(seed) for seed in range(WITHIN)), f"{name}: not seen within {WITHIN} seeds"
+
+
+def _fails(seed: int) -> bool:
+    try:
+        replay(seed)
+    except Violated:
+        return True
+    finally:
+        KEPT.clear()
+    return False
