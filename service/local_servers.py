@@ -1,5 +1,7 @@
 """Local DynamoDB servers, for the demonstration, the tests and the benchmark: moto, DynamoDB Local."""
 
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +19,14 @@ from service.errors import Fatal, Misconfigured
 
 START_SECONDS = 60
 STOP_SECONDS = 10
+
+# The server's parent: ends it when our end of the pipe closes, which it does however we end, SIGKILL included.
+GUARD = """
+import os, subprocess, sys, threading
+server = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+threading.Thread(target=lambda: (os.read(0, 1), server.terminate()), daemon=True).start()
+sys.exit(server.wait())
+"""
 
 
 def local_server(choice: str) -> AbstractContextManager[str]:
@@ -62,7 +72,11 @@ def _started(command: list[str], port: int) -> Iterator[str]:
     with tempfile.TemporaryFile("w+") as output:
         # A session of its own: Ctrl-C reaches our process only, which still needs the server to finish its work.
         server = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            [sys.executable, "-c", GUARD, *command],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
         try:
             _wait_until_it_listens(port, server, output)
@@ -95,11 +109,12 @@ def _name(server: subprocess.Popen[bytes]) -> str:
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
-    server.terminate()
+    assert server.stdin is not None
+    server.stdin.close()
     try:
         server.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        server.kill()
+        os.killpg(server.pid, signal.SIGKILL)
         server.wait()
 
 

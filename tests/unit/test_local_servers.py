@@ -2,11 +2,13 @@
 
 import shutil
 import socket
+import subprocess
 import sys
 import tarfile
 from pathlib import Path
 
 import pytest
+from tenacity import Retrying, retry_unless_exception_type, stop_after_delay
 
 from service import dynamodb_local, local_servers
 from service.dynamodb_local import java_command
@@ -84,6 +86,17 @@ def test_a_server_ends_with_its_block() -> None:
         socket.create_connection(("127.0.0.1", port)).close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port))
+
+
+@pytest.mark.moto
+def test_a_server_ends_when_its_user_is_killed() -> None:
+    code = "from service.local_servers import moto_server as m\nwith m() as url: print(url, flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as user:
+        port = int(user.stdout.readline().rpartition(b":")[2])
+        user.kill()
+    stopped = Retrying(retry=retry_unless_exception_type(ConnectionRefusedError), stop=stop_after_delay(10))
+    with pytest.raises(ConnectionRefusedError):
+        stopped(lambda: socket.create_connection(("127.0.0.1", port)).close())
 
 
 def test_an_endpoint_is_taken_as_it_is() -> None:
