@@ -72,8 +72,8 @@ class Copier:
         self._target = target
         self._mapping = mapping
         self._random = random
-        self._key_names = {name: shape.key_names for name, shape in mapping.tables().items()}
-        self._copies_of_each = {name: 1 + len(shape.indexes) for name, shape in mapping.tables().items()}
+        self._key_names = {name: shape.key_names for name, shape in mapping.tables.items()}
+        self._copies_of_each = {name: 1 + len(shape.indexes) for name, shape in mapping.tables.items()}
 
     async def copy(self, window: Window) -> Outcomes:
         """Returns once every item of ``window`` is in v2 or in quarantine, acknowledged."""

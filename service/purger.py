@@ -99,7 +99,7 @@ class Purger:
         self._rounds = rounds
         self._count = count
         self._repairs = RepairWatch(control, clock, times.writer_horizon_seconds)
-        self._key_names = {table: shape.key_names for table, shape in mapping.tables().items()}
+        self._key_names = {table: shape.key_names for table, shape in mapping.tables.items()}
         self._queue: dict[bytes, Seen] = {}
         self._finished: tuple[float, float] | None = None
 

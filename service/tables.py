@@ -26,7 +26,7 @@ class Tables:
 
     def wanted(self) -> list[NewTable]:
         """The tables that tablesplit makes: v2 tables with streams, and the control table."""
-        v2 = [new_v2_table(name, shape) for name, shape in self.mapping.tables().items()]
+        v2 = [new_v2_table(name, shape) for name, shape in self.mapping.tables.items()]
         return [*v2, NewTable(self.control_table, CONTROL_KEY, stream=False)]
 
     async def old_table(self) -> TableDescription:

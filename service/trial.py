@@ -66,7 +66,7 @@ def _try_item(trial: Trial, seen: set[str], mapping: Mapping, old: Item) -> None
     trial.v2_bytes += size
     trial.largest_bytes = max(trial.largest_bytes, size)
     trial.inverse_failures += not equal(inverse(mapping, put.item, put.table), old)
-    shape = mapping.tables()[put.table]
+    shape = mapping.tables[put.table]
     key = "\0".join([put.table, *(put.item[name]["S"] for name in shape.key_names)])
     trial.collisions += key in seen
     seen.add(key)

@@ -88,7 +88,7 @@ class World:
     def __post_init__(self) -> None:
         self.db.create_table("old", ("pk", "sk"))
         self.db.create_table("control", ("pk", "sk"))
-        for name, shape in MAPPING.tables().items():
+        for name, shape in MAPPING.tables.items():
             indexes = {index: schema.names for index, schema in shape.indexes.items()}
             self.db.create_table(name, shape.key_names, indexes=indexes)
         self.control = ControlTable(self.db, "control")
@@ -141,7 +141,7 @@ class World:
 
     def expected(self) -> dict[str, list[Item]]:
         """The v2 items that a copy of every old item makes, by table."""
-        tables: dict[str, list[Item]] = {name: [] for name in MAPPING.tables()}
+        tables: dict[str, list[Item]] = {name: [] for name in MAPPING.tables}
         for item in self.db.items("old"):
             if item["entity_type"]["S"] in MAPPING.entities:
                 put = copy_write(MAPPING, item, GENERATION)
@@ -150,7 +150,7 @@ class World:
 
     def actual(self) -> dict[str, list[Item]]:
         """The v2 items there are, by table."""
-        return {name: in_order(self.db.items(name)) for name in MAPPING.tables()}
+        return {name: in_order(self.db.items(name)) for name in MAPPING.tables}
 
     async def state(self) -> MigrationState:
         state = await load_state(self.control, MAPPING)

@@ -55,7 +55,7 @@ class SyncWorld:
     def __post_init__(self) -> None:
         self.db.create_table("old", ("pk", "sk"))
         self.db.create_table("control", ("pk", "sk"))
-        for name, shape in MAPPING.tables().items():
+        for name, shape in MAPPING.tables.items():
             self.db.create_table(name, shape.key_names)
         self.control = ControlTable(self.db, "control")
         self.quarantine = Quarantine(self.control, self.clock)

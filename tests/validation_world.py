@@ -97,7 +97,7 @@ class World:
     def __post_init__(self) -> None:
         self.db.create_table("old", ("pk", "sk"))
         self.db.create_table("control", ("pk", "sk"))
-        for name, shape in MAPPING.tables().items():
+        for name, shape in MAPPING.tables.items():
             indexes = {index: schema.names for index, schema in shape.indexes.items()}
             self.db.create_table(name, shape.key_names, indexes=indexes)
         self.control = ControlTable(self.db, "control")

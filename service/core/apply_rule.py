@@ -74,7 +74,7 @@ def is_bare_tombstone(mapping: Mapping, table: str, item: Item) -> bool:
     """Whether a v2 item is a tombstone and nothing else: key attributes, and a stamp that says so. Raises
     Poison for a damaged stamp."""
     stamp = decode_stamp(item, mapping.stamp)
-    return stamp is not None and stamp.tombstone and item.keys() == {*mapping.tables()[table].key_names, mapping.stamp}
+    return stamp is not None and stamp.tombstone and item.keys() == {*mapping.tables[table].key_names, mapping.stamp}
 
 
 def purge_write(mapping: Mapping, table: str, item: Item) -> Delete:
@@ -83,7 +83,7 @@ def purge_write(mapping: Mapping, table: str, item: Item) -> Delete:
     The stamp must be as read and no attribute of the mapping there: an update by the application keeps the
     stamp and adds to it. Whether it may be purged at all is ``core.purge``.
     """
-    key_names = mapping.tables()[table].key_names
+    key_names = mapping.tables[table].key_names
     made = {name for entity in mapping.entities.values() if entity.table == table for name in entity.made}
     others = sorted(made - {*key_names, mapping.stamp})
     unchanged: Condition = Equals((mapping.stamp,), item[mapping.stamp])

@@ -1,6 +1,7 @@
 """The mapping: what becomes of each item of the old table. Data, not code; loaded once, never changed."""
 
 import pkgutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -48,23 +49,17 @@ class TableShape:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mapping:
-    """A checked mapping. ``hash`` is over its content: 16 hex digits, the same whatever the tables are
-    called."""
+    """A checked mapping.
+
+    hash: over its content, 16 hex digits, the same whatever the tables are called. tables: each v2 table by its name.
+    """
 
     name: str
     hash: str
     stamp: str
     old: OldTable
     entities: dict[str, Entity]
-
-    def tables(self) -> dict[str, TableShape]:
-        """Each v2 table by its name. Entities that share a table have the same key and may have different
-        indexes."""
-        shapes: dict[str, TableShape] = {}
-        for entity in self.entities.values():
-            shape = shapes.setdefault(entity.table, TableShape(key_schema(entity.key), {}))
-            shape.indexes.update({name: key_schema(index) for name, index in entity.indexes.items()})
-        return shapes
+    tables: dict[str, TableShape]
 
     def entity_at(self, table: str, item: Item) -> Entity | None:
         """The entity that the v2 ``item`` of ``table`` is, None when its key is none that the mapping
@@ -95,13 +90,24 @@ def load_mapping(
     model = _validated(document)
     for path, message in problems(model, names, resolve):
         raise document.wrong(path, message)
+    entities = {name: build_entity(name, model, names, resolve) for name in model.entities}
     return Mapping(
         name=model.name,
         hash=_content_hash(model),
         stamp=model.stamp,
         old=_old_table(model, names),
-        entities={name: build_entity(name, model, names, resolve) for name in model.entities},
+        entities=entities,
+        tables=_table_shapes(entities.values()),
     )
+
+
+def _table_shapes(entities: Iterable[Entity]) -> dict[str, TableShape]:
+    """Entities that share a table have the same key and may have different indexes."""
+    shapes: dict[str, TableShape] = {}
+    for entity in entities:
+        shape = shapes.setdefault(entity.table, TableShape(key_schema(entity.key), {}))
+        shape.indexes.update({name: key_schema(index) for name, index in entity.indexes.items()})
+    return shapes
 
 
 def key_schema(templates: dict[str, Any]) -> KeySchema:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from service.core.wire import AttributeValue, Item
 from service.dynamodb.caller import Caller, Request
 from service.dynamodb.protocol import IteratorType, RecordsPage, ShardDescription, StreamDescription
 
@@ -37,7 +38,7 @@ class StreamOperations:
 
     async def get_records(self, iterator: str, limit: int = 1000) -> RecordsPage:
         answer = await self._streams.call("GetRecords", _arn_of(iterator), {"ShardIterator": iterator, "Limit": limit})
-        return RecordsPage(answer["Records"], answer.get("NextShardIterator"))
+        return RecordsPage([_restored_record(record) for record in answer["Records"]], answer.get("NextShardIterator"))
 
 
 def _shard(shard: dict[str, Any]) -> ShardDescription:
@@ -48,6 +49,27 @@ def _shard(shard: dict[str, Any]) -> ShardDescription:
         starting=numbers["StartingSequenceNumber"],
         ending=numbers.get("EndingSequenceNumber"),
     )
+
+
+def _restored_record(record: dict[str, Any]) -> dict[str, Any]:
+    content: dict[str, Any] = record["dynamodb"]
+    images = {name: _restored_image(content[name]) for name in ("OldImage", "NewImage") if name in content}
+    return {**record, "dynamodb": {**content, **images}}
+
+
+def _restored_image(image: Item) -> Item:
+    return {name: _restored(value) for name, value in image.items()}
+
+
+def _restored(value: AttributeValue) -> AttributeValue:
+    """DynamoDB Local shows an empty map, at any depth, as ``{}`` in a stream's images, and as ``{"M": {}}`` elsewhere."""
+    if not value:
+        return {"M": {}}
+    if "M" in value:
+        return {"M": _restored_image(value["M"])}
+    if "L" in value:
+        return {"L": [_restored(element) for element in value["L"]]}
+    return value
 
 
 def _arn_of(iterator: str) -> str:

@@ -180,13 +180,8 @@ async def _records(store: StreamStore, arn: str) -> list[Any]:
 
 def _told(record: dict[str, Any]) -> list[Any]:
     content = record["dynamodb"]
-    images = [canonical({"M": _restored(content.get(name) or {})}) for name in ("Keys", "OldImage", "NewImage")]
+    images = [canonical({"M": content.get(name) or {}}) for name in ("Keys", "OldImage", "NewImage")]
     return [record["eventName"], content["StreamViewType"], *images]
-
-
-def _restored(image: Item) -> Item:
-    """DynamoDB Local shows an empty map as ``{}`` in a stream's images, and as ``{"M": {}}`` everywhere else."""
-    return {name: value or {"M": {}} for name, value in image.items()}
 
 
 async def _scanned(store: ItemStore, table: str, *, segments: int, limit: int) -> list[Item]:

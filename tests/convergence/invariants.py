@@ -55,7 +55,7 @@ def check_no_resurrection(memory: MemoryDynamoDB, mapping: Mapping) -> None:
 
 def v2_tables(mapping: Mapping) -> dict[str, tuple[str, ...]]:
     """The v2 tables and their key attributes."""
-    return {name: shape.key_names for name, shape in mapping.tables().items()}
+    return {name: shape.key_names for name, shape in mapping.tables.items()}
 
 
 @dataclass(frozen=True, slots=True)

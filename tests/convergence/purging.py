@@ -16,7 +16,7 @@ class Purger:
         self.process = process
         self.world = process.world
         self._name = f"sync{process.number}"
-        self._tables = list(self.world.mapping.tables())
+        self._tables = list(self.world.mapping.tables)
         self._seen: dict[str, tuple[int, int]] = {}
         self._tombstones: list[tuple[str, Item]] = []
         self._looked_at = -1

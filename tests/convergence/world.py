@@ -47,7 +47,7 @@ def empty_tables(mapping: Mapping) -> MemoryDynamoDB:
     """The old table with its stream, and the v2 tables."""
     memory = MemoryDynamoDB()
     memory.create_table(mapping.old.table, mapping.old.key_names)
-    for name, shape in mapping.tables().items():
+    for name, shape in mapping.tables.items():
         indexes = {index: key.names for index, key in shape.indexes.items()}
         memory.create_table(name, shape.key_names, indexes=indexes)
     return memory

@@ -76,7 +76,7 @@ class Server:
             (put.table, str(put.item["SK"])): put.item for put in (copy_write(self.mapping, item, 1) for item in items)
         }
         actual = {
-            (table, str(item["SK"])): item for table in self.mapping.tables() for item in await self.all_items(table)
+            (table, str(item["SK"])): item for table in self.mapping.tables for item in await self.all_items(table)
         }
         assert expected.keys() == actual.keys()
         different = [key for key, item in expected.items() if not equal(item, actual[key])]

@@ -65,7 +65,7 @@ async def tables(dynamodb_local: str, monkeypatch: pytest.MonkeyPatch) -> AsyncI
         dynamodb_local, control_table=f"{prefix}-control", segments=3, page_items=50, settle_seconds=0.2
     )
     control = ControlPlane(settings)
-    shapes = {name: (shape.key_names, shape.indexes) for name, shape in mapping.tables().items()}
+    shapes = {name: (shape.key_names, shape.indexes) for name, shape in mapping.tables.items()}
     made = [
         NewTable(name, key, {index: one.names for index, one in indexes.items()})
         for name, (key, indexes) in shapes.items()

@@ -26,7 +26,7 @@ def test_the_crm_s_tables() -> None:
     )
     shapes = {
         table: (shape.key_names, {n: i.names for n, i in shape.indexes.items()})
-        for table, shape in crm().tables().items()
+        for table, shape in crm().tables.items()
     }
     both = {"GSI1": ("GSI1PK", "GSI1SK"), "GSI2": ("GSI2PK", "GSI2SK")}
     assert shapes == {
@@ -38,7 +38,7 @@ def test_the_crm_s_tables() -> None:
 
 
 def test_entities_that_share_a_table_share_its_shape() -> None:
-    (shape,) = shop().tables().values()
+    (shape,) = shop().tables.values()
     assert (shape.key_names, {name: index.names for name, index in shape.indexes.items()}) == (
         ("PK", "SK"),
         {"total": ("total_key",)},
@@ -49,7 +49,7 @@ def test_entities_that_share_a_table_share_its_shape() -> None:
 def test_tables_take_their_names_from_outside_and_the_hash_does_not() -> None:
     named = load_mapping(CRM_TEXT, source="crm.yaml", names=lambda variable, default: f"{variable}-x")
     assert named.old.table == "OLD_TABLE_NAME-x"
-    assert named.tables().keys() == {
+    assert named.tables.keys() == {
         "LEADS_TABLE-x",
         "DEALS_TABLE-x",
         "RESOURCES_TABLE-x",

@@ -322,6 +322,6 @@ def test_a_wrong_mapping_is_refused_with_file_line_and_remedy(row: str) -> None:
 
 def test_a_collision_that_only_the_environment_makes_is_found() -> None:
     text = VALID.replace("key: {PK: DEAL", "key: {PK: LEAD")
-    assert load_mapping(text, source="m.yaml").tables().keys() == {"leads", "deals"}
+    assert load_mapping(text, source="m.yaml").tables.keys() == {"leads", "deals"}
     with pytest.raises(Misconfigured, match="LEAD and DEAL share a table and could get the same key"):
         load_mapping(text, source="m.yaml", names=lambda variable, default: "one" if variable != "OLD" else default)
