@@ -1,0 +1,63 @@
+"""Stream records as changes, and who made them."""
+
+from typing import Any
+
+import pytest
+
+from service.core.change import Change, made_by_us, parse_record
+from service.core.stamp import Stamp, encode_stamp
+from service.core.wire import Item
+from service.errors import Fatal
+
+KEY: Item = {"pk": {"S": "LEAD#1"}}
+IMAGE: Item = {**KEY, "name": {"S": "Ada"}}
+
+
+def record(event: str, **images: Any) -> dict[str, Any]:
+    return {"eventName": event, "dynamodb": {"Keys": KEY, "SequenceNumber": "7", **images}}
+
+
+def stamped(version: str, *, tombstone: bool = False) -> Item:
+    return {**IMAGE, "_sync": encode_stamp(Stamp(version, tombstone=tombstone))}
+
+
+@pytest.mark.parametrize(
+    ("event", "images"),
+    [
+        ("INSERT", {}),
+        ("MODIFY", {"NewImage": IMAGE}),
+        ("MODIFY", {"OldImage": IMAGE}),
+        ("REMOVE", {}),
+        ("REMOVE", {"OldImage": {}}),
+    ],
+)
+def test_a_record_without_its_images_stops_the_lane(event: str, images: dict[str, Any]) -> None:
+    with pytest.raises(Fatal) as stopped:
+        parse_record(record(event, **images), table="old", shard_id="s")
+    assert stopped.value.message == f"stream record 7 of table old ({event}) lacks an image"
+    assert "NEW_AND_OLD_IMAGES" in stopped.value.remedy
+
+
+def test_an_empty_image_is_none() -> None:
+    change = parse_record(record("INSERT", NewImage=IMAGE, OldImage={}), table="old", shard_id="s")
+    assert (change.old, change.new, change.sequence) == (None, IMAGE, "7")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "seen", "ours"),
+    [
+        (None, stamped("2"), None, True),
+        (stamped("1"), stamped("2"), None, True),
+        (stamped("1"), stamped("2"), "1", True),
+        (None, IMAGE, None, False),  # a Put by the application has no stamp
+        (stamped("1"), IMAGE, None, False),
+        (stamped("1"), {**stamped("1"), "name": {"S": "Eve"}}, None, False),  # an Update keeps it
+        (stamped("2"), stamped("1"), None, False),  # an earlier image written back
+        (IMAGE, stamped("2"), "2", False),  # the same, after a Put without a stamp
+        (stamped("1", tombstone=True), None, None, True),
+        (stamped("1"), None, None, False),
+        (IMAGE, None, None, False),
+    ],
+)
+def test_who_made_the_change(old: Item | None, new: Item | None, seen: str | None, ours: bool) -> None:
+    assert made_by_us(Change("v2", "s", "9", KEY, old, new), "_sync", seen) is ours

@@ -1,0 +1,118 @@
+"""Starting a migration, and starting over after stream records were lost."""
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from service.app import App
+from service.config import Settings
+from service.control_table import ControlTable
+from service.core.write import Put
+from service.errors import Refused, StreamGone
+from service.start import accept_gap, create_and_start, require_same_stream, require_started
+from service.validating import run_validation
+from service.validation.options import ValidationOptions
+from tests.clocks import VirtualClock
+from tests.memory import MemoryDynamoDB
+from tests.validation_world import MAPPING
+
+
+@dataclass
+class Tables:
+    """Stands in for the control plane: the old table's stream as a test sets it."""
+
+    steps: list[str]
+    arn: str
+    on: bool = False
+    existing: set[str] = field(default_factory=lambda: {"control"})
+
+    async def old_table(self) -> Any:
+        view = "NEW_AND_OLD_IMAGES" if self.on else None
+        return SimpleNamespace(name="old", stream_arn=self.arn, stream_view_type=view)
+
+    async def make_missing(self) -> dict[str, str]:
+        return {"control": "exists"}
+
+    async def enable_old_stream(self) -> str:
+        self.steps.append("stream")
+        self.on = True
+        return self.arn
+
+    async def describe(self, name: str) -> object | None:
+        return name if name in self.existing else None
+
+
+class Started:
+    """An App on tables in memory that notes in which order a start leaves its marks."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+        self.db = MemoryDynamoDB()
+        arn = self.db.create_table("old", ("pk", "sk"))
+        self.db.create_table("control", ("pk", "sk"))
+        self.db.after = self._note
+        self.tables = Tables(self.steps, arn)
+        self.control = ControlTable(self.db, "control")
+        parts = {"store": self.db, "control": self.control, "tables": self.tables, "mapping": MAPPING}
+        self.app = cast(App, SimpleNamespace(**parts, clock=VirtualClock(), settings=Settings(control_table="control")))
+
+    async def _note(self, operation: str, subject: object) -> None:
+        if operation == "write" and isinstance(subject, Put):
+            partition = subject.item["pk"]["S"].partition("#")[0]
+            forward = '"forward"' in subject.item["document"]["S"]
+            self.steps.append(f"{partition} forward" if forward else partition)
+
+
+async def test_stream_then_positions_then_phase() -> None:
+    world = Started()
+    await create_and_start(world.app)
+    assert [step for step in world.steps if step != "lease"] == ["stream", "state", "checkpoint", "state forward"]
+
+
+async def test_done_again_it_changes_nothing() -> None:
+    world = Started()
+    first = await create_and_start(world.app)
+    del world.steps[:]
+    assert (await create_and_start(world.app)).to_json() == first.to_json()
+    assert world.steps == []
+
+
+async def test_another_stream_than_the_saved_one_is_refused_until_the_gap_is_accepted() -> None:
+    world = Started()
+    await create_and_start(world.app)
+    other = world.db.create_table("old", ("pk", "sk")).removesuffix("1") + "2"
+    world.db.stream("old").arn = world.tables.arn = other
+    state = await require_started(world.app)
+    with pytest.raises(StreamGone) as gone:
+        await require_same_stream(world.app, state)
+    assert gone.value.remedy == "tablesplit create-tables --accept-gap, then tablesplit validate --repair"
+    assert (await accept_gap(world.app)).generation == 2
+    state = await require_started(world.app)
+    await require_same_stream(world.app, state)
+    assert state.gap_since is not None
+
+
+async def test_a_stream_that_is_off_is_refused() -> None:
+    world = Started()
+    await create_and_start(world.app)
+    world.tables.on = False
+    with pytest.raises(StreamGone, match="is off"):
+        await require_same_stream(world.app, await require_started(world.app))
+
+
+async def test_the_gap_is_owed_before_any_position_is_moved() -> None:
+    world = Started()
+    await create_and_start(world.app)
+    del world.steps[:]
+    await accept_gap(world.app)
+    marks = [step for step in world.steps if step not in ("lease", "stream")]
+    assert marks[:2] == ["state forward", "checkpoint"]
+
+
+async def test_a_repair_is_refused_before_the_backfill_has_finished() -> None:
+    world = Started()
+    await create_and_start(world.app)
+    with pytest.raises(Refused, match="the backfill has not finished: a repair would race it"):
+        await run_validation(world.app, ValidationOptions(repair=True), cast(Any, None))
