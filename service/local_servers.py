@@ -51,7 +51,9 @@ def moto_server() -> Iterator[str]:
     if not (find_spec("moto") and find_spec("flask_cors")):
         raise Misconfigured("moto's server is not installed", remedy="pip install 'tablesplit[demo]'")
     port = _free_port()
-    with _started([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], port) as url:
+    # One malloc arena: moto starts a thread for each request, and the demonstration's memory is promised to be small.
+    command = ["env", "MALLOC_ARENA_MAX=1", sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with _started(command, port) as url:
         yield url
 
 

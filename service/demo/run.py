@@ -31,7 +31,7 @@ from service.validating import run_validation
 from service.validation.options import ValidationOptions
 from service.validation.report import Report
 
-MOTO_OPPORTUNITIES = 1_850
+MOTO_OPPORTUNITIES = 1_800
 """What moto's server copies and compares in a minute; every other server gets all of them."""
 
 ALL_OPPORTUNITIES = 1_000_000
@@ -47,7 +47,7 @@ QUICK = {
     "poll_interval_seconds": 0.25,
     "settle_seconds": 1.0,
     "segments": 2,
-    "page_items": 1000,
+    "page_items": 500,
     "lease_seconds": 30.0,
     "log_level": "warning",
 }
