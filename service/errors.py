@@ -84,6 +84,10 @@ class IteratorExpired(Retryable):
         super().__init__(message, reason="iterator_expired")
 
 
+GAP_REMEDY = "tablesplit create-tables --accept-gap, then tablesplit validate --repair"
+"""What the operator does about stream changes that can no longer be read."""
+
+
 class Trimmed(Fatal):
     """Unread stream records are gone (older than 24 hours). Going on would skip them."""
 

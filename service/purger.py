@@ -23,13 +23,11 @@ from service.errors import Poison, Retryable
 from service.leases import Lease
 from service.migration_state import load_state
 from service.repairs import RepairWatch
+from service.streams.engine import ROUNDS_TO_PASS
 from service.tasks import task_group
 
 QUEUE_TOMBSTONES = 50_000
 """Tombstones kept in memory, about 1 KB each; the sweep finds again what does not fit."""
-
-ROUNDS_TO_PASS = 2
-"""One round may have been under way when the tombstone was seen (``EngineSnapshot.rounds``)."""
 
 SWEEP_PAGE_ITEMS = 500
 SWEEP_PAUSE_SECONDS = 1.0

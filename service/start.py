@@ -8,7 +8,7 @@ from typing import Any
 from service.app import App
 from service.checkpoints import Checkpoints
 from service.core.lineage import Position
-from service.errors import Misconfigured, StreamGone
+from service.errors import GAP_REMEDY, Misconfigured, StreamGone
 from service.identity import worker_id
 from service.leases import Lease
 from service.migration_state import MigrationState, change_state, in_forward, load_state, with_stream
@@ -16,8 +16,6 @@ from service.streams.start import initial_positions, positions_after_gap
 
 SYNC_LEASE = "sync"
 START_LEASE = "start"
-
-ACCEPT_GAP = "tablesplit create-tables --accept-gap, then tablesplit validate --repair"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,7 @@ async def require_same_stream(app: App, state: MigrationState) -> None:
     found = old.stream_arn if old.stream_view_type is not None else "off"
     raise StreamGone(
         f"the stream of old table {old.name} is {found}; saved positions are of {state.stream_arn}: changes may be lost",
-        remedy=ACCEPT_GAP,
+        remedy=GAP_REMEDY,
     )
 
 

@@ -8,15 +8,13 @@ from pydantic.dataclasses import dataclass
 
 from service.clock import Clock
 from service.control_table import ControlTable
+from service.streams.engine import ROUNDS_TO_PASS
 
 BEAT_SECONDS = 0.5
 QUIET_SECONDS = 5.0
 """A worker whose beat is older has stopped or lost its connection."""
 
 FORGOTTEN_SECONDS = 3600.0
-
-ROUNDS = 2
-"""See ``streams.engine.EngineSnapshot``: after so many more rounds, all that was in the stream before has been applied."""
 
 BEATS = 2
 """The second beat after one that was seen was measured after the look, because the first one was written before it began."""
@@ -91,7 +89,7 @@ class Workers:
                 return False
             if base is None and now[1].number >= asked[1].number + BEATS:
                 base = now[1].rounds
-            if base is not None and now[1].rounds >= base + ROUNDS:
+            if base is not None and now[1].rounds >= base + ROUNDS_TO_PASS:
                 return True
             await self._clock.sleep(BEAT_SECONDS / 2)
         return False

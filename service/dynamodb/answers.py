@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.errors import (
+    GAP_REMEDY,
     Fatal,
     IteratorExpired,
     Misconfigured,
@@ -42,8 +43,6 @@ ITEM_OPERATIONS = frozenset(
     {"PutItem", "DeleteItem", "GetItem", "BatchGetItem", "TransactWriteItems", "BatchExecuteStatement"}
 )
 STREAM_OPERATIONS = frozenset({"DescribeStream", "GetShardIterator", "GetRecords"})
-
-ACCEPT_GAP = "tablesplit create-tables --accept-gap, then tablesplit validate --repair"
 
 _UNAUTHORIZED = re.compile(r"User: (?P<user>\S+) is not authorized to perform: (?P<action>dynamodb:\w+)")
 
@@ -139,12 +138,12 @@ def _stream_error(call: Call, plain: str, code: str, message: str) -> Tablesplit
     if plain == "TrimmedDataAccess":
         return Trimmed(
             f"stream {call.subject}: records that were not read yet are gone (older than 24 hours)",
-            remedy=ACCEPT_GAP,
+            remedy=GAP_REMEDY,
         )
     if plain == "ResourceNotFound":
         return StreamGone(
             f"stream {call.subject}: {_short(message)}",
-            remedy=ACCEPT_GAP,
+            remedy=GAP_REMEDY,
         )
     return _unknown_error(call, code, message)
 

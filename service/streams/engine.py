@@ -8,7 +8,11 @@ from typing import Protocol
 from service.core.change import Change
 from service.core.lineage import RETENTION_SECONDS, Position
 
-__all__ = ["EngineSnapshot", "Position", "Positions", "ShardSink", "StreamEngine"]
+__all__ = ["ROUNDS_TO_PASS", "EngineSnapshot", "Position", "Positions", "ShardSink", "StreamEngine"]
+
+
+ROUNDS_TO_PASS = 2
+"""After so many more rounds, everything that was in the stream before is applied: one may have been under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +20,8 @@ class EngineSnapshot:
     """One look at an engine.
 
     rounds: how many times every known shard has been read to its end, applied and checkpointed since the
-    engine started. A caller that sees the count rise by two knows that everything that was in the stream when
-    it first looked has been applied.
+    engine started. A caller that sees the count rise by ROUNDS_TO_PASS knows that everything that was in the stream
+    when it first looked has been applied.
     lag_seconds: age of the oldest unapplied change (whole seconds, as the stream dates them); 0 when read to
     the end.
     retention_headroom_seconds: how long the engine may stand still before DynamoDB may trim unread changes;

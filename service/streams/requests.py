@@ -5,12 +5,10 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from service.dynamodb.protocol import RecordsPage, StreamDescription, StreamStore
-from service.errors import StreamGone, Trimmed
+from service.errors import GAP_REMEDY, StreamGone, Trimmed
 from service.streams.patience import Patience
 
 Result = TypeVar("Result")
-
-GAP_REMEDY = "tablesplit create-tables --accept-gap, then tablesplit validate --repair"
 
 
 class StreamRequests:

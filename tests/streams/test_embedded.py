@@ -5,9 +5,8 @@ import asyncio
 import pytest
 
 from service.core.lineage import CHILD_GRACE_SECONDS, FIRST_READ_SECONDS, FORGET_SECONDS, Position
-from service.errors import Fenced, Poison, Retryable, StreamGone, Throttled, Trimmed
+from service.errors import GAP_REMEDY, Fenced, Poison, Retryable, StreamGone, Throttled, Trimmed
 from service.streams.embedded import PAGES_IN_MEMORY
-from service.streams.requests import GAP_REMEDY
 from service.streams.tip import PAGES_AT_TIP
 from tests.clocks import VirtualClock, settle
 from tests.scripted_stream import ScriptedStream
