@@ -1,5 +1,7 @@
 """Every metric of one process, on a registry of its own: base units, no label with unbounded values (no shard, no key)."""
 
+from math import nan
+
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Info, generate_latest
 
 from service.status import Status
@@ -81,7 +83,7 @@ class Metrics:
         self._ready.set(ready)
 
     def show(self, status: Status) -> None:
-        """Set every gauge of the migration from the snapshot that the API and the command line render, too."""
+        """Set every gauge of the migration from the snapshot that the API and the command line render, too; NaN: not known."""
         for phase in PHASES:
             self._phase.labels(phase).set(phase == status.phase)
         self._caught_up.set(status.forward.caught_up)
@@ -95,8 +97,7 @@ class Metrics:
             (self._eta, status.backfill.eta_seconds),
             (self._differences, status.validation.differences if status.validation else None),
         ):
-            if value is not None:
-                gauge.set(value)
+            gauge.set(nan if value is None else value)
 
     def page(self) -> bytes:
         """The metrics page."""

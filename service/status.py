@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class BackfillStatus:
-    """How far the bulk copy is. state: not started | running | finished. eta_seconds: None until it can be told."""
+    """How far the bulk copy is. state: not started | running | stopped | finished. eta_seconds: None until it can be told."""
 
     state: str
     items: int
@@ -35,7 +35,7 @@ class ForwardStatus:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """One sync process. role: owner | standby. failure: why its lane has stopped, with the remedy; None while it works."""
+    """One sync process. role: owner | standby | stopped. failure: why its lane has stopped, with the remedy, or None."""
 
     id: str
     role: str
