@@ -45,10 +45,11 @@ class PreflightReport:
     def to_text(self) -> str:
         """A line a check, its remedy below it."""
         lines = []
+        width = max(len(check.name) for check in self.checks) + 2
         for check in self.checks:
-            lines.append(f"{check.verdict:8}{check.name:22}{check.value}")
+            lines.append(f"{check.verdict:8}{check.name:{width}}{check.value}")
             if check.remedy:
-                lines.append(f"{'':30}{check.remedy}")
+                lines.append(f"{'':{8 + width}}{check.remedy}")
         return "\n".join([*lines, "preflight: passed" if self.passed else "preflight: BLOCKED"])
 
 
