@@ -10,8 +10,8 @@ from service.clock import Clock
 from service.control_table import ControlTable
 from service.core.mapping import Mapping
 from service.dynamodb.protocol import Fence
-from service.errors import Fatal, Misconfigured
-from service.migration_state import MigrationState, change_state, load_state
+from service.errors import Fatal
+from service.migration_state import MigrationState, change_state, load_started_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,7 @@ class Migration:
     async def started(self) -> MigrationState:
         """Its state. Raises Misconfigured when it has not been started: a copy made before the stream's position is
         saved could miss changes."""
-        state = await load_state(self.control, self.mapping)
-        if state is None or not state.started:
-            raise Misconfigured("the migration has not been started", remedy="start it with: tablesplit create-tables")
-        return state
+        return await load_started_state(self.control, self.mapping)
 
     async def note_backfill(self, finished_at: float | None) -> None:
         """Say in the state when the backfill finished; None: one is under way, so no tombstone may be purged."""

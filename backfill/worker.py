@@ -5,8 +5,7 @@ acknowledged (or its item is in quarantine) save how far the segment is.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from random import Random
 from typing import NoReturn
@@ -30,6 +29,7 @@ from service.errors import Interrupted, Retryable
 from service.leases import Lease
 from service.metrics import Metrics
 from service.quarantine import Quarantine
+from service.tasks import task_group
 
 LEASE = "backfill"
 SCANS = 8
@@ -170,7 +170,7 @@ class Walk:
 async def _watched(walk: Walk, display: Display, stop: asyncio.Event, remedy: str) -> None:
     """Walk to the end while progress is shown and saved. Raises Interrupted when ``stop`` is set."""
     try:
-        async with _first_error(), asyncio.TaskGroup() as tasks:
+        async with task_group() as tasks:
             beside = (_stopped(stop), walk.pulse_forever(), _show_forever(walk, display))
             running = [tasks.create_task(one) for one in beside]
             await walk.all_segments()
@@ -197,15 +197,3 @@ async def _show_forever(walk: Walk, display: Display) -> NoReturn:
     while True:
         display.show(walk.progress.snapshot())
         await walk.clock.sleep(SHOW_SECONDS)
-
-
-@asynccontextmanager
-async def _first_error() -> AsyncIterator[None]:
-    """Raise the first error itself, not the groups that task groups make of it."""
-    try:
-        yield
-    except BaseExceptionGroup as failed:
-        error: BaseException = failed
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        raise error from None

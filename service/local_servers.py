@@ -49,7 +49,9 @@ def moto_server() -> Iterator[str]:
     Raises Misconfigured when moto is not installed, Fatal when it does not start within 60 s.
     """
     if not (find_spec("moto") and find_spec("flask_cors")):
-        raise Misconfigured("moto's server is not installed", remedy="pip install 'tablesplit[demo]'")
+        raise Misconfigured(
+            "moto's server is not installed", remedy="use `make demo`, or in the project: pip install '.[demo]'"
+        )
     port = _free_port()
     # One malloc arena: moto starts a thread for each request, and the demonstration's memory is promised to be small.
     command = ["env", "MALLOC_ARENA_MAX=1", sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]

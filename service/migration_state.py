@@ -83,6 +83,14 @@ async def load_state(control: ControlTable, mapping: Mapping) -> MigrationState 
     return None if stored is None else _checked(stored.value, mapping, control.table)
 
 
+async def load_started_state(control: ControlTable, mapping: Mapping) -> MigrationState:
+    """The state of a migration that has begun. Raises Misconfigured when it has not, and as ``load_state`` does."""
+    state = await load_state(control, mapping)
+    if state is None or not state.started:
+        raise Misconfigured("the migration has not been started", remedy="start it with: tablesplit create-tables")
+    return state
+
+
 async def change_state(
     control: ControlTable, mapping: Mapping, now: float, change: Callable[[MigrationState], MigrationState]
 ) -> MigrationState:

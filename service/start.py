@@ -11,7 +11,14 @@ from service.core.lineage import Position
 from service.errors import GAP_REMEDY, Misconfigured, StreamGone
 from service.identity import worker_id
 from service.leases import Lease
-from service.migration_state import MigrationState, change_state, in_forward, load_state, with_stream
+from service.migration_state import (
+    MigrationState,
+    change_state,
+    in_forward,
+    load_started_state,
+    load_state,
+    with_stream,
+)
 from service.streams.start import initial_positions, positions_after_gap
 
 SYNC_LEASE = "sync"
@@ -65,10 +72,7 @@ async def require_started(app: App) -> MigrationState:
             f"control table {app.settings.control_table} does not exist: nothing has been started",
             remedy="start with: tablesplit create-tables (or set TABLESPLIT_CONTROL_TABLE)",
         )
-    state = await load_state(app.control, app.mapping)
-    if state is None or not state.started:
-        raise Misconfigured("the migration has not been started", remedy="start it with: tablesplit create-tables")
-    return state
+    return await load_started_state(app.control, app.mapping)
 
 
 async def _begin(app: App) -> MigrationState:
