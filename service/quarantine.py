@@ -8,7 +8,6 @@ holds no change: the next change of its key replaces it.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Literal
 
@@ -18,9 +17,10 @@ from pydantic.dataclasses import dataclass
 
 from service.clock import Clock
 from service.control_table import CHANGE_ATTEMPTS, ControlTable, Stored
-from service.core.wire import Item
+from service.core.wire import Item, plain_key
 from service.dynamodb.protocol import Fence
 from service.errors import Misconfigured, Poison, Retryable
+from service.status import iso
 from service.waiting_changes import WaitingChange, WaitingChanges
 
 PARTITION = "quarantine"
@@ -150,10 +150,10 @@ def described(key_id: str, head: Head) -> dict[str, Any]:
     return {
         "id": key_id,
         "table": head.table,
-        "key": head.key,
+        "key": plain_key(head.key),
         "reason": head.reason,
         "message": head.message,
-        "first_seen": datetime.fromtimestamp(head.first_seen, UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "first_seen": iso(head.first_seen),
         "attempts": head.attempts,
         "waiting": head.waiting,
         "origin": head.origin,

@@ -28,7 +28,7 @@ def list_keys(as_json: bool) -> None:
     async def body(app: App, _: asyncio.Event) -> Answer:
         await require_started(app)
         document = listing(await _quarantine(app).heads())
-        lines = [f"{row['id']}  {row['key']}  {row['reason']}: {row['message']}" for row in document["items"]]
+        lines = [f"{row['id']}  {row['reason']}: {row['message']}" for row in document["items"]]
         return Answer(document, "\n".join(lines) or "nothing is in quarantine")
 
     run_command(body, as_json=as_json)

@@ -9,3 +9,8 @@ from typing import Any
 
 AttributeValue = dict[str, Any]
 Item = dict[str, AttributeValue]
+
+
+def plain_key(key: Item) -> dict[str, str]:
+    """A key without type tags, for people: strings as they are, numbers as their digits, binaries as base64."""
+    return {name: next(iter(value.values())) for name, value in key.items()}

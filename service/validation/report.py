@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from service.core.verdict import Finding
-from service.core.wire import Item
+from service.core.wire import Item, plain_key
 from service.validation.tally import COLUMNS, INDEX_COLUMNS, Tally, index_table, items_table
 
 LISTED_DIFFERENCES = 1_000
@@ -34,8 +34,8 @@ class Difference:
         return {
             "kind": self.kind,
             "entity": self.entity,
-            "old_key": plain_key(self.old_key),
-            "v2_key": plain_key(self.v2_key),
+            "old_key": self.old_key and plain_key(self.old_key),
+            "v2_key": self.v2_key and plain_key(self.v2_key),
             "fields": list(self.fields),
             "first_seen": self.first_seen,
         }
@@ -102,11 +102,6 @@ def difference(finding: Finding, first_seen: float, kind: str) -> Difference:
 def instant(seconds: float) -> str:
     """Epoch seconds as ISO 8601 UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def plain_key(key: Item | None) -> dict[str, str] | None:
-    """A key without type tags: strings as they are, numbers as their digits, binaries as base64."""
-    return None if key is None else {name: next(iter(value.values())) for name, value in key.items()}
 
 
 def _counts(counts: Mapping[str, Mapping[str, int]]) -> Table:

@@ -52,7 +52,7 @@ async def test_the_listing_names_each_key_as_the_design_says(world: SyncWorld) -
     assert item["id"] == world.id("a")
     assert {name: item[name] for name in ("table", "key", "reason", "first_seen", "attempts")} == {
         "table": "old",
-        "key": old_key("LEAD", "a"),
+        "key": {"pk": "LEAD#a", "sk": "METADATA"},
         "reason": "unknown_entity",
         "first_seen": "2023-11-14T22:13:20Z",
         "attempts": 0,
