@@ -1,8 +1,6 @@
 """What the HTTP side shows and starts, out of this process's parts."""
 
 import asyncio
-from datetime import UTC, datetime
-from secrets import token_hex
 from typing import Any
 
 from service.app import App
@@ -15,6 +13,7 @@ from service.snapshot import take_snapshot
 from service.validating import run_validation
 from service.validation.options import ValidationOptions
 from service.validation.records import stored_report
+from service.validation.runs import new_run_id
 
 
 class View:
@@ -25,6 +24,7 @@ class View:
         self._lane = lane
         self._stop = asyncio.Event()
         self._validating: asyncio.Task[None] | None = None
+        self._failed: dict[str, Any] | None = None
 
     def unready(self) -> str | None:
         """Why the lane has stopped, with the remedy; None while it works or stands by."""
@@ -41,7 +41,9 @@ class View:
         return (await take_snapshot(self._app)).to_json()
 
     async def validation(self, run_id: str | None) -> dict[str, Any] | None:
-        """A report, or None."""
+        """A report, or None. Of the latest run started here that failed: why, and what to do."""
+        if self._failed is not None and self._failed["id"] == run_id:
+            return self._failed
         return await stored_report(self._app.control, run_id)
 
     async def start_validation(self, request: ValidationRequest) -> str:
@@ -51,7 +53,7 @@ class View:
         if request.entity is not None and request.entity not in self._app.mapping.entities:
             known = ", ".join(self._app.mapping.entities)
             raise Misconfigured(f"unknown entity {request.entity!r}", remedy=f"one of: {known}")
-        run_id = f"{datetime.fromtimestamp(self._app.clock.now(), UTC):%Y%m%dT%H%M%SZ}-{token_hex(3)}"
+        run_id = new_run_id(self._app.clock.now())
         options = ValidationOptions(sample=request.sample, entity=request.entity, resume="never", run=run_id)
         self._validating = asyncio.create_task(self._validate(options))
         return run_id
@@ -65,6 +67,8 @@ class View:
             await run_validation(self._app, options, self._stop)
         except TablesplitError as failure:
             get_logger().error("validation failed", run=options.run, reason=failure.message, remedy=failure.remedy)
+            error = {"kind": failure.kind, "message": failure.message, "remedy": failure.remedy}
+            self._failed = {"id": options.run, "state": "failed", "error": error}
 
     async def close(self) -> None:
         """Stop a validation that runs; it can be gone on with."""

@@ -50,9 +50,14 @@ async def close_run(run: Run, report: Document) -> None:
     await run.records.point(OPEN, {"id": run.id, "finished": True})
 
 
+def new_run_id(now: float) -> str:
+    """An id for a run begun at ``now`` (epoch seconds): they sort by time, and no two are the same."""
+    return f"{instant(now)[:19].replace(':', '').replace('-', '')}Z-{token_hex(3)}"
+
+
 async def _new_run(control: ControlTable, token: int, options: ValidationOptions, question: str, now: float) -> Run:
     started = instant(now)
-    run = options.run or f"{started[:19].replace(':', '').replace('-', '')}Z-{token_hex(3)}"
+    run = options.run or new_run_id(now)
     records = RunRecords(control, run, token)
     await records.save("run", {"question": question, "started_at": started})
     if options.sample is None:
