@@ -15,7 +15,7 @@ from service.sync import sync_lane
 from service.validating import run_validation
 from service.validation.options import ValidationOptions
 from service.validation.report import Report
-from service.workers import Workers
+from service.workers import BEAT_SECONDS, Workers
 
 CATCH_UP_SECONDS = 15.0
 """How long one question whether sync has caught up may take; it is asked until the answer is yes."""
@@ -69,10 +69,11 @@ async def catch_up(app: App, stop: asyncio.Event) -> None:
         if stop.is_set():
             raise Interrupted("stopped while catching up", remedy="go on with: tablesplit full-migration")
         await raise_failure(app)
+        await app.clock.sleep(BEAT_SECONDS)  # while no worker owns the stream yet, the answer is an immediate no
 
 
 async def raise_failure(app: App) -> None:
-    """Raises Fatal when a worker says that its lane has stopped: catching up would wait for ever."""
+    """Raises Interrupted when a worker says that its lane has stopped: catching up would wait for ever."""
     for worker, beat in (await Workers(app.control, app.clock).all()).items():
         if beat.role == "stopped" and beat.failure is not None:
             raise Interrupted(
