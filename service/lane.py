@@ -48,44 +48,51 @@ class ForwardLane:
         async with Lease.acquire(app.control, SYNC_LEASE, worker_id(), app.clock, app.settings) as lease:
             state = await require_started(app)
             await require_same_stream(app, state)
-            self._engine, purger = self._build(lease, state.stream_arn or "", state.generation)
+            purger = self._purger(lease)
+            consumer = self._consumer(lease, state.generation, purger)
+            self._engine = self._reading(lease, state.stream_arn or "", consumer)
             self.role, self.failure = "owner", None
             await _both(self._engine, purger)
 
-    def _build(self, lease: Lease, arn: str, generation: int) -> tuple[EmbeddedEngine, Purger]:
-        app, settings, metrics = self._app, self._app.settings, self._app.metrics
-        purger = Purger(
+    def _purger(self, lease: Lease) -> Purger:
+        app = self._app
+        return Purger(
             app.store,
             app.control,
             app.mapping,
             app.clock,
-            settings,
+            app.settings,
             lease=lease,
             rounds=self.rounds,
-            count=metrics.count_purge,
+            count=app.metrics.count_purge,
         )
-        consumer = Consumer(
-            Applier(app.store, fence=lease.check, count=metrics.count_change),
+
+    def _consumer(self, lease: Lease, generation: int, purger: Purger) -> Consumer:
+        app = self._app
+        return Consumer(
+            Applier(app.store, fence=lease.check, count=app.metrics.count_change),
             Quarantine(app.control, app.clock),
             app.mapping,
             app.clock,
             generation=generation,
-            concurrency=settings.sync_concurrency,
+            concurrency=app.settings.sync_concurrency,
             fence=lease.check,
-            count=metrics.count_change,
+            count=app.metrics.count_change,
             on_tombstone=purger.add,
         )
-        engine = EmbeddedEngine(
+
+    def _reading(self, lease: Lease, arn: str, consumer: Consumer) -> EmbeddedEngine:
+        app = self._app
+        return EmbeddedEngine(
             app.store,
             arn=arn,
             table=app.mapping.old.table,
             sink=consumer,
             positions=Checkpoints(app.control, arn, app.mapping.hash, lease.token),
-            settings=settings,
+            settings=app.settings,
             clock=app.clock,
-            retried=metrics.count_retry,
+            retried=app.metrics.count_retry,
         )
-        return engine, purger
 
     def _leave(self, role: Literal["standby", "stopped"], failure: TablesplitError | None) -> None:
         self._engine, self.role, self.failure = None, role, failure
