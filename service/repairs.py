@@ -50,14 +50,19 @@ class RepairWatch:
         """Seconds since the oldest repair that can still write may have begun; None: there is none.
 
         One that is new may have begun right after the previous look. One whose worker died counts for the
-        writer horizon.
+        writer horizon, and is taken off then.
         """
         asked_at = self._clock.monotonic()
         found = await self._records.all()
         seen_at = self._clock.monotonic()
         self._seen = {name: self._seen.get(name) or (self._looked_at, seen_at) for name in found}
         self._looked_at = asked_at
-        begun = [begun for begun, first_seen in self._seen.values() if seen_at < first_seen + self._horizon]
+        begun = []
+        for name, (earliest, first_seen) in self._seen.items():
+            if seen_at < first_seen + self._horizon:
+                begun.append(earliest)
+            else:
+                await self._records.forget(name)
         return seen_at - min(begun) if begun else None
 
 

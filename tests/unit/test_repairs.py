@@ -60,8 +60,10 @@ async def test_a_repair_whose_worker_died_is_waited_for_a_horizon_from_when_it_w
     await watch.oldest_age()
     await clock.advance(99)
     assert await watch.oldest_age() is not None
+    assert list(await control.records("repair", dict).all()) == ["dead"]
     await clock.advance(1)
     assert await watch.oldest_age() is None
+    assert await control.records("repair", dict).all() == {}
 
 
 async def test_a_repair_stops_at_its_deadline_and_is_taken_off(control: ControlTable, clock: VirtualClock) -> None:
