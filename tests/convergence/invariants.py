@@ -35,7 +35,7 @@ def check_converged(memory: MemoryDynamoDB, mapping: Mapping) -> None:
 def check_no_resurrection(memory: MemoryDynamoDB, mapping: Mapping) -> None:
     """I3 over every write ever made on v2: what was removed from a key does not live there again, not even for a while.
 
-    A repair or a backfill may show early the content that a later change brings (model/Forward.tla, NoResurrection).
+    A repair or a backfill may show early the content that a later change brings.
     """
     brought = _brought(memory, mapping)
     removed: dict[tuple[str, bytes], str] = {}

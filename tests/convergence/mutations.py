@@ -1,4 +1,4 @@
-"""Each rule of DESIGN sections 4, 5 and 8 switched off, as model/README.md lists them: what the random search must find.
+"""Each rule of DESIGN sections 4, 5 and 8 switched off: what the random search must find.
 
 A mutation replaces a real function of service.core, or, where a rule is an order of requests, the actor that makes them.
 """
