@@ -8,8 +8,9 @@ from backfill.options import BackfillOptions
 from service.app import App
 from service.cli.answer import Answer
 from service.cli.options import as_json, backfill_limits
-from service.cli.run import run_command
+from service.cli.run import run_command, this_command
 from service.copying import copy_old_table, try_copy
+from service.errors import Interrupted
 from service.full_migration import run_full_migration
 from service.identity import worker_id
 
@@ -47,7 +48,10 @@ def full_migration(
     options = BackfillOptions(segments, max_read_units, max_write_units, owner=worker_id())
 
     async def body(app: App, stop: asyncio.Event) -> Answer:
-        report = await run_full_migration(app, options, stop)
+        try:
+            report = await run_full_migration(app, options, stop)
+        except Interrupted as stopped:  # a step says how that step goes on; the operator asked for all of them
+            raise Interrupted(stopped.message, remedy=f"go on with: {this_command()}") from None
         return Answer(report.to_json(), report.to_text(), ok=report.ok)
 
     run_command(body, as_json=as_json)

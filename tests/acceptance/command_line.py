@@ -1,0 +1,110 @@
+"""The command line as real processes, with an old table of their own on DynamoDB Local."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from service.core.wire import Item
+
+COMMAND = [sys.executable, "-c", "import sys; sys.argv[0] = 'tablesplit'; from service.cli import main; main()"]
+VARIABLES = {
+    "OLD_TABLE_NAME": "old",
+    "LEADS_TABLE": "leads",
+    "DEALS_TABLE": "deals",
+    "RESOURCES_TABLE": "resources",
+    "PIPELINES_TABLE": "pipelines",
+    "TABLESPLIT_CONTROL_TABLE": "control",
+}
+QUICK = {
+    "TABLESPLIT_LEASE_SECONDS": "1.5",
+    "TABLESPLIT_HEARTBEAT_SECONDS": "0.5",
+    "TABLESPLIT_SHARD_DISCOVERY_SECONDS": "0.5",
+    "TABLESPLIT_POLL_INTERVAL_SECONDS": "0.25",
+    "TABLESPLIT_SETTLE_SECONDS": "1",
+    "TABLESPLIT_SEGMENTS": "4",
+    "TABLESPLIT_PAGE_ITEMS": "50",
+}
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """Runs commands against tables whose names begin with ``prefix``; ``folder`` gets what they print."""
+
+    endpoint: str
+    prefix: str
+    folder: Path
+    settings: dict[str, str]
+
+    def table(self, variable: str) -> str:
+        """The table's name."""
+        return self.prefix + VARIABLES[variable]
+
+    @property
+    def dynamodb(self) -> Any:
+        """A plain boto3 client of the server."""
+        return boto3.client(
+            "dynamodb",
+            endpoint_url=self.endpoint,
+            region_name="ap-southeast-2",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """A running command; its stderr goes to the file ``<command>.log``, its stdout to ``<command>.out``."""
+        log = (self.folder / f"{arguments[0]}.log").open("ab")
+        out = (self.folder / f"{arguments[0]}.out").open("wb")
+        with log, out:
+            return subprocess.Popen([*COMMAND, *arguments], env=self._environment(), stdout=out, stderr=log)
+
+    def run(self, *arguments: str, status: int = 0) -> Any:
+        """The JSON document of a command that must end with ``status``."""
+        done = subprocess.run(
+            [*COMMAND, *arguments, "--json"], env=self._environment(), capture_output=True, timeout=120
+        )
+        assert done.returncode == status, done.stderr.decode()
+        return json.loads(done.stdout)
+
+    def said(self, command: str) -> str:
+        """What the command has said on stderr so far."""
+        return (self.folder / f"{command}.log").read_text()
+
+    def make_old_table(self, items: Iterable[Item]) -> None:
+        """The old table, with ``items``."""
+        name = self.table("OLD_TABLE_NAME")
+        self.dynamodb.create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one in ("pk", "sk")],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        puts = [{"PutRequest": {"Item": item}} for item in items]
+        for start in range(0, len(puts), 25):
+            self.dynamodb.batch_write_item(RequestItems={name: puts[start : start + 25]})
+
+    def scan(self, variable: str) -> list[Item]:
+        """Every item of a table."""
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.table(variable), ConsistentRead=True)
+        return [item for page in pages for item in page["Items"]]
+
+    def _environment(self) -> dict[str, str]:
+        tables = {variable: self.table(variable) for variable in VARIABLES}
+        return {**os.environ, "AWS_ENDPOINT_URL": self.endpoint, **tables, **self.settings}
+
+
+@contextmanager
+def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """The process for the block; it does not outlive it."""
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
