@@ -1,68 +1,14 @@
 """Starting a migration, and starting over after stream records were lost."""
 
-from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from service.app import App
-from service.config import Settings
-from service.control_table import ControlTable
-from service.core.write import Put
 from service.errors import Refused, StreamGone
 from service.start import accept_gap, create_and_start, require_same_stream, require_started
 from service.validating import run_validation
 from service.validation.options import ValidationOptions
-from tests.clocks import VirtualClock
-from tests.memory import MemoryDynamoDB
-from tests.validation_world import MAPPING
-
-
-@dataclass
-class Tables:
-    """Stands in for the control plane: the old table's stream as a test sets it."""
-
-    steps: list[str]
-    arn: str
-    on: bool = False
-    existing: set[str] = field(default_factory=lambda: {"control"})
-
-    async def old_table(self) -> Any:
-        view = "NEW_AND_OLD_IMAGES" if self.on else None
-        return SimpleNamespace(name="old", stream_arn=self.arn, stream_view_type=view)
-
-    async def make_missing(self) -> dict[str, str]:
-        return {"control": "exists"}
-
-    async def enable_old_stream(self) -> str:
-        self.steps.append("stream")
-        self.on = True
-        return self.arn
-
-    async def describe(self, name: str) -> object | None:
-        return name if name in self.existing else None
-
-
-class Started:
-    """An App on tables in memory that notes in which order a start leaves its marks."""
-
-    def __init__(self) -> None:
-        self.steps: list[str] = []
-        self.db = MemoryDynamoDB()
-        arn = self.db.create_table("old", ("pk", "sk"))
-        self.db.create_table("control", ("pk", "sk"))
-        self.db.after = self._note
-        self.tables = Tables(self.steps, arn)
-        self.control = ControlTable(self.db, "control")
-        parts = {"store": self.db, "control": self.control, "tables": self.tables, "mapping": MAPPING}
-        self.app = cast(App, SimpleNamespace(**parts, clock=VirtualClock(), settings=Settings(control_table="control")))
-
-    async def _note(self, operation: str, subject: object) -> None:
-        if operation == "write" and isinstance(subject, Put):
-            partition = subject.item["pk"]["S"].partition("#")[0]
-            forward = '"forward"' in subject.item["document"]["S"]
-            self.steps.append(f"{partition} forward" if forward else partition)
+from tests.start_world import Started
 
 
 async def test_stream_then_positions_then_phase() -> None:
