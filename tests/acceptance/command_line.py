@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from service.core.wire import Item
 
@@ -98,6 +99,17 @@ class CommandLine:
     def _environment(self) -> dict[str, str]:
         tables = {variable: self.table(variable) for variable in VARIABLES}
         return {**os.environ, "AWS_ENDPOINT_URL": self.endpoint, **tables, **self.settings}
+
+
+def until(condition: Callable[[], object], *, within: float, otherwise: Callable[[], str]) -> None:
+    """Return once ``condition`` holds: something that another process does. After ``within`` seconds fail with ``otherwise``."""
+    looking = Retrying(
+        retry=retry_if_result(lambda holds: not holds), stop=stop_after_delay(within), wait=wait_fixed(0.1)
+    )
+    try:
+        looking(condition)
+    except RetryError:
+        raise AssertionError(f"not within {within:g} s: {otherwise()}") from None
 
 
 @contextmanager

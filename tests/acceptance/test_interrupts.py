@@ -2,14 +2,13 @@
 
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from service.demo.items import old_items
-from tests.acceptance.command_line import QUICK, CommandLine, ended
+from tests.acceptance.command_line import QUICK, CommandLine, ended, until
 
 pytestmark = [pytest.mark.local, pytest.mark.slow]
 
@@ -95,8 +94,8 @@ def _interrupted(process: subprocess.Popen[bytes]) -> int:
 
 
 def _until(at_work: Callable[[], bool], process: subprocess.Popen[bytes], cli: CommandLine) -> None:
-    deadline = time.monotonic() + 30
-    while not at_work():
+    def working() -> bool:
         assert process.poll() is None, "it ended before it was interrupted"
-        assert time.monotonic() < deadline
-        time.sleep(0.1)  # what is waited for is another process
+        return at_work()
+
+    until(working, within=30, otherwise=lambda: f"{cli.folder} tells what it said")

@@ -1,12 +1,11 @@
 """kill -9 at random moments, under live writers: afterwards nothing is missing, extra or stale."""
 
 import asyncio
+import json
 import random
 import subprocess
-import time
 from collections import Counter
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from service.clock import SystemClock
 from service.core.wire import Item
 from service.demo.items import deal, old_items
 from service.demo.writers import LiveWriter
-from tests.acceptance.command_line import QUICK, CommandLine, ended
+from tests.acceptance.command_line import QUICK, CommandLine, ended, until
 from tests.planes import open_plane
 
 pytestmark = [pytest.mark.local, pytest.mark.kill, pytest.mark.slow]
@@ -82,9 +81,7 @@ def _kill_again_and_again(cli: CommandLine, seed: int, *command: str) -> None:
 
 
 def _until_caught_up(cli: CommandLine) -> None:
-    deadline = time.monotonic() + 60
-    while not cli.run("status")["forward"]["caught_up"]:
-        assert time.monotonic() < deadline, cli.said("sync")
+    until(lambda: cli.run("status")["forward"]["caught_up"], within=60, otherwise=lambda: cli.said("sync"))
 
 
 def _v2_from_outside(cli: CommandLine) -> dict[tuple[str, str, str], Item]:
@@ -141,30 +138,32 @@ def test_a_standby_takes_over_within_ten_seconds_of_the_owner_being_killed(
 
 
 def _until_lease_differs(cli: CommandLine, owner: str | None, within: float) -> str:
-    deadline = time.monotonic() + within
-    key = {"pk": {"S": "lease"}, "sk": {"S": "sync"}}
-    while time.monotonic() < deadline:
-        found = cli.dynamodb.get_item(TableName=cli.table("TABLESPLIT_CONTROL_TABLE"), Key=key, ConsistentRead=True)
-        holder = found.get("Item", {}).get("document", {}).get("S", "").partition('"owner":"')[2].partition('"')[0]
-        if holder and holder != owner:
-            return holder
-        time.sleep(0.1)  # what is waited for is another process
-    raise AssertionError(f"the lease is still {owner}'s after {within} s: {cli.said('sync')}")
+    until(lambda: _holder(cli) not in (None, owner), within=within, otherwise=lambda: cli.said("sync"))
+    holder = _holder(cli)
+    assert holder is not None
+    return holder
+
+
+def _holder(cli: CommandLine) -> str | None:
+    found = cli.dynamodb.get_item(
+        TableName=cli.table("TABLESPLIT_CONTROL_TABLE"),
+        Key={"pk": {"S": "lease"}, "sk": {"S": "sync"}},
+        ConsistentRead=True,
+    )
+    return json.loads(found["Item"]["document"]["S"])["owner"] if "Item" in found else None
 
 
 def _until_said_twice(cli: CommandLine, word: str) -> None:
-    deadline = time.monotonic() + 30
-    while cli.said("sync").count(word) < 2:
-        assert time.monotonic() < deadline, cli.said("sync")
-        time.sleep(0.1)
+    until(lambda: cli.said("sync").count(word) >= 2, within=30, otherwise=lambda: cli.said("sync"))
 
 
 def _until_applied(cli: CommandLine, item: Item) -> None:
     cli.dynamodb.put_item(TableName=cli.table("OLD_TABLE_NAME"), Item=item)
-    deadline = time.monotonic() + 30
-    while not any(found["id"] == item["id"] for found in chain(cli.scan("DEALS_TABLE"))):
-        assert time.monotonic() < deadline, cli.said("sync")
-        time.sleep(0.1)
+    until(
+        lambda: any(found["id"] == item["id"] for found in cli.scan("DEALS_TABLE")),
+        within=30,
+        otherwise=lambda: cli.said("sync"),
+    )
 
 
 def _opportunity(identity: str) -> dict[str, str]:
