@@ -22,7 +22,7 @@ REPAIR_VERSION = backfill_version(0)
 """What a repair stamps where it finds no version: below everything that a stream says."""
 
 MAX_COMPARED = 100
-"""Attributes that a repair's condition names. DynamoDB allows 300 operators and 4 KB of expression; this
+"""Attributes that the condition of a repair or a purge names. DynamoDB allows 300 operators and 4 KB of expression; this
 stays well inside."""
 
 
@@ -85,7 +85,7 @@ def purge_write(mapping: Mapping, table: str, item: Item) -> Delete:
     """
     key_names = mapping.tables[table].key_names
     made = {name for entity in mapping.entities.values() if entity.table == table for name in entity.made}
-    others = sorted(made - {*key_names, mapping.stamp})
+    others = sorted(made - {*key_names, mapping.stamp})[:MAX_COMPARED]
     unchanged: Condition = Equals((mapping.stamp,), item[mapping.stamp])
     still_bare = AllOf((unchanged, *(Absent((name,)) for name in others)))
     return Delete(table, {name: item[name] for name in key_names}, still_bare)

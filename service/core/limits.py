@@ -28,7 +28,7 @@ def check_limits(entity: Entity, v2: V2Item, stamp_name: str) -> None:
     """Raise Poison (``key_too_long``, ``too_deep``, ``too_big``) when DynamoDB would refuse the stamped
     item."""
     for templates in (entity.key, *entity.indexes.values()):
-        _check_key(templates, v2.item)
+        check_key(templates, v2.item)
     _check_depth(v2.item, 0)
     _check_depth(v2.residue, STAMP_CONTAINERS)
     # An item's JSON is always longer than its size as DynamoDB counts it, and cheaper to make than the exact
@@ -37,7 +37,9 @@ def check_limits(entity: Entity, v2: V2Item, stamp_name: str) -> None:
         _check_size(v2, stamp_name)
 
 
-def _check_key(templates: Iterable[str], item: Item) -> None:
+def check_key(templates: Iterable[str], item: Item) -> None:
+    """Raise Poison (``key_too_long``) when DynamoDB would refuse the key, or index key, that ``templates``
+    name."""
     for name, limit in zip(templates, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False):
         text = item[name]["S"]
         if len(text) * 4 > limit and len(text.encode()) > limit:

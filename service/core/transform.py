@@ -2,7 +2,7 @@
 item."""
 
 from service.core.entity import Entity, FieldRule
-from service.core.limits import check_limits
+from service.core.limits import check_key, check_limits
 from service.core.mapping import Mapping
 from service.core.v2_item import V2Item
 from service.core.wire import AttributeValue, Item
@@ -27,7 +27,7 @@ def v2_place(mapping: Mapping, old_item: Item) -> tuple[str, Item]:
     """Table and key of the v2 item of ``old_item``, also when the item itself is too big or too deep to be
     written.
 
-    Raises Poison when the item has no key in v2.
+    Raises Poison when the item has no key in v2, or one that DynamoDB refuses.
     """
     try:
         entity = entity_of(mapping, old_item)
@@ -35,7 +35,9 @@ def v2_place(mapping: Mapping, old_item: Item) -> tuple[str, Item]:
         for rule in entity.key_rules:
             _make_field(rule, old_item, fields)
         _check_old_key(entity, old_item, fields)
-        return entity.table, {name: {"S": template.render(fields)} for name, template in entity.key.items()}
+        key = {name: {"S": template.render(fields)} for name, template in entity.key.items()}
+        check_key(key, key)
+        return entity.table, key
     except Poison as poison:
         raise _at_key(mapping, old_item, poison) from poison
 

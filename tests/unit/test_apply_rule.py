@@ -1,5 +1,7 @@
 """Which writes a copy, a change, a purge and a repair become."""
 
+from dataclasses import replace
+
 import pytest
 
 from service.core.apply_rule import (
@@ -20,6 +22,7 @@ from service.core.v2_item import content_hash, stamped
 from service.core.version import backfill_version, stream_version
 from service.core.wire import Item
 from service.core.write import Absent, AllOf, AnyOf, Equals, Less, Put
+from service.dynamodb.expressions import condition_fields
 from service.errors import Poison
 from tests.mappings import crm
 
@@ -135,6 +138,14 @@ def test_a_run_of_changes_is_one_put_at_its_last_version_and_a_tombstone_at_each
     assert [outline(put) for put in writes] == [(sort, version, dead) for sort, dead in expected]
 
 
+@pytest.mark.parametrize("new", [None, lead()])
+def test_an_image_whose_v2_key_is_too_long_never_reached_v2_and_vacates_nothing(new: Item | None) -> None:
+    # A tombstone at that key would be refused: the change, and all that wait behind it, could never leave quarantine.
+    too_long = {**lead(), "id": {"S": "7" * 1500}, "pk": {"S": "LEAD#" + "7" * 1500}}
+    writes = change_writes(crm(), [change(5, too_long, new)], 1)
+    assert [outline(put)[0] for put in writes] == (["2024-03#7"] if new else [])
+
+
 def test_a_run_that_ends_in_an_image_without_a_transform_is_poison() -> None:
     with pytest.raises(Poison):
         change_writes(crm(), [change(1, None, MARCH), change(2, MARCH, BROKEN)], 1)
@@ -224,3 +235,12 @@ def test_a_repair_names_no_more_attributes_than_a_condition_holds() -> None:
     assert isinstance(put.condition, AllOf)
     assert len(put.condition.conditions) == MAX_COMPARED + 1
     assert put.condition.conditions[0] == Equals(("_sync",), v2["_sync"])
+
+
+def test_a_purge_names_no_more_attributes_than_a_condition_holds() -> None:
+    # 4 KB of expression: a wider one is refused, and with it the lane that purges would stop.
+    entity = crm().entities["LEAD"]
+    wide = replace(entity, made=entity.made | {f"field{n}" for n in range(400)})
+    put = tombstone(TABLE, key("2024-03"), stream_version(1, "5"), "_sync")
+    delete = purge_write(replace(crm(), entities={"LEAD": wide}), TABLE, put.item)
+    assert len(condition_fields(delete.condition)["ConditionExpression"]) <= 4096

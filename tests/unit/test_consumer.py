@@ -190,3 +190,13 @@ async def test_a_fatal_error_comes_out_before_a_passing_one(world: SyncWorld) ->
     world.db.before = fail
     with pytest.raises(Fatal, match="no permission"):
         await world.consumer().apply("shard", [world.put(lead("a")), world.put(lead("b"))])
+
+
+async def test_the_removal_of_an_item_whose_key_was_too_long_for_v2_does_not_stay_in_quarantine(
+    world: SyncWorld,
+) -> None:
+    name = "a" * 1500
+    await world.consumer().apply("shard", [world.put(lead(name)), world.delete(name)])
+    assert (await world.retry().retry(world.id(name))).failure is None
+    assert await world.quarantine.heads() == {}
+    assert world.db.items("leads") == []
