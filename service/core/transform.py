@@ -8,6 +8,9 @@ from service.core.v2_item import V2Item
 from service.core.wire import AttributeValue, Item
 from service.errors import Poison
 
+MESSAGE_CHARACTERS = 500
+"""Of what is wrong with an item. It may quote a value of up to 400 KB, and quarantine keeps it in a record."""
+
 __all__ = ["V2Item", "entity_of", "forward", "old_key", "old_key_text", "v2_place"]
 
 
@@ -126,8 +129,10 @@ def _unmapped(entity: Entity, old_item: Item, residue: Item) -> Item:
 
 
 def _at_key(mapping: Mapping, old_item: Item, poison: Poison) -> Poison:
+    whole = poison.message
+    what = whole if len(whole) <= MESSAGE_CHARACTERS else f"{whole[: MESSAGE_CHARACTERS - 3]}..."
     return Poison(
-        f"old item {old_key_text(mapping, old_item)}: {poison.message}",
+        f"old item {old_key_text(mapping, old_item)}: {what}",
         reason=poison.reason,
         remedy=poison.remedy or "correct the item or the mapping, then `tablesplit quarantine retry`",
     )
