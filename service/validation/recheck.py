@@ -96,16 +96,15 @@ class Recheck:
             verdicts = await _look(question, waiting, patient=patient)
             resolved += [verdict for verdict in verdicts if isinstance(verdict, Resolved)]
             waiting = [verdict for verdict in verdicts if isinstance(verdict, _Waiting)]
-            if waiting:
-                await self._settle()
+            if waiting and not await self._settle():  # what was seen may still be on its way
+                waiting = [_Waiting(one.candidate) for one in waiting]
         return resolved
 
-    async def _settle(self) -> None:
-        await self._waits.sleep(
-            self._settle_seconds
-        )  # an index may trail its table by as much, even when the sync has caught up
-        if self._settled is not None:
-            await self._waits.until(self._settled, self._timeout_seconds)
+    async def _settle(self) -> bool:
+        """Wait for the sync; False when it has not caught up in time."""
+        # An index may trail its table by as much, even when the sync has caught up.
+        await self._waits.sleep(self._settle_seconds)
+        return self._settled is None or await self._waits.until(self._settled, self._timeout_seconds)
 
 
 async def look_at_items(reader: Reader, mapping: Mapping, candidates: Sequence[Candidate]) -> list[Sight]:

@@ -29,17 +29,20 @@ class Waits:
             await self._first(self._clock.sleep(seconds))
         self.check()
 
-    async def until(self, settled: Settled, timeout_seconds: float) -> None:
-        """Return when ``settled`` does, or after ``timeout_seconds``."""
-        await self._first(_call(settled), self._clock.sleep(timeout_seconds))
+    async def until(self, settled: Settled, timeout_seconds: float) -> bool:
+        """Return True when ``settled`` does, False after ``timeout_seconds``."""
+        done = await self._first(_call(settled), self._clock.sleep(timeout_seconds))
         self.check()
+        return done
 
-    async def _first(self, *waits: Coroutine[Any, Any, None]) -> None:
+    async def _first(self, *waits: Coroutine[Any, Any, None]) -> bool:
+        """Return when one of ``waits`` does: whether that is the first one."""
         tasks = [asyncio.ensure_future(wait) for wait in (*waits, _until_set(self._stop))]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
+            return tasks[0] in done
         finally:
             for task in tasks:
                 task.cancel()

@@ -205,6 +205,8 @@ async def test_the_removal_of_an_item_whose_key_was_too_long_for_v2_does_not_sta
 @pytest.mark.parametrize("wrong", ["entity_type", "id"])
 async def test_a_poison_item_that_is_nearly_all_wrong_value_goes_to_quarantine(world: SyncWorld, wrong: str) -> None:
     # Its reason quotes the value; a record that held all of it would be refused, and the lane would stop.
-    await world.consumer().apply("shard", [world.put({**lead("a"), wrong: {"S": "\n" * 390_000}}), world.put(lead("b"))])
+    await world.consumer().apply(
+        "shard", [world.put({**lead("a"), wrong: {"S": "\n" * 390_000}}), world.put(lead("b"))]
+    )
     assert list(await world.quarantine.heads()) == [world.id("a")]
     assert world.v2("b") is not None

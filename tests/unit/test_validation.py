@@ -585,3 +585,15 @@ async def test_text_says_the_result_in_its_last_line(world: World) -> None:
     text = (await world.validate()).to_text()
     assert text.splitlines()[-1].endswith(": different (1 differences; 0 inverse failures)")
     assert "LEAD#a/METADATA" in text
+
+
+async def test_a_sync_that_trails_longer_than_the_patience_leaves_differences_not_yet(world: World) -> None:
+    world.put(lead("late"))
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    world.settled = never  # type: ignore[method-assign] # a sync with a long backlog
+    document = (await world.validate(settled=True, repair=True)).to_json()
+    assert kinds(document) == [("not-yet", "LEAD#late", [])]
+    assert (document["result"], document["repaired"]) == ("different", 0)
