@@ -21,8 +21,8 @@ class MigrationState:
     """Where the migration stands. Times are epoch seconds.
 
     generations: every stream ARN that the old table has had, to its number; stream_arn: the one that is read
-    now. gap_since: when the operator accepted that stream records are lost; until a repair has closed the
-    gap. backfill_finished_at: None while a bulk copy is to be made or runs (also again).
+    now. gap_since: when the operator last accepted that stream records are lost; until a repair begun since has
+    closed the gap. backfill_finished_at: None while a bulk copy is to be made or runs (also again).
     """
 
     phase: Literal["prepare", "forward"]

@@ -118,7 +118,7 @@ async def accept_gap(app: App) -> Started:
     now = app.clock.now()
     async with sync_lease(app) as lease:
         # The debt is written down before it is made: a crash on the way must not leave it forgotten.
-        await change_state(app.control, app.mapping, now, lambda was: replace(was, gap_since=was.gap_since or now))
+        await change_state(app.control, app.mapping, now, lambda was: replace(was, gap_since=now))
         await _replace_positions(app, state, arn, lease.token)
         state = await change_state(app.control, app.mapping, now, lambda was: with_stream(was, arn))
     return Started(made, arn, state.generation, state.phase)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
 from service.app import App
 from service.errors import Refused
@@ -32,12 +33,12 @@ async def run_validation(app: App, options: ValidationOptions, stop: asyncio.Eve
         app.settings,
         app.clock,
         app.metrics,
-        options=options,
+        options=replace(options, gap=state.gap_since),
         stop=stop,
         settled=_settled(app),
     )
     if options.repair and report.equal and options.entity is None and options.sample is None:
-        await change_state(app.control, app.mapping, app.clock.now(), _without_gap)
+        await change_state(app.control, app.mapping, app.clock.now(), partial(_without_gap, state.gap_since))
     return report
 
 
@@ -53,5 +54,6 @@ def _settled(app: App) -> Callable[[], Awaitable[None]]:
     return settled
 
 
-def _without_gap(state: MigrationState) -> MigrationState:
-    return replace(state, gap_since=None)
+def _without_gap(closed: float | None, state: MigrationState) -> MigrationState:
+    """The state without the gap that was ``closed``; one accepted since stays."""
+    return replace(state, gap_since=None) if state.gap_since == closed else state

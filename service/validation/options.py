@@ -21,6 +21,8 @@ class ValidationOptions:
     index_sample: v2 items of each entity looked up in their indexes: all when there are no more, else about
     as many, chosen by a hash.
     run: the id that a new run gets. owner: the process that asks.
+    gap: when stream records were last accepted as lost (epoch seconds); a run begun before says nothing about
+    those.
     """
 
     sample: int | None = None
@@ -33,10 +35,11 @@ class ValidationOptions:
     index_sample: int = 2_000
     run: str | None = None
     owner: str = field(default_factory=worker_id)
+    gap: float | None = None
 
     def question(self, mapping_hash: str, segments: int) -> str:
         """Fingerprint of what is asked: a run may be resumed only by the same question."""
-        asked = (mapping_hash, segments, self.sample, self.entity, self.repair, str(self.output))
+        asked = (mapping_hash, segments, self.sample, self.entity, self.repair, str(self.output), self.gap)
         return blake2b(repr(asked).encode(), digest_size=8).hexdigest()
 
     def command(self) -> str:

@@ -1,14 +1,19 @@
 """Starting a migration, and starting over after stream records were lost."""
 
+import asyncio
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
-from service.errors import Refused, StreamGone
+from service.errors import Interrupted, Refused, StreamGone
+from service.migration_state import change_state
 from service.start import accept_gap, create_and_start, require_same_stream, require_started
 from service.validating import run_validation
 from service.validation.options import ValidationOptions
+from service.validation.report import Report
 from tests.start_world import Started
+from tests.validation_world import MAPPING
 
 
 async def test_stream_then_positions_then_phase() -> None:
@@ -62,3 +67,46 @@ async def test_a_repair_is_refused_before_the_backfill_has_finished() -> None:
     await create_and_start(world.app)
     with pytest.raises(Refused, match="the backfill has not finished: a repair would race it"):
         await run_validation(world.app, ValidationOptions(repair=True), cast(Any, None))
+
+
+async def repaired(world: Started, stop: asyncio.Event | None = None) -> Report:
+    options = ValidationOptions(repair=True)
+    task = asyncio.ensure_future(run_validation(world.app, options, stop or asyncio.Event()))
+    await world.clock.until(task.done)
+    return await task
+
+
+async def copied(world: Started) -> None:
+    await create_and_start(world.app)
+    await change_state(world.control, MAPPING, 0.0, lambda was: replace(was, backfill_finished_at=1.0))
+
+
+async def test_a_gap_accepted_while_a_repair_runs_is_still_owed() -> None:
+    world = Started()
+    await copied(world)
+    await accept_gap(world.app)
+    accepted: list[object] = []
+
+    async def again(operation: str, subject: object) -> None:
+        if operation == "scan" and not accepted:
+            accepted.append(subject)
+            await world.clock.sleep(1)
+            await accept_gap(world.app)
+
+    world.db.after = again
+    assert (await repaired(world)).equal
+    assert (await require_started(world.app)).gap_since is not None
+    assert (await repaired(world)).equal
+    assert (await require_started(world.app)).gap_since is None
+
+
+async def test_a_repair_interrupted_before_the_gap_is_not_gone_on_with_after_it() -> None:
+    world = Started()
+    await copied(world)
+    stop = asyncio.Event()
+    stop.set()
+    for _ in range(2):
+        with pytest.raises(Interrupted):
+            await repaired(world, stop)
+    await accept_gap(world.app)
+    assert not (await repaired(world)).resumed
