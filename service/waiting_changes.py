@@ -3,6 +3,7 @@ records."""
 
 import base64
 import gzip
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import groupby
 
@@ -44,13 +45,13 @@ class WaitingChanges:
     """The changes that wait for one old key, oldest first."""
 
     def __init__(self, control: ControlTable, key_id: str) -> None:
+        self._store = control.store
         self._records = control.records(f"quarantine#{key_id}", Chunk)
 
     async def load(self) -> list[WaitingChange]:
         """Every change that waits."""
         found = await self._records.all()
-        by_version = groupby(found, key=lambda name: name.partition("#")[0])
-        return [_unpacked("".join(found[name].value.text for name in names)) for _, names in by_version]
+        return [_unpacked("".join(found[name].value.text for name in names)) for _, names in _by_version(found)]
 
     def puts(self, waiting: WaitingChange) -> list[Put]:
         """The writes that keep a change, for a transaction; the same again for the same change."""
@@ -64,10 +65,17 @@ class WaitingChanges:
         ]
 
     async def forget(self, upto: str) -> None:
-        """Remove the changes up to a version, the oldest first: what a crash leaves ends with the newest."""
-        for name in await self._records.all():
-            if name.partition("#")[0] <= upto:
-                await self._records.forget(name)
+        """Remove the changes up to a version, the oldest first and each whole: what a crash leaves can be read, and
+        ends with the newest."""
+        found = await self._records.all()
+        for version, names in _by_version(found):
+            if version <= upto:
+                await self._store.transact([self._records.as_delete(name, found[name]) for name in names])
+
+
+def _by_version(names: Iterable[str]) -> Iterator[tuple[str, Iterator[str]]]:
+    """The chunks' names, those of one change together."""
+    return groupby(names, key=lambda name: name.partition("#")[0])
 
 
 def _packed(waiting: WaitingChange) -> str:

@@ -1,6 +1,8 @@
 """The quarantine by interleaving: what waits, what a retry makes of it, and the races between both."""
 
 import asyncio
+import contextlib
+import itertools
 import random
 
 import pytest
@@ -44,6 +46,28 @@ async def test_images_too_large_for_one_record_come_back_as_they_were(world: Syn
     assert len(puts) > 1
     world.db.apply(*puts)
     assert await changes.load() == [waiting]
+
+
+@pytest.mark.parametrize("step", range(8))
+async def test_a_retry_killed_at_any_step_leaves_a_large_change_whole(world: SyncWorld, step: int) -> None:
+    noise = random.Random(7).randbytes(150_000).hex()
+    world.put(bad("a", noise={"S": noise}))
+    both_images = world.put(bad("a", noise={"S": noise[::-1]}))
+    await world.consumer().apply("shard", [both_images, world.delete("a")])
+    steps = itertools.count()
+
+    async def die(operation: str, subject: object) -> None:
+        if operation in ("write", "transact") and next(steps) == step:
+            raise asyncio.CancelledError
+
+    world.db.after = die
+    with contextlib.suppress(asyncio.CancelledError):
+        await world.retry().retry(world.id("a"))
+    world.db.after = None
+    if world.id("a") in await world.quarantine.heads():
+        assert (await world.retry().retry(world.id("a"))).failure is None
+    assert await world.quarantine.heads() == {}
+    assert world.v2("a") is None
 
 
 async def test_the_listing_names_each_key_as_the_design_says(world: SyncWorld) -> None:
@@ -155,7 +179,7 @@ async def test_a_retry_killed_between_its_effect_and_its_end_is_done_again(world
     await world.consumer().apply("shard", [world.put(bad("a")), world.put(lead("a"))])
 
     async def die(operation: str, subject: object) -> None:
-        if operation == "write" and "quarantine#" in str(subject):
+        if operation == "transact" and "Delete" in str(subject):
             raise asyncio.CancelledError
 
     world.db.before = die
