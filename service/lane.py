@@ -45,7 +45,9 @@ class ForwardLane:
 
     async def _serve(self) -> None:
         app = self._app
-        async with Lease.acquire(app.control, SYNC_LEASE, worker_id(), app.clock, app.settings) as lease:
+        async with Lease.acquire(
+            app.control, SYNC_LEASE, worker_id(), app.clock, app.settings, stand_by=lambda: self._leave("standby", None)
+        ) as lease:
             state = await require_started(app)
             await require_same_stream(app, state)
             purger = self._purger(lease)

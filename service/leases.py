@@ -8,7 +8,7 @@ after it saw it, so the holder has stopped when the watcher takes over. A reques
 is what the writer horizon and the guards of the apply rule are for.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import NoReturn, Protocol, TypeGuard
 
@@ -68,17 +68,24 @@ class Lease:
     @classmethod
     @asynccontextmanager
     async def acquire(
-        cls, control: ControlTable, name: str, owner: str, clock: Clock, times: LeaseTimes
+        cls,
+        control: ControlTable,
+        name: str,
+        owner: str,
+        clock: Clock,
+        times: LeaseTimes,
+        *,
+        stand_by: Callable[[], None] = lambda: None,
     ) -> AsyncIterator["Lease"]:
         """Wait, as a standby, until the lease is free; hold it for the block; give it back at its end.
 
-        ``owner`` must be one process's own (host, process id and something random). When the lease is lost,
-        the block is cancelled and Fenced raised.
+        ``owner`` must be one process's own (host, process id and something random). ``stand_by`` is told
+        whenever another is seen to be alive. When the lease is lost, the block is cancelled and Fenced
+        raised.
         """
         desk = _Desk(control, name, owner, clock, times)
-        lease = await desk.take(impatient=False)
-        while lease is None:
-            lease = await desk.take(impatient=False)
+        while (lease := await desk.take()) is None:
+            stand_by()
         async with lease._kept():
             yield lease
 
@@ -90,7 +97,7 @@ class Lease:
         """As ``acquire``, but Refused as soon as the holder is seen to be alive; one that was killed is
         waited out."""
         desk = _Desk(control, name, owner, clock, times)
-        lease = await desk.take(impatient=True)
+        lease = await desk.take()
         if lease is None:
             raise await desk.refusal()
         async with lease._kept():
@@ -159,18 +166,16 @@ class _Desk:
         self.clock = clock
         self.times = times
 
-    async def take(self, *, impatient: bool) -> Lease | None:
-        """The lease, once it is free or has not moved for its whole time. None: another was faster, or
-        (impatient) it moved."""
+    async def take(self) -> Lease | None:
+        """The lease, once it is free or has not moved for its whole time. None: it moved, or another was
+        faster."""
         seen = await self.records.get(self.name)
         seen_at = self.clock.monotonic()
         while _held(seen) and self.clock.monotonic() < seen_at + self._trust(seen.value):
             await self.clock.sleep(self.times.lease_seconds / LOOKS_PER_LEASE)
             was, seen = seen, await self.records.get(self.name)
             if _held(seen) and seen.rev != was.rev:
-                if impatient:
-                    return None
-                seen_at = self.clock.monotonic()
+                return None
         return await self._write(seen)
 
     async def _write(self, seen: Stored[LeaseRecord] | None) -> Lease | None:

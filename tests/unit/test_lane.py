@@ -84,3 +84,13 @@ async def test_it_stands_by_while_another_has_the_lease() -> None:
         await world.clock.advance(30)
         assert (lane.role, lane.failure, lane.beat(1).role) == ("standby", None, "standby")
         assert View(world.app, lane).unready() is None
+
+
+async def test_a_lane_that_has_stopped_stands_by_once_another_goes_on_in_its_place() -> None:
+    world = Started()
+    async with running(world) as lane:
+        assert lane.role == "stopped"
+        async with Lease.acquire(world.control, SYNC_LEASE, "another", world.clock, world.app.settings):
+            await create_and_start(world.app)
+            await world.clock.advance(RETRY_SECONDS + 10)
+            assert (lane.role, lane.failure) == ("standby", None)
