@@ -74,7 +74,7 @@ async def catch_up(app: App, stop: asyncio.Event) -> None:
 
 async def raise_failure(app: App) -> None:
     """Raises Interrupted when a worker says that its lane has stopped: catching up would wait for ever."""
-    for worker, beat in (await Workers(app.control, app.clock).all()).items():
+    for worker, beat in (await Workers(app.control, app.clock).heard()).items():
         if beat.role == "stopped" and beat.failure is not None:
             raise Interrupted(
                 f"sync worker {worker} has stopped: {beat.failure}", remedy="mend that, then run this again"

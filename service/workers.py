@@ -54,6 +54,11 @@ class Workers:
             if stored.value.said_at > oldest
         }
 
+    async def heard(self) -> dict[str, Beat]:
+        """The beats of the workers that have not fallen silent, by worker id."""
+        quiet = self._clock.now() - QUIET_SECONDS
+        return {worker: beat for worker, beat in (await self.all()).items() if beat.said_at > quiet}
+
     async def say(self, worker: str, beat: Beat) -> None:
         """Replace the worker's last beat."""
         await self._beats.save(worker, beat)
@@ -67,12 +72,7 @@ class Workers:
 
     async def owner(self) -> tuple[str, Beat] | None:
         """The worker that has the stream's lease and is heard of, if any."""
-        heard = self._clock.now() - QUIET_SECONDS
-        owners = [
-            (worker, beat)
-            for worker, beat in (await self.all()).items()
-            if beat.role == "owner" and beat.said_at > heard
-        ]
+        owners = [(worker, beat) for worker, beat in (await self.heard()).items() if beat.role == "owner"]
         return max(owners, key=lambda one: one[1].said_at, default=None)
 
     async def caught_up(self, within_seconds: float) -> bool:

@@ -45,3 +45,17 @@ async def test_a_worker_that_has_stopped_ends_the_wait_with_its_reason() -> None
     await world.workers.say("a", Beat(1, world.clock.now(), "stopped", failure="the stream is off (create-tables)"))
     with pytest.raises(Interrupted, match=r"sync worker a has stopped: the stream is off \(create-tables\)"):
         await catch_up(world.app, asyncio.Event())
+
+
+async def test_a_worker_that_was_killed_after_it_had_stopped_does_not_end_the_wait() -> None:
+    world = World()
+    await world.workers.say("killed", Beat(1, world.clock.now(), "stopped", failure="the stream is off"))
+    await world.clock.advance(60)
+    stop = asyncio.Event()
+    waiting = asyncio.create_task(catch_up(world.app, stop))
+    await world.clock.advance(10)
+    assert not waiting.done()
+    stop.set()
+    await world.clock.until(waiting.done)
+    with pytest.raises(Interrupted, match="stopped while catching up"):
+        await waiting
