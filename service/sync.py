@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 
 from service.app import App
@@ -46,14 +46,17 @@ async def sync_lane(app: App) -> AsyncIterator[ForwardLane]:
     """A forward lane with its beats in the background; at the end it saves its positions and gives its lease back."""
     lane = ForwardLane(app)
     workers = Workers(app.control, app.clock)
-    async with task_group() as tasks:
-        background = [tasks.create_task(work) for work in (lane.run(), _beat(app, lane, workers), _log(app, lane))]
-        try:
-            yield lane
-        finally:
-            for task in background:
-                task.cancel()
-    await workers.leave(worker_id())
+    try:
+        async with task_group() as tasks:
+            background = [tasks.create_task(work) for work in (lane.run(), _beat(app, lane, workers), _log(app, lane))]
+            try:
+                yield lane
+            finally:
+                for task in background:
+                    task.cancel()
+    finally:
+        with suppress(TablesplitError):  # a beat that cannot be taken back is forgotten after an hour
+            await workers.leave(worker_id())
 
 
 async def _beat(app: App, lane: ForwardLane, workers: Workers) -> None:

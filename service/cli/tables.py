@@ -8,6 +8,7 @@ from service.app import App
 from service.cli.answer import Answer
 from service.cli.options import as_json, yes
 from service.cli.run import confirm, run_command
+from service.dropping import drop_all
 from service.preflight import run_preflight
 from service.start import accept_gap, create_and_start
 
@@ -61,7 +62,7 @@ def drop_tables(yes: bool, as_json: bool) -> None:
     )
 
     async def body(app: App, _: asyncio.Event) -> Answer:
-        dropped = await app.tables.drop()
+        dropped = await drop_all(app)
         text = "\n".join(f"dropped {name}" for name in dropped) or "nothing to drop: none of the tables exists"
         return Answer({"dropped": dropped}, text)
 

@@ -1,0 +1,55 @@
+"""Dropping what tablesplit made, and who must not be at work then."""
+
+from typing import Any
+
+import pytest
+
+from service.dropping import drop_all
+from service.errors import Refused
+from service.start import create_and_start
+from service.workers import QUIET_SECONDS, Beat, Workers
+from tests.start_world import Started
+
+
+def droppable(world: Started) -> list[str]:
+    """Makes the world's tables droppable; the list gets what has been dropped."""
+    dropped: list[str] = []
+
+    async def drop() -> list[str]:
+        dropped.append("all")
+        return dropped
+
+    setattr(world.tables, "drop", drop)  # noqa: B010 - the stand-in of other tests drops nothing
+    return dropped
+
+
+async def at_work(world: Started, said_at: float) -> Any:
+    await create_and_start(world.app)
+    workers = Workers(world.control, world.clock)
+    await workers.say("w1", Beat(1, said_at, "standby"))
+    return workers
+
+
+async def test_nothing_is_dropped_under_a_worker_that_is_heard_of() -> None:
+    world = Started()
+    dropped = droppable(world)
+    await at_work(world, world.clock.now())
+    with pytest.raises(Refused, match="sync worker w1 is at work"):
+        await drop_all(world.app)
+    assert dropped == []
+
+
+async def test_a_worker_that_fell_silent_does_not_hold_it_up() -> None:
+    world = Started()
+    dropped = droppable(world)
+    await at_work(world, world.clock.now() - QUIET_SECONDS - 1)
+    await drop_all(world.app)
+    assert dropped == ["all"]
+
+
+async def test_without_a_control_table_there_is_nobody_to_ask() -> None:
+    world = Started()
+    dropped = droppable(world)
+    world.tables.existing.clear()
+    await drop_all(world.app)
+    assert dropped == ["all"]
