@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
-from math import ceil
+from math import ceil, inf
 from random import Random
 
 import orjson
@@ -84,7 +84,9 @@ class Copier:
 
     async def _insert(self, group: Group) -> Outcomes:
         outcomes = Outcomes()
-        give_up_at = self._target.clock.monotonic() + self._target.patience_seconds
+        give_up_at = (
+            inf  # a group is stuck from its first throttle on: what it waits for the limits before does not count
+        )
         while group.copies:
             await self._admit(group)
             answer = await self._send(group)
@@ -92,9 +94,12 @@ class Copier:
             self._acknowledged(written)
             outcomes += written + await self._reject(answer.rejections)
             if len(answer.left) < len(group.copies):
-                give_up_at = self._target.clock.monotonic() + self._target.patience_seconds
-            elif answer.throttled is not None and self._target.clock.monotonic() > give_up_at:
-                raise answer.throttled
+                give_up_at = inf
+            elif answer.throttled is not None:
+                now = self._target.clock.monotonic()
+                give_up_at = min(give_up_at, now + self._target.patience_seconds)
+                if now > give_up_at:
+                    raise answer.throttled
             group = Group(group.table, answer.left)
             self._target.limits.throttled(self._partition(group.table, copy) for copy in group.copies)
         return outcomes

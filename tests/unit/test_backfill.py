@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from service.core.change import Change
 from service.core.version import backfill_version, stream_version
 from service.core.wire import Item
 from service.core.write import Delete, Put
-from service.dynamodb.protocol import Page
+from service.dynamodb.protocol import InsertThrottled, Page
 from service.errors import Fatal, Fenced, Interrupted, Misconfigured, Poison, Refused, Retryable
 from tests.backfill_world import BAD, MAPPING, Throttling, World
 from tests.validation_world import lead, lead_key, old_key
@@ -580,3 +581,20 @@ async def test_a_delete_before_the_copy_arrives_stays_deleted() -> None:
     assert item is not None
     assert item["_sync"]["M"]["d"] == {"BOOL": True}
     assert item["_sync"]["M"]["v"]["S"] > backfill_version(1)
+
+
+async def test_a_group_that_waited_long_for_the_operator_s_limit_is_patient_with_its_first_throttle() -> None:
+    world = World()
+    world.fill(100)
+    first_tries: set[str] = set()
+
+    async def throttle_once(table: str, items: Sequence[Item], *rest: Any, **options: Any) -> list[bool]:
+        name = str(sorted(map(str, items)))
+        if name not in first_tries:
+            first_tries.add(name)
+            raise InsertThrottled("throttled", [None] * len(items))
+        return await insert_many(table, items, *rest, **options)
+
+    insert_many, world.db.insert_many = world.db.insert_many, throttle_once  # type: ignore[method-assign]
+    await world.run(max_write_units=1.0)
+    assert world.actual() == world.expected()
