@@ -30,7 +30,8 @@ class Tables:
         return [*v2, NewTable(self.control_table, CONTROL_KEY, stream=False)]
 
     async def old_table(self) -> TableDescription:
-        """The old table. Raises Misconfigured when it is missing or has another key than the mapping says."""
+        """The old table. Raises Misconfigured when it is missing or has another key than the mapping says, or one that is
+        not text."""
         old = self.mapping.old
         table = await self.describe(old.table)
         if table is None:
@@ -44,6 +45,8 @@ class Tables:
                 f"old table {old.table} has the key {_key_text(table.key)}; the mapping says {_key_text(wanted)}",
                 remedy="correct `old:` in the mapping, or OLD_TABLE_NAME",
             )
+        for name in old.key_names:
+            _require_text(table, name)
         return table
 
     async def describe(self, name: str) -> TableDescription | None:
@@ -105,6 +108,15 @@ def require_both_images(old: TableDescription) -> None:
         raise Refused(
             f"the stream of table {old.name} shows {old.stream_view_type}; {STREAM_VIEW_TYPE} is needed",
             remedy=f"disable it once nobody reads it, then run tablesplit create-tables, which enables it as {STREAM_VIEW_TYPE}",
+        )
+
+
+def _require_text(old: TableDescription, name: str) -> None:
+    kind = old.attribute_types[name]
+    if kind != "S":
+        raise Misconfigured(
+            f"key attribute {name} of old table {old.name} is of type {kind}: the mapping makes keys of text (S) only",
+            remedy="tablesplit cannot migrate this table: every item would end in quarantine",
         )
 
 

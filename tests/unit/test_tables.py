@@ -1,0 +1,51 @@
+"""The old table as the control plane describes it, against what the mapping can take."""
+
+from typing import Any, cast
+
+import pytest
+
+from service.dynamodb.descriptions import table_description
+from service.errors import Misconfigured
+from service.tables import Tables
+from tests.clocks import VirtualClock
+from tests.validation_world import MAPPING
+
+
+class Plane:
+    """Describes one table with the key attributes ``types``."""
+
+    def __init__(self, **types: str) -> None:
+        self.types = types
+
+    def describe_table(self, name: str) -> object:
+        schema = zip(self.types, ("HASH", "RANGE"), strict=False)
+        return table_description(
+            {
+                "TableName": name,
+                "TableArn": name,
+                "TableStatus": "ACTIVE",
+                "KeySchema": [{"AttributeName": attribute, "KeyType": kind} for attribute, kind in schema],
+                "AttributeDefinitions": [{"AttributeName": a, "AttributeType": t} for a, t in self.types.items()],
+            }
+        )
+
+
+async def old_table(**types: str) -> object:
+    return await Tables(cast(Any, Plane(**types)), cast(Any, None), VirtualClock(), MAPPING, "control").old_table()
+
+
+async def test_a_key_of_text_as_the_mapping_names_it_is_taken() -> None:
+    assert await old_table(pk="S", sk="S")
+
+
+@pytest.mark.parametrize(
+    ("types", "told"),
+    [
+        ({"pk": "N", "sk": "S"}, "key attribute pk of old table old is of type N"),
+        ({"pk": "S", "sk": "B"}, "key attribute sk of old table old is of type B"),
+        ({"pk": "S"}, "has the key pk; the mapping says pk, sk"),
+    ],
+)
+async def test_another_key_is_refused_before_anything_is_made(types: dict[str, str], told: str) -> None:
+    with pytest.raises(Misconfigured, match=told):
+        await old_table(**types)
