@@ -47,8 +47,12 @@ class Head:
 
 
 def quarantine_id(table: str, key: Item) -> str:
-    """The id of an old key: 12 hex digits, always the same."""
-    return blake2b(orjson.dumps([table, key], option=orjson.OPT_SORT_KEYS), digest_size=6).hexdigest()
+    """The id of an old key: 16 hex digits, always the same.
+
+    Keys that shared an id would be replayed as one; of 10,000 keys in quarantine and 10 billion in the table, two
+    share one in about 200,000 migrations.
+    """
+    return blake2b(orjson.dumps([table, key], option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
 
 
 class Quarantine:
