@@ -10,6 +10,10 @@ from service.core.verdict import Finding, Kind, Look, Place, Source, fingerprint
 from service.validation.reader import Reader
 from service.validation.waits import Settled, Waits
 
+LOOK_PLACES = 100
+"""Places looked at together, as many as one BatchGetItem reads: their items, of up to 400 KB each, are in memory
+only then."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -118,8 +122,12 @@ async def look_at_items(reader: Reader, mapping: Mapping, candidates: Sequence[C
 
 
 async def _look(question: Question, waiting: Sequence[_Waiting], *, patient: bool) -> list[Resolved | _Waiting]:
-    sights = await question.looks([one.candidate for one in waiting])
-    return [_verdict(question, one, sight, patient) for one, sight in zip(waiting, sights, strict=True)]
+    verdicts: list[Resolved | _Waiting] = []
+    for start in range(0, len(waiting), LOOK_PLACES):
+        some = waiting[start : start + LOOK_PLACES]
+        sights = await question.looks([one.candidate for one in some])
+        verdicts += [_verdict(question, one, sight, patient) for one, sight in zip(some, sights, strict=True)]
+    return verdicts
 
 
 def _verdict(question: Question, waiting: _Waiting, sight: Sight, patient: bool) -> Resolved | _Waiting:

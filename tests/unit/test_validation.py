@@ -597,3 +597,19 @@ async def test_a_sync_that_trails_longer_than_the_patience_leaves_differences_no
     document = (await world.validate(settled=True, repair=True)).to_json()
     assert kinds(document) == [("not-yet", "LEAD#late", [])]
     assert (document["result"], document["repaired"]) == ("different", 0)
+
+
+async def test_many_differences_are_looked_at_again_a_few_at_a_time(world: World) -> None:
+    world.settings = world.settings.model_copy(update={"segments": 1, "page_items": 1000})
+    for n in range(250):
+        world.put(lead(f"{n:03d}"))
+    read: list[int] = []
+
+    async def note(operation: str, subject: object) -> None:
+        if operation == "get_many":
+            read.append(len(subject))  # type: ignore[arg-type] # the keys
+
+    world.db.before = note
+    document = (await world.validate(index_sample=0)).to_json()
+    assert document["counts"]["LEAD"]["missing"] == 250
+    assert max(read[1:]) == 100  # the first is the walk's own page
