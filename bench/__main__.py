@@ -1,0 +1,196 @@
+"""``make bench``: measures ours and plain boto3 by turns, and writes docs/BENCH.md and the README's table."""
+
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import boto3
+
+from bench.items import many_items
+from bench.plain_boto3 import client
+from service.config import Settings, load_configured_mapping
+from service.errors import TablesplitError
+from service.local_servers import dynamodb_local
+
+ROOT = Path(__file__).parent.parent
+WORK = {"copy": "backfill", "apply": "stream apply", "validate": "validation"}
+ROUNDS = 3
+"""Runs of each; the least CPU counts: what is above it is the machine's other work."""
+
+ITEMS, LOCAL_ITEMS = 10_000, 2_000
+SIZES = (10_000, 100_000)
+BEGIN, END = "<!-- bench: written by make bench -->", "<!-- bench: end -->"
+Figures = dict[str, float]
+
+
+def measured(who: str, what: str, url: str, items: int) -> Figures:
+    """One piece of work in a process of its own."""
+    command = [sys.executable, "-m", "bench.work", who, what, url, str(items)]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    found: Figures = json.loads(done.stdout)
+    print(f"{who:6}{what:10}{items:8} items {found['cpu_us']:8.0f} us CPU an item", file=sys.stderr, flush=True)
+    return found
+
+
+def best(who: str, what: str, runs: list[tuple[str, str, Figures]]) -> Figures:
+    """The run with the least CPU."""
+    return min((figures for a, b, figures in runs if (a, b) == (who, what)), key=lambda figures: figures["cpu_us"])
+
+
+@contextmanager
+def memory_server(items: int) -> Iterator[str]:
+    """The server of ``bench.server``, with so many items."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "bench.server", str(port), str(items)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        server.stdout.readline()
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.kill()
+
+
+def on_memory_server() -> list[str]:
+    """The table of the client's own cost."""
+    with memory_server(ITEMS) as url:
+        runs = [
+            (who, what, measured(who, what, url, ITEMS))
+            for _ in range(ROUNDS)
+            for what in WORK
+            for who in ("ours", "plain")
+        ]
+    return table(runs)
+
+
+def on_dynamodb_local() -> list[str]:
+    """The table on a real server; a line that says why when it cannot run."""
+    runs = []
+    try:
+        with dynamodb_local() as url:
+            for who in ("plain", "ours"):
+                make_tables(url)
+                runs += [(who, what, measured(who, what, url, LOCAL_ITEMS)) for what in ("copy", "validate", "apply")]
+                drop_tables(url)
+    except TablesplitError as missing:
+        return [f"Not measured: {missing}"]
+    return table(runs)
+
+
+def table(runs: list[tuple[str, str, Figures]]) -> list[str]:
+    """A Markdown table of the best runs."""
+    rows = [
+        "| work | tablesplit: CPU an item | plain boto3: CPU an item | ratio | items/s | items/s, boto3 |",
+        "|---|---|---|---|---|---|",
+    ]
+    for what, name in WORK.items():
+        ours, plain = best("ours", what, runs), best("plain", what, runs)
+        rows.append(
+            f"| {name} | {ours['cpu_us']:.0f} us | {plain['cpu_us']:.0f} us | {plain['cpu_us'] / ours['cpu_us']:.1f} | "
+            f"{ours['items_per_second']:.0f} | {plain['items_per_second']:.0f} |"
+        )
+    return rows
+
+
+def memory_table() -> list[str]:
+    """Peak memory of a process, by size of the table."""
+    peaks: dict[str, list[float]] = {"copy": [], "validate": []}
+    for items in SIZES:
+        with memory_server(items) as url:
+            for what, found in peaks.items():
+                found.append(measured("ours", what, url, items)["peak_mb"])
+    small, large = SIZES
+    rows = [f"| work | {small:,} items | {large:,} items | ratio |", "|---|---|---|---|"]
+    rows += [
+        f"| {WORK[what]} | {found[0]:.0f} MB | {found[1]:.0f} MB | {found[1] / found[0]:.2f} |"
+        for what, found in peaks.items()
+    ]
+    return rows
+
+
+def make_tables(url: str) -> None:
+    """The old table with its items, and empty v2 tables, on a real server."""
+    dynamodb, mapping = client(url), load_configured_mapping(Settings())
+    shapes = {mapping.old.table: mapping.old.key_names} | {n: shape.key_names for n, shape in mapping.tables.items()}
+    for name, keys in shapes.items():
+        schema = [{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=True)]
+        types = [{"AttributeName": key, "AttributeType": "S"} for key in keys]
+        dynamodb.create_table(
+            TableName=name, KeySchema=schema, AttributeDefinitions=types, BillingMode="PAY_PER_REQUEST"
+        )
+    puts = [{"PutRequest": {"Item": item}} for item in many_items(LOCAL_ITEMS)]
+    for start in range(0, len(puts), 25):
+        dynamodb.batch_write_item(RequestItems={mapping.old.table: puts[start : start + 25]})
+
+
+def drop_tables(url: str) -> None:
+    """Take them off again."""
+    dynamodb = client(url)
+    for name in dynamodb.list_tables()["TableNames"]:
+        dynamodb.delete_table(TableName=name)
+
+
+def machine() -> str:
+    """What it was measured on."""
+    cpu = next(
+        (line.partition(":")[2].strip() for line in _cpu_lines() if line.startswith("model name")), platform.machine()
+    )
+    return (
+        f"{os.cpu_count()} x {cpu}, {platform.system()}, Python {platform.python_version()}, boto3 {boto3.__version__}, "
+        f"aiohttp {version('aiohttp')}"
+    )
+
+
+def _cpu_lines() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def main() -> None:
+    """Measure everything, then write it down."""
+    client_cost, memory, local = on_memory_server(), memory_table(), on_dynamodb_local()
+    page = [
+        "# Benchmark",
+        "",
+        "Written by `make bench`. Ratios are against plain boto3 (`bench/plain_boto3.py`: client level, pages, conditional puts,",
+        "batched reads; no inverse check and no report) doing the same work with the same mapping in the same run. CPU is that of",
+        f"the client process, the least of {ROUNDS} runs by turns; items a second depend on the machine's other work.",
+        "",
+        f"Machine: {machine()}.",
+        "",
+        f"## The client alone: {ITEMS:,} items, a server that answers from memory",
+        "",
+        *client_cost,
+        "",
+        "## Peak memory of the process",
+        "",
+        *memory,
+        "",
+        f"## DynamoDB Local, {LOCAL_ITEMS:,} items, one run",
+        "",
+        *local,
+        "",
+    ]
+    (ROOT / "docs" / "BENCH.md").write_text("\n".join(page))
+    quote(["", f"{machine()}:", "", *client_cost, "", *memory, ""])
+
+
+def quote(lines: list[str]) -> None:
+    """Put the tables between the README's marks."""
+    readme = ROOT / "README.md"
+    before, _, rest = readme.read_text().partition(BEGIN)
+    after = rest.partition(END)[2]
+    readme.write_text(before + "\n".join([BEGIN, *lines, END]) + after)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""As many old items as a benchmark asks for: the demonstration's, over and over, each under an id of its own."""
+
+from collections.abc import Iterator
+from itertools import count
+
+from service.core.wire import Item
+from service.demo.items import old_items
+
+
+def many_items(items: int) -> Iterator[Item]:
+    """``items`` different old items."""
+    kinds = list(old_items(8_800))
+    made = 0
+    for turn in count():
+        for item in kinds:
+            if made == items:
+                return
+            made += 1
+            yield item if turn == 0 else _again(item, turn)
+
+
+def _again(item: Item, turn: int) -> Item:
+    identity = f"{item['id']['S']}-{turn}"
+    return {**item, "id": {"S": identity}, "pk": {"S": f"{item['entity_type']['S']}#{identity}"}}

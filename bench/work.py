@@ -1,0 +1,203 @@
+"""One measured piece of work in a process of its own: ``python -m bench.work WHO WHAT URL ITEMS`` prints what it took, as JSON."""
+
+import asyncio
+import gc
+import json
+import resource
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from backfill.display import LogLines
+from backfill.options import BackfillOptions
+from backfill.worker import run_backfill
+from bench import plain_boto3
+from bench.items import many_items
+from service.app import GC_THRESHOLDS
+from service.applier import Applier
+from service.clock import SystemClock
+from service.config import Settings, load_configured_mapping, use_local_credentials
+from service.consumer import Consumer
+from service.control_table import ControlTable
+from service.core.change import Change
+from service.core.mapping import Mapping
+from service.core.wire import Item
+from service.core.write import TransactItem, Write
+from service.dynamodb.client import DynamoDBClient
+from service.dynamodb.protocol import Fence, Page
+from service.log import configure_log
+from service.metrics import Metrics
+from service.migration_state import change_state, in_forward, with_stream
+from service.quarantine import Quarantine
+from service.validation.options import ValidationOptions
+from service.validator import validate
+from tests.memory import MemoryDynamoDB
+
+PAGE = 1_000
+"""Changes in one GetRecords page."""
+
+
+class Routed:
+    """An ItemStore whose control table lies in this process: what is measured is the work on the application's tables."""
+
+    def __init__(self, client: DynamoDBClient, control: str) -> None:
+        self._client = client
+        self._memory = MemoryDynamoDB()
+        self._memory.create_table(control, ("pk", "sk"))
+        self._control = control
+
+    def _store(self, table: str) -> Any:
+        return self._memory if table == self._control else self._client
+
+    async def scan(self, table: str, **page: Any) -> Page:
+        found: Page = await self._store(table).scan(table, **page)
+        return found
+
+    async def query(self, table: str, key: Item, **page: Any) -> Page:
+        found: Page = await self._store(table).query(table, key, **page)
+        return found
+
+    async def get(self, table: str, key: Item) -> Item | None:
+        item: Item | None = await self._store(table).get(table, key)
+        return item
+
+    async def get_many(self, table: str, keys: Sequence[Item]) -> list[Item]:
+        items: list[Item] = await self._store(table).get_many(table, keys)
+        return items
+
+    async def write(self, write: Write, *, patient: bool = True, fence: Fence | None = None) -> bool:
+        done: bool = await self._store(write.table).write(write, patient=patient, fence=fence)
+        return done
+
+    async def insert_many(
+        self, table: str, items: Sequence[Item], key_names: tuple[str, ...], **how: Any
+    ) -> list[bool]:
+        done: list[bool] = await self._store(table).insert_many(table, items, key_names, **how)
+        return done
+
+    async def transact(self, items: Sequence[TransactItem], *, fence: Fence | None = None) -> bool:
+        done: bool = await self._store(items[0].table).transact(items, fence=fence)
+        return done
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What ours is made of."""
+
+    settings: Settings
+    mapping: Mapping
+    store: Routed
+    control: ControlTable
+    clock: SystemClock
+    metrics: Metrics
+
+    async def copy(self, _: int) -> int:
+        report = await run_backfill(
+            self.store, self.control, self.mapping, self.settings, self.clock, self.metrics,
+            options=BackfillOptions(), stop=asyncio.Event(), display=LogLines(self.clock),
+        )  # fmt: skip
+        return report.outcomes.items
+
+    async def apply(self, items: int) -> int:
+        changes = changes_of(self.mapping, items)
+        consumer = self._consumer()
+        for start in range(0, len(changes), PAGE):
+            await consumer.apply("shard", changes[start : start + PAGE])
+        return len(changes)
+
+    async def validate(self, _: int) -> int:
+        report = await validate(
+            self.store, self.control, self.mapping, self.settings, self.clock, self.metrics,
+            options=ValidationOptions(index_sample=0), stop=asyncio.Event(),
+        )  # fmt: skip
+        assert report.equal, report.to_text()
+        return sum(counts["old"] for counts in report.to_json()["counts"].values())
+
+    def _consumer(self) -> Consumer:
+        return Consumer(
+            Applier(self.store, fence=_unfenced, count=self.metrics.count_change),
+            Quarantine(self.control, self.clock),
+            self.mapping,
+            self.clock,
+            generation=1,
+            concurrency=self.settings.sync_concurrency,
+            fence=_unfenced,
+            count=self.metrics.count_change,
+            on_tombstone=lambda _: None,
+        )
+
+
+def changes_of(mapping: Mapping, items: int) -> list[Change]:
+    """An update of each item."""
+    return [
+        Change(
+            table=mapping.old.table,
+            shard_id="shard",
+            sequence=str(10**21 + number),
+            key={name: item[name] for name in mapping.old.key_names},
+            old=item,
+            new={**item, "updated_at": {"S": "2018-01-01T00:00:00Z"}},
+        )
+        for number, item in enumerate(many_items(items))
+    ]
+
+
+def _unfenced() -> None:
+    """Nobody supersedes a benchmark."""
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Bench]:
+    """Ours, against the server at ``url``, its migration started."""
+    settings = Settings(endpoint_url=url, log_level="error", settle_seconds=0)
+    configure_log(settings)
+    clock, metrics = SystemClock(), Metrics()
+    mapping = load_configured_mapping(settings)
+    async with DynamoDBClient.open(settings, metrics, clock) as client:
+        store = Routed(client, settings.control_table)
+        control = ControlTable(store, settings.control_table)
+        now = clock.now()
+        await change_state(control, mapping, now, lambda state: in_forward(with_stream(state, "stream"), now))
+        yield Bench(settings, mapping, store, control, clock, metrics)
+
+
+async def ours(what: str, url: str, items: int) -> dict[str, float]:
+    """Our figures for one piece of work."""
+    async with opened(url) as bench:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
+        cpu, wall = time.process_time(), time.perf_counter()
+        done = await getattr(bench, what)(items)
+        return figures(done, time.process_time() - cpu, time.perf_counter() - wall)
+
+
+def plain(what: str, url: str, items: int) -> dict[str, float]:
+    """The figures of plain boto3."""
+    mapping = load_configured_mapping(Settings())
+    dynamodb = plain_boto3.client(url)
+    given = [changes_of(mapping, items)] if what == "apply" else []
+    cpu, wall = time.process_time(), time.perf_counter()
+    done = getattr(plain_boto3, what)(dynamodb, mapping, *given)
+    return figures(done, time.process_time() - cpu, time.perf_counter() - wall)
+
+
+def figures(items: int, cpu: float, wall: float) -> dict[str, float]:
+    """What is compared: microseconds of CPU for an item, items a second, and the process's peak in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"items": items, "cpu_us": cpu / items * 1e6, "items_per_second": items / wall, "peak_mb": peak}
+
+
+def main() -> None:
+    """Do one piece of work and print its figures."""
+    who, what, url, items = sys.argv[1:]
+    use_local_credentials()
+    done = asyncio.run(ours(what, url, int(items))) if who == "ours" else plain(what, url, int(items))
+    print(json.dumps(done))
+
+
+if __name__ == "__main__":
+    main()
