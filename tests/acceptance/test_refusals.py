@@ -1,0 +1,403 @@
+"""What the command line answers to bad input: the exact line, what to do, and the exit status, as text and as JSON."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from service.cli.main import main
+from tests.mappings import CRM_TEXT
+
+BOTH_IMAGES = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+TABLES = (
+    "OLD_TABLE_NAME",
+    "LEADS_TABLE",
+    "DEALS_TABLE",
+    "RESOURCES_TABLE",
+    "PIPELINES_TABLE",
+    "TABLESPLIT_CONTROL_TABLE",
+)
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def line(self) -> str:
+        return self.err.splitlines()[0].removeprefix("error: ")
+
+
+@dataclass(frozen=True)
+class World:
+    """A command line in this process, with an environment of its own."""
+
+    monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str]
+    prefix: str
+    folder: Path
+    url: str
+
+    def run(self, *arguments: str) -> Said:
+        """How ``tablesplit ARGUMENTS`` ends."""
+        self.monkeypatch.setattr(sys, "argv", ["tablesplit", *arguments])
+        self.capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = self.capsys.readouterr()
+        code = ended.value.code
+        assert isinstance(code, int)
+        return Said(code, out, err)
+
+    def set(self, **variables: str) -> None:
+        for name, value in variables.items():
+            self.monkeypatch.setenv(name, value)
+
+    def name(self, variable: str) -> str:
+        return f"{self.prefix}{variable.lower()}"
+
+    @property
+    def dynamodb(self) -> Any:
+        return boto3.client("dynamodb", endpoint_url=self.url, region_name="ap-southeast-2")
+
+    def make(self, variable: str, keys: tuple[str, ...] = ("pk", "sk"), stream: dict[str, Any] | None = None) -> None:
+        """A table of that key."""
+        schema = [{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)]
+        types = [{"AttributeName": key, "AttributeType": "S"} for key in keys]
+        more = {"StreamSpecification": stream} if stream else {}
+        self.dynamodb.create_table(
+            TableName=self.name(variable),
+            KeySchema=schema,
+            AttributeDefinitions=types,
+            BillingMode="PAY_PER_REQUEST",
+            **more,
+        )
+
+    def mapping(self, old: str, new: str) -> None:
+        """The CRM's mapping with one thing changed."""
+        assert old in CRM_TEXT
+        path = self.folder / "mine.yaml"
+        path.write_text(CRM_TEXT.replace(old, new, 1))
+        self.set(TABLESPLIT_MAPPING=str(path))
+
+
+@pytest.fixture
+def offline(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], table_prefix: str, tmp_path: Path
+) -> World:
+    monkeypatch.chdir(tmp_path)
+    world = World(monkeypatch, capsys, table_prefix, tmp_path, "http://127.0.0.1:9")
+    world.set(AWS_ENDPOINT_URL=world.url, TABLESPLIT_MAX_ATTEMPTS="1")
+    world.set(**{variable: world.name(variable) for variable in TABLES})
+    return world
+
+
+@pytest.fixture
+def world(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    table_prefix: str,
+    tmp_path: Path,
+    dynamodb_local: str,
+) -> World:
+    monkeypatch.chdir(tmp_path)
+    world = World(monkeypatch, capsys, table_prefix, tmp_path, dynamodb_local)
+    world.set(AWS_ENDPOINT_URL=world.url)
+    world.set(**{variable: world.name(variable) for variable in TABLES})
+    return world
+
+
+Row = tuple[Callable[[World], None], tuple[str, ...], int, str]
+
+
+def nothing(_: World) -> None:
+    """As it is."""
+
+
+def colliding(world: World) -> None:
+    deal = 'variable: DEALS_TABLE, default: CRM-Deals-v2}\n    old_key: {pk: "DEAL#{id}", sk: METADATA}\n    key: {PK: DEAL,'
+    lead = 'variable: LEADS_TABLE, default: CRM-Leads-v2}\n    old_key: {pk: "DEAL#{id}", sk: METADATA}\n    key: {PK: LEAD,'
+    world.mapping(deal, lead)
+
+
+YES = "Confirm with --yes, or run this on a terminal."
+OFFLINE: dict[str, Row] = {
+    "unknown command": (nothing, ("cutover-now",), 2, "No such command 'cutover-now'."),
+    "unknown option": (nothing, ("migrate", "--fast"), 2, "No such option '--fast'."),
+    "segments out of bounds": (
+        nothing,
+        ("migrate", "--segments", "0"),
+        2,
+        "Invalid value for '--segments': 0 is not in the range 1<=x<=10000.",
+    ),
+    "write units not a number": (
+        nothing,
+        ("migrate", "--max-write-units", "many"),
+        2,
+        "Invalid value for '--max-write-units': 'many' is not a valid float range.",
+    ),
+    "sample out of bounds": (
+        nothing,
+        ("validate", "--sample", "0"),
+        2,
+        "Invalid value for '--sample': 0 is not in the range x>=1.",
+    ),
+    "unknown engine": (
+        nothing,
+        ("sync", "--engine", "kafka"),
+        2,
+        "Invalid value for '--engine': 'kafka' is not 'embedded'.",
+    ),
+    "retry of nothing": (nothing, ("quarantine", "retry"), 2, "Name ids, or give --all."),
+    "show without an id": (nothing, ("quarantine", "show"), 2, "Missing argument 'ID'."),
+    "drop-tables without a yes": (
+        nothing,
+        ("drop-tables",),
+        2,
+        f"This deletes the v2 tables and the control table with everything in them, and cannot be undone. {YES}",
+    ),
+    "accepting a gap without a yes": (
+        nothing,
+        ("create-tables", "--accept-gap"),
+        2,
+        f"Changes that the stream no longer holds stay unapplied until `tablesplit validate --repair` has run. {YES}",
+    ),
+    "dropping changes without a yes": (
+        nothing,
+        ("quarantine", "drop", "abc"),
+        2,
+        f"The changes that wait under abc are lost. {YES}",
+    ),
+    "misspelt setting": (
+        lambda world: world.set(TABLESPLIT_SEGMENT="3"),
+        ("status",),
+        2,
+        "TABLESPLIT_SEGMENT is not a setting",
+    ),
+    "setting out of bounds": (
+        lambda world: world.set(TABLESPLIT_HTTP_PORT="99999"),
+        ("status",),
+        2,
+        "TABLESPLIT_HTTP_PORT=99999: input should be less than or equal to 65535 (port of the HTTP side)",
+    ),
+    "setting not a number": (
+        lambda world: world.set(TABLESPLIT_SEGMENTS="eight"),
+        ("status",),
+        2,
+        (
+            "TABLESPLIT_SEGMENTS=eight: input should be a valid integer, unable to parse string as an integer "
+            "(parallel Scan segments of backfill and validation)"
+        ),
+    ),
+    "times that do not fit": (
+        lambda world: world.set(TABLESPLIT_PURGE_GRACE_SECONDS="5"),
+        ("status",),
+        2,
+        "TABLESPLIT_PURGE_GRACE_SECONDS=5: must exceed the writer horizon (21 s: lease + request timeout + clock margin)",
+    ),
+    "endpoint without a scheme": (
+        lambda world: world.set(AWS_ENDPOINT_URL="localhost:8000"),
+        ("status",),
+        2,
+        (
+            "AWS_ENDPOINT_URL=localhost:8000: string should match pattern '^https?://[^/]+' "
+            "(another server, such as DynamoDB Local; AWS_ENDPOINT_URL_DYNAMODB goes first)"
+        ),
+    ),
+    "mapping file missing": (
+        lambda world: world.set(TABLESPLIT_MAPPING="nowhere.yaml"),
+        ("status",),
+        2,
+        "mapping file nowhere.yaml: No such file or directory",
+    ),
+    "mapping with an unknown key": (
+        lambda world: world.mapping("change_token", "changetoken"),
+        ("status",),
+        2,
+        "mine.yaml:21: unknown key 'changetoken'; known here: table, old_key, key, indexes, change_token, unmapped, fields",
+    ),
+    "mapping that is not YAML": (
+        lambda world: world.mapping("entities:", "entities: ["),
+        ("status",),
+        2,
+        "mine.yaml:15: not YAML: expected ',' or ']', but got ':'",
+    ),
+    "template of what can be absent": (
+        lambda world: world.mapping("COMPANY#{company|unknown}", "COMPANY#{source}"),
+        ("status",),
+        2,
+        "mine.yaml:20: template names 'source', which can be absent or empty; write {source|fallback}",
+    ),
+    "entities that collide": (
+        colliding,
+        ("status",),
+        2,
+        "mine.yaml:41: LEAD and DEAL share a table and could get the same key; let a key template begin differently",
+    ),
+    "endpoint down": (
+        nothing,
+        ("create-tables",),
+        3,
+        "DescribeTable on OLD_TABLE: cannot connect to http://127.0.0.1:9",
+    ),
+}
+
+
+def no_credentials(world: World) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        world.monkeypatch.delenv(name)
+
+
+def started(world: World) -> None:
+    world.make("OLD_TABLE_NAME")
+    assert world.run("create-tables").status == 0
+
+
+def damaged(world: World) -> None:
+    started(world)
+    record = {
+        "pk": {"S": "state"},
+        "sk": {"S": "migration"},
+        "rev": {"S": "x"},
+        "document": {"S": '{"phase": "sideways"}'},
+    }
+    world.dynamodb.put_item(TableName=world.name("TABLESPLIT_CONTROL_TABLE"), Item=record)
+
+
+def of_another_table(world: World) -> None:
+    started(world)
+    other = World(world.monkeypatch, world.capsys, f"{world.prefix}other-", world.folder, world.url)
+    other.make("OLD_TABLE_NAME", stream=BOTH_IMAGES)
+    world.set(OLD_TABLE_NAME=other.name("OLD_TABLE_NAME"))
+
+
+ONLINE: dict[str, Row] = {
+    "old table missing": (
+        nothing,
+        ("create-tables",),
+        2,
+        "old table OLD_TABLE does not exist in this account and region",
+    ),
+    "wrong key schema": (
+        lambda world: world.make("OLD_TABLE_NAME", ("id",)),
+        ("create-tables",),
+        2,
+        "old table OLD_TABLE has the key id; the mapping says pk, sk",
+    ),
+    "stream of keys only": (
+        lambda world: world.make("OLD_TABLE_NAME", stream={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}),
+        ("create-tables",),
+        1,
+        "the stream of table OLD_TABLE shows KEYS_ONLY; NEW_AND_OLD_IMAGES is needed",
+    ),
+    "v2 table of another shape": (
+        lambda world: (world.make("OLD_TABLE_NAME"), world.make("LEADS_TABLE", ("PK",)))[0],
+        ("create-tables",),
+        1,
+        (
+            "table PREFIX-leads_table exists and is different: key is PK, wanted PK, SK; index GSI1 is missing; "
+            "index GSI2 is missing; stream is off, wanted NEW_AND_OLD_IMAGES"
+        ),
+    ),
+    "migrate without v2 tables": (
+        lambda world: world.make("OLD_TABLE_NAME"),
+        ("migrate",),
+        2,
+        "v2 table PREFIX-leads_table does not exist",
+    ),
+    "sync without v2 tables": (
+        lambda world: world.make("OLD_TABLE_NAME"),
+        ("sync", "--no-http"),
+        2,
+        "v2 table PREFIX-leads_table does not exist",
+    ),
+    "validate before the start": (
+        lambda world: world.make("OLD_TABLE_NAME"),
+        ("validate",),
+        2,
+        "control table PREFIX-tablesplit_control_table does not exist: nothing has been started",
+    ),
+    "quarantine before the start": (
+        nothing,
+        ("quarantine", "list"),
+        2,
+        "control table PREFIX-tablesplit_control_table does not exist: nothing has been started",
+    ),
+    "accepting a gap before the start": (
+        nothing,
+        ("create-tables", "--accept-gap", "--yes"),
+        2,
+        "control table PREFIX-tablesplit_control_table does not exist: nothing has been started",
+    ),
+    "unknown quarantine id": (started, ("quarantine", "show", "abc"), 2, "nothing in quarantine has the id abc"),
+    "unknown entity": (
+        started,
+        ("validate", "--entity", "CUSTOMER"),
+        2,
+        "--entity CUSTOMER: the mapping crm has no such entity",
+    ),
+    "nothing to resume": (started, ("validate", "--resume"), 1, "no validation to go on with: none is unfinished"),
+    "repair before the backfill": (
+        started,
+        ("validate", "--repair"),
+        1,
+        "the backfill has not finished: a repair would race it",
+    ),
+    "output in no folder": (
+        started,
+        ("validate", "--output", "no/such/folder"),
+        3,
+        "cannot write differences to no/such/folder: No such file or directory; nothing was compared",
+    ),
+    "control table edited": (
+        damaged,
+        ("status",),
+        3,
+        (
+            "control table PREFIX-tablesplit_control_table: record state/migration is damaged "
+            "(phase: Input should be 'prepare' or 'forward')"
+        ),
+    ),
+    "control table of another old table": (
+        of_another_table,
+        ("status",),
+        2,
+        "control table PREFIX-tablesplit_control_table belongs to old table OLD_TABLE, not PREFIX-other-old_table_name",
+    ),
+    "no credentials": (no_credentials, ("create-tables",), 2, "no AWS credentials were found"),
+}
+
+
+@pytest.mark.parametrize("row", OFFLINE)
+def test_without_a_server(offline: World, row: str) -> None:
+    check(offline, *OFFLINE[row])
+
+
+@pytest.mark.local
+@pytest.mark.parametrize("row", ONLINE)
+def test_on_dynamodb_local(world: World, row: str) -> None:
+    check(world, *ONLINE[row])
+
+
+def check(world: World, arrange: Callable[[World], None], command: tuple[str, ...], status: int, line: str) -> None:
+    """The exact line and a remedy on stderr, nothing on stdout; with --json the same as the one document on stdout."""
+    arrange(world)
+    said = world.run(*command)
+    expected = line.replace("OLD_TABLE", world.name("OLD_TABLE_NAME")).replace("PREFIX-", world.prefix)
+    assert (said.status, said.line.removeprefix(f"{world.folder}/")) == (status, expected)
+    assert said.err.splitlines()[1].startswith("what to do: ")
+    assert said.out == ""
+    again = world.run(*command, *(() if "--json" in command else ("--json",)))
+    error = json.loads(again.out)["error"]
+    assert (again.status, error["message"]) == (status, said.line)
+    assert error["kind"] in {"misconfigured", "refused", "fatal", "retryable"}
+    assert error["remedy"]
