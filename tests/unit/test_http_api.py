@@ -1,0 +1,219 @@
+"""The HTTP side: what each path answers, who may post, and how errors are told."""
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import httpx
+import pytest
+
+from service.config import Settings
+from service.errors import Misconfigured, Refused
+from service.http_api import MAX_BODY_BYTES, ValidationRequest, create_http_api
+from service.http_server import serve_http
+
+TOKEN = "right"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+START = "/v1/validation"
+
+
+class FakeView:
+    """A service whose answers are set by the test."""
+
+    def __init__(self) -> None:
+        self.failure: str | None = None
+        self.report: dict[str, Any] | None = None
+        self.refusal: Refused | None = None
+        self.asked: list[ValidationRequest] = []
+
+    def unready(self) -> str | None:
+        return self.failure
+
+    async def metrics(self) -> tuple[bytes, str]:
+        return b"tablesplit_ready 1\n", "text/plain; version=1.0.0; charset=utf-8"
+
+    async def status(self) -> dict[str, Any]:
+        return {"phase": "forward"}
+
+    async def validation(self, run_id: str | None) -> dict[str, Any] | None:
+        return self.report if run_id in (None, "run-1") else None
+
+    async def start_validation(self, request: ValidationRequest) -> str:
+        if self.refusal:
+            raise self.refusal
+        self.asked.append(request)
+        return "run-1"
+
+    async def quarantine(self) -> dict[str, Any]:
+        return {"items": []}
+
+
+@pytest.fixture
+def view() -> FakeView:
+    return FakeView()
+
+
+@asynccontextmanager
+async def client(view: FakeView, token: str | None = TOKEN) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=create_http_api(view, token))
+    async with httpx.AsyncClient(transport=transport, base_url="http://tablesplit") as http:
+        yield http
+
+
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    """Status and detail of a problem document."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    document = answer.json()
+    assert document["status"] == answer.status_code
+    assert document["title"]
+    return answer.status_code, document["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("/healthz", "ok\n"),
+        ("/readyz", "ready\n"),
+        ("/metrics", "tablesplit_ready 1\n"),
+        ("/v1/status", '{"phase":"forward"}'),
+        ("/v1/quarantine", '{"items":[]}'),
+    ],
+)
+async def test_what_is_read_needs_no_token(view: FakeView, path: str, text: str) -> None:
+    async with client(view, None) as http:
+        answer = await http.get(path)
+    assert (answer.status_code, answer.text) == (200, text)
+
+
+async def test_a_lane_that_has_stopped_makes_the_process_unready_but_not_dead(view: FakeView) -> None:
+    view.failure = "the stream is gone (accept the gap)"
+    async with client(view) as http:
+        assert problem(await http.get("/readyz")) == (503, view.failure)
+        assert (await http.get("/healthz")).status_code == 200
+
+
+async def test_reports_are_found_by_id_or_as_the_latest(view: FakeView) -> None:
+    async with client(view) as http:
+        assert problem(await http.get(START)) == (404, "no validation has been run")
+        view.report = {"id": "run-1", "result": "equal"}
+        assert (await http.get(START)).json() == view.report
+        assert (await http.get(f"{START}/run-1")).json() == view.report
+        assert problem(await http.get(f"{START}/run-2")) == (404, "no validation run 'run-2'")
+
+
+@pytest.mark.parametrize(
+    ("configured", "headers", "status", "detail"),
+    [
+        (None, BEARER, 403, "set TABLESPLIT_API_TOKEN for the service to allow this request"),
+        (TOKEN, {}, 401, "send the header Authorization: Bearer <token>"),
+        (TOKEN, {"Authorization": "Basic cmlnaHQ="}, 401, "send the header Authorization: Bearer <token>"),
+        (
+            TOKEN,
+            {"Authorization": "Bearer wrong"},
+            401,
+            "the token is not the one in the service's TABLESPLIT_API_TOKEN",
+        ),
+        (
+            TOKEN,
+            {"Authorization": "Bearer righ"},
+            401,
+            "the token is not the one in the service's TABLESPLIT_API_TOKEN",
+        ),
+        (
+            TOKEN,
+            {"Authorization": "Bearer righty"},
+            401,
+            "the token is not the one in the service's TABLESPLIT_API_TOKEN",
+        ),
+    ],
+)
+async def test_who_may_not_post(
+    view: FakeView, configured: str | None, headers: dict[str, str], status: int, detail: str
+) -> None:
+    async with client(view, configured) as http:
+        answer = await http.post(START, headers=headers, json={})
+    assert problem(answer) == (status, detail)
+    assert view.asked == []
+
+
+async def test_a_post_with_the_token_starts_a_run_and_says_where_its_report_will_be(view: FakeView) -> None:
+    async with client(view) as http:
+        answer = await http.post(START, headers=BEARER, json={"entity": "LEAD", "sample": 3})
+    assert (answer.status_code, answer.json()) == (202, {"id": "run-1", "location": "/v1/validation/run-1"})
+    assert view.asked == [ValidationRequest(entity="LEAD", sample=3)]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "detail"),
+    [
+        (b"not json", 400, "body.0: JSON decode error"),
+        (b"[]", 400, "body: Input should be a valid dictionary or object to extract fields from"),
+        (b'{"sample": 0}', 400, "body.sample: Input should be greater than or equal to 1"),
+        (b'{"sample": "3"}', 400, "body.sample: Input should be a valid integer"),
+        (b'{"repair": true}', 400, "body.repair: Extra inputs are not permitted"),
+        (b"x" * (MAX_BODY_BYTES + 1), 413, f"the body must be at most {MAX_BODY_BYTES} bytes"),
+    ],
+    ids=["not JSON", "no object", "below the bound", "a number as text", "unknown field", "too large"],
+)
+async def test_bodies_that_are_refused(view: FakeView, body: bytes, status: int, detail: str) -> None:
+    async with client(view) as http:
+        answer = await http.post(START, headers={**BEARER, "Content-Type": "application/json"}, content=body)
+    assert problem(answer) == (status, detail)
+    assert view.asked == []
+
+
+async def test_a_body_without_a_length_is_cut_off_at_the_bound(view: FakeView) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(1_000):
+            yield b"x" * 1_000
+
+    async with client(view) as http:
+        answer = await http.post(START, headers=BEARER, content=endless())
+    assert answer.status_code == 413
+
+
+async def test_what_the_service_refuses_is_a_conflict_with_its_remedy(view: FakeView) -> None:
+    view.refusal = Refused("a validation runs in this process", remedy="wait for it")
+    async with client(view) as http:
+        answer = await http.post(START, headers=BEARER, json={})
+    assert problem(answer) == (409, "a validation runs in this process (wait for it)")
+
+
+async def test_unknown_paths_and_methods_are_problem_documents(view: FakeView) -> None:
+    async with client(view) as http:
+        assert problem(await http.get("/v1/nothing"))[0] == 404
+        assert problem(await http.delete("/v1/status"))[0] == 405
+
+
+async def test_the_description_lists_every_path_and_its_page_loads_nothing_from_elsewhere(view: FakeView) -> None:
+    async with client(view) as http:
+        paths = (await http.get("/openapi.json")).json()["paths"]
+        page = await http.get("/docs")
+    assert paths.keys() == {
+        "/healthz", "/readyz", "/metrics", "/v1/status", "/v1/validation", "/v1/validation/{run_id}", "/v1/quarantine",
+    }  # fmt: skip
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+    assert "http://" not in page.text
+    assert "https://" not in page.text
+
+
+async def test_a_real_server_answers_at_the_address_it_names(view: FakeView) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    async with (
+        serve_http(Settings(http_port=port), view) as address,
+        aiohttp.ClientSession() as http,
+        http.get(f"{address}/v1/status") as answer,
+    ):
+        assert await answer.json() == {"phase": "forward"}
+
+
+async def test_a_port_that_is_taken_is_named(view: FakeView) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(Misconfigured, match=f"cannot listen on 127.0.0.1:{port}: Address already in use"):
+            async with serve_http(Settings(http_port=port), view):
+                pass
