@@ -3,7 +3,7 @@
 from backfill.records import read_standing
 from service.app import App
 from service.errors import Refused
-from service.workers import QUIET_SECONDS, Workers
+from service.workers import Workers
 
 
 async def drop_all(app: App) -> list[str]:
@@ -17,10 +17,8 @@ async def drop_all(app: App) -> list[str]:
 
 
 async def _require_nobody_at_work(app: App) -> None:
-    now = app.clock.now()
-    for worker, beat in (await Workers(app.control, app.clock).all()).items():
-        if now - beat.said_at < QUIET_SECONDS:
-            raise Refused(f"sync worker {worker} is at work", remedy="stop it first")
-    standing = await read_standing(app.control, now)
+    for worker in await Workers(app.control, app.clock).heard():
+        raise Refused(f"sync worker {worker} is at work", remedy="stop it first")
+    standing = await read_standing(app.control, app.clock.now())
     if standing is not None and standing.state == "running":
         raise Refused("a backfill is at work, or was killed within the last half minute", remedy="stop it, or wait")

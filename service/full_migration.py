@@ -1,7 +1,6 @@
 """The whole way in one command: tables, backfill, catching up with the stream, a full comparison."""
 
 import asyncio
-from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,17 +48,16 @@ class FullMigration:
 
 
 async def run_full_migration(app: App, options: BackfillOptions, stop: asyncio.Event) -> FullMigration:
-    """Run every step; sync is done here unless another process does it. Raises Interrupted when ``stop`` is set."""
+    """Run every step. Raises Interrupted when ``stop`` is set.
+
+    Sync is done here; where another process does it this one stands by, and takes over should the other have been killed.
+    """
     started = await create_and_start(app)
-    async with await _own_sync(app):
+    async with sync_lane(app):
         copied = await copy_old_table(app, options, stop)
         await catch_up(app, stop)
         validation = await run_validation(app, ValidationOptions(), stop)
     return FullMigration(started, copied, validation)
-
-
-async def _own_sync(app: App) -> AbstractAsyncContextManager[object]:
-    return sync_lane(app) if await Workers(app.control, app.clock).owner() is None else nullcontext()
 
 
 async def catch_up(app: App, stop: asyncio.Event) -> None:

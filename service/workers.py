@@ -11,8 +11,8 @@ from service.control_table import ControlTable
 from service.streams.engine import ROUNDS_TO_PASS
 
 BEAT_SECONDS = 0.5
-QUIET_SECONDS = 5.0
-"""A worker whose beat is older has stopped or lost its connection."""
+QUIET_SECONDS = 10.0
+"""A worker whose beat is older has stopped or lost its connection. The clocks of the machines must agree better than this."""
 
 FORGOTTEN_SECONDS = 3600.0
 

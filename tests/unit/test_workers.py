@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pytest
 
 from service.control_table import ControlTable
-from service.workers import Beat, Workers
+from service.workers import QUIET_SECONDS, Beat, Workers
 from tests.clocks import VirtualClock
 from tests.memory import MemoryDynamoDB
 
@@ -59,7 +59,7 @@ async def test_a_silent_owner_is_no_owner() -> None:
     all_workers = workers(clock)
     await all_workers.say("a", Beat(1, clock.now(), "owner"))
     assert (await all_workers.owner() or ("", None))[0] == "a"
-    await clock.advance(6)
+    await clock.advance(QUIET_SECONDS + 1)
     assert await all_workers.owner() is None
 
 
