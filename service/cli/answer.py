@@ -5,9 +5,10 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from service.errors import Fatal, TablesplitError
+from service.errors import Fatal, Retryable, TablesplitError
 
 FAILED = 3
+AGAIN = "run the same command again: nothing that was done is lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,12 @@ def print_answer(answer: Answer, *, as_json: bool) -> None:
 
 def print_error(error: TablesplitError, *, as_json: bool) -> None:
     """Say what is wrong and what to do: one line each on stderr, and with ``as_json`` the error document on stdout."""
+    remedy = error.remedy or (AGAIN if isinstance(error, Retryable) else "")
     print(f"error: {error.message}", file=sys.stderr)
-    if error.remedy:
-        print(f"what to do: {error.remedy}", file=sys.stderr)
+    if remedy:
+        print(f"what to do: {remedy}", file=sys.stderr)
     if as_json:
-        document = {"error": {"kind": error.kind, "message": error.message, "remedy": error.remedy}}
+        document = {"error": {"kind": error.kind, "message": error.message, "remedy": remedy}}
         print(json.dumps(document, ensure_ascii=False, indent=2))
 
 

@@ -168,7 +168,10 @@ def _permission_error(call: Call, message: str) -> Fatal:
 
 
 def _unknown_error(call: Call, code: str, message: str) -> Fatal:
-    return Fatal(f"{call}: {call.endpoint} refuses the request: {code}: {_short(message)}")
+    return Fatal(
+        f"{call}: {call.endpoint} refuses the request: {code}: {_short(message)}",
+        remedy="check the endpoint (AWS_ENDPOINT_URL) and the table names; if they are right, report this line",
+    )
 
 
 def _plain(code: str) -> str:

@@ -54,7 +54,12 @@ class ControlPlane:
             return None
         except (ClientError, BotoCoreError) as error:
             raise self._error(self._tables, "DescribeTable", name, error) from error
-        return table_description(answer["Table"])
+        try:
+            return table_description(answer["Table"])
+        except KeyError as missing:  # botocore takes half an answer, and one that is not JSON, for an empty one
+            call = self._call_of(self._tables, "DescribeTable", name)
+            what = f"damaged answer from {call.endpoint}: no {missing.args[0]} in it"
+            raise Retryable(f"{call}: {what}", reason="damaged_answer", remedy=CHECK_ENDPOINT) from missing
 
     def create_table(self, table: NewTable) -> None:
         """Begin to make ``table``. Raises Fatal when one of that name exists."""
@@ -114,12 +119,15 @@ class ControlPlane:
         return answer
 
     def _error(self, client: Any, operation: str, subject: str, error: Exception) -> Exception:
-        call = Call(operation, subject, client.meta.endpoint_url, self._settings.aws_region)
+        call = self._call_of(client, operation, subject)
         if isinstance(error, ClientError):
             content, metadata = error.response["Error"], error.response["ResponseMetadata"]
             refused = coded_error(call, content["Code"], content.get("Message", ""), metadata["HTTPStatusCode"])
             return expired_credentials() if isinstance(refused, CredentialsExpired) else refused
         return connection_error(call, error)
+
+    def _call_of(self, client: Any, operation: str, subject: str) -> Call:
+        return Call(operation, subject, client.meta.endpoint_url, self._settings.aws_region)
 
 
 def connection_error(call: Call, error: Exception) -> TablesplitError:

@@ -91,13 +91,13 @@ LASTING: list[tuple[Reply, type[TablesplitError], str, str]] = [
         error("SomethingNewException", "hm"),
         Fatal,
         "PutItem on Leads: URL refuses the request: SomethingNewException: hm",
-        "",
+        "check the endpoint (AWS_ENDPOINT_URL) and the table names; if they are right, report this line",
     ),
     (
         raw(b"<html>", status=404),
         Fatal,
         "PutItem on Leads: URL refuses the request: HTTP status 404: its answer is not JSON",
-        "",
+        "check the endpoint (AWS_ENDPOINT_URL) and the table names; if they are right, report this line",
     ),
 ]
 

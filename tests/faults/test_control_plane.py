@@ -39,7 +39,7 @@ REFUSALS: list[tuple[Reply, type[TablesplitError], str, str]] = [
         error("ValidationException", "Invalid table name"),
         Fatal,
         "DescribeTable on Leads: URL refuses the request: ValidationException: Invalid table name",
-        "",
+        "check the endpoint (AWS_ENDPOINT_URL) and the table names; if they are right, report this line",
     ),
 ]
 
