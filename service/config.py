@@ -17,6 +17,7 @@ PACKAGED_MAPPING = "crm.yaml"
 PREFIX = "TABLESPLIT_"
 TEST_PREFIX = "TABLESPLIT_TEST_"
 AWS_NAMES = {"aws_region": "AWS_REGION", "endpoint_url": "AWS_ENDPOINT_URL"}
+REGION_NAMES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 ENDPOINT_NAMES = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL")
 
 
@@ -28,7 +29,10 @@ class Settings(BaseSettings):
     )
 
     aws_region: str = Field(
-        "ap-southeast-2", validation_alias="AWS_REGION", min_length=1, description="the tables' region"
+        "ap-southeast-2",
+        validation_alias=AliasChoices(*REGION_NAMES),
+        min_length=1,
+        description="the tables' region; without it, AWS_DEFAULT_REGION",
     )
     endpoint_url: str | None = Field(
         None,
@@ -181,12 +185,11 @@ def _refuse_unknown() -> None:
 def _line(loc: tuple[int | str, ...], value: object, message: str) -> str:
     if not loc:
         return message.removeprefix("Value error, ")
-    field = next(
-        (name for name, info in Settings.model_fields.items() if loc[0] in (name, info.validation_alias)),
-        "endpoint_url",
-    )
+    names = {"aws_region": REGION_NAMES, "endpoint_url": ENDPOINT_NAMES}
     # pydantic tells the first of several names, whichever was used
-    names = ENDPOINT_NAMES if field == "endpoint_url" else ()
-    variable = next(filter(os.environ.get, names), variable_name(field))
+    field = next(
+        (field for field, choices in names.items() if loc[0] in choices), str(loc[0]).removeprefix(PREFIX).lower()
+    )
+    variable = next(filter(os.environ.get, names.get(field, ())), variable_name(field))
     shown = "" if field == "api_token" else f"={value}"
     return f"{variable}{shown}: {message[0].lower()}{message[1:]} ({Settings.model_fields[field].description})"

@@ -223,3 +223,21 @@ def test_a_mapping_file_that_cannot_be_read_is_refused(own_folder, content, mess
     with pytest.raises(Misconfigured) as refused:
         load_configured_mapping(load_settings())
     assert (refused.value.message, refused.value.remedy) == (message, "correct TABLESPLIT_MAPPING")
+
+
+@pytest.mark.parametrize(
+    ("environment", "region"),
+    [
+        ({}, "ap-southeast-2"),
+        ({"AWS_DEFAULT_REGION": "us-east-1"}, "us-east-1"),
+        ({"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "us-east-1"}, "eu-west-1"),
+    ],
+)
+def test_the_region_is_found_as_the_sdk_finds_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, environment: dict[str, str], region: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings().aws_region == region
