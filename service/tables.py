@@ -16,13 +16,21 @@ CONTROL_KEY = ("pk", "sk")
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Administration of every table of one migration."""
+    """Administration of every table of one migration. Raises Misconfigured when the control table is another table too."""
 
     plane: ControlPlane
     streams: StreamStore
     clock: Clock
     mapping: Mapping
     control_table: str
+
+    def __post_init__(self) -> None:
+        # Its key may well be that of the old table: then records would get among the items, and it is dropped in the end.
+        if self.control_table in {self.mapping.old.table, *self.mapping.tables}:
+            raise Misconfigured(
+                f"control table {self.control_table} is a table of the mapping too",
+                remedy="set TABLESPLIT_CONTROL_TABLE to a name of its own",
+            )
 
     def wanted(self) -> list[NewTable]:
         """The tables that tablesplit makes: v2 tables with streams, and the control table."""
