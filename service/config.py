@@ -1,6 +1,7 @@
 """Settings: one frozen value, read from the environment (and `.env`) once. No other module reads the environment."""
 
 import os
+import re
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_vali
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.core.mapping import Mapping, load_mapping
+from service.core.mapping_schema import TABLE_NAME
 from service.errors import Misconfigured
 
 PACKAGED_MAPPING = "crm.yaml"
@@ -40,9 +42,7 @@ class Settings(BaseSettings):
         pattern=r"^https?://[^/]+",
         description="another server, such as DynamoDB Local; AWS_ENDPOINT_URL_DYNAMODB goes first",
     )
-    control_table: str = Field(
-        "tablesplit-control", pattern=r"^[A-Za-z0-9_.-]{3,255}$", description="the control table's name"
-    )
+    control_table: str = Field("tablesplit-control", pattern=TABLE_NAME, description="the control table's name")
     mapping: Path | None = Field(None, description="a mapping file; without one, the packaged CRM mapping")
 
     http_host: str = Field("127.0.0.1", min_length=1, description="address of the HTTP side")
@@ -147,9 +147,16 @@ def load_configured_mapping(settings: Settings, *, prefix: str = "") -> Mapping:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "is not UTF-8 text"
         raise Misconfigured(f"mapping file {source}: {reason}", remedy="correct TABLESPLIT_MAPPING") from error
-    return load_mapping(
-        text, source=source, names=lambda variable, default: prefix + (os.environ.get(variable) or default)
-    )
+    return load_mapping(text, source=source, names=lambda variable, default: prefix + _table_name(variable, default))
+
+
+def _table_name(variable: str, default: str) -> str:
+    name = os.environ.get(variable) or default
+    if not re.match(TABLE_NAME, name):
+        raise Misconfigured(
+            f"{variable}={name}: not a table name", remedy="3 to 255 letters (a to z), digits, '_', '-' and '.'"
+        )
+    return name
 
 
 def settings_table() -> str:

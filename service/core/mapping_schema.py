@@ -15,6 +15,7 @@ KeyTemplates = Annotated[dict[Name, TemplateText], Field(min_length=1, max_lengt
 FieldType = Literal["string", "int", "number", "boolean", "date", "list"]
 KEEP = "keep"
 GATHER = "gather into "
+TABLE_NAME = r"^[A-Za-z0-9_.-]{3,255}$"
 
 
 class _Model(BaseModel):
@@ -25,7 +26,7 @@ class TableModel(_Model):
     """A table: the environment variable that names it, and its name when that is not set."""
 
     variable: Name
-    default: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{3,255}$")]
+    default: Annotated[str, Field(pattern=TABLE_NAME)]
 
 
 class OldModel(_Model):

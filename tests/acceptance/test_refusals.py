@@ -96,6 +96,12 @@ OFFLINE: dict[str, Row] = {
         2,
         "TABLESPLIT_PURGE_GRACE_SECONDS=5: must exceed the writer horizon (21 s: lease + request timeout + clock margin)",
     ),
+    "variable that is no table name": (
+        lambda world: world.set(LEADS_TABLE="CRM Leads"),
+        ("status",),
+        2,
+        "LEADS_TABLE=CRM Leads: not a table name",
+    ),
     "endpoint without a scheme": (
         lambda world: world.set(AWS_ENDPOINT_URL="localhost:8000"),
         ("status",),
