@@ -1,0 +1,101 @@
+"""Commands beside each other, and in any order."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.core.wire import Item
+from service.demo.items import old_items, text
+from tests.acceptance.command_line import QUICK, CommandLine, ended, until
+
+pytestmark = [pytest.mark.local, pytest.mark.slow]
+
+SLOW = ("--max-write-units", "40")
+DEALS = 40
+
+
+@pytest.fixture
+def cli(dynamodb_local: str, table_prefix: str, tmp_path: Path) -> CommandLine:
+    cli = CommandLine(dynamodb_local, table_prefix, tmp_path, QUICK)
+    cli.make_old_table(old_items(DEALS))
+    cli.run("create-tables")
+    return cli
+
+
+def told(document: Any) -> tuple[str, str]:
+    """Message and remedy of an error document."""
+    return document["error"]["message"], document["error"]["remedy"]
+
+
+def done(cli: CommandLine) -> dict[str, str]:
+    """The records of the backfill's segments that are done, as they are stored."""
+    rows = {row["sk"]["S"]: row["document"]["S"] for row in cli.scan("TABLESPLIT_CONTROL_TABLE")}
+    return {name: row for name, row in rows.items() if name.startswith("segment#") and '"done":true' in row}
+
+
+def test_a_second_backfill_and_dropping_are_refused_while_one_runs(cli: CommandLine) -> None:
+    with ended(cli.start("migrate", *SLOW)) as first:
+        until(lambda: "backfill: 0 items" in cli.said("migrate"), within=30, otherwise=lambda: cli.said("migrate"))
+        refused, remedy = told(cli.run("migrate", status=1))
+        assert re.fullmatch(r"another backfill is running \(owner \S+, renewed \d s ago\)", refused)
+        assert remedy == "wait for it, watch it with `tablesplit status --watch`, or stop it first"
+        undropped, _ = told(cli.run("drop-tables", "--yes", status=1))
+        assert undropped == "a backfill is at work, or was killed within the last half minute"
+        assert first.poll() is None
+
+
+def test_dropping_is_refused_while_a_sync_works(cli: CommandLine) -> None:
+    with ended(cli.start("sync", "--no-http")):
+        until(lambda: "status" in cli.said("sync"), within=30, otherwise=lambda: cli.said("sync"))
+        refused, remedy = told(cli.run("drop-tables", "--yes", status=1))
+    assert re.fullmatch(r"sync worker \S+ is at work", refused)
+    assert remedy == "stop it first"
+
+
+def test_a_segment_that_is_done_is_not_read_again_after_a_kill(cli: CommandLine) -> None:
+    with ended(cli.start("migrate", *SLOW)) as process:
+        until(lambda: done(cli) or process.poll() is not None, within=60, otherwise=lambda: cli.said("migrate"))
+    before = done(cli)
+    assert 0 < len(before) < 4
+    assert cli.run("migrate")["resumed"]
+    assert before.items() <= done(cli).items()  # a segment read again would count its items as present
+
+
+@pytest.mark.parametrize("order", [("migrate", "sync"), ("sync", "migrate")], ids=" then ".join)
+def test_the_order_of_migrate_and_sync_does_not_matter(cli: CommandLine, order: tuple[str, str]) -> None:
+    running: list[subprocess.Popen[bytes]] = []
+    try:
+        for command in order:
+            write(cli, command)
+            if command == "sync":
+                running.append(cli.start("sync", "--no-http"))
+            else:
+                cli.run("migrate")
+        until(lambda: cli.run("status")["forward"]["caught_up"], within=60, otherwise=lambda: cli.said("sync"))
+        assert cli.run("validate")["result"] == "equal"
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+    leads = {item["id"]["S"]: item for item in cli.scan("LEADS_TABLE") if "id" in item}
+    assert "agent-001" not in leads
+    assert leads["account-001"]["name"] == text("written before sync")
+    assert leads["account-002"]["name"] == text("written before migrate")
+
+
+def write(cli: CommandLine, command: str) -> None:
+    """Before each of the two commands the application writes."""
+    index = 1 if command == "sync" else 2
+    table = cli.table("OLD_TABLE_NAME")
+    key: Item = {"pk": text(f"LEAD#account-{index:03d}"), "sk": text("METADATA")}
+    cli.dynamodb.update_item(
+        TableName=table,
+        Key=key,
+        UpdateExpression="SET #n = :n",
+        ExpressionAttributeNames={"#n": "name"},
+        ExpressionAttributeValues={":n": text(f"written before {command}")},
+    )
+    cli.dynamodb.delete_item(TableName=table, Key={"pk": text("LEAD#agent-001"), "sk": text("METADATA")})
