@@ -99,9 +99,14 @@ async def caught_up(engine: EmbeddedEngine) -> None:
 
 
 def history(changes: list[Change]) -> dict[str, list[str | None]]:
-    """The numbers that each key had, in the order of arrival; None: deleted."""
+    """The numbers that each key had, in the order of arrival; None: deleted.
+
+    A put that is sent again after a lost answer changes nothing: DynamoDB records nothing then, moto a change.
+    """
     by_key = defaultdict(list)
     for change in changes:
+        if change.old == change.new:
+            continue
         by_key[change.key["pk"]["S"]].append(change.new["number"]["N"] if change.new else None)
     return by_key
 
