@@ -100,14 +100,18 @@ class Tables:
         return enabled.stream_arn
 
     async def drop(self) -> list[str]:
-        """Delete the v2 tables and, last, the control table; the names of those that existed. The old table is never touched."""
-        dropped = []
-        for table in self.wanted():
-            if await self.describe(table.name) is not None:
-                await asyncio.to_thread(self.plane.delete_table, table.name)
-                await until_deleted(self.plane, table.name, self.clock)
-                dropped.append(table.name)
-        return dropped
+        """Delete the v2 tables and, last, the control table; the names of those that existed. The old table is never touched.
+
+        Raises Refused, before anything is deleted, when one has another key: a wrong variable may name anybody's table.
+        """
+        found = [(table, await self.describe(table.name)) for table in self.wanted()]
+        existing = [(table, description) for table, description in found if description is not None]
+        for table, description in existing:
+            _require_own_key(table, description)
+        for table, _ in existing:
+            await asyncio.to_thread(self.plane.delete_table, table.name)
+            await until_deleted(self.plane, table.name, self.clock)
+        return [table.name for table, _ in existing]
 
 
 def require_both_images(old: TableDescription) -> None:
@@ -168,6 +172,14 @@ def _require_equal(wanted: NewTable, found: TableDescription | None) -> None:
         raise Refused(
             f"table {wanted.name} exists and is different: {'; '.join(differences)}",
             remedy="give the new table another name (its variable is in the mapping), or delete the existing one yourself",
+        )
+
+
+def _require_own_key(wanted: NewTable, found: TableDescription) -> None:
+    if found.key != wanted.key:
+        raise Refused(
+            f"table {wanted.name} has the key {_key_text(found.key)}, not {_key_text(wanted.key)}: tablesplit did not make it",
+            remedy="correct the variable that names it, or delete it yourself",
         )
 
 

@@ -239,6 +239,12 @@ ONLINE: dict[str, Row] = {
             "index GSI2 is missing; stream is off, wanted NEW_AND_OLD_IMAGES"
         ),
     ),
+    "drop-tables of a table that is none of ours": (
+        lambda world: world.make("PIPELINES_TABLE", ("id",)),
+        ("drop-tables", "--yes"),
+        1,
+        "table PREFIX-pipelines_table has the key id, not PK, SK: tablesplit did not make it",
+    ),
     "migrate without v2 tables": (
         lambda world: world.make("OLD_TABLE_NAME"),
         ("migrate",),
@@ -312,6 +318,14 @@ ONLINE: dict[str, Row] = {
     ),
     "no credentials": (no_credentials, ("create-tables",), 2, "no AWS credentials were found"),
 }
+
+
+@pytest.mark.local
+def test_nothing_is_dropped_when_one_table_is_not_ours(world: World) -> None:
+    world.make("LEADS_TABLE", ("PK", "SK"))
+    world.make("PIPELINES_TABLE", ("id",))
+    assert world.run("drop-tables", "--yes").status == 1
+    assert world.dynamodb.describe_table(TableName=world.name("LEADS_TABLE"))["Table"]["TableStatus"] == "ACTIVE"
 
 
 @pytest.mark.parametrize("row", OFFLINE)
