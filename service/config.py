@@ -83,6 +83,19 @@ class Settings(BaseSettings):
     settle_seconds: float = Field(5, ge=0, le=3600, description="how long a difference must last to count")
     settle_timeout_seconds: float = Field(60, ge=1, le=86_400, description="how long a changing key is looked at again")
 
+    gate_lag_seconds: float = Field(10, ge=1, le=3600, description="lag that keeps a gate closed")
+    gate_lag_low_seconds: float = Field(60, ge=0, le=86_400, description="how long lag must have been below it")
+    gate_validation_age_seconds: float = Field(
+        86_400, ge=60, le=2_592_000, description="greatest age of the full validation that a gate asks for"
+    )
+    gate_quiet_seconds: float = Field(
+        60, ge=1, le=604_800, description="how long a side must be quiet before it closes"
+    )
+    gate_headroom_seconds: float = Field(
+        14_400, ge=0, le=86_400, description="least time until unread changes are trimmed"
+    )
+    move_deadline_seconds: float = Field(600, ge=10, le=86_400, description="time for one step of a phase move")
+
     demo_server: str = Field(
         "moto", pattern=r"^(moto|dynamodb-local|https?://.+)$", description="server of the demonstration"
     )

@@ -5,28 +5,21 @@ and the later ones of its key wait behind it, everything else goes on. It return
 acknowledged, so the engine may checkpoint then.
 """
 
-import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
-
-import orjson
+from collections.abc import Callable, Sequence
 
 from service.applier import Applier, Outcome
+from service.by_key import KeysAtOnce
 from service.clock import Clock
 from service.core.apply_rule import change_writes
 from service.core.change import Change
 from service.core.mapping import Mapping
 from service.core.transform import forward
-from service.core.wire import Item
 from service.core.write import Put
 from service.dynamodb.protocol import Fence
 from service.errors import Poison
-from service.quarantine import Quarantine, quarantine_id
-from service.tasks import task_group
+from service.quarantine import Quarantine
+from service.suspects import Suspects
 from service.waiting_changes import WaitingChange
-
-REFRESH_SECONDS = 30.0
-"""How often the list of keys in quarantine is read again. Only what the backfill finds meanwhile is learned
-late, and that blocks nothing."""
 
 
 class Consumer:
@@ -53,15 +46,12 @@ class Consumer:
         self._applier = applier
         self._quarantine = quarantine
         self._mapping = mapping
-        self._clock = clock
         self._generation = generation
-        self._concurrency = concurrency
-        self._in_hand = asyncio.Semaphore(concurrency)
+        self._keys = KeysAtOnce(concurrency)
         self._fence = fence
         self._count = count
         self._on_tombstone = on_tombstone
-        self._suspects: set[str] = set()
-        self._refreshed_at = float("-inf")
+        self._suspects = Suspects(quarantine, clock)
 
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:  # noqa: ARG002 (ShardSink names it)
         """Return only when every effect of ``changes`` is acknowledged by DynamoDB or quarantined.
@@ -69,17 +59,8 @@ class Consumer:
         Raises Fatal (Fenced, ...) or Retryable; then any part may be done, and applying all again changes
         nothing that is done.
         """
-        await self._refresh_suspects()
-        runs = by_key(changes)
-        todo = iter(runs)
-        async with task_group() as tasks:
-            for _ in range(min(self._concurrency, len(runs))):
-                tasks.create_task(self._work(todo))
-
-    async def _work(self, todo: Iterator[Sequence[Change]]) -> None:
-        for changes in todo:
-            async with self._in_hand:
-                await self._apply_key(changes)
+        await self._suspects.refresh()
+        await self._keys.apply(changes, self._apply_key)
 
     async def _apply_key(self, changes: Sequence[Change]) -> None:
         """All changes of one key. Each turn takes at least one away: waiting, applied or quarantined."""
@@ -137,38 +118,15 @@ class Consumer:
                 self._on_tombstone(write)
         if self._is_suspect(run[0]):
             await self._quarantine.resolve_copy(run[0].table, run[0].key)
-            self._suspects.discard(_id(run[0]))
+            self._suspects.discard(run[0].table, run[0].key)
 
     async def _to_quarantine(self, change: Change, poison: Poison) -> None:
         await self._quarantine.add_change(self._waiting(change), poison, self._fence)
-        self._suspects.add(_id(change))
+        self._suspects.add(change.table, change.key)
         self._count(Outcome.QUARANTINED)
 
-    async def _refresh_suspects(self) -> None:
-        # First read here, after the engine has loaded its positions: whatever a former owner checkpointed
-        # as quarantined is in quarantine by now.
-        if self._clock.monotonic() >= self._refreshed_at + REFRESH_SECONDS:
-            self._suspects |= (await self._quarantine.heads()).keys()
-            self._refreshed_at = self._clock.monotonic()
-
     def _is_suspect(self, change: Change) -> bool:
-        return bool(self._suspects) and _id(change) in self._suspects
+        return self._suspects.include(change.table, change.key)
 
     def _waiting(self, change: Change) -> WaitingChange:
         return WaitingChange(change, self._generation)
-
-
-def by_key(changes: Iterable[Change]) -> list[list[Change]]:
-    """The changes of each key, in the order they came."""
-    runs: dict[bytes, list[Change]] = {}
-    for change in changes:
-        runs.setdefault(_key_text(change.key), []).append(change)
-    return list(runs.values())
-
-
-def _key_text(key: Item) -> bytes:
-    return orjson.dumps(key, option=orjson.OPT_SORT_KEYS)
-
-
-def _id(change: Change) -> str:
-    return quarantine_id(change.table, change.key)

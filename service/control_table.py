@@ -130,6 +130,10 @@ class Records(Generic[T]):
         """The write that ``remove`` makes, for a transaction."""
         return Delete(self._table, self._key(name), _unchanged(was))
 
+    def as_removal(self, name: str) -> Delete:
+        """The removal of the record, whatever it is, for a transaction."""
+        return Delete(self._table, self._key(name))
+
     def _key(self, name: str) -> Item:
         return {"pk": {"S": self._partition}, "sk": {"S": name}}
 

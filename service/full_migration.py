@@ -10,7 +10,7 @@ from service.app import App
 from service.copying import copy_old_table
 from service.errors import Interrupted
 from service.start import Started, create_and_start
-from service.sync import sync_lane
+from service.sync import sync_lanes
 from service.validating import run_validation
 from service.validation.options import ValidationOptions
 from service.validation.report import Report
@@ -53,7 +53,7 @@ async def run_full_migration(app: App, options: BackfillOptions, stop: asyncio.E
     Sync is done here; where another process does it this one stands by, and takes over should the other have been killed.
     """
     started = await create_and_start(app)
-    async with sync_lane(app):
+    async with sync_lanes(app):
         copied = await copy_old_table(app, options, stop)
         await catch_up(app, stop)
         validation = await run_validation(app, ValidationOptions(), stop)
@@ -73,7 +73,7 @@ async def catch_up(app: App, stop: asyncio.Event) -> None:
 async def raise_failure(app: App) -> None:
     """Raises Interrupted when a worker says that its lane has stopped: catching up would wait for ever."""
     for worker, beat in (await Workers(app.control, app.clock).heard()).items():
-        if beat.role == "stopped" and beat.failure is not None:
+        if beat.forward.role == "stopped" and beat.forward.failure is not None:
             raise Interrupted(
-                f"sync worker {worker} has stopped: {beat.failure}", remedy="mend that, then run this again"
+                f"sync worker {worker} has stopped: {beat.forward.failure}", remedy="mend that, then run this again"
             )

@@ -1,34 +1,61 @@
-"""The forward lane: waits for the stream's lease, then reads the old table's stream, applies it and purges tombstones."""
+"""A lane: one direction of the sync. It waits for its lease, reads its streams, and applies them by the rule in force.
 
-from typing import Literal
+A lane changes its rule only right after its positions are saved: it stops its engines, which save what they have applied,
+and starts others.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Literal
 
 from service.app import App
-from service.applier import Applier
-from service.checkpoints import Checkpoints
-from service.consumer import Consumer
-from service.errors import Fenced, TablesplitError
+from service.clock import Clock
+from service.core.acting import Acting
+from service.errors import Fenced, Retryable, TablesplitError
 from service.identity import worker_id
 from service.leases import Lease
 from service.log import get_logger
-from service.purger import Purger
-from service.quarantine import Quarantine
-from service.start import SYNC_LEASE, require_same_stream, require_started
+from service.migration_state import MigrationState, load_started_state
 from service.streams.embedded import EmbeddedEngine
+from service.streams.engine import EngineSnapshot
 from service.tasks import task_group
-from service.workers import Beat
+from service.workers import BEAT_SECONDS, LaneBeat, LaneName
 
 RETRY_SECONDS = 15.0
 """How long a lane that has stopped waits before it looks whether the operator has mended what stopped it."""
 
 
-class ForwardLane:
-    """One process's forward sync. role and failure say how it stands; a failure stops the lane, not the process."""
+class Lane(ABC):
+    """One process's lane. role and failure say how it stands; a failure stops the lane, not the process."""
+
+    name: LaneName
+    lease: str
 
     def __init__(self, app: App) -> None:
-        self._app = app
-        self._engine: EmbeddedEngine | None = None
+        self.app = app
         self.role: Literal["owner", "standby", "stopped"] = "standby"
         self.failure: TablesplitError | None = None
+        self.acting: Acting | None = None
+        self._engines: Sequence[EmbeddedEngine] = ()
+        self._low = LowLag(app.clock, app.settings.gate_lag_seconds)
+
+    @abstractmethod
+    async def ready_state(self, lease: Lease) -> MigrationState:
+        """The state of a migration whose streams this lane can read. Raises what keeps it from that."""
+
+    @abstractmethod
+    def open(self, lease: Lease, state: MigrationState) -> tuple[list[EmbeddedEngine], list[Coroutine[Any, Any, None]]]:
+        """The engines that read by ``state``, and what runs beside them."""
+
+    @abstractmethod
+    def outcomes(self) -> dict[str, int]:
+        """What the lane's writes have come to since the process began."""
+
+    def overdue(self) -> int:
+        """Tombstones that should be purged by now."""
+        return 0
 
     async def run(self) -> None:
         """Serve until cancelled. Whatever stops the lane is logged and shown with its remedy; then it tries again, as a standby."""
@@ -36,99 +63,88 @@ class ForwardLane:
             try:
                 await self._serve()
             except Fenced as superseded:
-                get_logger().warning("lease lost, standing by", reason=superseded.message)
+                get_logger().warning("lease lost, standing by", lane=self.name, reason=superseded.message)
                 self._leave("standby", None)
             except TablesplitError as failure:
-                get_logger().error("forward sync has stopped", reason=failure.message, remedy=failure.remedy)
+                get_logger().error(
+                    f"{self.name} sync has stopped", reason=failure.message, remedy=failure.remedy, lane=self.name
+                )
                 self._leave("stopped", failure)
-                await self._app.clock.sleep(RETRY_SECONDS)
+                await self.app.clock.sleep(RETRY_SECONDS)
 
     async def _serve(self) -> None:
-        app = self._app
+        app = self.app
         async with Lease.acquire(
-            app.control, SYNC_LEASE, worker_id(), app.clock, app.settings, stand_by=lambda: self._leave("standby", None)
+            app.control, self.lease, worker_id(), app.clock, app.settings, stand_by=lambda: self._leave("standby", None)
         ) as lease:
-            state = await require_started(app)
-            await require_same_stream(app, state)
-            purger = self._purger(lease)
-            consumer = self._consumer(lease, state.generation, purger)
-            self._engine = self._reading(lease, state.stream_arn or "", consumer)
-            self.role, self.failure = "owner", None
-            await _both(self._engine, purger)
+            while True:
+                await self._serve_by(lease, await self.ready_state(lease))
 
-    def _purger(self, lease: Lease) -> Purger:
-        app = self._app
-        return Purger(
-            app.store,
-            app.control,
-            app.mapping,
-            app.clock,
-            app.settings,
-            lease=lease,
-            rounds=self.rounds,
-            count=app.metrics.count_purge,
-        )
+    async def _serve_by(self, lease: Lease, state: MigrationState) -> None:
+        """Work by ``state`` until another is in force; the positions of all that was applied are saved when this returns."""
+        engines, others = self.open(lease, state)
+        self._engines = engines
+        self.role, self.failure, self.acting = "owner", None, state.acting
+        async with task_group() as tasks:
+            working = [tasks.create_task(work) for work in (*(engine.run() for engine in engines), *others)]
+            await self._until_changed(state.acting)
+            for task in working:
+                task.cancel()
+        get_logger().info("rule changes", lane=self.name, was=str(state.acting))
 
-    def _consumer(self, lease: Lease, generation: int, purger: Purger) -> Consumer:
-        app = self._app
-        return Consumer(
-            Applier(app.store, fence=lease.check, count=app.metrics.count_change),
-            Quarantine(app.control, app.clock),
-            app.mapping,
-            app.clock,
-            generation=generation,
-            concurrency=app.settings.sync_concurrency,
-            fence=lease.check,
-            count=app.metrics.count_change,
-            on_tombstone=purger.add,
-        )
-
-    def _reading(self, lease: Lease, arn: str, consumer: Consumer) -> EmbeddedEngine:
-        app = self._app
-        return EmbeddedEngine(
-            app.store,
-            arn=arn,
-            table=app.mapping.old.table,
-            sink=consumer,
-            positions=Checkpoints(app.control, arn, app.mapping.hash, lease.token),
-            settings=app.settings,
-            clock=app.clock,
-            retried=app.metrics.count_retry,
-        )
+    async def _until_changed(self, acting: Acting) -> None:
+        while True:
+            await self.app.clock.sleep(BEAT_SECONDS)
+            with suppress(Retryable):  # the lease ends the lane when this lasts
+                if (await load_started_state(self.app.control, self.app.mapping)).acting != acting:
+                    return
 
     def _leave(self, role: Literal["standby", "stopped"], failure: TablesplitError | None) -> None:
-        self._engine, self.role, self.failure = None, role, failure
+        self._engines, self.role, self.failure, self.acting = (), role, failure, None
 
     def rounds(self) -> int:
-        """The engine's rounds; 0 while there is no engine."""
-        return self._engine.snapshot().rounds if self._engine else 0
+        """The rounds of the engine that has made the fewest; 0 while there is none."""
+        return min((engine.snapshot().rounds for engine in self._engines), default=0)
 
     def at_tip(self) -> bool:
-        """Whether this process reads the stream and knows of nothing unapplied."""
-        seen = self._engine.snapshot() if self._engine else None
-        return seen is not None and seen.rounds > 0 and seen.lag_seconds == 0
+        """Whether this process reads the streams and knows of nothing unapplied."""
+        seen = [engine.snapshot() for engine in self._engines]
+        return bool(seen) and all(one.rounds > 0 and one.lag_seconds == 0 for one in seen)
 
-    def beat(self, number: int) -> Beat:
-        """What this worker says of itself now."""
+    def beat(self) -> LaneBeat:
+        """What this lane says of itself now."""
         failure = f"{self.failure.message} ({self.failure.remedy})" if self.failure else None
-        if self._engine is None:
-            return Beat(number, self._app.clock.now(), self.role, failure=failure)
-        seen = self._engine.snapshot()
-        return Beat(
-            number=number,
-            said_at=self._app.clock.now(),
-            role=self.role,
-            rounds=seen.rounds,
-            shards=seen.shards_reading,
-            lag_seconds=seen.lag_seconds,
-            retention_headroom_seconds=seen.retention_headroom_seconds,
-            outcomes=self._app.metrics.forward_outcomes(),
-            failure=failure,
+        said = LaneBeat(self.role, self.acting, outcomes=self.outcomes(), failure=failure)
+        seen = [engine.snapshot() for engine in self._engines]
+        if not seen:
+            self._low.note(None)
+            return said
+        return self._measured(said, seen)
+
+    def _measured(self, said: LaneBeat, seen: list[EngineSnapshot]) -> LaneBeat:
+        lag = max(one.lag_seconds for one in seen)
+        rounds = self.rounds()
+        return replace(
+            said,
+            rounds=rounds,
+            shards=sum(one.shards_reading for one in seen),
+            lag_seconds=lag,
+            lag_low_since=self._low.note(lag if rounds else None),
+            retention_headroom_seconds=min(one.retention_headroom_seconds for one in seen),
+            tombstones_overdue=self.overdue(),
         )
 
 
-async def _both(engine: EmbeddedEngine, purger: Purger) -> None:
-    """Run until one fails; its error stops the other."""
-    async with task_group() as tasks:
-        tasks.create_task(engine.run())
-        tasks.create_task(purger.run())
+class LowLag:
+    """Since when lag has been below a limit, in seconds."""
+
+    def __init__(self, clock: Clock, limit: float) -> None:
+        self._clock = clock
+        self._limit = limit
+        self._since: float | None = None
+
+    def note(self, lag: float | None) -> float | None:
+        """Take a lag into account (None: not known); since when it has been low, in epoch seconds, or None."""
+        low = lag is not None and lag < self._limit
+        self._since = (self._since or self._clock.now()) if low else None
+        return self._since

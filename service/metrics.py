@@ -6,7 +6,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 
 from service.status import Status
 
-PHASES = ("prepare", "forward")
+PHASES = ("prepare", "forward", "dual", "reverse", "complete")
 
 
 class Metrics:
@@ -21,6 +21,7 @@ class Metrics:
         self._changes = self._counter(
             "tablesplit_forward_writes", "Writes made of old-table changes, by outcome", "outcome"
         )
+        self._reverse = self._counter("tablesplit_reverse_writes", "Changes of v2 tables, by outcome", "outcome")
         self._copies = self._counter(
             "tablesplit_backfill_items", "Old items the backfill has dealt with, by outcome", "outcome"
         )
@@ -33,6 +34,13 @@ class Metrics:
             "tablesplit_forward_caught_up", "1 when every shard is read to its end and applied"
         )
         self._shards = self._gauge("tablesplit_forward_shards", "Shards being read")
+        self._reverse_lag = self._gauge(
+            "tablesplit_reverse_lag_seconds", "Age of the oldest v2 change not carried back"
+        )
+        self._reverse_caught_up = self._gauge(
+            "tablesplit_reverse_caught_up", "1 when every shard of the v2 tables is read to its end and carried back"
+        )
+        self._conflicts = self._gauge("tablesplit_conflicts_open", "Conflicts and held items that need a person")
         self._headroom = self._gauge(
             "tablesplit_retention_headroom_seconds", "Time until unread changes may be trimmed"
         )
@@ -61,6 +69,10 @@ class Metrics:
         """A write made of a change, or a change put into quarantine."""
         self._changes.labels(outcome).inc()
 
+    def count_reverse(self, outcome: str) -> None:
+        """What became of a change of a v2 table."""
+        self._reverse.labels(outcome).inc()
+
     def count_copies(self, outcome: str, items: int = 1) -> None:
         """Items that the backfill is done with."""
         self._copies.labels(outcome).inc(items)
@@ -71,8 +83,11 @@ class Metrics:
 
     def forward_outcomes(self) -> dict[str, int]:
         """What ``count_change`` has counted so far."""
-        samples = next(iter(self._changes.collect())).samples
-        return {sample.labels["outcome"]: int(sample.value) for sample in samples if sample.name.endswith("_total")}
+        return _counted(self._changes)
+
+    def reverse_outcomes(self) -> dict[str, int]:
+        """What ``count_reverse`` has counted so far."""
+        return _counted(self._reverse)
 
     def set_build(self, version: str, mapping: str) -> None:
         """Which program and which mapping this is."""
@@ -87,12 +102,15 @@ class Metrics:
         for phase in PHASES:
             self._phase.labels(phase).set(phase == status.phase)
         self._caught_up.set(status.forward.caught_up)
+        self._reverse_caught_up.set(status.reverse.caught_up)
+        self._conflicts.set(status.conflicts)
         self._shards.set(status.forward.shards)
         self._segments.labels("done").set(status.backfill.segments_done)
         self._segments.labels("open").set(status.backfill.segments - status.backfill.segments_done)
         self._quarantine.set(status.quarantine)
         for gauge, value in (
             (self._lag, status.forward.lag_seconds),
+            (self._reverse_lag, status.reverse.lag_seconds),
             (self._headroom, status.retention_headroom_seconds),
             (self._eta, status.backfill.eta_seconds),
             (self._differences, status.validation.differences if status.validation else None),
@@ -102,3 +120,9 @@ class Metrics:
     def page(self) -> bytes:
         """The metrics page."""
         return generate_latest(self.registry)
+
+
+def _counted(counter: Counter) -> dict[str, int]:
+    """A counter's values by outcome."""
+    samples = next(iter(counter.collect())).samples
+    return {sample.labels["outcome"]: int(sample.value) for sample in samples if sample.name.endswith("_total")}

@@ -1,31 +1,56 @@
-"""The migration's own record: its phase, the mapping it was begun with, and the generations of the old
-table's stream."""
+"""The migration's own record: its phase and rule, the move under way, the mapping it was begun with, and its streams."""
 
 from collections.abc import Callable
 from dataclasses import field, replace
-from typing import Literal
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from service.control_table import ControlTable, Records
+from service.core.acting import Acting, Phase, Rule
 from service.core.mapping import Mapping
 from service.core.version import GENERATION_DIGITS
 from service.errors import Fatal, Misconfigured
 
 NAME = "migration"
+STRICT = ConfigDict(extra="forbid", strict=True)
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", strict=True))
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Move:
+    """A phase move under way. step: the one that is being done (``core.phases``); since: when it began; by, why: for
+    the audit log. forced: gate conditions that were overridden. Times are epoch seconds."""
+
+    to: Phase
+    step: str
+    since: float
+    begun_at: float
+    by: str
+    why: str = ""
+    forced: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Hold:
+    """An operator has closed the gate."""
+
+    why: str
+    by: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class MigrationState:
     """Where the migration stands. Times are epoch seconds.
 
-    generations: every stream ARN that the old table has had, to its number; stream_arn: the one that is read
-    now. gap_since: when the operator last accepted that stream records are lost; until a repair begun since has
-    closed the gap. backfill_finished_at: None while a bulk copy is to be made or runs (also again).
+    rule, epoch: how changes are applied, and the ledger's epoch (0 before the ledger rule). generations: every stream ARN
+    that the old table and the v2 tables have had, to its number; stream_arn, v2_streams: those that are read now.
+    gap_since, reverse_gap_since: when the operator last accepted that records of the old table's stream, or of a v2 table's,
+    are lost; until a repair begun since has closed the gap. backfill_finished_at: None while a bulk copy is to be made or
+    runs (also again).
     """
 
-    phase: Literal["prepare", "forward"]
+    phase: Phase
     phase_since: float
     mapping_hash: str
     old_table: str
@@ -34,10 +59,16 @@ class MigrationState:
     stream_arn: str | None = None
     gap_since: float | None = None
     backfill_finished_at: float | None = None
+    rule: Rule = "guarded"
+    epoch: int = 0
+    move: Move | None = None
+    hold: Hold | None = None
+    v2_streams: dict[str, str] = field(default_factory=dict)
+    reverse_gap_since: float | None = None
 
     @property
     def generation(self) -> int:
-        """The number of the stream that is read now. Raises Fatal when there is none yet."""
+        """The number of the old table's stream that is read now. Raises Fatal when there is none yet."""
         if self.stream_arn is None:
             raise Fatal("no stream position has been saved", remedy="run `tablesplit create-tables`")
         return self.generations[self.stream_arn]
@@ -46,6 +77,11 @@ class MigrationState:
     def started(self) -> bool:
         """Whether anything may have been written by the mapping recorded here."""
         return self.phase != "prepare"
+
+    @property
+    def acting(self) -> Acting:
+        """What a worker acts by."""
+        return Acting(self.phase, self.rule, self.epoch)
 
 
 def new_state(mapping: Mapping, now: float) -> MigrationState:
@@ -60,17 +96,26 @@ def new_state(mapping: Mapping, now: float) -> MigrationState:
 
 
 def with_stream(state: MigrationState, arn: str) -> MigrationState:
-    """The state once ``arn`` is the stream to read: one not seen before gets the next generation, above all
+    """The state once ``arn`` is the old table's stream to read: one not seen before gets the next generation, above all
     others."""
+    return replace(_numbered(state, arn), stream_arn=arn)
+
+
+def with_v2_stream(state: MigrationState, table: str, arn: str) -> MigrationState:
+    """The same for the stream of a v2 table."""
+    return replace(_numbered(state, arn), v2_streams={**state.v2_streams, table: arn})
+
+
+def _numbered(state: MigrationState, arn: str) -> MigrationState:
     number = state.generations.get(arn, max(state.generations.values(), default=0) + 1)
     if number >= 10**GENERATION_DIGITS:
-        raise Fatal(f"old table {state.old_table} has had {number} streams, more than a version can count")
-    return replace(state, generations={**state.generations, arn: number}, stream_arn=arn)
+        raise Fatal(f"the tables of {state.old_table} have had {number} streams, more than a version can count")
+    return replace(state, generations={**state.generations, arn: number})
 
 
 def in_forward(state: MigrationState, now: float) -> MigrationState:
-    """The state in phase ``forward``, since ``now`` unless it was in it already."""
-    return state if state.phase == "forward" else replace(state, phase="forward", phase_since=now)
+    """The state of a prepared migration once it is in phase ``forward``, since ``now``; one that is further on stays."""
+    return replace(state, phase="forward", phase_since=now) if state.phase == "prepare" else state
 
 
 async def load_state(control: ControlTable, mapping: Mapping) -> MigrationState | None:

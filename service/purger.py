@@ -35,6 +35,10 @@ SWEEP_PAUSE_SECONDS = 1.0
 consistently."""
 
 
+OVERDUE_SECONDS = 60.0
+"""A tombstone that is so much older than grace and writer horizon together keeps a gate closed: something holds it back."""
+
+
 class PurgeTimes(Protocol):
     """The settings that purging depends on."""
 
@@ -105,6 +109,11 @@ class Purger:
         """Remember a tombstone that has just been written. One for the same key that was remembered before is
         no more."""
         self._remember(put.table, put.item)
+
+    def overdue(self) -> int:
+        """Tombstones that are there long after they might have been purged."""
+        latest = self._clock.monotonic() - self._times.purge_grace_seconds - self._times.writer_horizon_seconds
+        return sum(seen.at < latest - OVERDUE_SECONDS for seen in self._queue.values())
 
     async def run(self) -> None:
         """Look at every heartbeat, and sweep every ``purge_sweep_seconds``, until cancelled. Raises Fenced,

@@ -103,6 +103,12 @@ class Quarantine:
         if found is not None and found.value.origin == "backfill":
             await self._heads.remove(key_id, found)
 
+    async def resolve(self, table: str, key: Item) -> None:
+        """Take a key out with all that it holds: what it holds is not needed any more."""
+        key_id = quarantine_id(table, key)
+        while (found := await self._heads.get(key_id)) is not None:
+            await self.settle(key_id, found)
+
     async def settle(self, key_id: str, was: Stored[Head]) -> bool:
         """Take away the changes up to those of ``was``, and its head unless more has come; False: it has."""
         await self._waiting(key_id).forget(was.value.last_version)

@@ -1,43 +1,99 @@
 """Taking the Status snapshot, from the control table alone: it looks the same from every machine."""
 
+import asyncio
+
 from backfill.records import Standing, read_standing
 from service.app import App
+from service.conflicts import Conflicts
 from service.migration_state import MigrationState, load_state
 from service.quarantine import Quarantine
-from service.status import BackfillStatus, ForwardStatus, Status, ValidationStatus, WorkerStatus, iso
+from service.status import BackfillStatus, LaneStatus, Status, ValidationStatus, WorkerStatus, iso
 from service.validation.records import latest_summary
-from service.workers import Beat, Workers
+from service.workers import Beat, LaneName, Workers, owner_among
 
 CAUGHT_UP_WITHIN_SECONDS = 12.0
 NOT_STARTED = BackfillStatus("not started", 0, 0, 0, 0.0, None)
-NO_SYNC = ForwardStatus(None, False, 0, {})
+NO_SYNC = LaneStatus(None, False, 0, {})
 
 
-async def take_snapshot(app: App, *, caught_up: bool | None = None) -> Status:
-    """Everything about the migration. ``caught_up``: when the caller knows; None asks the worker, for some seconds at most.
+async def take_snapshot(app: App, *, tips: tuple[bool, bool] | None = None) -> Status:
+    """Everything about the migration. ``tips``: whether forward and reverse are caught up, when the caller knows; None asks
+    the workers, for some seconds at most.
 
     Before `create-tables` the phase is ``prepare``. Raises Fatal when the control table is damaged or of another mapping.
     """
     state = await _state(app)
     if state is None:
-        return Status("prepare", iso(app.clock.now()), app.mapping.hash, NOT_STARTED, NO_SYNC, 0, None, None, None, ())
+        return _nothing(app)
     workers = Workers(app.control, app.clock)
-    if caught_up is None:
-        caught_up = await workers.caught_up(CAUGHT_UP_WITHIN_SECONDS)
-    owner = await workers.owner()
+    if tips is None:
+        tips = await _ask(workers)
+    heard = await workers.heard()
     now = app.clock.now()
+    conflicts = Conflicts(app.control)
     return Status(
         phase=state.phase,
         phase_since=iso(state.phase_since),
         mapping=state.mapping_hash,
+        rule=state.rule,
+        move=_move(state),
+        hold=f"{state.hold.why} (by {state.hold.by}, {iso(state.hold.at)})" if state.hold else None,
         backfill=_backfill(await read_standing(app.control, now)),
-        forward=_forward(owner[1], caught_up) if owner else NO_SYNC,
+        forward=_lane(heard, "forward", tips[0]),
+        reverse=_lane(heard, "reverse", tips[1]),
         quarantine=len(await Quarantine(app.control, app.clock).heads()),
+        conflicts=await conflicts.count_open() + len(await conflicts.held()),
         validation=await _validation(app),
-        retention_headroom_seconds=owner[1].retention_headroom_seconds if owner else None,
-        gap=f"stream records were lost, accepted at {iso(state.gap_since)}" if state.gap_since else None,
+        retention_headroom_seconds=_headroom(heard),
+        gap=_gap(state),
         workers=tuple(_worker(name, beat, now) for name, beat in (await workers.all()).items()),
     )
+
+
+def _nothing(app: App) -> Status:
+    """The snapshot before `create-tables`."""
+    return Status(
+        phase="prepare",
+        phase_since=iso(app.clock.now()),
+        mapping=app.mapping.hash,
+        rule="guarded",
+        move=None,
+        hold=None,
+        backfill=NOT_STARTED,
+        forward=NO_SYNC,
+        reverse=NO_SYNC,
+        quarantine=0,
+        conflicts=0,
+        validation=None,
+        retention_headroom_seconds=None,
+        gap=None,
+        workers=(),
+    )
+
+
+async def _ask(workers: Workers) -> tuple[bool, bool]:
+    """Whether each direction has caught up, asked of both at once."""
+    forward, reverse = await asyncio.gather(
+        workers.caught_up(CAUGHT_UP_WITHIN_SECONDS), workers.caught_up(CAUGHT_UP_WITHIN_SECONDS, ("reverse",))
+    )
+    return forward, reverse
+
+
+def _move(state: MigrationState) -> str | None:
+    if state.move is None:
+        return None
+    return f"to {state.move.to}: {state.move.step} since {iso(state.move.since)} (by {state.move.by})"
+
+
+def _gap(state: MigrationState) -> str | None:
+    gaps = {"the old table": state.gap_since, "a v2 table": state.reverse_gap_since}
+    told = [f"stream records of {whose} were lost, accepted at {iso(at)}" for whose, at in gaps.items() if at]
+    return "; ".join(told) or None
+
+
+def _headroom(heard: dict[str, Beat]) -> float | None:
+    said = [lane.retention_headroom_seconds for beat in heard.values() for lane in (beat.forward, beat.reverse)]
+    return min((seconds for seconds in said if seconds is not None), default=None)
 
 
 async def _state(app: App) -> MigrationState | None:
@@ -60,12 +116,17 @@ def _backfill(standing: Standing | None) -> BackfillStatus:
     )
 
 
-def _forward(beat: Beat, caught_up: bool) -> ForwardStatus:
-    return ForwardStatus(beat.lag_seconds, caught_up, beat.shards, beat.outcomes)
+def _lane(heard: dict[str, Beat], name: LaneName, caught_up: bool) -> LaneStatus:
+    owner = owner_among(heard, name)
+    if owner is None:
+        return NO_SYNC
+    said = owner[1].lane(name)
+    return LaneStatus(said.lag_seconds, caught_up, said.shards, said.outcomes)
 
 
 def _worker(name: str, beat: Beat, now: float) -> WorkerStatus:
-    return WorkerStatus(name, beat.role, max(0.0, now - beat.said_at), beat.failure)
+    failure = beat.forward.failure or beat.reverse.failure
+    return WorkerStatus(name, beat.forward.role, beat.reverse.role, max(0.0, now - beat.said_at), failure)
 
 
 async def _validation(app: App) -> ValidationStatus | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 from service.app import App
@@ -18,10 +19,12 @@ from service.migration_state import (
     load_started_state,
     load_state,
     with_stream,
+    with_v2_stream,
 )
 from service.streams.start import initial_positions, positions_after_gap
 
 SYNC_LEASE = "sync"
+REVERSE_LEASE = "reverse sync"
 START_LEASE = "start"
 
 
@@ -105,6 +108,32 @@ async def require_same_stream(app: App, state: MigrationState) -> None:
         f"the stream of old table {old.name} is {found}; saved positions are of {state.stream_arn}: changes may be lost",
         remedy=GAP_REMEDY,
     )
+
+
+async def follow_v2_streams(app: App, state: MigrationState, token: int) -> MigrationState:
+    """Save the positions of the v2 streams that are not followed yet: all that they hold is still to be read.
+
+    Only before the first `dual`, when nothing is carried back. ``token``: of the reverse lane's lease.
+    """
+    for table in app.mapping.tables:
+        if table not in state.v2_streams:
+            arn = await app.tables.v2_stream(table)
+            await _save(app, arn, token, await initial_positions(app.store, arn, now=app.clock.now()))
+            state = await change_state(
+                app.control, app.mapping, app.clock.now(), partial(with_v2_stream, table=table, arn=arn)
+            )
+    return state
+
+
+async def require_same_v2_streams(app: App, state: MigrationState) -> None:
+    """Raises StreamGone when a v2 table's stream is not the one whose positions are saved, or is off."""
+    for table in app.mapping.tables:
+        found, saved = await app.tables.v2_stream(table), state.v2_streams.get(table)
+        if found != saved:
+            raise StreamGone(
+                f"the stream of v2 table {table} is {found}; saved positions are of {saved}: changes may be lost",
+                remedy=GAP_REMEDY,
+            )
 
 
 async def accept_gap(app: App) -> Started:

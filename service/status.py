@@ -19,8 +19,8 @@ class BackfillStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class ForwardStatus:
-    """How far the old table's stream is applied.
+class LaneStatus:
+    """How far one direction's streams are applied: the old table's forward, the v2 tables' in reverse.
 
     lag_seconds: age of the oldest unapplied change; None while no worker reports.
     caught_up: every shard has been read to its end and applied since the question was asked.
@@ -35,10 +35,11 @@ class ForwardStatus:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """One sync process. role: owner | standby | stopped. failure: why its lane has stopped, with the remedy, or None."""
+    """One sync process. forward, reverse: owner | standby | stopped. failure: why a lane has stopped, with the remedy, or None."""
 
     id: str
-    role: str
+    forward: str
+    reverse: str
     seen_seconds_ago: float
     failure: str | None
 
@@ -54,14 +55,22 @@ class ValidationStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The snapshot. phase_since: ISO 8601, UTC. gap: why a reconcile pass is owed, or None."""
+    """The snapshot. phase_since: ISO 8601, UTC. rule: guarded | entering | ledger. move: the phase move under way, and its
+    step; hold: why an operator keeps the gate closed; gap: why a reconcile pass is owed; each None for none. conflicts: open
+    ones, held items among them.
+    """
 
     phase: str
     phase_since: str
     mapping: str
+    rule: str
+    move: str | None
+    hold: str | None
     backfill: BackfillStatus
-    forward: ForwardStatus
+    forward: LaneStatus
+    reverse: LaneStatus
     quarantine: int
+    conflicts: int
     validation: ValidationStatus | None
     retention_headroom_seconds: float | None
     gap: str | None
@@ -78,7 +87,9 @@ class Status:
             "backfill": self.backfill.state,
             "lag_seconds": self.forward.lag_seconds,
             "caught_up": self.forward.caught_up,
+            "reverse_lag_seconds": self.reverse.lag_seconds,
             "quarantine": self.quarantine,
+            "conflicts": self.conflicts,
             "workers": len(self.workers),
         }
 
@@ -87,8 +98,10 @@ class Status:
         lines = [
             f"phase        {self.phase} since {self.phase_since}, mapping {self.mapping}",
             f"backfill     {_backfill_text(self.backfill)}",
-            f"forward      {_forward_text(self.forward)}",
+            f"forward      {_lane_text(self.forward)}",
+            f"reverse      {_lane_text(self.reverse)}",
             f"quarantine   {self.quarantine} {'key' if self.quarantine == 1 else 'keys'}",
+            f"conflicts    {self.conflicts} open",
             f"validation   {_validation_text(self.validation)}",
             *(f"worker       {_worker_text(worker)}" for worker in self.workers),
         ]
@@ -96,6 +109,10 @@ class Status:
             lines.append(
                 f"headroom     {self.retention_headroom_seconds / 3600:.1f} h until unread changes are trimmed"
             )
+        if self.move is not None:
+            lines.append(f"move         {self.move}")
+        if self.hold is not None:
+            lines.append(f"hold         {self.hold}: `tablesplit release` lifts it")
         if self.gap is not None:
             lines.append(f"gap          {self.gap}: run `tablesplit validate --repair`")
         return "\n".join(lines)
@@ -111,12 +128,12 @@ def _backfill_text(backfill: BackfillStatus) -> str:
     )
 
 
-def _forward_text(forward: ForwardStatus) -> str:
-    if forward.lag_seconds is None:
+def _lane_text(lane: LaneStatus) -> str:
+    if lane.lag_seconds is None:
         return "no sync worker reports: start `tablesplit sync`"
-    state = "caught up" if forward.caught_up else "not caught up"
-    outcomes = ", ".join(f"{name} {count}" for name, count in sorted(forward.outcomes.items()))
-    return f"{state}, lag {forward.lag_seconds:.0f} s, {forward.shards} shards; {outcomes or 'no changes yet'}"
+    state = "caught up" if lane.caught_up else "not caught up"
+    outcomes = ", ".join(f"{name} {count}" for name, count in sorted(lane.outcomes.items()))
+    return f"{state}, lag {lane.lag_seconds:.0f} s, {lane.shards} shards; {outcomes or 'no changes yet'}"
 
 
 def _validation_text(validation: ValidationStatus | None) -> str:
@@ -127,7 +144,7 @@ def _validation_text(validation: ValidationStatus | None) -> str:
 
 def _worker_text(worker: WorkerStatus) -> str:
     failure = f"; STOPPED: {worker.failure}" if worker.failure else ""
-    return f"{worker.id} ({worker.role}), seen {worker.seen_seconds_ago:.0f} s ago{failure}"
+    return f"{worker.id} (forward {worker.forward}, reverse {worker.reverse}), seen {worker.seen_seconds_ago:.0f} s ago{failure}"
 
 
 def iso(epoch_seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""The long-running service: the forward lane, its beats, and the HTTP side, until it is told to stop."""
+"""The long-running service: both lanes, their beats, and the HTTP side, until it is told to stop."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,10 +7,12 @@ from importlib.metadata import version
 
 from service.app import App
 from service.errors import TablesplitError
+from service.forward_lane import ForwardLane
 from service.http_server import serve_http
 from service.identity import worker_id
-from service.lane import ForwardLane
+from service.lanes import Lanes
 from service.log import get_logger
+from service.reverse_lane import ReverseLane
 from service.snapshot import take_snapshot
 from service.start import ensure_started, require_same_stream
 from service.tasks import task_group
@@ -21,13 +23,13 @@ LOG_SECONDS = 30.0
 
 
 async def run_sync(app: App, stop: asyncio.Event, *, http: bool = True) -> None:
-    """Serve until ``stop`` is set. What is wrong at the start is raised; what goes wrong later stops the lane and is shown."""
+    """Serve until ``stop`` is set. What is wrong at the start is raised; what goes wrong later stops its lane and is shown."""
     state = await ensure_started(app)
     await require_same_stream(app, state)
     app.metrics.set_build(version("tablesplit"), app.mapping.hash)
-    async with sync_lane(app) as lane:
+    async with sync_lanes(app) as lanes:
         if http:
-            await _serve(app, View(app, lane), stop)
+            await _serve(app, View(app, lanes), stop)
         else:
             await stop.wait()
 
@@ -42,40 +44,41 @@ async def _serve(app: App, view: View, stop: asyncio.Event) -> None:
 
 
 @asynccontextmanager
-async def sync_lane(app: App) -> AsyncIterator[ForwardLane]:
-    """A forward lane with its beats in the background; at the end it saves its positions and gives its lease back."""
-    lane = ForwardLane(app)
+async def sync_lanes(app: App) -> AsyncIterator[Lanes]:
+    """Both lanes with their beats in the background; at the end they save their positions and give their leases back."""
+    lanes = Lanes(ForwardLane(app), ReverseLane(app))
     workers = Workers(app.control, app.clock)
+    background = (lanes.forward.run(), lanes.reverse.run(), _beat(app, lanes, workers), _log(app, lanes))
     try:
         async with task_group() as tasks:
-            background = [tasks.create_task(work) for work in (lane.run(), _beat(app, lane, workers), _log(app, lane))]
+            running = [tasks.create_task(work) for work in background]
             try:
-                yield lane
+                yield lanes
             finally:
-                for task in background:
+                for task in running:
                     task.cancel()
     finally:
         with suppress(TablesplitError):  # a beat that cannot be taken back is forgotten after an hour
             await workers.leave(worker_id())
 
 
-async def _beat(app: App, lane: ForwardLane, workers: Workers) -> None:
+async def _beat(app: App, lanes: Lanes, workers: Workers) -> None:
     number = 0
     while True:
         number += 1
         try:
-            await workers.say(worker_id(), lane.beat(number))
+            await workers.say(worker_id(), lanes.beat(number, app.clock.now()))
         except TablesplitError as silent:
             get_logger().warning("cannot report", reason=silent.message)
-        app.metrics.set_ready(lane.role != "stopped")
+        app.metrics.set_ready(lanes.unready() is None)
         await app.clock.sleep(BEAT_SECONDS)
 
 
-async def _log(app: App, lane: ForwardLane) -> None:
+async def _log(app: App, lanes: Lanes) -> None:
     """Log the snapshot, and show it in the metrics, every half minute."""
     while True:
         try:
-            status = await take_snapshot(app, caught_up=lane.at_tip())
+            status = await take_snapshot(app, tips=lanes.tips())
             app.metrics.show(status)
             get_logger().info("status", **status.to_log())
         except TablesplitError as unseen:

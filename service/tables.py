@@ -9,7 +9,7 @@ from service.dynamodb.control import ControlPlane
 from service.dynamodb.descriptions import STREAM_VIEW_TYPE, IndexDescription, NewTable, TableDescription
 from service.dynamodb.protocol import StreamStore
 from service.dynamodb.waits import until_active, until_deleted, until_stream_enabled
-from service.errors import Misconfigured, Refused
+from service.errors import GAP_REMEDY, Misconfigured, Refused, StreamGone
 
 CONTROL_KEY = ("pk", "sk")
 
@@ -98,6 +98,13 @@ class Tables:
         enabled = await until_stream_enabled(self.plane, self.streams, old.name, self.clock)
         assert enabled.stream_arn is not None
         return enabled.stream_arn
+
+    async def v2_stream(self, name: str) -> str:
+        """The ARN of a v2 table's stream. Raises StreamGone when the table, or its stream, is not there."""
+        table = await self.describe(name)
+        if table is None or table.stream_view_type is None or table.stream_arn is None:
+            raise StreamGone(f"v2 table {name} has no stream", remedy=GAP_REMEDY)
+        return table.stream_arn
 
     async def drop(self) -> list[str]:
         """Delete the v2 tables and, last, the control table; the names of those that existed. The old table is never touched.

@@ -6,7 +6,7 @@ from typing import Any
 from service.app import App
 from service.errors import Misconfigured, Refused, TablesplitError
 from service.http_api import ValidationRequest
-from service.lane import ForwardLane
+from service.lanes import Lanes
 from service.log import get_logger
 from service.quarantine import Quarantine, listing
 from service.snapshot import take_snapshot
@@ -19,21 +19,20 @@ from service.validation.runs import new_run_id
 class View:
     """Implements ``http_api.ServiceView``."""
 
-    def __init__(self, app: App, lane: ForwardLane) -> None:
+    def __init__(self, app: App, lanes: Lanes) -> None:
         self._app = app
-        self._lane = lane
+        self._lanes = lanes
         self._stop = asyncio.Event()
         self._validating: asyncio.Task[None] | None = None
         self._failed: dict[str, Any] | None = None
 
     def unready(self) -> str | None:
-        """Why the lane has stopped, with the remedy; None while it works or stands by."""
-        failure = self._lane.failure
-        return f"{failure.message} ({failure.remedy})" if failure else None
+        """Why a lane has stopped, with the remedy; None while both work or stand by."""
+        return self._lanes.unready()
 
     async def metrics(self) -> tuple[bytes, str]:
         """The metrics page, its gauges as of now, and its content type."""
-        self._app.metrics.show(await take_snapshot(self._app, caught_up=self._lane.at_tip()))
+        self._app.metrics.show(await take_snapshot(self._app, tips=self._lanes.tips()))
         return self._app.metrics.page(), self._app.metrics.content_type
 
     async def status(self) -> dict[str, Any]:

@@ -1,31 +1,15 @@
 """Changes that wait in quarantine: each kept whole, both images, in chunks that fit into control table
 records."""
 
-import base64
-import gzip
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import groupby
 
-import orjson
-from pydantic import ConfigDict
-from pydantic.dataclasses import dataclass
-
+from service.chunks import Chunk, packed, unpacked
 from service.control_table import ControlTable
 from service.core.change import Change
 from service.core.version import stream_version
 from service.core.write import Put
-
-CHUNK_CHARACTERS = 300_000
-"""Of base64 text, so that a record stays well below DynamoDB's 400 KB; two incompressible images take three
-chunks or four."""
-
-
-@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
-class Chunk:
-    """Part of a change, as base64 text of gzipped JSON."""
-
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +35,13 @@ class WaitingChanges:
     async def load(self) -> list[WaitingChange]:
         """Every change that waits."""
         found = await self._records.all()
-        return [_unpacked("".join(found[name].value.text for name in names)) for _, names in _by_version(found)]
+        return [waiting_from([found[name].value for name in names]) for _, names in _by_version(found)]
 
     def puts(self, waiting: WaitingChange) -> list[Put]:
         """The writes that keep a change, for a transaction; the same again for the same change."""
-        text = _packed(waiting)
-        starts = range(0, len(text), CHUNK_CHARACTERS)
         return [
-            self._records.as_put(
-                f"{waiting.version}#{number:03d}", Chunk(text[start : start + CHUNK_CHARACTERS]), None
-            )[0]
-            for number, start in enumerate(starts)
+            self._records.as_put(f"{waiting.version}#{number:03d}", chunk, None)[0]
+            for number, chunk in enumerate(packed(asdict(waiting)))
         ]
 
     async def forget(self, upto: str) -> None:
@@ -78,11 +58,7 @@ def _by_version(names: Iterable[str]) -> Iterator[tuple[str, Iterator[str]]]:
     return groupby(names, key=lambda name: name.partition("#")[0])
 
 
-def _packed(waiting: WaitingChange) -> str:
-    text = orjson.dumps({"change": asdict(waiting.change), "generation": waiting.generation})
-    return base64.b64encode(gzip.compress(text, mtime=0)).decode()
-
-
-def _unpacked(text: str) -> WaitingChange:
-    content = orjson.loads(gzip.decompress(base64.b64decode(text)))
+def waiting_from(chunks: list[Chunk]) -> WaitingChange:
+    """The change that was packed into ``chunks``."""
+    content = unpacked(chunks)
     return WaitingChange(Change(**content["change"]), content["generation"])

@@ -1,4 +1,4 @@
-"""The workers' beats: what each sync process last said of itself, in the control table."""
+"""The workers' beats: what each sync process last said of itself, lane by lane, in the control table."""
 
 from dataclasses import field
 from typing import Literal
@@ -8,6 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from service.clock import Clock
 from service.control_table import ControlTable
+from service.core.acting import Acting
 from service.streams.engine import ROUNDS_TO_PASS
 
 BEAT_SECONDS = 0.5
@@ -19,23 +20,44 @@ FORGOTTEN_SECONDS = 3600.0
 BEATS = 2
 """The second beat after one that was seen was measured after the look, because the first one was written before it began."""
 
+LaneName = Literal["forward", "reverse"]
+FORWARD: tuple[LaneName, ...] = ("forward",)
+BOTH: tuple[LaneName, ...] = ("forward", "reverse")
+
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
-class Beat:
-    """What a worker said. number: counts its beats; said_at: epoch seconds; role: owner of the stream's lease, standby, or stopped.
+class LaneBeat:
+    """What one lane of a worker says. role: owner of the lane's lease, standby, or stopped.
 
-    rounds, shards, lag_seconds, retention_headroom_seconds: of its engine; outcomes: of its writes; failure: why it stopped.
+    acting: what it works by, None while it does not read. rounds, shards, lag_seconds, retention_headroom_seconds: of its
+    engines, the worst of them. lag_low_since: epoch seconds since when lag has been below the limit of the gate, None: it is not.
+    outcomes: of its writes; tombstones_overdue: that should be purged by now; failure: why it stopped.
     """
 
-    number: int
-    said_at: float
-    role: Literal["owner", "standby", "stopped"]
+    role: Literal["owner", "standby", "stopped"] = "standby"
+    acting: Acting | None = None
     rounds: int = 0
     shards: int = 0
     lag_seconds: float = 0.0
+    lag_low_since: float | None = None
     retention_headroom_seconds: float | None = None
     outcomes: dict[str, int] = field(default_factory=dict)
+    tombstones_overdue: int = 0
     failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+class Beat:
+    """What a worker said. number: counts its beats; said_at: epoch seconds."""
+
+    number: int
+    said_at: float
+    forward: LaneBeat = field(default_factory=LaneBeat)
+    reverse: LaneBeat = field(default_factory=LaneBeat)
+
+    def lane(self, name: LaneName) -> LaneBeat:
+        """One of its lanes."""
+        return self.forward if name == "forward" else self.reverse
 
 
 class Workers:
@@ -70,26 +92,55 @@ class Workers:
             if name == worker or name not in alive:
                 await self._beats.forget(name)
 
-    async def owner(self) -> tuple[str, Beat] | None:
-        """The worker that has the stream's lease and is heard of, if any."""
-        owners = [(worker, beat) for worker, beat in (await self.heard()).items() if beat.role == "owner"]
-        return max(owners, key=lambda one: one[1].said_at, default=None)
+    async def owner(self, lane: LaneName = "forward") -> tuple[str, Beat] | None:
+        """The worker that has the lane's lease and is heard of, if any."""
+        return owner_among(await self.heard(), lane)
 
-    async def caught_up(self, within_seconds: float) -> bool:
-        """Whether every shard has been read to its end and applied since this was asked; False when that isn't known in time.
+    async def caught_up(
+        self, within_seconds: float, lanes: tuple[LaneName, ...] = FORWARD, acting: Acting | None = None
+    ) -> bool:
+        """Whether every shard of ``lanes`` has been read to its end and applied since this was asked; False when that isn't
+        known in time.
 
-        No clock is compared: it looks for enough beats and then for enough rounds of one and the same owner.
+        ``acting``: and by this, from before the first of the rounds that count. No clock is compared: it looks for enough
+        beats and then for enough rounds of one and the same owner of each lane.
         """
         deadline = self._clock.monotonic() + within_seconds
-        asked = await self.owner()
-        base: int | None = None
-        while asked is not None and self._clock.monotonic() < deadline:
-            now = await self.owner()
-            if now is None or now[0] != asked[0]:
-                return False
-            if base is None and now[1].number >= asked[1].number + BEATS:
-                base = now[1].rounds
-            if base is not None and now[1].rounds >= base + ROUNDS_TO_PASS:
+        heard = await self.heard()
+        questions = [_Question(lane, acting, heard) for lane in lanes]
+        while self._clock.monotonic() < deadline and all(question.look(heard) for question in questions):
+            if all(question.answered for question in questions):
                 return True
             await self._clock.sleep(BEAT_SECONDS / 2)
+            heard = await self.heard()
         return False
+
+
+class _Question:
+    """Whether one lane has caught up since the first beat that was seen."""
+
+    def __init__(self, lane: LaneName, acting: Acting | None, heard: dict[str, Beat]) -> None:
+        self.answered = False
+        self._lane = lane
+        self._acting = acting
+        self._asked = owner_among(heard, lane)
+        self._base: int | None = None
+
+    def look(self, heard: dict[str, Beat]) -> bool:
+        """Take the beats as they are now into account; False: there will be no answer."""
+        now = owner_among(heard, self._lane)
+        if self._asked is None or now is None or now[0] != self._asked[0]:
+            return False
+        said = now[1].lane(self._lane)
+        if self._acting is not None and said.acting != self._acting:
+            return False
+        if self._base is None and now[1].number >= self._asked[1].number + BEATS:
+            self._base = said.rounds
+        self.answered = self._base is not None and said.rounds >= self._base + ROUNDS_TO_PASS
+        return True
+
+
+def owner_among(heard: dict[str, Beat], lane: LaneName) -> tuple[str, Beat] | None:
+    """The owner of ``lane`` that was heard of last."""
+    owners = [(worker, beat) for worker, beat in heard.items() if beat.lane(lane).role == "owner"]
+    return max(owners, key=lambda one: one[1].said_at, default=None)

@@ -13,7 +13,7 @@ import orjson
 
 from service.core.size import MAX_ITEM_BYTES, item_bytes
 from service.core.wire import AttributeValue, Item
-from service.core.write import Absent, Delete, Put, TransactItem, Write
+from service.core.write import Absent, Delete, Put, TransactItem, Update, Write
 from service.dynamodb.protocol import Fence, InsertRefused, IteratorType, Page, RecordsPage, StreamDescription
 from service.errors import Fatal, Poison, StreamGone
 from tests.memory_conditions import NUMBERS, canonical, holds, sort_key
@@ -107,6 +107,8 @@ class MemoryDynamoDB:
         for shape, key, write in zip(shapes, keys, writes, strict=True):
             if isinstance(write, Put):
                 self._store(shape, key, _checked(shape, write.item))
+            elif isinstance(write, Update):
+                self._store(shape, key, _checked(shape, _updated(shape.items.get(key), write)))
             elif isinstance(write, Delete):
                 self._store(shape, key, None)
         return True
@@ -173,6 +175,14 @@ class MemoryDynamoDB:
         found = [self.item(table, key) for key in keys]
         await self._answered("get_many", keys)
         return [item for item in found if item is not None]
+
+    async def get_together(self, reads: Sequence[tuple[str, Item]]) -> list[Item | None]:
+        if len({orjson.dumps(read) for read in reads}) < len(reads) or len(reads) > 100:
+            raise ValueError(f"get_together takes at most 100 distinct keys, not {len(reads)}")
+        await self._sent("get_together", reads)
+        found = [self.item(table, key) for table, key in reads]
+        await self._answered("get_together", reads)
+        return found
 
     async def write(self, write: Write, *, patient: bool = True, fence: Fence | None = None) -> bool:
         return await self._write("write", write, fence)
@@ -264,6 +274,11 @@ class MemoryDynamoDB:
             if table.stream.arn == arn:
                 return table.stream
         raise StreamGone(f"stream {arn} was not found in memory")
+
+
+def _updated(found: bytes | None, update: Update) -> Item:
+    item = {**(orjson.loads(found) if found is not None else update.key), **update.set}
+    return {name: value for name, value in item.items() if name not in update.remove}
 
 
 def _page(shape: Table, found: list[Item], limit: int | None, names: Sequence[str]) -> Page:

@@ -21,6 +21,7 @@ class Tables:
     steps: list[str]
     arn: str
     on: bool = False
+    v2_arns: dict[str, str] = field(default_factory=dict)
     existing: set[str] = field(default_factory=lambda: {"control"})
 
     async def old_table(self) -> Any:
@@ -35,6 +36,9 @@ class Tables:
         self.on = True
         return self.arn
 
+    async def v2_stream(self, name: str) -> str:
+        return self.v2_arns[name]
+
     async def describe(self, name: str) -> object | None:
         return name if name in self.existing else None
 
@@ -47,10 +51,9 @@ class Started:
         self.db = MemoryDynamoDB()
         arn = self.db.create_table("old", ("pk", "sk"))
         self.db.create_table("control", ("pk", "sk"))
-        for name, shape in MAPPING.tables.items():
-            self.db.create_table(name, shape.key_names)
+        v2_arns = {name: self.db.create_table(name, shape.key_names) for name, shape in MAPPING.tables.items()}
         self.db.after = self._note
-        self.tables = Tables(self.steps, arn)
+        self.tables = Tables(self.steps, arn, v2_arns=v2_arns)
         self.control = ControlTable(self.db, "control")
         self.clock = VirtualClock()
         self.app = cast(

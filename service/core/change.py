@@ -1,10 +1,9 @@
-"""A change: one record of a DynamoDB Stream, and who made it."""
+"""A change: one record of a DynamoDB Stream."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from service.core.stamp import decode_stamp
 from service.core.wire import Item
 from service.errors import Fatal
 
@@ -49,21 +48,3 @@ def parse_record(record: Mapping[str, Any], *, table: str, shard_id: str) -> Cha
         new=new,
         created=content.get("ApproximateCreationDateTime"),
     )
-
-
-def made_by_us(change: Change, stamp_name: str, seen: str | None) -> bool:
-    """Whether tablesplit, and not the application, made this change.
-
-    Ours if and only if the new stamp differs from the old one *and* its version is above every stamp version seen so far for
-    this item in this stream (``seen`` from the ledger, or the old image's own). A Put by the application drops the stamp, an
-    Update keeps it, writing back an earlier image brings an old one back: comparing content would take the last for ours.
-    The removal of a tombstone is ours; any other removal is the application's.
-    """
-    before = decode_stamp(change.old, stamp_name) if change.old else None
-    if change.new is None:
-        return before is not None and before.tombstone
-    after = decode_stamp(change.new, stamp_name)
-    if after is None or after == before:
-        return False
-    known = [version for version in (seen, before.version if before else None) if version is not None]
-    return all(after.version > version for version in known)

@@ -69,6 +69,20 @@ class Put:
 
 
 @dataclass(frozen=True, slots=True)
+class Update:
+    """Set attributes of the item at ``key`` and remove others, if ``condition`` holds; an absent item is made.
+
+    Attributes that are not named stay as they are, also those that somebody adds meanwhile.
+    """
+
+    table: str
+    key: Item
+    set: Item
+    remove: tuple[str, ...] = ()
+    condition: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
     """Remove the item at ``key`` (its key attributes only) from ``table`` if ``condition`` holds."""
 
@@ -86,5 +100,5 @@ class Check:
     condition: Condition
 
 
-Write = Put | Delete
-TransactItem = Put | Delete | Check
+Write = Put | Update | Delete
+TransactItem = Put | Update | Delete | Check

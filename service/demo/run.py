@@ -25,7 +25,7 @@ from service.local_servers import local_server
 from service.snapshot import take_snapshot
 from service.start import create_and_start
 from service.status import Status
-from service.sync import sync_lane
+from service.sync import sync_lanes
 from service.tasks import task_group
 from service.validating import run_validation
 from service.validation.options import ValidationOptions
@@ -142,7 +142,7 @@ class _Demo:
         await self._load()
         await create_and_start(self.app)
         self._say("v2 tables made, stream positions saved; sync and live writers start")
-        async with sync_lane(self.app):
+        async with sync_lanes(self.app):
             copied = await self._copy_under_writes()
             await catch_up(self.app, self.stop)
             self._say("caught up; comparing every item of both sides")

@@ -40,7 +40,16 @@ WRONG_CREDENTIALS = frozenset(
     }
 )
 ITEM_OPERATIONS = frozenset(
-    {"PutItem", "DeleteItem", "GetItem", "BatchGetItem", "TransactWriteItems", "BatchExecuteStatement"}
+    {
+        "PutItem",
+        "DeleteItem",
+        "GetItem",
+        "BatchGetItem",
+        "TransactWriteItems",
+        "TransactGetItems",
+        "UpdateItem",
+        "BatchExecuteStatement",
+    }
 )
 STREAM_OPERATIONS = frozenset({"DescribeStream", "GetShardIterator", "GetRecords"})
 

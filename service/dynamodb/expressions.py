@@ -1,4 +1,4 @@
-"""Conditions as DynamoDB's ConditionExpression, with placeholders for every name and value.
+"""Conditions and updates as DynamoDB's expressions, with placeholders for every name and value.
 
 The grammar:
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html. Names
@@ -8,7 +8,7 @@ are always placeholders, because any word may be reserved and any character may 
 from typing import Any
 
 from service.core.wire import AttributeValue
-from service.core.write import Absent, AllOf, AnyOf, Condition, Equals, Exists, Path
+from service.core.write import Absent, AllOf, AnyOf, Condition, Equals, Exists, Path, Update
 
 
 def condition_fields(condition: Condition | None) -> dict[str, Any]:
@@ -17,11 +17,32 @@ def condition_fields(condition: Condition | None) -> dict[str, Any]:
     if condition is None:
         return {}
     placeholders = Placeholders()
-    fields: dict[str, Any] = {"ConditionExpression": _expression(condition, placeholders)}
-    fields["ExpressionAttributeNames"] = placeholders.names()
-    if placeholders.values:
-        fields["ExpressionAttributeValues"] = placeholders.values
-    return fields
+    return {"ConditionExpression": _expression(condition, placeholders), **_given(placeholders)}
+
+
+def update_fields(update: Update) -> dict[str, Any]:
+    """The request fields that express what ``update`` sets and removes, and its condition."""
+    placeholders = Placeholders()
+    fields: dict[str, Any] = {}
+    changes = _changes(update, placeholders)
+    if changes:
+        fields["UpdateExpression"] = changes
+    if update.condition is not None:
+        fields["ConditionExpression"] = _expression(update.condition, placeholders)
+    return fields | _given(placeholders)
+
+
+def _changes(update: Update, placeholders: "Placeholders") -> str:
+    sets = [f"{placeholders.path((name,))} = {placeholders.value(value)}" for name, value in update.set.items()]
+    removals = [placeholders.path((name,)) for name in update.remove]
+    clauses = [("SET", sets), ("REMOVE", removals)]
+    return " ".join(f"{word} {', '.join(terms)}" for word, terms in clauses if terms)
+
+
+def _given(placeholders: "Placeholders") -> dict[str, Any]:
+    """The names and values that the expressions of one request use; DynamoDB refuses an empty map of either."""
+    fields = {"ExpressionAttributeNames": placeholders.names(), "ExpressionAttributeValues": placeholders.values}
+    return {name: content for name, content in fields.items() if content}
 
 
 class Placeholders:

@@ -1,17 +1,17 @@
 """The item operations of the data plane: reads, conditional writes, transactions."""
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 import orjson
 
 from service.core.wire import Item
-from service.core.write import Absent, Check, Put, TransactItem, Write
+from service.core.write import Absent, Check, Delete, Put, TransactItem, Update, Write
 from service.dynamodb.answers import ConditionRefusedError
 from service.dynamodb.caller import Answer, Caller, Request
-from service.dynamodb.expressions import Placeholders, condition_fields
+from service.dynamodb.expressions import Placeholders, condition_fields, update_fields
 from service.dynamodb.partiql import PartiQLInserts
 from service.dynamodb.protocol import Fence, Page
 from service.errors import Throttled
@@ -19,6 +19,11 @@ from service.errors import Throttled
 GET_MANY_KEYS = 100
 """BatchGetItem takes at most 100 keys
 (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html)."""
+
+
+TOGETHER = 100
+"""TransactGetItems takes at most 100 keys
+(https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactGetItems.html)."""
 
 
 class ItemOperations:
@@ -102,8 +107,15 @@ class ItemOperations:
 
         await self._caller.persist(attempt)
 
+    async def get_together(self, reads: Sequence[tuple[str, Item]]) -> list[Item | None]:
+        if len({orjson.dumps(read) for read in reads}) < len(reads) or len(reads) > TOGETHER:
+            raise ValueError(f"get_together takes at most {TOGETHER} distinct keys, not {len(reads)}")
+        request = {"TransactItems": [{"Get": {"TableName": table, "Key": key}} for table, key in reads]}
+        answer = await self._caller.call("TransactGetItems", _tables(table for table, _ in reads), request)
+        return [response.get("Item") for response in answer["Responses"]]
+
     async def write(self, write: Write, *, patient: bool = True, fence: Fence | None = None) -> bool:
-        operation, request = ("PutItem", _put(write)) if isinstance(write, Put) else ("DeleteItem", _keyed(write))
+        operation, request = _operation(write)
         return await self._conditional(operation, write.table, request, patient=patient, fence=fence)
 
     async def insert_many(
@@ -125,7 +137,7 @@ class ItemOperations:
             "TransactItems": [_transact_item(item) for item in items],
             "ClientRequestToken": uuid.uuid4().hex,
         }
-        tables = ", ".join(sorted({item.table for item in items}))
+        tables = _tables(item.table for item in items)
         return await self._conditional("TransactWriteItems", tables, request, patient=True, fence=fence)
 
     async def _conditional(
@@ -143,18 +155,37 @@ def _page(answer: Answer) -> Page:
     return Page(answer["Items"], answer.get("LastEvaluatedKey"), units)
 
 
+def _tables(names: Iterable[str]) -> str:
+    return ", ".join(sorted(set(names)))
+
+
+def _operation(write: Write) -> tuple[str, Request]:
+    match write:
+        case Put():
+            return "PutItem", _put(write)
+        case Update():
+            return "UpdateItem", _update(write)
+    return "DeleteItem", _keyed(write)
+
+
+def _update(update: Update) -> Request:
+    return {"TableName": update.table, "Key": update.key, **update_fields(update)}
+
+
 def _put(put: Put) -> Request:
     return {"TableName": put.table, "Item": put.item, **condition_fields(put.condition)}
 
 
-def _keyed(write: TransactItem) -> Request:
-    assert not isinstance(write, Put)
+def _keyed(write: Delete | Check) -> Request:
     return {"TableName": write.table, "Key": write.key, **condition_fields(write.condition)}
 
 
 def _transact_item(item: TransactItem) -> dict[str, Any]:
-    if isinstance(item, Put):
-        return {"Put": _put(item)}
+    match item:
+        case Put():
+            return {"Put": _put(item)}
+        case Update():
+            return {"Update": _update(item)}
     return {"ConditionCheck" if isinstance(item, Check) else "Delete": _keyed(item)}
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from service.core.change import Change, made_by_us, parse_record
+from service.core.change import parse_record
 from service.core.stamp import Stamp, encode_stamp
 from service.core.wire import Item
 from service.errors import Fatal
@@ -41,23 +41,3 @@ def test_a_record_without_its_images_stops_the_lane(event: str, images: dict[str
 def test_an_empty_image_is_none() -> None:
     change = parse_record(record("INSERT", NewImage=IMAGE, OldImage={}), table="old", shard_id="s")
     assert (change.old, change.new, change.sequence) == (None, IMAGE, "7")
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "seen", "ours"),
-    [
-        (None, stamped("2"), None, True),
-        (stamped("1"), stamped("2"), None, True),
-        (stamped("1"), stamped("2"), "1", True),
-        (None, IMAGE, None, False),  # a Put by the application has no stamp
-        (stamped("1"), IMAGE, None, False),
-        (stamped("1"), {**stamped("1"), "name": {"S": "Eve"}}, None, False),  # an Update keeps it
-        (stamped("2"), stamped("1"), None, False),  # an earlier image written back
-        (IMAGE, stamped("2"), "2", False),  # the same, after a Put without a stamp
-        (stamped("1", tombstone=True), None, None, True),
-        (stamped("1"), None, None, False),
-        (IMAGE, None, None, False),
-    ],
-)
-def test_who_made_the_change(old: Item | None, new: Item | None, seen: str | None, ours: bool) -> None:
-    assert made_by_us(Change("v2", "s", "9", KEY, old, new), "_sync", seen) is ours

@@ -26,7 +26,7 @@ def droppable(world: Started) -> list[str]:
 async def at_work(world: Started, said_at: float) -> Any:
     await create_and_start(world.app)
     workers = Workers(world.control, world.clock)
-    await workers.say("w1", Beat(1, said_at, "standby"))
+    await workers.say("w1", Beat(1, said_at))
     return workers
 
 

@@ -6,8 +6,11 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from service.core.write import Put
-from service.lane import RETRY_SECONDS, ForwardLane
+from service.forward_lane import ForwardLane
+from service.lane import RETRY_SECONDS
+from service.lanes import Lanes
 from service.leases import Lease
+from service.reverse_lane import ReverseLane
 from service.start import SYNC_LEASE, create_and_start
 from service.view import View
 from tests.start_world import Started
@@ -25,6 +28,10 @@ async def running(world: Started) -> AsyncIterator[ForwardLane]:
         await task
 
 
+def view_of(world: Started, lane: ForwardLane) -> View:
+    return View(world.app, Lanes(lane, ReverseLane(world.app)))
+
+
 def v2_item(world: Started, name: str) -> dict[str, Any] | None:
     table = world.app.mapping.entities["LEAD"].table
     return world.db.item(table, lead_key(name))
@@ -35,12 +42,12 @@ async def test_a_lane_that_cannot_go_on_says_why_and_goes_on_once_that_is_mended
     async with running(world) as lane:
         assert (lane.role, lane.at_tip(), lane.rounds()) == ("stopped", False, 0)
         told = "the migration has not been started (start it with: tablesplit create-tables)"
-        assert lane.beat(1).failure == told
-        assert View(world.app, lane).unready() == told
+        assert lane.beat().failure == told
+        assert view_of(world, lane).unready() == told
         await create_and_start(world.app)
         await world.clock.advance(RETRY_SECONDS + 1)
         assert (lane.role, lane.failure) == ("owner", None)
-        assert View(world.app, lane).unready() is None
+        assert view_of(world, lane).unready() is None
 
 
 async def test_another_stream_stops_the_lane_with_the_way_to_accept_the_gap() -> None:
@@ -49,7 +56,7 @@ async def test_another_stream_stops_the_lane_with_the_way_to_accept_the_gap() ->
     world.tables.arn += "2"
     async with running(world) as lane:
         assert lane.role == "stopped"
-        assert "tablesplit create-tables --accept-gap" in (lane.beat(1).failure or "")
+        assert "tablesplit create-tables --accept-gap" in (lane.beat().failure or "")
 
 
 async def test_what_stops_the_lane_later_stops_it_visibly_too() -> None:
@@ -60,7 +67,7 @@ async def test_what_stops_the_lane_later_stops_it_visibly_too() -> None:
         world.db.stream("old").status = "DISABLED"
         await world.clock.advance(5)
         assert lane.role == "stopped"
-        assert "the stream is DISABLED" in (lane.beat(1).failure or "")
+        assert "the stream is DISABLED" in (lane.beat().failure or "")
 
 
 async def test_it_applies_changes_and_reaches_the_tip() -> None:
@@ -71,7 +78,7 @@ async def test_it_applies_changes_and_reaches_the_tip() -> None:
         await world.clock.advance(200)
         assert v2_item(world, "a") is not None
         assert lane.at_tip()
-        assert lane.beat(7).outcomes == {"applied": 1}
+        assert lane.beat().outcomes == {"applied": 1}
 
 
 async def test_it_stands_by_while_another_has_the_lease() -> None:
@@ -82,8 +89,8 @@ async def test_it_stands_by_while_another_has_the_lease() -> None:
         running(world) as lane,
     ):
         await world.clock.advance(30)
-        assert (lane.role, lane.failure, lane.beat(1).role) == ("standby", None, "standby")
-        assert View(world.app, lane).unready() is None
+        assert (lane.role, lane.failure, lane.beat().role) == ("standby", None, "standby")
+        assert view_of(world, lane).unready() is None
 
 
 async def test_a_lane_that_has_stopped_stands_by_once_another_goes_on_in_its_place() -> None:

@@ -85,7 +85,7 @@ async def test_the_control_table_of_another_old_table_is_refused(control: Contro
     ("document", "reason"),
     [
         ("{}", "phase: Field required"),
-        ('{"phase": "dual"}', "phase: Input should be 'prepare' or 'forward'"),
+        ('{"phase": "halfway"}', "phase: Input should be 'prepare', 'forward', 'dual', 'reverse' or 'complete'"),
         ('{"phase": "forward", "phase_since": "yesterday"}', "phase_since: Input should be a valid number"),
     ],
 )

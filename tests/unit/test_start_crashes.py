@@ -8,7 +8,7 @@ import pytest
 
 from service.checkpoints import Checkpoints
 from service.core.write import Put
-from service.lane import ForwardLane
+from service.forward_lane import ForwardLane
 from service.start import accept_gap, create_and_start, require_started
 from tests.start_world import Started
 from tests.validation_world import MAPPING, lead, lead_key

@@ -19,7 +19,7 @@ def view() -> View:
     db = MemoryDynamoDB()
     db.create_table("control", ("pk", "sk"))
     app = SimpleNamespace(clock=VirtualClock(), mapping=MAPPING, control=ControlTable(db, "control"))
-    return View(cast(Any, app), cast(Any, SimpleNamespace(failure=None)))
+    return View(cast(Any, app), cast(Any, SimpleNamespace(unready=lambda: None)))
 
 
 async def test_a_validation_that_fails_says_so_under_its_id(view: View, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,81 @@
+"""Activity: when the application last wrote each side, as the lanes see it, and how often on the side that should be quiet."""
+
+from dataclasses import field, replace
+from typing import Literal
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+from service.clock import Clock
+from service.control_table import CHANGE_ATTEMPTS, ControlTable
+from service.errors import Retryable
+
+Side = Literal["old", "v2"]
+
+
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+class Activity:
+    """The application's changes on one side, in epoch seconds of the lane's clock.
+
+    intruders: writes while the side should have been quiet (rogue writes on v2, stragglers on old), by entity.
+    """
+
+    last_change_at: float | None = None
+    intruders: dict[str, int] = field(default_factory=dict)
+    last_intruder_at: float | None = None
+
+
+class Activities:
+    """Both sides' activity in the control table."""
+
+    def __init__(self, control: ControlTable) -> None:
+        self._records = control.records("activity", Activity)
+
+    async def load(self) -> dict[Side, Activity]:
+        """By side; a side without a record has seen nothing."""
+        found = await self._records.all()
+        sides: tuple[Side, ...] = ("old", "v2")
+        return {side: found[side].value if side in found else Activity() for side in sides}
+
+    async def note_change(self, side: Side, at: float) -> None:
+        """The application changed ``side`` at ``at``; an earlier time than the one noted changes nothing."""
+
+        def later(was: Activity | None) -> Activity:
+            known = was or Activity()
+            return replace(known, last_change_at=max(at, known.last_change_at or at))
+
+        await self._records.change(side, later)
+
+    async def note_intruder(self, side: Side, entity: str, at: float) -> None:
+        """The application wrote an ``entity`` on ``side``, which should be quiet. A replay counts again."""
+        for _ in range(CHANGE_ATTEMPTS):
+            was = await self._records.get(side)
+            known = was.value if was else Activity()
+            counts = {**known.intruders, entity: known.intruders.get(entity, 0) + 1}
+            if await self._records.put(side, replace(known, intruders=counts, last_intruder_at=at), was) is not None:
+                return
+        raise Retryable(f"activity of {side} is contended", reason="control_contended")
+
+
+class Watch:
+    """What one lane sees of one side. ``quiet``: the application should not write there now."""
+
+    def __init__(self, activities: Activities, side: Side, clock: Clock, *, quiet: bool) -> None:
+        self._activities = activities
+        self._side: Side = side
+        self._clock = clock
+        self._quiet = quiet
+        self._seen_at: float | None = None
+
+    async def saw(self, entity: str) -> bool:
+        """The application has changed an item of ``entity``. On the quiet side that is noted when this returns, and True."""
+        self._seen_at = self._clock.now()
+        if self._quiet:
+            await self._activities.note_intruder(self._side, entity, self._seen_at)
+        return self._quiet
+
+    async def flush(self) -> None:
+        """Note the last change seen, if there is a new one."""
+        seen_at, self._seen_at = self._seen_at, None
+        if seen_at is not None:
+            await self._activities.note_change(self._side, seen_at)

@@ -1,0 +1,99 @@
+"""The forward lane: reads the old table's stream, applies it to v2 by the rule in force, and purges v2's tombstones."""
+
+from collections.abc import Coroutine
+from typing import Any
+
+from service.app import App
+from service.applier import Applier
+from service.checkpoints import Checkpoints
+from service.consumer import Consumer
+from service.forward_ledger import ForwardLedger
+from service.lane import Lane
+from service.leases import Lease
+from service.ledger_parts import ledger_parts
+from service.migration_state import MigrationState
+from service.purger import Purger
+from service.quarantine import Quarantine
+from service.start import SYNC_LEASE, require_same_stream, require_started
+from service.streams.embedded import EmbeddedEngine
+from service.streams.engine import ShardSink
+
+
+class ForwardLane(Lane):
+    """Old to v2."""
+
+    name = "forward"
+    lease = SYNC_LEASE
+
+    def __init__(self, app: App) -> None:
+        super().__init__(app)
+        self._purger: Purger | None = None
+
+    async def ready_state(self, lease: Lease) -> MigrationState:  # noqa: ARG002 (the reverse lane needs it)
+        """The state, once the migration has started and the old table's stream is the one whose positions are saved."""
+        state = await require_started(self.app)
+        if state.phase != "complete":
+            await require_same_stream(self.app, state)
+        return state
+
+    def open(self, lease: Lease, state: MigrationState) -> tuple[list[EmbeddedEngine], list[Coroutine[Any, Any, None]]]:
+        """The old table's engine, and the purger; nothing once the migration is complete."""
+        if state.phase == "complete":
+            return [], []
+        self._purger = self._new_purger(lease)
+        sink = self._ledger(lease, state) if state.acting.forward_by_ledger else self._guarded(lease, state)
+        return [self._engine(lease, state.stream_arn or "", sink)], [self._purger.run()]
+
+    def outcomes(self) -> dict[str, int]:
+        """Of the writes made of old changes."""
+        return self.app.metrics.forward_outcomes()
+
+    def overdue(self) -> int:
+        """Tombstones on v2 that should be purged by now."""
+        return self._purger.overdue() if self._purger is not None else 0
+
+    def _guarded(self, lease: Lease, state: MigrationState) -> ShardSink:
+        app = self.app
+        assert self._purger is not None
+        return Consumer(
+            Applier(app.store, fence=lease.check, count=app.metrics.count_change),
+            Quarantine(app.control, app.clock),
+            app.mapping,
+            app.clock,
+            generation=state.generation,
+            concurrency=app.settings.sync_concurrency,
+            fence=lease.check,
+            count=app.metrics.count_change,
+            on_tombstone=self._purger.add,
+        )
+
+    def _ledger(self, lease: Lease, state: MigrationState) -> ShardSink:
+        app = self.app
+        parts = ledger_parts(app, state, lease.check, "old", app.metrics.count_change)
+        return ForwardLedger(parts, app.settings.sync_concurrency)
+
+    def _new_purger(self, lease: Lease) -> Purger:
+        app = self.app
+        return Purger(
+            app.store,
+            app.control,
+            app.mapping,
+            app.clock,
+            app.settings,
+            lease=lease,
+            rounds=self.rounds,
+            count=app.metrics.count_purge,
+        )
+
+    def _engine(self, lease: Lease, arn: str, sink: ShardSink) -> EmbeddedEngine:
+        app = self.app
+        return EmbeddedEngine(
+            app.store,
+            arn=arn,
+            table=app.mapping.old.table,
+            sink=sink,
+            positions=Checkpoints(app.control, arn, app.mapping.hash, lease.token),
+            settings=app.settings,
+            clock=app.clock,
+            retried=app.metrics.count_retry,
+        )

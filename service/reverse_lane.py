@@ -1,0 +1,62 @@
+"""The reverse lane: reads the v2 tables' streams; observes before the first `dual`, and carries to the old table from then on."""
+
+from collections.abc import Coroutine
+from typing import Any
+
+from service.checkpoints import Checkpoints
+from service.lane import Lane
+from service.leases import Lease
+from service.ledger_parts import ledger_parts, watch
+from service.migration_state import MigrationState
+from service.observer import Observer
+from service.reverse_ledger import ReverseLedger
+from service.start import REVERSE_LEASE, follow_v2_streams, require_same_v2_streams, require_started
+from service.streams.embedded import EmbeddedEngine
+from service.streams.engine import ShardSink
+
+
+class ReverseLane(Lane):
+    """v2 to old: one engine for each v2 table."""
+
+    name = "reverse"
+    lease = REVERSE_LEASE
+
+    async def ready_state(self, lease: Lease) -> MigrationState:
+        """The state, once the v2 tables' streams are those whose positions are saved; the first time, they are saved here."""
+        state = await require_started(self.app)
+        if state.phase == "complete":
+            return state
+        if state.rule == "guarded":
+            state = await follow_v2_streams(self.app, state, lease.token)
+        await require_same_v2_streams(self.app, state)
+        return state
+
+    def open(self, lease: Lease, state: MigrationState) -> tuple[list[EmbeddedEngine], list[Coroutine[Any, Any, None]]]:
+        """An engine for each v2 table; none once the migration is complete."""
+        if state.phase == "complete":
+            return [], []
+        return [self._engine(lease, state, table, arn) for table, arn in sorted(state.v2_streams.items())], []
+
+    def outcomes(self) -> dict[str, int]:
+        """Of the writes made of v2 changes."""
+        return self.app.metrics.reverse_outcomes()
+
+    def _sink(self, lease: Lease, state: MigrationState) -> ShardSink:
+        app = self.app
+        if not state.acting.reverse_carries:
+            return Observer(app.mapping, watch(app, state, "v2"))
+        parts = ledger_parts(app, state, lease.check, "v2", app.metrics.count_reverse)
+        return ReverseLedger(parts, app.settings.sync_concurrency)
+
+    def _engine(self, lease: Lease, state: MigrationState, table: str, arn: str) -> EmbeddedEngine:
+        app = self.app
+        return EmbeddedEngine(
+            app.store,
+            arn=arn,
+            table=table,
+            sink=self._sink(lease, state),
+            positions=Checkpoints(app.control, arn, app.mapping.hash, lease.token),
+            settings=app.settings,
+            clock=app.clock,
+            retried=app.metrics.count_retry,
+        )

@@ -1,0 +1,38 @@
+"""The keys that are known to be in quarantine, so that the others need not be looked up one by one."""
+
+from service.clock import Clock
+from service.core.wire import Item
+from service.quarantine import Quarantine, quarantine_id
+
+REFRESH_SECONDS = 30.0
+"""How often the list of keys in quarantine is read again. Only what the backfill finds meanwhile is learned
+late, and that blocks nothing."""
+
+
+class Suspects:
+    """The keys in quarantine as of the last refresh, with those that this process has added and less those it has resolved."""
+
+    def __init__(self, quarantine: Quarantine, clock: Clock) -> None:
+        self._quarantine = quarantine
+        self._clock = clock
+        self._ids: set[str] = set()
+        self._refreshed_at = float("-inf")
+
+    async def refresh(self) -> None:
+        """Read the list, if it is time. First before the first change, after the engine has loaded its positions: whatever a
+        former owner checkpointed as quarantined is in quarantine by then."""
+        if self._clock.monotonic() >= self._refreshed_at + REFRESH_SECONDS:
+            self._ids |= (await self._quarantine.heads()).keys()
+            self._refreshed_at = self._clock.monotonic()
+
+    def include(self, table: str, key: Item) -> bool:
+        """Whether a key may be in quarantine."""
+        return bool(self._ids) and quarantine_id(table, key) in self._ids
+
+    def add(self, table: str, key: Item) -> None:
+        """A key has been put into quarantine."""
+        self._ids.add(quarantine_id(table, key))
+
+    def discard(self, table: str, key: Item) -> None:
+        """A key has left quarantine."""
+        self._ids.discard(quarantine_id(table, key))
