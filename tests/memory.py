@@ -14,6 +14,7 @@ import orjson
 from service.core.size import MAX_ITEM_BYTES, item_bytes
 from service.core.wire import AttributeValue, Item
 from service.core.write import Absent, Delete, Put, TransactItem, Update, Write
+from service.dynamodb.items import check_together
 from service.dynamodb.protocol import Fence, InsertRefused, IteratorType, Page, RecordsPage, StreamDescription
 from service.errors import Fatal, Poison, StreamGone
 from tests.memory_conditions import NUMBERS, canonical, holds, sort_key
@@ -100,17 +101,15 @@ class MemoryDynamoDB:
         """All writes at once if every condition holds; False and nothing otherwise. An unchanged item emits no record."""
         shapes = [self._table(write.table) for write in writes]
         keys = [_key_text(s, w.item if isinstance(w, Put) else w.key) for s, w in zip(shapes, writes, strict=True)]
+        if len({(write.table, key) for key, write in zip(keys, writes, strict=True)}) < len(writes):
+            raise _refusal(shapes[0], "Transaction request cannot include multiple operations on one item")
         for shape, key, write in zip(shapes, keys, writes, strict=True):
             found = shape.items.get(key) if write.condition is not None else None
             if not holds(write.condition, None if found is None else orjson.loads(found)):
                 return False
-        for shape, key, write in zip(shapes, keys, writes, strict=True):
-            if isinstance(write, Put):
-                self._store(shape, key, _checked(shape, write.item))
-            elif isinstance(write, Update):
-                self._store(shape, key, _checked(shape, _updated(shape.items.get(key), write)))
-            elif isinstance(write, Delete):
-                self._store(shape, key, None)
+        left = [_left(shape, key, write) for shape, key, write in zip(shapes, keys, writes, strict=True)]
+        for shape, key, item in zip(shapes, keys, left, strict=True):
+            self._store(shape, key, item)
         return True
 
     # The data plane's protocol.
@@ -177,8 +176,7 @@ class MemoryDynamoDB:
         return [item for item in found if item is not None]
 
     async def get_together(self, reads: Sequence[tuple[str, Item]]) -> list[Item | None]:
-        if len({orjson.dumps(read) for read in reads}) < len(reads) or len(reads) > 100:
-            raise ValueError(f"get_together takes at most 100 distinct keys, not {len(reads)}")
+        check_together(reads)
         await self._sent("get_together", reads)
         found = [self.item(table, key) for table, key in reads]
         await self._answered("get_together", reads)
@@ -274,6 +272,19 @@ class MemoryDynamoDB:
             if table.stream.arn == arn:
                 return table.stream
         raise StreamGone(f"stream {arn} was not found in memory")
+
+
+def _left(shape: Table, key: bytes, write: TransactItem) -> bytes | None:
+    """What ``write`` leaves at ``key``. Raises Poison for an item that DynamoDB refuses."""
+    found = shape.items.get(key)
+    match write:
+        case Put():
+            return _checked(shape, write.item)
+        case Update():
+            return _checked(shape, _updated(found, write))
+        case Delete():
+            return None
+    return found
 
 
 def _updated(found: bytes | None, update: Update) -> Item:

@@ -70,9 +70,12 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Set attributes of the item at ``key`` and remove others, if ``condition`` holds; an absent item is made.
+    """Set attributes of the item at ``key`` and remove others, if ``condition`` holds.
 
-    Attributes that are not named stay as they are, also those that somebody adds meanwhile.
+    Attributes that are not named stay as they are, also those that somebody adds meanwhile. An absent item is made of
+    key and ``set``; where nothing is set, servers differ in whether it is made: let the condition ask for the item.
+    Raises ValueError when nothing is changed (TransactWriteItems takes no such update), or an attribute is named twice:
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html.
     """
 
     table: str
@@ -80,6 +83,11 @@ class Update:
     set: Item
     remove: tuple[str, ...] = ()
     condition: Condition | None = None
+
+    def __post_init__(self) -> None:
+        names = [*self.key, *self.set, *self.remove]
+        if len(names) == len(self.key) or len(set(names)) < len(names):
+            raise ValueError(f"update of {self.table} must change something, and name each attribute once: {names}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,7 @@ def condition_fields(condition: Condition | None) -> dict[str, Any]:
 def update_fields(update: Update) -> dict[str, Any]:
     """The request fields that express what ``update`` sets and removes, and its condition."""
     placeholders = Placeholders()
-    fields: dict[str, Any] = {}
-    changes = _changes(update, placeholders)
-    if changes:
-        fields["UpdateExpression"] = changes
+    fields: dict[str, Any] = {"UpdateExpression": _changes(update, placeholders)}
     if update.condition is not None:
         fields["ConditionExpression"] = _expression(update.condition, placeholders)
     return fields | _given(placeholders)

@@ -20,8 +20,7 @@ GET_MANY_KEYS = 100
 """BatchGetItem takes at most 100 keys
 (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html)."""
 
-
-TOGETHER = 100
+GET_TOGETHER_KEYS = 100
 """TransactGetItems takes at most 100 keys
 (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactGetItems.html)."""
 
@@ -83,7 +82,7 @@ class ItemOperations:
         return answer.get("Item")
 
     async def get_many(self, table: str, keys: Sequence[Item]) -> list[Item]:
-        if len({orjson.dumps(key) for key in keys}) < len(keys):
+        if _repeats(keys):
             raise ValueError(f"get_many on {table}: the keys are not distinct")
         found: list[Item] = []
         for chunk in _chunks(keys, GET_MANY_KEYS):
@@ -108,9 +107,10 @@ class ItemOperations:
         await self._caller.persist(attempt)
 
     async def get_together(self, reads: Sequence[tuple[str, Item]]) -> list[Item | None]:
-        if len({orjson.dumps(read) for read in reads}) < len(reads) or len(reads) > TOGETHER:
-            raise ValueError(f"get_together takes at most {TOGETHER} distinct keys, not {len(reads)}")
-        request = {"TransactItems": [{"Get": {"TableName": table, "Key": key}} for table, key in reads]}
+        check_together(reads)
+        if not reads:
+            return []
+        request: Request = {"TransactItems": [{"Get": {"TableName": table, "Key": key}} for table, key in reads]}
         answer = await self._caller.call("TransactGetItems", _tables(table for table, _ in reads), request)
         return [response.get("Item") for response in answer["Responses"]]
 
@@ -148,6 +148,18 @@ class ItemOperations:
         except ConditionRefusedError:
             return False
         return True
+
+
+def check_together(reads: Sequence[tuple[str, Item]]) -> None:
+    """Raises ValueError for what ``get_together`` does not take."""
+    if len(reads) > GET_TOGETHER_KEYS:
+        raise ValueError(f"get_together takes at most {GET_TOGETHER_KEYS} keys, not {len(reads)}")
+    if _repeats(reads):
+        raise ValueError("get_together: the keys are not distinct")
+
+
+def _repeats(asked: Sequence[object]) -> bool:
+    return len({orjson.dumps(one, option=orjson.OPT_SORT_KEYS) for one in asked}) < len(asked)
 
 
 def _page(answer: Answer) -> Page:

@@ -111,8 +111,8 @@ class ItemStore(Protocol):
         UnprocessedKeys are asked again. Raises ValueError when a key is asked for twice."""
 
     async def get_together(self, reads: Sequence[tuple[str, Item]]) -> list[Item | None]:
-        """The items at (table, key), as asked, in one atomic reading (TransactGetItems; at most 100). A conflict with a write
-        is retried. Raises ValueError for more, or for a key asked twice."""
+        """What is at each (table, key), None for nothing, in the order asked, out of one atomic reading. A conflict with
+        a write is retried. Raises ValueError for more than 100 reads, or when a key is asked for twice."""
 
     async def write(self, write: Write, *, patient: bool = True, fence: Fence | None = None) -> bool:
         """Apply one conditional write. False: the condition was refused and nothing was written *now*.

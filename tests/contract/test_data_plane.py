@@ -22,6 +22,7 @@ from service.core.write import (
     Less,
     Put,
     TransactItem,
+    Update,
 )
 from service.dynamodb.client import DynamoDBClient
 from service.dynamodb.control import ControlPlane
@@ -137,6 +138,31 @@ async def test_a_condition_decides(server: Server, condition: Condition, met: bo
     assert await server.plane.write(Delete(server.table, key("c"), condition)) is met
 
 
+async def test_an_update_sets_and_removes_and_leaves_the_rest(server: Server) -> None:
+    before = key("u") | {"name": {"S": "before"}, "size": {"N": "1"}, "other": {"S": "stays"}}
+    await server.plane.write(Put(server.table, before))
+    change = Update(server.table, key("u"), {"name": {"S": "after"}, "a.b": {"L": []}}, ("size", "nothing"))
+    assert await server.plane.write(change) is True
+    after = key("u") | {"name": {"S": "after"}, "a.b": {"L": []}, "other": {"S": "stays"}}
+    assert await server.plane.get(server.table, key("u")) == after
+
+
+async def test_an_update_makes_the_absent_item_or_is_refused(server: Server) -> None:
+    plane, table = server.plane, server.table
+    assert await plane.write(Update(table, key("u"), {"a": {"S": "x"}}, ("b",), Exists(("PK",)))) is False
+    assert await plane.get(table, key("u")) is None
+    assert await plane.write(Update(table, key("u"), {"a": {"S": "x"}}, ("b",), Absent(("PK",)))) is True
+    assert await plane.get(table, key("u")) == key("u") | {"a": {"S": "x"}}
+    assert await plane.write(Update(table, key("u"), {}, ("a",), Exists(("PK",)))) is True
+    assert await plane.get(table, key("u")) == key("u")
+
+
+async def test_an_update_that_grows_the_item_beyond_the_limit_is_poison(server: Server) -> None:
+    await server.plane.write(Put(server.table, key("u") | {"a": {"S": "x" * 300_000}}))
+    with pytest.raises(Poison, match=rf"^UpdateItem on {server.table}: DynamoDB refuses the item: "):
+        await server.plane.write(Update(server.table, key("u"), {"b": {"S": "x" * 120_000}}))
+
+
 async def test_an_insert_never_overwrites(server: Server) -> None:
     await server.plane.write(Put(server.table, key("a") | {"first": {"S": "x"}}))
     items = [key(name) | {"second": {"S": "y"}} for name in ("a", "b", "c")]
@@ -215,6 +241,43 @@ async def test_a_transaction_is_all_or_nothing(server: Server) -> None:
     await plane.write(Put(table, key("old")))
     assert await plane.transact(move) is False
     assert await plane.get(table, key("old")) == key("old")
+
+
+async def test_an_update_takes_part_in_a_transaction(server: Server) -> None:
+    plane, table = server.plane, server.table
+    await plane.write(Put(table, key("u") | {"a": {"S": "x"}, "b": {"S": "y"}}))
+    update = Update(table, key("u"), {"a": {"S": "z"}}, ("b",), Equals(("a",), {"S": "x"}))
+    assert await plane.transact([update, Check(table, key("guard"), Exists(("PK",)))]) is False
+    assert await plane.get(table, key("u")) == key("u") | {"a": {"S": "x"}, "b": {"S": "y"}}
+    assert await plane.transact([update, Put(table, key("with"))]) is True
+    assert await plane.get_together([(table, key("u")), (table, key("with"))]) == [
+        key("u") | {"a": {"S": "z"}},
+        key("with"),
+    ]
+
+
+async def test_items_are_read_together_in_the_order_asked(server: Server) -> None:
+    # moto takes no more than 25 reads; a hundred are compared in test_memory_agrees.
+    names = [f"{n:02d}" for n in range(25)]
+    await server.plane.insert_many(server.table, [key(name) for name in names if name != "07"], NAMES)
+    reads = [(server.table, key(name)) for name in reversed(names)]
+    expected = [None if name == "07" else key(name) for name in reversed(names)]
+    assert await server.plane.get_together(reads) == expected
+
+
+async def test_more_than_a_hundred_items_are_not_read_together(server: Server) -> None:
+    with pytest.raises(ValueError, match=r"^get_together takes at most 100 keys, not 101$"):
+        await server.plane.get_together([(server.table, key(str(n))) for n in range(101)])
+
+
+async def test_reading_nothing_together_asks_nothing(server: Server) -> None:
+    assert await server.plane.get_together([]) == []
+
+
+async def test_the_same_key_is_not_read_twice_together(server: Server) -> None:
+    turned = dict(reversed(key("a").items()))
+    with pytest.raises(ValueError, match=r"^get_together: the keys are not distinct$"):
+        await server.plane.get_together([(server.table, key("a")), (server.table, turned)])
 
 
 async def test_a_missing_table_is_fatal(server: Server) -> None:

@@ -24,6 +24,8 @@ from service.core.write import (
     Path,
     Put,
     TransactItem,
+    Update,
+    Write,
 )
 from service.dynamodb.control import ControlPlane
 from service.dynamodb.descriptions import NewTable
@@ -123,6 +125,36 @@ async def test_refused_items_are_poison_for_both(both: Both, number: int) -> Non
         assert refused.value.reason == "refused_by_dynamodb"
 
 
+@pytest.mark.parametrize("refused", [{"G": {"S": ""}}, {"G": {"N": "1"}}, {"a": {"S": "x" * 410_000}}])
+async def test_refused_updates_are_poison_for_both_and_change_nothing(both: Both, refused: Item) -> None:
+    update = Update(both.table, _key("p", "s"), refused)
+    first = Put(both.table, _key("p", "first"))
+    for store in (both.real, both.memory):
+        for sent in (store.write(update), store.transact([first, update])):
+            with pytest.raises(Poison) as caught:
+                await sent
+            assert caught.value.reason == "refused_by_dynamodb"
+        assert await store.get_together([(both.table, first.item), (both.table, update.key)]) == [None, None]
+
+
+async def test_one_item_twice_in_a_transaction_is_poison_for_both(both: Both) -> None:
+    twice: list[TransactItem] = [Put(both.table, _key("p", "s")), Update(both.table, _key("p", "s"), {"a": {"S": "x"}})]
+    for store in (both.real, both.memory):
+        with pytest.raises(Poison):
+            await store.transact(twice)
+
+
+async def test_reads_together_are_answered_or_refused_alike(both: Both) -> None:
+    reads = [(both.table, _key("p", f"{number:03}")) for number in range(101)]
+    for store in (both.real, both.memory):
+        assert await store.write(Update(both.table, reads[1][1], {"a": {"S": "x"}}))
+        assert await store.get_together(reads[:100]) == [None, {**reads[1][1], "a": {"S": "x"}}, *[None] * 98]
+        assert await store.get_together([]) == []
+        for wrong in (reads, [reads[0], reads[0]]):
+            with pytest.raises(ValueError, match=r"^get_together"):
+                await store.get_together(wrong)
+
+
 async def test_pages_cover_every_item_once(both: Both) -> None:
     items = [
         {**_key(str(number % 3), f"{number:02}"), "G": {"S": "g"}, "H": {"S": f"{number:02}"}} for number in range(23)
@@ -149,9 +181,15 @@ async def _same_answer(both: Both, rng: Random, where: str) -> None:
         transaction = [_transact_item(rng, both.table, key) for key in _keys(rng)]
         answers = [await store.transact(transaction) for store in (both.real, both.memory)]
     else:
-        key = _key(rng.choice("pq"), rng.choice("st"))
-        answers = [_bag([await store.get(both.table, key) or {}]) for store in (both.real, both.memory)]
+        reads = [(both.table, key) for key in _keys(rng)]
+        answers = [await _read(store, reads) for store in (both.real, both.memory)]
     assert answers[0] == answers[1], where
+
+
+async def _read(store: ItemStore, reads: list[tuple[str, Item]]) -> list[Any]:
+    together = await store.get_together(reads)
+    alone = [await store.get(table, key) for table, key in reads]
+    return [canonical({"M": item or {}}) for item in together + alone]
 
 
 async def _same_items(both: Both) -> None:
@@ -227,16 +265,27 @@ def _item(rng: Random, key: Item) -> Item:
     return {**key, **content, **index}
 
 
-def _write(rng: Random, table: str) -> Put | Delete:
+def _write(rng: Random, table: str) -> Write:
     key, condition = _keys(rng)[0], _condition(rng) if rng.random() < 0.8 else None
-    return Delete(table, key, condition) if rng.random() < 0.25 else Put(table, _item(rng, key), condition)
+    if rng.random() < 0.25:
+        return Delete(table, key, condition)
+    return _put_or_update(rng, table, key, condition)
+
+
+def _put_or_update(rng: Random, table: str, key: Item, condition: Condition | None) -> Put | Update:
+    item = _item(rng, key)
+    if rng.random() < 0.5:
+        return Put(table, item, condition)
+    changed = {name: value for name, value in item.items() if name not in key}
+    removed = [name for name in ("a", "b", "_sync", "G", "H") if name not in changed and rng.random() < 0.5]
+    return Update(table, key, changed, tuple(removed) if changed else ("b", "H"), condition)
 
 
 def _transact_item(rng: Random, table: str, key: Item) -> TransactItem:
     condition = rng.choice((None, Absent(("PK",)), Exists(("a",)), _condition(rng)))
     if condition is not None and rng.random() < 0.3:
         return Check(table, key, condition)
-    return Put(table, _item(rng, key), condition)
+    return _put_or_update(rng, table, key, condition)
 
 
 def _condition(rng: Random, depth: int = 2) -> Condition:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from service.core.write import Absent, Check, Delete, Exists, Put
+from service.core.write import Absent, Check, Delete, Exists, Put, Update
 from service.dynamodb.protocol import InsertRefused, InsertThrottled
 from service.errors import (
     Fatal,
@@ -240,6 +240,35 @@ async def test_a_transaction_cancelled_by_passing_trouble_is_asked_again(codes: 
     async with fault_server(cancelled(*codes)) as server, open_plane(server.url) as plane:
         assert await plane.transact([PUT]) is True
         assert len(server.received) == requests
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"), [("TransactionConflict", "transaction_conflict"), ("ThrottlingError", "throttled")]
+)
+async def test_a_reading_together_cancelled_by_passing_trouble_is_asked_again(code: str, reason: str) -> None:
+    clock, log = WaitlessClock(), RetryLog()
+    read = answer({"Responses": [{"Item": KEY}, {}]})
+    async with (
+        fault_server(cancelled("None", code), read) as server,
+        open_plane(server.url, clock=clock, retries=log) as plane,
+    ):
+        assert await plane.get_together([("Leads", KEY), ("Staff", KEY)]) == [KEY, None]
+        assert server.operations() == ["TransactGetItems", "TransactGetItems"]
+        assert [item["Get"]["TableName"] for item in server.received[1].body["TransactItems"]] == ["Leads", "Staff"]
+        assert (log.retried, len(clock.waits)) == ([reason], 1)
+
+
+async def test_an_update_is_retried_refused_and_fenced_as_a_put_is() -> None:
+    update = Update("Leads", KEY, {"a": KEY["PK"]}, ("b",), Exists(("a",)))
+    refusal = error("ConditionalCheckFailedException", "The conditional request failed")
+    fenced: list[int] = []
+    async with fault_server(error("ThrottlingException"), refusal) as server, open_plane(server.url) as plane:
+        assert await plane.write(update, fence=lambda: fenced.append(1)) is False
+        assert server.operations() == ["UpdateItem", "UpdateItem"]
+        assert len(fenced) == 2
+    async with fault_server(error("ThrottlingException")) as server, open_plane(server.url) as plane:
+        with pytest.raises(Throttled, match=r"^UpdateItem on Leads: "):
+            await plane.write(update, patient=False)
 
 
 async def test_a_transaction_cancelled_only_by_conditions_is_refused() -> None:
