@@ -30,7 +30,7 @@ bench: $(READY)
 
 # As many random interleavings as one likes: make soak SOAK=5000000
 soak: $(READY)
-	SOAK=$(SOAK) $(BIN)/python -m pytest -n 2 tests/convergence/test_random.py
+	SOAK=$(SOAK) $(BIN)/python -m pytest -n 2 tests/convergence/test_random.py tests/two_way/test_random.py
 
 lock: $(READY)
 	$(BIN)/uv pip compile pyproject.toml --output-file requirements.lock --all-extras --universal --python-version 3.11 \

@@ -5,10 +5,11 @@ write) and, for records that only the holder of a lease writes, ``token``. This 
 this form.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import cache
 from secrets import token_hex
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -42,7 +43,13 @@ class ControlTable:
     def records(self, partition: str, kind: type[T]) -> "Records[T]":
         """The records of one partition, all of one kind: a dataclass, a pydantic model, or ``dict[str,
         Any]``."""
-        return Records(self, partition, TypeAdapter(kind))
+        return Records(self, partition, _adapter(kind))
+
+
+@cache
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+    """Made once for each kind: making one takes longer than using it a thousand times."""
+    return TypeAdapter(kind)
 
 
 class Records(Generic[T]):

@@ -27,10 +27,11 @@ class ForwardLedger:
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:  # noqa: ARG002 (ShardSink names it)
         """Return only when each change is in v2, in the conflict log or in quarantine. Raises Fatal or Retryable."""
         await self._parts.suspects.refresh()
-        await self._keys.apply(changes, self._apply_key)
+        await self._keys.apply(changes, self.apply_key)
         await self._parts.watch.flush()
 
-    async def _apply_key(self, changes: Sequence[Change]) -> None:
+    async def apply_key(self, changes: Sequence[Change]) -> None:
+        """The same for the changes of one key, in their order."""
         for change in changes:
             waiting = WaitingChange(change, self._parts.generations[change.table])
             if await self._waits(waiting):

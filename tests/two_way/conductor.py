@@ -1,0 +1,76 @@
+"""Incidents and phase moves of a two-way run. Its facts are the truth about who is alive and what is read, not a guess."""
+
+from tests.convergence.trampoline import Turn
+from tests.two_way.processes import kill, superseded_alive, take_over
+from tests.two_way.world import World
+
+
+async def trouble(world: World, incidents: int) -> None:
+    """Crashes and take-overs, at any time."""
+    for _ in range(incidents):
+        for _ in range(world.rng.randint(1, 25)):
+            await Turn()
+        table = world.rng.choice(world.tables)
+        if world.rng.random() < 0.5:
+            kill(world, table)
+        take_over(world, table)
+
+
+class Entering:
+    """The first move into `dual`, step by step (DESIGN section 6)."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    async def run(self) -> None:
+        for _ in range(self.world.rng.choice((0, 10, 60))):
+            await Turn()
+        await self.switch()
+        await self.horizon()
+        await self.drain()
+        await self.observe()
+        await self.arm()
+        await self.horizon()
+        self._note_tombstones()
+        self.world.entered = True
+
+    def _note_tombstones(self) -> None:
+        world = self.world
+        for table in world.v2_tables:
+            stamps = [item[world.mapping.stamp]["M"] for item in world.memory.items(table) if "id" not in item]
+            world.early_tombstones |= {stamp["v"]["S"] for stamp in stamps}
+
+    async def switch(self) -> None:
+        """Forward goes over to the ledger rule, from its saved positions; the one before may live on for a while."""
+        self.world.rule = "entering"
+        self._restart([self.world.old])
+
+    async def horizon(self) -> None:
+        """Until nobody superseded can write."""
+        while any(superseded_alive(self.world, table) for table in self.world.tables):
+            await Turn()
+
+    async def drain(self) -> None:
+        """Until forward has applied, by the new rule, all that the old stream holds now."""
+        await self._until_read([self.world.old])
+
+    async def observe(self) -> None:
+        """Until reverse has passed all that the guarded rule has written."""
+        await self._until_read(self.world.v2_tables)
+
+    async def arm(self) -> None:
+        """Reverse carries from now on."""
+        self.world.rule = "ledger"
+        self._restart(self.world.tables)
+
+    def _restart(self, tables: list[str]) -> None:
+        for table in tables:
+            if self.world.rng.random() < 0.6:
+                kill(self.world, table)
+            take_over(self.world, table)
+
+    async def _until_read(self, tables: list[str]) -> None:
+        world = self.world
+        ends = {(table, shard): world.length(table, shard) for table in tables for shard in world.shards(table)}
+        while any(world.positions.get(place, 0) < end for place, end in ends.items()):
+            await Turn()

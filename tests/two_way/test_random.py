@@ -1,0 +1,31 @@
+"""50,000 random interleavings of both applications, the ledger rule in both directions, crashes, take-overs and first cutovers.
+
+``make soak`` (SOAK=n) runs n of them. A failing seed names the command that runs it again; what it shows becomes a test of its
+own in ``test_interleavings.py``.
+"""
+
+import os
+
+import pytest
+
+from tests.convergence.invariants import Violated
+from tests.mappings import crm
+from tests.two_way.runs import run_seed
+
+SEEDS = int(os.environ.get("SOAK") or 50_000)
+CHUNKS = 50
+
+
+def replay(seed: int) -> None:
+    """Run one seed; a violation says how to see it again."""
+    try:
+        run_seed(seed, crm())
+    except (Violated, AssertionError) as error:
+        again = f"python -c 'from tests.two_way.test_random import replay; replay({seed})'"
+        raise Violated(f"seed {seed}: {error}\nagain: {again}") from error
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_random_interleavings_lose_no_write(chunk: int) -> None:
+    for seed in range(chunk, SEEDS, CHUNKS):
+        replay(seed)

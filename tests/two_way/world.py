@@ -1,0 +1,170 @@
+"""One small migration in two directions under a seed: tables whose streams have a shard for every few keys, and the truth."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from random import Random
+from zlib import crc32
+
+from service.activity import Activities, Side, Watch
+from service.conflicts import Conflicts
+from service.control_table import ControlTable
+from service.core.mapping import Mapping
+from service.core.wire import Item
+from service.core.write import TransactItem
+from service.ledger import Ledger
+from service.ledger_sink import LedgerParts
+from service.quarantine import Quarantine
+from service.suspects import Suspects
+from tests.convergence.trampoline import Trampoline, Turn
+from tests.memory import MemoryDynamoDB
+from tests.memory_stream import MemoryStream, Shard
+
+GENERATION = 1
+CONTROL = "control"
+
+
+class ScatteredStream(MemoryStream):
+    """Keys of one partition in several shards, as once DynamoDB has split a partition between sort keys."""
+
+    def append(self, partition: str, key: bytes, old: bytes | None, new: bytes | None) -> str:
+        return super().append(key.decode(), key, old, new)
+
+    def _shard_of(self, partition: str) -> Shard:
+        return self._roots[crc32(partition.encode()) % len(self._roots)]
+
+
+class Steps:
+    """A clock whose time is the number of steps made."""
+
+    def __init__(self) -> None:
+        self.made = 0
+
+    def now(self) -> float:
+        return float(self.made)
+
+    def monotonic(self) -> float:
+        return float(self.made)
+
+    async def sleep(self, seconds: float) -> None:
+        await Turn()
+
+
+@dataclass(frozen=True, slots=True)
+class AppWrite:
+    """A write that the application had acknowledged. key: of the item written; before, after: as it stood there.
+
+    written: index into the memory's log of all writes. moving: a delete on v2 while the item lives, or is about to, at another
+    key. initial: what was there on both sides at the start.
+    """
+
+    side: Side
+    key: Item
+    before: Item | None
+    after: Item | None
+    written: int
+    moving: bool = False
+    initial: bool = False
+
+
+@dataclass(slots=True)
+class World:
+    """Everything one run shares.
+
+    positions: saved, by table and shard: how many records are applied. owners: by table, the number of the process that
+    holds the lease. rule: as in core.acting; entered: the application may write v2. early_tombstones: versions of those
+    written before, which the purger lets go after their grace.
+    """
+
+    rng: Random
+    mapping: Mapping
+    memory: MemoryDynamoDB
+    stage: Trampoline
+    clock: Steps = field(default_factory=Steps)
+    rule: str = "ledger"
+    epoch: int = 1
+    entered: bool = True
+    unique: bool = True
+    positions: dict[tuple[str, str], int] = field(default_factory=dict)
+    owners: Counter[str] = field(default_factory=Counter)
+    idle: set[str] = field(default_factory=set)
+    early_tombstones: set[str] = field(default_factory=set)
+    app: list[AppWrite] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def old(self) -> str:
+        return self.mapping.old.table
+
+    @property
+    def tables(self) -> list[str]:
+        """The old table and the v2 tables that this run uses."""
+        return [self.old, *self.v2_tables]
+
+    @property
+    def v2_tables(self) -> list[str]:
+        return [self.mapping.entities["DEAL"].table]
+
+    def write(self, side: Side, write: TransactItem, key: Item, *, moving: bool = False) -> bool:
+        """The application writes; what was there and what is there now is remembered."""
+        table = self.old if side == "old" else self.v2_tables[0]
+        before = self.memory.item(table, key)
+        made = len(self.memory.written)
+        accepted = self.memory.apply(write)
+        if accepted and len(self.memory.written) > made:
+            self.app.append(AppWrite(side, key, before, self.memory.item(table, key), made, moving))
+        return accepted
+
+    def parts(self, side: Side) -> LedgerParts:
+        """What a direction of the ledger rule works with."""
+        control = ControlTable(self.memory, CONTROL)
+        quarantine = Quarantine(control, self.clock)
+        return LedgerParts(
+            store=self.memory,
+            ledger=Ledger(control, self.clock, self.old, self.epoch),
+            quarantine=quarantine,
+            suspects=Suspects(quarantine, self.clock),
+            conflicts=Conflicts(control),
+            mapping=self.mapping,
+            clock=self.clock,
+            watch=Watch(Activities(control), side, self.clock, quiet=False),
+            generations=dict.fromkeys(self.tables, GENERATION),
+            purge_at_once=self.rule == "ledger",
+            fence=lambda: None,
+            count=lambda outcome: self.counts.update([f"{side} {outcome}"]),
+            retried=lambda reason: self.counts.update([reason]),
+        )
+
+    def shards(self, table: str) -> list[str]:
+        """The shards of a table's stream; they never end here."""
+        return [shard.shard_id for shard in self.memory.stream(table).describe(None).shards]
+
+    def length(self, table: str, shard: str) -> int:
+        """How many records a shard holds."""
+        return len(self.memory.stream(table)._all[shard].records)
+
+    def all_read(self) -> bool:
+        """Whether every record is applied and saved."""
+        return all(
+            self.positions.get((table, shard), 0) == self.length(table, shard)
+            for table in self.tables
+            for shard in self.shards(table)
+        )
+
+
+async def turn(operation: str, subject: object) -> None:
+    """Every request lets others go first."""
+    await Turn()
+
+
+def new_world(seed: int, mapping: Mapping) -> World:
+    """Empty tables; v2 keys lie in two shards."""
+    rng = Random(seed)
+    memory = MemoryDynamoDB()
+    world = World(rng, mapping, memory, Trampoline(rng), unique=rng.random() < 0.7)
+    memory.create_table(CONTROL, ("pk", "sk"))
+    memory.create_table(world.old, mapping.old.key_names)
+    for table in world.v2_tables:
+        memory.create_table(table, mapping.tables[table].key_names)
+        memory.tables[table].stream = ScatteredStream(memory.stream(table).arn, 2)
+    memory.before = turn
+    return world
