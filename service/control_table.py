@@ -5,7 +5,7 @@ write) and, for records that only the holder of a lease writes, ``token``. This 
 this form.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from secrets import token_hex
@@ -47,7 +47,7 @@ class ControlTable:
 
 
 @cache
-def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     """Made once for each kind: making one takes longer than using it a thousand times."""
     return TypeAdapter(kind)
 
