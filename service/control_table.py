@@ -43,7 +43,7 @@ class ControlTable:
     def records(self, partition: str, kind: type[T]) -> "Records[T]":
         """The records of one partition, all of one kind: a dataclass, a pydantic model, or ``dict[str,
         Any]``."""
-        return Records(self, partition, _adapter(kind))
+        return Records(self, partition, _adapter(kind))  # type: ignore[arg-type]  # mypy: type[T] might be unhashable
 
 
 @cache
