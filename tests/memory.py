@@ -5,40 +5,22 @@ Items are held as the JSON they travel in, so nobody ever shares one with the ta
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 from zlib import crc32
 
 import orjson
 
-from service.core.size import MAX_ITEM_BYTES, item_bytes
-from service.core.wire import AttributeValue, Item
-from service.core.write import Absent, Delete, Put, TransactItem, Update, Write
+from service.core.wire import Item
+from service.core.write import Absent, Put, TransactItem, Write
 from service.dynamodb.items import check_together
 from service.dynamodb.protocol import Fence, InsertRefused, IteratorType, Page, RecordsPage, StreamDescription
 from service.errors import Fatal, Poison, StreamGone
-from tests.memory_conditions import NUMBERS, canonical, holds, sort_key
+from tests.memory_conditions import canonical, holds, sort_key
 from tests.memory_stream import MemoryStream
-
-PLAIN = frozenset({"S", "B", "BOOL", "NULL"})
+from tests.memory_table import Table, key_text, left, refusal
 
 Hook = Callable[[str, object], Awaitable[None]]
 """Called with the operation and its subject (the write, the key, the table ...). What it raises is the call's answer."""
-
-
-@dataclass(slots=True)
-class Table:
-    """A table: key attribute names, index name to key attribute names, items as JSON by key, and its stream.
-
-    types: type tags of the key attributes that are no strings.
-    """
-
-    name: str
-    key: tuple[str, ...]
-    indexes: Mapping[str, tuple[str, ...]]
-    stream: MemoryStream
-    types: Mapping[str, str]
-    items: dict[bytes, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +76,22 @@ class MemoryDynamoDB:
     def item(self, table: str, key: Item) -> Item | None:
         """The item at ``key``, or None."""
         shape = self._table(table)
-        found = shape.items.get(_key_text(shape, key))
+        found = shape.items.get(key_text(shape, key))
         return None if found is None else orjson.loads(found)
 
     def apply(self, *writes: TransactItem) -> bool:
         """All writes at once if every condition holds; False and nothing otherwise. An unchanged item emits no record."""
         shapes = [self._table(write.table) for write in writes]
-        keys = [_key_text(s, w.item if isinstance(w, Put) else w.key) for s, w in zip(shapes, writes, strict=True)]
+        keys = [key_text(s, w.item if isinstance(w, Put) else w.key) for s, w in zip(shapes, writes, strict=True)]
         if len({(write.table, key) for key, write in zip(keys, writes, strict=True)}) < len(writes):
-            raise _refusal(shapes[0], "Transaction request cannot include multiple operations on one item")
+            raise refusal(shapes[0], "Transaction request cannot include multiple operations on one item")
         for shape, key, write in zip(shapes, keys, writes, strict=True):
             found = shape.items.get(key) if write.condition is not None else None
             if not holds(write.condition, None if found is None else orjson.loads(found)):
                 return False
-        left = [_left(shape, key, write) for shape, key, write in zip(shapes, keys, writes, strict=True)]
-        for shape, key, item in zip(shapes, keys, left, strict=True):
-            self._store(shape, key, item)
+        news = [left(shape, key, write) for shape, key, write in zip(shapes, keys, writes, strict=True)]
+        for shape, key, new in zip(shapes, keys, news, strict=True):
+            self._store(shape, key, new)
         return True
 
     # The data plane's protocol.
@@ -128,7 +110,7 @@ class MemoryDynamoDB:
         shape = self._table(table)
         found = sorted((crc32(key), key) for key in shape.items if crc32(key) % segments == segment)
         if start is not None:
-            last = _key_text(shape, start)
+            last = key_text(shape, start)
             found = [place for place in found if place > (crc32(last), last)]
         page = _page(shape, [orjson.loads(shape.items[key]) for _, key in found[: limit + 1]], limit, shape.key)
         await self._answered("scan", table)
@@ -274,75 +256,8 @@ class MemoryDynamoDB:
         raise StreamGone(f"stream {arn} was not found in memory")
 
 
-def _left(shape: Table, key: bytes, write: TransactItem) -> bytes | None:
-    """What ``write`` leaves at ``key``. Raises Poison for an item that DynamoDB refuses."""
-    found = shape.items.get(key)
-    match write:
-        case Put():
-            return _checked(shape, write.item)
-        case Update():
-            return _checked(shape, _updated(found, write))
-        case Delete():
-            return None
-    return found
-
-
-def _updated(found: bytes | None, update: Update) -> Item:
-    item = {**(orjson.loads(found) if found is not None else update.key), **update.set}
-    return {name: value for name, value in item.items() if name not in update.remove}
-
-
 def _page(shape: Table, found: list[Item], limit: int | None, names: Sequence[str]) -> Page:
     if limit is None or len(found) <= limit:
         return Page(found, None, float(len(found)))
     page = found[:limit]
     return Page(page, {name: page[-1][name] for name in names}, float(limit))
-
-
-def _key_text(shape: Table, item: Item) -> bytes:
-    """The item's key as text, equal for equal keys. Raises Poison when a key attribute is missing or empty."""
-    for name in shape.key:
-        _check_key_value(shape, name, item.get(name))
-    return orjson.dumps([_as_stored(item[name]) for name in shape.key])
-
-
-def _checked(shape: Table, item: Item) -> bytes:
-    """The item as the table keeps it. Raises Poison for what DynamoDB refuses: bad index keys, over 400 KB."""
-    for name in {name for names in shape.indexes.values() for name in names} & item.keys():
-        _check_key_value(shape, name, item[name])
-    text = orjson.dumps({name: _as_stored(value) for name, value in item.items()}, option=orjson.OPT_SORT_KEYS)
-    if len(text) > MAX_ITEM_BYTES and item_bytes(item) > MAX_ITEM_BYTES:
-        raise _refusal(shape, "Item size has exceeded the maximum allowed size")
-    return text
-
-
-def _check_key_value(shape: Table, name: str, value: AttributeValue | None) -> None:
-    if value is None or not value.get(shape.types.get(name, "S")):
-        raise _refusal(shape, f"key attribute {name} is missing, empty or of a wrong type")
-
-
-def _refusal(shape: Table, message: str) -> Poison:
-    return Poison(f"PutItem on {shape.name}: DynamoDB refuses the item: {message}", reason="refused_by_dynamodb")
-
-
-def _as_stored(value: AttributeValue) -> AttributeValue:
-    """The value in the one form that equal values share: numbers in plain digits without needless zeros, sets sorted."""
-    ((tag, content),) = value.items()
-    if tag in PLAIN:
-        return value
-    return {tag: _STORED[tag](content)}
-
-
-def _plain(number: str) -> str:
-    exact = NUMBERS.create_decimal(number).normalize(NUMBERS)
-    return "0" if exact.is_zero() else f"{exact:f}"
-
-
-_STORED: dict[str, Callable[[Any], Any]] = {
-    "N": _plain,
-    "NS": lambda numbers: sorted(map(_plain, numbers)),
-    "SS": sorted,
-    "BS": sorted,
-    "L": lambda elements: [_as_stored(element) for element in elements],
-    "M": lambda content: {name: _as_stored(value) for name, value in content.items()},
-}
