@@ -37,7 +37,7 @@ async def run_validation(app: App, options: ValidationOptions, stop: asyncio.Eve
         stop=stop,
         settled=_settled(app),
     )
-    if options.repair and report.equal and options.entity is None and options.sample is None:
+    if options.repair and report.equal and options.full:
         await change_state(app.control, app.mapping, app.clock.now(), partial(_without_gap, state.gap_since))
     return report
 

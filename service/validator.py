@@ -128,7 +128,7 @@ async def _run(parts: _Parts, lease: Lease) -> Report:
             told = f"validation {run.id} was stopped: {ledger.so_far()}"
             raise Interrupted(told, remedy=f"go on with: {parts.options.command()}") from None
     report = _report(parts, run, ledger)
-    await close_run(run, report.to_json())
+    await close_run(run, report.to_json(), full=parts.options.full)
     return report
 
 

@@ -37,6 +37,11 @@ class ValidationOptions:
     owner: str = field(default_factory=worker_id)
     gap: float | None = None
 
+    @property
+    def full(self) -> bool:
+        """Whether everything is compared."""
+        return self.sample is None and self.entity is None
+
     def question(self, mapping_hash: str, segments: int) -> str:
         """Fingerprint of what is asked: a run may be resumed only by the same question."""
         asked = (mapping_hash, segments, self.sample, self.entity, self.repair, str(self.output), self.gap)

@@ -5,13 +5,13 @@ from typing import Any
 from service.control_table import ControlTable, Records
 from service.errors import Fenced
 
-OPEN, LATEST = "open", "latest"
+OPEN, LATEST, FULL = "open", "latest", "full"
 Document = dict[str, Any]
 
 
 class RunRecords:
-    """The documents of one run, and the two that name runs: ``open`` the unfinished one, ``latest`` the last
-    finished one.
+    """The documents of one run, and the three that name runs: ``open`` the unfinished one, ``latest`` the last
+    finished one, ``full`` the last finished one that compared everything.
 
     token: of the validation lease; a superseded holder's saves are refused.
     """
@@ -31,7 +31,7 @@ class RunRecords:
         _accepted(await self._own.save(name, document, self._token))
 
     async def point(self, name: str, document: Document) -> None:
-        """Write ``open`` or ``latest``. Raises Fenced when another validation has taken the lease since."""
+        """Write ``open``, ``latest`` or ``full``. Raises Fenced when another validation has taken the lease since."""
         _accepted(await self._runs.save(name, document, self._token))
 
 
@@ -49,6 +49,12 @@ async def latest_summary(control: ControlTable) -> Document | None:
     """``id``, ``result``, ``differences_total`` and ``finished_at`` of the latest finished run: one small read."""
     latest = await runs(control).get(LATEST)
     return None if latest is None else latest.value
+
+
+async def latest_full(control: ControlTable) -> Document | None:
+    """The same of the latest finished run that compared everything, with ``inverse_failures`` and ``started_at``."""
+    full = await runs(control).get(FULL)
+    return None if full is None else full.value
 
 
 async def stored_report(control: ControlTable, run: str | None = None) -> Document | None:

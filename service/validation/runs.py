@@ -7,7 +7,7 @@ from secrets import token_hex
 from service.control_table import ControlTable
 from service.errors import Refused
 from service.validation.options import ValidationOptions
-from service.validation.records import LATEST, OPEN, Document, RunRecords, runs
+from service.validation.records import FULL, LATEST, OPEN, Document, RunRecords, runs
 from service.validation.report import instant
 
 RESUME_HOURS = 24
@@ -42,11 +42,14 @@ async def open_run(control: ControlTable, token: int, options: ValidationOptions
     return await _new_run(control, token, options, question, now)
 
 
-async def close_run(run: Run, report: Document) -> None:
-    """Store the report (its differences are records already), and make it the latest."""
+async def close_run(run: Run, report: Document, *, full: bool) -> None:
+    """Store the report (its differences are records already), and make it the latest. full: it compared everything."""
     await run.records.save("report", {name: value for name, value in report.items() if name != "differences"})
     summary = {name: report[name] for name in ("id", "result", "differences_total", "finished_at")}
     await run.records.point(LATEST, summary)
+    if full:
+        more = {name: report[name] for name in ("inverse_failures", "started_at")}
+        await run.records.point(FULL, {**summary, **more})
     await run.records.point(OPEN, {"id": run.id, "finished": True})
 
 
