@@ -1,0 +1,261 @@
+"""The gate: each condition met and not met, which moves ask for it, what can be overridden, and since when."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from service.config import Settings
+from service.core.gate import Condition, Gate, GateClosed, Standing, require_forceable, standings
+from service.core.gate_conditions import (
+    CONDITIONS,
+    NEVER_FORCED,
+    Facts,
+    FullValidation,
+    LaneFacts,
+    SideFacts,
+    WorkerFacts,
+    gate_of,
+)
+from service.core.phases import BACK, COMPLETE, CUTOVER, FINISH, HOME, MOVES, PhaseMove
+from service.errors import Misconfigured, Refused
+
+NOW = 1_000_000.0
+LIMITS = Settings(control_table="control")
+LANE = LaneFacts("w1", True, 0.5, NOW - 61, 80_000.0, 0)
+VALIDATION = FullValidation(True, 0, 0, NOW - 700, NOW - 600)
+GOOD = Facts(
+    now=NOW,
+    phase_since=NOW - 1000,
+    backfill="finished",
+    forward=LANE,
+    reverse=LANE,
+    validation=VALIDATION,
+    quarantine=0,
+    conflicts=0,
+    sides={"old": SideFacts(NOW - 61), "v2": SideFacts(NOW - 61)},
+    gaps=(),
+    hold=None,
+    moving=None,
+    workers=(WorkerFacts("w1", 0.2, True, None),),
+)
+
+
+def gate(move: PhaseMove, **changes: Any) -> Gate:
+    return gate_of(move, replace(GOOD, **changes), LIMITS)
+
+
+@pytest.mark.parametrize("move", MOVES, ids=lambda move: f"{move.start}-{move.to}")
+def test_all_is_well(move: PhaseMove) -> None:
+    assert gate(move).closed == ()
+    assert gate(move).open
+
+
+ASKED = {
+    "backfill": (CUTOVER,),
+    "forward_caught_up": MOVES,
+    "reverse_caught_up": MOVES,
+    "lag": (CUTOVER, FINISH, COMPLETE),
+    "validation": (CUTOVER, FINISH, COMPLETE),
+    "reverse_verified": (CUTOVER,),
+    "quarantine": (CUTOVER, FINISH, COMPLETE),
+    "conflicts": (CUTOVER, FINISH, HOME, COMPLETE),
+    "intruders": (CUTOVER, COMPLETE),
+    "headroom": (CUTOVER, FINISH),
+    "tombstones": (CUTOVER,),
+    "quiet": (FINISH, HOME, COMPLETE),
+    "gap": MOVES,
+    "hold": MOVES,
+    "move": MOVES,
+    "workers": MOVES,
+}
+
+
+def test_which_move_asks_for_what() -> None:
+    for move in MOVES:
+        names = [condition.name for condition in gate(move).conditions]
+        assert names == [name for name, moves in ASKED.items() if move in moves]
+    assert [asked.name for asked in CONDITIONS] == list(ASKED)
+    assert {"backfill", "gap", "move"} == NEVER_FORCED
+
+
+def intruded(side: str, at: float) -> dict[str, SideFacts]:
+    return {**GOOD.sides, side: SideFacts(None, {"LEAD": 2, "DEAL": 1}, at)}
+
+
+Row = tuple[str, PhaseMove, dict[str, Any], Any]
+CLOSED: dict[str, Row] = {
+    "no backfill": ("backfill", CUTOVER, {"backfill": "not started"}, "not started"),
+    "backfill running": ("backfill", CUTOVER, {"backfill": "running"}, "running"),
+    "forward behind": ("forward_caught_up", BACK, {"forward": replace(LANE, caught_up=False)}, False),
+    "nobody reads the old stream": ("forward_caught_up", CUTOVER, {"forward": LaneFacts()}, "nobody reads the stream"),
+    "reverse behind": ("reverse_caught_up", HOME, {"reverse": replace(LANE, caught_up=False)}, False),
+    "lag above the limit": ("lag", CUTOVER, {"reverse": replace(LANE, lag_low_since=None)}, "not low"),
+    "lag low for too short a time": (
+        "lag",
+        CUTOVER,
+        {"reverse": replace(LANE, lag_low_since=NOW - 59)},
+        "0 s, low for 59 s",
+    ),
+    "lag low since a time ahead": (
+        "lag",
+        CUTOVER,
+        {"forward": replace(LANE, lag_low_since=NOW + 3600)},
+        "0 s, low for 0 s",
+    ),
+    "never validated in full": ("validation", CUTOVER, {"validation": None}, "never run in full"),
+    "different": (
+        "validation",
+        FINISH,
+        {"validation": replace(VALIDATION, equal=False, differences=3)},
+        "3 differences, 600 s old",
+    ),
+    "validated too long ago": (
+        "validation",
+        CUTOVER,
+        {"validation": replace(VALIDATION, finished_at=NOW - 86_401)},
+        "equal, 86401 s old",
+    ),
+    "validated in the future": (
+        "validation",
+        CUTOVER,
+        {"validation": replace(VALIDATION, finished_at=NOW + 11)},
+        "equal, -11 s old",
+    ),
+    "validated before the phase that is completed": (
+        "validation",
+        COMPLETE,
+        {"phase_since": NOW - 699},
+        "equal, 600 s old",
+    ),
+    "reverse does not run": ("reverse_verified", CUTOVER, {"reverse": LaneFacts()}, "reverse sync does not run"),
+    "inverse fails": (
+        "reverse_verified",
+        CUTOVER,
+        {"validation": replace(VALIDATION, inverse_failures=1)},
+        "running, 1 inverse failures",
+    ),
+    "reverse never verified": ("reverse_verified", CUTOVER, {"validation": None}, "never validated in full"),
+    "quarantine": ("quarantine", FINISH, {"quarantine": 2}, 2),
+    "conflicts": ("conflicts", HOME, {"conflicts": 1}, 1),
+    "rogue write": ("intruders", CUTOVER, {"sides": intruded("v2", NOW - 699)}, "writes to v2: 1 DEAL, 2 LEAD"),
+    "rogue write as the validation began": (
+        "intruders",
+        CUTOVER,
+        {"sides": intruded("v2", NOW - 700)},
+        "writes to v2: 1 DEAL, 2 LEAD",
+    ),
+    "rogue write before a validation that found differences": (
+        "intruders",
+        CUTOVER,
+        {"sides": intruded("v2", NOW - 800), "validation": replace(VALIDATION, equal=False)},
+        "writes to v2: 1 DEAL, 2 LEAD",
+    ),
+    "straggler": ("intruders", COMPLETE, {"sides": intruded("old", NOW - 1)}, "writes to old: 1 DEAL, 2 LEAD"),
+    "little headroom": ("headroom", FINISH, {"reverse": replace(LANE, headroom_seconds=14_399.0)}, 14_399),
+    "unknown headroom": ("headroom", FINISH, {"forward": LaneFacts(), "reverse": LaneFacts()}, None),
+    "tombstones": ("tombstones", CUTOVER, {"forward": replace(LANE, tombstones_overdue=1)}, "1 overdue"),
+    "old was written": ("quiet", FINISH, {"sides": {**GOOD.sides, "old": SideFacts(NOW - 59)}}, "old quiet for 59 s"),
+    "v2 was written": ("quiet", HOME, {"sides": {**GOOD.sides, "v2": SideFacts(NOW - 59)}}, "v2 quiet for 59 s"),
+    "the phase has just begun": ("quiet", FINISH, {"phase_since": NOW - 1}, "old quiet for 1 s"),
+    "written ahead of the clock": (
+        "quiet",
+        FINISH,
+        {"sides": {**GOOD.sides, "old": SideFacts(NOW + 3600)}},
+        "old quiet for 0 s",
+    ),
+    "gap": ("gap", BACK, {"gaps": ("records of a v2 table were lost",)}, "records of a v2 table were lost"),
+    "hold": ("hold", CUTOVER, {"hold": "sale (by ann)"}, "sale (by ann)"),
+    "another move": ("move", HOME, {"moving": "to reverse: announce"}, "to reverse: announce"),
+    "no worker": ("workers", CUTOVER, {"workers": ()}, "0 at work"),
+    "a silent worker": (
+        "workers",
+        CUTOVER,
+        {"workers": (WorkerFacts("w1", 61.0, False, None),)},
+        "0 at work; w1 silent, heard of 61 s ago",
+    ),
+    "a stopped worker": (
+        "workers",
+        CUTOVER,
+        {"workers": (*GOOD.workers, WorkerFacts("w2", 0.4, True, "trimmed"))},
+        "2 at work; w2 stopped (trimmed), heard of 0 s ago",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "move", "changes", "value"), CLOSED.values(), ids=CLOSED)
+def test_what_closes_the_gate(name: str, move: PhaseMove, changes: dict[str, Any], value: Any) -> None:
+    closed = {condition.name: condition for condition in gate(move, **changes).closed}
+    assert closed[name].value == value
+    assert closed[name].remedy
+    assert not gate(move, **changes).open
+
+
+OPEN: dict[str, tuple[PhaseMove, dict[str, Any]]] = {
+    "a rogue write that a validation has compared since": (CUTOVER, {"sides": intruded("v2", NOW - 701)}),
+    "a straggler while v2 is what matters": (CUTOVER, {"sides": intruded("old", NOW - 1)}),
+    "a silent worker beside one that works": (
+        CUTOVER,
+        {"workers": (*GOOD.workers, WorkerFacts("w2", 61.0, False, "was stopped"))},
+    ),
+    "a way back without any validation": (BACK, {"validation": None, "quarantine": 9, "conflicts": 9}),
+    "a side that was never written": (FINISH, {"sides": {"old": SideFacts(), "v2": SideFacts()}}),
+    "a clock that is a little ahead": (CUTOVER, {"validation": replace(VALIDATION, finished_at=NOW + 9)}),
+}
+
+
+@pytest.mark.parametrize(("move", "changes"), OPEN.values(), ids=OPEN)
+def test_what_leaves_it_open(move: PhaseMove, changes: dict[str, Any]) -> None:
+    assert gate(move, **changes).closed == ()
+
+
+def test_an_overridden_condition_no_longer_closes_the_gate_and_others_do() -> None:
+    closed = gate(CUTOVER, quarantine=1, hold="sale")
+    assert not closed.open_despite(("quarantine",))
+    assert closed.open_despite(("quarantine", "hold"))
+    told = GateClosed(closed, ("quarantine",))
+    assert told.message == "the gate to dual is closed: hold is sale, wanted none"
+    assert told.remedy == "tablesplit release"
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("gap", Refused, "gap cannot be overridden: writes would be lost"),
+        ("move", Refused, "move cannot be overridden: writes would be lost"),
+        ("backfill", Refused, "backfill cannot be overridden: writes would be lost"),
+        ("weather", Misconfigured, "--force weather: the gate to dual has no such condition"),
+    ],
+)
+def test_what_cannot_be_overridden(name: str, error: type[Exception], message: str) -> None:
+    with pytest.raises(error) as refused:
+        require_forceable((name,), gate(CUTOVER), NEVER_FORCED)
+    assert str(refused.value) == message
+
+
+def test_any_other_condition_can_be_overridden() -> None:
+    whole = gate(CUTOVER)
+    require_forceable([one.name for one in whole.conditions if one.name not in NEVER_FORCED], whole, NEVER_FORCED)
+
+
+@pytest.mark.parametrize(
+    ("was", "met", "since"),
+    [
+        (None, True, 50.0),
+        (Standing(True, 20.0), True, 20.0),
+        (Standing(False, 20.0), True, 50.0),
+        (Standing(True, 60.0), True, 50.0),  # a clock was put back
+    ],
+)
+def test_since_is_kept_until_the_condition_changes(was: Standing | None, met: bool, since: float) -> None:
+    condition = Condition("lag", 1, 2, met, None, "")
+    found = standings([condition], {} if was is None else {"lag": was}, 50.0)
+    assert found == {"lag": Standing(met, since)}
+
+
+def test_the_text_says_what_to_do_about_what_is_not_met() -> None:
+    lines = gate(BACK, hold="sale").to_text().splitlines()
+    assert lines[0] == "gate to dual: closed"
+    at = next(index for index, line in enumerate(lines) if " hold " in line)
+    assert lines[at].split() == ["NO", "hold", "sale", "(wanted:", "none)"]
+    assert lines[at + 1].strip() == "tablesplit release"
