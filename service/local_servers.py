@@ -18,6 +18,7 @@ from service.dynamodb_local import java_command
 from service.errors import Fatal, Misconfigured
 from service.fetch import CACHE
 
+MOTO = "service.moto_in_turn"
 START_SECONDS = 60
 STOP_SECONDS = 10
 
@@ -55,7 +56,7 @@ def moto_server() -> Iterator[str]:
         )
     port = _free_port()
     # One malloc arena: moto starts a thread for each request, and the demonstration's memory is promised to be small.
-    command = ["env", "MALLOC_ARENA_MAX=1", sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    command = ["env", "MALLOC_ARENA_MAX=1", sys.executable, "-m", MOTO, "-p", str(port)]
     with _started(command, port) as url:
         yield url
 
@@ -110,7 +111,7 @@ def _connect(port: int, server: subprocess.Popen[bytes], output: IO[str]) -> Non
 
 def _name(server: subprocess.Popen[bytes]) -> str:
     assert isinstance(server.args, list)
-    return "moto's server" if "moto.server" in server.args else "DynamoDB Local"
+    return "moto's server" if MOTO in server.args else "DynamoDB Local"
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:

@@ -10,7 +10,7 @@ from service.clock import Clock
 from service.core.change import Change, parse_record
 from service.core.lineage import too_late_to_open
 from service.dynamodb.protocol import RecordsPage
-from service.errors import Fenced, IteratorExpired, TablesplitError
+from service.errors import Fenced, IteratorExpired, TablesplitError, Trimmed
 from service.streams.discovery import Shards
 from service.streams.engine import ShardSink
 from service.streams.patience import Patience
@@ -80,6 +80,7 @@ class ShardReader:
         self._next_read_at = 0.0
         self._in_hand: Change | None = None
         self._ahead: asyncio.Task[_Reading] | None = None
+        self._doubted = False
 
     async def run(self) -> None:
         """Return when the shard has ended and its last record is applied and saved. Stopped before: save
@@ -117,6 +118,10 @@ class ShardReader:
                 self._lane.patience.retried(expired.reason)
                 ahead = await self._open()
                 continue
+            except Trimmed:
+                ahead = await self._open_again()
+                continue
+            self._doubted = False
             self._tip.note(reading.page, reading.began)
             if reading.page.next_iterator is not None:
                 ahead = self._read_ahead(reading.page.next_iterator, self._pause(reading.page))
@@ -130,6 +135,18 @@ class ShardReader:
             raise self._lane.requests.trimmed(why, self._shard_id)
         self._tip = Tip()
         return self._read_ahead(await self._lane.requests.open(self._shard_id, self._position.sequence), 0.0)
+
+    async def _open_again(self) -> asyncio.Task[_Reading]:
+        """Open the shard after an iterator was said to lie before the trim horizon: what is lost shows again.
+
+        Only the saved position tells what is lost: opening after an applied record that is trimmed is refused, and a trim
+        horizon is not opened late. DynamoDB Local says it of an iterator at an empty shard when a transaction writes there.
+        """
+        if self._doubted:
+            raise self._lane.requests.trimmed("unread changes are older than 24 hours and gone", self._shard_id)
+        self._doubted = True
+        self._lane.patience.retried("trimmed_iterator")
+        return await self._open()
 
     def _read_ahead(self, iterator: str, pause: float) -> asyncio.Task[_Reading]:
         self._ahead = asyncio.create_task(self._read(iterator, pause))
