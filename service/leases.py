@@ -213,3 +213,9 @@ class _Desk:
 
 def _held(seen: Stored[LeaseRecord] | None) -> TypeGuard[Stored[LeaseRecord]]:
     return seen is not None and not seen.value.released
+
+
+async def renewed_seconds_ago(control: ControlTable, name: str, now: float) -> float | None:
+    """For how long the holder of a lease has not renewed it, ``now`` being epoch seconds; None: nobody holds it."""
+    found = await control.records("lease", LeaseRecord).get(name)
+    return max(0.0, now - found.value.renewed_at) if _held(found) else None

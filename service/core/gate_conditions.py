@@ -79,8 +79,12 @@ class WorkerFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known at one look. now, phase_since: epoch seconds. backfill: its state as ``status`` shows it. conflicts: open
-    ones and held items. gaps: whose stream records were lost, a repair being owed. hold, moving: as ``status`` says them."""
+    """What is known at one look. now, phase_since: epoch seconds.
+
+    backfill: its state as ``status`` shows it. conflicts: open ones and held items. unverified: keys touched under the ledger
+    rule that differ when looked at again. gaps: whose stream records were lost, a repair being owed. hold, moving: as ``status``
+    says them.
+    """
 
     now: float
     phase_since: float
@@ -90,6 +94,7 @@ class Facts:
     validation: FullValidation | None
     quarantine: int
     conflicts: int
+    unverified: int
     sides: Mapping[Side, SideFacts]
     gaps: tuple[str, ...]
     hold: str | None
@@ -183,6 +188,10 @@ def _conflicts(_: PhaseMove, facts: Facts, __: Limits) -> Verdict:
     return Verdict(facts.conflicts, 0, facts.conflicts == 0, "tablesplit conflicts list, then resolve each")
 
 
+def _verification(_: PhaseMove, facts: Facts, __: Limits) -> Verdict:
+    return Verdict(f"{facts.unverified} touched keys differ", "0", facts.unverified == 0, f"{VALIDATE} --repair")
+
+
 def _intruders(move: PhaseMove, facts: Facts, _: Limits) -> Verdict:
     """None since the last full equal validation began: what was there before, it has compared."""
     quiet: Side = "v2" if move.start == "forward" else "old"
@@ -266,6 +275,7 @@ CONDITIONS = (
     Asked("reverse_verified", (CUTOVER,), _reverse_verified),
     Asked("quarantine", ONWARD, _quarantine),
     Asked("conflicts", (*ONWARD, HOME), _conflicts),
+    Asked("verification", ONWARD, _verification),
     Asked("intruders", (CUTOVER, COMPLETE), _intruders),
     Asked("headroom", (CUTOVER, FINISH), _headroom),
     Asked("tombstones", (CUTOVER,), _tombstones),

@@ -33,6 +33,7 @@ GOOD = Facts(
     validation=VALIDATION,
     quarantine=0,
     conflicts=0,
+    unverified=0,
     sides={"old": SideFacts(NOW - 61), "v2": SideFacts(NOW - 61)},
     gaps=(),
     hold=None,
@@ -60,6 +61,7 @@ ASKED = {
     "reverse_verified": (CUTOVER,),
     "quarantine": (CUTOVER, FINISH, COMPLETE),
     "conflicts": (CUTOVER, FINISH, HOME, COMPLETE),
+    "verification": (CUTOVER, FINISH, COMPLETE),
     "intruders": (CUTOVER, COMPLETE),
     "headroom": (CUTOVER, FINISH),
     "tombstones": (CUTOVER,),
@@ -138,6 +140,7 @@ CLOSED: dict[str, Row] = {
     "reverse never verified": ("reverse_verified", CUTOVER, {"validation": None}, "never validated in full"),
     "quarantine": ("quarantine", FINISH, {"quarantine": 2}, 2),
     "conflicts": ("conflicts", HOME, {"conflicts": 1}, 1),
+    "touched keys differ": ("verification", FINISH, {"unverified": 2}, "2 touched keys differ"),
     "rogue write": ("intruders", CUTOVER, {"sides": intruded("v2", NOW - 699)}, "writes to v2: 1 DEAL, 2 LEAD"),
     "rogue write as the validation began": (
         "intruders",
