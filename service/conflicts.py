@@ -1,11 +1,12 @@
-"""The conflict log: changes of the old table that lost against v2, each kept whole; and items that are held.
+"""The conflict log: changes of the old table that lost against v2, each kept whole; old items that a repair replaced; and
+items that are held.
 
 One head record per conflict, so that open ones can be counted and listed without their images, and the images in chunks
 beside it.
 """
 
 from dataclasses import asdict, replace
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
@@ -13,12 +14,16 @@ from pydantic.dataclasses import dataclass
 from service.chunks import Chunk, packed, unpacked
 from service.control_table import ControlTable, Records, Stored
 from service.core.change import Change
-from service.core.wire import Item
+from service.core.wire import Item, plain_key
 from service.core.write import Delete, Put
 from service.errors import Misconfigured
+from service.status import iso
 from service.waiting_changes import WaitingChange
 
-Reason = Literal["overlap", "deleted", "two_live_keys", "unreadable"]
+Reason = Literal["overlap", "deleted", "two_live_keys", "unreadable", "redriven"]
+"""redriven: no change was lost, but an old item that differed from v2 when a repair had v2 carried over it."""
+
+Kept = Literal["old", "v2", "merge"]
 STRICT = ConfigDict(extra="forbid")
 
 
@@ -26,14 +31,15 @@ STRICT = ConfigDict(extra="forbid")
 class Resolution:
     """How a conflict was settled. kept: whose version; at: epoch seconds."""
 
-    kept: Literal["old", "v2", "merge"]
+    kept: Kept
     by: str
     at: float
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Head:
-    """A conflict without its images. key: the old item's; fields: those that both sides changed; at: epoch seconds."""
+    """A conflict without its images. key: the old item's; fields: those that both sides changed; version: of the change, "" for none;
+    at: epoch seconds."""
 
     old_table: str
     key: Item
@@ -47,7 +53,10 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A change that lost: whole, with what stood at each known v2 place (table, key, item or None), stamps included."""
+    """A change that lost: whole, with what stood at each known v2 place (table, key, item or None), stamps included.
+
+    change None (``redriven``): it was no change, but ``old``, the old item as it stood.
+    """
 
     id: str
     old_table: str
@@ -55,10 +64,16 @@ class Conflict:
     entity: str
     reason: Reason
     fields: tuple[str, ...]
-    change: WaitingChange
+    change: WaitingChange | None
     v2: tuple[tuple[str, Item, Item | None], ...]
     at: float
     resolution: Resolution | None = None
+    old: Item | None = None
+
+    @property
+    def lost(self) -> Item | None:
+        """The old item that lost, stamp included; None: a delete did."""
+        return self.change.change.new if self.change is not None else self.old
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -83,17 +98,17 @@ class Conflicts:
     def puts(self, conflict: Conflict) -> list[Put]:
         """The writes that keep a conflict, for the transaction that decides it: a head, and chunks of at most 300 KB (four
         items of 400 KB that do not compress are eight). Each is refused when it is there already."""
-        change = conflict.change.change
         head = Head(
-            change.table,
+            conflict.old_table,
             conflict.key,
             conflict.entity,
             conflict.reason,
             conflict.fields,
-            conflict.change.version,
+            conflict.change.version if conflict.change is not None else "",
             conflict.at,
         )
-        images = {"change": asdict(conflict.change), "v2": conflict.v2}
+        change = asdict(conflict.change) if conflict.change is not None else None
+        images = {"change": change, "v2": conflict.v2, "old": conflict.old}
         chunks = self._chunks(conflict.id)
         return [
             self._heads.as_put(conflict.id, head, None)[0],
@@ -127,10 +142,11 @@ class Conflicts:
             head.entity,
             head.reason,
             head.fields,
-            WaitingChange(Change(**kept["change"]), kept["generation"]),
+            WaitingChange(Change(**kept["change"]), kept["generation"]) if kept is not None else None,
             tuple((table, key, item) for table, key, item in content["v2"]),
             head.at,
             head.resolution,
+            content["old"],
         )
 
     def resolved_put(self, conflict_id: str, was: Stored[Head], resolution: Resolution) -> Put:
@@ -151,3 +167,44 @@ class Conflicts:
 
     def _chunks(self, conflict_id: str) -> Records[Chunk]:
         return self._control.records(f"conflict#{conflict_id}", Chunk)
+
+
+async def listing(conflicts: Conflicts, *, resolved: bool = False) -> dict[str, Any]:
+    """The document of `conflicts list --json` and /v1/conflicts, oldest first: open conflicts (``resolved``: the others too)
+    and held items."""
+    heads, held = await conflicts.heads(), await conflicts.held()
+    rows = [described(name, head) for name, head in heads.items() if resolved or head.resolution is None]
+    rows += [described_held(name, one) for name, one in held.items()]
+    return {"items": sorted(rows, key=lambda row: (row["at"], row["id"]))}
+
+
+def described(conflict_id: str, head: Head) -> dict[str, Any]:
+    """One conflict of the listing."""
+    settled = head.resolution
+    return {
+        "id": conflict_id,
+        "kind": "conflict",
+        "table": head.old_table,
+        "key": plain_key(head.key),
+        "entity": head.entity,
+        "reason": head.reason,
+        "fields": list(head.fields),
+        "at": iso(head.at),
+        "resolution": {"kept": settled.kept, "by": settled.by, "at": iso(settled.at)} if settled else None,
+        "remedy": "" if settled else f"see `tablesplit conflicts show {conflict_id}`, then resolve it",
+    }
+
+
+def described_held(name: str, held: Held) -> dict[str, Any]:
+    """One held item of the listing."""
+    places = [{"table": table, "key": plain_key(key)} for table, key in held.keys]
+    return {
+        "id": name,
+        "kind": "two_live_keys",
+        "table": held.old_table,
+        "key": plain_key(held.key),
+        "entity": held.entity,
+        "v2": places,
+        "at": iso(held.since),
+        "remedy": "delete one of the two on v2",
+    }

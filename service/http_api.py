@@ -1,4 +1,4 @@
-"""The service's HTTP side: health, metrics, status, validation and quarantine, with OpenAPI and RFC 9457 errors."""
+"""The service's HTTP side: health, metrics, status, validation, quarantine and conflicts, with OpenAPI and RFC 9457 errors."""
 
 import hmac
 import html
@@ -40,6 +40,8 @@ class ServiceView(Protocol):
         """Start a run and return its id. Raises Refused while one runs here."""
 
     async def quarantine(self) -> dict[str, Any]: ...
+
+    async def conflicts(self) -> dict[str, Any]: ...
 
 
 class ValidationRequest(BaseModel):
@@ -175,6 +177,10 @@ def _add_reads(api: FastAPI, view: ServiceView) -> None:
     @api.get("/v1/quarantine", summary="The items that need a person")
     async def quarantine() -> dict[str, Any]:
         return await view.quarantine()
+
+    @api.get("/v1/conflicts", summary="Changes that lost against v2, and items with two live keys")
+    async def conflicts() -> dict[str, Any]:
+        return await view.conflicts()
 
 
 def _found(document: dict[str, Any] | None, otherwise: str) -> dict[str, Any]:

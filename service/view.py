@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from service import conflicts
 from service.app import App
 from service.errors import Misconfigured, Refused, TablesplitError
 from service.http_api import ValidationRequest
@@ -60,6 +61,10 @@ class View:
     async def quarantine(self) -> dict[str, Any]:
         """The keys in quarantine."""
         return listing(await Quarantine(self._app.control, self._app.clock).heads())
+
+    async def conflicts(self) -> dict[str, Any]:
+        """The open conflicts and the held items."""
+        return await conflicts.listing(conflicts.Conflicts(self._app.control))
 
     async def _validate(self, options: ValidationOptions) -> None:
         try:

@@ -49,6 +49,9 @@ class FakeView:
     async def quarantine(self) -> dict[str, Any]:
         return {"items": []}
 
+    async def conflicts(self) -> dict[str, Any]:
+        return {"items": [{"kind": "two_live_keys"}]}
+
 
 @pytest.fixture
 def view() -> FakeView:
@@ -79,6 +82,7 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
         ("/metrics", "tablesplit_ready 1\n"),
         ("/v1/status", '{"phase":"forward"}'),
         ("/v1/quarantine", '{"items":[]}'),
+        ("/v1/conflicts", '{"items":[{"kind":"two_live_keys"}]}'),
     ],
 )
 async def test_what_is_read_needs_no_token(view: FakeView, path: str, text: str) -> None:
@@ -193,6 +197,7 @@ async def test_the_description_lists_every_path_and_its_page_loads_nothing_from_
         page = await http.get("/docs")
     assert paths.keys() == {
         "/healthz", "/readyz", "/metrics", "/v1/status", "/v1/validation", "/v1/validation/{run_id}", "/v1/quarantine",
+            "/v1/conflicts",
     }  # fmt: skip
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
     assert "http://" not in page.text

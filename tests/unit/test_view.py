@@ -52,3 +52,7 @@ async def test_one_validation_at_a_time_is_started_here(view: View, monkeypatch:
 async def test_an_entity_that_the_mapping_does_not_know_is_refused_at_once(view: View) -> None:
     with pytest.raises(Misconfigured, match="unknown entity 'GOBLIN'"):
         await view.start_validation(ValidationRequest(entity="GOBLIN"))
+
+
+async def test_conflicts_are_listed_as_on_the_command_line(view: View) -> None:
+    assert await view.conflicts() == {"items": []}
