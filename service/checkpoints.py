@@ -46,6 +46,14 @@ class Checkpoints:
         parents = {shard_id: checkpoint.position.parent_id for shard_id, checkpoint in found.items()}
         return {shard_id: found[shard_id].position for shard_id in parents_first(parents)}
 
+    async def adopt(self) -> int:
+        """Save every position anew under this mapping, whatever mapping it was saved under; how many. For whoever changes the
+        mapping while nobody reads. Raises Fenced as ``save`` does."""
+        found = await self._records.all()
+        for shard_id, stored in found.items():
+            await self.save(shard_id, stored.value.position)
+        return len(found)
+
     async def save(self, shard_id: str, position: Position) -> None:
         """Acknowledged when it returns. Raises Fenced when a newer owner has saved since."""
         if not await self._records.save(shard_id, Checkpoint(self._mapping_hash, position), self._token):

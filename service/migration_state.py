@@ -12,7 +12,7 @@ from service.core.mapping import Mapping
 from service.core.version import GENERATION_DIGITS
 from service.errors import Fatal, Misconfigured
 
-NAME = "migration"
+PARTITION, NAME = "state", "migration"
 STRICT = ConfigDict(extra="forbid", strict=True)
 
 
@@ -151,22 +151,48 @@ async def change_state(
     return await _records(control).change(NAME, apply)
 
 
+async def load_any_state(control: ControlTable, mapping: Mapping) -> MigrationState:
+    """The state of a migration that has begun, whatever mapping it was begun with. Raises Misconfigured when there is none, or
+    it is that of another old table."""
+    stored = await _records(control).get(NAME)
+    if stored is None or not stored.value.started:
+        raise Misconfigured("the migration has not been started", remedy="start it with: tablesplit create-tables")
+    return _of_table(stored.value, mapping, control.table)
+
+
+async def change_any_state(
+    control: ControlTable, mapping: Mapping, change: Callable[[MigrationState], MigrationState]
+) -> MigrationState:
+    """As ``change_state``, for a migration that may have been begun with another mapping. Raises as ``load_any_state`` does."""
+    await load_any_state(control, mapping)
+
+    def apply(was: MigrationState | None) -> MigrationState:
+        assert was is not None
+        return change(_of_table(was, mapping, control.table))
+
+    return await _records(control).change(NAME, apply)
+
+
 def _records(control: ControlTable) -> Records[MigrationState]:
-    return control.records("state", MigrationState)
+    return control.records(PARTITION, MigrationState)
 
 
-def _checked(state: MigrationState, mapping: Mapping, table: str) -> MigrationState:
+def _of_table(state: MigrationState, mapping: Mapping, table: str) -> MigrationState:
     if state.old_table != mapping.old.table:
         raise Misconfigured(
             f"control table {table} belongs to old table {state.old_table}, not {mapping.old.table}",
             remedy="set OLD_TABLE_NAME back, or give this migration its own TABLESPLIT_CONTROL_TABLE",
         )
+    return state
+
+
+def _checked(state: MigrationState, mapping: Mapping, table: str) -> MigrationState:
+    state = _of_table(state, mapping, table)
     if state.mapping_hash == mapping.hash:
         return state
     if not state.started:
         return replace(state, mapping_hash=mapping.hash)
     raise Fatal(
         f"the migration was begun with mapping {state.mapping_hash}, but {mapping.name} is {mapping.hash}",
-        remedy="set TABLESPLIT_MAPPING back to that mapping, or start over: `tablesplit drop-tables`, "
-        "then `tablesplit create-tables`",
+        remedy="set TABLESPLIT_MAPPING back to that mapping, or go over to the new one: `tablesplit remap`",
     )

@@ -8,6 +8,7 @@ from service.cli.answer import print_error
 from service.cli.backfilling import full_migration, migrate
 from service.cli.demo import demo
 from service.cli.quarantine import quarantine
+from service.cli.remapping import remap
 from service.cli.syncing import sync
 from service.cli.tables import create_tables, drop_tables, preflight
 from service.cli.validating import validate
@@ -34,6 +35,7 @@ for command in (
     full_migration,
     status,
     quarantine,
+    remap,
     drop_tables,
     demo,
 ):
