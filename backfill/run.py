@@ -10,7 +10,7 @@ from service.clock import Clock
 from service.control_table import ControlTable
 from service.core.mapping import Mapping
 from service.dynamodb.protocol import Fence
-from service.errors import Fatal
+from service.errors import Fatal, Refused
 from service.migration_state import MigrationState, change_state, load_started_state
 
 
@@ -33,6 +33,8 @@ class Migration:
 
         def change(state: MigrationState) -> MigrationState:
             self.fence()  # between the read and the conditional write: a superseded worker's word does not get in
+            if finished_at is None:
+                _require_copyable(state)
             return replace(state, backfill_finished_at=finished_at)
 
         await change_state(self.control, self.mapping, self.clock.now(), change)
@@ -53,7 +55,8 @@ async def open_run(
 ) -> Opened:
     """The latest run, or a new one of ``segments`` when there is none or ``options.again`` asks for one after the last.
 
-    Raises Misconfigured before the migration is started, Fatal when the run was begun with another mapping.
+    Raises Misconfigured before the migration is started, Fatal when the run was begun with another mapping, Refused for a new run
+    once the first cutover has begun.
     """
     state = await migration.started()
     latest = await records.run()
@@ -81,6 +84,14 @@ async def _new_run(
     run = Run(token_hex(6), migration.mapping.hash, generation, segments, migration.clock.now(), estimate)
     await records.save_run(run)
     return Opened(run, await records.segments(run), False)
+
+
+def _require_copyable(state: MigrationState) -> None:
+    if state.rule != "guarded" or state.move is not None:
+        raise Refused(
+            "the first cutover has begun: what v2 lacks was deleted there, and a copy would bring it back",
+            remedy="compare both sides instead: tablesplit validate",
+        )
 
 
 def _check_mapping(run: Run, mapping: Mapping) -> None:

@@ -21,6 +21,7 @@ from service.core.phases import (
     Withdraw,
     decide,
     first_step,
+    opposite,
     phase_row,
     step_after,
 )
@@ -102,7 +103,7 @@ async def make_move(parts: Parts, ask: Ask) -> Moved:
     app = parts.app
     async with Lease.try_acquire(app.control, MOVE_LEASE, worker_id(), app.clock, app.settings) as lease:
         state = await require_started(app)
-        decision = decide(ask.command, state.acting, _under_way(state))
+        decision = decide(ask.command, state.acting, under_way(state))
         if isinstance(decision, No):
             raise Refused(decision.reason, remedy=decision.remedy)
         if isinstance(decision, Withdraw):
@@ -112,8 +113,45 @@ async def make_move(parts: Parts, ask: Ask) -> Moved:
         return await _go_on(parts, ask, lease)
 
 
-def _under_way(state: MigrationState) -> UnderWay | None:
+def under_way(state: MigrationState) -> UnderWay | None:
+    """The move that has begun, as ``core.phases`` sees it."""
     return None if state.move is None else UnderWay(state.move.to, state.move.step)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a command would do now. gate: of the move that it would begin; None: it would go on with one, or give one up."""
+
+    said: str
+    gate: Gate | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the command would go through the gate."""
+        return self.gate is None or self.gate.open
+
+    def to_json(self) -> Document:
+        """The document of `cutover --dry-run --json`."""
+        return {"said": self.said, **(self.gate.to_json() if self.gate is not None else {})}
+
+    def to_text(self) -> str:
+        """The gate, then what would be."""
+        return "\n".join([*([self.gate.to_text()] if self.gate is not None else []), self.said])
+
+
+async def preview_move(app: App, command: Command) -> Preview:
+    """What ``command`` would do, changing nothing. Raises Refused where it leads nowhere."""
+    state = await require_started(app)
+    decision = decide(command, state.acting, under_way(state))
+    match decision:
+        case No(reason, remedy):
+            raise Refused(reason, remedy=remedy)
+        case Begin(move):
+            said = f"{move.command} leads from {move.start} to {move.to}: {move.keeps}"
+            return Preview(said, await ask_gate(app, state, move))
+        case Withdraw(said):
+            return Preview(said, None)
+    return Preview(f"goes on with the move {move_text(state)}", None)
 
 
 async def _begin(parts: Parts, ask: Ask, lease: Lease, phase_move: PhaseMove) -> None:
@@ -174,12 +212,8 @@ async def _do(parts: Parts, ask: Ask, lease: Lease, move: Move) -> None:
     except Fatal as failure:
         remedy = f"{failure.remedy or 'mend that'}, then go on with: tablesplit {ask.command}"
         if move.step in WITHDRAWABLE:
-            remedy += f" (or give the move up: tablesplit {_opposite(ask.command)})"
+            remedy += f" (or give the move up: tablesplit {opposite(ask.command)})"
         raise Fatal(f"the move to {move.to} stands at {move.step}: {failure.message}", remedy=remedy) from failure
-
-
-def _opposite(command: Command) -> Command:
-    return "cutover" if command == "rollback" else "rollback"
 
 
 async def _withdraw(parts: Parts, ask: Ask, lease: Lease, state: MigrationState, said: str) -> Moved:
@@ -197,11 +231,14 @@ async def _tell(parts: Parts, action: str, move: Move, outcome: str) -> None:
 
 
 async def _store(parts: Parts, lease: Lease, was: Move | None, move: Move | None) -> None:
-    """Replace the move under way. Raises Refused when it is not as it was: somebody has edited it, or taken over."""
+    """Replace the move under way. Raises Refused when it is not as it was: somebody has edited it, or taken over. A backfill and
+    a first move shut each other out here, because both are begun in this one record."""
 
     def replaced(state: MigrationState) -> MigrationState:
         if state.move not in (was, move):
             raise Refused(f"another move is under way: {move_text(state)}", remedy="see: tablesplit status")
+        if was is None and state.rule == "guarded" and state.backfill_finished_at is None:
+            raise Refused("a backfill has begun since the gate was asked", remedy="finish it first: tablesplit migrate")
         return replace(state, move=move)
 
     lease.check()

@@ -102,7 +102,7 @@ class MoveWorld:
     async def running(self, **state: Any) -> AsyncIterator[None]:
         """The migration started, in this state, and its workers at work."""
         await self.done(asyncio.ensure_future(create_and_start(self.app)))
-        await self.set(**state)
+        await self.set(**{"backfill_finished_at": 1.0, **state})
         self.db.after = self._note
         beats = [asyncio.create_task(self._beat(worker)) for worker in self.workers]
         try:

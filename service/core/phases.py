@@ -179,14 +179,31 @@ def decide(command: Command, acting: Acting, under_way: UnderWay | None) -> Deci
     return Begin(asked) if asked is not None else _no_such_move(command, acting.phase)
 
 
+def command_to(to: Phase, phase: Phase, under_way: UnderWay | None) -> Command | None:
+    """The command that leads from ``phase`` to ``to``; back to ``phase`` itself is the one that gives the move under way up.
+    None: there is none."""
+    move = move_between(phase, to)
+    if move is not None:
+        return move.command
+    if under_way is None or to != phase:
+        return None
+    moving = _command_of(phase, under_way.to)
+    return moving if under_way.to == to else opposite(moving)
+
+
+def opposite(command: Command) -> Command:
+    """The command that gives up what ``command`` has begun."""
+    return "cutover" if command == "rollback" else "rollback"
+
+
 def _while_moving(command: Command, asked: PhaseMove | None, acting: Acting, under_way: UnderWay) -> Decision:
     entered = acting.phase == under_way.to  # and not acknowledged by everybody yet
     leads_there = any((move.command, move.to) == (command, under_way.to) for move in MOVES)
     if (entered and leads_there) or (asked is not None and asked.to == under_way.to):
         return Resume()
     moving = _command_of(acting.phase, under_way.to)
-    opposite = (command == "rollback") != (moving == "rollback")
-    if opposite and under_way.step in WITHDRAWABLE:
+    back = (command == "rollback") != (moving == "rollback")
+    if back and under_way.step in WITHDRAWABLE:
         return Withdraw(_left_by(acting, under_way.to))
     return No(f"a move to {under_way.to} is under way (at {under_way.step})", f"finish it first: tablesplit {moving}")
 

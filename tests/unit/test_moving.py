@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from backfill.run import Migration
 from service.core.acting import Acting
 from service.core.gate import GateClosed
 from service.core.phases import FIRST_DUAL, LATER, Command
@@ -296,6 +297,19 @@ async def test_an_edited_record_stops_a_move_with_what_to_restore() -> None:
         await world.move("cutover")
     assert "record state/migration is damaged" in stopped.value.message
     assert "restore the table from its backup" in stopped.value.remedy
+
+
+async def test_a_backfill_and_a_first_move_shut_each_other_out() -> None:
+    world = MoveWorld()
+    async with world.running(backfill_finished_at=None):
+        with pytest.raises(Refused, match="a backfill has begun since the gate was asked"):
+            await world.move("cutover")
+    copying = Migration(world.control, world.app.mapping, world.clock, lambda: None)
+    for changes in ({"move": Move("dual", "settle", 0.0, 0.0, "ann")}, LEDGER):
+        await world.set(**{"move": None, "backfill_finished_at": 1.0, **changes})
+        with pytest.raises(Refused, match="the first cutover has begun"):
+            await copying.note_backfill(None)
+        assert (await world.state()).backfill_finished_at == 1.0
 
 
 async def test_a_hold_is_noted_with_its_reason_and_released_once() -> None:

@@ -20,6 +20,7 @@ from service.core.phases import (
     Resume,
     UnderWay,
     Withdraw,
+    command_to,
     decide,
     first_step,
     move_between,
@@ -141,6 +142,27 @@ def test_the_opposite_gives_up_what_was_only_announced_and_another_is_refused(
     else:
         assert isinstance(decision, No)
         assert decision.remedy == f"finish it first: tablesplit {goes_on}"
+
+
+@pytest.mark.parametrize(
+    ("to", "phase", "under_way", "command"),
+    [
+        ("dual", "forward", None, "cutover"),
+        ("reverse", "dual", None, "cutover --finish"),
+        ("dual", "reverse", None, "rollback"),
+        ("complete", "reverse", None, "complete"),
+        ("reverse", "forward", None, None),
+        ("forward", "forward", None, None),
+        ("forward", "forward", UnderWay("dual", "settle"), "rollback"),
+        ("reverse", "reverse", UnderWay("dual", "announce"), "cutover"),
+        ("reverse", "reverse", UnderWay("reverse", "acknowledge"), "cutover --finish"),
+        ("reverse", "dual", UnderWay("forward", "announce"), "cutover --finish"),
+    ],
+)
+def test_the_command_that_leads_to_a_phase(
+    to: Phase, phase: Phase, under_way: UnderWay | None, command: Command | None
+) -> None:
+    assert command_to(to, phase, under_way) == command
 
 
 @pytest.mark.parametrize(
