@@ -1,19 +1,45 @@
 """Dropping everything that tablesplit made: only while nobody works on it."""
 
+from typing import Any
+
 from backfill.records import read_standing
 from service.app import App
-from service.errors import Refused
+from service.errors import Fatal, Refused
+from service.migration_state import NAME, PARTITION
 from service.workers import Workers
+
+WRITTEN = ("dual", "reverse", "complete")
+"""Phases in which the application may write v2."""
 
 
 async def drop_all(app: App) -> list[str]:
     """Delete the v2 tables and the control table; the names of those that existed.
 
-    Raises Refused while a sync or a backfill is heard of: it would fail on the way, with less to say about why.
+    Raises Refused once v2 may hold what the old table does not, and while a sync or a backfill is heard of: it would fail on the
+    way, with less to say about why.
     """
     if await app.tables.describe(app.settings.control_table) is not None:
+        await _require_v2_to_be_a_copy(app)
         await _require_nobody_at_work(app)
     return await app.tables.drop()
+
+
+async def _require_v2_to_be_a_copy(app: App) -> None:
+    """By the record as it stands, of whatever mapping: starting over must stay possible after a change of that."""
+    try:
+        stored = await app.control.records(PARTITION, dict[str, Any]).get(NAME)
+    except Fatal as damaged:
+        raise Refused(
+            f"{damaged.message}: v2 may hold what the old table does not",
+            remedy="restore the control table from its backup, or delete the tables yourself",
+        ) from damaged
+    state = {} if stored is None else stored.value
+    if state.get("phase") in WRITTEN or state.get("move") is not None:
+        moving = " and a move is under way" if state.get("move") is not None else ""
+        raise Refused(
+            f"the phase is {state.get('phase')}{moving}: the application writes v2, or is about to",
+            remedy="go back to `forward` first: tablesplit rollback (after `complete`, delete the control table yourself)",
+        )
 
 
 async def _require_nobody_at_work(app: App) -> None:

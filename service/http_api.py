@@ -1,8 +1,9 @@
-"""The service's HTTP side: health, metrics, status, validation, quarantine and conflicts, with OpenAPI and RFC 9457 errors."""
+"""The service's HTTP side: health, metrics, status, phase, validation, quarantine, conflicts; OpenAPI and RFC 9457 errors."""
 
 import hmac
 import html
-from typing import Any, Protocol
+from dataclasses import asdict
+from typing import Any, Literal, Protocol
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -12,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.core.acting import Phase
+from service.core.gate import Gate, GateClosed
 from service.errors import Fatal, Misconfigured, Refused, Retryable, TablesplitError
 
 MAX_BODY_BYTES = 64 * 1024
@@ -22,8 +25,23 @@ DOCS_POLICY = (
 )
 
 
+class PhaseApi(Protocol):
+    """The phase, its gate and its moves."""
+
+    async def gate(self, to: Phase | None) -> Gate:
+        """The gate of the move to ``to``, of the one that leads on without it. Raises Refused when there is no such move."""
+
+    async def phase(self) -> dict[str, Any]: ...
+
+    async def start(self, to: Phase, why: str, forced: tuple[str, ...]) -> None:
+        """Begin a move. Raises GateClosed, or another Refused."""
+
+
 class ServiceView(Protocol):
     """What the HTTP side shows and starts; implemented by the composition root."""
+
+    @property
+    def phases(self) -> PhaseApi: ...
 
     def unready(self) -> str | None:
         """Why this process can't do its work now, or None."""
@@ -53,6 +71,18 @@ class ValidationRequest(BaseModel):
     sample: int | None = Field(default=None, ge=1, description="only about this many items of each entity")
 
 
+class PhaseRequest(BaseModel):
+    """Where to move the phase; back to the phase that is left gives a move up that has only begun. An override is asked for
+    twice: in ``force`` and, the same, in ``force_again``. Completing is a command for a person: `tablesplit complete`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    to: Literal["forward", "dual", "reverse"]
+    why: str = Field(default="", description="the reason, for the audit log")
+    force: list[str] = Field(default_factory=list, description="conditions of the gate to override")
+    force_again: list[str] = Field(default_factory=list, description="the same once more")
+
+
 class Problem(Exception):
     """An answer that is an error, as RFC 9457 words it."""
 
@@ -67,14 +97,15 @@ def create_http_api(view: ServiceView, token: str | None) -> FastAPI:
     _answer_errors(api)
     _add_probes(api, view)
     _add_reads(api, view)
+    _add_phase_reads(api, view)
     _add_posts(api, view, token)
     _add_docs(api)
     api.add_middleware(BodyLimit)
     return api
 
 
-def _problem(status: int, title: str, detail: str) -> JSONResponse:
-    body = {"type": "about:blank", "status": status, "title": title, "detail": detail}
+def _problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
+    body = {"type": "about:blank", "status": status, "title": title, "detail": detail, **more}
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
     return JSONResponse(body, status_code=status, media_type=PROBLEM, headers=headers)
 
@@ -93,6 +124,11 @@ def _answer_errors(api: FastAPI) -> None:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         return _problem(400, "Bad request", f"{where}: {first['msg']}")
+
+    @api.exception_handler(GateClosed)
+    async def closed(_: Request, error: GateClosed) -> JSONResponse:
+        conditions = [asdict(condition) for condition in error.gate.closed]
+        return _problem(409, "The gate is closed", error.message, conditions=conditions)
 
     @api.exception_handler(TablesplitError)
     async def ours(_: Request, error: TablesplitError) -> JSONResponse:
@@ -183,6 +219,16 @@ def _add_reads(api: FastAPI, view: ServiceView) -> None:
         return await view.conflicts()
 
 
+def _add_phase_reads(api: FastAPI, view: ServiceView) -> None:
+    @api.get("/v1/gate", summary="Whether the phase may move, condition by condition")
+    async def gate(to: Phase | None = None) -> dict[str, Any]:
+        return (await view.phases.gate(to)).to_json()
+
+    @api.get("/v1/phase", summary="The phase, and the move under way")
+    async def phase() -> dict[str, Any]:
+        return await view.phases.phase()
+
+
 def _found(document: dict[str, Any] | None, otherwise: str) -> dict[str, Any]:
     if document is None:
         raise Problem(404, "Not found", otherwise)
@@ -202,6 +248,15 @@ def _add_posts(api: FastAPI, view: ServiceView, token: str | None) -> None:
     async def start(request: ValidationRequest) -> dict[str, str]:
         run_id = await view.start_validation(request)
         return {"id": run_id, "location": f"/v1/validation/{run_id}"}
+
+    @api.post("/v1/phase", summary="Move the phase", status_code=202, dependencies=[Depends(authorized)])
+    async def move(request: PhaseRequest) -> dict[str, str]:
+        if set(request.force) != set(request.force_again):
+            raise Problem(
+                400, "Override not repeated", "an override is asked for twice: repeat `force` in `force_again`"
+            )
+        await view.phases.start(request.to, request.why, tuple(request.force))
+        return {"to": request.to, "location": "/v1/phase"}
 
 
 def _add_docs(api: FastAPI) -> None:

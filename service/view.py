@@ -9,6 +9,7 @@ from service.errors import Misconfigured, Refused, TablesplitError
 from service.http_api import ValidationRequest
 from service.lanes import Lanes
 from service.log import get_logger
+from service.phase_view import PhaseView
 from service.quarantine import Quarantine, listing
 from service.snapshot import take_snapshot
 from service.validating import run_validation
@@ -21,6 +22,7 @@ class View:
     """Implements ``http_api.ServiceView``."""
 
     def __init__(self, app: App, lanes: Lanes) -> None:
+        self.phases = PhaseView(app)
         self._app = app
         self._lanes = lanes
         self._stop = asyncio.Event()
@@ -75,7 +77,8 @@ class View:
             self._failed = {"id": options.run, "state": "failed", "error": error}
 
     async def close(self) -> None:
-        """Stop a validation that runs; it can be gone on with."""
+        """Stop a validation or a phase move that runs; it can be gone on with."""
         self._stop.set()
+        await self.phases.close()
         if self._validating is not None:
             await self._validating

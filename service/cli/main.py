@@ -7,6 +7,7 @@ import click
 from service.cli.answer import print_error
 from service.cli.backfilling import full_migration, migrate
 from service.cli.demo import demo
+from service.cli.phases import complete, cutover, hold, release, rollback
 from service.cli.quarantine import quarantine
 from service.cli.remapping import remap
 from service.cli.syncing import sync
@@ -36,6 +37,11 @@ for command in (
     status,
     quarantine,
     remap,
+    cutover,
+    rollback,
+    hold,
+    release,
+    complete,
     drop_tables,
     demo,
 ):

@@ -1,11 +1,14 @@
 """Dropping what tablesplit made, and who must not be at work then."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from service.core.write import Put
 from service.dropping import drop_all
 from service.errors import Refused
+from service.migration_state import Move, change_state
 from service.start import create_and_start
 from service.workers import QUIET_SECONDS, Beat, Workers
 from tests.start_world import Started
@@ -51,5 +54,45 @@ async def test_without_a_control_table_there_is_nobody_to_ask() -> None:
     world = Started()
     dropped = droppable(world)
     world.tables.existing.clear()
+    await drop_all(world.app)
+    assert dropped == ["all"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"phase": "dual"}, "the phase is dual: "),
+        ({"phase": "reverse"}, "the phase is reverse: "),
+        ({"phase": "complete"}, "the phase is complete: "),
+        ({"move": Move("dual", "settle", 0.0, 0.0, "ann")}, "the phase is forward and a move is under way: "),
+    ],
+)
+async def test_v2_is_not_dropped_once_it_may_hold_what_the_old_table_does_not(
+    changes: dict[str, Any], said: str
+) -> None:
+    world = Started()
+    dropped = droppable(world)
+    await create_and_start(world.app)
+    await change_state(world.control, world.app.mapping, 0.0, lambda was: replace(was, **changes))
+    with pytest.raises(Refused, match=f"^{said}"):
+        await drop_all(world.app)
+    assert dropped == []
+
+
+async def test_with_a_damaged_record_nothing_is_dropped() -> None:
+    world = Started()
+    dropped = droppable(world)
+    record = {"pk": {"S": "state"}, "sk": {"S": "migration"}, "document": {"S": "?"}, "rev": {"S": "1"}}
+    world.db.apply(Put("control", record))
+    with pytest.raises(Refused, match=r"is damaged .*: v2 may hold what the old table does not"):
+        await drop_all(world.app)
+    assert dropped == []
+
+
+async def test_a_mapping_that_was_changed_does_not_keep_one_from_starting_over() -> None:
+    world = Started()
+    dropped = droppable(world)
+    await create_and_start(world.app)
+    await change_state(world.control, world.app.mapping, 0.0, lambda was: replace(was, mapping_hash="another"))
     await drop_all(world.app)
     assert dropped == ["all"]

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from service.config import Settings
+from service.core.gate import Condition, Gate, GateClosed
 from service.errors import Misconfigured, Refused
 from service.http_api import MAX_BODY_BYTES, ValidationRequest, create_http_api
 from service.http_server import serve_http
@@ -17,12 +18,39 @@ from service.http_server import serve_http
 TOKEN = "right"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 START = "/v1/validation"
+MOVE = "/v1/phase"
+CONDITIONS = (
+    Condition("quarantine", 2, 0, False, "2026-01-01T00:00:00Z", "tablesplit quarantine list"),
+    Condition("conflicts", 0, 0, True, None, ""),
+)
+
+
+class FakePhases:
+    """Its moves."""
+
+    def __init__(self) -> None:
+        self.refusal: Refused | None = None
+        self.begun: list[tuple[str, str, tuple[str, ...]]] = []
+
+    async def gate(self, to: str | None) -> Gate:
+        if to == "complete":
+            raise Refused("no move leads from forward to complete", remedy="from here on: dual")
+        return Gate(to or "dual", CONDITIONS)
+
+    async def phase(self) -> dict[str, Any]:
+        return {"phase": "forward"}
+
+    async def start(self, to: str, why: str, forced: tuple[str, ...]) -> None:
+        if self.refusal:
+            raise self.refusal
+        self.begun.append((to, why, forced))
 
 
 class FakeView:
     """A service whose answers are set by the test."""
 
     def __init__(self) -> None:
+        self.phases = FakePhases()
         self.failure: str | None = None
         self.report: dict[str, Any] | None = None
         self.refusal: Refused | None = None
@@ -89,6 +117,44 @@ async def test_what_is_read_needs_no_token(view: FakeView, path: str, text: str)
     async with client(view, None) as http:
         answer = await http.get(path)
     assert (answer.status_code, answer.text) == (200, text)
+
+
+async def test_the_gate_and_the_phase_are_read_without_a_token(view: FakeView) -> None:
+    async with client(view, None) as http:
+        gate = (await http.get("/v1/gate", params={"to": "reverse"})).json()
+        assert (gate["to"], gate["open"], [one["name"] for one in gate["conditions"]]) == (
+            "reverse",
+            False,
+            ["quarantine", "conflicts"],
+        )
+        assert problem(await http.get("/v1/gate", params={"to": "complete"})) == (
+            409,
+            "no move leads from forward to complete (from here on: dual)",
+        )
+        assert (await http.get("/v1/gate", params={"to": "sideways"})).status_code == 400
+        assert (await http.get(MOVE)).json() == {"phase": "forward"}
+
+
+async def test_a_move_is_begun_with_the_token_and_its_override_asked_for_twice(view: FakeView) -> None:
+    override = {"to": "dual", "why": "monday", "force": ["quarantine"]}
+    async with client(view) as http:
+        assert problem(await http.post(MOVE, json={"to": "dual"}))[0] == 401
+        once = problem(await http.post(MOVE, headers=BEARER, json=override))
+        twice = await http.post(MOVE, headers=BEARER, json={**override, "force_again": ["quarantine"]})
+        assert problem(await http.post(MOVE, headers=BEARER, json={"to": "complete"}))[0] == 400
+    assert once == (400, "an override is asked for twice: repeat `force` in `force_again`")
+    assert (twice.status_code, twice.json()) == (202, {"to": "dual", "location": "/v1/phase"})
+    assert view.phases.begun == [("dual", "monday", ("quarantine",))]
+
+
+async def test_a_closed_gate_is_a_conflict_with_its_closed_conditions(view: FakeView) -> None:
+    view.phases.refusal = GateClosed(Gate("dual", CONDITIONS))
+    async with client(view) as http:
+        answer = await http.post(MOVE, headers=BEARER, json={"to": "dual"})
+    assert problem(answer) == (409, "the gate to dual is closed: quarantine is 2, wanted 0")
+    assert [(one["name"], one["remedy"]) for one in answer.json()["conditions"]] == [
+        ("quarantine", "tablesplit quarantine list")
+    ]
 
 
 async def test_a_lane_that_has_stopped_makes_the_process_unready_but_not_dead(view: FakeView) -> None:
@@ -198,6 +264,7 @@ async def test_the_description_lists_every_path_and_its_page_loads_nothing_from_
     assert paths.keys() == {
         "/healthz", "/readyz", "/metrics", "/v1/status", "/v1/validation", "/v1/validation/{run_id}", "/v1/quarantine",
             "/v1/conflicts",
+        "/v1/gate", "/v1/phase",
     }  # fmt: skip
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
     assert "http://" not in page.text
