@@ -38,8 +38,8 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Head:
-    """A conflict without its images. key: the old item's; fields: those that both sides changed; version: of the change, "" for none;
-    at: epoch seconds."""
+    """A conflict without its images. key: the old item's; fields: those that both sides changed; version: of the change,
+    "" for none; at: epoch seconds."""
 
     old_table: str
     key: Item
@@ -156,6 +156,10 @@ class Conflicts:
     async def held(self) -> dict[str, Held]:
         """Every held item, by the name of its ledger entry."""
         return {name: stored.value for name, stored in (await self._held.all()).items()}
+
+    async def is_held(self, ledger_id: str) -> bool:
+        """Whether the old item of a ledger entry is held."""
+        return await self._held.get(ledger_id) is not None
 
     def held_put(self, ledger_id: str, held: Held) -> Put:
         """The write that notes a held item, whatever was noted before."""

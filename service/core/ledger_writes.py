@@ -31,23 +31,26 @@ class Found:
 
 def unchanged(mapping: Mapping, found: Found) -> Check:
     """That the place still holds what was read."""
-    return Check(found.place.table, found.place.key, _as_read(mapping, found, ()))
+    return Check(found.place.table, found.place.key, as_read(mapping, found, ()))
 
 
-def replacement(mapping: Mapping, found: Found, v2: V2Item, version: str, base: str) -> Put | Update:
-    """``v2``, stamped with version and base, in the place of what was read there. Raises Poison for too many attributes."""
+def replacement(mapping: Mapping, found: Found, v2: V2Item, version: str, base: str | None) -> Put | Update:
+    """``v2``, stamped with version and base, in the place of what was read there. Raises Poison for too many attributes.
+
+    base None: an operator's write, which reverse is to carry.
+    """
     item = stamped(v2, version, mapping.stamp, base=base)
-    condition = _as_read(mapping, found, item.keys())
+    condition = as_read(mapping, found, item.keys())
     if found.item is None:
         return Put(v2.table, item, condition)
     return _update(found, item, condition)
 
 
-def burial(mapping: Mapping, found: Found, version: str, base: str) -> Update:
+def burial(mapping: Mapping, found: Found, version: str, base: str | None) -> Update:
     """A tombstone in the place of the item that was read there. Raises Poison for too many attributes."""
     stamp = encode_stamp(Stamp(version, base=base, tombstone=True))
     bare = {**found.place.key, mapping.stamp: stamp}
-    return _update(found, bare, _as_read(mapping, found, ()))
+    return _update(found, bare, as_read(mapping, found, ()))
 
 
 def _update(found: Found, wanted: Item, condition: Condition) -> Update:
@@ -61,8 +64,9 @@ def _update(found: Found, wanted: Item, condition: Condition) -> Update:
     return Update(found.place.table, key, changed, gone, condition)
 
 
-def _as_read(mapping: Mapping, found: Found, others: Collection[str]) -> Condition:
-    """Everything that was read is as it was; mapped names, and ``others``, that were not there still are not."""
+def as_read(mapping: Mapping, found: Found, others: Collection[str]) -> Condition:
+    """That everything that was read is as it was; mapped names, and ``others``, that were not there still are not. Raises
+    Poison for too many attributes."""
     key, item = found.place.key, found.item
     if item is None:
         return Absent((next(iter(key)),))
