@@ -49,7 +49,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Resolving:
-    """Shows and settles conflicts. by: who asks; audit: None writes no audit log."""
+    """Shows and settles conflicts. by: who asks; audit: where every resolution is written down."""
 
     store: ItemStore
     control: ControlTable
@@ -57,7 +57,7 @@ class Resolving:
     clock: Clock
     state: MigrationState
     by: str
-    audit: Note | None = None
+    audit: Note
 
     async def show(self, name: str) -> dict[str, Any]:
         """The document of `conflicts show --json`: all that is kept of a conflict or a held item, and what v2 holds now.
@@ -106,8 +106,10 @@ class Resolving:
     async def settle(self, choice: Choice, why: str = "") -> None:
         """Write what was chosen and mark the conflict as resolved, in one transaction.
 
-        Raises Refused when v2 is not as it was read any more, or somebody else has resolved the conflict.
+        Raises Refused when v2 is not as it was read any more, somebody else has resolved the conflict, or nothing would carry it.
         """
+        if choice.writes:
+            self._require_reverse(choice.conflict_id)
         resolution = Resolution(choice.kept, self.by, self.clock.now())
         head = self._conflicts.resolved_put(choice.conflict_id, choice.was, resolution)
         if not await self.store.transact([head, *choice.writes]):
@@ -116,9 +118,8 @@ class Resolving:
                 "v2 has changed meanwhile: nothing was written",
                 remedy=f"see `tablesplit conflicts show {choice.conflict_id}`, then resolve it again",
             )
-        if self.audit is not None:
-            facts = {"id": choice.conflict_id, "kept": choice.kept, "key": plain_key(choice.was.value.key)}
-            await self.audit("conflict resolved", why, {**facts, "lost": list(choice.lost)})
+        facts = {"id": choice.conflict_id, "kept": choice.kept, "key": plain_key(choice.was.value.key)}
+        await self.audit("conflict resolved", why, {**facts, "lost": list(choice.lost)})
 
     async def _open(self, name: str) -> Stored[Head]:
         if await self._conflicts.is_held(name):

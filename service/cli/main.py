@@ -6,6 +6,7 @@ import click
 
 from service.cli.answer import print_error
 from service.cli.backfilling import full_migration, migrate
+from service.cli.conflicts import conflicts
 from service.cli.demo import demo
 from service.cli.phases import complete, cutover, hold, release, rollback
 from service.cli.quarantine import quarantine
@@ -36,6 +37,7 @@ for command in (
     full_migration,
     status,
     quarantine,
+    conflicts,
     remap,
     cutover,
     rollback,

@@ -5,7 +5,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -18,6 +18,7 @@ STOP_GRACE_SECONDS = 4.0
 """How long a command may take to stop by itself after Ctrl-C before it is cancelled; it must be gone within 5 s."""
 
 Body = Callable[[App, asyncio.Event], Awaitable[Answer]]
+T = TypeVar("T")
 
 
 def run_command(body: Body, *, as_json: bool) -> None:
@@ -28,6 +29,20 @@ def run_command(body: Body, *, as_json: bool) -> None:
             return await body(app, stop)
 
     run_alone(opened, as_json=as_json)
+
+
+def look_first(body: Callable[[App], Awaitable[T]], *, as_json: bool) -> T:
+    """What ``body`` finds out with an open App, for the question that comes before a command. Exits when it fails."""
+
+    async def opened() -> T:
+        async with open_app(load_settings()) as app:
+            return await body(app)
+
+    try:
+        return asyncio.run(opened())
+    except TablesplitError as error:
+        print_error(error, as_json=as_json)
+        sys.exit(exit_status(error))
 
 
 def run_alone(body: Callable[[asyncio.Event], Coroutine[Any, Any, Answer]], *, as_json: bool) -> None:

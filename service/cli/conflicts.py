@@ -1,0 +1,101 @@
+"""`conflicts list|show|resolve`: the changes that lost against v2, and the items with two live keys."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from service.app import App
+from service.cli.answer import Answer
+from service.cli.options import as_json, yes
+from service.cli.run import confirm, look_first, run_command
+from service.conflicts import Conflicts, Kept, listing
+from service.move_parts import move_parts
+from service.resolving import Choice, Resolving
+from service.start import require_started
+
+KEEP = ("old", "v2", "merge")
+
+
+@click.group()
+def conflicts() -> None:
+    """The writes of the old table that lost against v2, each kept whole, and the items with two live keys on v2."""
+
+
+@conflicts.command("list")
+@click.option("--all", "resolved", is_flag=True, help="Those that are resolved too.")
+@as_json
+def list_conflicts(resolved: bool, as_json: bool) -> None:
+    """List the open ones, oldest first."""
+
+    async def body(app: App, _: asyncio.Event) -> Answer:
+        await require_started(app)
+        document = await listing(Conflicts(app.control), resolved=resolved)
+        return Answer(document, "\n".join(map(_line, document["items"])) or "there is no conflict")
+
+    run_command(body, as_json=as_json)
+
+
+@conflicts.command()
+@click.argument("conflict_id", metavar="ID")
+@as_json
+def show(conflict_id: str, as_json: bool) -> None:
+    """Show a conflict with the images of its change, what v2 held then, and what it holds now."""
+
+    async def body(app: App, _: asyncio.Event) -> Answer:
+        document = await (await _resolving(app)).show(conflict_id)
+        return Answer(document, json.dumps(document, ensure_ascii=False, indent=2))
+
+    run_command(body, as_json=as_json)
+
+
+@conflicts.command()
+@click.argument("conflict_id", metavar="ID")
+@click.option("--keep", "kept", type=click.Choice(KEEP), required=True, help="Whose version: `merge` takes FILE's.")
+@click.argument("file", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
+@click.option("--why", default="", help="The reason, for the audit log.")
+@yes
+@as_json
+def resolve(conflict_id: str, kept: Kept, file: Path | None, why: str, yes: bool, as_json: bool) -> None:
+    """Settle a conflict: shows what will be lost, and asks. FILE: the old item as it is to be, as JSON.
+
+    What is kept is written to v2, if that is still as it was shown, and carried to the old table by sync.
+    """
+    if (file is None) == (kept == "merge"):
+        raise click.UsageError("--keep merge needs a FILE with the old item as it is to be; no other takes one.")
+
+    async def choose(app: App) -> Choice:
+        return await (await _resolving(app)).choose(conflict_id, kept, file)
+
+    choice = look_first(choose, as_json=as_json)
+    for line in choice.lost:
+        click.echo(f"lost: {line}", err=True)
+    confirm(f"Resolving {conflict_id} gives up {_many(choice)}.", "resolve", yes=yes)
+
+    async def body(app: App, _: asyncio.Event) -> Answer:
+        await (await _resolving(app)).settle(choice, why)
+        document = {"resolved": conflict_id, "kept": kept, "lost": list(choice.lost)}
+        return Answer(document, f"resolved {conflict_id}: kept {kept}")
+
+    run_command(body, as_json=as_json)
+
+
+async def _resolving(app: App) -> Resolving:
+    state, parts = await require_started(app), await move_parts(app)
+    return Resolving(app.store, app.control, app.mapping, app.clock, state, parts.by, parts.audit.append)
+
+
+def _line(row: dict[str, Any]) -> str:
+    key = " ".join(f"{name}={value}" for name, value in row["key"].items())
+    if row["kind"] == "two_live_keys":
+        return f"{row['id']}  two_live_keys  {key}: {row['remedy']}"
+    fields = f" ({', '.join(row['fields'])})" if row["fields"] else ""
+    settled = row["resolution"]
+    end = f", resolved: {settled['kept']} kept by {settled['by']} at {settled['at']}" if settled else ""
+    return f"{row['id']}  {row['reason']}  {key}{fields}{end}"
+
+
+def _many(choice: Choice) -> str:
+    return f"{len(choice.lost)} value(s), listed above" if choice.lost else "nothing"
