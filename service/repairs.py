@@ -1,7 +1,7 @@
 """Repairs under way: whoever writes what it has read earlier registers before it reads, and the purger waits
 for it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from secrets import token_hex
 from typing import Any
@@ -15,11 +15,19 @@ PARTITION = "repair"
 
 
 @asynccontextmanager
-async def registered(control: ControlTable, clock: Clock, owner: str, seconds: float) -> AsyncIterator[Fence]:
+async def registered(
+    control: ControlTable,
+    clock: Clock,
+    owner: str,
+    seconds: float,
+    *,
+    permitted: Callable[[], Awaitable[None]] | None = None,
+) -> AsyncIterator[Fence]:
     """Register a repair for the block, and remove it at its end; yields the fence for its writes.
 
-    ``seconds`` after the start the fence raises Fenced. A request that is on its way then is covered by the
-    writer horizon, after which the purger no longer waits for a repair whose worker died.
+    ``permitted`` is asked once it is registered, and raises where nothing may be repaired now. In this order a phase move
+    either is seen by it or sees the repair, and waits. ``seconds`` after the start the fence raises Fenced. A request that
+    is on its way then is covered by the writer horizon, after which the purger no longer waits for a repair whose worker died.
     """
     records = control.records(PARTITION, dict[str, Any])
     name = token_hex(8)
@@ -31,6 +39,8 @@ async def registered(control: ControlTable, clock: Clock, owner: str, seconds: f
 
     await records.save(name, {"owner": owner, "started_at": clock.now()})
     try:
+        if permitted is not None:
+            await permitted()
         yield fence
     finally:
         await records.forget(name)

@@ -1,7 +1,7 @@
 """Validation: walk both sides, compare, look again at what differs, repair it if asked, and report."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import dataclass
 from random import Random
@@ -9,14 +9,17 @@ from typing import Any
 
 from service.clock import Clock
 from service.config import Settings
+from service.conflicts import Conflicts
 from service.control_table import ControlTable
 from service.core.mapping import Mapping
-from service.core.wire import Item
+from service.core.verdict import Kind, Place
 from service.dynamodb.protocol import Fence, ItemStore
 from service.errors import Interrupted, Misconfigured
 from service.leases import Lease
+from service.ledger import ledger_id
 from service.metrics import Metrics
 from service.quarantine import Quarantine
+from service.redriving import Redriver
 from service.repairs import registered
 from service.tasks import task_group
 from service.validation.index_checks import IndexChecks
@@ -25,7 +28,7 @@ from service.validation.options import ValidationOptions
 from service.validation.output import DifferenceFile
 from service.validation.reader import ReadBudget, Reader
 from service.validation.recheck import Recheck
-from service.validation.repair import Repair
+from service.validation.repair import Mend, Repair, by_redriving, by_writing_v2
 from service.validation.report import Report, instant
 from service.validation.runs import Run, close_run, open_run
 from service.validation.sample import sample
@@ -34,6 +37,8 @@ from service.validation.waits import Settled, Waits
 from service.validation.walks import OldWalk, V2Walk, Walk
 
 LEASE = "validation"
+
+Permitted = Callable[[], Awaitable[None]]
 
 
 async def validate(
@@ -47,19 +52,21 @@ async def validate(
     options: ValidationOptions,
     stop: asyncio.Event,
     settled: Settled | None = None,
+    permitted: Permitted | None = None,
 ) -> Report:
     """Compare the old table with the v2 tables, and repair what differs if ``options`` say so.
 
     Runs while writes go on: a difference counts only when it outlasts ``settle_seconds`` and, where given,
     ``settled``, which returns once the sync has applied all that was in the stream when it was called.
-    Without it ``settle_seconds`` must exceed the lag.
+    Without it ``settle_seconds`` must exceed the lag. ``permitted`` is asked before each cycle of repairs, and raises
+    when there may be no more.
 
     Raises Interrupted when ``stop`` is set (progress is saved; the remedy goes on), Refused when another
     validation runs or there is nothing to resume, Misconfigured for an unknown entity, Fatal when the output
     file cannot be written.
     """
     _check(mapping, options)
-    parts = _Parts(store, control, mapping, settings, clock, metrics, options, Waits(clock, stop), settled)
+    parts = _Parts(store, control, mapping, settings, clock, metrics, options, Waits(clock, stop), settled, permitted)
     async with Lease.try_acquire(control, LEASE, options.owner, clock, settings) as lease:
         return await _run(parts, lease)
 
@@ -77,6 +84,7 @@ class _Parts:
     options: ValidationOptions
     waits: Waits
     settled: Settled | None
+    permitted: Permitted | None
 
     @property
     def segments(self) -> int:
@@ -90,7 +98,8 @@ class _Parts:
 
     def reader(self) -> Reader:
         budget = ReadBudget(self.clock, self.waits, self.metrics, self.options.max_read_units)
-        return Reader(self.store, self.mapping, budget, self.settings.page_items)
+        both_ways = self.options.both_ways
+        return Reader(self.store, self.mapping, budget, self.settings.page_items, both_ways=both_ways)
 
     def settlement(self, reader: Reader) -> Settlement:
         recheck = Recheck(
@@ -100,19 +109,31 @@ class _Parts:
             timeout_seconds=self.settings.settle_timeout_seconds,
             settled=self.settled,
         )
-        return Settlement(recheck, self.quarantined, self.repair(reader) if self.options.repair else None)
+        return Settlement(recheck, self.set_aside, self.repair(reader) if self.options.repair else None)
 
     def repair(self, reader: Reader) -> Repair:
-        return Repair(self.store, reader, self.mapping, self.waits, self.registered)
+        return Repair(reader, self.waits, self.registered, self.mend())
+
+    def mend(self) -> Mend:
+        if not self.options.both_ways:
+            return by_writing_v2(self.store, self.mapping)
+        redriver = Redriver(self.store, Conflicts(self.control), self.mapping, self.clock)
+        return by_redriving(redriver.redrive, self.mapping)
 
     def registered(self) -> AbstractAsyncContextManager[Fence]:
         # A cycle writes for one lease time, as a worker does after its last renewal: the writer horizon, which adds the longest
         # request, covers both alike.
-        return registered(self.control, self.clock, self.options.owner, self.settings.lease_seconds)
+        seconds = self.settings.lease_seconds
+        return registered(self.control, self.clock, self.options.owner, seconds, permitted=self.permitted)
 
-    async def quarantined(self, old_key: Item | None) -> bool:
-        quarantine = Quarantine(self.control, self.clock)
-        return old_key is not None and await quarantine.holds(self.mapping.old.table, old_key)
+    async def set_aside(self, place: Place) -> Kind | None:
+        quarantine, old_table = Quarantine(self.control, self.clock), self.mapping.old.table
+        for table, key in ((old_table, place.old_key), (place.table, place.v2_key)):
+            if table is not None and key is not None and await quarantine.holds(table, key):
+                return Kind.QUARANTINED
+        if place.old_key is None or not self.options.both_ways:
+            return None
+        return Kind.HELD if await Conflicts(self.control).is_held(ledger_id(old_table, place.old_key)) else None
 
 
 async def _run(parts: _Parts, lease: Lease) -> Report:
@@ -197,4 +218,5 @@ def _report(parts: _Parts, run: Run, ledger: Ledger) -> Report:
         tally=ledger.tally,
         differences=ledger.differences,
         resumed=run.resumed,
+        both_ways=parts.options.both_ways,
     )

@@ -115,16 +115,22 @@ def _advanced(entry: Entry, place: Place, version: str, author: Authorship) -> E
 
 def _old_item(mapping: Mapping, found: Found, key: Item, version: str) -> Item:
     """The old item that stands for the live v2 item, stamped."""
-    assert found.item is not None
-    old = old_form(mapping, found.place, found.item)
+    old = carried(mapping, found)
     if any(old[name] != value for name, value in key.items()):
         raise _misplaced(found, "its fields name another old item")
+    return {**old, mapping.stamp: encode_stamp(Stamp(version))}
+
+
+def carried(mapping: Mapping, found: Found) -> Item:
+    """The old item that reverse makes of a live v2 item, without its stamp. Raises Poison when there is none."""
+    assert found.item is not None
+    old = old_form(mapping, found.place, found.item)
     if mapping.stamp in old:
         raise _misplaced(found, f"its own attribute {mapping.stamp!r} has the stamp's name")
     v2 = forward(mapping, old)
     if (v2.table, v2.key) != (found.place.table, found.place.key):
         raise _misplaced(found, "its fields lead to another key")
-    return {**old, mapping.stamp: encode_stamp(Stamp(version))}
+    return old
 
 
 def _buried(mapping: Mapping, key: Item, version: str) -> Item:

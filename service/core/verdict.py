@@ -1,10 +1,12 @@
 """The verdict: what a v2 item and an old item, read one after the other, say about one place, and when a
 difference lasts.
 
-Used by validation and never by the code that writes: of the two, only the mapping is common.
+Used by validation and never by the code that writes: of the two, only the mapping is common, and what stands for what under
+the ledger rule. Before the first `dual` v2 must be exactly what ``forward`` makes of the old item. From then on, *both ways*,
+the application may have written v2 in its own shape: then v2 must stand for the old item, our stamps off both.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import blake2b
 
@@ -12,6 +14,8 @@ import orjson
 
 from service.core.compare import differences, equal
 from service.core.inverse import inverse
+from service.core.ledger import Place as V2Place
+from service.core.ledger_forward import old_form, old_image
 from service.core.mapping import Mapping
 from service.core.stamp import Stamp, decode_stamp
 from service.core.transform import V2Item, forward, old_key
@@ -24,13 +28,14 @@ UNKNOWN_ENTITY = "unknown"
 
 class Kind(StrEnum):
     """What two readings of one place say. GONE: neither side has anything here; TOMBSTONE: nothing but a bare
-    tombstone."""
+    tombstone. HELD: the item lives at two v2 places, which an operator must settle."""
 
     EQUAL = "equal"
     MISSING = "missing"
     EXTRA = "extra"
     MISMATCH = "mismatch"
     QUARANTINED = "quarantined"
+    HELD = "held"
     GONE = "gone"
     TOMBSTONE = "tombstone"
     UNINDEXED = "unindexed"
@@ -49,12 +54,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An old item as read, its place, and its transform (None: ``reason`` says why there is none)."""
+    """An old item as read, its place, and its transform (None: ``reason`` says why there is none).
+
+    image: compared both ways, the item as the application sees it; None: v2 must be exactly what ``forward`` makes.
+    """
 
     item: Item
     place: Place
     expected: V2Item | None
     reason: str = ""
+    image: Item | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +71,7 @@ class Finding:
     """What the readings say about ``place``.
 
     fields: the attributes that differ; the stamp's own name when it is missing, damaged, or does not give the
-    old item back.
+    old item back; why, for an item that cannot be read or mapped.
     inverse_failed: the contents agree, but the inverse of the v2 item is not the old item.
     now: where the old item belongs by now, when that is another place.
     """
@@ -82,16 +91,22 @@ class Look:
     old: str | None
 
 
-def source(mapping: Mapping, old: Item) -> Source:
-    """The old item with what the mapping makes of it."""
+def source(mapping: Mapping, old: Item, *, both_ways: bool = False) -> Source | None:
+    """The old item with what the mapping makes of it; None: compared both ways it is a bare tombstone, and so no item."""
+    image = old_image(mapping, old) if both_ways else old
+    return None if image is None else _source(mapping, old, image, both_ways=both_ways)
+
+
+def _source(mapping: Mapping, old: Item, image: Item, *, both_ways: bool) -> Source:
     key = old_key(mapping, old)
+    kept = image if both_ways else None
     try:
-        expected = forward(mapping, old)
+        expected = forward(mapping, image)
     except Poison as poison:
         named = old.get(mapping.old.entity, {}).get("S", "")
         entity = named if named in mapping.entities else UNKNOWN_ENTITY
-        return Source(old, Place(entity, key, None, None), None, poison.reason)
-    return Source(old, Place(expected.entity, key, expected.table, expected.key), expected)
+        return Source(old, Place(entity, key, None, None), None, poison.reason, kept)
+    return Source(old, Place(expected.entity, key, expected.table, expected.key), expected, image=kept)
 
 
 def judge(mapping: Mapping, place: Place, v2: Item | None, old: Source | None) -> Finding:
@@ -104,6 +119,8 @@ def judge(mapping: Mapping, place: Place, v2: Item | None, old: Source | None) -
     assert old.expected is not None
     if v2 is None or is_bare(mapping, place.table, v2):
         return Finding(Kind.MISSING, place)
+    if old.image is not None:
+        return _compared_back(mapping, place, v2, old.image)
     return _compared(mapping, place, v2, old.item, old.expected)
 
 
@@ -149,8 +166,19 @@ def lasts(before: Look, after: Look) -> bool:
     stream when the first look ended, so it has been applied since; versions at a key only grow, and X stood
     before and after: X is as new as A. But X was read before A, so X is not newer. Reading old first breaks
     the last step: X may then come from a change after A.
+
+    Both ways, with both directions seen caught up: the record of X and that of A were handled in between, and neither
+    led to a write, which would have changed a stamp. Only an application that puts back X, its stamp included, after
+    another write of its own can be mistaken; what a repair does then, carrying v2 to old, is right all the same.
     """
     return before == after
+
+
+def as_written(old: Source, v2: Item) -> Source:
+    """The source for looking up ``v2`` in its indexes: compared both ways, by the index attributes that it has itself."""
+    if old.image is None or old.expected is None:
+        return old
+    return replace(old, expected=replace(old.expected, item=v2))
 
 
 def fingerprint(item: Item | None) -> str | None:
@@ -187,6 +215,16 @@ def _compared(mapping: Mapping, place: Place, live: Item, old: Item, expected: V
     if not sound or inverse_failed:
         fields = [*fields, mapping.stamp]
     return Finding(Kind.MISMATCH if fields else Kind.EQUAL, place, tuple(fields), inverse_failed)
+
+
+def _compared_back(mapping: Mapping, place: Place, live: Item, image: Item) -> Finding:
+    assert place.table is not None
+    assert place.v2_key is not None
+    try:
+        fields = differences(image, old_form(mapping, V2Place(place.table, place.v2_key), live))
+    except Poison as poison:
+        return Finding(Kind.MISMATCH, place, (poison.reason,))
+    return Finding(Kind.MISMATCH if fields else Kind.EQUAL, place, tuple(fields))
 
 
 def _stamp(mapping: Mapping, item: Item) -> Stamp | None:

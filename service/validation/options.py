@@ -22,7 +22,7 @@ class ValidationOptions:
     as many, chosen by a hash.
     run: the id that a new run gets. owner: the process that asks.
     gap: when stream records were last accepted as lost (epoch seconds); a run begun before says nothing about
-    those.
+    those. both_ways: how both sides are compared and repaired, ``core.verdict``; a run of the other way is not gone on with.
     """
 
     sample: int | None = None
@@ -36,6 +36,7 @@ class ValidationOptions:
     run: str | None = None
     owner: str = field(default_factory=worker_id)
     gap: float | None = None
+    both_ways: bool = False
 
     @property
     def full(self) -> bool:
@@ -44,7 +45,16 @@ class ValidationOptions:
 
     def question(self, mapping_hash: str, segments: int) -> str:
         """Fingerprint of what is asked: a run may be resumed only by the same question."""
-        asked = (mapping_hash, segments, self.sample, self.entity, self.repair, str(self.output), self.gap)
+        asked = (
+            mapping_hash,
+            segments,
+            self.sample,
+            self.entity,
+            self.repair,
+            str(self.output),
+            self.gap,
+            self.both_ways,
+        )
         return blake2b(repr(asked).encode(), digest_size=8).hexdigest()
 
     def command(self) -> str:

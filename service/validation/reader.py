@@ -51,11 +51,14 @@ class Reader:
     """The readings that verdicts are made from. All are consistent, but those of an index, which cannot
     be."""
 
-    def __init__(self, store: ItemStore, mapping: Mapping, budget: ReadBudget, page_items: int) -> None:
+    def __init__(
+        self, store: ItemStore, mapping: Mapping, budget: ReadBudget, page_items: int, *, both_ways: bool = False
+    ) -> None:
         self._store = store
         self._mapping = mapping
         self._budget = budget
         self._page_items = page_items
+        self._both_ways = both_ways
         self._old_names = mapping.old.key_names
 
     def key(self, table: str, item: Item) -> Item:
@@ -73,7 +76,12 @@ class Reader:
     async def old_items(self, keys: Iterable[Item]) -> dict[str, Source]:
         """The old items that exist at ``keys``, by key text, each with its transform."""
         found = await self._get_many(self._mapping.old.table, keys)
-        return {text: source(self._mapping, item) for text, item in found.items()}
+        sources = ((text, self.source(item)) for text, item in found.items())
+        return {text: one for text, one in sources if one is not None}
+
+    def source(self, old: Item) -> Source | None:
+        """An old item for comparison; None when it counts as no item."""
+        return source(self._mapping, old, both_ways=self._both_ways)
 
     async def v2_items(self, places: Iterable[Place]) -> dict[tuple[str, str], Item]:
         """The v2 items that exist at ``places``, by table and key text."""

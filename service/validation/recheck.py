@@ -6,7 +6,7 @@ from enum import Enum
 
 from service.clock import Clock
 from service.core.mapping import Mapping
-from service.core.verdict import Finding, Kind, Look, Place, Source, fingerprint, judge, lasts
+from service.core.verdict import Finding, Kind, Look, Place, Source, as_written, fingerprint, judge, lasts
 from service.validation.reader import Reader
 from service.validation.waits import Settled, Waits
 
@@ -117,7 +117,8 @@ async def look_at_items(reader: Reader, mapping: Mapping, candidates: Sequence[C
     sights = []
     for place, (v2, old) in zip(places, await reader.look(places), strict=True):
         look = Look(fingerprint(v2), fingerprint(old.item if old else None))
-        sights.append(Sight(judge(mapping, place, v2, old), look, old))
+        shown = as_written(old, v2) if old is not None and v2 is not None else old
+        sights.append(Sight(judge(mapping, place, v2, old), look, shown))
     return sights
 
 

@@ -1,12 +1,14 @@
 """Repair: write right what differs, without ever overwriting a newer change."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from service.core.apply_rule import repair_write
+from service.core.ledger import Place as V2Place
+from service.core.ledger_writes import Found
 from service.core.mapping import Mapping
-from service.core.verdict import Kind, Place
+from service.core.verdict import Kind, Place, is_bare
 from service.core.wire import Item
 from service.dynamodb.protocol import Fence, ItemStore
 from service.errors import Fenced, Poison
@@ -23,17 +25,22 @@ Registered = Callable[[], AbstractAsyncContextManager[Fence]]
 waits for it. Gives the fence of its writes."""
 
 
+Mend = Callable[[Place, Item | None, Item | None, Fence], Awaitable[bool]]
+"""Mends one place, given the v2 item and then the old item as read; whether anything was written. Raises Poison for what
+cannot be mapped or written, Fenced when it is too late."""
+
+Redrive = Callable[[Found, Item | None, Fence], Awaitable[bool]]
+"""``redriving.Redriver.redrive``."""
+
+
 class Repair:
     """Repairs in cycles, each of them registered and fenced for itself."""
 
-    def __init__(
-        self, store: ItemStore, reader: Reader, mapping: Mapping, waits: Waits, registered: Registered
-    ) -> None:
-        self._store = store
+    def __init__(self, reader: Reader, waits: Waits, registered: Registered, mend: Mend) -> None:
         self._reader = reader
-        self._mapping = mapping
         self._waits = waits
         self._registered = registered
+        self._mend = mend
 
     async def repair(self, places: Sequence[Place]) -> int:
         """Try to repair each place once; how many were written. A write that meets a newer v2 item is refused
@@ -50,16 +57,37 @@ class Repair:
             # in between.
             readings = await self._reader.look(places)
             writes = (
-                self._write(place, v2, old.item if old else None, fence)
+                self._mended(place, v2, old.item if old else None, fence)
                 for place, (v2, old) in zip(places, readings, strict=True)
             )
             return sum(await asyncio.gather(*writes))
 
-    async def _write(self, place: Place, v2: Item | None, old: Item | None, fence: Fence) -> bool:
+    async def _mended(self, place: Place, v2: Item | None, old: Item | None, fence: Fence) -> bool:
+        try:
+            return await self._mend(place, v2, old, fence)
+        except (Poison, Fenced):
+            return False  # the look that follows reports what it is
+
+
+def by_writing_v2(store: ItemStore, mapping: Mapping) -> Mend:
+    """Repair before the first `dual`: v2 becomes what ``forward`` makes of the old item."""
+
+    async def mend(place: Place, v2: Item | None, old: Item | None, fence: Fence) -> bool:
         if place.table is None or place.v2_key is None:
             return False
-        try:
-            put = repair_write(self._mapping, place.table, place.v2_key, v2, old)
-            return put is not None and await self._store.write(put, fence=fence)
-        except (Poison, Fenced):
-            return False  # cannot be mapped or written, or too late: the look that follows reports what it is
+        put = repair_write(mapping, place.table, place.v2_key, v2, old)
+        return put is not None and await store.write(put, fence=fence)
+
+    return mend
+
+
+def by_redriving(redrive: Redrive, mapping: Mapping) -> Mend:
+    """Repair from the first `dual` on: reverse carries v2 to old. An old item without a v2 item is left as it is: there is
+    nothing to carry, and neither side tells whether it was deleted on v2 or never came there."""
+
+    async def mend(place: Place, v2: Item | None, old: Item | None, fence: Fence) -> bool:
+        if place.table is None or place.v2_key is None or v2 is None or is_bare(mapping, place.table, v2):
+            return False
+        return await redrive(Found(V2Place(place.table, place.v2_key), v2), old, fence)
+
+    return mend

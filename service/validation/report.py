@@ -14,6 +14,10 @@ from service.core.verdict import Finding
 from service.core.wire import Item, plain_key
 from service.validation.tally import COLUMNS, INDEX_COLUMNS, Tally, index_table, items_table
 
+MISSING_REMEDY = (
+    "an old item that v2 lacks is not repaired, v2 may have deleted it: see `tablesplit conflicts list` and "
+    "`tablesplit quarantine list`; else put it on v2, or delete it on the old table"
+)
 LISTED_DIFFERENCES = 1_000
 """A report lists this many differences and counts all; ``--output`` writes all."""
 
@@ -54,6 +58,13 @@ class Report:
     tally: Tally
     differences: Sequence[Mapping[str, Any]]
     resumed: bool = False
+    both_ways: bool = False
+
+    @property
+    def remedy(self) -> str:
+        """What to do about that which no repair mends; empty for nothing."""
+        missing = sum(n for key, n in self.tally.items() if key[0] == "items" and key[2] == "missing")
+        return MISSING_REMEDY if self.both_ways and missing else ""
 
     @property
     def equal(self) -> bool:
@@ -77,6 +88,7 @@ class Report:
             "finished_at": self.finished_at,
             "resumed": self.resumed,
             "mapping": self.mapping,
+            "remedy": self.remedy,
         }
 
     def to_text(self, width: int = 110) -> str:
@@ -150,4 +162,6 @@ def _result(document: Mapping[str, Any]) -> str:
         said.append(f"{document['repaired']:,} repaired")
     if document["resumed"]:
         said.append(f"gone on with from the run begun at {document['started_at']}")
+    if document["remedy"]:
+        said.append(document["remedy"])
     return f"validation {document['id']}: {document['result']} ({'; '.join(said)})"

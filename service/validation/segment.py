@@ -4,7 +4,7 @@ end is saved."""
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
-from service.core.verdict import Kind
+from service.core.verdict import Kind, Place
 from service.core.wire import Item
 from service.validation.ledger import Ledger
 from service.validation.reader import Reader
@@ -23,8 +23,8 @@ CHUNK_PAGES = 64
 does again."""
 
 
-Quarantined = Callable[[Item | None], Awaitable[bool]]
-"""Whether changes of an old key wait in quarantine."""
+SetAside = Callable[[Place], Awaitable[Kind | None]]
+"""Whether a place waits for an operator: QUARANTINED, HELD, or None."""
 
 
 @dataclass(slots=True)
@@ -54,27 +54,28 @@ class Chunk:
 
 
 class Settlement:
-    """What happens to a chunk's candidates: looked at again, checked against the quarantine, repaired,
+    """What happens to a chunk's candidates: looked at again, checked against what waits for an operator, repaired,
     counted."""
 
-    def __init__(self, recheck: Recheck, quarantined: Quarantined, repair: Repair | None) -> None:
+    def __init__(self, recheck: Recheck, set_aside: SetAside, repair: Repair | None) -> None:
         self._recheck = recheck
-        self._quarantined = quarantined
+        self._set_aside = set_aside
         self._repair = repair
 
     async def settle(self, walk: Walk, chunk: Chunk) -> list[Difference]:
         """Count every candidate of ``chunk`` in its tally, and return the differences."""
         resolved = await self._recheck.resolve(walk.question, chunk.candidates)
-        resolved = [await self._known_to_quarantine(one) for one in resolved]
+        resolved = [await self._left_to_operator(one) for one in resolved]
         if self._repair is not None:
             resolved = await self._repaired(self._repair, walk, resolved, chunk.tally)
         return [found for one in resolved for found in _counted(walk, one, chunk.tally)]
 
-    async def _known_to_quarantine(self, one: Resolved) -> Resolved:
-        """A difference whose old key waits in quarantine is quarantined, and is left alone."""
+    async def _left_to_operator(self, one: Resolved) -> Resolved:
+        """A difference of a key in quarantine, or of a held item, is called that, and is left alone."""
         if one.outcome is not Outcome.LASTS or one.finding.kind not in REPAIRABLE:
             return one
-        return as_seen(one, Kind.QUARANTINED) if await self._quarantined(one.finding.place.old_key) else one
+        kind = await self._set_aside(one.finding.place)
+        return one if kind is None else as_seen(one, kind)
 
     async def _repaired(self, repair: Repair, walk: Walk, resolved: list[Resolved], tally: Tally) -> list[Resolved]:
         """Repair what lasts, look again, and return everything as it is now."""

@@ -12,12 +12,12 @@ from service.core.verdict import (
     Kind,
     Place,
     Source,
+    as_written,
     entity_of_key,
     is_bare,
     judge,
     misplaced,
     place_of,
-    source,
 )
 from service.core.wire import Item
 from service.validation.index_checks import IndexChecks
@@ -30,10 +30,12 @@ OLD_COLUMNS: Table[Kind, tuple[str, ...]] = {
     Kind.MISSING: ("old", "missing"),
     Kind.MISMATCH: ("old", "mismatch"),
     Kind.QUARANTINED: ("old", "quarantined"),
+    Kind.HELD: ("old", "mismatch"),
 }
 V2_COLUMNS: Table[Kind, tuple[str, ...]] = {
     Kind.EQUAL: ("v2",),
     Kind.QUARANTINED: ("v2",),
+    Kind.HELD: ("v2", "mismatch"),
     Kind.EXTRA: ("v2", "extra"),
     Kind.MISMATCH: ("v2", "mismatch"),
     Kind.MISSING: ("missing",),
@@ -86,7 +88,8 @@ class OldWalk:
 
     async def examine(self, items: Sequence[Item]) -> Examined:
         """Compare a page of old items with the v2 items that should be theirs."""
-        sources = [source(self._mapping, item) for item in items if self._entity in (None, self.entity_of(item))]
+        asked = [self._reader.source(item) for item in items if self._entity in (None, self.entity_of(item))]
+        sources = [one for one in asked if one is not None]
         found = await self._reader.v2_items(one.place for one in sources)
         examined = Examined()
         for one in sources:
@@ -177,7 +180,7 @@ class V2Walk:
             return
         count_item(examined.tally, place.entity, "v2")
         if stray is None and old is not None:
-            at_home.append(old)
+            at_home.append(as_written(old, item))
 
     async def _check_indexes(self, examined: Examined, at_home: Sequence[Source]) -> None:
         absent = await self._checks.examine(at_home, examined.tally)

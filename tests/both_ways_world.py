@@ -1,0 +1,118 @@
+"""The tables of the validation tests under the ledger rule, with both directions of it applying what the streams hold."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+
+from service.activity import Activities, Side, Watch
+from service.conflicts import Conflicts
+from service.core.change import Change, parse_record
+from service.core.stamp import Stamp, encode_stamp
+from service.core.transform import forward
+from service.core.v2_item import stamped
+from service.core.wire import Item
+from service.core.write import Delete, Put
+from service.dynamodb.protocol import Fence
+from service.forward_ledger import ForwardLedger
+from service.ledger import Ledger
+from service.ledger_sink import LedgerParts
+from service.quarantine import Quarantine
+from service.reverse_ledger import ReverseLedger
+from service.suspects import Suspects
+from tests.validation_world import GENERATION, MAPPING, World, lead_key, old_key
+
+COUNT = "0001." + "0" * 19 + "1"
+"""Reverse's first write of an item, in the ledger's first epoch."""
+
+BASE = "0001." + "0" * 20
+
+
+def v2_of(old: Item, **attributes: Any) -> Item:
+    """The v2 item of an old one as forward writes it under the ledger rule, with ``attributes`` on top (None takes one off)."""
+    made = stamped(forward(MAPPING, old), f"0001.{'0' * 39}1", MAPPING.stamp, base=BASE)
+    return {name: value for name, value in {**made, **attributes}.items() if value is not None}
+
+
+def by_reverse(old: Item) -> Item:
+    """An old item as reverse writes it."""
+    return {**old, MAPPING.stamp: encode_stamp(Stamp(COUNT))}
+
+
+class BothWays(World):
+    """``carry`` applies what both streams hold, as the lanes would; ``epoch`` is the ledger's."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.epoch = 1
+        self.read: Counter[tuple[str, str]] = Counter()
+        self.conflicts = Conflicts(self.control)
+        self.quarantine = Quarantine(self.control, self.clock)
+
+    def stand(self, old: Item | None, v2: Item | None) -> None:
+        """Both sides as given, and no record of it left to read."""
+        for table, item in (("old", old), ("leads", v2)):
+            if item is not None:
+                self.db.apply(Put(table, item))
+        self.skip()
+
+    def skip(self) -> None:
+        """Whatever the streams hold counts as applied: a gap."""
+        for place in self._ends():
+            self.read[place] = self._ends()[place]
+
+    async def carry(self) -> None:
+        """Both directions apply what their streams hold, until there is nothing more."""
+        while any(self.read[place] < end for place, end in self._ends().items()):
+            for table, shard in self._ends():
+                await self._apply(table, shard)
+
+    async def both_ways(self, settled: Callable[[], Awaitable[None]] | None = None, **options: Any) -> dict[str, Any]:
+        """The document of a validation both ways."""
+        self.settled = settled or self.carry  # type: ignore[method-assign]  # what the sync does between two looks
+        return (await self.validate(settled=True, both_ways=True, **options)).to_json()
+
+    def parts(self, side: Side, fence: Fence = lambda: None) -> LedgerParts:
+        return LedgerParts(
+            store=self.db,
+            ledger=Ledger(self.control, self.clock, "old", self.epoch),
+            quarantine=self.quarantine,
+            suspects=Suspects(self.quarantine, self.clock),
+            conflicts=self.conflicts,
+            mapping=MAPPING,
+            clock=self.clock,
+            watch=Watch(Activities(self.control), side, self.clock, quiet=False),
+            generations={"old": GENERATION, "leads": GENERATION},
+            purge_at_once=True,
+            fence=fence,
+            count=lambda _: None,
+            retried=lambda _: None,
+        )
+
+    def old_lead(self, name: str = "a") -> Item | None:
+        """The old lead as the application sees it."""
+        found = self.db.item("old", old_key("LEAD", name))
+        return None if found is None else {key: value for key, value in found.items() if key != MAPPING.stamp}
+
+    def v2_lead(self, name: str = "a", month: str = "2024-05") -> Item | None:
+        return self.db.item("leads", lead_key(name, month))
+
+    def remove(self, table: str, key: Item) -> None:
+        """The application deletes an item."""
+        self.db.apply(Delete(table, key))
+
+    async def _apply(self, table: str, shard: str) -> None:
+        records = self.db.stream(table)._all[shard].records
+        new = [orjson.loads(content) for _, content in records[self.read[table, shard] :]]
+        self.read[table, shard] = len(records)
+        changes: list[Change] = [parse_record(one, table=table, shard_id=shard) for one in new]
+        sink = ForwardLedger(self.parts("old"), 1) if table == "old" else ReverseLedger(self.parts("v2"), 1)
+        await sink.apply(shard, changes)
+
+    def _ends(self) -> dict[tuple[str, str], int]:
+        return {
+            (table, shard): len(one.records)
+            for table in ("old", "leads")
+            for shard, one in self.db.stream(table)._all.items()
+        }
