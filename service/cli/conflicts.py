@@ -3,7 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -15,8 +15,6 @@ from service.conflicts import Conflicts, Kept, listing
 from service.move_parts import move_parts
 from service.resolving import Choice, Resolving
 from service.start import require_started
-
-KEEP = ("old", "v2", "merge")
 
 
 @click.group()
@@ -53,7 +51,9 @@ def show(conflict_id: str, as_json: bool) -> None:
 
 @conflicts.command()
 @click.argument("conflict_id", metavar="ID")
-@click.option("--keep", "kept", type=click.Choice(KEEP), required=True, help="Whose version: `merge` takes FILE's.")
+@click.option(
+    "--keep", "kept", type=click.Choice(get_args(Kept)), required=True, help="Whose version: `merge` takes FILE's."
+)
 @click.argument("file", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
 @click.option("--why", default="", help="The reason, for the audit log.")
 @yes
