@@ -1,17 +1,17 @@
 """Taking the Status snapshot, from the control table alone: it looks the same from every machine."""
 
-import asyncio
-
 from backfill.records import Standing, read_standing
 from service.app import App
 from service.conflicts import Conflicts
+from service.core.gate import Gate
+from service.core.phases import next_move
+from service.gate_facts import ask_gate, ask_tips, gap_texts, hold_text, move_text
 from service.migration_state import MigrationState, load_state
 from service.quarantine import Quarantine
 from service.status import BackfillStatus, LaneStatus, Status, ValidationStatus, WorkerStatus, iso
 from service.validation.records import latest_summary
 from service.workers import Beat, LaneName, Workers, owner_among
 
-CAUGHT_UP_WITHIN_SECONDS = 12.0
 NOT_STARTED = BackfillStatus("not started", 0, 0, 0, 0.0, None)
 NO_SYNC = LaneStatus(None, False, 0, {})
 
@@ -27,7 +27,7 @@ async def take_snapshot(app: App, *, tips: tuple[bool, bool] | None = None) -> S
         return _nothing(app)
     workers = Workers(app.control, app.clock)
     if tips is None:
-        tips = await _ask(workers)
+        tips = await ask_tips(workers)
     heard = await workers.heard()
     now = app.clock.now()
     conflicts = Conflicts(app.control)
@@ -36,8 +36,8 @@ async def take_snapshot(app: App, *, tips: tuple[bool, bool] | None = None) -> S
         phase_since=iso(state.phase_since),
         mapping=state.mapping_hash,
         rule=state.rule,
-        move=_move(state),
-        hold=f"{state.hold.why} (by {state.hold.by}, {iso(state.hold.at)})" if state.hold else None,
+        move=move_text(state),
+        hold=hold_text(state),
         backfill=_backfill(await read_standing(app.control, now)),
         forward=_lane(heard, "forward", tips[0]),
         reverse=_lane(heard, "reverse", tips[1]),
@@ -45,8 +45,9 @@ async def take_snapshot(app: App, *, tips: tuple[bool, bool] | None = None) -> S
         conflicts=await conflicts.count_open() + len(await conflicts.held()),
         validation=await _validation(app),
         retention_headroom_seconds=_headroom(heard),
-        gap=_gap(state),
+        gap="; ".join(gap_texts(state)) or None,
         workers=tuple(_worker(name, beat, now) for name, beat in (await workers.all()).items()),
+        gate=await _gate(app, state, tips),
     )
 
 
@@ -71,29 +72,14 @@ def _nothing(app: App) -> Status:
     )
 
 
-async def _ask(workers: Workers) -> tuple[bool, bool]:
-    """Whether each direction has caught up, asked of both at once."""
-    forward, reverse = await asyncio.gather(
-        workers.caught_up(CAUGHT_UP_WITHIN_SECONDS), workers.caught_up(CAUGHT_UP_WITHIN_SECONDS, ("reverse",))
-    )
-    return forward, reverse
-
-
-def _move(state: MigrationState) -> str | None:
-    if state.move is None:
-        return None
-    return f"to {state.move.to}: {state.move.step} since {iso(state.move.since)} (by {state.move.by})"
-
-
-def _gap(state: MigrationState) -> str | None:
-    gaps = {"the old table": state.gap_since, "a v2 table": state.reverse_gap_since}
-    told = [f"stream records of {whose} were lost, accepted at {iso(at)}" for whose, at in gaps.items() if at]
-    return "; ".join(told) or None
-
-
 def _headroom(heard: dict[str, Beat]) -> float | None:
     said = [lane.retention_headroom_seconds for beat in heard.values() for lane in (beat.forward, beat.reverse)]
     return min((seconds for seconds in said if seconds is not None), default=None)
+
+
+async def _gate(app: App, state: MigrationState, tips: tuple[bool, bool]) -> Gate | None:
+    move = next_move(state.phase)
+    return None if move is None else await ask_gate(app, state, move, tips=tips)
 
 
 async def _state(app: App) -> MigrationState | None:

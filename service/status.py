@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from service.core.gate import Gate
+
 
 @dataclass(frozen=True, slots=True)
 class BackfillStatus:
@@ -57,7 +59,7 @@ class ValidationStatus:
 class Status:
     """The snapshot. phase_since: ISO 8601, UTC. rule: guarded | entering | ledger. move: the phase move under way, and its
     step; hold: why an operator keeps the gate closed; gap: why a reconcile pass is owed; each None for none. conflicts: open
-    ones, held items among them.
+    ones, held items among them. gate: of the move that leads on; None where none does.
     """
 
     phase: str
@@ -75,10 +77,11 @@ class Status:
     retention_headroom_seconds: float | None
     gap: str | None
     workers: tuple[WorkerStatus, ...]
+    gate: Gate | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The document that `status --json` and /v1/status give."""
-        return asdict(self)
+        return {**asdict(self), "gate": None if self.gate is None else self.gate.to_json()}
 
     def to_log(self) -> dict[str, Any]:
         """The facts of the log line."""
@@ -91,6 +94,7 @@ class Status:
             "quarantine": self.quarantine,
             "conflicts": self.conflicts,
             "workers": len(self.workers),
+            "gate": None if self.gate is None else _gate_text(self.gate),
         }
 
     def to_text(self) -> str:
@@ -113,6 +117,8 @@ class Status:
             lines.append(f"move         {self.move}")
         if self.hold is not None:
             lines.append(f"hold         {self.hold}: `tablesplit release` lifts it")
+        if self.gate is not None:
+            lines.append(f"gate         {_gate_text(self.gate)}")
         if self.gap is not None:
             lines.append(f"gap          {self.gap}: run `tablesplit validate --repair`")
         return "\n".join(lines)
@@ -140,6 +146,11 @@ def _validation_text(validation: ValidationStatus | None) -> str:
     if validation is None:
         return "never run"
     return f"{validation.result} ({validation.differences} differences) at {validation.finished_at}"
+
+
+def _gate_text(gate: Gate) -> str:
+    closed = ", ".join(condition.name for condition in gate.closed)
+    return f"to {gate.to}: {f'closed by {closed}' if closed else 'open'}"
 
 
 def _worker_text(worker: WorkerStatus) -> str:

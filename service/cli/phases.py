@@ -1,6 +1,7 @@
 """`cutover`, `rollback`, `complete`, `hold`, `release`: moving the phase, and keeping it from being moved."""
 
 import asyncio
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -132,11 +133,11 @@ def _preview(command: Command, asked: dict[str, Any], *, as_json: bool) -> None:
 def confirm_override(forced: tuple[str, ...], again: tuple[str, ...], *, yes: bool) -> None:
     """Ask twice before conditions are overridden: on a terminal, or by --yes and the names once more in --force-again. Raises
     click.UsageError (exit 2) where that is missing."""
-    if set(again) != set(forced) and (again or yes):
-        wanted = " ".join(f"--force-again {name}" for name in forced)
-        raise click.UsageError(f"An override is asked for twice: {wanted or 'there is nothing to override'}.")
+    told = " ".join(forced)
+    if set(again) != set(forced) and (again or yes or not sys.stdin.isatty()):
+        wanted = " ".join(f"--force-again {name}" for name in forced) or "name it in --force too"
+        raise click.UsageError(f"An override is asked for twice: --yes, and {wanted}.")
     if forced and not yes:
-        told = " ".join(forced)
         confirm(f"This overrides {told}: the gate is there to keep writes from being lost.", "force", yes=False)
         confirm("Once more: name what is overridden.", told, yes=False)
 
