@@ -96,6 +96,20 @@ class Settings(BaseSettings):
     )
     move_deadline_seconds: float = Field(600, ge=10, le=86_400, description="time for one step of a phase move")
 
+    verify_seconds: float = Field(
+        300, ge=5, le=86_400, description="how often keys touched under the ledger rule are compared again"
+    )
+    ledger_trim_seconds: float = Field(
+        21_600, ge=60, le=604_800, description="how often at most the ledger begins a new epoch, to drop what is over"
+    )
+
+    hook: str | None = Field(
+        None, min_length=1, description="executable or URL asked before each phase move, and told after"
+    )
+    hook_secret: SecretStr | None = Field(None, min_length=16, description="key of the signature on what a hook gets")
+    hook_timeout_seconds: float = Field(30, ge=0.1, le=3600, description="time for one answer of the hook")
+    hook_attempts: int = Field(3, ge=1, le=20, description="attempts to reach the hook")
+
     demo_server: str = Field(
         "moto", pattern=r"^(moto|dynamodb-local|https?://.+)$", description="server of the demonstration"
     )
@@ -115,6 +129,10 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"{PREFIX}PURGE_GRACE_SECONDS={self.purge_grace_seconds:g}: must exceed the writer horizon "
                 f"({self.writer_horizon_seconds:g} s: lease + request timeout + clock margin)"
+            )
+        if self.hook is not None and self.hook_secret is None:
+            raise ValueError(
+                f"{PREFIX}HOOK={self.hook}: needs {PREFIX}HOOK_SECRET, by which the hook knows who calls it"
             )
         if self.settle_timeout_seconds < self.settle_seconds:
             raise ValueError(
@@ -211,5 +229,5 @@ def _line(loc: tuple[int | str, ...], value: object, message: str) -> str:
         (field for field, choices in names.items() if loc[0] in choices), str(loc[0]).removeprefix(PREFIX).lower()
     )
     variable = next(filter(os.environ.get, names.get(field, ())), variable_name(field))
-    shown = "" if field == "api_token" else f"={value}"
+    shown = "" if field in ("api_token", "hook_secret") else f"={value}"
     return f"{variable}{shown}: {message[0].lower()}{message[1:]} ({Settings.model_fields[field].description})"

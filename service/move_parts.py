@@ -3,10 +3,11 @@
 from typing import Any
 
 from service.app import App
+from service.audit import Audit
+from service.caller_identity import caller_identity
 from service.completing import strip_stamps
-from service.identity import worker_id
-from service.log import get_logger
 from service.moving import Parts
+from service.phase_hooks import PhaseHooks
 from service.snapshot import take_snapshot
 
 
@@ -16,22 +17,6 @@ async def move_parts(app: App) -> Parts:
     async def status() -> dict[str, Any]:
         return (await take_snapshot(app)).to_json()
 
-    return Parts(app, worker_id(), LoggedOnly(), NoHooks(), status, strip_stamps)
-
-
-class LoggedOnly:
-    """Writes what a move tells to the log."""
-
-    async def append(self, action: str, why: str, facts: dict[str, Any]) -> None:
-        """A line."""
-        get_logger().info(action, why=why, to=facts.get("to"))
-
-
-class NoHooks:
-    """Nobody is asked, and nobody is told."""
-
-    async def before(self, move: dict[str, Any], status: dict[str, Any]) -> None:
-        """Always allowed."""
-
-    async def after(self, move: dict[str, Any], status: dict[str, Any]) -> None:
-        """Nothing."""
+    who = await caller_identity(app.settings)
+    hooks = PhaseHooks(app.settings, app.clock, app.metrics)
+    return Parts(app, who, Audit(app.control, app.clock, who), hooks, status, strip_stamps)

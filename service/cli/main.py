@@ -5,6 +5,7 @@ import sys
 import click
 
 from service.cli.answer import print_error
+from service.cli.audit import audit
 from service.cli.backfilling import full_migration, migrate
 from service.cli.conflicts import conflicts
 from service.cli.demo import demo
@@ -39,6 +40,7 @@ for command in (
     quarantine,
     conflicts,
     remap,
+    audit,
     cutover,
     rollback,
     hold,

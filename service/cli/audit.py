@@ -1,0 +1,45 @@
+"""`audit list|verify`: who moved what, when and why."""
+
+import asyncio
+
+import click
+
+from service.app import App
+from service.audit import Audit
+from service.cli.answer import Answer
+from service.cli.options import as_json
+from service.cli.run import run_command
+from service.start import require_started
+from service.status import iso
+
+
+@click.group()
+def audit() -> None:
+    """The audit log of phase moves, holds and resolved conflicts."""
+
+
+@audit.command("list")
+@as_json
+def listed(as_json: bool) -> None:
+    """Every entry, the oldest first."""
+
+    async def body(app: App, _: asyncio.Event) -> Answer:
+        await require_started(app)
+        records = await Audit(app.control, app.clock, "").all()
+        lines = [f"{one.number:4} {iso(one.at)} {one.who}: {one.action} {one.why}".rstrip() for one in records]
+        return Answer({"items": [one.to_json() for one in records]}, "\n".join(lines) or "nothing yet")
+
+    run_command(body, as_json=as_json)
+
+
+@audit.command()
+@as_json
+def verify(as_json: bool) -> None:
+    """Whether no entry was edited, removed or inserted. Exit status 1 when one was."""
+
+    async def body(app: App, _: asyncio.Event) -> Answer:
+        await require_started(app)
+        verdict = await Audit(app.control, app.clock, "").verify()
+        return Answer(verdict.to_json(), verdict.to_text(), ok=verdict.ok)
+
+    run_command(body, as_json=as_json)
