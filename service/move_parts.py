@@ -15,7 +15,8 @@ async def move_parts(app: App) -> Parts:
     """The parts, ready for use."""
 
     async def status() -> dict[str, Any]:
-        return (await take_snapshot(app)).to_json()
+        """For the hook only: it takes some seconds to ask the workers."""
+        return {} if app.settings.hook is None else (await take_snapshot(app)).to_json()
 
     who = await caller_identity(app.settings)
     hooks = PhaseHooks(app.settings, app.clock, app.metrics)

@@ -80,9 +80,8 @@ class Steps:
         await self._until(self._unacknowledged)
 
     async def _catch_up(self, lanes: tuple[LaneName, ...]) -> None:
-        acting = (await self._state()).acting
-
         async def behind() -> str | None:
+            acting = (await self._state()).acting
             if await self._workers.caught_up(CAUGHT_UP_WITHIN_SECONDS, lanes, acting):
                 return None
             return await self._unacknowledged() or f"{' and '.join(lanes)} sync has not caught up"
