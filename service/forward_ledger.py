@@ -6,7 +6,7 @@ from service.by_key import KeysAtOnce
 from service.conflicts import Conflict
 from service.core.authorship import is_bare
 from service.core.change import Change
-from service.core.ledger import Place
+from service.core.ledger import Entry, Place
 from service.core.ledger_forward import Dispute, ForwardPlan, forward_plan, is_read, known_places, old_image
 from service.core.ledger_writes import Found
 from service.core.stamp import Stamp, encode_stamp
@@ -75,11 +75,13 @@ class ForwardLedger:
         while True:
             read = await parts.ledger.read(change.key)
             found = await self._look(change, version, read, missing)
-            plan = forward_plan(parts.mapping, change, version, read.entry, found)
+            plan = forward_plan(parts.mapping, change, version, read.entry, found, parts.clock.now())
             if plan.missing is not None:
                 missing.append(plan.missing)
                 continue
-            if plan.entry is None or await parts.commit(read, plan.entry, self._writes(waiting, plan, found)):
+            if plan.entry is None or await parts.commit(
+                read, plan.entry, self._writes(read.entry, waiting, plan, found)
+            ):
                 return plan
             attempt += 1
             await parts.pause(attempt)
@@ -91,11 +93,15 @@ class ForwardLedger:
         places = known_places(self._parts.mapping, change, read.entry)
         return await self._parts.read_together([*places, *missing])
 
-    def _writes(self, waiting: WaitingChange, plan: ForwardPlan, found: Sequence[Found]) -> list[TransactItem]:
+    def _writes(
+        self, before: Entry, waiting: WaitingChange, plan: ForwardPlan, found: Sequence[Found]
+    ) -> list[TransactItem]:
+        """What goes with the ledger: v2, the conflict log, and the note of an item that is held."""
+        assert plan.entry is not None
+        writes = [*plan.writes, *self._parts.held_writes(before, plan.entry)]
         if plan.dispute is None:
-            return list(plan.writes)
-        conflict = self._conflict(waiting, plan.dispute, found)
-        return [*plan.writes, *self._parts.conflicts.puts(conflict)]
+            return writes
+        return [*writes, *self._parts.conflicts.puts(self._conflict(waiting, plan.dispute, found))]
 
     def _conflict(self, waiting: WaitingChange, dispute: Dispute, found: Sequence[Found]) -> Conflict:
         change = waiting.change

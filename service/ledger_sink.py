@@ -6,15 +6,15 @@ from random import uniform
 
 from service.activity import Watch
 from service.clock import Clock
-from service.conflicts import Conflicts
-from service.core.ledger import Entry, Place
+from service.conflicts import Conflicts, Held
+from service.core.ledger import Entry, Place, place_from
 from service.core.ledger_writes import Found, still_bare
 from service.core.mapping import Mapping
 from service.core.wire import Item
-from service.core.write import Delete, TransactItem
+from service.core.write import Delete, TransactItem, Write
 from service.dynamodb.protocol import Fence, ItemStore
 from service.errors import Retryable
-from service.ledger import Ledger, Read
+from service.ledger import Ledger, Read, ledger_id
 from service.quarantine import Quarantine
 from service.suspects import Suspects
 
@@ -68,3 +68,19 @@ class LedgerParts:
         """Remove a bare tombstone, if it may go already and still is what was written."""
         if self.purge_at_once:
             await self.store.write(Delete(table, key, still_bare(self.mapping, table, tombstone)), fence=self.fence)
+
+    def held_writes(self, before: Entry, after: Entry) -> list[Write]:
+        """The note of an item that is held from now on, or no longer, for the transaction that finds it so."""
+        name = ledger_id(self.mapping.old.table, after.key)
+        if after.held_since is not None and before.held_since is None:
+            return [self.conflicts.held_put(name, self._held(after))]
+        if after.held_since is None and before.held_since is not None:
+            return [self.conflicts.held_delete(name)]
+        return []
+
+    def _held(self, entry: Entry) -> Held:
+        places = [place_from(text) for text in entry.keys]
+        entity = self.mapping.entity_at(places[0].table, places[0].key)
+        keys = tuple((place.table, place.key) for place in places)
+        name = entity.name if entity is not None else "unknown"
+        return Held(self.mapping.old.table, entry.key, name, keys, entry.held_since or 0.0)

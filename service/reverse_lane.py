@@ -8,6 +8,7 @@ from service.lane import Lane
 from service.leases import Lease
 from service.ledger_parts import ledger_parts, watch
 from service.migration_state import MigrationState
+from service.noting import Noting
 from service.observer import Observer
 from service.reverse_ledger import ReverseLedger
 from service.start import REVERSE_LEASE, follow_v2_streams, require_same_v2_streams, require_started
@@ -43,9 +44,12 @@ class ReverseLane(Lane):
 
     def _sink(self, lease: Lease, state: MigrationState) -> ShardSink:
         app = self.app
-        if not state.acting.reverse_carries:
-            return Observer(app.mapping, watch(app, state, "v2"))
+        observer = Observer(app.mapping, watch(app, state, "v2"))
+        if not state.acting.forward_by_ledger:
+            return observer
         parts = ledger_parts(app, state, lease.check, "v2", app.metrics.count_reverse)
+        if not state.acting.reverse_carries:
+            return Noting(parts, observer, app.settings.sync_concurrency)
         return ReverseLedger(parts, app.settings.sync_concurrency)
 
     def _engine(self, lease: Lease, state: MigrationState, table: str, arn: str) -> EmbeddedEngine:

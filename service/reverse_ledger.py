@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 
 from service.by_key import KeysAtOnce
-from service.conflicts import Held
 from service.core.authorship import is_bare, live
 from service.core.change import Change
-from service.core.ledger import Entry, Place, place_from
+from service.core.ledger import Entry, Place
 from service.core.ledger_reverse import ReversePlan, old_key_of, passed, reverse_places, reverse_plan, says_nothing
 from service.core.wire import Item
 from service.core.write import Write
 from service.errors import Poison, Retryable
-from service.ledger import Read, ledger_id
+from service.ledger import Read
 from service.ledger_sink import LedgerParts
 from service.waiting_changes import WaitingChange
 
@@ -84,18 +83,7 @@ class ReverseLedger:
         assert plan.entry is not None
         parts, after = self._parts, plan.entry
         writes: list[Write] = [] if plan.put is None else [plan.put]
-        name = ledger_id(parts.mapping.old.table, after.key)
-        if after.held_since is not None and before.held_since is None:
-            writes.append(parts.conflicts.held_put(name, self._held(after)))
-        elif after.held_since is None and before.held_since is not None:
-            writes.append(parts.conflicts.held_delete(name))
-        return writes
-
-    def _held(self, entry: Entry) -> Held:
-        places = [place_from(text) for text in entry.keys]
-        entity = self._entity(places[0])
-        keys = tuple((place.table, place.key) for place in places)
-        return Held(self._parts.mapping.old.table, entry.key, entity, keys, entry.held_since or 0.0)
+        return [*writes, *parts.held_writes(before, after)]
 
     async def _follow_up(self, place: Place, change: Change, plan: ReversePlan) -> None:
         """What comes after the transaction: who wrote is noted, a tombstone goes, and the key leaves quarantine."""

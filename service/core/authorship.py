@@ -42,6 +42,12 @@ def authorship_on_v2(change: Change, stamp_name: str, entry: Entry, place: Place
     return _authorship(change, stamp_name, entry.track(place).seen, lambda stamp: (stamp.base or "") >= floor)
 
 
+def has_base(change: Change, stamp_name: str) -> bool:
+    """Whether the new image carries a stamp of the ledger rule."""
+    stamp = _stamp(change.new, stamp_name)
+    return stamp is not None and stamp.base is not None
+
+
 def made_by_guarded_rule(change: Change, stamp_name: str) -> bool:
     """Whether tablesplit made a change of a v2 table before the first `dual`. It decides nothing but an alert.
 

@@ -73,8 +73,12 @@ def known_places(mapping: Mapping, change: Change, entry: Entry) -> list[Place]:
     return list(places.values())
 
 
-def forward_plan(mapping: Mapping, change: Change, version: str, entry: Entry, found: Sequence[Found]) -> ForwardPlan:
+def forward_plan(
+    mapping: Mapping, change: Change, version: str, entry: Entry, found: Sequence[Found], now: float
+) -> ForwardPlan:
     """What becomes of a change of the old table, at ``version``, given its ledger entry and the known places read after it.
+
+    ``now``: epoch seconds, for how long an item has been held.
 
     Raises Poison when the change is to be written and cannot be mapped: then nothing may be done but to quarantine it.
     """
@@ -89,6 +93,10 @@ def forward_plan(mapping: Mapping, change: Change, version: str, entry: Entry, f
     covering = [one for one in found if _covers(mapping, one, version)]
     if covering:
         return _finished_move(mapping, reading, covering, advanced)
+    if len(alive) > 1:
+        # Reverse may have seen only one of them: whoever finds two holds the item.
+        held = replace(advanced, held_since=now if entry.held_since is None else entry.held_since)
+        return _disputed(mapping, reading, held, Dispute("two_live_keys"))
     return _decided(mapping, change, reading, advanced)
 
 
@@ -140,8 +148,6 @@ def _below(mapping: Mapping, found: Found, version: str) -> bool:
 
 
 def _decided(mapping: Mapping, change: Change, reading: _Reading, entry: Entry) -> ForwardPlan:
-    if len(reading.live) > 1:
-        return _disputed(mapping, reading, entry, Dispute("two_live_keys"))
     now = reading.live[0] if reading.live else None
     try:
         theirs = old_form(mapping, now.place, now.item) if now is not None and now.item is not None else None
