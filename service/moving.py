@@ -101,8 +101,9 @@ async def make_move(parts: Parts, ask: Ask) -> Moved:
     condition, Fatal when a step's deadline passes: its message names who was waited for, its remedy goes on.
     """
     app = parts.app
+    await require_started(app)
     async with Lease.try_acquire(app.control, MOVE_LEASE, worker_id(), app.clock, app.settings) as lease:
-        state = await require_started(app)
+        state = await _load(app)
         decision = decide(ask.command, state.acting, under_way(state))
         if isinstance(decision, No):
             raise Refused(decision.reason, remedy=decision.remedy)

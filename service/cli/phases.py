@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from service.app import App
-from service.cli.answer import Answer
+from service.cli.answer import Answer, print_error
 from service.cli.options import as_json, yes
 from service.cli.run import confirm, run_command
 from service.core.gate import GateClosed
@@ -143,5 +143,6 @@ def confirm_override(forced: tuple[str, ...], again: tuple[str, ...], *, yes: bo
 
 
 def _closed(closed: GateClosed) -> Answer:
+    print_error(closed, as_json=False)  # the document has it with the gate
     error = {"kind": closed.kind, "message": closed.message, "remedy": closed.remedy}
     return Answer({"error": error, "gate": closed.gate.to_json()}, closed.gate.to_text(), ok=False)

@@ -23,7 +23,7 @@ def colliding(world: World) -> None:
 
 YES = "Confirm with --yes, or run this on a terminal."
 OFFLINE: dict[str, Row] = {
-    "unknown command": (nothing, ("cutover-now",), 2, "No such command 'cutover-now'."),
+    "unknown command": (nothing, ("fly",), 2, "No such command 'fly'."),
     "unknown option": (nothing, ("migrate", "--fast"), 2, "No such option '--fast'."),
     "segments out of bounds": (
         nothing,
@@ -165,6 +165,55 @@ OFFLINE: dict[str, Row] = {
         2,
         "--watch and --json do not go together: --json prints one document.",
     ),
+    "override asked for once": (
+        nothing,
+        ("cutover", "--force", "hold", "--yes"),
+        2,
+        "An override is asked for twice: --yes, and --force-again hold.",
+    ),
+    "override without a terminal": (
+        nothing,
+        ("rollback", "--force", "hold", "--force", "lag"),
+        2,
+        "An override is asked for twice: --yes, and --force-again hold --force-again lag.",
+    ),
+    "override of something else the second time": (
+        nothing,
+        ("cutover", "--force", "hold", "--force-again", "lag", "--yes"),
+        2,
+        "An override is asked for twice: --yes, and --force-again hold.",
+    ),
+    "second half of an override alone": (
+        nothing,
+        ("cutover", "--force-again", "lag", "--yes"),
+        2,
+        "An override is asked for twice: --yes, and name it in --force too.",
+    ),
+    "override twice without a yes": (
+        nothing,
+        ("cutover", "--force", "hold", "--force-again", "hold"),
+        2,
+        f"This overrides hold: the gate is there to keep writes from being lost. {YES}",
+    ),
+    "override of a dry run": (
+        nothing,
+        ("cutover", "--dry-run", "--force", "hold"),
+        2,
+        "--dry-run changes nothing: it goes with neither --wait nor --force.",
+    ),
+    "wait of a negative time": (
+        nothing,
+        ("rollback", "--wait", "-1"),
+        2,
+        "Invalid value for '--wait': -1.0 is not in the range 0<=x<=604800.",
+    ),
+    "complete without a yes": (
+        nothing,
+        ("complete",),
+        2,
+        f"This ends sync in both directions and takes the stamps off v2, and cannot be undone. {YES}",
+    ),
+    "hold without a reason": (nothing, ("hold",), 2, "Missing option '--why'."),
     "endpoint down": (
         nothing,
         ("create-tables",),
@@ -182,6 +231,15 @@ def no_credentials(world: World) -> None:
 def started(world: World) -> None:
     world.make("OLD_TABLE_NAME")
     assert world.run("create-tables").status == 0
+
+
+def in_dual(world: World) -> None:
+    started(world)
+    world.run("migrate")
+    table, key = world.name("TABLESPLIT_CONTROL_TABLE"), {"pk": {"S": "state"}, "sk": {"S": "migration"}}
+    record = world.dynamodb.get_item(TableName=table, Key=key)["Item"]
+    state = {**json.loads(record["document"]["S"]), "phase": "dual", "rule": "ledger", "epoch": 1}
+    world.dynamodb.put_item(TableName=table, Item={**record, "document": {"S": json.dumps(state)}})
 
 
 def different(world: World) -> None:
@@ -275,6 +333,49 @@ ONLINE: dict[str, Row] = {
         2,
         "control table PREFIX-tablesplit_control_table does not exist: nothing has been started",
     ),
+    "cutover before the start": (
+        nothing,
+        ("cutover",),
+        2,
+        "control table PREFIX-tablesplit_control_table does not exist: nothing has been started",
+    ),
+    "override of what does not exist": (
+        started,
+        ("cutover", "--yes", "--force", "weather", "--force-again", "weather"),
+        2,
+        "--force weather: the gate to dual has no such condition",
+    ),
+    "override of what cannot be overridden": (
+        started,
+        ("cutover", "--yes", "--force", "backfill", "--force-again", "backfill"),
+        1,
+        "backfill cannot be overridden: writes would be lost",
+    ),
+    "finish before the cutover": (
+        started,
+        ("cutover", "--finish"),
+        1,
+        "cutover --finish does not lead anywhere from phase forward",
+    ),
+    "rollback of nothing": (started, ("rollback",), 1, "rollback does not lead anywhere from phase forward"),
+    "complete too early": (
+        started,
+        ("complete", "--yes"),
+        1,
+        "complete does not lead anywhere from phase forward",
+    ),
+    "tables dropped while v2 is written": (
+        in_dual,
+        ("drop-tables", "--yes"),
+        1,
+        "the phase is dual: the application writes v2, or is about to",
+    ),
+    "copy made anew after the first cutover": (
+        in_dual,
+        ("migrate", "--again"),
+        1,
+        "the first cutover has begun: what v2 lacks was deleted there, and a copy would bring it back",
+    ),
     "unknown quarantine id": (started, ("quarantine", "show", "abc"), 2, "nothing in quarantine has the id abc"),
     "unknown entity": (
         started,
@@ -307,7 +408,7 @@ ONLINE: dict[str, Row] = {
         3,
         (
             "control table PREFIX-tablesplit_control_table: record state/migration is damaged "
-            "(phase: Input should be 'prepare' or 'forward')"
+            "(phase: Input should be 'prepare', 'forward', 'dual', 'reverse' or 'complete')"
         ),
     ),
     "control table of another old table": (
@@ -318,6 +419,46 @@ ONLINE: dict[str, Row] = {
     ),
     "no credentials": (no_credentials, ("create-tables",), 2, "no AWS credentials were found"),
 }
+
+
+@pytest.mark.local
+def test_a_closed_gate_is_told_with_every_reason_and_remedy(world: World) -> None:
+    started(world)
+    closed = [
+        "backfill",
+        "forward_caught_up",
+        "reverse_caught_up",
+        "lag",
+        "validation",
+        "reverse_verified",
+        "headroom",
+        "workers",
+    ]
+    said = world.run("cutover")
+    assert said.status == 1
+    assert said.line.startswith(
+        "the gate to dual is closed: backfill is not started, wanted finished; forward_caught_up is"
+    )
+    assert [line.split()[1] for line in said.out.splitlines() if line.startswith("  NO")] == closed
+    for command in (("cutover", "--json"), ("cutover", "--dry-run", "--json")):
+        said = world.run(*command)
+        document = json.loads(said.out)
+        gate = document.get("gate", document)
+        assert (said.status, gate["to"], gate["open"]) == (1, "dual", False)
+        assert [one["name"] for one in gate["conditions"] if not one["met"]] == closed
+        assert all(one["remedy"] and one["since"] for one in gate["conditions"] if not one["met"])
+    assert json.loads(world.run("cutover", "--json").out)["error"]["kind"] == "refused"
+    assert json.loads(world.run("status", "--json").out)["gate"]["open"] is False
+
+
+@pytest.mark.local
+def test_a_hold_keeps_the_gate_closed_until_it_is_released(world: World) -> None:
+    started(world)
+    assert world.run("hold", "--why", "sale").status == 0
+    assert "NO  hold" in world.run("cutover", "--dry-run").out
+    assert world.run("release").out.startswith("released: sale")
+    assert world.run("release").out == "there was no hold\n"
+    assert "ok  hold" in world.run("cutover", "--dry-run").out
 
 
 @pytest.mark.local
