@@ -1,4 +1,7 @@
-"""The forward lane: reads the old table's stream, applies it to v2 by the rule in force, and purges v2's tombstones."""
+"""The forward lane: reads the old table's stream, applies it to v2 by the rule in force, and purges v2's tombstones.
+
+Under the ledger rule whoever has it re-verifies what was touched, too.
+"""
 
 from collections.abc import Coroutine
 from typing import Any
@@ -10,13 +13,17 @@ from service.consumer import Consumer
 from service.forward_ledger import ForwardLedger
 from service.lane import Lane
 from service.leases import Lease
+from service.ledger import Ledger
 from service.ledger_parts import ledger_parts
 from service.migration_state import MigrationState
 from service.purger import Purger
 from service.quarantine import Quarantine
-from service.start import SYNC_LEASE, require_same_stream, require_started
+from service.start import LANE_LEASES, SYNC_LEASE, require_same_stream, require_started
 from service.streams.embedded import EmbeddedEngine
 from service.streams.engine import ShardSink
+from service.trimming import Trimmer
+from service.verification import Verifier
+from service.workers import Workers
 
 
 class ForwardLane(Lane):
@@ -41,8 +48,11 @@ class ForwardLane(Lane):
         if state.phase == "complete":
             return [], []
         self._purger = self._new_purger(lease)
+        others: list[Coroutine[Any, Any, None]] = [self._purger.run()]
+        if state.rule == "ledger":
+            others.append(self._verifier(lease, state).run())
         sink = self._ledger(lease, state) if state.acting.forward_by_ledger else self._guarded(lease, state)
-        return [self._engine(lease, state.stream_arn or "", sink)], [self._purger.run()]
+        return [self._engine(lease, state.stream_arn or "", sink)], others
 
     def outcomes(self) -> dict[str, int]:
         """Of the writes made of old changes."""
@@ -83,6 +93,32 @@ class ForwardLane(Lane):
             lease=lease,
             rounds=self.rounds,
             count=app.metrics.count_purge,
+        )
+
+    def _verifier(self, lease: Lease, state: MigrationState) -> Verifier:
+        app = self.app
+        ledger = Ledger(app.control, app.clock, app.mapping.old.table, state.epoch)
+        workers = Workers(app.control, app.clock)
+        trimmer = Trimmer(
+            app.store,
+            app.control,
+            app.mapping,
+            app.clock,
+            app.settings,
+            ledger=ledger,
+            workers=workers,
+            leases=LANE_LEASES,
+            fence=lease.check,
+        )
+        return Verifier(
+            app.store,
+            app.control,
+            app.mapping,
+            app.clock,
+            app.settings,
+            ledger=ledger,
+            workers=workers,
+            trimmer=trimmer,
         )
 
     def _engine(self, lease: Lease, arn: str, sink: ShardSink) -> EmbeddedEngine:

@@ -215,6 +215,12 @@ def _held(seen: Stored[LeaseRecord] | None) -> TypeGuard[Stored[LeaseRecord]]:
     return seen is not None and not seen.value.released
 
 
+async def lease_token(control: ControlTable, name: str) -> int | None:
+    """The number of a lease's last holder; None: it never had one."""
+    found = await control.records("lease", LeaseRecord).get(name)
+    return found.value.token if found is not None else None
+
+
 async def renewed_seconds_ago(control: ControlTable, name: str, now: float) -> float | None:
     """For how long the holder of a lease has not renewed it, ``now`` being epoch seconds; None: nobody holds it."""
     found = await control.records("lease", LeaseRecord).get(name)

@@ -14,11 +14,10 @@ from service.errors import Fatal
 from service.leases import renewed_seconds_ago
 from service.migration_state import MigrationState, change_state, load_started_state
 from service.repairs import RepairWatch
-from service.start import REVERSE_LEASE, SYNC_LEASE
+from service.start import LANE_LEASES
 from service.workers import BEAT_SECONDS, BOTH, FORWARD, LaneName, Workers
 
 CAUGHT_UP_WITHIN_SECONDS = 15.0
-LEASES: dict[LaneName, str] = {"forward": SYNC_LEASE, "reverse": REVERSE_LEASE}
 
 Waiting = Callable[[], Awaitable[str | None]]
 """What a step still waits for, or None."""
@@ -107,7 +106,7 @@ class Steps:
         late = [(worker, now - beat.said_at) for worker, beat in owners.items() if beat.lane(lane).acting != acting]
         if not late:
             return None
-        renewed = await renewed_seconds_ago(self._app.control, LEASES[lane], now)
+        renewed = await renewed_seconds_ago(self._app.control, LANE_LEASES[lane], now)
         lease = "nobody holds its lease" if renewed is None else f"its lease was renewed {renewed:.0f} s ago"
         return "; ".join(
             f"worker {worker} has not acknowledged {acting.phase}/{acting.rule} in {lane} sync "

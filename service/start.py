@@ -22,10 +22,12 @@ from service.migration_state import (
     with_v2_stream,
 )
 from service.streams.start import initial_positions, positions_after_gap
+from service.workers import LaneName
 
 SYNC_LEASE = "sync"
 REVERSE_LEASE = "reverse sync"
 START_LEASE = "start"
+LANE_LEASES: dict[LaneName, str] = {"forward": SYNC_LEASE, "reverse": REVERSE_LEASE}
 
 
 @dataclass(frozen=True, slots=True)

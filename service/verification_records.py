@@ -7,12 +7,13 @@ from service.control_table import ControlTable
 from service.core.wire import Item
 
 NAME = "latest"
+LISTED = 100
 
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class Verification:
     """The last walk over the ledger. checked: entries found equal; pending: not quiet yet; differences: old keys that differ,
-    at most a hundred of them. finished_at: epoch seconds."""
+    at most LISTED of them. finished_at: epoch seconds."""
 
     checked: int
     pending: int

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from service.activity import Activities, Side, Watch
 from service.conflicts import Conflicts
+from service.core.acting import Acting
 from service.core.change import Change, parse_record
 from service.core.stamp import Stamp, encode_stamp
 from service.core.transform import forward
@@ -18,9 +20,11 @@ from service.dynamodb.protocol import Fence
 from service.forward_ledger import ForwardLedger
 from service.ledger import Ledger
 from service.ledger_sink import LedgerParts
+from service.migration_state import change_state, load_started_state
 from service.quarantine import Quarantine
 from service.reverse_ledger import ReverseLedger
 from service.suspects import Suspects
+from service.workers import Beat, LaneBeat, Workers
 from tests.validation_world import GENERATION, MAPPING, World, lead_key, old_key
 
 COUNT = "0001." + "0" * 19 + "1"
@@ -41,7 +45,7 @@ def by_reverse(old: Item) -> Item:
 
 
 class BothWays(World):
-    """``carry`` applies what both streams hold, as the lanes would; ``epoch`` is the ledger's."""
+    """``carry`` applies what both streams hold, as the lanes would; ``epoch`` is that of the entries they make."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -116,3 +120,33 @@ class BothWays(World):
             for table in ("old", "leads")
             for shard, one in self.db.stream(table)._all.items()
         }
+
+
+class Lanes:
+    """Both lanes as one worker: they carry twice a second and say so. ``acting``: what they work by (None: as the state says);
+    ``reads``: whether they make rounds."""
+
+    def __init__(self, world: BothWays) -> None:
+        self.world = world
+        self.acting: Acting | None = None
+        self.reads = True
+
+    async def run(self) -> None:
+        number = rounds = 0
+        while True:
+            number += 1
+            if self.reads:
+                await self.world.carry()
+                rounds += 1
+            acting = self.acting or (await load_started_state(self.world.control, MAPPING)).acting
+            self.world.epoch = acting.epoch
+            said = LaneBeat(role="owner", acting=acting, rounds=rounds)
+            beat = Beat(number, self.world.clock.now(), said, said)
+            await Workers(self.world.control, self.world.clock).say("w", beat)
+            await self.world.clock.sleep(0.5)
+
+
+async def in_dual(world: BothWays, **changes: Any) -> None:
+    """The migration is in ``dual``, in the ledger's first epoch, or as ``changes`` say."""
+    dual: dict[str, Any] = {"phase": "dual", "rule": "ledger", "epoch": 1, **changes}
+    await change_state(world.control, MAPPING, 0.0, lambda was: replace(was, **dual))

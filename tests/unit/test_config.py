@@ -30,6 +30,12 @@ BOUNDS = {
     "TABLESPLIT_GATE_QUIET_SECONDS": ("1", "604800", "how long a side must be quiet before it closes"),
     "TABLESPLIT_GATE_HEADROOM_SECONDS": ("0", "86400", "least time until unread changes are trimmed"),
     "TABLESPLIT_MOVE_DEADLINE_SECONDS": ("10", "86400", "time for one step of a phase move"),
+    "TABLESPLIT_VERIFY_SECONDS": ("5", "86400", "how often keys touched under the ledger rule are compared again"),
+    "TABLESPLIT_LEDGER_TRIM_SECONDS": (
+        "60",
+        "604800",
+        "how often at most the ledger begins a new epoch, to drop what is over",
+    ),
     "TABLESPLIT_HOOK_TIMEOUT_SECONDS": ("0.1", "3600", "time for one answer of the hook"),
     "TABLESPLIT_HOOK_ATTEMPTS": ("1", "20", "attempts to reach the hook"),
     "TABLESPLIT_SHARD_DISCOVERY_SECONDS": ("0.1", "60", "how often shards are listed"),
