@@ -8,8 +8,9 @@ from service.core.phases import next_move
 from service.gate_facts import ask_gate, ask_tips, gap_texts, hold_text, move_text
 from service.migration_state import MigrationState, load_state
 from service.quarantine import Quarantine
-from service.status import BackfillStatus, LaneStatus, Status, ValidationStatus, WorkerStatus, iso
+from service.status import BackfillStatus, LaneStatus, Status, ValidationStatus, VerificationStatus, WorkerStatus, iso
 from service.validation.records import latest_summary
+from service.verification_records import read_verification
 from service.workers import Beat, LaneName, Workers, owner_among
 
 NOT_STARTED = BackfillStatus("not started", 0, 0, 0, 0.0, None)
@@ -48,6 +49,7 @@ async def take_snapshot(app: App, *, tips: tuple[bool, bool] | None = None) -> S
         gap="; ".join(gap_texts(state)) or None,
         workers=tuple(_worker(name, beat, now) for name, beat in (await workers.all()).items()),
         gate=await _gate(app, state, tips),
+        verification=await _verification(app),
     )
 
 
@@ -113,6 +115,13 @@ def _lane(heard: dict[str, Beat], name: LaneName, caught_up: bool) -> LaneStatus
 def _worker(name: str, beat: Beat, now: float) -> WorkerStatus:
     failure = beat.forward.failure or beat.reverse.failure
     return WorkerStatus(name, beat.forward.role, beat.reverse.role, max(0.0, now - beat.said_at), failure)
+
+
+async def _verification(app: App) -> VerificationStatus | None:
+    found = await read_verification(app.control)
+    if found is None:
+        return None
+    return VerificationStatus(found.checked, found.pending, len(found.differences), iso(found.finished_at))
 
 
 async def _validation(app: App) -> ValidationStatus | None:

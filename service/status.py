@@ -56,10 +56,22 @@ class ValidationStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class VerificationStatus:
+    """The last re-verification of touched keys. checked: found equal; pending: not quiet yet; differences: keys that differ, a
+    hundred at most."""
+
+    checked: int
+    pending: int
+    differences: int
+    finished_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The snapshot. phase_since: ISO 8601, UTC. rule: guarded | entering | ledger. move: the phase move under way, and its
     step; hold: why an operator keeps the gate closed; gap: why a reconcile pass is owed; each None for none. conflicts: open
     ones, held items among them. gate: of the move that leads on; None where none does.
+    verification: None before the first `dual`.
     """
 
     phase: str
@@ -78,6 +90,7 @@ class Status:
     gap: str | None
     workers: tuple[WorkerStatus, ...]
     gate: Gate | None = None
+    verification: VerificationStatus | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The document that `status --json` and /v1/status give."""
@@ -117,6 +130,8 @@ class Status:
             lines.append(f"move         {self.move}")
         if self.hold is not None:
             lines.append(f"hold         {self.hold}: `tablesplit release` lifts it")
+        if self.verification is not None:
+            lines.append(f"verification {_verification_text(self.verification)}")
         if self.gate is not None:
             lines.append(f"gate         {_gate_text(self.gate)}")
         if self.gap is not None:
@@ -146,6 +161,11 @@ def _validation_text(validation: ValidationStatus | None) -> str:
     if validation is None:
         return "never run"
     return f"{validation.result} ({validation.differences} differences) at {validation.finished_at}"
+
+
+def _verification_text(found: VerificationStatus) -> str:
+    told = f"{found.checked} touched keys equal, {found.differences} different, {found.pending} not quiet yet"
+    return f"{told} at {found.finished_at}"
 
 
 def _gate_text(gate: Gate) -> str:

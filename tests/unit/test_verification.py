@@ -11,11 +11,14 @@ from service.core.wire import Item
 from service.core.write import Delete, Put
 from service.errors import Retryable
 from service.ledger import Ledger
+from service.snapshot import take_snapshot
+from service.start import create_and_start
 from service.trimming import Trimmer
 from service.verification import Verifier
-from service.verification_records import Verification, read_verification
+from service.verification_records import Verification, read_verification, save_verification
 from service.workers import Workers
 from tests.both_ways_world import BothWays, Lanes, in_dual, v2_of
+from tests.start_world import Started
 from tests.validation_world import MAPPING, lead, lead_key, old_key
 
 A = lead("a", status={"S": "new"})
@@ -154,6 +157,21 @@ async def test_a_place_that_only_the_old_item_tells_is_looked_at(world: BothWays
     world.db.apply(ledger.put(read, read.entry))
     await world.clock.advance(10)
     assert (await walked(world)).checked == 1
+
+
+async def test_the_status_shows_what_was_found() -> None:
+    app = Started().app
+    await create_and_start(app)
+    assert (await take_snapshot(app, tips=(True, True))).verification is None
+    await save_verification(app.control, Verification(7, 2, (old_key("LEAD", "a"),), 0.0))
+    status = await take_snapshot(app, tips=(True, True))
+    assert status.to_json()["verification"] == {
+        "checked": 7,
+        "pending": 2,
+        "differences": 1,
+        "finished_at": "1970-01-01T00:00:00Z",
+    }
+    assert "verification 7 touched keys equal, 1 different, 2 not quiet yet" in status.to_text()
 
 
 async def test_it_goes_on_after_passing_trouble(world: BothWays) -> None:
