@@ -43,9 +43,9 @@ class Application:
 
     def changed(self, item: Item) -> Item:
         """An old item with one field changed, added or removed, or moved to the other month."""
-        name = self.rng.choice((*FIELDS, "created_at"))
-        if name == "created_at":
-            return {**item, name: {"S": self.rng.choice(CREATED)}}
+        if self.rng.random() < self.world.moving:
+            return {**item, "created_at": {"S": self.rng.choice(CREATED)}}
+        name = self.rng.choice(FIELDS)
         if name in item and self.rng.random() < 0.2:
             return {other: value for other, value in item.items() if other != name}
         return {**item, name: self.value()}
@@ -67,18 +67,20 @@ class OldApplication(Application):
         live = now is not None and "id" in now
         kind = self.rng.choice(("put", "update", "update", "delete", "back"))
         if kind == "back":
-            images = [write.after for write in world.app if write.side == "old" and write.after] + [
-                now if live else None
-            ]
-            image = self.rng.choice(images or [None])
-            if image is not None:
-                world.write("old", Put(world.old, image), KEY)
+            self._put_back()
         elif kind == "delete" and live:
             world.write("old", Delete(world.old, KEY), KEY)
         elif kind == "update" and live and now is not None:
             world.write("old", Put(world.old, self.changed(now)), KEY)
         elif kind == "put" or not live:
             world.write("old", Put(world.old, self.fresh()), KEY)
+
+    def _put_back(self) -> None:
+        """An image of any time, stamp included, as it was or changed."""
+        images = self.world.history(self.world.old)
+        if images:
+            image = self.rng.choice(images)
+            self.world.write("old", Put(self.world.old, self.rng.choice((image, self.changed(image)))), KEY)
 
 
 class V2Application(Application):
@@ -95,9 +97,11 @@ class V2Application(Application):
 
     async def _write(self) -> None:
         found = self._live()
-        kind = self.rng.choice(("put", "update", "update", "delete", "move", "back"))
+        kind = self.rng.choice(("put", "update", "update", "delete", "move", "back", "create"))
         if kind == "back":
             self._put_back()
+        elif kind == "create":  # without a look, and perhaps at another key
+            self._put(self.fresh(), None)
         elif found is None:
             if kind in ("put", "update"):
                 self._put(self.fresh(), None)
@@ -140,13 +144,18 @@ class V2Application(Application):
             self.world.write("v2", Delete(self.world.v2_tables[0], key), key, moving=moving or elsewhere)
 
     def _put_back(self) -> None:
-        images = [(write.key, write.after) for write in self.world.app if write.side == "v2" and write.after]
-        now = self._live()
-        if now is not None:
-            images.append((self._key(now), now))
+        """An image of any time, stamp included, as it was or changed; at its key."""
+        world = self.world
+        images = world.history(world.v2_tables[0])
         if images:
-            key, image = self.rng.choice(images)
-            self.world.write("v2", Put(self.world.v2_tables[0], image or {}), key)
+            image = self.rng.choice(images)
+            changed = forward(world.mapping, self.changed(self._old_form(image)))
+            if changed.key == self._key(image) and self.rng.random() < 0.5:
+                image = {**changed.item, **self._stamp_of(image)}
+            world.write("v2", Put(world.v2_tables[0], image), self._key(image))
+
+    def _stamp_of(self, item: Item) -> Item:
+        return {name: value for name, value in item.items() if name == self.world.mapping.stamp}
 
     def _live(self) -> Item | None:
         """An item that it finds."""

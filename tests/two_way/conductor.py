@@ -1,5 +1,6 @@
 """Incidents and phase moves of a two-way run. Its facts are the truth about who is alive and what is read, not a guess."""
 
+from service.core.apply_rule import is_bare_tombstone, purge_write
 from tests.convergence.trampoline import Turn
 from tests.two_way.processes import kill, superseded_alive, take_over
 from tests.two_way.world import World
@@ -25,14 +26,32 @@ class Entering:
     async def run(self) -> None:
         for _ in range(self.world.rng.choice((0, 10, 60))):
             await Turn()
+        await self._until_busy()
         await self.switch()
         await self.horizon()
         await self.drain()
         await self.observe()
+        self.purge()
         await self.arm()
         await self.horizon()
         self._note_tombstones()
         self.world.entered = True
+
+    async def _until_busy(self) -> None:
+        """For a while, wait for forward to have something in hand: what it leaves undone is what is hard."""
+        for _ in range(self.world.rng.choice((0, 200))):
+            if any(
+                name.startswith(f"sync {self.world.old} ") for name in set(self.world.stage.names()) - self.world.idle
+            ):
+                return
+            await Turn()
+
+    def purge(self) -> None:
+        """At times the purger takes the guarded rule's tombstones, now that they are read past and nobody is superseded."""
+        world = self.world
+        for item in world.memory.items(world.v2_tables[0]):
+            if world.rng.random() < 0.5 and is_bare_tombstone(world.mapping, world.v2_tables[0], item):
+                world.memory.apply(purge_write(world.mapping, world.v2_tables[0], item))
 
     def _note_tombstones(self) -> None:
         world = self.world
@@ -41,9 +60,10 @@ class Entering:
             world.early_tombstones |= {stamp["v"]["S"] for stamp in stamps}
 
     async def switch(self) -> None:
-        """Forward goes over to the ledger rule, from its saved positions; the one before may live on for a while."""
+        """Forward goes over to the ledger rule, from its saved positions, and reverse notes; those before may live on for a
+        while."""
         self.world.rule = "entering"
-        self._restart([self.world.old])
+        self._restart(self.world.tables)
 
     async def horizon(self) -> None:
         """Until nobody superseded can write."""

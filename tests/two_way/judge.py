@@ -65,7 +65,7 @@ def check_not_lost(world: World, write: AppWrite, live: list[tuple[Item, Item]],
     """I2 for one acknowledged write."""
     sequence = world.memory.written[write.written].sequence
     if write.side == "old" and sequence in kept:
-        _check_log_is_true(world, write, live)
+        _check_log_is_true(world, write)
         return
     for name, value in _written_values(world, write).items():
         there = any(item.get(name) == value for _, item in live)
@@ -75,10 +75,17 @@ def check_not_lost(world: World, write: AppWrite, live: list[tuple[Item, Item]],
         raise Violated(f"{write.side} delete is lost: {live}")
 
 
-def _check_log_is_true(world: World, write: AppWrite, live: list[tuple[Item, Item]]) -> None:
+def _check_log_is_true(world: World, write: AppWrite) -> None:
+    carried = _carried(world)
     for name, value in _written_values(world, write).items():
-        if any(item.get(name) == value for _, item in live) and not _put_back(world, write, name, value):
+        if any(item.get(name) == value for item in carried) and not _put_back(world, write, name, value):
             raise Violated(f"{name}={value} is both applied and in the conflict log")
+
+
+def _carried(world: World) -> list[Item]:
+    """What the sync has written to v2, at any time."""
+    writes = [write for write in world.memory.written if write.table in world.v2_tables and write.new]
+    return [_content(orjson.loads(w.new or b"")) for w in writes if (w.table, w.sequence) not in world.made]
 
 
 def _written_values(world: World, write: AppWrite) -> Item:

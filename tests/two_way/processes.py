@@ -1,11 +1,15 @@
 """Sync processes in steps: each shard's records in order, each applied by the real sinks before its position is saved."""
 
+from service.activity import Side
 from service.applier import Applier
 from service.core import apply_rule
 from service.core.change import Change, parse_record
 from service.forward_ledger import ForwardLedger
+from service.noting import Noting
+from service.observer import Observer
 from service.reverse_ledger import ReverseLedger
 from tests.convergence.trampoline import Turn
+from tests.two_way.witness import Witness
 from tests.two_way.world import GENERATION, World
 
 
@@ -17,6 +21,7 @@ class Process:
         self.table = table
         self.number = number
         self.rule = world.rule
+        self._witness = Witness(world, self._side)
         self._sink = self._new_sink()
 
     def start(self) -> None:
@@ -27,11 +32,19 @@ class Process:
     def name(self, shard: str) -> str:
         return f"sync {self.table} {shard} {self.number}"
 
-    def _new_sink(self) -> ForwardLedger | ReverseLedger | None:
-        world = self.world
-        if self.table == world.old:
-            return ForwardLedger(world.parts("old"), 1) if self.rule != "guarded" else None
-        return ReverseLedger(world.parts("v2"), 1) if self.rule == "ledger" else None
+    @property
+    def _side(self) -> Side:
+        return "old" if self.table == self.world.old else "v2"
+
+    def _new_sink(self) -> ForwardLedger | ReverseLedger | Noting | None:
+        parts = self.world.parts(self._side, self._witness, self._witness.count)
+        if self.rule == "guarded":
+            return None
+        if self._side == "old":
+            return ForwardLedger(parts, 1)
+        if self.rule == "ledger":
+            return ReverseLedger(parts, 1)
+        return Noting(parts, Observer(self.world.mapping, self._witness), 1)
 
     @property
     def superseded(self) -> bool:
@@ -39,8 +52,8 @@ class Process:
 
     async def run(self, shard: str) -> None:
         """Read on for ever; a superseded process dies at any time."""
-        place, me = (self.table, shard), self.name(shard)
-        position = self.world.positions.get(place, 0)
+        me = self.name(shard)
+        position = self.world.positions.get((self.table, shard), 0)
         while not (self.superseded and self.world.rng.random() < 0.1):
             if position == self.world.length(self.table, shard):
                 self.world.idle.add(me)
@@ -49,21 +62,33 @@ class Process:
             self.world.idle.discard(me)
             size = self.world.rng.choice((1, 1, 2))
             changes = self._records(shard, position, size)
-            await self._apply(changes)
+            await self.take(shard, position, changes)
             position += len(changes)
-            await Turn()
-            if not self.superseded:
-                self.world.positions[place] = position
+
+    async def take(self, shard: str, position: int, changes: list[Change]) -> None:
+        """Apply what was read at a position, and then save the next one."""
+        await self.apply(changes)
+        await self.save(shard, position + len(changes))
+
+    async def save(self, shard: str, position: int) -> None:
+        """What lies before a position is done; nobody superseded can say so. Not each one is saved."""
+        await Turn()
+        at_end = position == self.world.length(self.table, shard)
+        if not self.superseded and (at_end or self.world.rng.random() < self.world.saving):
+            self.world.positions[self.table, shard] = position
 
     def _records(self, shard: str, position: int, size: int) -> list[Change]:
         stream = self.world.memory.stream(self.table)
         page = stream.read(shard, position, size)
         return [parse_record(record, table=self.table, shard_id=shard) for record in page.records]
 
-    async def _apply(self, changes: list[Change]) -> None:
+    async def apply(self, changes: list[Change]) -> None:
+        """Apply changes of one shard, in their order."""
         if self._sink is not None:
             for change in changes:
                 await self._sink.apply_key([change])
+                self._witness.judged(change)
+                self.world.read.add((change.table, change.sequence))
         elif self.table == self.world.old:
             await self._guarded(changes)
 

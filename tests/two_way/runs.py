@@ -9,6 +9,7 @@ from tests.two_way.application import OldApplication, V2Application
 from tests.two_way.conductor import Entering, trouble
 from tests.two_way.judge import judge
 from tests.two_way.processes import superseded_alive, take_over
+from tests.two_way.witness import watch_places
 from tests.two_way.world import GENERATION, World, new_world
 
 STEPS = 6000
@@ -33,6 +34,7 @@ def run_seed(seed: int, mapping: Mapping) -> World:
 def begin(world: World) -> None:
     """What is there, and who takes part."""
     rng = world.rng
+    watch_places(world)
     entering = rng.random() < 0.4
     if entering:
         world.rule, world.epoch, world.entered = "guarded", 1, False

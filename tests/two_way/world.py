@@ -1,11 +1,14 @@
 """One small migration in two directions under a seed: tables whose streams have a shard for every few keys, and the truth."""
 
 from collections import Counter
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from random import Random
 from zlib import crc32
 
-from service.activity import Activities, Side, Watch
+import orjson
+
+from service.activity import Side, Watch
 from service.conflicts import Conflicts
 from service.control_table import ControlTable
 from service.core.mapping import Mapping
@@ -17,20 +20,40 @@ from service.quarantine import Quarantine
 from service.suspects import Suspects
 from tests.convergence.trampoline import Trampoline, Turn
 from tests.memory import MemoryDynamoDB
-from tests.memory_stream import MemoryStream, Shard
+from tests.memory_stream import FIRST_SEQUENCE, MemoryStream, Shard
 
 GENERATION = 1
 CONTROL = "control"
+SHARD_SEQUENCES = 10**6
+"""Sequence numbers of a shard of v2: more than any run needs."""
 
 
 class ScatteredStream(MemoryStream):
-    """Keys of one partition in several shards, as once DynamoDB has split a partition between sort keys."""
+    """Keys of one partition in several shards, as once DynamoDB has split a partition between sort keys.
+
+    Sequence numbers of different shards say nothing about each other: here those of a later shard are all higher.
+    """
 
     def append(self, partition: str, key: bytes, old: bytes | None, new: bytes | None) -> str:
+        shard = self._shard_of(key.decode())
+        self.next_sequence = FIRST_SEQUENCE + self._roots.index(shard) * SHARD_SEQUENCES + len(shard.records)
         return super().append(key.decode(), key, old, new)
 
     def _shard_of(self, partition: str) -> Shard:
         return self._roots[crc32(partition.encode()) % len(self._roots)]
+
+
+class Telling(MemoryDynamoDB):
+    """Calls ``told`` after each accepted write of v2."""
+
+    told: Callable[[], None] | None = None
+    v2_tables: Collection[str] = ()
+
+    def apply(self, *writes: TransactItem) -> bool:
+        accepted = super().apply(*writes)
+        if accepted and self.told is not None and any(write.table in self.v2_tables for write in writes):
+            self.told()
+        return accepted
 
 
 class Steps:
@@ -72,12 +95,15 @@ class World:
 
     positions: saved, by table and shard: how many records are applied. owners: by table, the number of the process that
     holds the lease. rule: as in core.acting; entered: the application may write v2. early_tombstones: versions of those
-    written before, which the purger lets go after their grace.
+    written before, which the purger lets go after their grace. saving: how likely a position is saved before a shard is read
+    to its end. moving: how likely an application's change moves the item. made, read: table and sequence number of each
+    record that the application has made, and that a sink has gone through. writing: the application, at this moment. lives:
+    how many items stood in v2 before the write in hand.
     """
 
     rng: Random
     mapping: Mapping
-    memory: MemoryDynamoDB
+    memory: Telling
     stage: Trampoline
     clock: Steps = field(default_factory=Steps)
     rule: str = "ledger"
@@ -88,7 +114,13 @@ class World:
     owners: Counter[str] = field(default_factory=Counter)
     idle: set[str] = field(default_factory=set)
     early_tombstones: set[str] = field(default_factory=set)
+    saving: float = 1.0
+    moving: float = 0.25
     app: list[AppWrite] = field(default_factory=list)
+    made: set[tuple[str, str]] = field(default_factory=set)
+    read: set[tuple[str, str]] = field(default_factory=set)
+    writing: bool = False
+    lives: int = 0
     counts: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -109,14 +141,31 @@ class World:
         table = self.old if side == "old" else self.v2_tables[0]
         before = self.memory.item(table, key)
         made = len(self.memory.written)
+        self.writing = True
         accepted = self.memory.apply(write)
+        self.writing = False
         if accepted and len(self.memory.written) > made:
             self.app.append(AppWrite(side, key, before, self.memory.item(table, key), made, moving))
+            self.made.add((table, self.memory.written[made].sequence))
         return accepted
 
-    def parts(self, side: Side) -> LedgerParts:
+    @property
+    def control(self) -> ControlTable:
+        """The control table."""
+        return ControlTable(self.memory, CONTROL)
+
+    def history(self, table: str) -> list[Item]:
+        """Every item that ever stood in a table, whoever wrote it."""
+        images = [orjson.loads(write.new) for write in self.memory.written if write.table == table and write.new]
+        return [image for image in images if "id" in image]
+
+    def live(self) -> list[Item]:
+        """The items that stand in v2."""
+        return [item for table in self.v2_tables for item in self.memory.items(table) if "id" in item]
+
+    def parts(self, side: Side, watch: Watch, count: Callable[[str], None]) -> LedgerParts:
         """What a direction of the ledger rule works with."""
-        control = ControlTable(self.memory, CONTROL)
+        control = self.control
         quarantine = Quarantine(control, self.clock)
         return LedgerParts(
             store=self.memory,
@@ -126,11 +175,11 @@ class World:
             conflicts=Conflicts(control),
             mapping=self.mapping,
             clock=self.clock,
-            watch=Watch(Activities(control), side, self.clock, quiet=False),
+            watch=watch,
             generations=dict.fromkeys(self.tables, GENERATION),
             purge_at_once=self.rule == "ledger",
             fence=lambda: None,
-            count=lambda outcome: self.counts.update([f"{side} {outcome}"]),
+            count=count,
             retried=lambda reason: self.counts.update([reason]),
         )
 
@@ -159,12 +208,14 @@ async def turn(operation: str, subject: object) -> None:
 def new_world(seed: int, mapping: Mapping) -> World:
     """Empty tables; v2 keys lie in two shards."""
     rng = Random(seed)
-    memory = MemoryDynamoDB()
-    world = World(rng, mapping, memory, Trampoline(rng), unique=rng.random() < 0.7)
+    memory = Telling()
+    world = World(rng, mapping, memory, Trampoline(rng), unique=rng.random() < 0.6)
+    world.saving, world.moving = rng.choice((1.0, 0.3, 0.1)), rng.choice((0.25, 0.7))
     memory.create_table(CONTROL, ("pk", "sk"))
     memory.create_table(world.old, mapping.old.key_names)
     for table in world.v2_tables:
         memory.create_table(table, mapping.tables[table].key_names)
         memory.tables[table].stream = ScatteredStream(memory.stream(table).arn, 2)
+    memory.v2_tables = world.v2_tables
     memory.before = turn
     return world

@@ -1,0 +1,269 @@
+"""Each rule of the ledger protocol (DESIGN sections 4 and 6) switched off: what the random search must find.
+
+A mutation replaces real functions of the service, or a step of the first move into `dual`, or what a process of the tests does.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from service import forward_ledger, ledger_sink, reverse_ledger
+from service.conflicts import Conflict, Conflicts
+from service.core import authorship, ledger_forward, ledger_reverse, ledger_writes
+from service.core.authorship import Authorship, is_bare, live
+from service.core.change import Change
+from service.core.ledger import Entry, Place, Track, count_version
+from service.core.ledger_forward import ForwardPlan
+from service.core.ledger_reverse import ReversePlan
+from service.core.ledger_writes import Found
+from service.core.mapping import Mapping
+from service.core.stamp import Stamp, encode_stamp
+from service.core.wire import Item
+from service.core.write import Absent, AnyOf, Condition, Delete, Exists, Put, TransactItem, Write
+from service.ledger import Ledger, Read
+from service.ledger_sink import LedgerParts
+from service.noting import Noting
+from service.reverse_ledger import ReverseLedger
+from tests.convergence.trampoline import Turn
+from tests.memory_stream import FIRST_SEQUENCE
+from tests.two_way.conductor import Entering
+from tests.two_way.processes import Process
+from tests.two_way.world import World
+
+Patch = tuple[Any, str, Any]
+"""Module or class, the name in it, and what stands there instead."""
+
+HIGHEST = "~"
+"""Above every count."""
+
+REAL_FORWARD_PLAN = ledger_forward.forward_plan
+REAL_REVERSE_PLAN = ledger_reverse.reverse_plan
+REAL_AUTHORSHIP_ON_V2 = authorship.authorship_on_v2
+REAL_WRITTEN = ledger_forward._written
+REAL_READ = Ledger.read
+REAL_LEDGER_PUT = Ledger.put
+REAL_REVERSE_WRITES = ReverseLedger._writes
+REAL_SWITCH = Entering.switch
+REAL_PARTS = World.parts
+REAL_COMMIT = LedgerParts.commit
+REAL_CONFLICT_PUTS = Conflicts.puts
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """A rule switched off: its name, how, and a seed at or after which the search finds it."""
+
+    name: str
+    patches: tuple[Patch, ...]
+    seed: int
+
+
+def forgetting(forget: Callable[[Entry], Entry]) -> Patch:
+    """Every reader of the ledger sees an entry that does not say what the rule needs."""
+
+    async def read(self: Ledger, key: Item) -> Read:
+        found = await REAL_READ(self, key)
+        return replace(found, entry=forget(found.entry))
+
+    return Ledger, "read", read
+
+
+def _without_done(entry: Entry) -> Entry:
+    return replace(entry, done="")
+
+
+def without_tracks_done(entry: Entry) -> Entry:
+    """Reverse remembers no record."""
+    return replace(entry, tracks={place: replace(track, done="") for place, track in entry.tracks.items()})
+
+
+def _without_seen_on_old(entry: Entry) -> Entry:
+    return replace(entry, seen=count_version(entry.epoch, 0))
+
+
+def _without_seen_on_v2(entry: Entry) -> Entry:
+    return replace(entry, tracks={place: replace(track, seen="") for place, track in entry.tracks.items()})
+
+
+def _without_keys(entry: Entry) -> Entry:
+    return replace(entry, keys=())
+
+
+def put_always(mapping: Mapping, change: Change, reading: Any, entry: Entry) -> ForwardPlan:
+    """Forward writes what the change says, whatever v2 holds."""
+    return REAL_WRITTEN(mapping, reading, entry, ledger_forward.old_image(mapping, change.new), "applied")
+
+
+def base_of_all(change: Change, stamp_name: str, entry: Entry, place: Place) -> Authorship:
+    """No write of forward's seems to have missed one of reverse's."""
+    author = REAL_AUTHORSHIP_ON_V2(change, stamp_name, entry, place)
+    return author if author.stamp is None else author._replace(stamp=replace(author.stamp, base=HIGHEST))
+
+
+def one_step_burial(mapping: Mapping, found: Found, _version: str, _base: str) -> Delete:
+    """Forward deletes an item of v2 at once."""
+    return Delete(found.place.table, found.place.key, ledger_writes.as_read(mapping, found, ()))
+
+
+def one_step_deletes(self: ReverseLedger, before: Entry, plan: ReversePlan) -> list[Write]:
+    """Reverse deletes the old item at once."""
+    mapping, key = self._parts.mapping, before.key
+    return [
+        Delete(mapping.old.table, key) if isinstance(write, Put) and is_bare(write.item, key, mapping.stamp) else write
+        for write in REAL_REVERSE_WRITES(self, before, plan)
+    ]
+
+
+def image_of_record(
+    mapping: Mapping, place: Place, change: Change, version: str, entry: Entry, found: Sequence[Found], now: float
+) -> ReversePlan:
+    """Reverse writes what the record says; nothing for a removal at a key that the old item does not lead to."""
+    if change.new is None and len(found) > 1:
+        return ReversePlan("own", ledger_reverse.passed(mapping, place, change, version, entry))
+    return REAL_REVERSE_PLAN(mapping, place, change, version, entry, [Found(place, change.new)], now)
+
+
+def first_of_two(
+    mapping: Mapping, place: Place, change: Change, version: str, entry: Entry, found: Sequence[Found], now: float
+) -> ReversePlan:
+    """Of two live places, reverse carries the first."""
+    alive = [one for one in found if live(one.item, one.place.key, mapping.stamp)]
+    return REAL_REVERSE_PLAN(mapping, place, change, version, entry, alive[:1], now)
+
+
+def stamped_with_sequence(
+    mapping: Mapping, place: Place, change: Change, version: str, entry: Entry, found: Sequence[Found], now: float
+) -> ReversePlan:
+    """The stamp on the old item is the sequence number of the v2 record that led to the write."""
+    plan = REAL_REVERSE_PLAN(mapping, place, change, version, entry, found, now)
+    if plan.put is None or plan.entry is None:
+        return plan
+    put = count_version(entry.epoch, int(change.sequence) - FIRST_SEQUENCE + 1)
+    tombstone = is_bare(plan.put.item, entry.key, mapping.stamp)
+    item = {**plan.put.item, mapping.stamp: encode_stamp(Stamp(put, tombstone=tombstone))}
+    return replace(plan, entry=replace(plan.entry, put=put), put=replace(plan.put, item=item))
+
+
+def keys_as_before(mapping: Mapping, change: Change, version: str, entry: Entry, *more: Any) -> ForwardPlan:
+    """Forward does not say which places are live now."""
+    plan = REAL_FORWARD_PLAN(mapping, change, version, entry, *more)
+    return plan if plan.entry is None else replace(plan, entry=replace(plan.entry, keys=entry.keys))
+
+
+def not_held_by_forward(mapping: Mapping, change: Change, version: str, entry: Entry, *more: Any) -> ForwardPlan:
+    """Forward leaves it to reverse to find two live places."""
+    plan = REAL_FORWARD_PLAN(mapping, change, version, entry, *more)
+    return plan if plan.entry is None else replace(plan, entry=replace(plan.entry, held_since=entry.held_since))
+
+
+async def notes_nothing(_noting: Noting, _changes: Sequence[Change]) -> None:
+    """Before it carries, reverse only observes."""
+
+
+def track_of_item(entry: Entry, place: Place) -> Track:
+    """The highest stamp version seen counts for all places of an item together."""
+    own = entry.tracks.get(place.text, Track())
+    return replace(own, seen=max([track.seen for track in entry.tracks.values()], default=""))
+
+
+def whatever_is_there(_mapping: Mapping, found: Found, _others: Any) -> Condition:
+    """A condition that always holds."""
+    path = (next(iter(found.place.key)),)
+    return AnyOf((Absent(path), Exists(path)))
+
+
+def unconditional_put(self: Ledger, read: Read, entry: Entry) -> Put:
+    """The ledger entry is replaced, whatever has become of it."""
+    return replace(REAL_LEDGER_PUT(self, read, entry), condition=None)
+
+
+def purge_whatever(_mapping: Mapping, _table: str, _tombstone: Item) -> None:
+    """A purge deletes what has come in the tombstone's place."""
+
+
+async def left_out(_entering: Entering) -> None:
+    """The step is not made."""
+
+
+async def entered_first(entering: Entering) -> None:
+    """The application may write v2 before any worker has changed its rule."""
+    entering.world.entered = True
+    for _ in range(60):
+        await Turn()
+    await REAL_SWITCH(entering)
+
+
+def purging_at_once(world: World, *arguments: Any) -> LedgerParts:
+    """A tombstone goes as soon as it is written, in every phase."""
+    return replace(REAL_PARTS(world, *arguments), purge_at_once=True)
+
+
+async def commit_in_two(self: LedgerParts, read: Read, entry: Entry, writes: Sequence[TransactItem]) -> bool:
+    """A move is two transactions: the put, and later the tombstone."""
+    if not await REAL_COMMIT(self, read, entry, writes[:1]):
+        return False
+    return len(writes) < 2 or await self.store.transact(writes[1:], fence=self.fence) or True
+
+
+def kept_whatever_is_there(self: Conflicts, conflict: Conflict) -> list[Put]:
+    """A conflict that is in the log already is no reason to try again."""
+    return [replace(put, condition=None) for put in REAL_CONFLICT_PUTS(self, conflict)]
+
+
+async def position_first(self: Process, shard: str, position: int, changes: list[Change]) -> None:
+    """A position is saved before what lies before it has taken effect."""
+    await self.save(shard, position + len(changes))
+    await self.apply(changes)
+
+
+def _ledger_forgets(name: str, forget: Callable[[Entry], Entry], seed: int = 0) -> Mutation:
+    return Mutation(name, (forgetting(forget),), seed)
+
+
+def _patched(name: str, target: Any, attribute: str, broken: Any, seed: int = 0) -> Mutation:
+    return Mutation(name, ((target, attribute, broken),), seed)
+
+
+MUTATIONS = (
+    Mutation(
+        "forward applies a record again",
+        (forgetting(_without_done), (Conflicts, "puts", kept_whatever_is_there)),
+        0,
+    ),
+    _ledger_forgets("reverse applies a record again", without_tracks_done),
+    _patched("forward puts without comparing", ledger_forward, "_decided", put_always),
+    _patched("nothing is carried back", ledger_reverse, "authorship_on_v2", base_of_all),
+    _ledger_forgets("authorship on old without seen", _without_seen_on_old),
+    _ledger_forgets("authorship on v2 without seen", _without_seen_on_v2),
+    _patched("authorship on v2 without the base", authorship, "count_version", lambda *_: ""),
+    _patched("forward deletes in one step", ledger_forward, "burial", one_step_burial),
+    _patched("reverse deletes in one step", ReverseLedger, "_writes", one_step_deletes),
+    _patched("covered changes are applied", ledger_forward, "_covers", lambda *_: False),
+    _patched("a half-done guarded move stays so", ledger_forward, "_below", lambda *_: False),
+    _patched("reverse writes the record's image", reverse_ledger, "reverse_plan", image_of_record),
+    _patched("the stamp on old is a sequence number", reverse_ledger, "reverse_plan", stamped_with_sequence),
+    _patched("seen counts for all places of an item", Entry, "track", track_of_item),
+    _ledger_forgets("the ledger's keys are not looked at", _without_keys),
+    _patched("forward forgets the key that it makes live", forward_ledger, "forward_plan", keys_as_before),
+    _patched("a move is two transactions", LedgerParts, "commit", commit_in_two),
+    _patched("two live places that forward finds are not held", forward_ledger, "forward_plan", not_held_by_forward),
+    _patched("two live places are not held", reverse_ledger, "reverse_plan", first_of_two),
+    _patched("v2 is written whatever is there", ledger_writes, "as_read", whatever_is_there),
+    _patched("the ledger is written whatever is there", Ledger, "put", unconditional_put),
+    _patched("a purge deletes whatever is there", ledger_sink, "still_bare", purge_whatever),
+    _patched("a position is saved before the effect", Process, "take", position_first),
+    _patched("entered without drain", Entering, "drain", left_out),
+    _patched("entered without a horizon", Entering, "horizon", left_out),
+    _patched("entered without observing", Entering, "observe", left_out),
+    _patched("entered without noting", Noting, "apply_key", notes_nothing),
+    _patched("entered before anybody acknowledged", Entering, "switch", entered_first),
+    _patched("purged at once before entered", World, "parts", purging_at_once),
+)
+
+
+def apply_mutation(mutation: Mutation, patch: pytest.MonkeyPatch) -> None:
+    """Switch the rule off until the patch is undone."""
+    for target, attribute, broken in mutation.patches:
+        patch.setattr(target, attribute, broken)

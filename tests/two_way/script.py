@@ -1,0 +1,266 @@
+"""One item's interleaving, written step by step: who writes what, and whose record is read when.
+
+Both directions are the real sinks; a test only decides their order. ``month`` decides the v2 key, and each key has a stream of its
+own, as if DynamoDB had split their partition.
+"""
+
+from collections.abc import Coroutine
+from typing import Any, Literal
+
+from service.activity import Side
+from service.applier import Applier
+from service.core import apply_rule
+from service.core.change import Change, parse_record
+from service.core.inverse import inverse
+from service.core.transform import forward
+from service.core.wire import Item
+from service.core.write import Delete, Put
+from service.forward_ledger import ForwardLedger
+from service.noting import Noting
+from service.observer import Observer
+from service.reverse_ledger import ReverseLedger
+from tests.mappings import crm
+from tests.two_way.application import CREATED, KEY
+from tests.two_way.judge import judge
+from tests.two_way.witness import Witness, watch_places
+from tests.two_way.world import GENERATION, new_world
+
+Stream = int | Literal["old"]
+"""The old table's stream, or that of the v2 key of a month."""
+
+STREAMS: tuple[Stream, ...] = ("old", 0, 1)
+
+
+class Script:
+    """The item stands on both sides at month 0, unless a test deletes it. Values: each write has its own, or what it is told.
+
+    ledger False: the script begins under the guarded rule, before the first `dual`.
+    """
+
+    def __init__(self, *, ledger: bool = True, unique: bool = True) -> None:
+        self.world = new_world(0, crm())
+        self.world.unique = unique
+        self.mapping = self.world.mapping
+        self.table = self.world.v2_tables[0]
+        self.world.rule, self.world.entered = ("ledger" if ledger else "guarded"), ledger
+        self.zombie: Change | None = None
+        self.forward_guarded = False
+        watch_places(self.world)
+        item: Item = {**KEY, "entity_type": {"S": "DEAL"}, "id": {"S": "1"}, "created_at": {"S": CREATED[0]}}
+        item |= {"title": {"S": "0"}, "stage": {"S": "0"}}
+        self.world.memory.apply(Put(self.world.old, item))
+        self.world.memory.apply(apply_rule.copy_write(self.mapping, item, GENERATION))
+        self.begun = {stream: len(self._changes(stream)) for stream in STREAMS}
+        self.read, self.saved = dict(self.begun), dict(self.begun)
+
+    # The application.
+
+    def old_now(self) -> Item:
+        """The old item as it is, stamp included."""
+        item = self.world.memory.item(self.world.old, KEY)
+        assert item is not None
+        return item
+
+    def old_put(self, month: int = 0, **values: str) -> None:
+        """A whole new item: the stamp goes. Fields that are named without a value (``title=""``) get one of their own."""
+        self.world.write("old", Put(self.world.old, self._item(month, values)), KEY)
+
+    def old_update(self, month: int | None = None, **values: str) -> None:
+        """The item as it is, stamp included, with fields changed, or moved."""
+        moved: Item = {} if month is None else {"created_at": {"S": CREATED[month]}}
+        self.world.write("old", Put(self.world.old, {**self.old_now(), **moved, **self._values(values)}), KEY)
+
+    def old_delete(self) -> None:
+        """The item goes."""
+        self.world.write("old", Delete(self.world.old, KEY), KEY)
+
+    def old_back(self, image: Item) -> None:
+        """An earlier image, stamp included."""
+        self.world.write("old", Put(self.world.old, image), KEY)
+
+    def v2_now(self, month: int = 0) -> Item:
+        """The v2 item as it is, stamp included."""
+        item = self.world.memory.item(self.table, self._key(month))
+        assert item is not None
+        return item
+
+    def v2_put(self, month: int = 0, **values: str) -> None:
+        """A whole new item, without a stamp."""
+        v2 = forward(self.mapping, self._item(month, values))
+        self.world.write("v2", Put(self.table, v2.item), v2.key)
+
+    def v2_update(self, month: int = 0, **values: str) -> None:
+        """The item as it is, stamp included, with fields changed."""
+        now = self.v2_now(month)
+        stamp = {name: value for name, value in now.items() if name == self.mapping.stamp}
+        old = inverse(self.mapping, {name: now[name] for name in now.keys() - stamp.keys()}, self.table)
+        v2 = forward(self.mapping, {**old, **self._values(values)})
+        self.world.write("v2", Put(self.table, {**v2.item, **stamp}), v2.key)
+
+    def v2_delete(self, month: int = 0, *, moving: bool = False) -> None:
+        """The item goes from a key."""
+        self.world.write("v2", Delete(self.table, self._key(month)), self._key(month), moving=moving)
+
+    def v2_back(self, image: Item, month: int = 0) -> None:
+        """An earlier image, stamp included."""
+        self.world.write("v2", Put(self.table, image), self._key(month))
+
+    # The sync.
+
+    def forward(self, records: int = 1) -> None:
+        """The owner of the old stream applies its next records."""
+        for _ in range(records):
+            self._take("old", self._next("old"))
+
+    def reverse(self, month: int = 0, records: int = 1) -> None:
+        """The owner of a v2 key's stream applies its next records."""
+        for _ in range(records):
+            self._take(month, self._next(month))
+
+    def replay_forward(self, record: int) -> None:
+        """Somebody applies a record of the script again (0: the first)."""
+        self._take("old", self._changes("old")[self.begun["old"] + record])
+
+    def replay_reverse(self, record: int, month: int = 0) -> None:
+        """The same on a v2 key."""
+        self._take(month, self._changes(month)[self.begun[month] + record])
+
+    # The first move into `dual`, and what comes in between.
+
+    def save(self) -> None:
+        """Positions are saved."""
+        self.saved = dict(self.read)
+
+    def crash(self) -> None:
+        """Everybody begins again where the positions say."""
+        self.read = dict(self.saved)
+
+    def take_over_in_hand(self, record: int) -> None:
+        """The guarded owner is superseded, does not know it, and has a record in hand."""
+        self.zombie = self._changes("old")[self.begun["old"] + record]
+
+    def zombie_writes(self) -> None:
+        """What it had in hand arrives, unless it is gone."""
+        if self.zombie is not None:
+            self._guarded(self.zombie)
+
+    def forward_half(self) -> None:
+        """The guarded owner makes the first of the writes of its next record, and crashes."""
+        change = self._changes("old")[self.read["old"]]
+        self.world.memory.apply(apply_rule.change_writes(self.mapping, [change], GENERATION)[0])
+
+    def purge(self, month: int = 0) -> None:
+        """The purger takes the tombstone that was written before `dual`."""
+        tombstone = self.v2_now(month)
+        assert self.world.memory.apply(apply_rule.purge_write(self.mapping, self.table, tombstone))
+
+    def switch(self) -> None:
+        """Forward goes over to the ledger rule."""
+        self.world.rule = "entering"
+
+    def horizon(self) -> None:
+        """Nobody superseded is left."""
+        self.zombie = None
+
+    def drain(self) -> None:
+        """Forward reads to the end."""
+        while self._left("old"):
+            self.forward()
+
+    def observe(self) -> None:
+        """Reverse reads to the end, and its positions are saved."""
+        for month in (0, 1):
+            while self._left(month):
+                self.reverse(month)
+            self.saved[month] = self.read[month]
+
+    def acknowledge(self) -> None:
+        """Reverse carries from now on; only then the application may write v2."""
+        self._carry()
+
+    def enter(self) -> None:
+        """All steps from the switch to the acknowledgement."""
+        self.horizon()
+        self.drain()
+        self.observe()
+        self.acknowledge()
+
+    def roll_back(self) -> None:
+        """Back to `forward`: the rules stay as they are."""
+
+    # The end.
+
+    def check(self) -> None:
+        """Everything is read to the end; then it is judged. Raises Violated."""
+        if self.world.rule != "ledger":
+            self._carry()
+        while any(self._left(stream) for stream in STREAMS):
+            for stream in STREAMS:
+                while self._left(stream):
+                    self._take(stream, self._next(stream))
+        judge(self.world)
+
+    # How it is done.
+
+    def _carry(self) -> None:
+        self.world.rule = "ledger"
+        tombstones = [item for item in self.world.memory.items(self.table) if "id" not in item]
+        self.world.early_tombstones = {item[self.mapping.stamp]["M"]["v"]["S"] for item in tombstones}
+
+    def _take(self, stream: Stream, change: Change) -> None:
+        world = self.world
+        side: Side = "old" if stream == "old" else "v2"
+        witness = Witness(world, side)
+        parts = world.parts(side, witness, witness.count)
+        if side == "old" and (self.forward_guarded or world.rule == "guarded"):
+            self._guarded(change)
+        elif side == "old":
+            _run(ForwardLedger(parts, 1).apply_key([change]))
+        elif world.rule == "ledger":
+            _run(ReverseLedger(parts, 1).apply_key([change]))
+        elif world.rule == "entering":
+            _run(Noting(parts, Observer(self.mapping, witness), 1).apply_key([change]))
+        witness.judged(change)
+        world.read.add((change.table, change.sequence))
+
+    def _guarded(self, change: Change) -> None:
+        applier = Applier(self.world.memory, fence=lambda: None, count=lambda _: None)
+        for write in apply_rule.change_writes(self.mapping, [change], GENERATION):
+            _run(applier.apply([write]))
+
+    def _changes(self, stream: Stream) -> list[Change]:
+        table = self.world.old if stream == "old" else self.table
+        changes = [
+            parse_record(record, table=table, shard_id=shard)
+            for shard in self.world.shards(table)
+            for record in self.world.memory.stream(table).read(shard, 0, 1000).records
+        ]
+        return [change for change in changes if stream == "old" or change.key == self._key(stream)]
+
+    def _left(self, stream: Stream) -> int:
+        return len(self._changes(stream)) - self.read[stream]
+
+    def _next(self, stream: Stream) -> Change:
+        change = self._changes(stream)[self.read[stream]]
+        self.read[stream] += 1
+        return change
+
+    def _key(self, month: int) -> Item:
+        return forward(self.mapping, self._item(month, {})).key
+
+    def _item(self, month: int, values: dict[str, str]) -> Item:
+        named: Item = {**KEY, "entity_type": {"S": "DEAL"}, "id": {"S": "1"}, "created_at": {"S": CREATED[month]}}
+        return {**named, **self._values(values)}
+
+    def _values(self, values: dict[str, str]) -> Item:
+        own = f"w{len(self.world.app)}"
+        return {name: {"S": value or own} for name, value in values.items()}
+
+
+def _run(steps: Coroutine[Any, Any, object]) -> None:
+    """Everything at once: nobody else has a turn."""
+    try:
+        while True:
+            steps.send(None)
+    except StopIteration:
+        return

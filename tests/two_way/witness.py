@@ -1,0 +1,60 @@
+"""What is wrong at any moment of a two-way run, not only at its end: a false author (I8), an item that the sync made live twice."""
+
+from service.activity import Activities, Side, Watch
+from service.core.change import Change
+from tests.convergence.invariants import Violated
+from tests.two_way.world import World
+
+TAKEN_FOR_OURS = ("own", "carried_back", "held")
+"""Outcomes of a change which, when the sink has seen no application, it takes for one of ours."""
+
+
+class Witness(Watch):
+    """Hears from a sink whom it takes for the author of the change in hand."""
+
+    def __init__(self, world: World, side: Side) -> None:
+        super().__init__(Activities(world.control), side, world.clock, quiet=False)
+        self._world = world
+        self._side = side
+        self._application = False
+        self._outcome = ""
+
+    async def saw(self, entity: str) -> bool:
+        """The application has made the change."""
+        self._application = True
+        return False
+
+    def count(self, outcome: str) -> None:
+        """The change has come to this."""
+        self._outcome = outcome
+        self._world.counts[f"{self._side} {outcome}"] += 1
+
+    def judged(self, change: Change) -> None:
+        """Raises Violated when the change that has just been applied was put down to the wrong author."""
+        by_application = (change.table, change.sequence) in self._world.made
+        taken_for_ours = not self._application and self._outcome in TAKEN_FOR_OURS
+        if self._application and not by_application:
+            raise Violated(f"a change by the sync passes for the application's: {change}")
+        if taken_for_ours and by_application:
+            raise Violated(f"a change by the application passes for ours: {change}")
+        self._application, self._outcome = False, ""
+
+
+def watch_places(world: World) -> None:
+    """From now on, Violated is raised when the sync makes an item live at two places.
+
+    It may, while an application's write at one of them is not yet read: nobody could have known.
+    """
+
+    def look() -> None:
+        lives = len(world.live())
+        if lives > max(world.lives, 1) and world.rule == "ledger" and not world.writing and not _unread(world):
+            raise Violated(f"the sync has made an item live twice: {world.live()}")
+        world.lives = lives
+
+    world.memory.told = look
+
+
+def _unread(world: World) -> bool:
+    records = [(world.v2_tables[0], world.memory.written[w.written].sequence) for w in world.app if w.side == "v2"]
+    return any(record not in world.read for record in records)
