@@ -9,6 +9,7 @@ from service.cli.audit import audit
 from service.cli.backfilling import full_migration, migrate
 from service.cli.conflicts import conflicts
 from service.cli.demo import demo
+from service.cli.drill import drill
 from service.cli.phases import complete, cutover, hold, release, rollback
 from service.cli.quarantine import quarantine
 from service.cli.remapping import remap
@@ -46,6 +47,7 @@ for command in (
     hold,
     release,
     complete,
+    drill,
     drop_tables,
     demo,
 ):

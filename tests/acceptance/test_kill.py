@@ -14,7 +14,7 @@ import pytest
 from service.clock import SystemClock
 from service.core.wire import Item
 from service.demo.items import deal, old_items
-from service.demo.writers import LiveWriter
+from tests.live_writer import LiveWriter
 from tests.acceptance.command_line import QUICK, CommandLine, ended, until
 from tests.planes import open_plane
 

@@ -9,7 +9,7 @@ from zipfile import ZipFile
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-PACKAGES = ("service", "backfill")
+PACKAGES = ("service", "backfill", "examples")
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_wheel_holds_every_file_of_both_packages_and_nothing_else(installed):
+def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(installed):
     assert _files(installed) == _files(PROJECT)
 
 

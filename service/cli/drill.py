@@ -1,0 +1,34 @@
+"""`drill`: the cutover and the rollback, rehearsed."""
+
+import asyncio
+import sys
+
+import click
+
+from service.app import App
+from service.cli.answer import Answer
+from service.cli.options import as_json
+from service.cli.run import run_command
+from service.drill import run_drill
+
+
+@click.command()
+@click.option(
+    "--sample", type=click.IntRange(1, 10_000), default=200, show_default=True, help="Items of each entity to copy."
+)
+@as_json
+def drill(sample: int, as_json: bool) -> None:
+    """Rehearse cutover and rollback on a copy of a sample of the old table, under live writers, and time them.
+
+    The real tables are only read. The drill's own tables (tablesplit-drill-...) are paid per request, and deleted at the end.
+    Exit status 1 when a write was lost or the two sides differ.
+    """
+
+    def say(line: str) -> None:
+        print(f"drill: {line}", file=sys.stderr, flush=True)
+
+    async def body(app: App, stop: asyncio.Event) -> Answer:
+        report = await run_drill(app, sample, say, stop)
+        return Answer(report.to_json(), report.to_text(), ok=report.ok)
+
+    run_command(body, as_json=as_json)

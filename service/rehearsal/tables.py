@@ -1,0 +1,61 @@
+"""Tables of a rehearsal's own, under a random prefix: made, loaded, and deleted again whatever happens."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from secrets import token_hex
+
+from service.app import App, open_app
+from service.config import Settings, load_configured_mapping
+from service.core.wire import Item
+from service.core.write import Put
+from service.dynamodb.descriptions import NewTable
+from service.dynamodb.waits import until_active, until_deleted
+from service.tasks import task_group
+
+LOADING_AT_ONCE = 16
+
+
+@asynccontextmanager
+async def own_tables(settings: Settings, name: str) -> AsyncIterator[App]:
+    """The parts of a migration whose tables all begin with ``name`` and six random digits; its old table is there, and empty.
+
+    Its settings have no hook: nobody outside is told. Everything is deleted at the end, also when the block is cancelled.
+    """
+    prefix = f"{name}-{token_hex(3)}"
+    mapping = load_configured_mapping(settings, prefix=f"{prefix}-")
+    own = settings.model_copy(update={"control_table": f"{prefix}-control", "hook": None})
+    async with open_app(own, mapping) as app:
+        try:
+            await _make_old_table(app)
+            yield app
+        finally:
+            await app.tables.drop()
+            await _drop_old_table(app)
+
+
+async def load_items(app: App, items: Iterable[Item]) -> None:
+    """Put the items into the old table."""
+    waiting = iter(items)
+
+    async def load() -> None:
+        for item in waiting:
+            await app.store.write(Put(app.mapping.old.table, item))
+
+    async with task_group() as tasks:
+        for _ in range(LOADING_AT_ONCE):
+            tasks.create_task(load())
+
+
+async def _make_old_table(app: App) -> None:
+    old = app.mapping.old
+    table = NewTable(old.table, (old.partition_key, old.sort_key), stream=False)
+    await asyncio.to_thread(app.tables.plane.create_table, table)
+    await until_active(app.tables.plane, old.table, app.clock)
+
+
+async def _drop_old_table(app: App) -> None:
+    name = app.mapping.old.table
+    if await app.tables.describe(name) is not None:
+        await asyncio.to_thread(app.tables.plane.delete_table, name)
+        await until_deleted(app.tables.plane, name, app.clock)

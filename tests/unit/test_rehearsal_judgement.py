@@ -1,0 +1,96 @@
+"""The judgement of a rehearsal's writes: what stands, what was replaced, what the conflict log has, and what is lost."""
+
+from typing import Any
+
+import pytest
+
+from service.core.wire import Item
+from service.rehearsal.judgement import LoggedChange, judge
+from service.rehearsal.write_log import Attempt
+
+K = "k"
+
+
+def text(**values: str) -> Item:
+    return {name: {"S": value} for name, value in values.items()}
+
+
+def wrote(side: Any, begun: float, values: Item | None, **more: Any) -> Attempt:
+    kind = more.pop("kind", "delete" if values is None else "update")
+    told = {"ended": begun + 1, "acknowledged": True, "before": {}, "writer": side, **more}
+    return Attempt(side=side, kind=kind, key=K, values=values, begun=begun, **told)
+
+
+A1 = wrote("old", 1, text(a="1"))
+A2_LATER = wrote("old", 5, text(a="2"))
+A2_BESIDE = wrote("v2", 1.5, text(a="2"))
+B2_BESIDE = wrote("v2", 1, text(b="2"), ended=1.5)
+AB1 = wrote("old", 1, text(a="1", b="1"))
+GONE = wrote("old", 1, None)
+GONE_LATER = wrote("v2", 5, None)
+CREATED_LATER = wrote("v2", 5, text(a="3"), kind="create")
+UNSURE = wrote("v2", 5, text(a="2"), acknowledged=False)
+
+ROWS: list[tuple[list[Attempt], Item | None, list[LoggedChange], tuple[int, int, int, int]]] = [
+    # attempts, the item at the end, the conflict log; present, replaced, in conflict, lost
+    ([A1], text(a="1", b="0"), [], (1, 0, 0, 0)),
+    ([A1], text(a="0"), [], (0, 0, 0, 1)),
+    ([A1], None, [], (0, 0, 0, 1)),
+    ([A1, A2_LATER], text(a="2"), [], (1, 1, 0, 0)),
+    ([A1, A2_LATER], text(a="1"), [], (1, 0, 0, 1)),
+    ([A1, A2_BESIDE], text(a="2"), [], (1, 1, 0, 0)),
+    ([A1, A2_BESIDE], text(a="1"), [], (1, 1, 0, 0)),
+    ([AB1, A2_BESIDE], text(a="2", b="0"), [], (1, 0, 0, 1)),
+    ([AB1, A2_BESIDE], text(a="2", b="1"), [], (1, 1, 0, 0)),
+    ([A1, UNSURE], text(a="2"), [], (0, 1, 0, 0)),
+    ([A1], text(a="0"), [LoggedChange(K, text(a="0"), text(a="1"))], (0, 0, 1, 0)),
+    ([A1], text(a="0"), [LoggedChange("other", text(a="0"), text(a="1"))], (0, 0, 0, 1)),
+    ([A1], text(a="0"), [LoggedChange(K, text(a="1"), text(a="1", b="1"))], (0, 0, 0, 1)),
+    ([A1, A2_LATER], text(a="0"), [LoggedChange(K, text(a="1"), text(a="2"))], (0, 0, 1, 1)),
+    ([GONE], None, [], (1, 0, 0, 0)),
+    ([GONE], text(a="0"), [], (0, 0, 0, 1)),
+    ([GONE, CREATED_LATER], text(a="3"), [], (1, 1, 0, 0)),
+    ([GONE, A2_LATER], text(a="2"), [], (1, 0, 0, 1)),
+    ([GONE], text(a="0"), [LoggedChange(K, text(a="0"), None)], (0, 0, 1, 0)),
+    ([A1, GONE_LATER], None, [], (1, 1, 0, 0)),
+    ([A2_LATER, GONE], None, [], (1, 0, 0, 1)),
+]
+
+
+@pytest.mark.parametrize("attempts, final, log, expected", ROWS)
+def test_every_acknowledged_write_gets_its_verdict(attempts, final, log, expected):
+    ends = {} if final is None else {K: final}
+    ledger = judge(attempts, ends, ends, log)
+    assert (ledger.present, ledger.replaced, ledger.in_conflict, len(ledger.lost)) == expected
+    assert ledger.acknowledged == sum(expected)
+    assert ledger.ok == (expected[3] == 0)
+
+
+@pytest.mark.parametrize(
+    "old, v2", [({}, {K: text(a="1")}), ({K: text(a="1")}, {}), ({K: text(a="1")}, {K: text(a="2")})]
+)
+def test_sides_that_differ_are_told(old, v2):
+    ledger = judge([], old, v2, [])
+    assert ledger.different == (K,)
+    assert not ledger.ok
+    assert f"DIFFERENT: {K}" in ledger.to_text()
+
+
+BLIND = wrote("old", 2, text(a="1"), before=text(b="0"))
+AWARE = wrote("old", 2, text(a="1"), before=text(b="2"))
+SAME_SIDE = wrote("old", 1, text(b="2"), ended=1.5)
+OVERLAPPING = wrote("old", 2, text(b="1"), before=text(b="0"))
+
+
+@pytest.mark.parametrize(
+    "attempts, merged",
+    [
+        ([B2_BESIDE, BLIND], 1),
+        ([B2_BESIDE, AWARE], 0),
+        ([SAME_SIDE, BLIND], 0),
+        ([B2_BESIDE, OVERLAPPING], 0),
+    ],
+)
+def test_a_merged_write_was_made_without_knowing_of_the_other_sides(attempts, merged):
+    ends = {K: text(a="1", b="2")}
+    assert judge(attempts, ends, ends, []).merged == merged
