@@ -1,4 +1,4 @@
-"""Quarantine: the old keys whose item cannot be mapped or written, with every change that waits for them.
+"""Quarantine: the keys whose item cannot be mapped or written, with every change that waits for them.
 
 One head record per key says what is wrong; behind it the changes wait, whole, in stream order. As long as the
 head of a key is there, later changes of the key are put behind it in one transaction with the head, so that
@@ -28,7 +28,7 @@ PARTITION = "quarantine"
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class Head:
-    """A key in quarantine. ``table`` and ``key`` are the old table's.
+    """A key in quarantine: of the old table or, under the ledger rule, of a v2 table.
 
     reason: a slug, message: the line for people. first_seen: epoch seconds. attempts: retries that failed.
     waiting: how many changes wait; last_version: the newest of them ("" for none). origin: who found it first
@@ -114,13 +114,17 @@ class Quarantine:
         await self._waiting(key_id).forget(was.value.last_version)
         return await self._heads.remove(key_id, was)
 
+    async def forget(self, key_id: str, upto: str) -> None:
+        """Take away the changes up to a version: they are applied."""
+        await self._waiting(key_id).forget(upto)
+
     async def note_failure(self, key_id: str, poison: Poison) -> None:
-        """Count a retry that failed, with what is wrong now."""
+        """Count a retry that failed, with what is wrong now, and what still waits."""
         stored = None
         while stored is None:  # again, when a change has come in between
             was = await self.head(key_id)
-            attempts = was.value.attempts + 1
-            head = replace(was.value, attempts=attempts, reason=poison.reason, message=poison.message)
+            waiting, attempts = len(await self.changes(key_id)), was.value.attempts + 1
+            head = replace(was.value, attempts=attempts, reason=poison.reason, message=poison.message, waiting=waiting)
             stored = await self._heads.put(key_id, head, was)
 
     async def _append(self, waiting: WaitingChange, poison: Poison | None, fence: Fence | None) -> bool:

@@ -1,6 +1,6 @@
-"""What an operator does about a key in quarantine: retry it, or drop it."""
+"""What an operator does about a key in quarantine: retry it, before the first `dual`, or drop it."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from service.applier import Applier
@@ -31,7 +31,7 @@ class Retry:
 
     A retry writes versions that lie in the past, so it registers as a repair before it reads: the purger
     keeps every tombstone until it is over. It begins no write after ``seconds`` (the lease time).
-    ``generation`` is that of the stream read now.
+    ``generation`` is that of the stream read now. ``permitted`` is asked once it is registered.
     """
 
     store: ItemStore
@@ -41,6 +41,7 @@ class Retry:
     generation: int
     owner: str
     seconds: float
+    permitted: Callable[[], Awaitable[None]] | None = None
 
     async def retry(self, key_id: str) -> Retried:
         """Apply all that waits under ``id`` as one run, in order, and take the key out of quarantine.
@@ -50,7 +51,7 @@ class Retry:
         Fenced when it takes too long.
         """
         quarantine = Quarantine(self.control, self.clock)
-        async with registered(self.control, self.clock, self.owner, self.seconds) as fence:
+        async with registered(self.control, self.clock, self.owner, self.seconds, permitted=self.permitted) as fence:
             applier = Applier(self.store, fence=fence, count=lambda _: None)
             settled = False
             while not settled:  # again, when a change has come in between

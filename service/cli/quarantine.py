@@ -9,15 +9,16 @@ from service.app import App
 from service.cli.answer import Answer
 from service.cli.options import as_json, yes
 from service.cli.run import confirm, run_command
-from service.identity import worker_id
+from service.permission import require_repairs_allowed
 from service.quarantine import Quarantine, listing, shown
-from service.quarantine_retry import Retried, Retry, drop
+from service.quarantine_retry import Retried, drop
+from service.retrying import retry_key
 from service.start import require_started
 
 
 @click.group()
 def quarantine() -> None:
-    """The old keys whose item cannot be mapped or written, with every change that waits behind them."""
+    """The keys whose item cannot be mapped or written, with every change that waits behind them."""
 
 
 @quarantine.command("list")
@@ -59,11 +60,9 @@ def retry(ids: tuple[str, ...], every: bool, as_json: bool) -> None:
         raise click.UsageError("Name ids, or give --all.")
 
     async def body(app: App, _: asyncio.Event) -> Answer:
-        state = await require_started(app)
-        lease = app.settings.lease_seconds
-        again = Retry(app.store, app.control, app.mapping, app.clock, state.generation, worker_id(), lease)
+        require_repairs_allowed(await require_started(app))
         keys = ids or tuple(await _quarantine(app).heads())
-        return _retried([await again.retry(key_id) for key_id in keys])
+        return _retried([await retry_key(app, key_id) for key_id in keys])
 
     run_command(body, as_json=as_json)
 
@@ -73,7 +72,7 @@ def retry(ids: tuple[str, ...], every: bool, as_json: bool) -> None:
 @yes
 @as_json
 def drop_key(key_id: str, yes: bool, as_json: bool) -> None:
-    """Give up the changes that wait under ID: they are lost. `validate` then shows what v2 lacks."""
+    """Give up the changes that wait under ID: they are lost. `validate` then shows what differs."""
     confirm(f"The changes that wait under {key_id} are lost.", "drop", yes=yes)
 
     async def body(app: App, _: asyncio.Event) -> Answer:
