@@ -128,6 +128,18 @@ async def test_a_worker_that_never_acknowledges_is_named_with_its_age_and_what_t
     assert world.history == FIRST_HISTORY
 
 
+async def test_a_phase_counts_from_when_it_was_entered_not_from_when_that_was_acknowledged() -> None:
+    world = MoveWorld()
+    async with world.running(phase="dual", **LEDGER):
+        world.workers[0].stuck = Acting("dual", "ledger", 1)
+        with pytest.raises(Fatal, match="has not acknowledged reverse/ledger"):
+            await world.move("cutover --finish")
+        entered = (await world.state()).phase_since
+        world.workers[0].stuck = None
+        await world.move("cutover --finish")
+        assert (await world.state()).phase_since == entered < world.clock.now() - 60
+
+
 async def test_a_worker_that_fell_silent_does_not_hold_a_move_back() -> None:
     world = MoveWorld(workers=[Worker("w1"), Worker("w2", stuck=Acting("forward", "guarded", 0))])
     async with world.running():
