@@ -22,6 +22,7 @@ from service.migration_state import (
     with_v2_stream,
 )
 from service.streams.start import initial_positions, positions_after_gap
+from service.traces import require_no_traces
 from service.workers import LaneName
 
 SYNC_LEASE = "sync"
@@ -92,6 +93,7 @@ async def _begin(app: App) -> MigrationState:
 
 
 async def _enter_forward(app: App) -> MigrationState:
+    await require_no_traces(app.store, app.mapping, app.settings.page_items)
     arn = await app.tables.enable_old_stream()
     await change_state(app.control, app.mapping, app.clock.now(), lambda was: with_stream(was, arn))
     # No lease token is above 0 yet: nobody reads the stream before the phase is `forward`.
@@ -139,33 +141,59 @@ async def require_same_v2_streams(app: App, state: MigrationState) -> None:
 
 
 async def accept_gap(app: App) -> Started:
-    """Go on from what the stream still holds, as a new generation if its ARN is new; a repair is owed from then on.
+    """Go on from what the streams still hold, as a new generation where an ARN is new; a repair is owed from then on.
 
-    Raises Refused while a sync still holds its lease.
+    Raises Refused while a sync still holds a lease.
     """
     state = await require_started(app)
+    await app.tables.enable_v2_streams()
     made = await app.tables.make_missing()
     arn = await app.tables.enable_old_stream()
     now = app.clock.now()
-    async with sync_lease(app) as lease:
+    async with sync_lease(app) as forward, _reverse_lease(app) as reverse:
         # The debt is written down before it is made: a crash on the way must not leave it forgotten.
         await change_state(app.control, app.mapping, now, lambda was: replace(was, gap_since=now))
-        await _replace_positions(app, state, arn, lease.token)
+        await _replace_positions(app, await _after_gap(app, state.stream_arn, arn), arn, forward.token)
         state = await change_state(app.control, app.mapping, now, lambda was: with_stream(was, arn))
+        for table in sorted(state.v2_streams):
+            state = await _accept_v2_gap(app, state, table, reverse.token)
     return Started(made, arn, state.generation, state.phase)
 
 
-async def _replace_positions(app: App, state: MigrationState, arn: str, token: int) -> None:
+async def _accept_v2_gap(app: App, state: MigrationState, table: str, token: int) -> MigrationState:
+    """The same for a v2 table's stream. Nothing is owed where nothing was lost, or before v2's records are carried."""
+    arn, now = await app.tables.v2_stream(table), app.clock.now()
+    gap = await _after_gap(app, state.v2_streams[table], arn)
+    if state.rule != "guarded" and gap.lost:
+        await change_state(app.control, app.mapping, now, lambda was: replace(was, reverse_gap_since=now))
+    await _replace_positions(app, gap, arn, token)
+    return await change_state(app.control, app.mapping, now, partial(with_v2_stream, table=table, arn=arn))
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """The positions that are saved of a stream, those that replace them, and whether records in between may be lost."""
+
+    known: Mapping[str, Position]
+    positions: Mapping[str, Position]
+    lost: bool
+
+
+async def _after_gap(app: App, was: str | None, arn: str) -> _Gap:
+    """``was``: the ARN whose positions are saved."""
+    known, now = await Checkpoints(app.control, arn, app.mapping.hash).load(), app.clock.now()
+    if arn != was:
+        return _Gap(known, await initial_positions(app.store, arn, now=now), lost=True)
+    positions = await positions_after_gap(app.store, arn, known, now=now)
+    moved = (one.state == "reading" and positions.get(shard_id) != one for shard_id, one in known.items())
+    return _Gap(known, positions, lost=any(moved))
+
+
+async def _replace_positions(app: App, gap: _Gap, arn: str, token: int) -> None:
     checkpoints = Checkpoints(app.control, arn, app.mapping.hash, token)
-    known = await checkpoints.load()
-    now = app.clock.now()
-    if arn == state.stream_arn:
-        positions = await positions_after_gap(app.store, arn, known, now=now)
-    else:
-        positions = await initial_positions(app.store, arn, now=now)
-    for shard_id in known.keys() - positions.keys():
+    for shard_id in gap.known.keys() - gap.positions.keys():
         await checkpoints.forget(shard_id)
-    await _save(app, arn, token, positions)
+    await _save(app, arn, token, gap.positions)
 
 
 async def _save(app: App, arn: str, token: int, positions: Mapping[str, Position]) -> None:
@@ -177,3 +205,7 @@ async def _save(app: App, arn: str, token: int, positions: Mapping[str, Position
 def sync_lease(app: App) -> AbstractAsyncContextManager[Lease]:
     """The lease of whoever may move the stream's positions. Raises Refused while another holds it."""
     return Lease.try_acquire(app.control, SYNC_LEASE, worker_id(), app.clock, app.settings)
+
+
+def _reverse_lease(app: App) -> AbstractAsyncContextManager[Lease]:
+    return Lease.try_acquire(app.control, REVERSE_LEASE, worker_id(), app.clock, app.settings)

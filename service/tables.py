@@ -99,6 +99,14 @@ class Tables:
         assert enabled.stream_arn is not None
         return enabled.stream_arn
 
+    async def enable_v2_streams(self) -> None:
+        """Enable the streams of the v2 tables that exist and have theirs off; returns once they are ENABLED."""
+        for name in self.mapping.tables:
+            table = await self.describe(name)
+            if table is not None and table.stream_view_type is None:
+                await asyncio.to_thread(self.plane.enable_stream, name)
+                await until_stream_enabled(self.plane, self.streams, name, self.clock)
+
     async def v2_stream(self, name: str) -> str:
         """The ARN of a v2 table's stream. Raises StreamGone when the table, or its stream, is not there."""
         table = await self.describe(name)

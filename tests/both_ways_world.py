@@ -1,7 +1,7 @@
 """The tables of the validation tests under the ledger rule, with both directions of it applying what the streams hold."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
@@ -72,7 +72,9 @@ class BothWays(World):
             for table, shard in self._ends():
                 await self._apply(table, shard)
 
-    async def both_ways(self, settled: Callable[[], Awaitable[None]] | None = None, **options: Any) -> dict[str, Any]:
+    async def both_ways(
+        self, settled: Callable[[], Coroutine[Any, Any, None]] | None = None, **options: Any
+    ) -> dict[str, Any]:
         """The document of a validation both ways."""
         self.settled = settled or self.carry  # type: ignore[method-assign]  # what the sync does between two looks
         return (await self.validate(settled=True, both_ways=True, **options)).to_json()

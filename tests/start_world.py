@@ -36,6 +36,9 @@ class Tables:
         self.on = True
         return self.arn
 
+    async def enable_v2_streams(self) -> None:
+        self.steps.append("v2 streams")
+
     async def v2_stream(self, name: str) -> str:
         return self.v2_arns[name]
 

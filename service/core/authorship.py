@@ -73,6 +73,12 @@ def _authorship(change: Change, stamp_name: str, seen: str, genuine: Callable[[S
     return Authorship(ours, after.version if ours and after is not None else known, after)
 
 
+def by_ledger_rule(item: Item, stamp_name: str) -> bool:
+    """Whether an item of either side was written by the ledger rule: its stamp has a base, or counts reverse's writes."""
+    stamp = _stamp(item, stamp_name)
+    return stamp is not None and (stamp.base is not None or is_count(stamp.version))
+
+
 def is_bare(image: Item | None, key: Item, stamp_name: str) -> bool:
     """Whether an image is a bare tombstone: its key, and a stamp that says so. An update by the application adds to it."""
     if image is None or image.keys() != {*key, stamp_name}:

@@ -41,7 +41,7 @@ async def world() -> AsyncIterator[BothWays]:
 
 
 def lanes(world: BothWays) -> Lanes:
-    return cast(Any, world).lanes
+    return cast(Lanes, cast(Any, world).lanes)
 
 
 def verifier(world: BothWays) -> Verifier:
