@@ -124,6 +124,9 @@ ROWS = {
         ("unreadable", ()),
     ),
     "a v2 item without the stamp": Row(A, B, {MARCH: forward(crm(), A).item}, "merged", [UPDATE], (MARCH,)),
+    "a tombstone that the application has revived": Row(
+        A, B, {MARCH: {**forward(crm(), A).item, **tombstone()}}, "merged", [UPDATE], (MARCH,)
+    ),
     "covered by the guarded rule": Row(A, B, {MARCH: v2(B, VERSION, None)}, "duplicate", [CHECK], (MARCH,)),
     "covered, and v2 has changed it since": Row(A, B, {MARCH: v2(C, LATER, None)}, "duplicate", [CHECK], (MARCH,)),
     "covered by a tombstone": Row(A, None, {MARCH: tombstone(version=VERSION, base=None)}, "duplicate", [CHECK]),
@@ -232,6 +235,16 @@ def test_an_attribute_that_the_application_adds_meanwhile_survives() -> None:
     item = memory.item(TABLE, place().key)
     assert item is not None
     assert (item["name"], item["nobody_knows"]) == ({"S": "b"}, {"S": "it"})
+
+
+def test_an_attribute_that_old_has_lost_goes() -> None:
+    before = lead(name="a", website="w")
+    memory = with_v2(v2(before))
+    (update,) = plan(before, A, {MARCH: v2(before)}).writes
+    assert memory.apply(update)
+    item = memory.item(TABLE, place().key)
+    assert item is not None
+    assert item == v2(A, VERSION)
 
 
 MEANWHILE: dict[str, Item] = {
