@@ -30,7 +30,10 @@ def preflight(sample: int, as_json: bool) -> None:
 
 @click.command("create-tables")
 @click.option(
-    "--accept-gap", "accept", is_flag=True, help="Go on although stream records were lost; a repair is then owed."
+    "--accept-gap",
+    "accept",
+    is_flag=True,
+    help="Go on although stream records were lost, on either side; a repair is then owed.",
 )
 @yes
 @as_json

@@ -16,7 +16,9 @@ from service.validation.options import ValidationOptions
 @click.command()
 @click.option("--sample", type=click.IntRange(min=1), help="Only about this many items of each entity.")
 @click.option("--entity", help="Only this entity.")
-@click.option("--repair", is_flag=True, help="Write right in v2 what differs. The old table is never written.")
+@click.option(
+    "--repair", is_flag=True, help="Mend what differs: v2 is written, or, from the first dual on, carried to old."
+)
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write every difference here, as JSON lines."
 )

@@ -1,5 +1,6 @@
 """The old table as the control plane describes it, against what the mapping can take."""
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -28,6 +29,33 @@ class Plane:
                 "AttributeDefinitions": [{"AttributeName": a, "AttributeType": t} for a, t in self.types.items()],
             }
         )
+
+
+class Streams:
+    """Two v2 tables, ``leads`` with its stream off; every stream is ENABLED at once."""
+
+    def __init__(self) -> None:
+        self.on = {"deals"}
+
+    def describe_table(self, name: str) -> object:
+        stream = {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}}
+        key = {"KeySchema": [{"AttributeName": "PK", "KeyType": "HASH"}], "AttributeDefinitions": []}
+        table = {"TableName": name, "TableArn": name, "TableStatus": "ACTIVE", "LatestStreamArn": f"{name}/1", **key}
+        return table_description({**table, **(stream if name in self.on else {})})
+
+    def enable_stream(self, name: str) -> None:
+        assert name not in self.on
+        self.on.add(name)
+
+    async def describe_stream(self, arn: str) -> object:
+        assert arn == "leads/1"
+        return SimpleNamespace(status="ENABLED")
+
+
+async def test_only_a_v2_stream_that_is_off_is_enabled() -> None:
+    streams = Streams()
+    await Tables(cast(Any, streams), cast(Any, streams), VirtualClock(), MAPPING, "control").enable_v2_streams()
+    assert streams.on == {"leads", "deals"}
 
 
 async def old_table(**types: str) -> object:
