@@ -212,9 +212,9 @@ def kept_whatever_is_there(self: Conflicts, conflict: Conflict) -> list[Put]:
     return [replace(put, condition=None) for put in REAL_CONFLICT_PUTS(self, conflict)]
 
 
-async def position_first(self: Process, shard: str, position: int, changes: list[Change]) -> None:
+async def position_first(self: Process, position: int, changes: list[Change]) -> None:
     """A position is saved before what lies before it has taken effect."""
-    await self.save(shard, position + len(changes))
+    await self.save(position + len(changes))
     await self.apply(changes)
 
 

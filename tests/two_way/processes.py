@@ -14,23 +14,25 @@ from tests.two_way.world import GENERATION, World
 
 
 class Process:
-    """Owner number ``number`` of a table's stream: an actor for each shard. A superseded one goes on and saves nothing."""
+    """Owner number ``number`` of a table's stream, as it reads one shard. A superseded one goes on and saves nothing."""
 
-    def __init__(self, world: World, table: str, number: int) -> None:
+    def __init__(self, world: World, table: str, shard: str, number: int) -> None:
         self.world = world
         self.table = table
+        self.shard = shard
         self.number = number
         self.rule = world.rule
         self._witness = Witness(world, self._side)
         self._sink = self._new_sink()
 
     def start(self) -> None:
-        """Let its workers take part."""
-        for shard in self.world.shards(self.table):
-            self.world.stage.start(self.name(shard), self.run(shard))
+        """Let it take part."""
+        self.world.stage.start(self.name, self.run())
 
-    def name(self, shard: str) -> str:
-        return f"sync {self.table} {shard} {self.number}"
+    @property
+    def name(self) -> str:
+        """Of its actor."""
+        return f"sync {self.table} {self.shard} {self.number}"
 
     @property
     def _side(self) -> Side:
@@ -50,37 +52,34 @@ class Process:
     def superseded(self) -> bool:
         return self.world.owners[self.table] != self.number
 
-    async def run(self, shard: str) -> None:
+    async def run(self) -> None:
         """Read on for ever; a superseded process dies at any time."""
-        me = self.name(shard)
-        position = self.world.positions.get((self.table, shard), 0)
+        position = self.world.positions.get((self.table, self.shard), 0)
         while not (self.superseded and self.world.rng.random() < 0.1):
-            if position == self.world.length(self.table, shard):
-                self.world.idle.add(me)
+            if position == self.world.length(self.table, self.shard):
+                self.world.idle.add(self.name)
                 await Turn()
                 continue
-            self.world.idle.discard(me)
-            size = self.world.rng.choice((1, 1, 2))
-            changes = self._records(shard, position, size)
-            await self.take(shard, position, changes)
+            self.world.idle.discard(self.name)
+            changes = self._records(position, self.world.rng.choice((1, 1, 2)))
+            await self.take(position, changes)
             position += len(changes)
 
-    async def take(self, shard: str, position: int, changes: list[Change]) -> None:
+    async def take(self, position: int, changes: list[Change]) -> None:
         """Apply what was read at a position, and then save the next one."""
         await self.apply(changes)
-        await self.save(shard, position + len(changes))
+        await self.save(position + len(changes))
 
-    async def save(self, shard: str, position: int) -> None:
+    async def save(self, position: int) -> None:
         """What lies before a position is done; nobody superseded can say so. Not each one is saved."""
         await Turn()
-        at_end = position == self.world.length(self.table, shard)
+        at_end = position == self.world.length(self.table, self.shard)
         if not self.superseded and (at_end or self.world.rng.random() < self.world.saving):
-            self.world.positions[self.table, shard] = position
+            self.world.positions[self.table, self.shard] = position
 
-    def _records(self, shard: str, position: int, size: int) -> list[Change]:
-        stream = self.world.memory.stream(self.table)
-        page = stream.read(shard, position, size)
-        return [parse_record(record, table=self.table, shard_id=shard) for record in page.records]
+    def _records(self, position: int, size: int) -> list[Change]:
+        page = self.world.memory.stream(self.table).read(self.shard, position, size)
+        return [parse_record(record, table=self.table, shard_id=self.shard) for record in page.records]
 
     async def apply(self, changes: list[Change]) -> None:
         """Apply changes of one shard, in their order."""
@@ -101,7 +100,8 @@ class Process:
 def take_over(world: World, table: str) -> None:
     """A new owner of a table's stream; the one before goes on and does not know it."""
     world.owners[table] += 1
-    Process(world, table, world.owners[table]).start()
+    for shard in world.shards(table):
+        Process(world, table, shard, world.owners[table]).start()
 
 
 def kill(world: World, table: str) -> None:

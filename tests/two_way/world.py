@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from random import Random
-from zlib import crc32
 
 import orjson
 
@@ -34,13 +33,18 @@ class ScatteredStream(MemoryStream):
     Sequence numbers of different shards say nothing about each other: here those of a later shard are all higher.
     """
 
+    def __init__(self, arn: str, shards: int) -> None:
+        super().__init__(arn, shards)
+        self._keys: dict[str, int] = {}
+
     def append(self, partition: str, key: bytes, old: bytes | None, new: bytes | None) -> str:
         shard = self._shard_of(key.decode())
         self.next_sequence = FIRST_SEQUENCE + self._roots.index(shard) * SHARD_SEQUENCES + len(shard.records)
         return super().append(key.decode(), key, old, new)
 
     def _shard_of(self, partition: str) -> Shard:
-        return self._roots[crc32(partition.encode()) % len(self._roots)]
+        """By turns, in the order in which keys appear."""
+        return self._roots[self._keys.setdefault(partition, len(self._keys)) % len(self._roots)]
 
 
 class Telling(MemoryDynamoDB):
