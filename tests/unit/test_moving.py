@@ -140,6 +140,18 @@ async def test_a_phase_counts_from_when_it_was_entered_not_from_when_that_was_ac
         assert (await world.state()).phase_since == entered < world.clock.now() - 60
 
 
+async def test_what_is_drained_by_the_earlier_rule_does_not_count() -> None:
+    world = MoveWorld()
+    async with world.running():
+        moving = world.asked("cutover")
+        await world.clock.until(lambda: world.history[-1:] == [("forward", "entering", "horizon")])
+        world.workers[0].stuck = Acting("forward", "guarded", 0)
+        await world.clock.advance(HORIZON + 20)
+        assert world.history[-1] == ("forward", "entering", "drain")
+        world.workers[0].stuck = None
+        assert (await world.done(moving)).phase == "dual"
+
+
 async def test_a_worker_that_fell_silent_does_not_hold_a_move_back() -> None:
     world = MoveWorld(workers=[Worker("w1"), Worker("w2", stuck=Acting("forward", "guarded", 0))])
     async with world.running():
