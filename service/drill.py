@@ -23,7 +23,7 @@ PAGE_ITEMS = 250
 SCANNED_PER_WANTED = 50
 """A rare entity is not looked for beyond so many items for each that is wanted of an entity."""
 
-SHARED_ITEMS = 24
+SHARED_ITEMS = 8
 GATE_WAITS_AT_MOST_SECONDS = 5.0
 """How long lag must have been low, and a side quiet, is a matter of the operator's patience and not of the machinery."""
 

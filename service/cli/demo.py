@@ -1,4 +1,4 @@
-"""`demo`: a whole migration on a local server."""
+"""`demo`: a whole migration on a local server, there and back and there again."""
 
 import asyncio
 import sys
@@ -15,9 +15,10 @@ from service.demo.run import run_demo
 @click.command()
 @as_json
 def demo(as_json: bool) -> None:
-    """Migrate real sales figures on a local server while writers change them, and compare both sides. Leaves nothing.
+    """Migrate real sales figures on a local server while an application writes: forward, cutover, rollback, cutover again.
 
-    The server is TABLESPLIT_DEMO_SERVER: moto (default, a slice of 2,000 opportunities), dynamodb-local, or an endpoint's URL.
+    In the end both sides are compared and every write is accounted for; nothing is left. The server is TABLESPLIT_DEMO_SERVER:
+    moto (default, with 400 of the opportunities), dynamodb-local, or an endpoint's URL.
     """
 
     def say(line: str) -> None:

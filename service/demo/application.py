@@ -21,17 +21,20 @@ from service.rehearsal.keys import key_text
 T = TypeVar("T")
 ENTITIES = (LEAD, DEAL)
 
+Links = dict[str, Ref]
+"""What the rest of the application keeps of its records, to find them by."""
+
 _read = TypeDeserializer().deserialize
 _write = TypeSerializer().serialize
 
 
 class ExampleApplication:
-    """Implements ``rehearsal.application.Application`` for leads and deals. items: those that it has links to."""
+    """Implements ``rehearsal.application.Application`` for leads and deals. links: by old key, shared by all instances."""
 
-    def __init__(self, settings: Settings, mapping: Mapping, items: Iterable[Item]) -> None:
+    def __init__(self, settings: Settings, mapping: Mapping, links: Links) -> None:
         self._mapping = mapping
         self._side: Side = "old"
-        self._refs = {key_text(old_key(mapping, item)): ref_of(_plain(item)) for item in items}
+        self._links = links
         resource = boto3.Session(region_name=settings.aws_region).resource(
             "dynamodb", endpoint_url=settings.endpoint_url
         )
@@ -51,17 +54,17 @@ class ExampleApplication:
         key = old_key(self._mapping, item)
         own = {*self._mapping.old.key_names, self._mapping.old.entity}
         record = {name: value for name, value in _plain(item).items() if name not in own}
-        ref = await self._asked(side, key, lambda records: records.create(record))
-        self._refs[key_text(key)] = ref
+        self._links[key_text(key)] = await self._asked(side, key, lambda records: records.create(record))
 
     async def update(self, side: Side, key: Item, values: Item) -> None:
         """Change fields, the time of creation too. Raises Missing."""
         found = await self._at(side, key, lambda records, ref: records.update(ref, _plain(values)))
-        self._refs[key_text(key)] = ref_of(found)
+        self._links[key_text(key)] = ref_of(found)
 
     async def delete(self, side: Side, key: Item) -> None:
         """Raises Missing."""
         await self._at(side, key, lambda records, ref: records.delete(ref))
+        self._links.pop(key_text(key), None)
 
     def _repository(self, resource: Any, entity: Entity) -> DualRepository:
         old = OldSide(resource.Table(self._mapping.old.table), entity)
@@ -69,16 +72,11 @@ class ExampleApplication:
         return DualRepository(old, v2, lambda: self._side)
 
     async def _at(self, side: Side, key: Item, operation: Callable[[Repository, Ref], T]) -> T:
-        """The operation on the record, which is looked for when it is not where this instance saw it last. Raises Missing."""
-        known = self._refs[key_text(key)]
-        try:
-            return await self._asked(side, key, lambda records: operation(records, known))
-        except Missing:
-            found = await self._asked(side, key, lambda records: records.find(known.id))
-            if found is None or found == known:
-                raise
-        self._refs[key_text(key)] = found
-        return await self._asked(side, key, lambda records: operation(records, found))
+        """The operation on the record that a link leads to. Raises Missing where there is none, or not yet on this side."""
+        ref = self._links.get(key_text(key))
+        if ref is None:
+            raise Missing
+        return await self._asked(side, key, lambda records: operation(records, ref))
 
     async def _asked(self, side: Side, key: Item, operation: Callable[[Repository], T]) -> T:
         self._side = side
@@ -88,6 +86,11 @@ class ExampleApplication:
             raise Missing from None
         except AlreadyExists:
             raise Exists from None
+
+
+def links_to(mapping: Mapping, items: Iterable[Item]) -> Links:
+    """Links to items of the old table."""
+    return {key_text(old_key(mapping, item)): ref_of(_plain(item)) for item in items}
 
 
 def _get(records: Repository, ref: Ref) -> dict[str, Any]:

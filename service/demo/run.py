@@ -9,7 +9,7 @@ from backfill.report import BackfillReport
 from service.app import App
 from service.config import Settings
 from service.core.wire import Item
-from service.demo.application import ExampleApplication
+from service.demo.application import ExampleApplication, links_to
 from service.demo.items import old_items
 from service.local_servers import local_server
 from service.rehearsal.application import Application
@@ -21,14 +21,14 @@ from service.status import Status
 from service.validation.options import ValidationOptions
 from service.validation.report import Report
 
-MOTO_OPPORTUNITIES = 600
+MOTO_OPPORTUNITIES = 400
 """What moto's server copies, compares and moves over in two minutes; every other server gets all of them."""
 
 ALL_OPPORTUNITIES = 1_000_000
 WRITTEN = ("LEAD", "DEAL")
 """The entities that the examples' repository layer knows."""
 
-SHARED_ITEMS = 16
+SHARED_ITEMS = 6
 INDEX_SAMPLE = 10
 """Items of each entity looked up in their indexes: moto reads a whole index for each."""
 
@@ -38,11 +38,11 @@ QUICK = {
     "settle_seconds": 1.0,
     "segments": 2,
     "page_items": 100,
-    "lease_seconds": 8.0,
+    "lease_seconds": 6.0,
     "heartbeat_seconds": 1.5,
-    "request_timeout_seconds": 4.0,
+    "request_timeout_seconds": 3.0,
     "clock_margin_seconds": 0.0,
-    "purge_grace_seconds": 15.0,
+    "purge_grace_seconds": 12.0,
     "gate_lag_low_seconds": 2.0,
     "gate_quiet_seconds": 2.0,
     "log_level": "warning",
@@ -122,7 +122,9 @@ class _Demo:
         known = [item for item in self.items if item[self.app.mapping.old.entity]["S"] in WRITTEN]
         shared = known[:: max(1, len(known) // SHARED_ITEMS)]
 
+        links = links_to(self.app.mapping, shared)
+
         def application(_: int) -> Application:
-            return ExampleApplication(self.app.settings, self.app.mapping, shared)
+            return ExampleApplication(self.app.settings, self.app.mapping, links)
 
         return Plan(application, shared, validation=ValidationOptions(index_sample=INDEX_SAMPLE))

@@ -45,8 +45,8 @@ class Plan:
     application: Callable[[int], Application]
     items: Sequence[Item]
     writers: int = 4
-    pause_seconds: float = 0.25
-    mixed_seconds: float = 6.0
+    pause_seconds: float = 0.5
+    mixed_seconds: float = 4.0
     validation: ValidationOptions = field(default_factory=ValidationOptions)
 
 
@@ -102,7 +102,7 @@ class Rehearsal:
     async def _copy(self) -> BackfillReport:
         copied = await copy_old_table(self._app, BackfillOptions(owner=worker_id()), self._stop)
         self._say(f"backfill done: {copied.outcomes.items} items; writers go on while sync catches up")
-        await self._catch_up()
+        await self._catch_up(hops=1)
         self._say("caught up; comparing every item of both sides while writers go on")
         await run_validation(self._app, self._plan.validation, self._stop)
         return copied
@@ -124,7 +124,7 @@ class Rehearsal:
         for writer in self._writers:
             await writer.turn(side)
             await self._apart(share)
-        await self._catch_up()
+        await self._catch_up(hops=1)
         found = await resolve_conflicts(self._app)
         self._say(f"all writers on {side}; {len(self._log.acknowledged)} writes so far, {found} conflicts resolved")
 
@@ -144,10 +144,13 @@ class Rehearsal:
     def _count_in_flight(self) -> None:
         self._in_flight = max(self._in_flight, self._log.in_flight)
 
-    async def _catch_up(self) -> None:
-        """Return once every change that was in the streams has been applied, and what came of it carried back."""
+    async def _catch_up(self, hops: int = HOPS) -> None:
+        """Return once every change that was in the streams has been applied, and what came of it carried back.
+
+        hops: 1 leaves out the latter.
+        """
         workers = Workers(self._app.control, self._app.clock)
-        for _ in range(HOPS):
+        for _ in range(hops):
             while not await workers.caught_up(CATCH_UP_SECONDS, BOTH):
                 self._require_going()
                 await raise_failure(self._app)

@@ -14,7 +14,10 @@ from service.rehearsal.changes import another, instant, moving, texts
 from service.rehearsal.keys import key_text
 from service.rehearsal.write_log import Attempt, Kind, WriteLog
 
-KINDS: dict[Kind, int] = {"update": 12, "create": 2, "move": 3, "delete": 1}
+KINDS: dict[Kind, int] = {"update": 16, "create": 2, "move": 3, "delete": 1}
+RECREATED = 0.7
+"""The share of creations that bring back what the writer has deleted, where there is such."""
+
 FIELDS_AT_MOST = 2
 
 
@@ -40,6 +43,7 @@ class Writer:
         self._clock = clock
         self._log = log
         self._known = {key_text(old_key(mapping, item)): item for item in items}
+        self._shared = frozenset(self._known)
         self._deleted: dict[str, Item] = {}
         self._random = random.Random(number)
         self._writes = 0
@@ -67,7 +71,8 @@ class Writer:
         if kind == "create":
             await self._create()
             return
-        key_of, item = self._random.choice(sorted(self._known.items(), key=lambda one: one[0]))
+        key_of = self._chosen(kind)
+        item = self._known[key_of]
         dates = moving(entity_of(self._mapping, item))
         if kind == "move" and not dates:
             kind = "update"
@@ -83,9 +88,14 @@ class Writer:
         )
         await self._attempt(kind, key, values, before, self._application.update(self.side, key, values))
 
+    def _chosen(self, kind: Kind) -> str:
+        """An item to write. Those that all writers share would soon be gone if each deleted them: it prefers its own."""
+        own = sorted(self._known.keys() - self._shared)
+        return self._random.choice(own if kind == "delete" and own else sorted(self._known))
+
     async def _create(self) -> None:
         """Anew what this writer has deleted, or something like what it knows."""
-        if self._deleted and self._random.random() < 1 / 2:
+        if self._deleted and self._random.random() < RECREATED:
             key_of = self._random.choice(sorted(self._deleted))
             item = self._deleted.pop(key_of)
         else:
