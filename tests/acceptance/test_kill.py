@@ -14,8 +14,8 @@ import pytest
 from service.clock import SystemClock
 from service.core.wire import Item
 from service.demo.items import deal, old_items
-from tests.live_writer import LiveWriter
 from tests.acceptance.command_line import QUICK, CommandLine, ended, until
+from tests.live_writer import LiveWriter
 from tests.planes import open_plane
 
 pytestmark = [pytest.mark.local, pytest.mark.kill, pytest.mark.slow]
