@@ -9,11 +9,24 @@ from service.errors import Fatal
 
 @asynccontextmanager
 async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
-    """A TaskGroup that raises the gravest error itself: a Fatal before anything that would be tried again."""
+    """A TaskGroup that raises the gravest error itself: a Fatal before anything that would be tried again.
+
+    When its body has been cancelled, that goes first: whoever tries again after an error would never end otherwise.
+    """
+    caller = asyncio.current_task()
+    assert caller is not None
+    before, interrupted = caller.cancelling(), False
     try:
         async with asyncio.TaskGroup() as tasks:
-            yield tasks
+            try:
+                yield tasks
+            except asyncio.CancelledError:
+                interrupted = True
+                raise
     except BaseExceptionGroup as failures:
+        # The group interrupts its body too when a task fails, but takes that back.
+        if interrupted and caller.cancelling() > before:
+            raise asyncio.CancelledError from gravest(failures)
         raise gravest(failures) from None
 
 
