@@ -2,7 +2,7 @@
 
 from service.core.apply_rule import is_bare_tombstone, purge_write
 from tests.convergence.trampoline import Turn
-from tests.two_way.processes import kill, superseded_alive, take_over
+from tests.two_way.processes import end, kill, superseded, take_over
 from tests.two_way.world import World
 
 
@@ -66,8 +66,11 @@ class Entering:
         self._restart(self.world.tables)
 
     async def horizon(self) -> None:
-        """Until nobody superseded can write."""
-        while any(superseded_alive(self.world, table) for table in self.world.tables):
+        """Until nobody superseded can write: its own clock stops it, wherever it stands."""
+        world = self.world
+        while names := [name for table in world.tables for name in superseded(world, table)]:
+            if world.rng.random() < 0.05:
+                end(world, world.rng.choice(names))
             await Turn()
 
     async def drain(self) -> None:

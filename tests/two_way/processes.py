@@ -55,7 +55,7 @@ class Process:
     async def run(self) -> None:
         """Read on for ever; a superseded process dies at any time."""
         position = self.world.positions.get((self.table, self.shard), 0)
-        while not (self.superseded and self.world.rng.random() < 0.1):
+        while not (self.superseded and self.world.rng.random() < self.world.dying):
             if position == self.world.length(self.table, self.shard):
                 self.world.idle.add(self.name)
                 await Turn()
@@ -108,13 +108,16 @@ def kill(world: World, table: str) -> None:
     """Kill the owner's workers where they stand, as kill -9 does."""
     for name in list(world.stage.names()):
         if name.startswith(f"sync {table} ") and name.endswith(f" {world.owners[table]}"):
-            world.stage.kill(name)
-            world.idle.discard(name)
+            end(world, name)
 
 
-def superseded_alive(world: World, table: str) -> bool:
-    """Whether a superseded process can still write."""
-    return any(
-        name.startswith(f"sync {table} ") and not name.endswith(f" {world.owners[table]}")
-        for name in world.stage.names()
-    )
+def end(world: World, name: str) -> None:
+    """End one worker where it stands."""
+    world.stage.kill(name)
+    world.idle.discard(name)
+
+
+def superseded(world: World, table: str) -> list[str]:
+    """The workers that can still write although another process has taken over."""
+    names = [name for name in world.stage.names() if name.startswith(f"sync {table} ")]
+    return [name for name in names if not name.endswith(f" {world.owners[table]}")]

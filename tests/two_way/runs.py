@@ -8,7 +8,7 @@ from service.core.write import Put
 from tests.two_way.application import OldApplication, V2Application
 from tests.two_way.conductor import Entering, trouble
 from tests.two_way.judge import judge
-from tests.two_way.processes import superseded_alive, take_over
+from tests.two_way.processes import superseded, take_over
 from tests.two_way.witness import watch_places
 from tests.two_way.world import GENERATION, World, new_world
 
@@ -82,5 +82,5 @@ def _quiet(world: World) -> bool:
     return (
         all(name.startswith("sync ") and name in world.idle for name in names)
         and world.all_read()
-        and not any(superseded_alive(world, table) for table in world.tables)
+        and not any(superseded(world, table) for table in world.tables)
     )

@@ -198,13 +198,13 @@ def test_old_moves_the_item_while_v2_deletes_it_at_the_key_it_left() -> Script:
 
 
 @without("the stamp on old is a sequence number")
-def test_v2_moves_by_put_and_delete_and_the_delete_is_read_first() -> Script:
+def test_v2_moves_by_put_and_delete_whose_sequence_numbers_say_nothing_about_each_other() -> Script:
     script = Script()
     script.v2_put(month=1, title="", stage="")
     script.v2_delete(moving=True)
-    script.reverse(0)
-    script.forward()
     script.reverse(1)
+    script.forward()
+    script.reverse(0)
     return script
 
 

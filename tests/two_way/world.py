@@ -99,10 +99,11 @@ class World:
 
     positions: saved, by table and shard: how many records are applied. owners: by table, the number of the process that
     holds the lease. rule: as in core.acting; entered: the application may write v2. early_tombstones: versions of those
-    written before, which the purger lets go after their grace. saving: how likely a position is saved before a shard is read
-    to its end. moving: how likely an application's change moves the item. made, read: table and sequence number of each
-    record that the application has made, and that a sink has gone through. writing: the application, at this moment. lives:
-    how many items stood in v2 before the write in hand.
+    written before, which the purger lets go after their grace.
+    saving: how likely a position is saved before a shard is read to its end. dying: how likely a superseded process dies at
+    each of its steps. moving: how likely an application's change moves the item.
+    made, read: table and sequence number of each record that the application has made, and that a sink has gone through.
+    writing: the application, at this moment. lives: how many items stood in v2 before the write in hand.
     """
 
     rng: Random
@@ -119,6 +120,7 @@ class World:
     idle: set[str] = field(default_factory=set)
     early_tombstones: set[str] = field(default_factory=set)
     saving: float = 1.0
+    dying: float = 0.1
     moving: float = 0.25
     app: list[AppWrite] = field(default_factory=list)
     made: set[tuple[str, str]] = field(default_factory=set)
@@ -215,6 +217,7 @@ def new_world(seed: int, mapping: Mapping) -> World:
     memory = Telling()
     world = World(rng, mapping, memory, Trampoline(rng), unique=rng.random() < 0.6)
     world.saving, world.moving = rng.choice((1.0, 0.3, 0.1)), rng.choice((0.25, 0.7))
+    world.dying = rng.choice((0.1, 0.02))
     memory.create_table(CONTROL, ("pk", "sk"))
     memory.create_table(world.old, mapping.old.key_names)
     for table in world.v2_tables:

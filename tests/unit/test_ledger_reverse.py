@@ -204,17 +204,18 @@ DAMAGED = {**by_application(A), "_sync": {"S": "mine"}}
 ELSEWHERE = {**by_application(lead(MAY)), **place().key}
 OTHER_LEAD = {**by_application(A), "id": {"S": "8"}}
 
-BAD: dict[str, tuple[Item, str]] = {
-    "a damaged stamp": (DAMAGED, "damaged_stamp"),
-    "fields that lead to another key": (ELSEWHERE, "v2_key_mismatch"),
-    "fields that name another old item": (OTHER_LEAD, "v2_key_mismatch"),
+BAD: dict[str, tuple[Item, str, str]] = {
+    "a damaged stamp": (DAMAGED, "damaged_stamp", "not a tablesplit stamp"),
+    "fields that lead to another key": (ELSEWHERE, "v2_key_mismatch", "lead to another key"),
+    "fields that name another old item": (OTHER_LEAD, "v2_key_mismatch", "lead to another key"),
 }
+"""The v2 item, the reason, and what the message says."""
 
 
 @pytest.mark.parametrize("row", BAD)
 def test_what_has_no_old_item_is_poison_and_its_record_is_noted(row: str) -> None:
-    bad, reason = BAD[row]
-    with pytest.raises(Poison) as caught:
+    bad, reason, says = BAD[row]
+    with pytest.raises(Poison, match=says) as caught:
         plan(by_forward(A), bad, {MARCH: bad}, ENTRY)
     assert caught.value.reason == reason
     noted = passed(crm(), place(), change(by_forward(A), bad), RECORD, ENTRY)
