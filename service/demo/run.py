@@ -28,7 +28,7 @@ ALL_OPPORTUNITIES = 1_000_000
 WRITTEN = ("LEAD", "DEAL")
 """The entities that the examples' repository layer knows."""
 
-SHARED_ITEMS = 6
+SHARED_ITEMS = 4
 INDEX_SAMPLE = 10
 """Items of each entity looked up in their indexes: moto reads a whole index for each."""
 

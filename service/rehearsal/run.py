@@ -45,7 +45,7 @@ class Plan:
     application: Callable[[int], Application]
     items: Sequence[Item]
     writers: int = 4
-    pause_seconds: float = 0.5
+    pause_seconds: float = 0.6
     mixed_seconds: float = 4.0
     validation: ValidationOptions = field(default_factory=ValidationOptions)
 
