@@ -62,8 +62,15 @@ class Process:
                 continue
             self.world.idle.discard(self.name)
             changes = self._records(position, self.world.rng.choice((1, 1, 2)))
+            if self.superseded:
+                await self._doze()
             await self.take(position, changes)
             position += len(changes)
+
+    async def _doze(self) -> None:
+        """Stand still with what it has read in hand, as a paused virtual machine does."""
+        for _ in range(self.world.rng.choice((0, 0, 30, 100))):
+            await Turn()
 
     async def take(self, position: int, changes: list[Change]) -> None:
         """Apply what was read at a position, and then save the next one."""

@@ -1,0 +1,31 @@
+"""Each rule switched off makes the random search fail: the tests can see what they are there to see."""
+
+import pytest
+
+from tests.convergence.invariants import Violated
+from tests.mappings import crm
+from tests.two_way.mutations import MUTATIONS, Mutation, apply_mutation
+from tests.two_way.runs import run_seed
+
+WITHIN = 4000
+"""Seeds tried, from the one at which the mutation was first found, before it counts as unseen."""
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+def test_search_finds_the_mutation(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
+    apply_mutation(mutation, monkeypatch)
+    assert _first_violation(mutation.seed) is not None, f"{mutation.name}: not seen within {WITHIN} seeds"
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+def test_the_rule_passes_where_its_mutation_fails(mutation: Mutation) -> None:
+    run_seed(mutation.seed, crm())
+
+
+def _first_violation(start: int) -> int | None:
+    for seed in range(start, start + WITHIN):
+        try:
+            run_seed(seed, crm())
+        except Violated:
+            return seed
+    return None
