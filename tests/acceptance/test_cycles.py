@@ -1,0 +1,183 @@
+"""Ten times there and back with real processes, four writers from outside, and kill -9 at every step that is written down."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.command_line import QUICK, CommandLine, ended, until
+from tests.acceptance.outside_application import Acknowledged, Writer, fields_of, lost, old_items
+
+pytestmark = [pytest.mark.local, pytest.mark.kill, pytest.mark.slow]
+
+CYCLES = 10
+KILLED_CYCLES = 1
+"""In the first, whoever moves is killed at every step of every move; in all, the service is killed twice."""
+
+WRITING_SECONDS = 0.7
+FIRST = ("settle", "switch", "horizon", "drain", "observe", "arm", "fence", "enter")
+LATER = ("announce", "acknowledge")
+SETTINGS = QUICK | {
+    "TABLESPLIT_LEASE_SECONDS": "3",
+    "TABLESPLIT_REQUEST_TIMEOUT_SECONDS": "3",
+    "TABLESPLIT_CLOCK_MARGIN_SECONDS": "0.5",
+    "TABLESPLIT_GATE_LAG_SECONDS": "120",
+    "TABLESPLIT_GATE_LAG_LOW_SECONDS": "0",
+    "TABLESPLIT_GATE_QUIET_SECONDS": "1",
+}
+
+
+def test_ten_cutovers_and_rollbacks_under_writers_and_kills_lose_no_write(
+    dynamodb_local: str, table_prefix: str, tmp_path: Path
+) -> None:
+    cli = CommandLine(dynamodb_local, table_prefix, tmp_path, SETTINGS)
+    cli.make_old_table(old_items())
+    cli.run("full-migration")
+    with syncing(cli) as sync, writing(cli) as writers:
+        for cycle in range(CYCLES):
+            there_and_back(cli, sync, writers, cycle)
+        settle(cli)
+        report = cli.run("validate")
+    log = [write for writer in writers.values() for one in writer for write in one.log]
+    assert len(log) > 30 * CYCLES
+    assert report["result"] == "equal", report["differences"]
+    assert compare(cli, log) == []
+    assert cli.run("audit", "verify")["result"] == "ok"
+
+
+def there_and_back(cli: CommandLine, sync: "Sync", writers: dict[str, list[Writer]], cycle: int) -> None:
+    """forward -> dual -> reverse -> dual -> forward; whoever makes a move is killed at each of its steps."""
+    later = LATER if cycle < KILLED_CYCLES else ()
+    allow(writers, "old")
+    move(cli, "dual", FIRST if cycle == 0 else later, "cutover")
+    sync.kill()
+    allow(writers, "old", "v2")
+    time.sleep(WRITING_SECONDS)
+    allow(writers, "v2")
+    move(cli, "reverse", later, "cutover", "--finish")
+    time.sleep(WRITING_SECONDS)
+    move(cli, "dual", later, "rollback")
+    allow(writers, "old", "v2")
+    time.sleep(WRITING_SECONDS)
+    sync.kill()
+    allow(writers, "old")
+    move(cli, "forward", later, "rollback")
+
+
+def move(cli: CommandLine, to: str, steps: tuple[str, ...], *command: str) -> None:
+    """Make a move, killed with -9 at each of ``steps``; the same command goes on with it, and ends it."""
+    for step in steps:
+        resolve_conflicts(cli)
+        with ended(cli.start(*command, "--wait", "10")) as process:
+            while process.poll() is None and state(cli)["step"] != step:
+                time.sleep(0.01)
+    until(lambda: is_made(cli, to, *command), within=180, otherwise=lambda: cli.said("sync"))
+
+
+def is_made(cli: CommandLine, to: str, *command: str) -> bool:
+    """Whether the move is made, now if not before; a gate that a late conflict closes is opened as an operator would."""
+    if state(cli) != {"phase": to, "step": None}:
+        resolve_conflicts(cli)
+        with ended(cli.start(*command, "--wait", "10", "--why", "cycles")) as process:
+            process.wait(120)
+    return state(cli) == {"phase": to, "step": None}
+
+
+def state(cli: CommandLine) -> dict[str, str | None]:
+    """The phase, and the step of the move under way."""
+    found = cli.dynamodb.get_item(
+        TableName=cli.table("TABLESPLIT_CONTROL_TABLE"),
+        Key={"pk": {"S": "state"}, "sk": {"S": "migration"}},
+        ConsistentRead=True,
+    )
+    document = json.loads(found["Item"]["document"]["S"])
+    return {"phase": document["phase"], "step": document["move"]["step"] if document["move"] else None}
+
+
+class Sync:
+    """The running service, killed and started again by a test."""
+
+    def __init__(self, cli: CommandLine) -> None:
+        self.cli = cli
+        self.process = cli.start("sync", "--no-http")
+
+    def kill(self) -> None:
+        """kill -9, and a new one at once."""
+        self.process.kill()
+        self.process.wait()
+        self.process = self.cli.start("sync", "--no-http")
+
+
+@contextmanager
+def syncing(cli: CommandLine) -> Iterator[Sync]:
+    sync = Sync(cli)
+    try:
+        yield sync
+    finally:
+        sync.process.kill()
+        sync.process.wait()
+
+
+@contextmanager
+def writing(cli: CommandLine) -> Iterator[dict[str, list[Writer]]]:
+    """Two writers for each side, standing still until they are allowed to write."""
+    tables = {"old": cli.table("OLD_TABLE_NAME"), "v2": cli.table("DEALS_TABLE")}
+    writers = {
+        side: [Writer(cli.dynamodb, table, side, f"{side}{n}") for n in range(2)] for side, table in tables.items()
+    }
+    every = [writer for side in writers.values() for writer in side]
+    for writer in every:
+        writer.start()
+    try:
+        yield writers
+    finally:
+        for writer in every:
+            writer.end()
+
+
+def allow(writers: dict[str, list[Writer]], *sides: str) -> None:
+    """Let the writers of these sides write, and wait until those of the others have stopped."""
+    for side, both in writers.items():
+        for writer in both:
+            if side in sides:
+                writer.allowed.set()
+            else:
+                writer.leave()
+
+
+def resolve_conflicts(cli: CommandLine) -> None:
+    """As an operator would, who trusts v2."""
+    for conflict in cli.run("conflicts", "list")["items"]:
+        cli.run("conflicts", "resolve", conflict["id"], "--keep", "v2", "--yes")
+
+
+def settle(cli: CommandLine) -> None:
+    """Until both directions have caught up; three times, for what an answer itself makes (a write, its way back, its record)."""
+    for _ in range(3):
+        until(lambda: _caught_up(cli.run("status")), within=120, otherwise=lambda: cli.said("sync"))
+
+
+def _caught_up(status: dict[str, Any]) -> bool:
+    return bool(status["forward"]["caught_up"] and status["reverse"]["caught_up"])
+
+
+def compare(cli: CommandLine, log: list[Acknowledged]) -> list[Acknowledged]:
+    """What is lost; both sides must hold the same."""
+    old = {int(item["id"]["S"]): fields_of(item) for item in cli.scan("OLD_TABLE_NAME")}
+    v2 = {int(item["id"]["S"]): fields_of(item) for item in cli.scan("DEALS_TABLE")}
+    assert old == v2
+    return lost(log, v2, kept_values(cli))
+
+
+def kept_values(cli: CommandLine) -> set[tuple[int, str]]:
+    """Number and value of every write in the conflict log."""
+    kept = set()
+    for conflict in cli.run("conflicts", "list", "--all")["items"]:
+        shown = cli.run("conflicts", "show", conflict["id"])
+        new = shown["change"]["new"]
+        kept |= {(int(new["id"]["S"]), value) for value in fields_of(new).values()}
+    return kept
