@@ -1,40 +1,11 @@
 """The interleavings by which the model checker refutes a protocol without one of its rules, on the real sinks.
 
-Each is played twice: with every rule, and it ends well; and with one rule switched off, and it does not. The names say the
-interleaving. Reverse carries what v2 holds when it reads, so where the checker's own order would now end well without the rule,
-the order is the nearest one that does not.
+The names say the interleaving. Reverse carries what v2 holds when it reads, so where the checker's own order would now end well
+without the rule, the order is the nearest one that does not.
 """
 
-from collections.abc import Callable
-
-import pytest
-
-from tests.convergence.invariants import Violated
-from tests.two_way.mutations import MUTATIONS, Mutation, apply_mutation
 from tests.two_way.script import Script
-from tests.two_way.script_mutations import SCRIPT_MUTATIONS
-
-RULES: dict[str, Mutation] = {mutation.name: mutation for mutation in (*MUTATIONS, *SCRIPT_MUTATIONS)}
-
-
-def without(rule: str) -> Callable[[Callable[[], Script]], Callable[..., None]]:
-    """Play the interleaving with all rules, and with one switched off, named as in ``mutations``."""
-
-    def decorate(play: Callable[[], Script]) -> Callable[..., None]:
-        @pytest.mark.parametrize("rules", ["all rules", f"but: {rule}"])
-        def played(rules: str, monkeypatch: pytest.MonkeyPatch) -> None:
-            if rules == "all rules":
-                play().check()
-                return
-            apply_mutation(RULES[rule], monkeypatch)
-            with pytest.raises(Violated):
-                play().check()
-
-        played.__doc__ = play.__doc__
-        return played
-
-    return decorate
-
+from tests.two_way.without import without
 
 # Both sides at one key.
 
