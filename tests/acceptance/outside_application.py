@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from service.core.wire import Item
 
-NUMBERS = 40
+NUMBERS = 150
 FIELDS = ("title", "owner", "note")
 PAUSE_SECONDS = 0.3
 REFUSED = ("TransactionConflictException", "ConditionalCheckFailedException", "TransactionCanceledException")

@@ -18,7 +18,7 @@ CYCLES = 10
 KILLED_CYCLES = 1
 """In the first, whoever moves is killed at every step of every move; in all, the service is killed twice."""
 
-WRITING_SECONDS = 0.7
+WRITING_SECONDS = 0.6
 FIRST = ("settle", "switch", "horizon", "drain", "observe", "arm", "fence", "enter")
 LATER = ("announce", "acknowledge")
 SETTINGS = QUICK | {
