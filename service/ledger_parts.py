@@ -42,5 +42,5 @@ def watch(app: App, state: MigrationState, side: Side) -> Watch:
 
 def _generations(app: App, state: MigrationState) -> dict[str, int]:
     """The number of the stream that is read, by table."""
-    v2 = {table: state.generations[arn] for table, arn in state.v2_streams.items()}
+    v2 = {table: state.v2_generations[arn] for table, arn in state.v2_streams.items()}
     return v2 if state.stream_arn is None else {**v2, app.mapping.old.table: state.generation}

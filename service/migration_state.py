@@ -43,8 +43,8 @@ class Hold:
 class MigrationState:
     """Where the migration stands. Times are epoch seconds.
 
-    rule, epoch: how changes are applied, and the ledger's epoch (0 before the ledger rule). generations: every stream ARN
-    that the old table and the v2 tables have had, to its number; stream_arn, v2_streams: those that are read now.
+    rule, epoch: how changes are applied, and the ledger's epoch (0 before the ledger rule). generations, v2_generations: every
+    stream ARN that the old table, and the v2 tables, have had, to its number; stream_arn, v2_streams: those read now.
     gap_since, reverse_gap_since: when the operator last accepted that records of the old table's stream, or of a v2 table's,
     are lost; until a repair begun since has closed the gap. backfill_finished_at: None while a bulk copy is to be made or
     runs (also again).
@@ -64,6 +64,7 @@ class MigrationState:
     move: Move | None = None
     hold: Hold | None = None
     v2_streams: dict[str, str] = field(default_factory=dict)
+    v2_generations: dict[str, int] = field(default_factory=dict)
     reverse_gap_since: float | None = None
 
     @property
@@ -98,19 +99,20 @@ def new_state(mapping: Mapping, now: float) -> MigrationState:
 def with_stream(state: MigrationState, arn: str) -> MigrationState:
     """The state once ``arn`` is the old table's stream to read: one not seen before gets the next generation, above all
     others."""
-    return replace(_numbered(state, arn), stream_arn=arn)
+    return replace(state, generations=_numbered(state, state.generations, arn), stream_arn=arn)
 
 
 def with_v2_stream(state: MigrationState, table: str, arn: str) -> MigrationState:
     """The same for the stream of a v2 table."""
-    return replace(_numbered(state, arn), v2_streams={**state.v2_streams, table: arn})
+    generations = _numbered(state, state.v2_generations, arn)
+    return replace(state, v2_generations=generations, v2_streams={**state.v2_streams, table: arn})
 
 
-def _numbered(state: MigrationState, arn: str) -> MigrationState:
-    number = state.generations.get(arn, max(state.generations.values(), default=0) + 1)
+def _numbered(state: MigrationState, generations: dict[str, int], arn: str) -> dict[str, int]:
+    number = generations.get(arn, max(generations.values(), default=0) + 1)
     if number >= 10**GENERATION_DIGITS:
         raise Fatal(f"the tables of {state.old_table} have had {number} streams, more than a version can count")
-    return replace(state, generations={**state.generations, arn: number})
+    return {**generations, arn: number}
 
 
 def in_forward(state: MigrationState, now: float) -> MigrationState:

@@ -15,7 +15,7 @@ from service.migration_state import MigrationState, change_state
 from service.start import REVERSE_LEASE, accept_gap, create_and_start, follow_v2_streams, require_started
 from tests.both_ways_world import by_reverse, v2_of
 from tests.start_world import Started
-from tests.validation_world import GENERATION, MAPPING, lead
+from tests.validation_world import MAPPING, lead
 
 
 async def followed(**changes: Any) -> Started:
@@ -43,7 +43,7 @@ async def test_another_stream_is_followed_as_a_new_generation_and_a_repair_is_ow
     world = await followed(rule="ledger", phase="dual")
     arn = another_stream(world, "leads")
     state = await accepted(world)
-    assert (state.v2_streams["leads"], state.generations[arn]) == (arn, GENERATION + 3)
+    assert (state.v2_streams["leads"], state.v2_generations[arn]) == (arn, 3)
     assert state.reverse_gap_since == world.clock.now()
     assert await Checkpoints(world.control, arn, MAPPING.hash).load()
 

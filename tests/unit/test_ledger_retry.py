@@ -197,12 +197,12 @@ async def ledger_world() -> Started:
     world = Started()
     await create_and_start(world.app)
     streams = {"leads": world.tables.v2_arns["leads"], "deals": world.tables.v2_arns["deals"]}
-    numbers = {arn: number for number, arn in enumerate((world.tables.arn, *streams.values()), 1)}
+    numbers = {arn: number for number, arn in enumerate(streams.values(), 1)}
     await change_state(
         world.control,
         MAPPING,
         0.0,
-        lambda was: replace(was, rule="ledger", phase="dual", epoch=1, v2_streams=streams, generations=numbers),
+        lambda was: replace(was, rule="ledger", phase="dual", epoch=1, v2_streams=streams, v2_generations=numbers),
     )
     return world
 
