@@ -8,6 +8,7 @@ on stdin, and event and signature as its arguments.
 import asyncio
 import hmac
 import os
+import shutil
 import signal
 from contextlib import suppress
 from typing import Any
@@ -89,6 +90,8 @@ class PhaseHooks:
             raise _veto(url, f"HTTP status {answer.status}: {said}")
 
     async def _execute(self, path: str, event: str, body: bytes, signature: str) -> None:
+        if shutil.which(path) is None:
+            raise Retryable("No such file, or not executable", reason="hook_unreachable")
         try:
             process = await asyncio.create_subprocess_exec(
                 path,

@@ -1,6 +1,7 @@
-"""Ten times there and back with real processes, four writers from outside, and kill -9 at every step that is written down."""
+"""Again and again there and back with real processes, four writers from outside, and kill -9 at every step that is written down."""
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,9 @@ from tests.acceptance.outside_application import Acknowledged, Writer, fields_of
 
 pytestmark = [pytest.mark.local, pytest.mark.kill, pytest.mark.slow]
 
-CYCLES = 10
+CYCLES = int(os.environ.get("TABLESPLIT_TEST_CYCLES") or 3)
+"""Ten take ten minutes: `TABLESPLIT_TEST_CYCLES=10`."""
+
 KILLED_CYCLES = 1
 """In the first, whoever moves is killed at every step of every move; in all, the service is killed twice."""
 
@@ -32,7 +35,7 @@ SETTINGS = QUICK | {
 }
 
 
-def test_ten_cutovers_and_rollbacks_under_writers_and_kills_lose_no_write(
+def test_cutovers_and_rollbacks_under_writers_and_kills_lose_no_write(
     dynamodb_local: str, table_prefix: str, tmp_path: Path
 ) -> None:
     cli = CommandLine(dynamodb_local, table_prefix, tmp_path, SETTINGS)
@@ -41,10 +44,11 @@ def test_ten_cutovers_and_rollbacks_under_writers_and_kills_lose_no_write(
     with syncing(cli) as sync, writing(cli) as writers:
         for cycle in range(CYCLES):
             there_and_back(cli, sync, writers, cycle)
+        allow(writers)
         settle(cli)
         report = cli.run("validate")
     log = [write for writer in writers.values() for one in writer for write in one.log]
-    assert len(log) > 30 * CYCLES
+    assert len(log) > 20 * CYCLES
     assert report["result"] == "equal", report["differences"]
     assert compare(cli, log) == []
     assert cli.run("audit", "verify")["result"] == "ok"
@@ -152,8 +156,21 @@ def allow(writers: dict[str, list[Writer]], *sides: str) -> None:
 
 def resolve_conflicts(cli: CommandLine) -> None:
     """As an operator would, who trusts v2."""
+    if not has_conflicts(cli):
+        return
     for conflict in cli.run("conflicts", "list")["items"]:
         cli.run("conflicts", "resolve", conflict["id"], "--keep", "v2", "--yes")
+
+
+def has_conflicts(cli: CommandLine) -> bool:
+    """Whether one is open; asked of the control table, because a command takes a second to start."""
+    pages = cli.dynamodb.get_paginator("query").paginate(
+        TableName=cli.table("TABLESPLIT_CONTROL_TABLE"),
+        KeyConditionExpression="pk = :p",
+        ExpressionAttributeValues={":p": {"S": "conflict"}},
+    )
+    heads = [json.loads(item["document"]["S"]) for page in pages for item in page["Items"]]
+    return any(head["resolution"] is None for head in heads)
 
 
 def settle(cli: CommandLine) -> None:
