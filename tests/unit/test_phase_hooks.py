@@ -81,7 +81,7 @@ async def test_after_the_move_a_failing_hook_undoes_nothing(tmp_path: Path) -> N
 async def served(answer: Callable[[web.Request], Any]) -> AsyncIterator[str]:
     app = web.Application()
     app.router.add_post("/hook", answer)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
