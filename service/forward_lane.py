@@ -8,7 +8,6 @@ from typing import Any
 
 from service.app import App
 from service.applier import Applier
-from service.checkpoints import Checkpoints
 from service.consumer import Consumer
 from service.forward_ledger import ForwardLedger
 from service.lane import Lane
@@ -52,7 +51,7 @@ class ForwardLane(Lane):
         if state.rule == "ledger":
             others.append(self._verifier(lease, state).run())
         sink = self._ledger(lease, state) if state.acting.forward_by_ledger else self._guarded(lease, state)
-        return [self._engine(lease, state.stream_arn or "", sink)], others
+        return [self.reading(lease, self.app.mapping.old.table, state.stream_arn or "", sink)], others
 
     def outcomes(self) -> dict[str, int]:
         """Of the writes made of old changes."""
@@ -119,17 +118,4 @@ class ForwardLane(Lane):
             ledger=ledger,
             workers=workers,
             trimmer=trimmer,
-        )
-
-    def _engine(self, lease: Lease, arn: str, sink: ShardSink) -> EmbeddedEngine:
-        app = self.app
-        return EmbeddedEngine(
-            app.store,
-            arn=arn,
-            table=app.mapping.old.table,
-            sink=sink,
-            positions=Checkpoints(app.control, arn, app.mapping.hash, lease.token),
-            settings=app.settings,
-            clock=app.clock,
-            retried=app.metrics.count_retry,
         )

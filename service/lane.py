@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from service.app import App
+from service.checkpoints import Checkpoints
 from service.clock import Clock
 from service.core.acting import Acting
 from service.errors import Fenced, Retryable, TablesplitError
@@ -19,7 +20,7 @@ from service.leases import Lease
 from service.log import get_logger
 from service.migration_state import MigrationState, load_started_state
 from service.streams.embedded import EmbeddedEngine
-from service.streams.engine import EngineSnapshot
+from service.streams.engine import EngineSnapshot, ShardSink
 from service.tasks import task_group
 from service.workers import BEAT_SECONDS, LaneBeat, LaneName
 
@@ -56,6 +57,20 @@ class Lane(ABC):
     def overdue(self) -> int:
         """Tombstones that should be purged by now."""
         return 0
+
+    def reading(self, lease: Lease, table: str, arn: str, sink: ShardSink) -> EmbeddedEngine:
+        """An engine that reads the stream ``arn`` of ``table`` into ``sink``; its positions are saved under ``lease``."""
+        app = self.app
+        return EmbeddedEngine(
+            app.store,
+            arn=arn,
+            table=table,
+            sink=sink,
+            positions=Checkpoints(app.control, arn, app.mapping.hash, lease.token),
+            settings=app.settings,
+            clock=app.clock,
+            retried=app.metrics.count_retry,
+        )
 
     async def run(self) -> None:
         """Serve until cancelled. Whatever stops the lane is logged and shown with its remedy; then it tries again, as a standby."""

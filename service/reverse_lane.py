@@ -3,7 +3,6 @@
 from collections.abc import Coroutine
 from typing import Any
 
-from service.checkpoints import Checkpoints
 from service.lane import Lane
 from service.leases import Lease
 from service.ledger_parts import ledger_parts, watch
@@ -36,7 +35,8 @@ class ReverseLane(Lane):
         """An engine for each v2 table; none once the migration is complete."""
         if state.phase == "complete":
             return [], []
-        return [self._engine(lease, state, table, arn) for table, arn in sorted(state.v2_streams.items())], []
+        streams = sorted(state.v2_streams.items())
+        return [self.reading(lease, table, arn, self._sink(lease, state)) for table, arn in streams], []
 
     def outcomes(self) -> dict[str, int]:
         """Of the writes made of v2 changes."""
@@ -51,16 +51,3 @@ class ReverseLane(Lane):
         if not state.acting.reverse_carries:
             return Noting(parts, observer, app.settings.sync_concurrency)
         return ReverseLedger(parts, app.settings.sync_concurrency)
-
-    def _engine(self, lease: Lease, state: MigrationState, table: str, arn: str) -> EmbeddedEngine:
-        app = self.app
-        return EmbeddedEngine(
-            app.store,
-            arn=arn,
-            table=table,
-            sink=self._sink(lease, state),
-            positions=Checkpoints(app.control, arn, app.mapping.hash, lease.token),
-            settings=app.settings,
-            clock=app.clock,
-            retried=app.metrics.count_retry,
-        )
