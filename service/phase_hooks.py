@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 from contextlib import suppress
+from subprocess import PIPE, STDOUT, Popen, TimeoutExpired
 from typing import Any
 
 import aiohttp
@@ -90,30 +91,29 @@ class PhaseHooks:
             raise _veto(url, f"HTTP status {answer.status}: {said}")
 
     async def _execute(self, path: str, event: str, body: bytes, signature: str) -> None:
-        if shutil.which(path) is None:
-            raise Retryable("No such file, or not executable", reason="hook_unreachable")
+        # a thread, and not asyncio's own: the pipes of a process killed there may outlive the event loop
+        status, said = await asyncio.to_thread(_run, [path, event, signature], body, self._seconds)
+        if status != 0:
+            raise _veto(path, f"exit status {status}: {_line(said, last=True)}")
+
+
+def _run(command: list[str], body: bytes, seconds: float) -> tuple[int, bytes]:
+    """A command's exit status and what it said; ended with its children after so many seconds. Raises Retryable."""
+    if shutil.which(command[0]) is None:
+        raise Retryable("No such file, or not executable", reason="hook_unreachable")
+    try:
+        process = Popen(command, stdin=PIPE, stdout=PIPE, stderr=STDOUT, start_new_session=True)
+    except OSError as error:
+        raise Retryable(f"{error.strerror or error}", reason="hook_unreachable") from error
+    with process:
         try:
-            process = await asyncio.create_subprocess_exec(
-                path,
-                event,
-                signature,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise Retryable(f"{error.strerror or error}", reason="hook_unreachable") from error
-        try:
-            async with asyncio.timeout(self._seconds):
-                said, _ = await process.communicate(body)
-        except TimeoutError as late:
-            raise Retryable(f"no answer within {self._seconds:g} s", reason="hook_timeout") from late
+            said, _ = process.communicate(body, timeout=seconds)
+        except TimeoutExpired as late:
+            raise Retryable(f"no answer within {seconds:g} s", reason="hook_timeout") from late
         finally:
             with suppress(ProcessLookupError):  # with its children, which may hold its output open
                 os.killpg(process.pid, signal.SIGKILL)
-        if process.returncode != 0:
-            raise _veto(path, f"exit status {process.returncode}: {_line(said, last=True)}")
+    return process.returncode, said
 
 
 def signature_of(body: bytes, secret: bytes) -> str:
