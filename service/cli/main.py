@@ -13,6 +13,7 @@ from service.cli.drill import drill
 from service.cli.phases import complete, cutover, hold, release, rollback
 from service.cli.quarantine import quarantine
 from service.cli.remapping import remap
+from service.cli.seeding import seed
 from service.cli.syncing import sync
 from service.cli.tables import create_tables, drop_tables, preflight
 from service.cli.validating import validate
@@ -50,6 +51,7 @@ for command in (
     drill,
     drop_tables,
     demo,
+    seed,
 ):
     cli.add_command(command)
 

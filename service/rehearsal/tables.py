@@ -27,11 +27,19 @@ async def own_tables(settings: Settings, name: str) -> AsyncIterator[App]:
     own = settings.model_copy(update={"control_table": f"{prefix}-control", "hook": None})
     async with open_app(own, mapping) as app:
         try:
-            await _make_old_table(app)
+            await make_old_table(app)
             yield app
         finally:
             await app.tables.drop()
             await _drop_old_table(app)
+
+
+async def make_old_table(app: App) -> None:
+    """Make the old table, empty and without a stream, and wait for it."""
+    old = app.mapping.old
+    table = NewTable(old.table, (old.partition_key, old.sort_key), stream=False)
+    await asyncio.to_thread(app.tables.plane.create_table, table)
+    await until_active(app.tables.plane, old.table, app.clock)
 
 
 async def load_items(app: App, items: Iterable[Item]) -> None:
@@ -45,13 +53,6 @@ async def load_items(app: App, items: Iterable[Item]) -> None:
     async with task_group() as tasks:
         for _ in range(LOADING_AT_ONCE):
             tasks.create_task(load())
-
-
-async def _make_old_table(app: App) -> None:
-    old = app.mapping.old
-    table = NewTable(old.table, (old.partition_key, old.sort_key), stream=False)
-    await asyncio.to_thread(app.tables.plane.create_table, table)
-    await until_active(app.tables.plane, old.table, app.clock)
 
 
 async def _drop_old_table(app: App) -> None:

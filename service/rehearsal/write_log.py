@@ -1,5 +1,6 @@
 """What the writers of a rehearsal attempted and what was acknowledged to them: their own log, to judge both sides by."""
 
+from collections.abc import MutableSequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -30,10 +31,13 @@ class Attempt:
 
 @dataclass(slots=True)
 class WriteLog:
-    """Every attempt, in the order in which they ended. in_flight: how many are under way now. longest_pause: the longest, in
-    seconds, that a writer that wanted to write was kept from sending its write."""
+    """Every attempt, in the order in which they ended; the latest ones only where ``attempts`` is a bounded deque.
 
-    attempts: list[Attempt] = field(default_factory=list)
+    in_flight: how many are under way now. longest_pause: the longest, in seconds, that a writer that wanted to write was kept from
+    sending its write.
+    """
+
+    attempts: MutableSequence[Attempt] = field(default_factory=list)
     in_flight: int = 0
     longest_pause: float = 0.0
 
