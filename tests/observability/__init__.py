@@ -1,0 +1,1 @@
+"""Alerts, dashboards and the Prometheus that feeds them."""
