@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from backfill.display import LogLines
@@ -117,15 +118,16 @@ class Bench:
         return sum(counts["old"] for counts in report.to_json()["counts"].values())
 
     def _consumer(self) -> Consumer:
+        count = partial(self.metrics.count_write, "forward")
         return Consumer(
-            Applier(self.store, fence=_unfenced, count=self.metrics.count_change),
+            Applier(self.store, fence=_unfenced, count=count),
             Quarantine(self.control, self.clock),
             self.mapping,
             self.clock,
             generation=1,
             concurrency=self.settings.sync_concurrency,
             fence=_unfenced,
-            count=self.metrics.count_change,
+            count=count,
             on_tombstone=lambda _: None,
         )
 

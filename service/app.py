@@ -5,6 +5,7 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 
 from service.clock import Clock, SystemClock
 from service.config import Settings, load_configured_mapping
@@ -41,7 +42,8 @@ async def open_app(settings: Settings, mapping: Mapping | None = None) -> AsyncI
     """
     configure_log(settings)
     mapping = mapping or load_configured_mapping(settings)
-    clock, metrics = SystemClock(), Metrics()
+    clock, metrics = SystemClock(), Metrics((mapping.old.table, *mapping.tables, settings.control_table))
+    metrics.set_build(version("tablesplit"), mapping.hash)
     plane = await asyncio.to_thread(ControlPlane, settings)
     async with DynamoDBClient.open(settings, metrics, clock) as store:
         _tune_gc()

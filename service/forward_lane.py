@@ -53,10 +53,6 @@ class ForwardLane(Lane):
         sink = self._ledger(lease, state) if state.acting.forward_by_ledger else self._guarded(lease, state)
         return [self.reading(lease, self.app.mapping.old.table, state.stream_arn or "", sink)], others
 
-    def outcomes(self) -> dict[str, int]:
-        """Of the writes made of old changes."""
-        return self.app.metrics.forward_outcomes()
-
     def overdue(self) -> int:
         """Tombstones on v2 that should be purged by now."""
         return self._purger.overdue() if self._purger is not None else 0
@@ -65,20 +61,20 @@ class ForwardLane(Lane):
         app = self.app
         assert self._purger is not None
         return Consumer(
-            Applier(app.store, fence=lease.check, count=app.metrics.count_change),
+            Applier(app.store, fence=lease.check, count=self.count),
             Quarantine(app.control, app.clock),
             app.mapping,
             app.clock,
             generation=state.generation,
             concurrency=app.settings.sync_concurrency,
             fence=lease.check,
-            count=app.metrics.count_change,
+            count=self.count,
             on_tombstone=self._purger.add,
         )
 
     def _ledger(self, lease: Lease, state: MigrationState) -> ShardSink:
         app = self.app
-        parts = ledger_parts(app, state, lease.check, "old", app.metrics.count_change)
+        parts = ledger_parts(app, state, lease.check, "old", self.count)
         return ForwardLedger(parts, app.settings.sync_concurrency)
 
     def _new_purger(self, lease: Lease) -> Purger:

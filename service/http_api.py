@@ -46,8 +46,8 @@ class ServiceView(Protocol):
     def unready(self) -> str | None:
         """Why this process can't do its work now, or None."""
 
-    async def metrics(self) -> tuple[bytes, str]:
-        """The metrics page and its content type."""
+    async def metrics(self, accept: str) -> tuple[bytes, str]:
+        """The metrics page and its content type, for who sent this Accept header."""
 
     async def status(self) -> dict[str, Any]: ...
 
@@ -192,8 +192,8 @@ def _add_probes(api: FastAPI, view: ServiceView) -> None:
         return "ready\n"
 
     @api.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse)
-    async def metrics() -> Response:
-        content, content_type = await view.metrics()
+    async def metrics(request: Request) -> Response:
+        content, content_type = await view.metrics(request.headers.get("accept", ""))
         return Response(content, headers={"Content-Type": content_type})
 
 

@@ -50,9 +50,9 @@ class Lane(ABC):
     def open(self, lease: Lease, state: MigrationState) -> tuple[list[EmbeddedEngine], list[Coroutine[Any, Any, None]]]:
         """The engines that read by ``state``, and what runs beside them."""
 
-    @abstractmethod
-    def outcomes(self) -> dict[str, int]:
-        """What the lane's writes have come to since the process began."""
+    def count(self, outcome: str) -> None:
+        """Count what became of a change of this lane's."""
+        self.app.metrics.count_write(self.name, outcome)
 
     def overdue(self) -> int:
         """Tombstones that should be purged by now."""
@@ -129,7 +129,7 @@ class Lane(ABC):
     def beat(self) -> LaneBeat:
         """What this lane says of itself now."""
         failure = f"{self.failure.message} ({self.failure.remedy})" if self.failure else None
-        said = LaneBeat(self.role, self.acting, outcomes=self.outcomes(), failure=failure)
+        said = LaneBeat(self.role, self.acting, outcomes=self.app.metrics.outcomes(self.name), failure=failure)
         seen = [engine.snapshot() for engine in self._engines]
         if not seen:
             self._low.note(None)

@@ -38,16 +38,12 @@ class ReverseLane(Lane):
         streams = sorted(state.v2_streams.items())
         return [self.reading(lease, table, arn, self._sink(lease, state)) for table, arn in streams], []
 
-    def outcomes(self) -> dict[str, int]:
-        """Of the writes made of v2 changes."""
-        return self.app.metrics.reverse_outcomes()
-
     def _sink(self, lease: Lease, state: MigrationState) -> ShardSink:
         app = self.app
         observer = Observer(app.mapping, watch(app, state, "v2"))
         if not state.acting.forward_by_ledger:
             return observer
-        parts = ledger_parts(app, state, lease.check, "v2", app.metrics.count_reverse)
+        parts = ledger_parts(app, state, lease.check, "v2", self.count)
         if not state.acting.reverse_carries:
             return Noting(parts, observer, app.settings.sync_concurrency)
         return ReverseLedger(parts, app.settings.sync_concurrency)

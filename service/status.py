@@ -1,7 +1,7 @@
 """One snapshot of the whole migration. The command line, the API, the log line and the metrics all render this value."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,33 +26,42 @@ class LaneStatus:
 
     lag_seconds: age of the oldest unapplied change; None while no worker reports.
     caught_up: every shard has been read to its end and applied since the question was asked.
+    shards: not read to their end yet, shards_waiting of them for their parents; shards_finished: those that are.
     outcomes: how many writes ended how, since the worker began.
+    catch_up_seconds: expected time until caught up; None: not known. stopped: a worker's lane has, and no other has taken over.
     """
 
     lag_seconds: float | None
     caught_up: bool
     shards: int
     outcomes: Mapping[str, int]
+    shards_waiting: int = 0
+    shards_finished: int = 0
+    catch_up_seconds: float | None = None
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """One sync process. forward, reverse: owner | standby | stopped. failure: why a lane has stopped, with the remedy, or None."""
+    """One sync process. forward, reverse: owner | standby | stopped. failure: why a lane has stopped, with the remedy, or None.
+    heard: it counts as alive."""
 
     id: str
     forward: str
     reverse: str
     seen_seconds_ago: float
     failure: str | None
+    heard: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationStatus:
-    """The latest finished validation. result: equal | different; differences: how many."""
+    """The latest finished validation. result: equal | different; differences: how many; age_seconds: since it finished."""
 
     result: str
     differences: int
     finished_at: str
+    age_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,8 @@ class Status:
     """The snapshot. phase_since: ISO 8601, UTC. rule: guarded | entering | ledger. move: the phase move under way, and its
     step; hold: why an operator keeps the gate closed; gap: why a reconcile pass is owed; each None for none. conflicts: open
     ones, held items among them. gate: of the move that leads on; None where none does.
-    verification: None before the first `dual`.
+    verification: None before the first `dual`. rogue_writes: the application's, by the side that should be quiet, since the
+    phase began.
     """
 
     phase: str
@@ -91,6 +101,7 @@ class Status:
     workers: tuple[WorkerStatus, ...]
     gate: Gate | None = None
     verification: VerificationStatus | None = None
+    rogue_writes: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The document that `status --json` and /v1/status give."""

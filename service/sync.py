@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from importlib.metadata import version
 
 from service.app import App
 from service.errors import TablesplitError
@@ -26,7 +25,6 @@ async def run_sync(app: App, stop: asyncio.Event, *, http: bool = True) -> None:
     """Serve until ``stop`` is set. What is wrong at the start is raised; what goes wrong later stops its lane and is shown."""
     state = await ensure_started(app)
     await require_same_stream(app, state)
-    app.metrics.set_build(version("tablesplit"), app.mapping.hash)
     async with sync_lanes(app) as lanes:
         if http:
             await _serve(app, View(app, lanes), stop)

@@ -33,10 +33,10 @@ class View:
         """Why a lane has stopped, with the remedy; None while both work or stand by."""
         return self._lanes.unready()
 
-    async def metrics(self) -> tuple[bytes, str]:
+    async def metrics(self, accept: str) -> tuple[bytes, str]:
         """The metrics page, its gauges as of now, and its content type."""
         self._app.metrics.show(await take_snapshot(self._app, tips=self._lanes.tips()))
-        return self._app.metrics.page(), self._app.metrics.content_type
+        return self._app.metrics.page(accept)
 
     async def status(self) -> dict[str, Any]:
         """The snapshot's document."""

@@ -127,7 +127,7 @@ async def test_two_applications_write_the_same_items(server: str, request: pytes
             for _ in range(HOPS):
                 await drained(workers, acting)
             assert lanes.unready() is None
-            outcomes = app.metrics.forward_outcomes(), app.metrics.reverse_outcomes()
+            outcomes = app.metrics.outcomes("forward"), app.metrics.outcomes("reverse")
             await check_equal(app)
     assert outcomes[0]["applied"] > 0
     assert outcomes[1]["applied"] > 0

@@ -59,7 +59,7 @@ class FakeView:
     def unready(self) -> str | None:
         return self.failure
 
-    async def metrics(self) -> tuple[bytes, str]:
+    async def metrics(self, accept: str) -> tuple[bytes, str]:
         return b"tablesplit_ready 1\n", "text/plain; version=1.0.0; charset=utf-8"
 
     async def status(self) -> dict[str, Any]:

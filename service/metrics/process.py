@@ -1,0 +1,206 @@
+"""What one process counts and measures of itself; the parts of the pipeline tell it here.
+
+Gauges of the whole migration are on the page from the first ``show`` on: a backfill's page has none.
+"""
+
+from collections.abc import Iterable
+from math import nan
+from typing import Literal
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import choose_encoder
+
+from service.metrics.cells import Cells
+from service.metrics.migration import MigrationGauges
+from service.metrics.vocabulary import (
+    CAPACITY_KINDS,
+    COPY_OUTCOMES,
+    DIRECTIONS,
+    OPERATIONS,
+    OTHER,
+    RESULTS,
+    RETRY_REASONS,
+    TOMBSTONE_OUTCOMES,
+    WAIT_REASONS,
+    WRITE_OUTCOMES,
+)
+from service.status import Status
+
+Direction = Literal["forward", "reverse"]
+CapacityKind = Literal["read", "write"]
+Result = Literal["ok", "throttled", "conflict", "condition", "error", "timeout"]
+
+LAG_BUCKETS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600)
+REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+# Every series would come with a second one that says when its counting began, which nothing here asks for.
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no annotation there
+
+
+class Metrics:
+    """The metrics of a process. ``tables``: those it works on, by which consumed capacity is told apart."""
+
+    def __init__(self, tables: Iterable[str] = ()) -> None:
+        registry = self.registry = CollectorRegistry()
+        self._migration = MigrationGauges()
+        self._shown = False
+        self._count_pipeline(registry)
+        self._count_requests(registry, (*tables, OTHER))
+        self._measure_lag(registry)
+        self._ready = Gauge("tablesplit_ready", "1 while this process does its work", registry=registry)
+        self._build = Info("tablesplit_build", "Version of the program, and hash of its mapping", registry=registry)
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        GCCollector(registry=registry)
+
+    def _count_pipeline(self, registry: CollectorRegistry) -> None:
+        writes = Counter(
+            "tablesplit_writes",
+            "Changes by what became of them: old ones forward, v2 ones in reverse",
+            ("direction", "outcome"),
+            registry=registry,
+        )
+        self._writes = Cells(writes, {"direction": DIRECTIONS, "outcome": WRITE_OUTCOMES})
+        copies = Counter(
+            "tablesplit_backfill_items", "Old items that this backfill is done with", ("outcome",), registry=registry
+        )
+        self._copies = Cells(copies, {"outcome": COPY_OUTCOMES})
+        purges = Counter(
+            "tablesplit_tombstones", "Tombstones that the purger is done with", ("outcome",), registry=registry
+        )
+        self._purges = Cells(purges, {"outcome": TOMBSTONE_OUTCOMES})
+        waits = Counter(
+            "tablesplit_wait_seconds", "Time waited on purpose", ("reason",), unit="seconds", registry=registry
+        )
+        self._waits = Cells(waits, {"reason": WAIT_REASONS})
+
+    def _count_requests(self, registry: CollectorRegistry, tables: tuple[str, ...]) -> None:
+        requests = Counter(
+            "tablesplit_requests",
+            "Attempts of requests to DynamoDB; throttled: also where only a part of a batch was",
+            ("operation", "result"),
+            registry=registry,
+        )
+        self._requests = Cells(requests, {"operation": OPERATIONS, "result": RESULTS})
+        seconds = Histogram(
+            "tablesplit_request_seconds",
+            "Time from a request to its answer, of one attempt",
+            ("operation",),
+            unit="seconds",
+            registry=registry,
+            buckets=REQUEST_BUCKETS,
+        )
+        self._request_seconds = Cells(seconds, {"operation": OPERATIONS})
+        retries = Counter("tablesplit_retries", "Requests sent again", ("reason",), registry=registry)
+        self._retries = Cells(retries, {"reason": RETRY_REASONS})
+        units = Counter(
+            "tablesplit_consumed_capacity_units",
+            "Capacity units that DynamoDB's answers say were consumed, indexes included",
+            ("table", "kind"),
+            unit="units",
+            registry=registry,
+        )
+        self._units = Cells(units, {"table": tables, "kind": CAPACITY_KINDS})
+
+    def _measure_lag(self, registry: CollectorRegistry) -> None:
+        apply_lag = Histogram(
+            "tablesplit_apply_lag_seconds",
+            "Age of each change when it was applied; the stream dates them in whole seconds",
+            ("direction",),
+            unit="seconds",
+            registry=registry,
+            buckets=LAG_BUCKETS,
+        )
+        self._apply_lag = Cells(apply_lag, {"direction": DIRECTIONS})
+        read_lag = Gauge(
+            "tablesplit_read_lag_seconds",
+            "Age of the newest change read, 0 at the end of the streams; NaN: this process does not read them",
+            ("direction",),
+            unit="seconds",
+            registry=registry,
+        )
+        self._read_lag = Cells(read_lag, {"direction": DIRECTIONS})
+        for direction in DIRECTIONS:
+            self._read_lag.at(direction).set(nan)
+
+    def count_retry(self, reason: str) -> None:
+        """A request is about to be sent again."""
+        self._retries.at(reason).inc()
+
+    def count_wait(self, reason: str, seconds: float) -> None:
+        """The pipeline has slowed down on purpose."""
+        self._waits.at(reason).inc(seconds)
+
+    def count_write(self, direction: Direction, outcome: str) -> None:
+        """What became of a change, or of a write made of it."""
+        self._writes.at(direction, outcome).inc()
+
+    def count_copies(self, outcome: str, items: int = 1) -> None:
+        """Items that the backfill is done with."""
+        self._copies.at(outcome).inc(items)
+
+    def count_purge(self, outcome: str) -> None:
+        """A tombstone is gone, or why it was not removed."""
+        self._purges.at(outcome).inc()
+
+    def count_request(self, operation: str, result: Result, seconds: float) -> None:
+        """One attempt of a request, and how long its answer took."""
+        self._requests.at(operation, result).inc()
+        self._request_seconds.at(operation).observe(seconds)
+
+    def count_units(self, table: str, kind: CapacityKind, units: float) -> None:
+        """Capacity units that an answer says were consumed."""
+        self._units.at(table, kind).inc(units)
+
+    def observe_apply_lag(self, direction: Direction, seconds: float) -> None:
+        """A change has been applied, so old."""
+        self._apply_lag.at(direction).observe(seconds)
+
+    def set_read_lag(self, direction: Direction, seconds: float | None) -> None:
+        """How far reading is behind; None: this process does not read."""
+        self._read_lag.at(direction).set(nan if seconds is None else seconds)
+
+    def outcomes(self, direction: Direction) -> dict[str, int]:
+        """What ``count_write`` has counted so far."""
+        return {
+            outcome: int(counted)
+            for outcome in WRITE_OUTCOMES
+            if (counted := _value(self._writes.at(direction, outcome)))
+        }
+
+    def set_build(self, version: str, mapping: str) -> None:
+        """Which program and which mapping this is."""
+        self._build.info({"version": version, "mapping": mapping})
+
+    def set_ready(self, ready: bool) -> None:
+        """Whether this process does its work."""
+        self._ready.set(ready)
+
+    def show(self, status: Status | None) -> None:
+        """From now on have the gauges of the migration, as in the snapshot that the API and the command line render, too.
+
+        None: it can't be taken.
+        """
+        self._migration.status = status
+        if not self._shown:
+            self._shown = True
+            self.registry.register(self._migration)
+
+    def page(self, accept: str = "") -> tuple[bytes, str]:
+        """The page and its content type: OpenMetrics for who says in its Accept header that it takes that."""
+        encoder, content_type = choose_encoder(accept)
+        return encoder(self.registry), content_type
+
+
+def _value(counter: Counter) -> float:
+    return next(iter(counter.collect())).samples[0].value
