@@ -36,9 +36,13 @@ model: $(READY)
 soak: $(READY)
 	SOAK=$(SOAK) $(BIN)/python -m pytest -n 2 tests/convergence/test_random.py tests/two_way/test_random.py
 
+LOCK := $(BIN)/uv pip compile --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+# Everything for the developers; then for the image what it needs at run time, and what builds it, at the same versions.
 lock: $(READY)
-	$(BIN)/uv pip compile pyproject.toml --output-file requirements.lock --all-extras --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+	$(LOCK) pyproject.toml --output-file requirements.lock --all-extras --universal --python-version 3.11
+	$(LOCK) pyproject.toml --output-file deploy/image.lock --extra speed --python-version 3.12 --python-platform linux --constraint requirements.lock
+	echo hatchling | $(LOCK) - --output-file deploy/build.lock --python-version 3.12 --python-platform linux --constraint requirements.lock
 
 # README's table of settings, from the settings themselves
 settings: $(READY)

@@ -1,0 +1,43 @@
+# One image for both entry points: `tablesplit ...` (the service and every command) and `python -m backfill`.
+ARG PYTHON=python:3.12-slim
+
+FROM ${PYTHON} AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /build
+COPY deploy/build.lock deploy/image.lock ./
+RUN python -m venv /opt/tablesplit \
+ && python -m venv /opt/builder \
+ && /opt/builder/bin/pip install --quiet --require-hashes --requirement build.lock \
+ && /opt/tablesplit/bin/pip install --quiet --require-hashes --requirement image.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY service service
+COPY backfill backfill
+COPY examples examples
+# the wheel is built without network: its build tools are the locked ones above
+RUN /opt/builder/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist . \
+ && /opt/tablesplit/bin/pip install --quiet --no-deps dist/*.whl \
+ && /opt/tablesplit/bin/pip uninstall --quiet --yes pip
+
+FROM ${PYTHON}
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="tablesplit" \
+      org.opencontainers.image.description="Moves a live DynamoDB single table into purpose-built tables while the application keeps writing" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+COPY --from=build /opt/tablesplit /opt/tablesplit
+ENV PATH=/opt/tablesplit/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    TABLESPLIT_HTTP_HOST=0.0.0.0 \
+    TABLESPLIT_LOG_FORMAT=json
+# a number, so that an orchestrator can see that it is not root; nothing is ever written to the root file system
+USER 10001:10001
+WORKDIR /tmp
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+# Inside the container the port stays 8080. Alive, not ready: a lane that has stopped needs a person, and a restart would not mend it (/readyz says so)
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
+    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8080/healthz', timeout=3)"]
+CMD ["tablesplit", "sync"]
