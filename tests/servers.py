@@ -1,13 +1,14 @@
 """Servers for tests: an endpoint that was given, a container, or a process of our own; or a reason why there is none."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
-from testcontainers.core.wait_strategies import LogMessageWaitStrategy
+from testcontainers.core.wait_strategies import HttpWaitStrategy
 
 from service.errors import Misconfigured
 from service.local_servers import dynamodb_local, moto_server
@@ -18,12 +19,12 @@ ENDPOINT_VARIABLE = "TABLESPLIT_TEST_ENDPOINT"
 
 @contextmanager
 def dynamodb_local_for_tests() -> Iterator[str]:
-    """Endpoint URL: what TABLESPLIT_TEST_ENDPOINT says, else a container where an engine answers, else a Java process."""
+    """Endpoint URL: what TABLESPLIT_TEST_ENDPOINT says, else a Java process, else, without Java, a container."""
     given = os.environ.get(ENDPOINT_VARIABLE)
     if given:
         yield given
         return
-    container = _container()
+    container = _container() if shutil.which("java") is None else None
     if container is None:
         with or_skip(), dynamodb_local() as url:
             yield url
@@ -44,8 +45,9 @@ def _container() -> DockerContainer | None:
         container = DockerContainer(IMAGE).with_exposed_ports(8000)
     except DockerException:
         return None
+    # it logs before it listens, and answers 400 to a request that says nothing
     return container.with_command("-jar DynamoDBLocal.jar -inMemory -sharedDb").waiting_for(
-        LogMessageWaitStrategy("CorsParams")
+        HttpWaitStrategy(8000).for_status_code(400)
     )
 
 
