@@ -1,6 +1,7 @@
 """Data planes for tests: a client of any endpoint, with a clock whose waits take no time."""
 
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -35,9 +36,18 @@ class RetryLog:
     """Keeps what the metrics would count."""
 
     retried: list[str] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    units: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def count_retry(self, reason: str) -> None:
         self.retried.append(reason)
+
+    def count_request(self, operation: str, result: str, seconds: float) -> None:
+        assert seconds >= 0
+        self.requests.append((operation, result))
+
+    def count_units(self, table: str, kind: str, units: float) -> None:
+        self.units[table, kind] += units  # type: ignore[assignment]  # a Counter adds floats, too
 
 
 def plane_settings(url: str | None, **changes: Any) -> Settings:

@@ -84,14 +84,14 @@ def error_of(call: Call, status: int, answer: Mapping[str, Any]) -> Exception:
     """The error that an answer with a status other than 200 stands for."""
     code = str(answer.get("__type", "")).rpartition("#")[2]
     message = str(answer.get("message") or answer.get("Message") or "")
-    if _plain(code) == "TransactionCanceled":
+    if plain_code(code) == "TransactionCanceled":
         return cancelled(call, answer.get("CancellationReasons") or [], message)
     return coded_error(call, code or f"HTTP status {status}", message, status)
 
 
 def coded_error(call: Call, code: str, message: str, status: int = 400) -> Exception:
     """The error for a code of an answer, of one statement of a batch, or of one item of a transaction."""
-    plain = _plain(code)
+    plain = plain_code(code)
     if plain == "ConditionalCheckFailed":
         return ConditionRefusedError()
     if plain in THROTTLING:
@@ -183,7 +183,8 @@ def _unknown_error(call: Call, code: str, message: str) -> Fatal:
     )
 
 
-def _plain(code: str) -> str:
+def plain_code(code: str) -> str:
+    """An error's code without the suffix in which the services differ."""
     return code.removesuffix("Exception").removesuffix("Error")
 
 

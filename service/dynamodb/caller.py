@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 import orjson
 
+from service.clock import Clock
+from service.dynamodb.metering import FAILURES, Meter, count_answer, failed
 from service.dynamodb.protocol import Fence
 from service.dynamodb.retry import RetryPolicy
 from service.dynamodb.transport import Transport
@@ -17,11 +19,13 @@ Answer = dict[str, Any]
 
 
 class Caller:
-    """Calls the operations of one service."""
+    """Calls the operations of one service. ``meter`` is told of every attempt."""
 
-    def __init__(self, transport: Transport, retries: RetryPolicy) -> None:
+    def __init__(self, transport: Transport, retries: RetryPolicy, meter: Meter, clock: Clock) -> None:
         self.transport = transport
         self._retries = retries
+        self._meter = meter
+        self._clock = clock
 
     async def call(
         self,
@@ -42,7 +46,15 @@ class Caller:
         """One attempt."""
         if fence is not None:
             fence()
-        return await self.transport.post(operation, subject, orjson.dumps(request))
+        body = orjson.dumps(request)
+        began = self._clock.monotonic()
+        try:
+            answer = await self.transport.post(operation, subject, body)
+        except FAILURES as error:
+            self._meter.count_request(operation, failed(error), self._clock.monotonic() - began)
+            raise
+        count_answer(self._meter, operation, answer, self._clock.monotonic() - began)
+        return answer
 
     async def persist(self, attempt: Callable[[], Awaitable[T]], *, patient: bool = True) -> T:
         """``attempt`` until it succeeds, or fails for good. What it attempts may change: the rest of a batch, say."""

@@ -13,7 +13,8 @@ from service.dynamodb.caller import Caller
 from service.dynamodb.credentials import CredentialSource
 from service.dynamodb.endpoints import resolve_endpoints
 from service.dynamodb.items import ItemOperations
-from service.dynamodb.retry import RetryCounter, RetryPolicy
+from service.dynamodb.metering import Meter
+from service.dynamodb.retry import RetryPolicy
 from service.dynamodb.stream_reads import StreamOperations
 from service.dynamodb.transport import Api, Transport
 
@@ -33,7 +34,7 @@ class DynamoDBClient(ItemOperations, StreamOperations):
     async def open(
         cls,
         settings: Settings,
-        metrics: RetryCounter,
+        metrics: Meter,
         clock: Clock,
         *,
         credentials: CredentialSource | None = None,
@@ -51,7 +52,8 @@ class DynamoDBClient(ItemOperations, StreamOperations):
 
             def caller(prefix: str, endpoint: str) -> Caller:
                 api = Api(prefix, endpoint, places.region)
-                return Caller(Transport(http, api, source, clock, settings.request_timeout_seconds), retries)
+                transport = Transport(http, api, source, clock, settings.request_timeout_seconds)
+                return Caller(transport, retries, metrics, clock)
 
             yield cls(caller(ITEMS_TARGET, places.items), caller(STREAMS_TARGET, places.streams))
 

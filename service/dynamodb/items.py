@@ -12,6 +12,7 @@ from service.core.write import Absent, Check, Delete, Put, TransactItem, Update,
 from service.dynamodb.answers import ConditionRefusedError
 from service.dynamodb.caller import Answer, Caller, Request
 from service.dynamodb.expressions import Placeholders, condition_fields, update_fields
+from service.dynamodb.metering import MEASURED
 from service.dynamodb.partiql import PartiQLInserts
 from service.dynamodb.protocol import Fence, Page
 from service.errors import Throttled
@@ -48,7 +49,7 @@ class ItemOperations:
             "TotalSegments": segments,
             "Limit": limit,
             "ConsistentRead": consistent,
-            "ReturnConsumedCapacity": "TOTAL",
+            **MEASURED,
         }
         if start is not None:
             request["ExclusiveStartKey"] = start
@@ -73,12 +74,13 @@ class ItemOperations:
             "ExpressionAttributeNames": placeholders.names(),
             "ExpressionAttributeValues": placeholders.values,
             "ConsistentRead": consistent,
-            "ReturnConsumedCapacity": "TOTAL",
+            **MEASURED,
         } | {name: value for name, value in optional.items() if value is not None}
         return _page(await self._caller.call("Query", table, request))
 
     async def get(self, table: str, key: Item) -> Item | None:
-        answer = await self._caller.call("GetItem", table, {"TableName": table, "Key": key, "ConsistentRead": True})
+        request: Request = {"TableName": table, "Key": key, "ConsistentRead": True, **MEASURED}
+        answer = await self._caller.call("GetItem", table, request)
         return answer.get("Item")
 
     async def get_many(self, table: str, keys: Sequence[Item]) -> list[Item]:
@@ -96,7 +98,7 @@ class ItemOperations:
             nonlocal left
             while left:
                 asked = {table: {"Keys": left, "ConsistentRead": True}}
-                answer = await self._caller.once("BatchGetItem", table, {"RequestItems": asked})
+                answer = await self._caller.once("BatchGetItem", table, {"RequestItems": asked, **MEASURED})
                 found.extend(answer["Responses"].get(table, ()))
                 before, left = len(left), answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
                 # A full answer (16 MB) leaves keys as well: only an answer without any progress is
@@ -110,7 +112,8 @@ class ItemOperations:
         check_together(reads)
         if not reads:
             return []
-        request: Request = {"TransactItems": [{"Get": {"TableName": table, "Key": key}} for table, key in reads]}
+        asked = [{"Get": {"TableName": table, "Key": key}} for table, key in reads]
+        request: Request = {"TransactItems": asked, **MEASURED}
         answer = await self._caller.call("TransactGetItems", _tables(table for table, _ in reads), request)
         return [response.get("Item") for response in answer["Responses"]]
 
@@ -144,7 +147,7 @@ class ItemOperations:
         self, operation: str, subject: str, request: Request, *, patient: bool, fence: Fence | None
     ) -> bool:
         try:
-            await self._caller.call(operation, subject, request, patient=patient, fence=fence)
+            await self._caller.call(operation, subject, {**request, **MEASURED}, patient=patient, fence=fence)
         except ConditionRefusedError:
             return False
         return True

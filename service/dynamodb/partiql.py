@@ -14,6 +14,7 @@ from service.core.wire import Item
 from service.dynamodb.answers import coded_error
 from service.dynamodb.caller import Answer, Caller
 from service.dynamodb.insert_group import InsertGroup
+from service.dynamodb.metering import MEASURED
 from service.dynamodb.protocol import Fence
 from service.errors import Fatal, Poison, Retryable, Throttled
 
@@ -143,7 +144,7 @@ class PartiQLInserts:
                 raise outcome
 
     async def _post(self, table: str, statements: list[dict[str, Any]], fence: Fence | None = None) -> Answer:
-        return await self._caller.once(OPERATION, table, {"Statements": statements}, fence)
+        return await self._caller.once(OPERATION, table, {"Statements": statements, **MEASURED}, fence)
 
 
 @lru_cache(maxsize=1024)

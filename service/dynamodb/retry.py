@@ -16,7 +16,7 @@ LONGEST_WAIT_SECONDS = 5.0
 
 
 class RetryCounter(Protocol):
-    """What the metrics are to the data plane."""
+    """What the metrics are to whoever tries again."""
 
     def count_retry(self, reason: str) -> None:
         """A request is about to be sent again, because of ``reason`` (``Retryable.reason``)."""

@@ -30,19 +30,20 @@ from service.dynamodb.descriptions import Identity, NewTable
 from service.dynamodb.protocol import InsertRefused
 from service.dynamodb.waits import until_active, until_deleted, until_stream_enabled
 from service.errors import Fatal, Poison, StreamGone
-from tests.planes import open_plane, plane_settings
+from tests.planes import RetryLog, open_plane, plane_settings
 
 NAMES = ("PK", "SK")
 
 
 @dataclass(frozen=True)
 class Server:
-    """An open client of a server, its control plane, and a fresh table."""
+    """An open client of a server with what it counts, its control plane, and a fresh table."""
 
     name: str
     plane: DynamoDBClient
     control: ControlPlane
     table: str
+    counted: RetryLog
 
 
 @cache
@@ -64,8 +65,9 @@ async def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     control = control_plane(url)
     table = f"plane-{uuid4().hex[:12]}"
     control.create_table(NewTable(table, NAMES, {"GSI1": ("GSI1PK", "GSI1SK")}))
-    async with open_plane(url) as plane:
-        yield Server(request.param, plane, control, table)
+    counted = RetryLog()
+    async with open_plane(url, retries=counted) as plane:
+        yield Server(request.param, plane, control, table, counted)
     control.delete_table(table)
 
 
@@ -278,6 +280,20 @@ async def test_the_same_key_is_not_read_twice_together(server: Server) -> None:
     turned = dict(reversed(key("a").items()))
     with pytest.raises(ValueError, match=r"^get_together: the keys are not distinct$"):
         await server.plane.get_together([(server.table, key("a")), (server.table, turned)])
+
+
+async def test_the_answers_tell_the_units_that_a_request_consumed(server: Server) -> None:
+    plane, table, units = server.plane, server.table, server.counted.units
+    indexed = key("a") | {"GSI1PK": {"S": "i"}, "GSI1SK": {"S": "j"}}
+    await plane.write(Put(table, indexed))
+    assert units[table, "write"] >= 1
+    await plane.get(table, key("a"))
+    await plane.get_many(table, [key("a")])
+    assert units[table, "read"] >= 1
+    if server.name == "dynamodb_local":  # moto tells less; neither tells what BatchExecuteStatement consumed
+        before = units[table, "write"]
+        await plane.transact([Put(table, key("d"))])
+        assert units[table, "write"] >= before + 2
 
 
 async def test_a_missing_table_is_fatal(server: Server) -> None:
