@@ -1,0 +1,1 @@
+"""How tablesplit is run and watched; no part of the package."""

@@ -1,0 +1,1 @@
+"""Grafana's dashboards, made from Python: `python -m deploy.grafana.build`."""

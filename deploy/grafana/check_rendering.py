@@ -1,0 +1,76 @@
+"""`python -m deploy.grafana.check_rendering [URL]`: ask a running Grafana for what each panel of ours shows.
+
+Grafana itself answers: it has the dashboards, finds their data source, and gives each query's values as the browser gets them.
+Exit status 0: each panel has data; 1: some have none (they are listed); 2: Grafana does not answer, or has no such dashboards.
+Needs Python alone. The default is where docker-compose.yml has Grafana.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+DEFAULT = "http://127.0.0.1:3000"
+SECONDS = 30
+
+
+class Grafana:
+    """Grafana's HTTP API, as an anonymous viewer may use it."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+
+    def dashboards(self) -> list[Any]:
+        """Our dashboards, as Grafana has them."""
+        found = self._ask("/api/search?type=dash-db&tag=tablesplit")
+        return [self._ask(f"/api/dashboards/uid/{one['uid']}")["dashboard"] for one in found]
+
+    def values(self, target: dict[str, Any]) -> int | None:
+        """How many values a panel's query gives for the last half hour, NaN included. None: it fails."""
+        query = {**target, "intervalMs": 15_000, "maxDataPoints": 120}
+        try:
+            answer = self._ask("/api/ds/query", {"queries": [query], "from": "now-30m", "to": "now"})
+        except URLError:
+            return None
+        frames = answer["results"][target["refId"]].get("frames", [])
+        return sum(len(column) for frame in frames for column in frame["data"]["values"][1:])
+
+    def _ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        content = None if body is None else json.dumps(body).encode()
+        request = Request(self._url + path, content, {"Content-Type": "application/json"})  # noqa: S310 - the user names it
+        with urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
+            return json.load(answer)
+
+
+def empty(grafana: Grafana, dashboards: list[Any]) -> Iterator[str]:
+    """A line for each query without a value."""
+    for dashboard in dashboards:
+        for panel in dashboard["panels"]:
+            for target in panel.get("targets", []):
+                values = grafana.values(target)
+                if not values:
+                    why = "the query fails" if values is None else "no data"
+                    yield f"{dashboard['title']} / {panel['title']}: {why}: {target['expr']}"
+
+
+def main(arguments: list[str]) -> int:
+    """The command; its exit status."""
+    url = arguments[0] if arguments else DEFAULT
+    grafana = Grafana(url)
+    try:
+        dashboards = grafana.dashboards()
+    except (URLError, ValueError) as error:
+        print(f"{url}: Grafana does not answer: {error}", file=sys.stderr)
+        return 2
+    if not dashboards:
+        print(f"{url}: no dashboard with the tag tablesplit: is deploy/grafana/provisioning mounted?", file=sys.stderr)
+        return 2
+    found = list(empty(grafana, dashboards))
+    print("\n".join(found) if found else f"{len(dashboards)} dashboards: every panel has data")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

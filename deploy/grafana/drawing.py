@@ -1,0 +1,156 @@
+"""Grafana's own form of dashboards, made with its Foundation SDK."""
+
+import json
+from collections.abc import Callable
+from typing import TypeVar
+
+from grafana_foundation_sdk.builders import (
+    bargauge,
+    common,
+    dashboard,
+    prometheus,
+    stat,
+    statetimeline,
+    table,
+    timeseries,
+)
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models import common as looks
+from grafana_foundation_sdk.models import dashboard as model
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+from deploy.grafana.parts import Board, Kind, Panel, Query, Section, Word
+from deploy.grafana.runbook import TITLE, UID, add_steps, step_url
+
+TAG = "tablesplit"
+SOURCE = model.DataSourceRef(type_val="prometheus", uid="tablesplit")
+"""The data source that provisioning/datasources makes."""
+
+INSTANT: tuple[Kind, ...] = ("stat", "bars", "table")
+"""Kinds that show what is now: a series that has ended is not asked for."""
+
+AnyPanel = TypeVar("AnyPanel", stat.Panel, timeseries.Panel, statetimeline.Panel, bargauge.Panel, table.Panel)
+
+
+def draw(board: Board) -> str:
+    """The JSON text of a dashboard. Nothing in it depends on where or when it is made."""
+    drawn = _empty(board.uid, board.title, board.description).refresh("5s").time("now-30m", "now")
+    for section in board.sections:
+        drawn.with_row(dashboard.Row(section.title))
+        for panel in section.panels:
+            drawn.with_panel(DRAWN_BY[panel.kind](panel, section))
+    return _numbered(drawn)
+
+
+def draw_runbook(source: str) -> str:
+    """The JSON text of the dashboard that shows a runbook in Markdown."""
+    drawn = _empty(UID, TITLE, "What to do, step by step. The alerts and the panels of the other dashboards lead here.")
+    add_steps(drawn, source)
+    return _text(drawn.build())
+
+
+def _empty(uid: str, title: str, description: str) -> dashboard.Dashboard:
+    """A dashboard without panels, that links to the others."""
+    others = dashboard.DashboardLink("tablesplit").type(model.DashboardLinkType.DASHBOARDS).tags([TAG])
+    drawn = dashboard.Dashboard(title).uid(uid).description(description).tags([TAG]).timezone("browser").readonly()
+    return drawn.tooltip(model.DashboardCursorSync.CROSSHAIR).link(others.as_dropdown(False).keep_time(True).icon(""))
+
+
+def _numbered(drawn: dashboard.Dashboard) -> str:
+    """The text of a dashboard with its panels numbered in their order."""
+    built = drawn.build()
+    for number, panel in enumerate(built.panels or [], start=1):
+        panel.id_val = number
+    return _text(built)
+
+
+def _text(built: model.Dashboard) -> str:
+    return json.dumps(built, cls=JSONEncoder, indent=1, sort_keys=True) + "\n"
+
+
+def _stat(panel: Panel, section: Section) -> Builder[model.Panel]:
+    drawn = _common(stat.Panel(), panel, section).graph_mode(looks.BigValueGraphMode.NONE)
+    mode = looks.BigValueTextMode.NAME if panel.names else looks.BigValueTextMode.AUTO
+    return drawn.text_mode(mode).color_mode(looks.BigValueColorMode.BACKGROUND).reduce_options(_last())
+
+
+def _graph(panel: Panel, section: Section) -> Builder[model.Panel]:
+    lines = looks.GraphThresholdsStyleMode.DASHED if panel.steps else looks.GraphThresholdsStyleMode.OFF
+    drawn = _common(timeseries.Panel(), panel, section).min(0).fill_opacity(10).show_points(looks.VisibilityMode.NEVER)
+    drawn.color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC))
+    drawn.thresholds_style(common.GraphThresholdsStyleConfig().mode(lines))
+    tooltip = common.VizTooltipOptions().mode(looks.TooltipDisplayMode.MULTI).sort(looks.SortOrder.DESCENDING)
+    return drawn.tooltip(tooltip.hide_zeros(True)).legend(_legend())
+
+
+def _timeline(panel: Panel, section: Section) -> Builder[model.Panel]:
+    drawn = _common(statetimeline.Panel(), panel, section).show_value(looks.VisibilityMode.NEVER)
+    return drawn.merge_values(True).row_height(0.8).legend(_legend())
+
+
+def _bars(panel: Panel, section: Section) -> Builder[model.Panel]:
+    drawn = _common(bargauge.Panel(), panel, section).min(0).reduce_options(_last())
+    return drawn.display_mode(looks.BarGaugeDisplayMode.BASIC).orientation(looks.VizOrientation.HORIZONTAL)
+
+
+def _table(panel: Panel, section: Section) -> Builder[model.Panel]:
+    """A row a series, a column a label."""
+    left_out = dict.fromkeys(("Time", "Value", "__name__"), True)
+    drawn = _common(table.Panel(), panel, section)
+    return drawn.with_transformation(
+        model.DataTransformerConfig(id_val="organize", options={"excludeByName": left_out})
+    )
+
+
+DRAWN_BY: dict[Kind, Callable[[Panel, Section], Builder[model.Panel]]] = {
+    "stat": _stat,
+    "graph": _graph,
+    "timeline": _timeline,
+    "bars": _bars,
+    "table": _table,
+}
+
+
+def _common(drawn: AnyPanel, panel: Panel, section: Section) -> AnyPanel:
+    """What every kind of panel says."""
+    drawn.title(panel.title).description(panel.description).unit(panel.unit).datasource(SOURCE)
+    drawn.height(section.height).span(panel.width).no_value("no data")
+    drawn.links([dashboard.DashboardLink("Runbook: " + panel.step).url(step_url(panel.step)).target_blank(True)])
+    drawn.thresholds(_thresholds(panel)).mappings(_words(panel))
+    for place, query in enumerate(panel.queries):
+        drawn.with_target(_target(query, chr(ord("A") + place), panel.kind))
+    return drawn
+
+
+def _target(query: Query, ref: str, kind: Kind) -> prometheus.Dataquery:
+    asked = prometheus.Dataquery().expr(query.expr).legend_format(query.legend).ref_id(ref).datasource(SOURCE)
+    asked.format(PromQueryFormat.TABLE if kind == "table" else PromQueryFormat.TIME_SERIES)
+    return asked.instant() if kind in INSTANT else asked.range()
+
+
+def _thresholds(panel: Panel) -> dashboard.ThresholdsConfig:
+    steps = [model.Threshold(None, panel.base), *(model.Threshold(value, colour) for value, colour in panel.steps)]
+    return dashboard.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(steps)
+
+
+def _words(panel: Panel) -> list[model.ValueMapping]:
+    unknown = model.DashboardSpecialValueMapOptions(
+        model.SpecialValueMatch.NULL_AND_NAN, _result(Word(panel.unknown, "text"))
+    )
+    known = model.ValueMap({str(value): _result(word) for value, word in panel.words.items()})
+    return [known, model.SpecialValueMap(unknown)] if panel.words else [model.SpecialValueMap(unknown)]
+
+
+def _result(word: Word) -> model.ValueMappingResult:
+    return model.ValueMappingResult(text=word.text, color=word.colour)
+
+
+def _last() -> common.ReduceDataOptions:
+    """The last value, NaN included: what is not known now is not shown as it was."""
+    return common.ReduceDataOptions().calcs(["last"])
+
+
+def _legend() -> common.VizLegendOptions:
+    legend = common.VizLegendOptions().show_legend(True).placement(looks.LegendPlacement.BOTTOM)
+    return legend.display_mode(looks.LegendDisplayMode.LIST)

@@ -1,0 +1,300 @@
+"""The dashboard *Migration*: may we cut over, and if not, why not. What it shows is the same from every replica of `sync`."""
+
+from deploy.grafana.parts import Board, Colour, Panel, Query, Section, Steps, Word
+
+YES_NO = {1: Word("yes", "green"), 0: Word("no", "red")}
+LAG: Steps = ((10, "yellow"), (60, "red"))
+"""The gate wants less than 10 s; the alert TablesplitLagHigh comes at 60 s."""
+
+ANY: Steps = ((1, "red"),)
+HEADROOM: Steps = ((4 * 3600, "yellow"), (12 * 3600, "green"))
+"""The gate wants 4 h, and below that TablesplitRetentionHeadroomLow comes."""
+
+
+def _of(metric: str, labels: str = "") -> str:
+    """The metric's series of the job `sync`."""
+    return f'{metric}{{job="sync"{labels}}}'
+
+
+def _count(title: str, description: str, metric: str, step: str, colour: Colour = "red") -> Panel:
+    query = Query(f"max({_of(metric)})", title)
+    return Panel("stat", title, description, "none", step, (query,), width=4, steps=((1, colour),))
+
+
+def _flag(title: str, description: str, metric: str, step: str, words: dict[int, Word]) -> Panel:
+    return Panel("stat", title, description, "none", step, (Query(f"max({_of(metric)})", title),), width=4, words=words)
+
+
+GO_OR_NO_GO = Section(
+    "Go or no-go",
+    4,
+    (
+        _flag(
+            "Gate",
+            "Whether every condition of the move that leads on is met. Below: which are not.",
+            "tablesplit_gate_open",
+            "cut-over",
+            {1: Word("OPEN", "green"), 0: Word("CLOSED", "red")},
+        ),
+        Panel(
+            "stat",
+            "Conditions not met",
+            "How many conditions keep the gate closed.",
+            "none",
+            "cut-over",
+            (Query(f"sum(1 - min by (condition) ({_of('tablesplit_gate_condition_met')}))", "not met"),),
+            width=4,
+            steps=ANY,
+        ),
+        Panel(
+            "stat",
+            "Phase",
+            "prepare, forward (the application writes the old table), dual (both), reverse (v2), complete.",
+            "none",
+            "start",
+            (Query(f"max by (phase) ({_of('tablesplit_phase')}) == 1", "{{phase}}"),),
+            width=4,
+            base="blue",
+            names=True,
+        ),
+        Panel(
+            "stat",
+            "Greatest lag",
+            "Age of the oldest change that is not applied yet, in whichever direction is further behind.",
+            "s",
+            "lag",
+            (Query(f"max({_of('tablesplit_lag_seconds')})", "lag"),),
+            width=4,
+            steps=LAG,
+        ),
+        _flag(
+            "Latest validation",
+            "Whether the latest full comparison found both sides equal.",
+            "tablesplit_validation_equal",
+            "validation",
+            {1: Word("EQUAL", "green"), 0: Word("DIFFERENT", "red")},
+        ),
+        Panel(
+            "stat",
+            "Alerts",
+            "Alerts that are firing.",
+            "none",
+            "watch",
+            (Query('count(ALERTS{alertstate="firing", alertname=~"Tablesplit.*"}) or vector(0)', "firing"),),
+            width=4,
+            steps=ANY,
+        ),
+        _count("Quarantine", "Keys that cannot be mapped.", "tablesplit_quarantine_keys", "quarantine"),
+        _count("Conflicts", "Conflicts and held items that need a person.", "tablesplit_conflicts_open", "conflicts"),
+        Panel(
+            "stat",
+            "Rogue writes",
+            "Writes of an application on the side that should be quiet.",
+            "none",
+            "rogue-writer",
+            (Query(f"max by (side) ({_of('tablesplit_rogue_writes')})", "on {{side}}"),),
+            width=4,
+            steps=ANY,
+        ),
+        _flag(
+            "Changes lost",
+            "Whether stream records were lost, or the stream is another one: a repair is owed.",
+            "tablesplit_gap",
+            "down-for-a-day",
+            {1: Word("YES: repair", "red"), 0: Word("no", "green")},
+        ),
+        _flag(
+            "Hold",
+            "Whether an operator keeps the gate closed.",
+            "tablesplit_hold",
+            "pause",
+            {1: Word("held", "orange"), 0: Word("no", "green")},
+        ),
+        Panel(
+            "stat",
+            "Headroom",
+            "Time until DynamoDB begins to drop changes that are not applied; a stream keeps 24 hours.",
+            "s",
+            "headroom",
+            (Query(f"min({_of('tablesplit_retention_headroom_seconds')})", "headroom"),),
+            width=4,
+            base="red",
+            steps=HEADROOM,
+        ),
+    ),
+)
+
+GATE = Section(
+    "Gate and phase",
+    10,
+    (
+        Panel(
+            "timeline",
+            "Gate conditions",
+            "Each condition of the move that leads on, over time. `tablesplit cutover --dry-run` says its value and the remedy.",
+            "none",
+            "cut-over",
+            (Query(f"min by (condition) ({_of('tablesplit_gate_condition_met')})", "{{condition}}"),),
+            width=14,
+            words={1: Word("met", "green"), 0: Word("not met", "red")},
+        ),
+        Panel(
+            "timeline",
+            "Phase",
+            "Which phase the migration was in, and whether a move was under way.",
+            "none",
+            "roll-back",
+            (
+                Query(f"max by (phase) ({_of('tablesplit_phase')})", "{{phase}}"),
+                Query(f"max({_of('tablesplit_move_under_way')})", "a move is under way"),
+            ),
+            width=10,
+            words={1: Word("yes", "blue"), 0: Word("", "text")},
+        ),
+    ),
+)
+
+BACKFILL = Section(
+    "Backfill",
+    7,
+    (
+        Panel(
+            "stat",
+            "State",
+            "The bulk copy: not started, running, stopped before its end, or finished.",
+            "none",
+            "start",
+            (Query(f"max by (state) ({_of('tablesplit_backfill_state')}) == 1", "{{state}}"),),
+            width=4,
+            base="blue",
+            names=True,
+        ),
+        Panel(
+            "bars",
+            "Segments",
+            "Parts of the old table: copied to their end, and still open.",
+            "none",
+            "watch",
+            (Query(f"max by (state) ({_of('tablesplit_backfill_segments')})", "{{state}}"),),
+            width=4,
+            base="blue",
+        ),
+        Panel(
+            "stat",
+            "Expected to end in",
+            "At the present rate; not known while nothing is copied.",
+            "s",
+            "watch",
+            (Query(f"max({_of('tablesplit_backfill_eta_seconds')})", "expected"),),
+            width=4,
+            base="blue",
+        ),
+        Panel(
+            "graph",
+            "Items done",
+            "Old items that were copied, found present, or put into quarantine.",
+            "short",
+            "watch",
+            (Query(f"max({_of('tablesplit_backfill_progress_items')})", "items"),),
+            width=6,
+        ),
+        Panel(
+            "graph",
+            "Items a second",
+            "How fast the bulk copy goes.",
+            "cps",
+            "slow-down",
+            (Query(f"max({_of('tablesplit_backfill_rate_items_per_second')})", "items a second"),),
+            width=6,
+        ),
+    ),
+)
+
+STREAMS = Section(
+    "Streams",
+    8,
+    (
+        Panel(
+            "graph",
+            "Lag",
+            "Age of the oldest change that is not applied yet. The gate wants less than 10 s.",
+            "s",
+            "lag",
+            (Query(f"max by (direction) ({_of('tablesplit_lag_seconds')})", "{{direction}}"),),
+            steps=LAG,
+        ),
+        Panel(
+            "graph",
+            "Expected time to catch up",
+            "At the present rate; not known while it does not get less.",
+            "s",
+            "lag",
+            (Query(f"max by (direction) ({_of('tablesplit_catch_up_seconds')})", "{{direction}}"),),
+        ),
+        Panel(
+            "timeline",
+            "Caught up",
+            "Whether every shard is read to its end, and applied.",
+            "none",
+            "stalled",
+            (Query(f"max by (direction) ({_of('tablesplit_caught_up')})", "{{direction}}"),),
+            words=YES_NO,
+        ),
+        Panel(
+            "graph",
+            "Shards",
+            "Shards of the streams: being read, waiting for their parents, read to their end.",
+            "none",
+            "stalled",
+            (Query(f"max by (direction, state) ({_of('tablesplit_shards')})", "{{direction}} {{state}}"),),
+        ),
+    ),
+)
+
+VERDICTS = Section(
+    "Verdicts",
+    7,
+    (
+        Panel(
+            "graph",
+            "Differences",
+            "What the latest validation, and the latest re-verification of touched keys, found to differ.",
+            "none",
+            "validation",
+            (
+                Query(f"max({_of('tablesplit_validation_differences')})", "validation"),
+                Query(f"max({_of('tablesplit_verification_differences')})", "touched keys"),
+            ),
+            steps=ANY,
+        ),
+        Panel(
+            "stat",
+            "Age of the latest validation",
+            "The gate wants one of the last 24 hours.",
+            "s",
+            "validation",
+            (Query(f"max({_of('tablesplit_validation_age_seconds')})", "age"),),
+            width=6,
+            steps=((86_400, "red"),),
+            unknown="never run",
+        ),
+        Panel(
+            "stat",
+            "Touched keys not compared yet",
+            "Keys that changed again and again, so that they could not be compared.",
+            "none",
+            "validation",
+            (Query(f"max({_of('tablesplit_verification_pending')})", "pending"),),
+            width=6,
+            base="blue",
+            unknown="never run",
+        ),
+    ),
+)
+
+MIGRATION = Board(
+    "tablesplit-migration",
+    "tablesplit: Migration",
+    "May we cut over, and if not, why not.",
+    (GO_OR_NO_GO, GATE, BACKFILL, STREAMS, VERDICTS),
+)

@@ -1,0 +1,162 @@
+"""The dashboard *Service health*: are the processes there, do they work, what do they need."""
+
+from deploy.grafana.parts import Board, Panel, Query, Section, Word
+
+OURS = '{job=~"sync|backfill"}'
+FIRING = (
+    'max by (alertname) (ALERTS{alertstate="firing", alertname=~"Tablesplit.*"})'
+    ' or on () label_replace(vector(0), "alertname", "none", "", "")'
+)
+UP = {1: Word("up", "green"), 0: Word("down", "red")}
+
+WORKS = Section(
+    "Is it there, and does it work",
+    6,
+    (
+        Panel(
+            "stat",
+            "Answers",
+            "Whether Prometheus reaches the process. A backfill that has ended is gone, which is no fault.",
+            "none",
+            "service-down",
+            (Query(f"up{OURS}", "{{job}} {{instance}}"),),
+            width=6,
+            words=UP,
+        ),
+        Panel(
+            "stat",
+            "Works",
+            "Whether the process does its work: no lane of it has stopped. /readyz says why not.",
+            "none",
+            "service-down",
+            (Query(f"tablesplit_ready{OURS}", "{{job}} {{instance}}"),),
+            width=6,
+            words={1: Word("ready", "green"), 0: Word("NOT READY", "red")},
+        ),
+        Panel(
+            "stat",
+            "State of the migration",
+            "Whether the control table can be read. While it cannot, the dashboard Migration knows nothing.",
+            "none",
+            "service-down",
+            (Query('max(tablesplit_status_readable{job="sync"})', "control table"),),
+            width=6,
+            words={1: Word("readable", "green"), 0: Word("UNREADABLE", "red")},
+        ),
+        Panel(
+            "stat",
+            "Lanes stopped",
+            "Whether a worker's lane has stopped and no other worker carries it.",
+            "none",
+            "stalled",
+            (Query('max by (direction) (tablesplit_lane_stopped{job="sync"})', "{{direction}}"),),
+            width=6,
+            words={1: Word("STOPPED", "red"), 0: Word("no", "green")},
+        ),
+    ),
+)
+
+WHO = Section(
+    "Who does what",
+    8,
+    (
+        Panel(
+            "table",
+            "Versions",
+            "Program and mapping of each process. They must agree.",
+            "none",
+            "start",
+            (Query(f"tablesplit_build_info{OURS}", "{{instance}}"),),
+            width=8,
+        ),
+        Panel(
+            "graph",
+            "Workers",
+            "Workers by role. Each direction needs one owner; another one stands by.",
+            "none",
+            "crash",
+            (Query('max by (direction, role) (tablesplit_workers{job="sync"})', "{{direction}} {{role}}"),),
+            width=8,
+        ),
+        Panel(
+            "timeline",
+            "Alerts",
+            "Alerts that were firing.",
+            "none",
+            "watch",
+            (Query(FIRING, "{{alertname}}"),),
+            width=8,
+            words={1: Word("firing", "red"), 0: Word("", "green")},
+        ),
+    ),
+)
+
+NEEDS = Section(
+    "What it needs",
+    8,
+    (
+        Panel(
+            "graph",
+            "Processor",
+            "Cores in use. One process uses one at most.",
+            "percentunit",
+            "lag",
+            (Query(f"rate(process_cpu_seconds_total{OURS}[$__rate_interval])", "{{job}} {{instance}}"),),
+            steps=((0.9, "red"),),
+        ),
+        Panel(
+            "graph",
+            "Memory",
+            "Resident memory. It has a bound, because every queue has one.",
+            "bytes",
+            "service-down",
+            (Query(f"process_resident_memory_bytes{OURS}", "{{job}} {{instance}}"),),
+        ),
+        Panel(
+            "graph",
+            "Open files",
+            "Share of the files and connections that the process may have open.",
+            "percentunit",
+            "service-down",
+            (Query(f"process_open_fds{OURS} / process_max_fds{OURS}", "{{job}} {{instance}}"),),
+            steps=((0.8, "red"),),
+        ),
+        Panel(
+            "graph",
+            "Running since",
+            "Time since the process began: it falls to zero where one was started again.",
+            "s",
+            "crash",
+            (Query(f"time() - process_start_time_seconds{OURS}", "{{job}} {{instance}}"),),
+        ),
+        Panel(
+            "graph",
+            "Garbage collections",
+            "Of Python's memory, by generation.",
+            "cps",
+            "lag",
+            (
+                Query(
+                    f"sum by (job, generation) (rate(python_gc_collections_total{OURS}[$__rate_interval]))",
+                    "{{job}} {{generation}}",
+                ),
+            ),
+        ),
+        Panel(
+            "graph",
+            "Time to scrape",
+            "How long the page of metrics takes; Prometheus gives up after 4 s.",
+            "s",
+            "service-down",
+            (Query(f"scrape_duration_seconds{OURS}", "{{job}} {{instance}}"),),
+            steps=((4, "red"),),
+        ),
+    ),
+)
+
+SERVICE_HEALTH = Board(
+    "tablesplit-service",
+    "tablesplit: Service health",
+    "Are the processes there, do they work, what do they need.",
+    (WORKS, WHO, NEEDS),
+)
