@@ -1,0 +1,155 @@
+"""`docker compose up`, as a user does it: to the end of the backfill, and on through the death of every service."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.container.engine import ROOT, STARTED_WITHIN, Compose, compose
+
+pytestmark = [pytest.mark.container, pytest.mark.slow]
+
+SERVICES = ("dynamodb-local", "seed", "create-tables", "sync", "backfill", "ready", "prometheus")
+"""All but Grafana, whose image cannot be had on every machine."""
+
+LONG_RUNNING = ("dynamodb-local", "seed", "sync", "prometheus")
+TOKEN = "demonstration"
+
+KILL_MAIN = """
+import os, pathlib, signal, sys
+for entry in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+    words = entry.read_bytes().split(b"\\0")
+    if b"sync" in words and int(entry.parent.name) != os.getpid():
+        os.kill(int(entry.parent.name), signal.SIGKILL)
+"""
+"""kill -9 from inside: the engine takes its own `docker kill` for somebody's wish and does not restart what it killed so."""
+
+
+def configured(*arguments: str) -> Any:
+    return json.loads(Compose("tablesplit-config", {})("--profile", "*", *arguments, "config", "--format", "json"))
+
+
+def test_every_service_is_restricted_limited_and_local() -> None:
+    with compose():  # only to ask for an engine
+        services = configured()["services"]
+    for name, service in services.items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["read_only"] is True, name
+        assert {"cpus", "memory"} <= service["deploy"]["resources"]["limits"].keys(), name
+        assert all(port["host_ip"] == "127.0.0.1" for port in service.get("ports", [])), name
+        assert not any(mount["type"] == "volume" and not mount.get("source") for mount in service.get("volumes", []))
+        assert ":" in service["image"], name
+        assert not service["image"].endswith(":latest"), name
+    assert all(services[name]["restart"] == "unless-stopped" for name in (*LONG_RUNNING, "grafana"))
+
+
+def test_against_aws_nothing_of_the_demonstration_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "OLD_TABLE_NAME", "TABLESPLIT_API_TOKEN"):
+        monkeypatch.setenv(name, "given")
+    with compose():
+        stack = Compose("tablesplit-config", {}, ("deploy/compose.aws.yml",))
+        services = json.loads(stack("--profile", "cli", "config", "--format", "json"))["services"]
+    assert services.keys() == {"create-tables", "sync", "backfill", "ready", "cli", "prometheus", "grafana"}
+    for name in ("create-tables", "sync", "backfill", "ready", "cli"):
+        assert "AWS_ENDPOINT_URL" not in services[name]["environment"], name
+        assert services[name]["environment"]["OLD_TABLE_NAME"] == "given"
+
+
+def test_up_leads_to_a_running_migration_that_survives_the_death_of_every_service(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPPORTUNITIES", "400")
+    with compose() as stack:
+        stack("up", "--detach", "--build", *SERVICES)
+        _says_when_it_is_ready_and_where_to_look(stack)
+        _shows_page_status_and_metrics(stack)
+        _prometheus_scrapes_and_has_the_rules(stack)
+        _refuses_a_wrong_token(stack)
+        _sync_killed_under_load_comes_back(stack)
+        _stops_within_ten_seconds(stack)
+        for service in ("prometheus", "seed", "dynamodb-local"):
+            _survives_a_restart_of(stack, service)
+        _nothing_is_lost(stack)
+
+
+def _says_when_it_is_ready_and_where_to_look(stack: Compose) -> None:
+    stack.until(lambda: stack.state("ready")["State"]["Status"] == "exited", STARTED_WITHIN)
+    said = stack("logs", "--no-log-prefix", "ready")
+    assert stack.state("ready")["State"]["ExitCode"] == 0, said
+    assert re.search(r"backfill +finished: \d{3,} items", said)
+    assert re.search(r"forward +caught up", said)
+    for name, port in (("console", "SYNC_PORT"), ("Prometheus", "PROMETHEUS_PORT"), ("Grafana", "GRAFANA_PORT")):
+        assert re.search(rf"{name} +http://127\.0\.0\.1:{stack.ports[port]}/", said)
+
+
+def _shows_page_status_and_metrics(stack: Compose) -> None:
+    assert stack.get("SYNC_PORT", "/readyz") == (200, "ready\n")
+    status, page = stack.get("SYNC_PORT", "/")
+    assert status == 200
+    assert "<title>" in page
+    assert stack.cli("status")["backfill"]["state"] == "finished"
+    assert 'tablesplit_phase{phase="forward"} 1.0' in stack.get("SYNC_PORT", "/metrics")[1]
+
+
+def _prometheus_scrapes_and_has_the_rules(stack: Compose) -> None:
+    def asked(query: str) -> list[Any]:
+        status, answer = stack.get("PROMETHEUS_PORT", f"/api/v1/query?query={query}")
+        return json.loads(answer)["data"]["result"] if status == 200 else []
+
+    stack.until(lambda: [one["value"][1] for one in asked("up{job='sync'}")] == ["1"])
+    stack.until(lambda: [one["value"][1] for one in asked("tablesplit_caught_up{direction='forward'}")] == ["1"])
+    groups = json.loads(stack.get("PROMETHEUS_PORT", "/api/v1/rules")[1])["data"]["groups"]
+    loaded = {rule["name"] for group in groups for rule in group["rules"]}
+    written = set(re.findall(r"- alert: (\w+)", (ROOT / "deploy" / "prometheus" / "alerts.yml").read_text()))
+    assert loaded >= written > set()
+
+
+def _refuses_a_wrong_token(stack: Compose) -> None:
+    status, answer = stack.get("SYNC_PORT", "/v1/validation", token="wrong", body=b"{}")
+    assert status == 401
+    assert "token" in json.loads(answer)["detail"]
+
+
+def _sync_killed_under_load_comes_back(stack: Compose) -> None:
+    before = stack.state("sync")["RestartCount"]
+    stack("exec", "-T", "sync", "python", "-c", KILL_MAIN, status=None)
+    stack.until(lambda: stack.state("sync")["RestartCount"] > before)
+    stack.until(lambda: stack.get("SYNC_PORT", "/readyz")[0] == 200)
+    stack.until(lambda: stack.cli("status")["forward"]["caught_up"])
+
+
+def _stops_within_ten_seconds(stack: Compose) -> None:
+    stack("stop", "--timeout", "10", "sync")
+    assert stack.state("sync")["State"]["ExitCode"] == 0  # 137 had it not ended by itself
+    assert "sync stopped; what was applied is saved" in stack("logs", "--no-log-prefix", "--tail", "5", "sync")
+    stack("start", "sync")
+    stack.until(lambda: stack.get("SYNC_PORT", "/readyz")[0] == 200)
+
+
+def _survives_a_restart_of(stack: Compose, service: str) -> None:
+    stack("restart", "--timeout", "10", service)
+    stack.until(lambda: stack.state(service)["State"]["Status"] == "running")
+    stack.until(lambda: stack.get("SYNC_PORT", "/readyz")[0] == 200)
+
+
+def _nothing_is_lost(stack: Compose) -> None:
+    """The application's writes go on while everything is compared."""
+    stack.until(lambda: stack.cli("status")["forward"]["caught_up"])
+    report = stack.cli("validate")
+    assert report["result"] == "equal"
+    assert sum(counts["old"] for counts in report["counts"].values()) > 500
+
+
+def test_a_server_that_forgot_everything_stops_the_migration_and_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPPORTUNITIES", "50")
+    with compose("tests/container/in_memory.yml") as stack:
+        stack("up", "--detach", "--build", "dynamodb-local", "seed", "create-tables", "sync")
+        stack.until(lambda: stack.get("SYNC_PORT", "/readyz")[0] == 200, STARTED_WITHIN)
+        stack("stop", "seed")
+        stack("restart", "--timeout", "2", "dynamodb-local")
+        stack.until(lambda: stack.get("SYNC_PORT", "/readyz")[0] == 503)
+        assert "does not exist" in json.loads(stack.get("SYNC_PORT", "/readyz")[1])["detail"]
+        stack.until(lambda: "tablesplit_ready 0.0" in stack.get("SYNC_PORT", "/metrics")[1])
+        assert "tablesplit_status_readable 0.0" in stack.get("SYNC_PORT", "/metrics")[1]
