@@ -17,12 +17,17 @@ Side = Literal["old", "v2"]
 class Activity:
     """The application's changes on one side, in epoch seconds of the lane's clock.
 
-    intruders: writes while the side should have been quiet (rogue writes on v2, stragglers on old), by entity.
+    intruders: writes while the side should have been quiet (rogue writes on v2, stragglers on old), by entity, since the
+    phase of the last of them began.
     """
 
     last_change_at: float | None = None
     intruders: dict[str, int] = field(default_factory=dict)
     last_intruder_at: float | None = None
+
+    def intruders_since(self, phase_since: float) -> dict[str, int]:
+        """Those of the phase that began at ``phase_since``."""
+        return self.intruders if (self.last_intruder_at or 0.0) >= phase_since else {}
 
 
 class Activities:
@@ -46,32 +51,35 @@ class Activities:
 
         await self._records.change(side, later)
 
-    async def note_intruder(self, side: Side, entity: str, at: float) -> None:
-        """The application wrote an ``entity`` on ``side``, which should be quiet. A replay counts again."""
+    async def note_intruder(self, side: Side, entity: str, at: float, since: float = 0.0) -> None:
+        """The application wrote an ``entity`` on ``side``, which should be quiet, in the phase that began at ``since``. A replay
+        counts again."""
         for _ in range(CHANGE_ATTEMPTS):
             was = await self._records.get(side)
             known = was.value if was else Activity()
-            counts = {**known.intruders, entity: known.intruders.get(entity, 0) + 1}
+            before = known.intruders_since(since)
+            counts = {**before, entity: before.get(entity, 0) + 1}
             if await self._records.put(side, replace(known, intruders=counts, last_intruder_at=at), was) is not None:
                 return
         raise Retryable(f"activity of {side} is contended", reason="control_contended")
 
 
 class Watch:
-    """What one lane sees of one side. ``quiet``: the application should not write there now."""
+    """What one lane sees of one side. ``quiet``: the application should not write there now; since: when the phase began."""
 
-    def __init__(self, activities: Activities, side: Side, clock: Clock, *, quiet: bool) -> None:
+    def __init__(self, activities: Activities, side: Side, clock: Clock, *, quiet: bool, since: float = 0.0) -> None:
         self._activities = activities
         self._side: Side = side
         self._clock = clock
         self._quiet = quiet
+        self._since = since
         self._seen_at: float | None = None
 
     async def saw(self, entity: str) -> bool:
         """The application has changed an item of ``entity``. On the quiet side that is noted when this returns, and True."""
         self._seen_at = self._clock.now()
         if self._quiet:
-            await self._activities.note_intruder(self._side, entity, self._seen_at)
+            await self._activities.note_intruder(self._side, entity, self._seen_at, self._since)
         return self._quiet
 
     async def flush(self) -> None:

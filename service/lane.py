@@ -8,14 +8,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 from service.app import App
 from service.checkpoints import Checkpoints
-from service.clock import Clock
 from service.core.acting import Acting
 from service.errors import Fenced, Retryable, TablesplitError
 from service.identity import worker_id
+from service.lag import CatchingUp, LowLag
 from service.leases import Lease
 from service.log import get_logger
 from service.migration_state import MigrationState, load_started_state
@@ -41,6 +42,7 @@ class Lane(ABC):
         self.acting: Acting | None = None
         self._engines: Sequence[EmbeddedEngine] = ()
         self._low = LowLag(app.clock, app.settings.gate_lag_seconds)
+        self._catching_up = CatchingUp(app.clock)
 
     @abstractmethod
     async def ready_state(self, lease: Lease) -> MigrationState:
@@ -70,6 +72,7 @@ class Lane(ABC):
             settings=app.settings,
             clock=app.clock,
             retried=app.metrics.count_retry,
+            applied=partial(app.metrics.observe_apply_lag, self.name),
         )
 
     async def run(self) -> None:
@@ -121,10 +124,9 @@ class Lane(ABC):
         """The rounds of the engine that has made the fewest; 0 while there is none."""
         return min((engine.snapshot().rounds for engine in self._engines), default=0)
 
-    def at_tip(self) -> bool:
-        """Whether this process reads the streams and knows of nothing unapplied."""
-        seen = [engine.snapshot() for engine in self._engines]
-        return bool(seen) and all(one.rounds > 0 and one.lag_seconds == 0 for one in seen)
+    def read_lag(self) -> float | None:
+        """Age in seconds of the newest change read, where that is furthest behind; None while this process does not read."""
+        return max((engine.snapshot().read_lag_seconds for engine in self._engines), default=None)
 
     def beat(self) -> LaneBeat:
         """What this lane says of itself now."""
@@ -133,6 +135,7 @@ class Lane(ABC):
         seen = [engine.snapshot() for engine in self._engines]
         if not seen:
             self._low.note(None)
+            self._catching_up.note(None)
             return said
         return self._measured(said, seen)
 
@@ -143,23 +146,11 @@ class Lane(ABC):
             said,
             rounds=rounds,
             shards=sum(one.shards_reading for one in seen),
+            shards_waiting=sum(one.shards_waiting for one in seen),
+            shards_finished=sum(one.shards_finished for one in seen),
             lag_seconds=lag,
             lag_low_since=self._low.note(lag if rounds else None),
+            catch_up_seconds=self._catching_up.note(lag if rounds or lag else None),
             retention_headroom_seconds=min(one.retention_headroom_seconds for one in seen),
             tombstones_overdue=self.overdue(),
         )
-
-
-class LowLag:
-    """Since when lag has been below a limit, in seconds."""
-
-    def __init__(self, clock: Clock, limit: float) -> None:
-        self._clock = clock
-        self._limit = limit
-        self._since: float | None = None
-
-    def note(self, lag: float | None) -> float | None:
-        """Take a lag into account (None: not known); since when it has been low, in epoch seconds, or None."""
-        low = lag is not None and lag < self._limit
-        self._since = (self._since or self._clock.now()) if low else None
-        return self._since

@@ -23,7 +23,3 @@ class Lanes:
             if lane.failure is not None:
                 return f"{lane.failure.message} ({lane.failure.remedy})"
         return None
-
-    def tips(self) -> tuple[bool, bool]:
-        """Whether this process reads each direction's streams, and knows of nothing unapplied there."""
-        return self.forward.at_tip(), self.reverse.at_tip()

@@ -37,7 +37,8 @@ def ledger_parts(
 
 def watch(app: App, state: MigrationState, side: Side) -> Watch:
     """What notes the application's changes of ``side``."""
-    return Watch(Activities(app.control), side, app.clock, quiet=state.acting.quiet_side == side)
+    quiet = state.acting.quiet_side == side
+    return Watch(Activities(app.control), side, app.clock, quiet=quiet, since=state.phase_since)
 
 
 def _generations(app: App, state: MigrationState) -> dict[str, int]:

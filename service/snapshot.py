@@ -1,10 +1,17 @@
 """Taking the Status snapshot, from the control table alone: it looks the same from every machine."""
 
+import asyncio
+from dataclasses import replace
+from datetime import datetime
+
 from backfill.records import Standing, read_standing
+from service.activity import Activities
 from service.app import App
 from service.conflicts import Conflicts
 from service.core.gate import Gate
 from service.core.phases import next_move
+from service.dynamodb.transport import CHECK_ENDPOINT
+from service.errors import Fatal, Retryable
 from service.gate_facts import ask_gate, ask_tips, gap_texts, hold_text, move_text
 from service.migration_state import MigrationState, load_state
 from service.quarantine import Quarantine
@@ -15,6 +22,8 @@ from service.workers import Beat, LaneName, Workers, owner_among
 
 NOT_STARTED = BackfillStatus("not started", 0, 0, 0, 0.0, None)
 NO_SYNC = LaneStatus(None, False, 0, {})
+RUNNING_SECONDS = 5.0
+"""How long a serving process waits for its snapshot: less than Prometheus waits for the page."""
 
 
 async def take_snapshot(app: App, *, tips: tuple[bool, bool] | None = None) -> Status:
@@ -47,10 +56,31 @@ async def take_snapshot(app: App, *, tips: tuple[bool, bool] | None = None) -> S
         validation=await _validation(app),
         retention_headroom_seconds=_headroom(heard),
         gap="; ".join(gap_texts(state)) or None,
-        workers=tuple(_worker(name, beat, now) for name, beat in (await workers.all()).items()),
+        workers=tuple(_worker(name, beat, now, name in heard) for name, beat in (await workers.all()).items()),
         gate=await _gate(app, state, tips),
         verification=await _verification(app),
+        rogue_writes=await _rogue_writes(app, state),
     )
+
+
+async def take_running_snapshot(app: App) -> Status:
+    """The snapshot of a migration that this process serves, within RUNNING_SECONDS; whether it is caught up is what the
+    owners of the lanes last said, so every process says the same.
+
+    Raises Retryable when DynamoDB does not answer in time, Fatal when the control table or what was in it is gone.
+    """
+    try:
+        async with asyncio.timeout(RUNNING_SECONDS):
+            heard = await Workers(app.control, app.clock).heard()
+            status = await take_snapshot(app, tips=(_at_tip(heard, "forward"), _at_tip(heard, "reverse")))
+    except TimeoutError as late:
+        raise Retryable(f"no status within {RUNNING_SECONDS:g} s", reason="timeout", remedy=CHECK_ENDPOINT) from late
+    if status.phase == "prepare":
+        raise Fatal(
+            f"control table {app.settings.control_table} has lost what was in it: it is another table than at the start",
+            remedy="if the server was started anew and empty: stop sync, load the old table, and begin again",
+        )
+    return status
 
 
 def _nothing(app: App) -> Status:
@@ -107,14 +137,33 @@ def _backfill(standing: Standing | None) -> BackfillStatus:
 def _lane(heard: dict[str, Beat], name: LaneName, caught_up: bool) -> LaneStatus:
     owner = owner_among(heard, name)
     if owner is None:
-        return NO_SYNC
+        return replace(NO_SYNC, stopped=any(beat.lane(name).role == "stopped" for beat in heard.values()))
     said = owner[1].lane(name)
-    return LaneStatus(said.lag_seconds, caught_up, said.shards, said.outcomes)
+    return LaneStatus(
+        said.lag_seconds,
+        caught_up,
+        said.shards,
+        said.outcomes,
+        said.shards_waiting,
+        said.shards_finished,
+        said.catch_up_seconds,
+    )
 
 
-def _worker(name: str, beat: Beat, now: float) -> WorkerStatus:
+def _at_tip(heard: dict[str, Beat], name: LaneName) -> bool:
+    """Whether the lane's owner knows of nothing unapplied."""
+    owner = owner_among(heard, name)
+    return owner is not None and owner[1].lane(name).at_tip
+
+
+def _worker(name: str, beat: Beat, now: float, heard: bool) -> WorkerStatus:
     failure = beat.forward.failure or beat.reverse.failure
-    return WorkerStatus(name, beat.forward.role, beat.reverse.role, max(0.0, now - beat.said_at), failure)
+    return WorkerStatus(name, beat.forward.role, beat.reverse.role, max(0.0, now - beat.said_at), failure, heard)
+
+
+async def _rogue_writes(app: App, state: MigrationState) -> dict[str, int]:
+    found = await Activities(app.control).load()
+    return {side: sum(one.intruders_since(state.phase_since).values()) for side, one in found.items()}
 
 
 async def _verification(app: App) -> VerificationStatus | None:
@@ -128,4 +177,6 @@ async def _validation(app: App) -> ValidationStatus | None:
     report = await latest_summary(app.control)
     if report is None:
         return None
-    return ValidationStatus(report["result"], report["differences_total"], report["finished_at"])
+    finished_at = report["finished_at"]
+    age = app.clock.now() - datetime.fromisoformat(finished_at).timestamp()
+    return ValidationStatus(report["result"], report["differences_total"], finished_at, max(0.0, age))

@@ -145,6 +145,8 @@ class Status:
             lines.append(f"verification {_verification_text(self.verification)}")
         if self.gate is not None:
             lines.append(f"gate         {_gate_text(self.gate)}")
+        if any(self.rogue_writes.values()):
+            lines.append(f"rogue        {_rogue_text(self.rogue_writes)}")
         if self.gap is not None:
             lines.append(f"gap          {self.gap}: run `tablesplit validate --repair`")
         return "\n".join(lines)
@@ -161,9 +163,13 @@ def _backfill_text(backfill: BackfillStatus) -> str:
 
 
 def _lane_text(lane: LaneStatus) -> str:
+    if lane.stopped:
+        return "stopped, and no other worker has taken over: see why below"
     if lane.lag_seconds is None:
         return "no sync worker reports: start `tablesplit sync`"
     state = "caught up" if lane.caught_up else "not caught up"
+    if not lane.caught_up and lane.catch_up_seconds:
+        state += f" for about {lane.catch_up_seconds:.0f} s more"
     outcomes = ", ".join(f"{name} {count}" for name, count in sorted(lane.outcomes.items()))
     return f"{state}, lag {lane.lag_seconds:.0f} s, {lane.shards} shards; {outcomes or 'no changes yet'}"
 
@@ -177,6 +183,11 @@ def _validation_text(validation: ValidationStatus | None) -> str:
 def _verification_text(found: VerificationStatus) -> str:
     told = f"{found.checked} touched keys equal, {found.differences} different, {found.pending} not quiet yet"
     return f"{told} at {found.finished_at}"
+
+
+def _rogue_text(rogue_writes: Mapping[str, int]) -> str:
+    told = ", ".join(f"{count} on {side}" for side, count in sorted(rogue_writes.items()) if count)
+    return f"{told}, which should be quiet, since the phase began"
 
 
 def _gate_text(gate: Gate) -> str:

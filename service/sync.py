@@ -12,7 +12,7 @@ from service.identity import worker_id
 from service.lanes import Lanes
 from service.log import get_logger
 from service.reverse_lane import ReverseLane
-from service.snapshot import take_snapshot
+from service.snapshot import take_running_snapshot
 from service.start import ensure_started, require_same_stream
 from service.tasks import task_group
 from service.view import View
@@ -46,7 +46,7 @@ async def sync_lanes(app: App) -> AsyncIterator[Lanes]:
     """Both lanes with their beats in the background; at the end they save their positions and give their leases back."""
     lanes = Lanes(ForwardLane(app), ReverseLane(app))
     workers = Workers(app.control, app.clock)
-    background = (lanes.forward.run(), lanes.reverse.run(), _beat(app, lanes, workers), _log(app, lanes))
+    background = (lanes.forward.run(), lanes.reverse.run(), _beat(app, lanes, workers), _log(app))
     try:
         async with task_group() as tasks:
             running = [tasks.create_task(work) for work in background]
@@ -69,16 +69,19 @@ async def _beat(app: App, lanes: Lanes, workers: Workers) -> None:
         except TablesplitError as silent:
             get_logger().warning("cannot report", reason=silent.message)
         app.metrics.set_ready(lanes.unready() is None)
+        for lane in (lanes.forward, lanes.reverse):
+            app.metrics.set_read_lag(lane.name, lane.read_lag())
         await app.clock.sleep(BEAT_SECONDS)
 
 
-async def _log(app: App, lanes: Lanes) -> None:
+async def _log(app: App) -> None:
     """Log the snapshot, and show it in the metrics, every half minute."""
     while True:
         try:
-            status = await take_snapshot(app, tips=lanes.tips())
+            status = await take_running_snapshot(app)
             app.metrics.show(status)
             get_logger().info("status", **status.to_log())
         except TablesplitError as unseen:
+            app.metrics.show(None)
             get_logger().warning("no status", reason=unseen.message, remedy=unseen.remedy)
         await app.clock.sleep(LOG_SECONDS)

@@ -31,6 +31,8 @@ class LaneBeat:
 
     acting: what it works by, None while it does not read. rounds, shards, lag_seconds, retention_headroom_seconds: of its
     engines, the worst of them. lag_low_since: epoch seconds since when lag has been below the limit of the gate, None: it is not.
+    shards_waiting: of the shards, those that wait for their parents; shards_finished: further ones that are read to their end.
+    catch_up_seconds: expected until there is no lag, None: not known.
     outcomes: of its writes; tombstones_overdue: that should be purged by now; failure: why it stopped.
     """
 
@@ -44,6 +46,14 @@ class LaneBeat:
     outcomes: dict[str, int] = field(default_factory=dict)
     tombstones_overdue: int = 0
     failure: str | None = None
+    shards_waiting: int = 0
+    shards_finished: int = 0
+    catch_up_seconds: float | None = None
+
+    @property
+    def at_tip(self) -> bool:
+        """Whether it reads the streams and knows of nothing unapplied."""
+        return self.rounds > 0 and self.lag_seconds == 0
 
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))

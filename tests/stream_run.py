@@ -76,7 +76,7 @@ class MemoryPositions:
 
 @dataclass
 class Run:
-    """One run of an engine, and all that it works with."""
+    """One run of an engine, and all that it works with. ages: of the changes, as the metrics are told when they are applied."""
 
     engine: EmbeddedEngine
     sink: RecordingSink
@@ -84,6 +84,7 @@ class Run:
     clock: VirtualClock
     task: asyncio.Task[None]
     retries: list[str] = field(default_factory=list)
+    ages: list[float] = field(default_factory=list)
 
     async def rounds(self, more: int = 2) -> None:
         """Wait until the whole stream has been read to its end so many times more."""
@@ -118,6 +119,7 @@ async def running(
     clock, sink = clock or VirtualClock(), sink or RecordingSink()
     positions = MemoryPositions(sink, saved or {})
     retries: list[str] = []
+    ages: list[float] = []
     engine = EmbeddedEngine(
         stream,
         arn="arn:aws:dynamodb:us-east-1:1:table/old/stream/1",
@@ -127,9 +129,10 @@ async def running(
         settings=pace,
         clock=clock,
         retried=retries.append,
+        applied=ages.append,
     )
     task = asyncio.create_task(engine.run())
-    run = Run(engine, sink, positions, clock, task, retries)
+    run = Run(engine, sink, positions, clock, task, retries, ages)
     try:
         yield run
     finally:

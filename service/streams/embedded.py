@@ -26,7 +26,8 @@ class EmbeddedEngine:
     """A StreamEngine on the data plane. The stream's positions must have been saved before
     (``streams.start``).
 
-    ``retried`` is told the reason of every retry, for the metrics. An engine runs once.
+    ``retried`` is told the reason of every retry, ``applied`` the age in seconds of every change that has been
+    applied, for the metrics. An engine runs once.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class EmbeddedEngine:
         settings: EngineSettings,
         clock: Clock,
         retried: Callable[[str], None],
+        applied: Callable[[float], None] = lambda _: None,
     ) -> None:
         patience = Patience(clock, retried)
         requests = StreamRequests(store, arn, table, patience)
@@ -58,6 +60,7 @@ class EmbeddedEngine:
             pages=asyncio.Semaphore(PAGES_IN_MEMORY),
             draw_ticket=self._rounds.ticket,
             read_to_end=self._note_end,
+            applied=applied,
         )
 
     async def run(self) -> None:
@@ -76,15 +79,17 @@ class EmbeddedEngine:
         known = self._shards.known
         read_up_to = [self._readers[s].as_of if s in self._readers else known[s].as_of for s in unfinished]
         behind = max((now - moment for moment in read_up_to if moment is not None), default=0.0)
-        waiting = [now - (known[s].as_of or now) for s in unfinished if s not in self._readers]
-        waiting += [now - (known[s].as_of or now) for s in awaiting_children(known, now)]
-        reading = [reader.lag_seconds(now) for reader in self._readers.values()]
+        unopened = [s for s in unfinished if s not in self._readers]
+        waiting = [now - (known[s].as_of or now) for s in (*unopened, *awaiting_children(known, now))]
+        readers = self._readers.values()
         return EngineSnapshot(
             shards_reading=len(unfinished),
             shards_finished=len(known) - len(unfinished),
             rounds=self._rounds.count,
-            lag_seconds=max([0.0, *waiting, *reading]),
+            lag_seconds=max([0.0, *waiting, *(reader.lag_seconds(now) for reader in readers)]),
             retention_headroom_seconds=RETENTION_SECONDS - behind,
+            shards_waiting=len(unopened),
+            read_lag_seconds=max([0.0, *waiting, *(reader.read_lag_seconds(now) for reader in readers)]),
         )
 
     async def _discover(self, tasks: asyncio.TaskGroup) -> None:

@@ -26,6 +26,8 @@ class EngineSnapshot:
     the end.
     retention_headroom_seconds: how long the engine may stand still before DynamoDB may trim unread changes;
     negative: it may have.
+    shards_waiting: those of shards_reading that wait for their parents. read_lag_seconds: age of the newest change read where
+    that is furthest behind; 0 when read to the end.
     """
 
     shards_reading: int
@@ -33,6 +35,8 @@ class EngineSnapshot:
     rounds: int
     lag_seconds: float
     retention_headroom_seconds: float = RETENTION_SECONDS
+    shards_waiting: int = 0
+    read_lag_seconds: float = 0.0
 
 
 class ShardSink(Protocol):

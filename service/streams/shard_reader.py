@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from service.clock import Clock
 from service.core.change import Change, parse_record
@@ -45,7 +45,7 @@ class EngineSettings(Protocol):
 @dataclass(frozen=True, slots=True)
 class Lane:
     """What the readers of one stream share. ``pages`` bounds how many pages they hold in memory, all
-    together."""
+    together. ``applied`` is told the age of each change that has been applied."""
 
     requests: StreamRequests
     shards: Shards
@@ -56,6 +56,7 @@ class Lane:
     pages: asyncio.Semaphore
     draw_ticket: Callable[[], int]
     read_to_end: Callable[[str, int], None]
+    applied: Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class ShardReader:
         self._idle_seconds = READ_INTERVAL_SECONDS
         self._next_read_at = 0.0
         self._in_hand: Change | None = None
+        self._read_up_to = self._position.as_of
         self._ahead: asyncio.Task[_Reading] | None = None
         self._doubted = False
 
@@ -102,6 +104,12 @@ class ShardReader:
             return 0.0
         oldest = max(self._position.as_of or 0.0, (self._in_hand and self._in_hand.created) or 0.0)
         return max(0.0, now - oldest) if oldest else 0.0
+
+    def read_lag_seconds(self, now: float) -> float:
+        """Age of the newest change that has been read, applied or not; 0 at the tip of the shard."""
+        if self._tip.reached or self._read_up_to is None:
+            return 0.0
+        return max(0.0, now - self._read_up_to)
 
     @property
     def as_of(self) -> float | None:
@@ -168,10 +176,16 @@ class ShardReader:
             ticket, began = self._lane.draw_ticket(), clock.now()
             page = await self._lane.requests.read(self._shard_id, iterator)
             holding = bool(page.records)
+            self._note_read(page)
             return _Reading(page, ticket, began)
         finally:
             if not holding:
                 self._lane.pages.release()
+
+    def _note_read(self, page: RecordsPage) -> None:
+        if page.records:
+            newest: dict[str, Any] = page.records[-1]["dynamodb"]  # type: ignore[assignment]  # wire form
+            self._read_up_to = newest.get("ApproximateCreationDateTime", self._read_up_to)
 
     def _pause(self, page: RecordsPage) -> float:
         """Seconds until the next read: none while there are records, growing up to the poll interval at an
@@ -191,7 +205,14 @@ class ShardReader:
         await self._lane.patience(lambda: self._lane.sink.apply(self._shard_id, changes))
         self._in_hand = None
         self._lane.pages.release()
+        self._measure(changes)
         self._move_to(changes)
+
+    def _measure(self, changes: Sequence[Change]) -> None:
+        now = self._lane.clock.now()
+        for change in changes:
+            if change.created is not None:
+                self._lane.applied(max(0.0, now - change.created))
 
     def _move_to(self, changes: Sequence[Change]) -> None:
         last = changes[-1]

@@ -40,7 +40,7 @@ def v2_item(world: Started, name: str) -> dict[str, Any] | None:
 async def test_a_lane_that_cannot_go_on_says_why_and_goes_on_once_that_is_mended() -> None:
     world = Started()
     async with running(world) as lane:
-        assert (lane.role, lane.at_tip(), lane.rounds()) == ("stopped", False, 0)
+        assert (lane.role, lane.beat().at_tip, lane.rounds()) == ("stopped", False, 0)
         told = "the migration has not been started (start it with: tablesplit create-tables)"
         assert lane.beat().failure == told
         assert view_of(world, lane).unready() == told
@@ -77,7 +77,7 @@ async def test_it_applies_changes_and_reaches_the_tip() -> None:
         world.db.apply(Put("old", lead("a")))
         await world.clock.advance(200)
         assert v2_item(world, "a") is not None
-        assert lane.at_tip()
+        assert lane.beat().at_tip
         assert lane.beat().outcomes == {"applied": 1}
 
 

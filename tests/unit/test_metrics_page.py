@@ -1,0 +1,69 @@
+"""The page that a sync process serves: it comes whatever becomes of DynamoDB."""
+
+from math import isnan
+from typing import Any
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parsed
+
+from service.errors import Fatal, Retryable
+from service.forward_lane import ForwardLane
+from service.lanes import Lanes
+from service.reverse_lane import ReverseLane
+from service.start import create_and_start
+from service.view import View
+from tests.start_world import Started
+
+OPENMETRICS = "application/openmetrics-text;version=1.0.0"
+
+
+@pytest.fixture
+async def world() -> Started:
+    world = Started()
+    await create_and_start(world.app)
+    return world
+
+
+async def page(world: Started) -> dict[str, float]:
+    """The samples without labels, and those of the phase, of a page in OpenMetrics."""
+    lanes = Lanes(ForwardLane(world.app), ReverseLane(world.app))
+    content, content_type = await View(world.app, lanes).metrics(OPENMETRICS)
+    assert content_type.startswith(OPENMETRICS.split(";")[0])
+    samples = [sample for family in parsed(content.decode()) for sample in family.samples]
+    return {sample.labels.get("phase", sample.name): sample.value for sample in samples if len(sample.labels) < 2}
+
+
+async def test_the_page_shows_the_migration(world: Started) -> None:
+    found = await page(world)
+    assert (found["tablesplit_status_readable"], found["forward"], found["dual"]) == (1, 1, 0)
+
+
+AWAY: list[Exception] = [
+    Retryable("no answer", reason="timeout"),
+    Fatal("table control was not found"),
+]
+
+
+@pytest.mark.parametrize("answer", AWAY, ids=["away", "gone"])
+async def test_the_page_comes_without_dynamodb_and_says_so(world: Started, answer: Exception) -> None:
+    await page(world)
+
+    async def refuse(*_: Any) -> None:
+        raise answer
+
+    world.db.before = refuse
+    world.app.metrics.count_write("forward", "applied")
+    found = await page(world)
+    assert found["tablesplit_status_readable"] == 0
+    assert isnan(found["forward"])
+    assert isnan(found["tablesplit_quarantine_keys"])
+    assert found["process_start_time_seconds"] > 0  # what this process knows of itself is still told
+    world.db.before = None
+    assert (await page(world))["tablesplit_status_readable"] == 1
+
+
+async def test_a_new_and_empty_server_is_not_shown_as_a_migration_that_has_not_begun(world: Started) -> None:
+    world.db.tables["control"].items.clear()
+    found = await page(world)
+    assert found["tablesplit_status_readable"] == 0
+    assert isnan(found["prepare"])

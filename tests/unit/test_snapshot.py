@@ -1,0 +1,109 @@
+"""The snapshot of the whole migration, and what a serving process makes of one that cannot be taken."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from service.activity import Activities
+from service.errors import Fatal, Retryable, TablesplitError
+from service.migration_state import change_state
+from service.snapshot import take_running_snapshot, take_snapshot
+from service.start import create_and_start
+from service.status import Status
+from service.validation.records import LATEST, runs
+from service.workers import QUIET_SECONDS, Beat, LaneBeat, LaneName, Workers
+from tests.start_world import Started
+
+READING = LaneBeat("owner", None, rounds=5, shards=4, shards_waiting=1, shards_finished=9, lag_seconds=3.0)
+
+
+@pytest.fixture
+async def world() -> Started:
+    world = Started()
+    await create_and_start(world.app)
+    return world
+
+
+async def say(world: Started, worker: str, lane: LaneBeat, name: LaneName = "forward") -> None:
+    """A worker beats; its other lane stands by."""
+    beat = replace(Beat(1, world.clock.now()), **{name: lane})
+    await Workers(world.control, world.clock).say(worker, beat)
+
+
+async def taken(world: Started) -> Status:
+    return await take_snapshot(world.app, tips=(True, False))
+
+
+async def test_a_lane_is_as_its_owner_says(world: Started) -> None:
+    await say(world, "a", replace(READING, catch_up_seconds=7.0))
+    lane = (await taken(world)).forward
+    assert (lane.shards, lane.shards_waiting, lane.shards_finished) == (4, 1, 9)
+    assert (lane.lag_seconds, lane.catch_up_seconds, lane.caught_up, lane.stopped) == (3.0, 7.0, True, False)
+
+
+@pytest.mark.parametrize(("owned", "stopped"), [(False, True), (True, False)])
+async def test_a_lane_has_stopped_once_nobody_has_taken_it_over(world: Started, owned: bool, stopped: bool) -> None:
+    await say(world, "a", LaneBeat("stopped", failure="the stream is gone"), "reverse")
+    if owned:
+        await say(world, "b", READING, "reverse")
+    status = await taken(world)
+    assert (status.reverse.stopped, status.forward.stopped) == (stopped, False)
+
+
+async def test_a_silent_worker_is_told_from_one_that_is_heard_of(world: Started) -> None:
+    await say(world, "silent", READING)
+    await world.clock.advance(QUIET_SECONDS + 1)
+    await say(world, "alive", READING)
+    assert {worker.id: worker.heard for worker in (await taken(world)).workers} == {"silent": False, "alive": True}
+
+
+async def test_rogue_writes_are_those_of_the_phase(world: Started) -> None:
+    activities = Activities(world.control)
+    began = world.clock.now()
+    await activities.note_intruder("v2", "LEAD", began + 1, began)
+    await activities.note_intruder("v2", "DEAL", began + 2, began)
+    assert (await taken(world)).rogue_writes == {"old": 0, "v2": 2}
+    await change_state(
+        world.control, world.app.mapping, 0.0, lambda was: replace(was, phase="reverse", phase_since=began + 60)
+    )
+    assert (await taken(world)).rogue_writes == {"old": 0, "v2": 0}
+    await activities.note_intruder("v2", "LEAD", began + 61, began + 60)
+    assert (await taken(world)).rogue_writes == {"old": 0, "v2": 1}
+
+
+async def test_the_age_of_the_latest_validation_is_told(world: Started) -> None:
+    finished = {"id": "x", "result": "equal", "differences_total": 0, "finished_at": "2023-11-14T22:13:20Z"}
+    await runs(world.control).save(LATEST, finished)
+    await world.clock.advance(90)
+    validation = (await taken(world)).validation
+    assert validation is not None
+    assert validation.age_seconds == pytest.approx(90)
+
+
+@pytest.mark.parametrize(("rounds", "lag", "caught_up"), [(1, 0.0, True), (0, 0.0, False), (1, 2.0, False)])
+async def test_every_serving_process_takes_the_owners_word_for_it(
+    world: Started, rounds: int, lag: float, caught_up: bool
+) -> None:
+    await say(world, "a", replace(READING, rounds=rounds, lag_seconds=lag))
+    status = await take_running_snapshot(world.app)
+    assert (status.forward.caught_up, status.reverse.caught_up) == (caught_up, False)
+
+
+async def test_no_answer_in_time_is_no_status(world: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hang(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("service.snapshot.RUNNING_SECONDS", 0.01)
+    world.db.before = hang
+    with pytest.raises(Retryable, match=r"no status within 0\.01 s"):
+        await take_running_snapshot(world.app)
+
+
+async def test_a_server_that_was_started_anew_and_empty_has_no_status(world: Started) -> None:
+    del world.db.tables["control"]
+    with pytest.raises(TablesplitError):
+        await take_running_snapshot(world.app)
+    world.db.create_table("control", ("pk", "sk"))
+    with pytest.raises(Fatal, match="control table control has lost what was in it"):
+        await take_running_snapshot(world.app)
