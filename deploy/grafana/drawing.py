@@ -86,7 +86,7 @@ def _graph(panel: Panel, section: Section) -> Builder[model.Panel]:
 
 def _timeline(panel: Panel, section: Section) -> Builder[model.Panel]:
     drawn = _common(statetimeline.Panel(), panel, section).show_value(looks.VisibilityMode.NEVER)
-    return drawn.merge_values(True).row_height(0.8).legend(_legend())
+    return drawn.fill_opacity(70).line_width(0).merge_values(True).row_height(0.8).legend(_legend())
 
 
 def _bars(panel: Panel, section: Section) -> Builder[model.Panel]:
@@ -97,7 +97,7 @@ def _bars(panel: Panel, section: Section) -> Builder[model.Panel]:
 def _table(panel: Panel, section: Section) -> Builder[model.Panel]:
     """A row a series, a column a label."""
     left_out = dict.fromkeys(("Time", "Value", "__name__"), True)
-    drawn = _common(table.Panel(), panel, section)
+    drawn = _common(table.Panel(), panel, section).align(looks.FieldTextAlignment.AUTO)
     return drawn.with_transformation(
         model.DataTransformerConfig(id_val="organize", options={"excludeByName": left_out})
     )

@@ -1,0 +1,50 @@
+"""The committed dashboards, as read from their files, and the metrics that expressions name."""
+
+import json
+import re
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from deploy.grafana.build import FOLDER
+from service.metrics import Metrics
+from service.metrics.migration import NOTHING
+
+METRIC = re.compile(r"\b(?:tablesplit|process|python|scrape)_\w+|\bALERTS\b|\bup\b")
+OF_PROMETHEUS = {"up", "ALERTS", "scrape_duration_seconds"}
+QUOTED = re.compile(r'"[^"]*"')
+
+
+@cache
+def boards() -> dict[str, Any]:
+    """Each dashboard, by the name of its file."""
+    return {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json"))}
+
+
+def panels(board: Any) -> list[Any]:
+    """Its panels that ask for values."""
+    return [panel for panel in board["panels"] if panel["type"] not in ("row", "text")]
+
+
+def queries() -> dict[str, str]:
+    """Each query of each dashboard, by where it stands."""
+    return {
+        f"{name} / {panel['title']} / {target['refId']}": target["expr"]
+        for name, board in boards().items()
+        for panel in panels(board)
+        for target in panel["targets"]
+    }
+
+
+def named(expressions: Iterable[str]) -> set[str]:
+    """The metrics that PromQL expressions name."""
+    return {name for expression in expressions for name in METRIC.findall(QUOTED.sub("", expression))}
+
+
+def exposed() -> set[str]:
+    """Every metric that a process exposes, by its name in Prometheus, the gate's conditions included."""
+    metrics = Metrics()
+    metrics.set_build("", "")
+    metrics.show(NOTHING)
+    samples = {sample.name for family in metrics.registry.collect() for sample in family.samples}
+    return samples | {"tablesplit_gate_condition_met"}  # a series of each condition comes with a gate

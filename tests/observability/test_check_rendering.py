@@ -1,0 +1,108 @@
+"""The check that a user runs against a Grafana: what it says of panels with data, without, and of a Grafana that is not there."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from deploy.grafana.check_rendering import main
+from tests.observability.boards import boards
+
+VALUES = {"schema": {"fields": [{"name": "Time"}, {"name": "Value"}]}, "data": {"values": [[1, 2], [0.5, None]]}}
+NOTHING = {"schema": {"fields": []}, "data": {"values": []}}
+ENTRY = "tablesplit: Service health"
+
+
+class Answers:
+    """What the stand-in answers: the committed dashboards, and for each query ``frames``, by its expression, or VALUES."""
+
+    def __init__(self) -> None:
+        self.boards = {board["uid"]: board for board in boards().values()}
+        self.frames: dict[str, list[Any] | None] = {}
+
+    def get(self, path: str) -> Any:
+        """The answer to a GET."""
+        if path.startswith("/api/search"):
+            return [{"uid": uid} for uid in self.boards]
+        return {"dashboard": self.boards[path.rpartition("/")[2]]}
+
+    def post(self, query: Any) -> Any:
+        """The answer to a query; None: it is refused."""
+        frames = self.frames.get(query["expr"], [VALUES])
+        return None if frames is None else {"results": {query["refId"]: {"frames": frames}}}
+
+
+@pytest.fixture
+def answers() -> Answers:
+    return Answers()
+
+
+@pytest.fixture
+def url(answers: Answers) -> Iterator[str]:
+    with served(answers) as address:
+        yield address
+
+
+@contextmanager
+def served(answers: Answers) -> Iterator[str]:
+    """The address of a stand-in for Grafana's HTTP API."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._send(answers.get(self.path))
+
+        def do_POST(self) -> None:
+            (query,) = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["queries"]
+            self._send(answers.post(query))
+
+        def _send(self, document: Any) -> None:
+            self.send_response(400 if document is None else 200)
+            self.end_headers()
+            self.wfile.write(json.dumps(document).encode())
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_all_is_well_where_every_query_has_values(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([url]) == 0
+    assert capsys.readouterr().out == f"{len(boards())} dashboards: every panel has data\n"
+
+
+def test_panels_without_data_and_queries_that_fail_are_listed(
+    answers: Answers, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers.frames["tablesplit_ready" + '{job=~"sync|backfill"}'] = [NOTHING]
+    answers.frames['max(tablesplit_status_readable{job="sync"})'] = None
+    assert main([url]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        f'{ENTRY} / Works: no data: tablesplit_ready{{job=~"sync|backfill"}}',
+        f'{ENTRY} / State of the migration: the query fails: max(tablesplit_status_readable{{job="sync"}})',
+    ]
+
+
+def test_a_grafana_without_our_dashboards_is_told(
+    answers: Answers, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers.boards = {}
+    assert main([url]) == 2
+    assert "is deploy/grafana/provisioning mounted?" in capsys.readouterr().err
+
+
+def test_a_grafana_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["http://127.0.0.1:9"]) == 2
+    assert "http://127.0.0.1:9: Grafana does not answer" in capsys.readouterr().err

@@ -1,0 +1,86 @@
+"""Dashboards: whole, and about metrics that exist."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from deploy.grafana.build import FOLDER
+from service.metrics.migration import GAUGES, READABLE
+from tests.observability.boards import OF_PROMETHEUS, boards, exposed, named, panels, queries
+from tests.observability.rules import alerts, read
+
+GRAFANA = FOLDER.parent
+PANELS = [
+    pytest.param(panel, id=f"{name}: {panel['title']}") for name, board in boards().items() for panel in panels(board)
+]
+
+
+@pytest.mark.parametrize("name", boards())
+def test_grafanas_own_schema_knows_all_that_a_dashboard_says(name: str) -> None:
+    register_default_plugins()
+    board = boards()[name]
+    assert plain(Dashboard.from_json(board)) == board
+
+
+def plain(value: Any) -> Any:
+    """What the SDK writes of ``value``, as JSON reads it."""
+    return json.loads(json.dumps(value, cls=JSONEncoder))
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_a_panel_says_what_it_shows_in_which_unit_and_what_to_do(panel: dict[str, Any]) -> None:
+    assert panel["title"]
+    assert panel["description"].endswith((".", "it."))
+    assert panel["fieldConfig"]["defaults"]["unit"]
+    assert panel["targets"]
+    assert {one["datasource"]["uid"] for one in (panel, *panel["targets"])} == {"tablesplit"}
+    assert panel["links"]
+
+
+@pytest.mark.parametrize("name", boards())
+def test_panels_neither_overlap_nor_leave_the_grid(name: str) -> None:
+    taken = Counter(cell for panel in boards()[name]["panels"] for cell in cells(panel["gridPos"]))
+    assert max(taken.values()) == 1
+    assert max(x for x, _ in taken) == 23
+
+
+def cells(place: dict[str, int]) -> Iterator[tuple[int, int]]:
+    return product(range(place["x"], place["x"] + place["w"]), range(place["y"], place["y"] + place["h"]))
+
+
+def test_no_two_panels_of_a_dashboard_have_one_number() -> None:
+    for board in boards().values():
+        numbers = [panel["id"] for panel in board["panels"]]
+        assert len(set(numbers)) == len(numbers)
+
+
+def test_dashboards_and_alerts_name_metrics_that_exist() -> None:
+    rules = [rule["expr"] for rule in alerts().values()]
+    assert named([*queries().values(), *rules]) - OF_PROMETHEUS - exposed() == set()
+
+
+def test_what_is_known_of_the_whole_migration_is_on_some_dashboard() -> None:
+    known = {READABLE, *(gauge.name for gauge in GAUGES)}
+    assert known - named(queries().values()) == set()
+
+
+def test_grafana_finds_the_data_source_and_the_dashboards() -> None:
+    (source,) = read(GRAFANA / "provisioning/datasources/prometheus.yml")["datasources"]
+    assert (source["uid"], source["type"], source["url"]) == ("tablesplit", "prometheus", "http://prometheus:9090")
+    (provider,) = read(GRAFANA / "provisioning/dashboards/tablesplit.yml")["providers"]
+    grafana = read(GRAFANA.parents[1] / "docker-compose.yml")["services"]["grafana"]
+    mounted = {
+        target: source for source, target, _ in (volume.split(":") for volume in grafana["volumes"] if ":ro" in volume)
+    }
+    assert mounted["/etc/grafana/provisioning"] == "./deploy/grafana/provisioning"
+    assert mounted[provider["options"]["path"]] == "./deploy/grafana/dashboards"
+    home = Path(grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    assert (str(home.parent), home.name in boards()) == (provider["options"]["path"], True)
