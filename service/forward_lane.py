@@ -88,6 +88,7 @@ class ForwardLane(Lane):
             lease=lease,
             rounds=self.rounds,
             count=app.metrics.count_purge,
+            retried=app.metrics.count_retry,
         )
 
     def _verifier(self, lease: Lease, state: MigrationState) -> Verifier:

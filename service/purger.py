@@ -78,7 +78,7 @@ class Surroundings:
 class Purger:
     """Purges while this process holds the lease of the stream. ``rounds`` gives ``EngineSnapshot.rounds``;
     ``count`` is told each tombstone purged (``purged``), found to be something else by now (``changed``), or
-    dropped for want of room (``overflow``)."""
+    dropped for want of room (``overflow``); ``retried`` the reason why a look is put off."""
 
     def __init__(
         self,
@@ -91,6 +91,7 @@ class Purger:
         lease: Lease,
         rounds: Callable[[], int],
         count: Callable[[str], None],
+        retried: Callable[[str], None],
     ) -> None:
         self._store = store
         self._control = control
@@ -100,6 +101,7 @@ class Purger:
         self._lease = lease
         self._rounds = rounds
         self._count = count
+        self._retried = retried
         self._repairs = RepairWatch(control, clock, times.writer_horizon_seconds)
         self._key_names = {table: shape.key_names for table, shape in mapping.tables.items()}
         self._queue: dict[bytes, Seen] = {}
@@ -127,7 +129,7 @@ class Purger:
             try:
                 await work()
             except Retryable as passing:  # what was left undone is done the next time
-                self._count(passing.reason)
+                self._retried(passing.reason)
             await self._clock.sleep(seconds)
 
     async def look(self) -> int:

@@ -15,6 +15,7 @@ from service.core.wire import Item
 from service.core.write import Delete, Put
 from service.errors import Fenced
 from service.leases import Lease
+from service.metrics import Metrics
 from service.purger import Purger
 from service.quarantine import Quarantine, quarantine_id
 from service.quarantine_retry import Retry
@@ -42,13 +43,15 @@ class Owner:
 
 @dataclass
 class SyncWorld:
-    """An old table whose changes a test hands to consumers. ``rounds`` is what the engine would say."""
+    """An old table whose changes a test hands to consumers. ``rounds`` is what the engine would say; counts, metrics: what was
+    counted."""
 
     db: MemoryDynamoDB = field(default_factory=MemoryDynamoDB)
     clock: VirtualClock = field(default_factory=VirtualClock)
     mapping: Mapping = MAPPING
     changes: list[Change] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    metrics: Metrics = field(default_factory=Metrics)
     rounds: int = 0
     horizon_seconds: float = 20.0
 
@@ -105,7 +108,8 @@ class SyncWorld:
             times,
             lease=cast(Lease, owner or Owner()),
             rounds=lambda: self.rounds,
-            count=self._count,
+            count=self._count_purge,
+            retried=self._count_retry,
         )
 
     def retry(self, mapping: Mapping | None = None, clock: Clock | None = None) -> Retry:
@@ -129,6 +133,15 @@ class SyncWorld:
 
     def _count(self, outcome: str) -> None:
         self.counts[outcome] += 1
+        self.metrics.count_write("forward", outcome)
+
+    def _count_purge(self, outcome: str) -> None:
+        self.counts[outcome] += 1
+        self.metrics.count_purge(outcome)
+
+    def _count_retry(self, reason: str) -> None:
+        self.counts[reason] += 1
+        self.metrics.count_retry(reason)
 
 
 def fixed_mapping() -> Mapping:
