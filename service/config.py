@@ -47,6 +47,9 @@ class Settings(BaseSettings):
 
     http_host: str = Field("127.0.0.1", min_length=1, description="address of the HTTP side")
     http_port: int = Field(8080, ge=1, le=65535, description="port of the HTTP side")
+    backfill_http_port: int | None = Field(
+        None, ge=1, le=65535, description="port of a backfill's own metrics; without one it serves none"
+    )
     api_token: SecretStr | None = Field(
         None, min_length=1, description="what a POST must bear; without it every POST is refused"
     )

@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
+from starlette.types import ASGIApp
 
-from service.config import Settings
+from service.config import Settings, variable_name
 from service.errors import Misconfigured
 from service.http_api import ServiceView, create_http_api
+from service.metrics import Metrics
+from service.metrics_api import create_metrics_api
 
 DRAIN_SECONDS = 3
 
@@ -26,29 +29,44 @@ class _Server(uvicorn.Server):
 async def serve_http(settings: Settings, view: ServiceView) -> AsyncIterator[str]:
     """Serve for the block; yields the address. Raises Misconfigured when the port cannot be had."""
     token = settings.api_token.get_secret_value() if settings.api_token else None
-    listener = _listen(settings.http_host, settings.http_port)
+    async with _serving(create_http_api(view, token), settings.http_host, settings.http_port, "http_port") as address:
+        yield address
+
+
+@asynccontextmanager
+async def serve_metrics(settings: Settings, metrics: Metrics) -> AsyncIterator[str | None]:
+    """Serve a backfill's metrics for the block; yields the address, None where the settings give no port for it.
+
+    Raises Misconfigured when the port cannot be had.
+    """
+    if settings.backfill_http_port is None:
+        yield None
+        return
+    api = create_metrics_api(metrics)
+    async with _serving(api, settings.http_host, settings.backfill_http_port, "backfill_http_port") as address:
+        metrics.set_ready(True)
+        yield address
+
+
+@asynccontextmanager
+async def _serving(api: ASGIApp, host: str, port: int, setting: str) -> AsyncIterator[str]:
+    listener = _listen(host, port, setting)
     server = _Server(
-        uvicorn.Config(
-            create_http_api(view, token),
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=DRAIN_SECONDS,
-        )
+        uvicorn.Config(api, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=DRAIN_SECONDS)
     )
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        yield f"http://{settings.http_host}:{settings.http_port}"
+        yield f"http://{host}:{port}"
     finally:
         server.should_exit = True
         await serving
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, setting: str) -> socket.socket:
     try:
         return socket.create_server((host, port))
     except OSError as error:
         raise Misconfigured(
             f"cannot listen on {host}:{port}: {error.strerror}",
-            remedy="stop what listens there, or set TABLESPLIT_HTTP_PORT (TABLESPLIT_HTTP_HOST)",
+            remedy=f"stop what listens there, or set {variable_name(setting)} ({variable_name('http_host')})",
         ) from error

@@ -12,6 +12,7 @@ from service.cli.run import run_command, this_command
 from service.copying import copy_old_table, try_copy
 from service.errors import Interrupted
 from service.full_migration import run_full_migration
+from service.http_server import serve_metrics
 from service.identity import worker_id
 
 
@@ -32,7 +33,8 @@ def migrate(
     options = BackfillOptions(segments, max_read_units, max_write_units, again, worker_id())
 
     async def body(app: App, stop: asyncio.Event) -> Answer:
-        report = await (try_copy(app, options, stop) if dry_run else copy_old_table(app, options, stop))
+        async with serve_metrics(app.settings, app.metrics):
+            report = await (try_copy(app, options, stop) if dry_run else copy_old_table(app, options, stop))
         return Answer(report.to_json(), report.to_text(), ok=report.ok)
 
     run_command(body, as_json=as_json)

@@ -10,6 +10,7 @@ from service.errors import Misconfigured
 
 BOUNDS = {
     "TABLESPLIT_HTTP_PORT": ("1", "65535", "port of the HTTP side"),
+    "TABLESPLIT_BACKFILL_HTTP_PORT": ("1", "65535", "port of a backfill's own metrics; without one it serves none"),
     "TABLESPLIT_CONNECTIONS": ("1", "1000", "connections to DynamoDB at most"),
     "TABLESPLIT_CONNECT_TIMEOUT_SECONDS": ("0.1", "60", "time to connect"),
     "TABLESPLIT_REQUEST_TIMEOUT_SECONDS": ("0.5", "120", "time for one request, answer included"),
