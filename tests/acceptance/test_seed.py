@@ -1,0 +1,43 @@
+"""`seed`: the demonstration's old table where it stays, and the application that writes to it."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.command_line import COMMAND, QUICK, CommandLine, ended, until
+
+pytestmark = [pytest.mark.local, pytest.mark.slow]
+
+
+def test_it_loads_once_writes_on_the_side_it_is_told_and_status_waits_for_sync(
+    dynamodb_local: str, table_prefix: str, tmp_path: Path
+) -> None:
+    cli = CommandLine(dynamodb_local, table_prefix, tmp_path, QUICK)
+    assert cli.run("seed", "--check", status=1) == {"loaded": False}
+    loaded = cli.run("seed", "--opportunities", "20")["loaded"]
+    assert len(cli.scan("OLD_TABLE_NAME")) == loaded
+    assert cli.run("seed", "--opportunities", "20") == {"loaded": 0}
+    assert cli.run("seed", "--check") == {"loaded": True}
+
+    cli.run("create-tables")
+    assert cli.run("status", "--until-caught-up", "1", status=1)["backfill"]["state"] == "not started"
+    with (
+        ended(cli.start("seed", "--opportunities", "20", "--write", "old", "--pause-seconds", "0.05")) as writing,
+        ended(cli.start("sync", "--no-http")),
+    ):
+        cli.run("migrate")
+        assert cli.run("status", "--until-caught-up", "60")["forward"]["caught_up"]
+        until(lambda: cli.run("status")["forward"]["outcomes"], within=60, otherwise=lambda: cli.said("seed"))
+        writing.send_signal(signal.SIGTERM)
+        assert writing.wait(10) == 0
+    assert "the application has stopped" in (tmp_path / "seed.out").read_text()
+
+
+def test_it_never_writes_into_an_account() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_ENDPOINT")}
+    done = subprocess.run([*COMMAND, "seed"], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "for a local server only" in done.stderr
