@@ -21,6 +21,13 @@ def dynamodb_local() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture
+def own_dynamodb_local() -> Iterator[str]:
+    """The same of a server that no other test has filled: for those that load it heavily, and wait for what it answers."""
+    with dynamodb_local_for_tests() as url:
+        yield url
+
+
 @pytest.fixture(scope="session")
 def moto_server() -> Iterator[str]:
     """Endpoint URL of a moto server; shared by the session's tests, so each uses names of its own."""

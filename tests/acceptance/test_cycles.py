@@ -36,9 +36,9 @@ SETTINGS = QUICK | {
 
 
 def test_cutovers_and_rollbacks_under_writers_and_kills_lose_no_write(
-    dynamodb_local: str, table_prefix: str, tmp_path: Path
+    own_dynamodb_local: str, table_prefix: str, tmp_path: Path
 ) -> None:
-    cli = CommandLine(dynamodb_local, table_prefix, tmp_path, SETTINGS)
+    cli = CommandLine(own_dynamodb_local, table_prefix, tmp_path, SETTINGS)
     cli.make_old_table(old_items())
     cli.run("full-migration")
     with syncing(cli) as sync, writing(cli) as writers:

@@ -34,9 +34,9 @@ V2_TABLES = {
 
 
 async def test_twenty_kills_of_migrate_and_sync_under_live_writers_lose_nothing(
-    dynamodb_local: str, table_prefix: str, tmp_path: Path
+    own_dynamodb_local: str, table_prefix: str, tmp_path: Path
 ) -> None:
-    cli = CommandLine(dynamodb_local, table_prefix, tmp_path, QUICK)
+    cli = CommandLine(own_dynamodb_local, table_prefix, tmp_path, QUICK)
     items = list(old_items(OPPORTUNITIES))
     await asyncio.to_thread(cli.make_old_table, items)
     await asyncio.to_thread(cli.run, "create-tables")
@@ -122,9 +122,9 @@ def _created(value: dict[str, Any] | None) -> tuple[str, str]:
 
 
 def test_a_standby_takes_over_within_ten_seconds_of_the_owner_being_killed(
-    dynamodb_local: str, table_prefix: str, tmp_path: Path
+    own_dynamodb_local: str, table_prefix: str, tmp_path: Path
 ) -> None:
-    cli = CommandLine(dynamodb_local, table_prefix, tmp_path, {})
+    cli = CommandLine(own_dynamodb_local, table_prefix, tmp_path, {})
     cli.make_old_table([])
     cli.run("create-tables")
     with ended(cli.start("sync", "--no-http")) as owner:
