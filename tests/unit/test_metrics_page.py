@@ -3,16 +3,20 @@
 from math import isnan
 from typing import Any
 
+import httpx
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parsed
 
 from service.errors import Fatal, Retryable
 from service.forward_lane import ForwardLane
+from service.http_api import create_http_api
 from service.lanes import Lanes
 from service.reverse_lane import ReverseLane
 from service.start import create_and_start
+from service.sync import sync_lanes
 from service.view import View
 from tests.start_world import Started
+from tests.validation_world import MAPPING
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 
@@ -60,6 +64,33 @@ async def test_the_page_comes_without_dynamodb_and_says_so(world: Started, answe
     assert found["process_start_time_seconds"] > 0  # what this process knows of itself is still told
     world.db.before = None
     assert (await page(world))["tablesplit_status_readable"] == 1
+
+
+async def test_a_server_that_is_started_anew_under_a_running_sync_is_told(world: Started) -> None:
+    async with sync_lanes(world.app):
+        await world.clock.advance(10)
+        found = await page(world)
+        assert (found["tablesplit_status_readable"], found["tablesplit_ready"], found["forward"]) == (1, 1, 1)
+        for table in world.db.tables.values():
+            table.items.clear()
+        for name in ("old", *MAPPING.tables):
+            world.db.create_table(name, world.db.tables[name].key)
+        world.tables.arn += "2"
+        await world.clock.advance(60)
+        found = await page(world)
+        assert (found["tablesplit_status_readable"], found["tablesplit_ready"]) == (0, 0)
+        assert isnan(found["forward"])
+
+
+@pytest.mark.parametrize(("accept", "kind"), [(OPENMETRICS, "application/openmetrics-text"), ("*/*", "text/plain")])
+async def test_whoever_accepts_openmetrics_gets_it(world: Started, accept: str, kind: str) -> None:
+    lanes = Lanes(ForwardLane(world.app), ReverseLane(world.app))
+    transport = httpx.ASGITransport(create_http_api(View(world.app, lanes), None))
+    async with httpx.AsyncClient(transport=transport, base_url="http://tablesplit") as http:
+        answer = await http.get("/metrics", headers={"Accept": accept})
+    assert answer.headers["content-type"].startswith(kind)
+    assert answer.headers.get_list("content-type") == [answer.headers["content-type"]]
+    assert "tablesplit_status_readable 1.0" in answer.text
 
 
 async def test_a_new_and_empty_server_is_not_shown_as_a_migration_that_has_not_begun(world: Started) -> None:
