@@ -11,18 +11,13 @@ HEADROOM: Steps = ((4 * 3600, "yellow"), (12 * 3600, "green"))
 """The gate wants 4 h, and below that TablesplitRetentionHeadroomLow comes."""
 
 
-def _of(metric: str, labels: str = "") -> str:
-    """The metric's series of the job `sync`."""
-    return f'{metric}{{job="sync"{labels}}}'
-
-
 def _count(title: str, description: str, metric: str, step: str, colour: Colour = "red") -> Panel:
-    query = Query(f"max({_of(metric)})", title)
+    query = Query(f"max({metric})", title)
     return Panel("stat", title, description, "none", step, (query,), width=4, steps=((1, colour),))
 
 
 def _flag(title: str, description: str, metric: str, step: str, words: dict[int, Word]) -> Panel:
-    return Panel("stat", title, description, "none", step, (Query(f"max({_of(metric)})", title),), width=4, words=words)
+    return Panel("stat", title, description, "none", step, (Query(f"max({metric})", title),), width=4, words=words)
 
 
 GO_OR_NO_GO = Section(
@@ -42,7 +37,7 @@ GO_OR_NO_GO = Section(
             "How many conditions keep the gate closed.",
             "none",
             "cut-over",
-            (Query(f"sum(1 - min by (condition) ({_of('tablesplit_gate_condition_met')}))", "not met"),),
+            (Query("sum(1 - min by (condition) (tablesplit_gate_condition_met))", "not met"),),
             width=4,
             steps=ANY,
         ),
@@ -52,7 +47,7 @@ GO_OR_NO_GO = Section(
             "prepare, forward (the application writes the old table), dual (both), reverse (v2), complete.",
             "none",
             "start",
-            (Query(f"max by (phase) ({_of('tablesplit_phase')}) == 1", "{{phase}}"),),
+            (Query("max by (phase) (tablesplit_phase) == 1", "{{phase}}"),),
             width=4,
             base="blue",
             names=True,
@@ -63,7 +58,7 @@ GO_OR_NO_GO = Section(
             "Age of the oldest change that is not applied yet, in whichever direction is further behind.",
             "s",
             "lag",
-            (Query(f"max({_of('tablesplit_lag_seconds')})", "lag"),),
+            (Query("max(tablesplit_lag_seconds)", "lag"),),
             width=4,
             steps=LAG,
         ),
@@ -92,7 +87,7 @@ GO_OR_NO_GO = Section(
             "Writes of an application on the side that should be quiet.",
             "none",
             "rogue-writer",
-            (Query(f"max by (side) ({_of('tablesplit_rogue_writes')})", "on {{side}}"),),
+            (Query("max by (side) (tablesplit_rogue_writes)", "on {{side}}"),),
             width=4,
             steps=ANY,
         ),
@@ -116,7 +111,7 @@ GO_OR_NO_GO = Section(
             "Time until DynamoDB begins to drop changes that are not applied; a stream keeps 24 hours.",
             "s",
             "headroom",
-            (Query(f"min({_of('tablesplit_retention_headroom_seconds')})", "headroom"),),
+            (Query("min(tablesplit_retention_headroom_seconds)", "headroom"),),
             width=4,
             base="red",
             steps=HEADROOM,
@@ -134,7 +129,7 @@ GATE = Section(
             "Each condition of the move that leads on, over time. `tablesplit cutover --dry-run` says its value and the remedy.",
             "none",
             "cut-over",
-            (Query(f"min by (condition) ({_of('tablesplit_gate_condition_met')})", "{{condition}}"),),
+            (Query("min by (condition) (tablesplit_gate_condition_met)", "{{condition}}"),),
             width=14,
             words={1: Word("met", "green"), 0: Word("not met", "red")},
         ),
@@ -145,8 +140,8 @@ GATE = Section(
             "none",
             "roll-back",
             (
-                Query(f"max by (phase) ({_of('tablesplit_phase')})", "{{phase}}"),
-                Query(f"max({_of('tablesplit_move_under_way')})", "a move is under way"),
+                Query("max by (phase) (tablesplit_phase)", "{{phase}}"),
+                Query("max(tablesplit_move_under_way)", "a move is under way"),
             ),
             width=10,
             words={1: Word("yes", "blue"), 0: Word("", "text")},
@@ -164,7 +159,7 @@ BACKFILL = Section(
             "The bulk copy: not started, running, stopped before its end, or finished.",
             "none",
             "start",
-            (Query(f"max by (state) ({_of('tablesplit_backfill_state')}) == 1", "{{state}}"),),
+            (Query("max by (state) (tablesplit_backfill_state) == 1", "{{state}}"),),
             width=4,
             base="blue",
             names=True,
@@ -175,7 +170,7 @@ BACKFILL = Section(
             "Parts of the old table: copied to their end, and still open.",
             "none",
             "watch",
-            (Query(f"max by (state) ({_of('tablesplit_backfill_segments')})", "{{state}}"),),
+            (Query("max by (state) (tablesplit_backfill_segments)", "{{state}}"),),
             width=4,
             base="blue",
         ),
@@ -185,7 +180,7 @@ BACKFILL = Section(
             "At the present rate; not known while nothing is copied.",
             "s",
             "watch",
-            (Query(f"max({_of('tablesplit_backfill_eta_seconds')})", "expected"),),
+            (Query("max(tablesplit_backfill_eta_seconds)", "expected"),),
             width=4,
             base="blue",
         ),
@@ -195,7 +190,7 @@ BACKFILL = Section(
             "Old items that were copied, found present, or put into quarantine.",
             "short",
             "watch",
-            (Query(f"max({_of('tablesplit_backfill_progress_items')})", "items"),),
+            (Query("max(tablesplit_backfill_progress_items)", "items"),),
             width=6,
         ),
         Panel(
@@ -204,7 +199,7 @@ BACKFILL = Section(
             "How fast the bulk copy goes.",
             "cps",
             "slow-down",
-            (Query(f"max({_of('tablesplit_backfill_rate_items_per_second')})", "items a second"),),
+            (Query("max(tablesplit_backfill_rate_items_per_second)", "items a second"),),
             width=6,
         ),
     ),
@@ -220,7 +215,7 @@ STREAMS = Section(
             "Age of the oldest change that is not applied yet. The gate wants less than 10 s.",
             "s",
             "lag",
-            (Query(f"max by (direction) ({_of('tablesplit_lag_seconds')})", "{{direction}}"),),
+            (Query("max by (direction) (tablesplit_lag_seconds)", "{{direction}}"),),
             steps=LAG,
         ),
         Panel(
@@ -229,7 +224,7 @@ STREAMS = Section(
             "At the present rate; not known while it does not get less.",
             "s",
             "lag",
-            (Query(f"max by (direction) ({_of('tablesplit_catch_up_seconds')})", "{{direction}}"),),
+            (Query("max by (direction) (tablesplit_catch_up_seconds)", "{{direction}}"),),
         ),
         Panel(
             "timeline",
@@ -237,7 +232,7 @@ STREAMS = Section(
             "Whether every shard is read to its end, and applied.",
             "none",
             "stalled",
-            (Query(f"max by (direction) ({_of('tablesplit_caught_up')})", "{{direction}}"),),
+            (Query("max by (direction) (tablesplit_caught_up)", "{{direction}}"),),
             words=YES_NO,
         ),
         Panel(
@@ -246,7 +241,7 @@ STREAMS = Section(
             "Shards of the streams: being read, waiting for their parents, read to their end.",
             "none",
             "stalled",
-            (Query(f"max by (direction, state) ({_of('tablesplit_shards')})", "{{direction}} {{state}}"),),
+            (Query("max by (direction, state) (tablesplit_shards)", "{{direction}} {{state}}"),),
         ),
     ),
 )
@@ -262,8 +257,8 @@ VERDICTS = Section(
             "none",
             "validation",
             (
-                Query(f"max({_of('tablesplit_validation_differences')})", "validation"),
-                Query(f"max({_of('tablesplit_verification_differences')})", "touched keys"),
+                Query("max(tablesplit_validation_differences)", "validation"),
+                Query("max(tablesplit_verification_differences)", "touched keys"),
             ),
             steps=ANY,
         ),
@@ -273,7 +268,7 @@ VERDICTS = Section(
             "The gate wants one of the last 24 hours.",
             "s",
             "validation",
-            (Query(f"max({_of('tablesplit_validation_age_seconds')})", "age"),),
+            (Query("max(tablesplit_validation_age_seconds)", "age"),),
             width=6,
             steps=((86_400, "red"),),
             unknown="never run",
@@ -284,7 +279,7 @@ VERDICTS = Section(
             "Keys that changed again and again, so that they could not be compared.",
             "none",
             "validation",
-            (Query(f"max({_of('tablesplit_verification_pending')})", "pending"),),
+            (Query("max(tablesplit_verification_pending)", "pending"),),
             width=6,
             base="blue",
             unknown="never run",
