@@ -1,0 +1,79 @@
+"""A real Prometheus, with the project's configuration and rules, that scrapes what a test runs."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from service.local_servers import free_port
+from tests.acceptance.command_line import ended, until
+from tests.observability.programs import PROMETHEUS, installed
+from tests.observability.rules import read
+
+INTERVAL = "1s"
+
+
+@dataclass(frozen=True)
+class Prometheus:
+    """Its HTTP API."""
+
+    url: str
+
+    def query(self, expression: str) -> list[Any]:
+        """The series that a PromQL expression gives now."""
+        found: list[Any] = self._ask("query", query=expression)["result"]
+        return found
+
+    def rules(self) -> dict[str, Any]:
+        """Each alert rule as it stands, by its name."""
+        return {rule["name"]: rule for group in self._ask("rules")["groups"] for rule in group["rules"]}
+
+    def ready(self) -> bool:
+        """Whether it answers."""
+        try:
+            return httpx.get(f"{self.url}/-/ready").is_success
+        except httpx.TransportError:
+            return False
+
+    def _ask(self, path: str, **params: str) -> Any:
+        answer = httpx.get(f"{self.url}/api/v1/{path}", params=params)
+        assert answer.is_success, f"{params}: {answer.text}"
+        return answer.json()["data"]
+
+
+@contextmanager
+def prometheus(folder: Path, targets: dict[str, int]) -> Iterator[Prometheus]:
+    """Scrapes every second; ``targets``: the port of each job of prometheus.yml."""
+    port = free_port()
+    configuration = folder / "prometheus.yml"
+    configuration.write_text(yaml.safe_dump(configured(targets)))
+    command = [
+        installed("prometheus"),
+        f"--config.file={configuration}",
+        f"--storage.tsdb.path={folder / 'series'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    log = folder / "prometheus.log"
+    with log.open("wb") as said, ended(subprocess.Popen(command, stdout=said, stderr=said)):
+        running = Prometheus(f"http://127.0.0.1:{port}")
+        until(running.ready, within=30, otherwise=log.read_text)
+        yield running
+
+
+def configured(targets: dict[str, int]) -> dict[str, Any]:
+    """The project's configuration, for jobs at other addresses, and quicker."""
+    configuration: dict[str, Any] = read(PROMETHEUS / "prometheus.yml")
+    configuration["global"] |= {
+        "scrape_interval": INTERVAL,
+        "scrape_timeout": INTERVAL,
+        "evaluation_interval": INTERVAL,
+    }
+    configuration["rule_files"] = [str(PROMETHEUS / name) for name in configuration["rule_files"]]
+    for job in configuration["scrape_configs"]:
+        job["static_configs"] = [{"targets": [f"127.0.0.1:{targets[job['job_name']]}"]}]
+    return configuration

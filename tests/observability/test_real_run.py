@@ -1,0 +1,118 @@
+"""A real migration as a real Prometheus sees it: every query of every dashboard, and all that the alerts look at, has data."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from service.core.wire import Item
+from service.demo.items import old_items, text
+from service.local_servers import free_port
+from tests.acceptance.command_line import QUICK, CommandLine, ended, until
+from tests.observability.boards import queries
+from tests.observability.prometheus import Prometheus, prometheus
+from tests.observability.rules import alerts
+
+pytestmark = [pytest.mark.local, pytest.mark.kill, pytest.mark.slow]
+
+SERIES = re.compile(r"\b(?:tablesplit_\w+|up)\b(?:\{[^}]*\})?")
+VARIABLES = {"$__rate_interval": "1m"}
+OPPORTUNITIES = 30
+SETTINGS = QUICK | {
+    "TABLESPLIT_LEASE_SECONDS": "4",
+    "TABLESPLIT_HEARTBEAT_SECONDS": "1",
+    "TABLESPLIT_REQUEST_TIMEOUT_SECONDS": "2",
+    "TABLESPLIT_CLOCK_MARGIN_SECONDS": "0.5",
+    "TABLESPLIT_GATE_LAG_LOW_SECONDS": "0",
+}
+
+
+def test_every_query_and_every_alert_has_data_of_a_real_run(
+    dynamodb_local: str, table_prefix: str, tmp_path: Path
+) -> None:
+    ports = {"sync": free_port(), "backfill": free_port()}
+    serving = {
+        "TABLESPLIT_HTTP_PORT": str(ports["sync"]),
+        "TABLESPLIT_BACKFILL_HTTP_PORT": str(ports["backfill"]),
+    }
+    cli = CommandLine(dynamodb_local, table_prefix, tmp_path, SETTINGS | serving)
+    with syncing(cli) as sync, prometheus(tmp_path, ports) as watching:
+        copy(cli, watching)
+        assert without_data(watching, alert_series()) == []
+        cut_over(cli)
+        put_into_quarantine(cli, watching)
+        assert without_data(watching, [bounded(query) for query in queries().values()]) == []
+        assert {rule["health"] for rule in watching.rules().values()} == {"ok"}
+        assert set(watching.rules()) == set(alerts())
+
+        sync.kill()
+        until(lambda: pending(watching, "TablesplitDown"), within=20, otherwise=lambda: str(watching.rules()))
+
+
+@contextmanager
+def syncing(cli: CommandLine) -> Iterator[subprocess.Popen[bytes]]:
+    """A running sync, of a migration that has begun."""
+    cli.make_old_table([lead("early"), *old_items(OPPORTUNITIES)])
+    cli.run("create-tables")
+    with ended(cli.start("sync")) as sync:
+        yield sync
+
+
+def copy(cli: CommandLine, watching: Prometheus) -> None:
+    """Copy so slowly that Prometheus sees it, and compare."""
+    with ended(cli.start("migrate", "--max-write-units", "20")) as backfill:
+        seen = 'tablesplit_backfill_items_total{job="backfill"}'
+        until(
+            lambda: watching.query(f"count_over_time({seen}[1m]) > 2"), within=30, otherwise=lambda: cli.said("migrate")
+        )
+        assert backfill.wait(60) == 0, cli.said("migrate")
+    cli.run("validate")
+
+
+def cut_over(cli: CommandLine) -> None:
+    """Enter `dual`, and write both sides."""
+    cli.run("cutover", "--wait", "60")
+    cli.dynamodb.put_item(TableName=cli.table("OLD_TABLE_NAME"), Item=lead("later"))
+    cli.dynamodb.update_item(
+        TableName=cli.table("LEADS_TABLE"),
+        Key={"PK": text("LEAD"), "SK": text("1970-01#early")},
+        UpdateExpression="SET company = :c",
+        ConditionExpression="attribute_exists(id)",
+        ExpressionAttributeValues={":c": text("written in v2")},
+    )
+
+
+def put_into_quarantine(cli: CommandLine, watching: Prometheus) -> None:
+    """Write what cannot be mapped; an alert will come of it."""
+    cli.dynamodb.put_item(TableName=cli.table("OLD_TABLE_NAME"), Item={**lead("bad"), "id": text("other")})
+    until(lambda: pending(watching, "TablesplitQuarantineNotEmpty"), within=30, otherwise=lambda: str(watching.rules()))
+
+
+def lead(identity: str) -> Item:
+    key = {"pk": text(f"LEAD#{identity}"), "sk": text("METADATA"), "entity_type": text("LEAD")}
+    return {**key, "id": text(identity)}
+
+
+def pending(watching: Prometheus, alert: str) -> bool:
+    """Whether its condition holds: it fires when that lasts."""
+    return watching.rules()[alert]["state"] != "inactive"
+
+
+def bounded(query: str) -> str:
+    """The query as Grafana sends it."""
+    for variable, value in VARIABLES.items():
+        query = query.replace(variable, value)
+    return query
+
+
+def alert_series() -> list[str]:
+    """All that the alerts look at: with what is compared, they give nothing while all is well."""
+    return sorted({series for rule in alerts().values() for series in SERIES.findall(rule["expr"])})
+
+
+def without_data(watching: Prometheus, expressions: list[str]) -> list[str]:
+    """The expressions that give no series."""
+    return [expression for expression in expressions if not watching.query(expression)]
