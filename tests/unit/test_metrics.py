@@ -1,5 +1,6 @@
 """The page of metrics shows the snapshot, nothing that is not known, and no more series than are declared."""
 
+import subprocess
 from dataclasses import replace
 from math import isnan
 from typing import Any
@@ -11,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families as parsed_te
 from service.core.gate import Condition, Gate
 from service.metrics import Metrics
 from service.status import BackfillStatus, LaneStatus, Status, ValidationStatus, VerificationStatus, WorkerStatus
+from tests.observability.programs import installed
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
 CLOSED = Gate("dual", (Condition("lag", 1, 2, True, None, ""), Condition("quiet", 1, 2, False, None, "wait")))
@@ -198,3 +200,11 @@ def test_the_text_format_comes_to_everybody_else(accept: str) -> None:
     page, content_type = metrics.page(accept)
     assert content_type.startswith("text/plain")
     assert any(family.name == "tablesplit_phase" for family in parsed_text(page.decode()))
+
+
+def test_promtool_finds_nothing_to_improve() -> None:
+    metrics = Metrics(("leads",))
+    metrics.show(KNOWN)
+    page, _ = metrics.page()
+    done = subprocess.run([installed("promtool"), "check", "metrics"], input=page, capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
