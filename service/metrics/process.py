@@ -80,7 +80,11 @@ class Metrics:
         )
         self._purges = Cells(purges, {"outcome": TOMBSTONE_OUTCOMES})
         waits = Counter(
-            "tablesplit_wait_seconds", "Time waited on purpose", ("reason",), unit="seconds", registry=registry
+            "tablesplit_wait_seconds",
+            "Time waited on purpose, all tasks together",
+            ("reason",),
+            unit="seconds",
+            registry=registry,
         )
         self._waits = Cells(waits, {"reason": WAIT_REASONS})
 
