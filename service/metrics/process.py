@@ -3,7 +3,7 @@
 Gauges of the whole migration are on the page from the first ``show`` on: a backfill's page has none.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import nan
 from typing import Literal
 
@@ -51,91 +51,84 @@ class Metrics:
     """The metrics of a process. ``tables``: those it works on, by which consumed capacity is told apart."""
 
     def __init__(self, tables: Iterable[str] = ()) -> None:
-        registry = self.registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
         self._migration = MigrationGauges()
         self._shown = False
-        self._count_pipeline(registry)
-        self._count_requests(registry, (*tables, OTHER))
-        self._measure_lag(registry)
-        self._ready = Gauge("tablesplit_ready", "1 while this process does its work", registry=registry)
-        self._build = Info("tablesplit_build", "Version of the program, and hash of its mapping", registry=registry)
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
-        GCCollector(registry=registry)
+        self._add_pipeline()
+        self._add_requests((*tables, OTHER))
+        self._add_lags()
+        self._ready = Gauge("tablesplit_ready", "1 while this process does its work", registry=self.registry)
+        self._build = Info(
+            "tablesplit_build", "Version of the program, and hash of its mapping", registry=self.registry
+        )
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
 
-    def _count_pipeline(self, registry: CollectorRegistry) -> None:
-        writes = Counter(
+    def _add_pipeline(self) -> None:
+        self._writes = self._counter(
             "tablesplit_writes",
             "Changes by what became of them: old ones forward, v2 ones in reverse",
-            ("direction", "outcome"),
-            registry=registry,
+            direction=DIRECTIONS,
+            outcome=WRITE_OUTCOMES,
         )
-        self._writes = Cells(writes, {"direction": DIRECTIONS, "outcome": WRITE_OUTCOMES})
-        copies = Counter(
-            "tablesplit_backfill_items", "Old items that this backfill is done with", ("outcome",), registry=registry
+        self._copies = self._counter(
+            "tablesplit_backfill_items", "Old items that this backfill is done with", outcome=COPY_OUTCOMES
         )
-        self._copies = Cells(copies, {"outcome": COPY_OUTCOMES})
-        purges = Counter(
-            "tablesplit_tombstones", "Tombstones that the purger is done with", ("outcome",), registry=registry
+        self._purges = self._counter(
+            "tablesplit_tombstones", "Tombstones that the purger is done with", outcome=TOMBSTONE_OUTCOMES
         )
-        self._purges = Cells(purges, {"outcome": TOMBSTONE_OUTCOMES})
-        waits = Counter(
-            "tablesplit_wait_seconds",
-            "Time waited on purpose, all tasks together",
-            ("reason",),
-            unit="seconds",
-            registry=registry,
+        self._waits = self._counter(
+            "tablesplit_wait_seconds", "Time waited on purpose, all tasks together", "seconds", reason=WAIT_REASONS
         )
-        self._waits = Cells(waits, {"reason": WAIT_REASONS})
 
-    def _count_requests(self, registry: CollectorRegistry, tables: tuple[str, ...]) -> None:
-        requests = Counter(
+    def _add_requests(self, tables: Sequence[str]) -> None:
+        self._requests = self._counter(
             "tablesplit_requests",
             "Attempts of requests to DynamoDB; throttled: also where only a part of a batch was",
-            ("operation", "result"),
-            registry=registry,
+            operation=OPERATIONS,
+            result=RESULTS,
         )
-        self._requests = Cells(requests, {"operation": OPERATIONS, "result": RESULTS})
-        seconds = Histogram(
+        self._request_seconds = self._histogram(
             "tablesplit_request_seconds",
             "Time from a request to its answer, of one attempt",
-            ("operation",),
-            unit="seconds",
-            registry=registry,
-            buckets=REQUEST_BUCKETS,
+            REQUEST_BUCKETS,
+            operation=OPERATIONS,
         )
-        self._request_seconds = Cells(seconds, {"operation": OPERATIONS})
-        retries = Counter("tablesplit_retries", "Requests sent again", ("reason",), registry=registry)
-        self._retries = Cells(retries, {"reason": RETRY_REASONS})
-        units = Counter(
+        self._retries = self._counter("tablesplit_retries", "Requests sent again", reason=RETRY_REASONS)
+        self._units = self._counter(
             "tablesplit_consumed_capacity_units",
             "Capacity units that DynamoDB's answers say were consumed, indexes included",
-            ("table", "kind"),
-            unit="units",
-            registry=registry,
+            "units",
+            table=tables,
+            kind=CAPACITY_KINDS,
         )
-        self._units = Cells(units, {"table": tables, "kind": CAPACITY_KINDS})
 
-    def _measure_lag(self, registry: CollectorRegistry) -> None:
-        apply_lag = Histogram(
+    def _add_lags(self) -> None:
+        self._apply_lag = self._histogram(
             "tablesplit_apply_lag_seconds",
             "Age of each change when it was applied; the stream dates them in whole seconds",
-            ("direction",),
-            unit="seconds",
-            registry=registry,
-            buckets=LAG_BUCKETS,
+            LAG_BUCKETS,
+            direction=DIRECTIONS,
         )
-        self._apply_lag = Cells(apply_lag, {"direction": DIRECTIONS})
         read_lag = Gauge(
             "tablesplit_read_lag_seconds",
             "Age of the newest change read, 0 at the end of the streams; NaN: this process does not read them",
             ("direction",),
             unit="seconds",
-            registry=registry,
+            registry=self.registry,
         )
         self._read_lag = Cells(read_lag, {"direction": DIRECTIONS})
         for direction in DIRECTIONS:
             self._read_lag.at(direction).set(nan)
+
+    def _counter(self, name: str, text: str, unit: str = "", **vocabulary: Sequence[str]) -> Cells[Counter]:
+        return Cells(Counter(name, text, tuple(vocabulary), unit=unit, registry=self.registry), vocabulary)
+
+    def _histogram(
+        self, name: str, text: str, seconds: Sequence[float], **vocabulary: Sequence[str]
+    ) -> Cells[Histogram]:
+        histogram = Histogram(name, text, tuple(vocabulary), unit="seconds", registry=self.registry, buckets=seconds)
+        return Cells(histogram, vocabulary)
 
     def count_retry(self, reason: str) -> None:
         """A request is about to be sent again."""

@@ -6,8 +6,8 @@ from dataclasses import replace
 from prometheus_client import Metric
 
 from service.core.gate import Condition, Gate
-from service.metrics.migration import NOTHING
 from service.metrics.process import Metrics
+from service.metrics.readings import NOTHING
 from service.metrics.vocabulary import GATE_CONDITIONS
 
 PREFIX = "tablesplit_"
