@@ -135,7 +135,7 @@ GATE = Section(
         ),
         Panel(
             "timeline",
-            "Phase",
+            "Phases",
             "Which phase the migration was in, and whether a move was under way.",
             "none",
             "roll-back",

@@ -56,10 +56,11 @@ def cells(place: dict[str, int]) -> Iterator[tuple[int, int]]:
     return product(range(place["x"], place["x"] + place["w"]), range(place["y"], place["y"] + place["h"]))
 
 
-def test_no_two_panels_of_a_dashboard_have_one_number() -> None:
+@pytest.mark.parametrize("what", ["id", "title"])
+def test_no_two_panels_of_a_dashboard_have_one_number_or_title(what: str) -> None:
     for board in boards().values():
-        numbers = [panel["id"] for panel in board["panels"]]
-        assert len(set(numbers)) == len(numbers)
+        said = [panel[what] for panel in board["panels"]]
+        assert len(set(said)) == len(said)
 
 
 def test_dashboards_and_alerts_name_metrics_that_exist() -> None:

@@ -21,6 +21,18 @@ pytestmark = [pytest.mark.local, pytest.mark.kill, pytest.mark.slow]
 SERIES = re.compile(r"\b(?:tablesplit_\w+|up)\b(?:\{[^}]*\})?")
 VARIABLES = {"$__rate_interval": "1m"}
 OPPORTUNITIES = 30
+SAID = {
+    'max(tablesplit_phase{phase="dual"})': 1,
+    'max(tablesplit_backfill_state{state="finished"})': 1,
+    'max(tablesplit_backfill_segments{state="open"})': 0,
+    "max(tablesplit_validation_equal)": 1,
+    "max(tablesplit_quarantine_keys)": 1,
+    "min(tablesplit_gate_open)": 0,
+    'min(tablesplit_gate_condition_met{condition="quarantine"})': 0,
+    'sum(tablesplit_writes_total{direction="reverse", outcome="applied"})': 1,
+}
+"""What they say in the end, of a migration whose every step is known."""
+
 SETTINGS = QUICK | {
     "TABLESPLIT_LEASE_SECONDS": "4",
     "TABLESPLIT_HEARTBEAT_SECONDS": "1",
@@ -31,20 +43,21 @@ SETTINGS = QUICK | {
 
 
 def test_every_query_and_every_alert_has_data_of_a_real_run(
-    dynamodb_local: str, table_prefix: str, tmp_path: Path
+    own_dynamodb_local: str, table_prefix: str, tmp_path: Path
 ) -> None:
     ports = {"sync": free_port(), "backfill": free_port()}
     serving = {
         "TABLESPLIT_HTTP_PORT": str(ports["sync"]),
         "TABLESPLIT_BACKFILL_HTTP_PORT": str(ports["backfill"]),
     }
-    cli = CommandLine(dynamodb_local, table_prefix, tmp_path, SETTINGS | serving)
+    cli = CommandLine(own_dynamodb_local, table_prefix, tmp_path, SETTINGS | serving)
     with syncing(cli) as sync, prometheus(tmp_path, ports) as watching:
         copy(cli, watching)
         assert without_data(watching, alert_series()) == []
         cut_over(cli)
         put_into_quarantine(cli, watching)
         assert without_data(watching, [bounded(query) for query in queries().values()]) == []
+        until(lambda: said(watching) == SAID, within=20, otherwise=lambda: str(said(watching)))
         assert {rule["health"] for rule in watching.rules().values()} == {"ok"}
         assert set(watching.rules()) == set(alerts())
 
@@ -99,6 +112,12 @@ def lead(identity: str) -> Item:
 def pending(watching: Prometheus, alert: str) -> bool:
     """Whether its condition holds: it fires when that lasts."""
     return watching.rules()[alert]["state"] != "inactive"
+
+
+def said(watching: Prometheus) -> dict[str, float]:
+    """What the expressions of SAID give: one value each."""
+    found = {asked: watching.query(asked) for asked in SAID}
+    return {asked: float(series["value"][1]) for asked, (series,) in found.items()}
 
 
 def bounded(query: str) -> str:
