@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from service.clock import Clock
 from service.config import Settings, variable_name
 from service.errors import Misconfigured
 from service.http_api import ServiceView, create_http_api
@@ -26,10 +27,12 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serve_http(settings: Settings, view: ServiceView) -> AsyncIterator[str]:
+async def serve_http(settings: Settings, view: ServiceView, clock: Clock) -> AsyncIterator[str]:
     """Serve for the block; yields the address. Raises Misconfigured when the port cannot be had."""
     token = settings.api_token.get_secret_value() if settings.api_token else None
-    async with _serving(create_http_api(view, token), settings.http_host, settings.http_port, "http_port") as address:
+    async with _serving(
+        create_http_api(view, token, clock), settings.http_host, settings.http_port, "http_port"
+    ) as address:
         yield address
 
 

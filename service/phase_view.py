@@ -11,6 +11,7 @@ from service.core.gate import Gate
 from service.core.phases import Begin, Command, No, PhaseMove, command_to, decide, move_between, next_move, phase_row
 from service.errors import Misconfigured, Refused, TablesplitError
 from service.gate_facts import ask_gate, hold_text
+from service.holding import hold, release
 from service.log import get_logger
 from service.migration_state import MigrationState
 from service.move_parts import move_parts
@@ -68,6 +69,15 @@ class PhaseView:
             await open_gate(await move_parts(self._app), ask, move)
         self._failed = None
         self._moving = asyncio.create_task(self._move(ask))
+
+    async def hold(self, why: str) -> Document:
+        """Close every gate; what holds them now."""
+        return {"hold": asdict(await hold(await move_parts(self._app), why))}
+
+    async def release(self) -> Document:
+        """Take the hold away; what it was."""
+        held = await release(await move_parts(self._app))
+        return {"released": None if held is None else asdict(held)}
 
     async def close(self) -> None:
         """Stop a move that runs; it can be gone on with."""

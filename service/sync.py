@@ -33,7 +33,7 @@ async def run_sync(app: App, stop: asyncio.Event, *, http: bool = True) -> None:
 
 
 async def _serve(app: App, view: View, stop: asyncio.Event) -> None:
-    async with serve_http(app.settings, view) as address:
+    async with serve_http(app.settings, view, app.clock) as address:
         get_logger().info("serving", http=address, worker=worker_id(), old_table=app.mapping.old.table)
         try:
             await stop.wait()

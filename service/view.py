@@ -1,10 +1,13 @@
 """What the HTTP side shows and starts, out of this process's parts."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 from service import conflicts
 from service.app import App
+from service.audit import Audit
+from service.console_events import ConsoleEvents
 from service.errors import Misconfigured, Refused, TablesplitError
 from service.http_api import ValidationRequest
 from service.lanes import Lanes
@@ -17,12 +20,16 @@ from service.validation.options import ValidationOptions
 from service.validation.records import stored_report
 from service.validation.runs import new_run_id
 
+SHOWN_ITEMS = 50
+"""Of a list on the console page."""
+
 
 class View:
     """Implements ``http_api.ServiceView``."""
 
     def __init__(self, app: App, lanes: Lanes) -> None:
         self.phases = PhaseView(app)
+        self._events = ConsoleEvents(self._console, app.clock)
         self._app = app
         self._lanes = lanes
         self._stop = asyncio.Event()
@@ -71,6 +78,28 @@ class View:
         """The open conflicts and the held items."""
         return await conflicts.listing(conflicts.Conflicts(self._app.control))
 
+    async def audit(self) -> dict[str, Any]:
+        """The audit log, the oldest record first."""
+        return {"items": [one.to_json() for one in await Audit(self._app.control, self._app.clock, "").all()]}
+
+    def events(self) -> AsyncIterator[bytes] | None:
+        """The console's events for one more listener; None when there are too many."""
+        return self._events.listen()
+
+    async def _console(self) -> dict[str, Any]:
+        """All that the console page shows."""
+        quarantine, conflicting, audit = await self.quarantine(), await self.conflicts(), await self.audit()
+        return {
+            "status": (await take_running_snapshot(self._app)).to_json(),
+            "unready": self.unready(),
+            "phase": await self.phases.phase(),
+            "validation": await self.validation(None),
+            "validating": self._validating is not None and not self._validating.done(),
+            "quarantine": quarantine["items"][:SHOWN_ITEMS],
+            "conflicts": conflicting["items"][:SHOWN_ITEMS],
+            "audit": audit["items"][-SHOWN_ITEMS:],
+        }
+
     async def _validate(self, options: ValidationOptions) -> None:
         try:
             await run_validation(self._app, options, self._stop)
@@ -80,8 +109,9 @@ class View:
             self._failed = {"id": options.run, "state": "failed", "error": error}
 
     async def close(self) -> None:
-        """Stop a validation or a phase move that runs; it can be gone on with."""
+        """End the console's events, and stop a validation or a phase move that runs; it can be gone on with."""
         self._stop.set()
+        await self._events.close()
         await self.phases.close()
         if self._validating is not None:
             await self._validating

@@ -14,6 +14,7 @@ from service.core.gate import Condition, Gate, GateClosed
 from service.errors import Misconfigured, Refused
 from service.http_api import MAX_BODY_BYTES, ValidationRequest, create_http_api
 from service.http_server import serve_http
+from tests.clocks import VirtualClock
 
 TOKEN = "right"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -45,6 +46,12 @@ class FakePhases:
             raise self.refusal
         self.begun.append((to, why, forced))
 
+    async def hold(self, why: str) -> dict[str, Any]:
+        return {"hold": why}
+
+    async def release(self) -> dict[str, Any]:
+        return {"released": None}
+
 
 class FakeView:
     """A service whose answers are set by the test."""
@@ -55,6 +62,7 @@ class FakeView:
         self.report: dict[str, Any] | None = None
         self.refusal: Refused | None = None
         self.asked: list[ValidationRequest] = []
+        self.crowded = False
 
     def unready(self) -> str | None:
         return self.failure
@@ -80,6 +88,15 @@ class FakeView:
     async def conflicts(self) -> dict[str, Any]:
         return {"items": [{"kind": "two_live_keys"}]}
 
+    async def audit(self) -> dict[str, Any]:
+        return {"items": []}
+
+    def events(self) -> AsyncIterator[bytes] | None:
+        return None if self.crowded else self._events()
+
+    async def _events(self) -> AsyncIterator[bytes]:
+        yield b"event: status\ndata: {}\n\n"
+
 
 @pytest.fixture
 def view() -> FakeView:
@@ -88,7 +105,7 @@ def view() -> FakeView:
 
 @asynccontextmanager
 async def client(view: FakeView, token: str | None = TOKEN) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=create_http_api(view, token))
+    transport = httpx.ASGITransport(app=create_http_api(view, token, VirtualClock()))
     async with httpx.AsyncClient(transport=transport, base_url="http://tablesplit") as http:
         yield http
 
@@ -263,8 +280,8 @@ async def test_the_description_lists_every_path_and_its_page_loads_nothing_from_
         page = await http.get("/docs")
     assert paths.keys() == {
         "/healthz", "/readyz", "/metrics", "/v1/status", "/v1/validation", "/v1/validation/{run_id}", "/v1/quarantine",
-            "/v1/conflicts",
-        "/v1/gate", "/v1/phase",
+            "/v1/conflicts", "/v1/audit", "/v1/events",
+        "/v1/gate", "/v1/phase", "/v1/hold", "/v1/release",
     }  # fmt: skip
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
     assert "http://" not in page.text
@@ -276,7 +293,7 @@ async def test_a_real_server_answers_at_the_address_it_names(view: FakeView) -> 
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     async with (
-        serve_http(Settings(http_port=port), view) as address,
+        serve_http(Settings(http_port=port), view, VirtualClock()) as address,
         aiohttp.ClientSession() as http,
         http.get(f"{address}/v1/status") as answer,
     ):
@@ -287,5 +304,5 @@ async def test_a_port_that_is_taken_is_named(view: FakeView) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(Misconfigured, match=f"cannot listen on 127.0.0.1:{port}: Address already in use"):
-            async with serve_http(Settings(http_port=port), view):
+            async with serve_http(Settings(http_port=port), view, VirtualClock()):
                 pass

@@ -85,7 +85,7 @@ async def test_a_server_that_is_started_anew_under_a_running_sync_is_told(world:
 @pytest.mark.parametrize(("accept", "kind"), [(OPENMETRICS, "application/openmetrics-text"), ("*/*", "text/plain")])
 async def test_whoever_accepts_openmetrics_gets_it(world: Started, accept: str, kind: str) -> None:
     lanes = Lanes(ForwardLane(world.app), ReverseLane(world.app))
-    transport = httpx.ASGITransport(create_http_api(View(world.app, lanes), None))
+    transport = httpx.ASGITransport(create_http_api(View(world.app, lanes), None, world.app.clock))
     async with httpx.AsyncClient(transport=transport, base_url="http://tablesplit") as http:
         answer = await http.get("/metrics", headers={"Accept": accept})
     assert answer.headers["content-type"].startswith(kind)

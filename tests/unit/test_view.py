@@ -1,16 +1,23 @@
 """What the HTTP side is told by this process's parts."""
 
+import json
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from service.config import Settings
 from service.control_table import ControlTable
 from service.errors import Misconfigured, Refused
+from service.forward_lane import ForwardLane
 from service.http_api import ValidationRequest
+from service.lanes import Lanes
+from service.reverse_lane import ReverseLane
+from service.start import create_and_start
 from service.view import View
 from tests.clocks import VirtualClock, settle
 from tests.memory import MemoryDynamoDB
+from tests.start_world import Started
 from tests.validation_world import MAPPING
 
 
@@ -56,3 +63,34 @@ async def test_an_entity_that_the_mapping_does_not_know_is_refused_at_once(view:
 
 async def test_conflicts_are_listed_as_on_the_command_line(view: View) -> None:
     assert await view.conflicts() == {"items": []}
+
+
+@pytest.fixture
+async def started() -> View:
+    """The view of a migration that has begun, on tables in memory."""
+    world = Started()
+    await create_and_start(world.app)
+    world.app.settings = Settings(endpoint_url="http://memory", control_table="control")  # type: ignore[misc] # a namespace
+    return View(world.app, Lanes(ForwardLane(world.app), ReverseLane(world.app)))
+
+
+async def test_the_console_gets_everything_its_page_shows(started: View) -> None:
+    await started.phases.hold("audit week")
+    events = started.events()
+    assert events is not None
+    name, content, *_ = (await anext(events)).decode().split("\n")
+    document = json.loads(content.removeprefix("data: "))
+    await started.close()
+    assert name == "event: status"
+    assert document.keys() == {
+        "status", "unready", "phase", "validation", "validating", "quarantine", "conflicts", "audit",
+    }  # fmt: skip
+    assert document["status"]["hold"].startswith("audit week")
+    assert [record["action"] for record in document["audit"]] == ["hold"]
+    assert document["phase"]["failed"] is None
+
+
+async def test_a_hold_is_taken_away_once(started: View) -> None:
+    await started.phases.hold("audit week")
+    assert (await started.phases.release())["released"]["why"] == "audit week"
+    assert await started.phases.release() == {"released": None}

@@ -1,0 +1,159 @@
+// What the page shows of one document. Everything that comes from the service goes in as text, never as HTML.
+
+import { sparkline } from "/console/sparkline.js";
+
+const PHASES = ["prepare", "forward", "dual", "reverse", "complete"];
+const at = (id) => document.getElementById(id);
+
+export function el(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.startsWith("data-") || name.startsWith("aria-")) made.setAttribute(name, value);
+    else made[name] = value;
+  }
+  made.append(...children.map((child) => (child instanceof Node ? child : document.createTextNode(child ?? ""))));
+  return made;
+}
+
+function table(columns, rows) {
+  const head = el("tr", {}, ...columns.map((name) => el("th", { scope: "col" }, name)));
+  const body = rows.map((row) =>
+    el("tr", {}, ...row.map((cell, n) => {
+      const made = cell instanceof Node && cell.tagName === "TD" ? cell : el("td", {}, cell);
+      made.setAttribute("data-name", columns[n]);
+      return made;
+    })));
+  return el("table", { className: "stacked" }, el("thead", {}, head), el("tbody", {}, ...body));
+}
+
+const facts = (pairs) =>
+  el("dl", {}, ...pairs.filter(([, value]) => value !== null && value !== undefined && value !== "")
+    .flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+
+const seconds = (value) => {
+  if (value === null || value === undefined) return "unknown";
+  if (value < 120) return `${value.toFixed(value < 10 ? 1 : 0)} s`;
+  return value < 7200 ? `${(value / 60).toFixed(0)} min` : `${(value / 3600).toFixed(1)} h`;
+};
+const count = (value) => value.toLocaleString("en");
+const quiet = (text) => el("p", { className: "quiet" }, text);
+const key = (value) => (value && typeof value === "object" ? Object.values(value).join(" / ") : String(value));
+
+// The first that applies is the headline: [applies, class, headline, advice].
+function headlines({ status, unready, phase }) {
+  const onward = { forward: "cut over", dual: "finish the cutover", reverse: "complete the migration" }[status.phase];
+  return [
+    [phase.failed, "bad", "The move has stopped", phase.failed && `${phase.failed.message} ${phase.failed.remedy}`],
+    [unready, "bad", "Sync has stopped", unready],
+    [status.gap, "bad", "Changes may be lost", `${status.gap}: run tablesplit validate --repair`],
+    [status.move, "", "A move is under way", status.move],
+    [status.phase === "complete", "good", "Complete", "Nothing is carried any more. The old table is as it was left."],
+    [status.quarantine > 0, "bad", "Items in quarantine", "They cannot be carried until a person has looked at them."],
+    [status.conflicts > 0, "bad", "Conflicts are open", "A write lost against a newer one on v2: a person decides."],
+    [status.phase === "forward" && status.backfill.state !== "finished", "", "Copying",
+      status.backfill.state === "running" ? "The backfill is at work; sync follows the stream." : `The backfill is ${status.backfill.state}: run python -m backfill`],
+    [!status.forward.caught_up && status.phase !== "prepare", "", "Catching up", "Sync applies what the stream still holds."],
+    [status.gate?.open && !status.hold, "good", `Ready to ${onward}`, "Every condition of the gate is met."],
+    [status.phase === "dual", "", "Both sides are live", "The application may write on either; both are carried."],
+    [status.phase === "reverse", "", "On v2", "The application writes v2; the old table follows, for the way back."],
+    [status.phase === "forward", "", "Not ready to cut over", "The gate says what is missing."],
+    [true, "", "Preparing", "Start with tablesplit create-tables, then the backfill and sync."],
+  ];
+}
+
+function showNow(state) {
+  const [, tone, text, advice] = headlines(state).find(([applies]) => applies);
+  if (at("headline").textContent !== text) at("headline").textContent = text;
+  at("headline").className = tone;
+  at("advice").textContent = advice ?? "";
+  at("phases").replaceChildren(...PHASES.map((name) => {
+    const item = el("li", {}, name);
+    if (name === state.status.phase) item.setAttribute("aria-current", "step");
+    return item;
+  }));
+}
+
+function showGate({ status }) {
+  if (!status.gate) return at("gate").replaceChildren(quiet("No move leads on from here."));
+  const rows = status.gate.conditions.map((one) => [
+    el("td", { className: one.met ? "good" : "bad" }, one.met ? "✓ met" : "✗ not met"),
+    one.name,
+    String(one.value),
+    String(one.threshold),
+    el("td", {}, one.since ?? "", one.met || !one.remedy ? "" : el("span", { className: "remedy" }, one.remedy)),
+  ]);
+  at("gate").replaceChildren(
+    el("p", { className: status.gate.open ? "good" : "bad" }, `To ${status.gate.to}: ${status.gate.open ? "open" : "closed"}`),
+    status.hold ? el("p", { className: "bad" }, `Held: ${status.hold}`) : "",
+    table(["state", "condition", "now", "wanted", "since"], rows),
+  );
+}
+
+function showBackfill({ status: { backfill } }) {
+  if (backfill.state === "not started") return at("backfill").replaceChildren(quiet("Not started."));
+  at("backfill").replaceChildren(
+    el("progress", { max: backfill.segments, value: backfill.segments_done, "aria-label": "Segments done" }),
+    facts([
+      ["state", backfill.state],
+      ["items", count(backfill.items)],
+      ["segments", `${backfill.segments_done} of ${backfill.segments}`],
+      ["speed", backfill.state === "running" ? `${count(Math.round(backfill.items_per_second))} items/s` : null],
+      ["to go", backfill.eta_seconds === null ? null : seconds(backfill.eta_seconds)],
+    ]),
+  );
+}
+
+function showLag({ status }) {
+  const lanes = ["forward", "reverse"].flatMap((name) => {
+    const lane = status[name];
+    const state = lane.lag_seconds === null ? "nobody reports" : `${seconds(lane.lag_seconds)}, ${lane.caught_up ? "caught up" : "not caught up"}`;
+    return [el("p", {}, el("strong", {}, name), ` ${state}`), sparkline(name, lane.lag_seconds)];
+  });
+  at("lag").replaceChildren(...lanes, facts([
+    ["headroom", status.retention_headroom_seconds === null ? null : `${seconds(status.retention_headroom_seconds)} until unread changes are trimmed`],
+  ]));
+}
+
+function showValidation({ validation, validating }) {
+  const running = validating ? quiet("A validation runs now.") : "";
+  if (!validation?.counts) {
+    return at("validation").replaceChildren(running, quiet(validation ? `${validation.id}: ${validation.state}` : "Never run."));
+  }
+  const kinds = [...new Set(Object.values(validation.counts).flatMap(Object.keys))];
+  const rows = Object.entries(validation.counts).map(([entity, counts]) => [entity, ...kinds.map((kind) => count(counts[kind] ?? 0))]);
+  const differences = validation.differences.slice(0, 10).map((one) => [one.entity ?? "", one.kind, key(one.old_key ?? one.v2_key), one.fields.join(", ")]);
+  at("validation").replaceChildren(
+    running,
+    el("p", { className: validation.result === "equal" ? "good" : "bad" },
+      `${validation.result}, ${count(validation.differences_total)} differences, at ${validation.finished_at}`),
+    table(["entity", ...kinds], rows),
+    differences.length ? table(["entity", "difference", "key", "fields"], differences) : "",
+  );
+}
+
+function showList(id, items, columns, row, empty) {
+  at(id).replaceChildren(items.length ? table(columns, items.map(row)) : quiet(empty));
+}
+
+export function show(state) {
+  showNow(state);
+  showGate(state);
+  showBackfill(state);
+  showLag(state);
+  showValidation(state);
+  showList("quarantine", state.quarantine, ["key", "reason", "since"],
+    (one) => [key(one.key), `${one.reason}: ${one.message}`, one.first_seen], "Empty.");
+  showList("conflicts", state.conflicts, ["key", "reason", "what to do"],
+    (one) => [key(one.key), one.reason ?? one.kind, one.remedy], "None.");
+  showList("workers", state.status.workers, ["worker", "forward", "reverse", "heard of"],
+    (one) => [el("td", {}, one.id, one.failure ? el("span", { className: "remedy bad" }, one.failure) : ""), one.forward, one.reverse,
+      `${seconds(one.seen_seconds_ago)} ago`], "Nobody works: start tablesplit sync.");
+  showList("audit", [...state.audit].reverse(), ["at", "who", "what", "why"], (one) => [one.at, one.who, one.action, one.why], "Nothing yet.");
+}
+
+export function showTrouble({ message, remedy }) {
+  at("headline").textContent = "The migration's state cannot be read";
+  at("headline").className = "bad";
+  at("advice").textContent = `${message}${remedy ? `. ${remedy}` : ""}`;
+  at("main").classList.add("old");
+}

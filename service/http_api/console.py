@@ -1,0 +1,50 @@
+"""The console page at `/`, its files, and the events that keep it live."""
+
+from collections.abc import Callable
+from importlib.resources import files
+
+from fastapi import FastAPI, Response
+from fastapi.responses import StreamingResponse
+
+from service.http_api.contract import ServiceView
+from service.http_api.problems import Problem
+
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": PAGE_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+ASSETS = {
+    "/": ("index.html", "text/html"),
+    "/console/style.css": ("style.css", "text/css"),
+    "/console/app.js": ("app.js", "text/javascript"),
+    "/console/show.js": ("show.js", "text/javascript"),
+    "/console/act.js": ("act.js", "text/javascript"),
+    "/console/sparkline.js": ("sparkline.js", "text/javascript"),
+}
+
+
+def add_console(api: FastAPI, view: ServiceView) -> None:
+    """The page needs nothing from elsewhere, and may load nothing from there."""
+    for path, (name, media_type) in ASSETS.items():
+        content = (files("service.console") / name).read_text(encoding="utf-8")
+        api.add_api_route(path, _serve(content, media_type), methods=["GET"], include_in_schema=False)
+
+    @api.get("/v1/events", summary="The console's events, as they come", response_class=StreamingResponse)
+    async def events() -> StreamingResponse:
+        listening = view.events()
+        if listening is None:
+            raise Problem(503, "Too many listeners", "close another console page", headers={"Retry-After": "10"})
+        return StreamingResponse(listening, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+
+def _serve(content: str, media_type: str) -> Callable[[], Response]:
+    def answer() -> Response:
+        return Response(content, media_type=media_type, headers=HEADERS)
+
+    return answer

@@ -1,0 +1,104 @@
+"""Errors as RFC 9457 problem documents, and the limit of a body."""
+
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.core.gate import GateClosed
+from service.errors import Fatal, Misconfigured, Refused, Retryable, TablesplitError
+
+MAX_BODY_BYTES = 64 * 1024
+PROBLEM = "application/problem+json"
+
+
+class Problem(Exception):
+    """An answer that is an error, as RFC 9457 words it."""
+
+    def __init__(self, status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.title, self.detail, self.headers = status, title, detail, headers
+
+
+def problem_answer(
+    status: int, title: str, detail: str, headers: dict[str, str] | None = None, **more: Any
+) -> JSONResponse:
+    """The document, and for a 401 what it asks for."""
+    body = {"type": "about:blank", "status": status, "title": title, "detail": detail, **more}
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else headers
+    return JSONResponse(body, status_code=status, media_type=PROBLEM, headers=headers)
+
+
+def answer_errors(api: FastAPI) -> None:
+    """Every error that a path raises, told by what the caller can do."""
+
+    @api.exception_handler(Problem)
+    async def problem(_: Request, error: Problem) -> JSONResponse:
+        return problem_answer(error.status, error.title, error.detail, error.headers)
+
+    @api.exception_handler(HTTPException)
+    async def http_error(_: Request, error: HTTPException) -> JSONResponse:
+        return problem_answer(error.status_code, str(error.detail), str(error.detail))
+
+    @api.exception_handler(RequestValidationError)
+    async def bad_request(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return problem_answer(400, "Bad request", f"{where}: {first['msg']}")
+
+    @api.exception_handler(GateClosed)
+    async def closed(_: Request, error: GateClosed) -> JSONResponse:
+        conditions = [asdict(condition) for condition in error.gate.closed]
+        return problem_answer(409, "The gate is closed", error.message, conditions=conditions)
+
+    @api.exception_handler(TablesplitError)
+    async def ours(_: Request, error: TablesplitError) -> JSONResponse:
+        detail = f"{error.message} ({error.remedy})" if error.remedy else error.message
+        return problem_answer(_status_of(error), error.kind, detail)
+
+
+def _status_of(error: TablesplitError) -> int:
+    match error:
+        case Refused():
+            return 409
+        case Misconfigured():
+            return 400
+        case Retryable() | Fatal():
+            return 503
+    return 500
+
+
+class BodyLimit:
+    """ASGI layer that answers 413 to a body over MAX_BODY_BYTES, before anything parses it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _read_at_most(receive, MAX_BODY_BYTES) if scope["type"] == "http" else b""
+        if body is None:
+            refusal = problem_answer(413, "Content too large", f"the body must be at most {MAX_BODY_BYTES} bytes")
+            await refusal(scope, receive, send)
+            return
+        unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def replay() -> Message:
+            return unread.pop() if unread else await receive()
+
+        await self.app(scope, replay if scope["type"] == "http" else receive, send)
+
+
+async def _read_at_most(receive: Receive, limit: int) -> bytes | None:
+    body = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > limit:
+            return None
+    return bytes(body)

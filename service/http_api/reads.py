@@ -1,0 +1,70 @@
+"""Every GET: probes, metrics, and what the command line prints too."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
+
+from service.core.acting import Phase
+from service.http_api.contract import ServiceView
+from service.http_api.problems import Problem
+
+
+def add_probes(api: FastAPI, view: ServiceView) -> None:
+    @api.get("/healthz", summary="The process is alive", response_class=PlainTextResponse)
+    async def healthz() -> str:
+        return "ok\n"
+
+    @api.get("/readyz", summary="The process does its work; 503 says why not", response_class=PlainTextResponse)
+    async def readyz() -> str:
+        reason = view.unready()
+        if reason is not None:
+            raise Problem(503, "Not ready", reason)
+        return "ready\n"
+
+    @api.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse)
+    async def metrics(request: Request) -> Response:
+        content, content_type = await view.metrics(request.headers.get("accept", ""))
+        return Response(content, headers={"Content-Type": content_type})
+
+
+def add_reads(api: FastAPI, view: ServiceView) -> None:
+    @api.get("/v1/status", summary="One snapshot of the whole migration")
+    async def status() -> dict[str, Any]:
+        return await view.status()
+
+    @api.get("/v1/validation", summary="The latest validation report")
+    async def latest() -> dict[str, Any]:
+        return _found(await view.validation(None), "no validation has been run")
+
+    @api.get("/v1/validation/{run_id}", summary="One validation run")
+    async def one(run_id: str) -> dict[str, Any]:
+        return _found(await view.validation(run_id), f"no validation run {run_id!r}")
+
+    @api.get("/v1/quarantine", summary="The items that need a person")
+    async def quarantine() -> dict[str, Any]:
+        return await view.quarantine()
+
+    @api.get("/v1/audit", summary="Who moved what, when and why")
+    async def audit() -> dict[str, Any]:
+        return await view.audit()
+
+    @api.get("/v1/conflicts", summary="Changes that lost against v2, and items with two live keys")
+    async def conflicts() -> dict[str, Any]:
+        return await view.conflicts()
+
+
+def add_phase_reads(api: FastAPI, view: ServiceView) -> None:
+    @api.get("/v1/gate", summary="Whether the phase may move, condition by condition")
+    async def gate(to: Phase | None = None) -> dict[str, Any]:
+        return (await view.phases.gate(to)).to_json()
+
+    @api.get("/v1/phase", summary="The phase, and the move under way")
+    async def phase() -> dict[str, Any]:
+        return await view.phases.phase()
+
+
+def _found(document: dict[str, Any] | None, otherwise: str) -> dict[str, Any]:
+    if document is None:
+        raise Problem(404, "Not found", otherwise)
+    return document
