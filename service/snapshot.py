@@ -22,8 +22,8 @@ from service.workers import Beat, LaneName, Workers, owner_among
 
 NOT_STARTED = BackfillStatus("not started", 0, 0, 0, 0.0, None)
 NO_SYNC = LaneStatus(None, False, 0, {})
-RUNNING_SECONDS = 5.0
-"""How long a serving process waits for its snapshot: less than Prometheus waits for the page."""
+RUNNING_SECONDS = 3.0
+"""How long a serving process waits for its snapshot: less than Prometheus waits for the page (deploy/prometheus)."""
 
 
 async def take_snapshot(app: App, *, tips: tuple[bool, bool] | None = None) -> Status:

@@ -2,13 +2,15 @@
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import yaml
 
 from service.activity import Activities
 from service.errors import Fatal, Retryable, TablesplitError
 from service.migration_state import change_state
-from service.snapshot import take_running_snapshot, take_snapshot
+from service.snapshot import RUNNING_SECONDS, take_running_snapshot, take_snapshot
 from service.start import create_and_start
 from service.status import Status
 from service.validation.records import LATEST, runs
@@ -98,6 +100,11 @@ async def test_no_answer_in_time_is_no_status(world: Started, monkeypatch: pytes
     world.db.before = hang
     with pytest.raises(Retryable, match=r"no status within 0\.01 s"):
         await take_running_snapshot(world.app)
+
+
+def test_it_is_given_up_before_prometheus_gives_the_page_up() -> None:
+    text = (Path(__file__).parents[2] / "deploy" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8")
+    assert float(yaml.safe_load(text)["global"]["scrape_timeout"].removesuffix("s")) > RUNNING_SECONDS + 0.5
 
 
 async def test_a_server_that_was_started_anew_and_empty_has_no_status(world: Started) -> None:
