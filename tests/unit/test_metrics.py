@@ -9,37 +9,12 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parsed_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parsed_text
 
-from service.core.gate import Condition, Gate
 from service.metrics import Metrics
-from service.status import BackfillStatus, LaneStatus, Status, ValidationStatus, VerificationStatus, WorkerStatus
+from service.status import BackfillStatus, LaneStatus
 from tests.observability.programs import installed
+from tests.statuses import CLOSED, KNOWN
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
-CLOSED = Gate("dual", (Condition("lag", 1, 2, True, None, ""), Condition("quiet", 1, 2, False, None, "wait")))
-KNOWN = Status(
-    phase="forward",
-    phase_since="2026-01-02T03:04:05Z",
-    mapping="abc",
-    rule="guarded",
-    move="to dual: fence",
-    hold="we wait",
-    backfill=BackfillStatus("running", 7, 2, 5, 3.5, 60.0),
-    forward=LaneStatus(3.0, True, 4, {}, shards_waiting=1, shards_finished=6, catch_up_seconds=9.0),
-    reverse=LaneStatus(2.0, False, 2, {}, stopped=True),
-    quarantine=5,
-    conflicts=1,
-    validation=ValidationStatus("different", 6, "2026-01-02T03:04:05Z", 120.0),
-    retention_headroom_seconds=86_000.0,
-    gap="records were lost",
-    workers=(
-        WorkerStatus("a", "owner", "stopped", 0.1, None),
-        WorkerStatus("b", "standby", "standby", 0.1, None),
-        WorkerStatus("c", "owner", "owner", 600.0, None, heard=False),
-    ),
-    gate=CLOSED,
-    verification=VerificationStatus(10, 2, 3, "2026-01-02T03:04:05Z"),
-    rogue_writes={"v2": 8},
-)
 GAUGES: list[tuple[str, float]] = [
     ("tablesplit_status_readable", 1),
     ('tablesplit_phase{phase="forward"}', 1),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from service.status import LaneStatus, Status
-from tests.unit.test_metrics import KNOWN
+from tests.statuses import KNOWN
 
 LINES: list[tuple[Status, str]] = [
     (
