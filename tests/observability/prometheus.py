@@ -22,7 +22,7 @@ INTERVAL = "1s"
 class Prometheus:
     """Its HTTP API."""
 
-    url: str
+    api: httpx.Client
 
     def query(self, expression: str) -> list[Any]:
         """The series that a PromQL expression gives now."""
@@ -36,12 +36,12 @@ class Prometheus:
     def ready(self) -> bool:
         """Whether it answers."""
         try:
-            return httpx.get(f"{self.url}/-/ready").is_success
+            return self.api.get("/-/ready").is_success
         except httpx.TransportError:
             return False
 
     def _ask(self, path: str, **params: str) -> Any:
-        answer = httpx.get(f"{self.url}/api/v1/{path}", params=params)
+        answer = self.api.get(f"/api/v1/{path}", params=params)
         assert answer.is_success, f"{params}: {answer.text}"
         return answer.json()["data"]
 
@@ -59,8 +59,12 @@ def prometheus(folder: Path, targets: dict[str, int]) -> Iterator[Prometheus]:
         f"--web.listen-address=127.0.0.1:{port}",
     ]
     log = folder / "prometheus.log"
-    with log.open("wb") as said, ended(subprocess.Popen(command, stdout=said, stderr=said)):
-        running = Prometheus(f"http://127.0.0.1:{port}")
+    with (
+        log.open("wb") as said,
+        ended(subprocess.Popen(command, stdout=said, stderr=said)),
+        httpx.Client(base_url=f"http://127.0.0.1:{port}") as api,
+    ):
+        running = Prometheus(api)
         until(running.ready, within=30, otherwise=log.read_text)
         yield running
 

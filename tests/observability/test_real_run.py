@@ -76,7 +76,7 @@ def syncing(cli: CommandLine) -> Iterator[subprocess.Popen[bytes]]:
 
 def copy(cli: CommandLine, watching: Prometheus) -> None:
     """Copy so slowly that Prometheus sees it, and compare."""
-    with ended(cli.start("migrate", "--max-write-units", "20")) as backfill:
+    with ended(cli.start("migrate", "--max-write-units", "80")) as backfill:
         seen = 'tablesplit_backfill_items_total{job="backfill"}'
         until(
             lambda: watching.query(f"count_over_time({seen}[1m]) > 2"), within=30, otherwise=lambda: cli.said("migrate")
