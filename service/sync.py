@@ -46,7 +46,7 @@ async def sync_lanes(app: App) -> AsyncIterator[Lanes]:
     """Both lanes with their beats in the background; at the end they save their positions and give their leases back."""
     lanes = Lanes(ForwardLane(app), ReverseLane(app))
     workers = Workers(app.control, app.clock)
-    background = (lanes.forward.run(), lanes.reverse.run(), _beat(app, lanes, workers), _log(app))
+    background = (lanes.forward.run(), lanes.reverse.run(), _beat(app, lanes, workers), _measure(app, lanes), _log(app))
     try:
         async with task_group() as tasks:
             running = [tasks.create_task(work) for work in background]
@@ -61,13 +61,22 @@ async def sync_lanes(app: App) -> AsyncIterator[Lanes]:
 
 
 async def _beat(app: App, lanes: Lanes, workers: Workers) -> None:
-    number = 0
+    number, silent_because = 0, None
     while True:
         number += 1
         try:
             await workers.say(worker_id(), lanes.beat(number, app.clock.now()))
+            silent_because = None
         except TablesplitError as silent:
-            get_logger().warning("cannot report", reason=silent.message)
+            if silent.message != silent_because:
+                get_logger().warning("cannot report", reason=silent.message)
+            silent_because = silent.message
+        await app.clock.sleep(BEAT_SECONDS)
+
+
+async def _measure(app: App, lanes: Lanes) -> None:
+    """Measure this process for its metrics, also while it cannot report."""
+    while True:
         app.metrics.set_ready(lanes.unready() is None)
         for lane in (lanes.forward, lanes.reverse):
             app.metrics.set_read_lag(lane.name, lane.read_lag())

@@ -1,5 +1,6 @@
 """The page that a sync process serves: it comes whatever becomes of DynamoDB."""
 
+import asyncio
 from math import isnan
 from typing import Any
 
@@ -7,6 +8,7 @@ import httpx
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parsed
 
+from service.core.write import Put
 from service.errors import Fatal, Retryable
 from service.forward_lane import ForwardLane
 from service.http_api import create_http_api
@@ -80,6 +82,20 @@ async def test_a_server_that_is_started_anew_under_a_running_sync_is_told(world:
         found = await page(world)
         assert (found["tablesplit_status_readable"], found["tablesplit_ready"]) == (0, 0)
         assert isnan(found["forward"])
+
+
+async def test_a_process_that_cannot_report_still_says_that_its_lanes_have_stopped(world: Started) -> None:
+    async def hang(_: str, subject: object) -> None:
+        if isinstance(subject, Put) and subject.item["pk"] == {"S": "worker"}:
+            await asyncio.Event().wait()
+
+    async with sync_lanes(world.app):
+        await world.clock.advance(10)
+        world.db.before = hang
+        await world.clock.advance(1)
+        world.db.stream("old").status = "DISABLED"
+        await world.clock.advance(10)
+        assert (await page(world))["tablesplit_ready"] == 0
 
 
 @pytest.mark.parametrize(("accept", "kind"), [(OPENMETRICS, "application/openmetrics-text"), ("*/*", "text/plain")])
