@@ -16,14 +16,14 @@ function heard() {
   goneSince = null;
   connection.textContent = `live, ${time(new Date())}`;
   connection.className = "";
-  main.classList.remove("old");
+  main.classList.remove("old", "gone");
 }
 
 function gone() {
   goneSince ??= new Date(lastHeard);
   connection.textContent = `The service is gone since ${time(goneSince)}; trying again. Below is what it said last.`;
   connection.className = "gone";
-  main.classList.add("old");
+  main.classList.add("gone");
   offerActions(null);
 }
 

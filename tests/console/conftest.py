@@ -1,0 +1,139 @@
+"""The browser, and the real HTTP side on a real port with a view whose state a test sets."""
+
+import asyncio
+import os
+import shutil
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from service.clock import SystemClock
+from service.config import Settings
+from service.console_events import ConsoleEvents
+from service.core.gate import GateClosed
+from service.errors import Fatal
+from service.http_server import serve_http
+from service.local_servers import free_port
+from tests.console.states import CLOSED, STATES
+from tests.unit.test_http_api import FakePhases, FakeView
+
+TOKEN = "the right token"
+
+
+class ConsolePhases(FakePhases):
+    """Refuses every move with the reasons of a closed gate until it is told otherwise; notes holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refusal = GateClosed(CLOSED)
+        self.held: list[str] = []
+
+    async def hold(self, why: str) -> dict[str, Any]:
+        self.held.append(why)
+        return {"hold": why}
+
+
+class ConsoleView(FakeView):
+    """A view that shows ``document``, or the trouble that ``failure_to_read`` is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.phases: ConsolePhases = ConsolePhases()
+        self.document = STATES["ready"][0]
+        self.failure_to_read: Fatal | None = None
+        self._console = ConsoleEvents(self._take, SystemClock())
+
+    def events(self) -> AsyncIterator[bytes] | None:
+        return self._console.listen()
+
+    async def close(self) -> None:
+        await self._console.close()
+
+    async def _take(self) -> dict[str, Any]:
+        if self.failure_to_read:
+            raise self.failure_to_read
+        return self.document
+
+
+class Service:
+    """The HTTP side in a thread of its own; it can be stopped and started again at the same port."""
+
+    def __init__(self) -> None:
+        self.view = ConsoleView()
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}/"
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread()
+
+    def start(self) -> None:
+        """Return once it answers."""
+        listening = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(listening)))
+        self._thread.start()
+        assert listening.wait(10)
+
+    def stop(self) -> None:
+        """Return once nobody listens any more."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(10)
+            self._loop = None
+
+    async def _serve(self, listening: threading.Event) -> None:
+        view = self.view
+        self._stop, self._loop = asyncio.Event(), asyncio.get_running_loop()
+        settings = Settings(http_port=self.port, api_token=TOKEN)
+        async with serve_http(settings, view, SystemClock()):
+            listening.set()
+            await self._stop.wait()
+            await view.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The machine's Chromium; none is downloaded."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        if os.environ.get("CI") == "true":
+            raise AssertionError("no Chromium: install Debian's package chromium")
+        pytest.skip("no Chromium on this machine")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    made = Service()
+    made.start()
+    yield made
+    with suppress(RuntimeError):
+        made.stop()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page at desktop size that fails the test for anything its console says against it."""
+    context = browser.new_context(viewport={"width": 1200, "height": 900}, color_scheme="light")
+    opened = context.new_page()
+    complaints: list[str] = []
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("console", lambda said: complaints.append(said.text) if "Security Policy" in said.text else None)
+    yield opened
+    context.close()
+    assert complaints == []
+
+
+@pytest.fixture(scope="session")
+def pictures() -> Path:
+    """Where the screenshots go: kept after the run, for people to look at."""
+    folder = Path(__file__).parents[2] / "build" / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,48 @@
+"""The page of a real sync over real tables: what it shows is what the command line says, and its buttons do it."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from service.demo.items import old_items
+from service.local_servers import free_port
+from tests.acceptance.command_line import QUICK, CommandLine, ended
+
+pytestmark = [pytest.mark.browser, pytest.mark.local, pytest.mark.slow]
+
+TOKEN = "the token of this test"
+BAD = {"pk": {"S": "DEAL#bad"}, "sk": {"S": "METADATA"}, "entity_type": {"S": "GOBLIN"}, "id": {"S": "<b>bad</b>"}}
+
+
+def act(page: Page, button: str, why: str) -> None:
+    page.get_by_role("button", name=button, exact=True).first.click()
+    page.locator("#token").fill(TOKEN)
+    page.locator("#why").fill(why)
+    page.locator("#sure").check()
+    page.locator("#confirm").click()
+    expect(page.get_by_role("dialog")).to_be_hidden(timeout=20_000)
+
+
+def test_a_person_follows_a_migration_on_the_page(
+    dynamodb_local: str, table_prefix: str, tmp_path: Path, page: Page, pictures: Path
+) -> None:
+    port = free_port()
+    settings = {**QUICK, "TABLESPLIT_HTTP_PORT": str(port), "TABLESPLIT_API_TOKEN": TOKEN}
+    cli = CommandLine(dynamodb_local, table_prefix, tmp_path, settings)
+    cli.make_old_table([*old_items(20), BAD])
+    cli.run("create-tables")
+    with ended(cli.start("sync")):
+        cli.run("migrate", status=1)  # an item is in quarantine
+        page.goto(f"http://127.0.0.1:{port}/")
+        expect(page.locator("#headline")).to_have_text("Items in quarantine", timeout=30_000)
+        expect(page.locator("#quarantine")).to_contain_text("DEAL#bad / METADATA")
+        act(page, "Validate", "")
+        expect(page.locator("#validation")).to_contain_text("differences, at", timeout=60_000)
+        act(page, "Hold", "audit week")
+        expect(page.locator("#gate")).to_contain_text("Held: audit week", timeout=20_000)
+        expect(page.locator("#audit")).to_contain_text("audit week")
+        page.screenshot(path=pictures / "real.png", full_page=True)
+        assert cli.run("status")["hold"].startswith("audit week")
+        act(page, "Release", "")
+        expect(page.locator("#audit")).to_contain_text("release", timeout=20_000)

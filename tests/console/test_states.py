@@ -1,0 +1,96 @@
+"""Each state of a migration as the page shows it, on a desk and on a phone, light and dark; kept as pictures."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from service.errors import Fatal
+from tests.console.conftest import Service
+from tests.console.states import READY, STATES, conflicting, document, quarantined
+
+pytestmark = [pytest.mark.browser]
+
+PHONE = {"width": 360, "height": 740}
+HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">" + "long" * 200
+
+
+def fits(page: Page) -> bool:
+    """Nothing is wider than the window."""
+    return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_each_state_has_its_headline_and_fits_a_phone(service: Service, page: Page, pictures: Path, name: str) -> None:
+    service.view.document, headline = STATES[name]
+    page.goto(service.url)
+    expect(page.locator("#headline")).to_have_text(headline)
+    expect(page.locator("#connection")).to_contain_text("live")
+    page.screenshot(path=pictures / f"{name}.png", full_page=True)
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type] # a plain dict is what it wants
+    page.screenshot(path=pictures / f"{name}-phone-dark.png", full_page=True)
+    assert fits(page)
+
+
+def test_the_phase_and_the_gates_reasons_are_shown(service: Service, page: Page) -> None:
+    service.view.document = STATES["not-ready"][0]
+    page.goto(service.url)
+    expect(page.locator("#phases [aria-current]")).to_have_text("forward")
+    row = page.locator("#gate tbody tr", has_text="validation")
+    expect(row).to_contain_text("not met")
+    expect(row).to_contain_text("tablesplit validate")
+    expect(page.locator("#gate")).to_contain_text("Held: audit week, by ops")
+
+
+def test_what_changes_is_shown_without_a_reload(service: Service, page: Page) -> None:
+    service.view.document = STATES["copying"][0]
+    page.goto(service.url)
+    expect(page.locator("#backfill")).to_contain_text("3,100")
+    service.view.document = STATES["ready"][0]
+    expect(page.locator("#headline")).to_have_text("Ready to cut over", timeout=10_000)
+    expect(page.locator("#lag svg[role=img]")).to_have_count(2)
+
+
+def test_what_cannot_be_read_is_said_and_old_values_are_greyed(service: Service, page: Page, pictures: Path) -> None:
+    page.goto(service.url)
+    expect(page.locator("#headline")).to_have_text("Ready to cut over")
+    service.view.failure_to_read = Fatal(
+        "control table c does not exist: nothing has been started", remedy="run create-tables"
+    )
+    expect(page.locator("#headline")).to_have_text("The migration's state cannot be read", timeout=10_000)
+    expect(page.locator("#advice")).to_contain_text("run create-tables")
+    assert page.locator("button[data-action=onward]").is_disabled()
+    assert "old" in (page.locator("main").get_attribute("class") or "")
+    page.screenshot(path=pictures / "unreadable.png", full_page=True)
+
+
+def test_a_service_that_is_gone_is_said_and_found_again(service: Service, page: Page, pictures: Path) -> None:
+    page.goto(service.url)
+    expect(page.locator("#connection")).to_contain_text("live")
+    service.stop()
+    expect(page.locator("#connection")).to_contain_text("The service is gone since", timeout=20_000)
+    assert page.locator("button[data-action=validate]").is_disabled()
+    page.screenshot(path=pictures / "gone.png", full_page=True)
+    service.view = type(service.view)()
+    service.view.document = STATES["dual"][0]
+    service.start()
+    expect(page.locator("#connection")).to_contain_text("live", timeout=20_000)
+    expect(page.locator("#headline")).to_have_text("Both sides are live")
+
+
+def test_hostile_content_is_text(service: Service, page: Page, pictures: Path) -> None:
+    service.view.document = document(
+        READY,
+        quarantine=[quarantined(HOSTILE, HOSTILE)],
+        conflicts=[conflicting(HOSTILE)],
+        audit=[{"at": HOSTILE, "who": HOSTILE, "action": HOSTILE, "why": HOSTILE}],
+        unready=HOSTILE,
+    )
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type] # a plain dict is what it wants
+    page.goto(service.url)
+    expect(page.locator("#quarantine")).to_contain_text("<script>document.title='owned'</script>")
+    expect(page).to_have_title("tablesplit")
+    assert page.locator("main img, main script").count() == 0
+    assert fits(page)
+    page.screenshot(path=pictures / "hostile-phone.png", full_page=True)
