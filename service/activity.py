@@ -8,9 +8,12 @@ from pydantic.dataclasses import dataclass
 
 from service.clock import Clock
 from service.control_table import CHANGE_ATTEMPTS, ControlTable
+from service.core.wire import Item
 from service.errors import Retryable
+from service.log import get_logger
 
 Side = Literal["old", "v2"]
+QUIET_SIDE_WRITTEN = "the application has written the side that should be quiet"
 
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
@@ -75,12 +78,12 @@ class Watch:
         self._since = since
         self._seen_at: float | None = None
 
-    async def saw(self, entity: str) -> bool:
-        """The application has changed an item of ``entity``. On the quiet side that is noted when this returns, and True."""
+    async def saw(self, entity: str, table: str, key: Item) -> None:
+        """The application has changed an item of ``entity``. On the quiet side that is logged, and noted when this returns."""
         self._seen_at = self._clock.now()
         if self._quiet:
+            get_logger().warning(QUIET_SIDE_WRITTEN, side=self._side, entity=entity, table=table, key=key)
             await self._activities.note_intruder(self._side, entity, self._seen_at, self._since)
-        return self._quiet
 
     async def flush(self) -> None:
         """Note the last change seen, if there is a new one."""

@@ -65,7 +65,7 @@ class ForwardLedger:
         if plan.entry is None:
             return
         if plan.outcome != "own":
-            await self._parts.watch.saw(self._entity(change))
+            await self._parts.watch.saw(self._entity(change), change.table, change.key)
         await self._purge(waiting, plan)
 
     async def _commit(self, waiting: WaitingChange) -> ForwardPlan:

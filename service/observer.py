@@ -6,7 +6,6 @@ from service.activity import Watch
 from service.core.authorship import made_by_guarded_rule
 from service.core.change import Change
 from service.core.mapping import Mapping
-from service.log import get_logger
 
 
 class Observer:
@@ -26,5 +25,4 @@ class Observer:
     async def _tell(self, change: Change) -> None:
         entity = self._mapping.entity_at(change.table, change.key)
         name = entity.name if entity is not None else "unknown"
-        if await self._watch.saw(name):
-            get_logger().warning("the application has written v2", entity=name, table=change.table, key=change.key)
+        await self._watch.saw(name, change.table, change.key)

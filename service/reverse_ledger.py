@@ -89,7 +89,7 @@ class ReverseLedger:
         """What comes after the transaction: who wrote is noted, a tombstone goes, and the key leaves quarantine."""
         parts = self._parts
         if not plan.ours:
-            await parts.watch.saw(self._entity(place))
+            await parts.watch.saw(self._entity(place), place.table, place.key)
         if plan.put is not None and is_bare(plan.put.item, plan.entry.key if plan.entry else {}, parts.mapping.stamp):
             await parts.purge(
                 plan.put.table, {name: plan.put.item[name] for name in parts.mapping.old.key_names}, plan.put.item

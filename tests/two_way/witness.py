@@ -2,6 +2,7 @@
 
 from service.activity import Activities, Side, Watch
 from service.core.change import Change
+from service.core.wire import Item
 from tests.convergence.invariants import Violated
 from tests.two_way.world import World
 
@@ -19,10 +20,9 @@ class Witness(Watch):
         self._application = False
         self._outcome = ""
 
-    async def saw(self, entity: str) -> bool:
+    async def saw(self, entity: str, table: str, key: Item) -> None:
         """The application has made the change."""
         self._application = True
-        return False
 
     def count(self, outcome: str) -> None:
         """The change has come to this."""
