@@ -10,7 +10,10 @@ from grafana_foundation_sdk.models.text import TextMode
 RUNBOOK = Path(__file__).parents[1] / "RUNBOOK.md"
 UID = "tablesplit-runbook"
 TITLE = "tablesplit: Runbook"
-STEP = re.compile(r"^## +(.+)$", re.MULTILINE)
+STEP = re.compile(r"^(?:## |\A# )(.+)$", re.MULTILINE)
+"""The heading of a step, or of the whole: what stands before the first step is one, too."""
+
+LINK = re.compile(r"\]\(#([a-z-]+)\)")
 
 
 def steps(source: str) -> dict[str, tuple[str, str]]:
@@ -27,8 +30,9 @@ def step_url(anchor: str) -> str:
 def add_steps(drawn: dashboard.Dashboard, source: str) -> None:
     """A panel for each step of the runbook, as wide as the dashboard and as high as its text."""
     for anchor, (heading, body) in steps(source).items():
-        panel = text.Panel().title(heading).mode(TextMode.MARKDOWN).content(body).id(_number(anchor))
-        drawn.with_panel(panel.span(24).height(4 + body.count("\n") // 2))
+        content = LINK.sub(lambda link: f"]({step_url(link[1])})", body)
+        panel = text.Panel().title(heading).mode(TextMode.MARKDOWN).content(content).id(_number(anchor))
+        drawn.with_panel(panel.span(24).height(4 + body.count("\n") * 2 // 3))
 
 
 def _number(anchor: str) -> int:
