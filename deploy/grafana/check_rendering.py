@@ -1,15 +1,15 @@
-"""`python -m deploy.grafana.check_rendering [URL]`: ask a running Grafana for what each panel of ours shows.
+"""`python -m deploy.grafana.check_rendering [URL [TOKEN]]`: ask a running Grafana for what each panel of ours shows.
 
 Grafana itself answers: it has the dashboards, finds their data source, and gives each query's values as the browser gets them.
 Exit status 0: each panel has data; 1: some have none (they are listed); 2: Grafana does not answer, or has no such dashboards.
-Needs Python alone. The default is where docker-compose.yml has Grafana.
+Needs Python alone. The default is where docker-compose.yml has Grafana, which anybody may look at; elsewhere give a service
+account's token.
 """
 
 import json
 import sys
 from collections.abc import Iterator
 from typing import Any
-from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 DEFAULT = "http://127.0.0.1:3000"
@@ -17,10 +17,13 @@ SECONDS = 30
 
 
 class Grafana:
-    """Grafana's HTTP API, as an anonymous viewer may use it."""
+    """Grafana's HTTP API, as a viewer may use it: an anonymous one, or whose ``token`` it is."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str | None = None) -> None:
         self._url = url.rstrip("/")
+        self._headers = {"Content-Type": "application/json"}
+        if token is not None:
+            self._headers["Authorization"] = f"Bearer {token}"
 
     def dashboards(self) -> list[Any]:
         """Our dashboards, as Grafana has them."""
@@ -32,14 +35,14 @@ class Grafana:
         query = {**target, "intervalMs": 15_000, "maxDataPoints": 120}
         try:
             answer = self._ask("/api/ds/query", {"queries": [query], "from": "now-30m", "to": "now"})
-        except URLError:
+        except OSError:
             return None
         frames = answer["results"][target["refId"]].get("frames", [])
         return sum(len(column) for frame in frames for column in frame["data"]["values"][1:])
 
     def _ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
         content = None if body is None else json.dumps(body).encode()
-        request = Request(self._url + path, content, {"Content-Type": "application/json"})  # noqa: S310 - the user names it
+        request = Request(self._url + path, content, self._headers)  # noqa: S310 - the user names it
         with urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
             return json.load(answer)
 
@@ -58,10 +61,10 @@ def empty(grafana: Grafana, dashboards: list[Any]) -> Iterator[str]:
 def main(arguments: list[str]) -> int:
     """The command; its exit status."""
     url = arguments[0] if arguments else DEFAULT
-    grafana = Grafana(url)
+    grafana = Grafana(url, *arguments[1:2])
     try:
         dashboards = grafana.dashboards()
-    except (URLError, ValueError) as error:
+    except (OSError, ValueError) as error:
         print(f"{url}: Grafana does not answer: {error}", file=sys.stderr)
         return 2
     if not dashboards:

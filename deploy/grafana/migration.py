@@ -4,11 +4,11 @@ from deploy.grafana.parts import Board, Colour, Panel, Query, Section, Steps, Wo
 
 YES_NO = {1: Word("yes", "green"), 0: Word("no", "red")}
 LAG: Steps = ((10, "yellow"), (60, "red"))
-"""The gate wants less than 10 s; the alert TablesplitLagHigh comes at 60 s."""
+"""By default the gate wants less than 10 s; the alert TablesplitLagHigh comes at 60 s."""
 
 ANY: Steps = ((1, "red"),)
 HEADROOM: Steps = ((4 * 3600, "yellow"), (12 * 3600, "green"))
-"""The gate wants 4 h, and below that TablesplitRetentionHeadroomLow comes."""
+"""By default the gate wants 4 h, and below that TablesplitRetentionHeadroomLow comes."""
 
 
 def _count(title: str, description: str, metric: str, step: str, colour: Colour = "red") -> Panel:
@@ -212,7 +212,7 @@ STREAMS = Section(
         Panel(
             "graph",
             "Lag",
-            "Age of the oldest change that is not applied yet. The gate wants less than 10 s.",
+            "Age of the oldest change that is not applied yet. By default the gate wants less than 10 s.",
             "s",
             "lag",
             (Query("max by (direction) (tablesplit_lag_seconds)", "{{direction}}"),),
@@ -265,7 +265,7 @@ VERDICTS = Section(
         Panel(
             "stat",
             "Age of the latest validation",
-            "The gate wants one of the last 24 hours.",
+            "By default the gate wants one of the last 24 hours.",
             "s",
             "validation",
             (Query("max(tablesplit_validation_age_seconds)", "age"),),

@@ -23,6 +23,7 @@ class Answers:
     def __init__(self) -> None:
         self.boards = {board["uid"]: board for board in boards().values()}
         self.frames: dict[str, list[Any] | None] = {}
+        self.token: str | None = None
 
     def get(self, path: str) -> Any:
         """The answer to a GET."""
@@ -60,7 +61,8 @@ def served(answers: Answers) -> Iterator[str]:
             self._send(answers.post(query))
 
         def _send(self, document: Any) -> None:
-            self.send_response(400 if document is None else 200)
+            wanted = answers.token is None or self.headers["Authorization"] == f"Bearer {answers.token}"
+            self.send_response(401 if not wanted else 400 if document is None else 200)
             self.end_headers()
             self.wfile.write(json.dumps(document).encode())
 
@@ -101,6 +103,13 @@ def test_a_grafana_without_our_dashboards_is_told(
     answers.boards = {}
     assert main([url]) == 2
     assert "is deploy/grafana/provisioning mounted?" in capsys.readouterr().err
+
+
+def test_a_token_is_shown_where_one_is_given(answers: Answers, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    answers.token = "secret"
+    assert main([url, "secret"]) == 0
+    assert main([url]) == 2
+    assert "Unauthorized" in capsys.readouterr().err
 
 
 def test_a_grafana_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
