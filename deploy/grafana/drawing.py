@@ -20,7 +20,7 @@ from grafana_foundation_sdk.models import common as looks
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from deploy.grafana.parts import Board, Kind, Panel, Query, Section, Word
+from deploy.grafana.parts import GREY, Board, Kind, Panel, Query, Section, Word
 from deploy.grafana.runbook import TITLE, UID, add_steps, step_url
 
 TAG = "tablesplit"
@@ -136,7 +136,7 @@ def _thresholds(panel: Panel) -> dashboard.ThresholdsConfig:
 
 def _words(panel: Panel) -> list[model.ValueMapping]:
     unknown = model.DashboardSpecialValueMapOptions(
-        model.SpecialValueMatch.NULL_AND_NAN, _result(Word(panel.unknown, "text"))
+        model.SpecialValueMatch.NULL_AND_NAN, _result(Word(panel.unknown, GREY))
     )
     known = model.ValueMap({str(value): _result(word) for value, word in panel.words.items()})
     return [known, model.SpecialValueMap(unknown)] if panel.words else [model.SpecialValueMap(unknown)]

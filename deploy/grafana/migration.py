@@ -144,7 +144,7 @@ GATE = Section(
                 Query("max(tablesplit_move_under_way)", "a move is under way"),
             ),
             width=10,
-            words={1: Word("yes", "blue"), 0: Word("", "text")},
+            words={1: Word("yes", "blue"), 0: Word("", "transparent")},
         ),
     ),
 )

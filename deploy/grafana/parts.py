@@ -4,8 +4,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["stat", "graph", "timeline", "bars", "table"]
-Colour = Literal["green", "yellow", "orange", "red", "blue", "text"]
+Colour = Literal["green", "yellow", "orange", "red", "blue", "transparent", "#6e7077"]
 Steps = tuple[tuple[float, Colour], ...]
+
+GREY: Colour = "#6e7077"
+"""Of what is not known."""
 
 
 @dataclass(frozen=True, slots=True)
