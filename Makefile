@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 SOAK ?= 1000000
 
-.PHONY: demo test check format bench model soak lock settings clean
+.PHONY: demo test check format bench model soak lock settings metrics dashboards clean
 
 demo: $(READY)
 	$(BIN)/tablesplit demo
@@ -43,6 +43,14 @@ lock: $(READY)
 	$(LOCK) pyproject.toml --output-file requirements.lock --all-extras --universal --python-version 3.11
 	$(LOCK) pyproject.toml --output-file deploy/image.lock --extra speed --python-version 3.12 --python-platform linux --constraint requirements.lock
 	echo hatchling | $(LOCK) - --output-file deploy/build.lock --python-version 3.12 --python-platform linux --constraint requirements.lock
+
+# docs/METRICS.md, from the registry itself
+metrics: $(READY)
+	$(BIN)/python -m tests.metrics_reference
+
+# the dashboards' JSON, from deploy/grafana
+dashboards: $(READY)
+	$(BIN)/python -m deploy.grafana.build
 
 # README's table of settings, from the settings themselves
 settings: $(READY)
