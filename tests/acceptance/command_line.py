@@ -64,14 +64,14 @@ class CommandLine:
         log = (self.folder / f"{arguments[0]}.log").open("ab")
         out = (self.folder / f"{arguments[0]}.out").open("wb")
         with log, out:
-            return subprocess.Popen([*COMMAND, *arguments], env=self._environment(), stdout=out, stderr=log)
+            return subprocess.Popen([*COMMAND, *arguments], env=self.environment(), stdout=out, stderr=log)
 
-    def run(self, *arguments: str, status: int = 0) -> Any:
-        """The JSON document of a command that must end with ``status``."""
+    def run(self, *arguments: str, status: int | None = 0) -> Any:
+        """The JSON document of a command that must end with ``status``; None: with any."""
         done = subprocess.run(
-            [*COMMAND, *arguments, "--json"], env=self._environment(), capture_output=True, timeout=120
+            [*COMMAND, *arguments, "--json"], env=self.environment(), capture_output=True, timeout=120
         )
-        assert done.returncode == status, done.stderr.decode()
+        assert status is None or done.returncode == status, done.stderr.decode()
         return json.loads(done.stdout)
 
     def said(self, command: str) -> str:
@@ -96,7 +96,8 @@ class CommandLine:
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.table(variable), ConsistentRead=True)
         return [item for page in pages for item in page["Items"]]
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """What a command finds in its environment."""
         tables = {variable: self.table(variable) for variable in VARIABLES}
         return {**os.environ, "AWS_ENDPOINT_URL": self.endpoint, **tables, **self.settings}
 

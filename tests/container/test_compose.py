@@ -150,6 +150,6 @@ def test_a_server_that_forgot_everything_stops_the_migration_and_is_said(monkeyp
         stack("stop", "seed")
         stack("restart", "--timeout", "2", "dynamodb-local")
         stack.until(lambda: stack.get("SYNC_PORT", "/readyz")[0] == 503)
-        assert "does not exist" in json.loads(stack.get("SYNC_PORT", "/readyz")[1])["detail"]
+        assert "was not found" in json.loads(stack.get("SYNC_PORT", "/readyz")[1])["detail"]
         stack.until(lambda: "tablesplit_ready 0.0" in stack.get("SYNC_PORT", "/metrics")[1])
         assert "tablesplit_status_readable 0.0" in stack.get("SYNC_PORT", "/metrics")[1]

@@ -1,0 +1,195 @@
+"""The runbook, followed by somebody who has nothing else: every command in it, on real tables, under a real `sync`."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from examples.patience import patiently
+from service.core.wire import Item
+from service.demo.items import old_items, text
+from tests.acceptance.command_line import COMMAND, QUICK, CommandLine, ended, until
+from tests.runbook import RUNBOOK, Book, Command, sections
+
+pytestmark = [pytest.mark.local, pytest.mark.slow]
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = QUICK | {
+    "TABLESPLIT_LEASE_SECONDS": "4",
+    "TABLESPLIT_REQUEST_TIMEOUT_SECONDS": "2",
+    "TABLESPLIT_CLOCK_MARGIN_SECONDS": "0.5",
+    "TABLESPLIT_GATE_LAG_LOW_SECONDS": "0",
+    "TABLESPLIT_GATE_QUIET_SECONDS": "1",
+    "TABLESPLIT_PURGE_GRACE_SECONDS": "8",
+}
+BAD = {"pk": text("DEAL#bad"), "sk": text("METADATA"), "entity_type": text("GOBLIN"), "id": text("bad")}
+SHARED = text("account-001")
+
+
+class Stranger:
+    """Somebody who does what the book says, in the order in which things happen."""
+
+    def __init__(self, cli: CommandLine) -> None:
+        self.cli = cli
+        self.book = Book()
+
+    def does(self, section: str, begins: str, *, status: int = 0, **placeholders: str) -> str:
+        """Run the section's next command that begins so; what it prints has the lines that the book shows."""
+        command = self.book.use(section, f"tablesplit {begins}")
+        words = [placeholders.get(word.strip("<>"), word) for word in command.words[1:]]
+        done = subprocess.run(
+            [*COMMAND, *words], env=self.cli.environment(), capture_output=True, text=True, timeout=180
+        )
+        said = done.stdout + done.stderr
+        assert done.returncode == status, f"{command.line}: {said}"
+        assert status != 0 or command.unlike(said) == [], f"{command.line}: {said}"
+        return done.stdout
+
+    def starts(self, section: str) -> Any:
+        """The service, as the section says."""
+        command = self.book.use(section, "tablesplit sync")
+        return ended(self.cli.start(*command.words[1:], "--no-http"))
+
+    def puts(self, item: Item) -> None:
+        self.cli.dynamodb.put_item(TableName=self.cli.table("OLD_TABLE_NAME"), Item=item)
+
+    def sets_company(self, table: str, company: str) -> None:
+        """As the application does it: again, when it meets a transaction."""
+        item = next(one for one in self.cli.scan(table) if one.get("id") == SHARED)
+        patiently(self.cli.dynamodb.update_item)(
+            TableName=self.cli.table(table),
+            Key={name: item[name] for name in (("pk", "sk") if table == "OLD_TABLE_NAME" else ("PK", "SK"))},
+            UpdateExpression="SET company = :company",
+            ExpressionAttributeValues={":company": text(company)},
+        )
+
+    def catches_up(self) -> None:
+        def caught_up() -> bool:
+            status = self.cli.run("status")
+            return bool(status["forward"]["caught_up"] and status["reverse"]["caught_up"])
+
+        until(caught_up, within=90, otherwise=lambda: self.cli.said("sync"))
+
+
+def test_a_stranger_moves_a_table_there_and_back_and_there_with_the_runbook_alone(
+    own_dynamodb_local: str, table_prefix: str, tmp_path: Path
+) -> None:
+    cli = CommandLine(own_dynamodb_local, table_prefix, tmp_path, dict(SETTINGS))
+    cli.make_old_table(old_items(30))
+    stranger = Stranger(cli)
+    stranger.does("start", "preflight")
+    stranger.does("start", "create-tables")
+    stranger.does("clean-up", "drop-tables")
+    cli.run("create-tables")
+    with stranger.starts("start"):
+        stranger.does("start", "migrate")
+        stranger.does("start", "validate")
+        stranger.catches_up()
+        stranger.does("watch", "status")
+        stranger.does("watch", "cutover --dry-run")
+        slow_down_pause_and_crash(stranger)
+        quarantine(stranger)
+    down_for_a_day(stranger)
+    with ended(cli.start("sync", "--no-http")):
+        cut_over_and_roll_back(stranger)
+        conflict(stranger)
+        finish(stranger)
+    assert stranger.book.unused == []
+
+
+def slow_down_pause_and_crash(stranger: Stranger) -> None:
+    command = stranger.book.use("slow-down", "tablesplit migrate")
+    assert {"--max-write-units", "--max-read-units"} <= set(command.words)
+    stranger.cli.run(*command.words[1:], "--again")  # it has finished: the book's reader had stopped it
+    stranger.does("pause", "hold")
+    stranger.does("pause", "release")
+    stranger.does("crash", "status")
+    stranger.does("crash", "migrate")
+
+
+def quarantine(stranger: Stranger) -> None:
+    stranger.puts(BAD)
+    until(lambda: stranger.cli.run("status")["quarantine"], within=60, otherwise=lambda: stranger.cli.said("sync"))
+    listed = stranger.does("quarantine", "quarantine list")
+    stranger.does("quarantine", "quarantine show", id=listed.split()[0])
+    stranger.puts({**BAD, "entity_type": text("DEAL")})
+    stranger.does("quarantine", "quarantine retry")
+    until(lambda: not stranger.cli.run("status")["quarantine"], within=60, otherwise=lambda: stranger.cli.said("sync"))
+
+
+def down_for_a_day(stranger: Stranger) -> None:
+    """The stream is another one: what was written in between is known to nobody."""
+    dynamodb, old = stranger.cli.dynamodb, stranger.cli.table("OLD_TABLE_NAME")
+    specification = {"StreamEnabled": False}
+    dynamodb.update_table(TableName=old, StreamSpecification=specification)
+    stranger.sets_company("OLD_TABLE_NAME", "written unseen")
+    dynamodb.update_table(
+        TableName=old, StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    )
+    said = subprocess.run(
+        [*COMMAND, "migrate"], env=stranger.cli.environment(), capture_output=True, text=True, timeout=60
+    )
+    shown = re.findall(r"```text\n(error.*?)\n```", sections()["down-for-a-day"])
+    assert len(shown) == 1
+    assert Command("", "", tuple(shown)).unlike(said.stderr) == []
+    stranger.does("down-for-a-day", "create-tables --accept-gap")
+    with ended(stranger.cli.start("sync", "--no-http")):
+        stranger.catches_up()
+        stranger.does("down-for-a-day", "validate --repair")
+        stranger.does("down-for-a-day", "validate")
+
+
+def cut_over_and_roll_back(stranger: Stranger) -> None:
+    stranger.catches_up()
+    until(
+        lambda: stranger.cli.run("cutover", "--dry-run", status=None)["open"],
+        within=90,
+        otherwise=lambda: str(stranger.cli.run("cutover", "--dry-run", status=None)),
+    )
+    stranger.does("cut-over", "cutover --dry-run")
+    stranger.does("cut-over", "cutover --wait")
+    stranger.does("cut-over", "conflicts list")
+    stranger.does("roll-back", "rollback")
+    # the book's next step after a rollback; with a condition that would be met anyway
+    stranger.does("cut-over", "cutover --force")
+
+
+def conflict(stranger: Stranger) -> None:
+    """Both sides change one field of one record within the lag, until one of them loses."""
+
+    def differ() -> str:
+        for n in range(20):
+            stranger.sets_company("OLD_TABLE_NAME", f"old {n}")
+            stranger.sets_company("LEADS_TABLE", f"v2 {n}")
+        stranger.catches_up()
+        return next((one["id"] for one in stranger.cli.run("conflicts", "list")["items"]), "")
+
+    until(differ, within=120, otherwise=lambda: stranger.cli.said("sync"))
+    listed = stranger.does("conflicts", "conflicts list")
+    identity = listed.split()[0]
+    stranger.does("conflicts", "conflicts show", id=identity)
+    stranger.does("conflicts", "conflicts resolve", id=identity)
+    for other in stranger.cli.run("conflicts", "list")["items"]:
+        stranger.cli.run("conflicts", "resolve", other["id"], "--keep", "v2", "--yes")
+
+
+def finish(stranger: Stranger) -> None:
+    stranger.does("finish", "cutover --finish")
+    stranger.does("roll-back", "rollback")
+    stranger.cli.run("cutover", "--finish", "--wait", "60")
+    stranger.does("finish", "complete")
+    stranger.does("clean-up", "audit verify")
+
+
+def test_every_section_that_something_links_to_is_there() -> None:
+    linked = set()
+    for folder in ("deploy", "service/console"):
+        for path in (ROOT / folder).rglob("*"):
+            if path.suffix in (".yml", ".json", ".js", ".html", ".md", ".py"):
+                linked |= set(re.findall(r"RUNBOOK\.md#([\w-]+)", path.read_text(encoding="utf-8")))
+    within = set(re.findall(r"\]\(#([\w-]+)\)", RUNBOOK.read_text(encoding="utf-8")))
+    assert len(linked) > 10
+    assert within <= sections().keys()
+    assert linked <= sections().keys()
