@@ -1,27 +1,55 @@
 """The entry point: the group of all commands, and usage errors as our errors."""
 
 import sys
+from importlib import import_module
 
 import click
 
 from service.cli.answer import print_error
-from service.cli.audit import audit
-from service.cli.backfilling import full_migration, migrate
-from service.cli.conflicts import conflicts
-from service.cli.demo import demo
-from service.cli.drill import drill
-from service.cli.phases import complete, cutover, hold, release, rollback
-from service.cli.quarantine import quarantine
-from service.cli.remapping import remap
-from service.cli.seeding import seed
-from service.cli.syncing import sync
-from service.cli.tables import create_tables, drop_tables, preflight
-from service.cli.validating import validate
-from service.cli.watching import status
 from service.errors import Misconfigured
 
+COMMANDS = {
+    "audit": "audit:audit",
+    "complete": "phases:complete",
+    "conflicts": "conflicts:conflicts",
+    "create-tables": "tables:create_tables",
+    "cutover": "phases:cutover",
+    "demo": "demo:demo",
+    "drill": "drill:drill",
+    "drop-tables": "tables:drop_tables",
+    "full-migration": "backfilling:full_migration",
+    "hold": "phases:hold",
+    "migrate": "backfilling:migrate",
+    "preflight": "tables:preflight",
+    "quarantine": "quarantine:quarantine",
+    "release": "phases:release",
+    "remap": "remapping:remap",
+    "rollback": "phases:rollback",
+    "seed": "seeding:seed",
+    "status": "watching:status",
+    "sync": "syncing:sync",
+    "validate": "validating:validate",
+}
+"""Each with its module in this package, and its name there."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class _Commands(click.Group):
+    """Imports the module of the command that is asked for: most need neither the HTTP side nor the demonstration, whose
+    imports take as long as all the rest."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name].split(":")
+        command = getattr(import_module(f"service.cli.{module}"), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="tablesplit")
 def cli() -> None:
     """Move a live DynamoDB single table into v2 tables while the application keeps writing.
@@ -29,31 +57,6 @@ def cli() -> None:
     Every command takes its configuration from the environment (and from .env): see the README's table of settings. Exit status: 0
     success, 1 the answer is no, 2 wrong usage or configuration, 3 a failure on the way.
     """
-
-
-for command in (
-    preflight,
-    create_tables,
-    migrate,
-    sync,
-    validate,
-    full_migration,
-    status,
-    quarantine,
-    conflicts,
-    remap,
-    audit,
-    cutover,
-    rollback,
-    hold,
-    release,
-    complete,
-    drill,
-    drop_tables,
-    demo,
-    seed,
-):
-    cli.add_command(command)
 
 
 def main() -> None:
