@@ -22,7 +22,8 @@ WATCH_SECONDS = 2.0
 def status(watch: bool, within: float | None, also: tuple[str, ...], as_json: bool) -> None:
     """Show phase, progress, lag and counts. Waits up to a few seconds to learn whether sync has caught up.
 
-    With --until-caught-up: wait until the backfill has finished and sync has caught up; exit status 1 when that takes longer.
+    With --until-caught-up: wait until the backfill has finished and sync has caught up in both directions; exit status 1 when that
+    takes longer.
     """
     if watch and as_json:
         raise click.UsageError("--watch and --json do not go together: --json prints one document.")
@@ -52,4 +53,4 @@ async def _watch(app: App, stop: asyncio.Event) -> Answer:
 
 
 def _caught_up(status: Status) -> bool:
-    return status.backfill.state == "finished" and status.forward.caught_up
+    return status.backfill.state == "finished" and status.forward.caught_up and status.reverse.caught_up

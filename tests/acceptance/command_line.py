@@ -74,6 +74,12 @@ class CommandLine:
         assert status is None or done.returncode == status, done.stderr.decode()
         return json.loads(done.stdout)
 
+    def catches_up(self) -> None:
+        """Wait until sync has caught up, both ways; one process asks, because each takes a second to start."""
+        status = self.run("status", "--until-caught-up", "90", status=None)
+        caught_up = [status[direction]["caught_up"] for direction in ("forward", "reverse")]
+        assert caught_up == [True, True], f"{status}\n{self.said('sync')}"
+
     def said(self, command: str) -> str:
         """What the command has said on stderr so far."""
         return (self.folder / f"{command}.log").read_text()

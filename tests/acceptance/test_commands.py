@@ -7,7 +7,7 @@ import pytest
 
 from service.core.wire import Item
 from service.demo.items import old_items, text
-from tests.acceptance.command_line import QUICK, CommandLine, ended, until
+from tests.acceptance.command_line import QUICK, CommandLine, ended
 
 pytestmark = [pytest.mark.local, pytest.mark.slow]
 
@@ -30,10 +30,6 @@ def put(cli: CommandLine, *items: Item) -> None:
 def leads(cli: CommandLine) -> set[str]:
     """The ids that live in v2."""
     return {item["id"]["S"] for item in cli.scan("LEADS_TABLE") if "id" in item}
-
-
-def until_applied(cli: CommandLine) -> None:
-    until(lambda: cli.run("status")["forward"]["caught_up"], within=60, otherwise=lambda: cli.said("sync"))
 
 
 def ids(cli: CommandLine) -> dict[str, str]:
@@ -71,9 +67,9 @@ def test_a_key_in_quarantine_blocks_only_itself_and_leaves_once_it_is_mended(cli
     with ended(cli.start("sync", "--no-http")):
         assert cli.run("migrate", status=1)["quarantined"] == 1
         put(cli, {**lead("streamed"), "id": text("other")}, lead("later"))
-        until_applied(cli)
+        cli.catches_up()
         put(cli, lead("streamed"))  # waits behind the change that cannot be applied
-        until_applied(cli)
+        cli.catches_up()
         assert leads(cli) == {"fine", "later"}
         assert set(ids(cli)) == {"LEAD#copied", "LEAD#streamed"}
         shown = cli.run("quarantine", "show", ids(cli)["LEAD#streamed"])
@@ -83,7 +79,7 @@ def test_a_key_in_quarantine_blocks_only_itself_and_leaves_once_it_is_mended(cli
         cli.run("quarantine", "retry", "--all", status=1)  # the copied one is still wrong
         assert leads(cli) == {"fine", "later", "streamed"}
         put(cli, lead("copied"))
-        until_applied(cli)
+        cli.catches_up()
         assert ids(cli) == {}
         assert cli.run("validate")["result"] == "equal"
 
@@ -94,7 +90,7 @@ def test_a_dropped_key_leaves_a_difference_and_a_repair_mends_it(cli: CommandLin
     with ended(cli.start("sync", "--no-http")):
         cli.run("migrate")
         put(cli, {**lead("bad"), "id": text("other")}, lead("bad"))
-        until_applied(cli)
+        cli.catches_up()
         assert cli.run("quarantine", "drop", ids(cli)["LEAD#bad"], "--yes")["changes_lost"] == 2
         report = cli.run("validate", status=1)
         assert [(one["kind"], one["old_key"]["pk"]) for one in report["differences"]] == [("missing", "LEAD#bad")]
@@ -118,7 +114,7 @@ def test_a_new_stream_stops_sync_until_the_gap_is_accepted_and_repaired(cli: Com
     assert cli.run("status")["gap"] is not None
     with ended(cli.start("sync", "--no-http")):
         put(cli, lead("after"))
-        until_applied(cli)
+        cli.catches_up()
         assert leads(cli) == {"before", "after"}
         assert cli.run("validate", "--repair")["result"] == "equal"
         assert leads(cli) == {"before", "unseen", "after"}

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -176,11 +175,7 @@ def has_conflicts(cli: CommandLine) -> bool:
 def settle(cli: CommandLine) -> None:
     """Until both directions have caught up; three times, for what an answer itself makes (a write, its way back, its record)."""
     for _ in range(3):
-        until(lambda: _caught_up(cli.run("status")), within=120, otherwise=lambda: cli.said("sync"))
-
-
-def _caught_up(status: dict[str, Any]) -> bool:
-    return bool(status["forward"]["caught_up"] and status["reverse"]["caught_up"])
+        cli.catches_up()
 
 
 def compare(cli: CommandLine, log: list[Acknowledged]) -> list[Acknowledged]:

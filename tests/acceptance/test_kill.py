@@ -44,7 +44,7 @@ async def test_twenty_kills_of_migrate_and_sync_under_live_writers_lose_nothing(
     writes = await _kill_under_writes(cli, items)
     await asyncio.to_thread(cli.run, "migrate")
     with ended(cli.start("sync", "--no-http")):
-        await asyncio.to_thread(_until_caught_up, cli)
+        await asyncio.to_thread(cli.catches_up)
         report = await asyncio.to_thread(cli.run, "validate")
 
     assert writes.total() > 100
@@ -78,10 +78,6 @@ def _kill_again_and_again(cli: CommandLine, seed: int, *command: str) -> None:
             raise AssertionError(
                 f"{command[0]} ended with {ended_by_itself} before it was killed: {cli.said(command[0])}"
             )
-
-
-def _until_caught_up(cli: CommandLine) -> None:
-    until(lambda: cli.run("status")["forward"]["caught_up"], within=60, otherwise=lambda: cli.said("sync"))
 
 
 def _v2_from_outside(cli: CommandLine) -> dict[tuple[str, str, str], Item]:

@@ -77,7 +77,7 @@ def test_the_order_of_migrate_and_sync_does_not_matter(cli: CommandLine, order: 
                 running.append(cli.start("sync", "--no-http"))
             else:
                 cli.run("migrate")
-        until(lambda: cli.run("status")["forward"]["caught_up"], within=60, otherwise=lambda: cli.said("sync"))
+        cli.catches_up()
         assert cli.run("validate")["result"] == "equal"
     finally:
         for process in running:
