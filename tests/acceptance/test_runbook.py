@@ -65,13 +65,6 @@ class Stranger:
             ExpressionAttributeValues={":company": text(company)},
         )
 
-    def catches_up(self) -> None:
-        def caught_up() -> bool:
-            status = self.cli.run("status")
-            return bool(status["forward"]["caught_up"] and status["reverse"]["caught_up"])
-
-        until(caught_up, within=90, otherwise=lambda: self.cli.said("sync"))
-
 
 def test_a_stranger_moves_a_table_there_and_back_and_there_with_the_runbook_alone(
     own_dynamodb_local: str, table_prefix: str, tmp_path: Path
@@ -86,7 +79,7 @@ def test_a_stranger_moves_a_table_there_and_back_and_there_with_the_runbook_alon
     with stranger.starts("start"):
         stranger.does("start", "migrate")
         stranger.does("start", "validate")
-        stranger.catches_up()
+        stranger.cli.catches_up()
         stranger.does("watch", "status")
         stranger.does("watch", "cutover --dry-run")
         slow_down_pause_and_crash(stranger)
@@ -136,13 +129,13 @@ def down_for_a_day(stranger: Stranger) -> None:
     assert Command("", "", tuple(shown)).unlike(said.stderr) == []
     stranger.does("down-for-a-day", "create-tables --accept-gap")
     with ended(stranger.cli.start("sync", "--no-http")):
-        stranger.catches_up()
+        stranger.cli.catches_up()
         stranger.does("down-for-a-day", "validate --repair")
         stranger.does("down-for-a-day", "validate")
 
 
 def cut_over_and_roll_back(stranger: Stranger) -> None:
-    stranger.catches_up()
+    stranger.cli.catches_up()
     until(
         lambda: stranger.cli.run("cutover", "--dry-run", status=None)["open"],
         within=90,
@@ -163,7 +156,7 @@ def conflict(stranger: Stranger) -> None:
         for n in range(20):
             stranger.sets_company("OLD_TABLE_NAME", f"old {n}")
             stranger.sets_company("LEADS_TABLE", f"v2 {n}")
-        stranger.catches_up()
+        stranger.cli.catches_up()
         return next((one["id"] for one in stranger.cli.run("conflicts", "list")["items"]), "")
 
     until(differ, within=120, otherwise=lambda: stranger.cli.said("sync"))
@@ -179,6 +172,7 @@ def finish(stranger: Stranger) -> None:
     stranger.does("finish", "cutover --finish")
     stranger.does("roll-back", "rollback")
     stranger.cli.run("cutover", "--finish", "--wait", "60")
+    stranger.does("finish", "validate")
     stranger.does("finish", "complete")
     stranger.does("clean-up", "audit verify")
 
