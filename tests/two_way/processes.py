@@ -24,15 +24,12 @@ class Process:
         self.rule = world.rule
         self._witness = Witness(world, self._side)
         self._sink = self._new_sink()
+        self.name = f"sync {table} {shard} {number}"
+        """Of its actor."""
 
     def start(self) -> None:
         """Let it take part."""
         self.world.stage.start(self.name, self.run())
-
-    @property
-    def name(self) -> str:
-        """Of its actor."""
-        return f"sync {self.table} {self.shard} {self.number}"
 
     @property
     def _side(self) -> Side:
@@ -55,12 +52,13 @@ class Process:
     async def run(self) -> None:
         """Read on for ever; a superseded process dies at any time."""
         position = self.world.positions.get((self.table, self.shard), 0)
+        records, idle, look_again = self.world.records(self.table, self.shard), self.world.idle, Turn()
         while not (self.superseded and self.world.rng.random() < self.world.dying):
-            if position == self.world.length(self.table, self.shard):
-                self.world.idle.add(self.name)
-                await Turn()
+            if position == len(records):  # most turns are these
+                idle.add(self.name)
+                await look_again
                 continue
-            self.world.idle.discard(self.name)
+            idle.discard(self.name)
             changes = self._records(position, self.world.rng.choice((1, 1, 2)))
             if self.superseded:
                 await self._doze()

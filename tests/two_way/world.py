@@ -1,7 +1,7 @@
 """One small migration in two directions under a seed: tables whose streams have a shard for every few keys, and the truth."""
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sized
 from dataclasses import dataclass, field
 from random import Random
 
@@ -195,7 +195,11 @@ class World:
 
     def length(self, table: str, shard: str) -> int:
         """How many records a shard holds."""
-        return len(self.memory.stream(table)._all[shard].records)
+        return len(self.records(table, shard))
+
+    def records(self, table: str, shard: str) -> Sized:
+        """A shard's records, those that are still to come included."""
+        return self.memory.stream(table)._all[shard].records
 
     def all_read(self) -> bool:
         """Whether every record is applied and saved."""
