@@ -2,11 +2,13 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.container.engine import ROOT, STARTED_WITHIN, Compose, compose
+from tests.container.engine import ROOT, STARTED_WITHIN, Compose, compose, docker
+from tests.runbook import compose_commands
 
 pytestmark = [pytest.mark.container, pytest.mark.slow]
 
@@ -24,6 +26,12 @@ for entry in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
         os.kill(int(entry.parent.name), signal.SIGKILL)
 """
 """kill -9 from inside: the engine takes its own `docker kill` for somebody's wish and does not restart what it killed so."""
+
+
+def follow(stack: Compose, line: str, *more: str) -> str:
+    """Run what the runbook says, and more that it need not say."""
+    assert f"docker compose {line}" in {one.line for one in compose_commands()}
+    return stack(*line.split(), *more)
 
 
 def configured(*arguments: str) -> Any:
@@ -57,12 +65,12 @@ def test_against_aws_nothing_of_the_demonstration_is_left(monkeypatch: pytest.Mo
         assert services[name]["environment"]["OLD_TABLE_NAME"] == "given"
 
 
-def test_up_leads_to_a_running_migration_that_survives_the_death_of_every_service(
+def test_up_leads_to_a_running_migration_that_survives_the_death_of_every_service_and_cuts_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OPPORTUNITIES", "400")
     with compose() as stack:
-        stack("up", "--detach", "--build", *SERVICES)
+        follow(stack, "up -d", "--build", *SERVICES)
         _says_when_it_is_ready_and_where_to_look(stack)
         _shows_page_status_and_metrics(stack)
         _prometheus_scrapes_and_has_the_rules(stack)
@@ -72,11 +80,14 @@ def test_up_leads_to_a_running_migration_that_survives_the_death_of_every_servic
         for service in ("prometheus", "seed", "dynamodb-local"):
             _survives_a_restart_of(stack, service)
         _nothing_is_lost(stack)
+        _the_application_moves_over_as_the_runbook_says(stack)
+        _nothing_is_lost(stack)
+        _leaves_nothing(stack)
 
 
 def _says_when_it_is_ready_and_where_to_look(stack: Compose) -> None:
     stack.until(lambda: stack.state("ready")["State"]["Status"] == "exited", STARTED_WITHIN)
-    said = stack("logs", "--no-log-prefix", "ready")
+    said = follow(stack, "logs -f ready", "--no-log-prefix")
     assert stack.state("ready")["State"]["ExitCode"] == 0, said
     assert re.search(r"backfill +finished: \d{3,} items", said)
     assert re.search(r"forward +caught up", said)
@@ -134,12 +145,32 @@ def _survives_a_restart_of(stack: Compose, service: str) -> None:
     stack.until(lambda: stack.get("SYNC_PORT", "/readyz")[0] == 200)
 
 
+def _the_application_moves_over_as_the_runbook_says(stack: Compose) -> None:
+    stack.until(lambda: "open\n" in stack("run", "--rm", "-T", "cli", "cutover", "--dry-run", status=None))
+    stack.cli("cutover", "--wait", "120", "--why", "moving to v2")
+    follow(stack, "up -d seed-v2")
+    follow(stack, "stop seed")
+    follow(stack, "restart sync")
+    stack.until(lambda: sum(stack.cli("status")["reverse"]["outcomes"].values()) > 0)
+
+
+def _leaves_nothing(stack: Compose) -> None:
+    follow(stack, "down -v", "--timeout", "5")
+    volumes = docker("volume", "ls", "--quiet", "--filter", f"label=com.docker.compose.project={stack.project}")
+    assert (stack("ps", "--all", "--quiet"), volumes) == ("", "")
+
+
 def _nothing_is_lost(stack: Compose) -> None:
     """The application's writes go on while everything is compared."""
     stack.until(lambda: stack.cli("status")["forward"]["caught_up"])
     report = stack.cli("validate")
     assert report["result"] == "equal"
     assert sum(counts["old"] for counts in report["counts"].values()) > 500
+
+
+def test_every_command_of_the_runbook_for_compose_is_followed_here() -> None:
+    followed = set(re.findall(r'follow\(stack, "([^"]+)"', Path(__file__).read_text(encoding="utf-8")))
+    assert {f"docker compose {line}" for line in followed} == {one.line for one in compose_commands()}
 
 
 def test_a_server_that_forgot_everything_stops_the_migration_and_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,6 +181,6 @@ def test_a_server_that_forgot_everything_stops_the_migration_and_is_said(monkeyp
         stack("stop", "seed")
         stack("restart", "--timeout", "2", "dynamodb-local")
         stack.until(lambda: stack.get("SYNC_PORT", "/readyz")[0] == 503)
-        assert "was not found" in json.loads(stack.get("SYNC_PORT", "/readyz")[1])["detail"]
+        assert "tablesplit create-tables" in json.loads(stack.get("SYNC_PORT", "/readyz")[1])["detail"]
         stack.until(lambda: "tablesplit_ready 0.0" in stack.get("SYNC_PORT", "/metrics")[1])
         assert "tablesplit_status_readable 0.0" in stack.get("SYNC_PORT", "/metrics")[1]
