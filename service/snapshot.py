@@ -13,10 +13,11 @@ from service.core.phases import next_move
 from service.dynamodb.transport import CHECK_ENDPOINT
 from service.errors import Fatal, Retryable
 from service.gate_facts import ask_gate, ask_tips, gap_texts, hold_text, move_text
+from service.headroom import retention_headroom_seconds
 from service.migration_state import MigrationState, load_state
 from service.quarantine import Quarantine
 from service.status import BackfillStatus, LaneStatus, Status, ValidationStatus, VerificationStatus, WorkerStatus, iso
-from service.validation.records import latest_summary
+from service.validation.records import latest_full
 from service.verification_records import read_verification
 from service.workers import Beat, LaneName, Workers, owner_among
 
@@ -54,7 +55,7 @@ async def take_snapshot(app: App, *, tips: tuple[bool, bool] | None = None) -> S
         quarantine=len(await Quarantine(app.control, app.clock).heads()),
         conflicts=await conflicts.count_open() + len(await conflicts.held()),
         validation=await _validation(app),
-        retention_headroom_seconds=_headroom(heard),
+        retention_headroom_seconds=await retention_headroom_seconds(app.control, state, heard, now),
         gap="; ".join(gap_texts(state)) or None,
         workers=tuple(_worker(name, beat, now, name in heard) for name, beat in (await workers.all()).items()),
         gate=await _gate(app, state, tips),
@@ -102,11 +103,6 @@ def _nothing(app: App) -> Status:
         gap=None,
         workers=(),
     )
-
-
-def _headroom(heard: dict[str, Beat]) -> float | None:
-    said = [lane.retention_headroom_seconds for beat in heard.values() for lane in (beat.forward, beat.reverse)]
-    return min((seconds for seconds in said if seconds is not None), default=None)
 
 
 async def _gate(app: App, state: MigrationState, tips: tuple[bool, bool]) -> Gate | None:
@@ -174,7 +170,7 @@ async def _verification(app: App) -> VerificationStatus | None:
 
 
 async def _validation(app: App) -> ValidationStatus | None:
-    report = await latest_summary(app.control)
+    report = await latest_full(app.control)
     if report is None:
         return None
     finished_at = report["finished_at"]

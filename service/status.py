@@ -56,7 +56,8 @@ class WorkerStatus:
 
 @dataclass(frozen=True, slots=True)
 class ValidationStatus:
-    """The latest finished validation. result: equal | different; differences: how many; age_seconds: since it finished."""
+    """The latest finished validation that compared everything. result: equal | different; differences: how many; age_seconds:
+    since it finished."""
 
     result: str
     differences: int
@@ -176,7 +177,7 @@ def _lane_text(lane: LaneStatus) -> str:
 
 def _validation_text(validation: ValidationStatus | None) -> str:
     if validation is None:
-        return "never run"
+        return "never run in full"
     return f"{validation.result} ({validation.differences} differences) at {validation.finished_at}"
 
 

@@ -130,7 +130,7 @@ GAUGES = (
     _G("tablesplit_workers", "Sync processes that are heard of", ("role", "direction"), workers),
     _G(
         "tablesplit_retention_headroom_seconds",
-        "Time until unread changes may be trimmed; NaN: no worker reports",
+        "Time until unread changes may be trimmed, also while no worker reads; NaN: no position is saved",
         (),
         one(lambda s: s.retention_headroom_seconds),
         "seconds",
@@ -150,19 +150,19 @@ GAUGES = (
     ),
     _G(
         "tablesplit_validation_differences",
-        "Differences the latest validation found; NaN: never run",
+        "Differences the latest full validation found; NaN: never run",
         (),
         one(validation_differences),
     ),
     _G(
         "tablesplit_validation_equal",
-        "1 when the latest validation found both sides equal; NaN: never run",
+        "1 when the latest full validation found both sides equal; NaN: never run",
         (),
         one(validation_equal),
     ),
     _G(
         "tablesplit_validation_age_seconds",
-        "Time since the latest validation finished; NaN: never run",
+        "Time since the latest full validation finished; NaN: never run",
         (),
         one(validation_age),
         "seconds",

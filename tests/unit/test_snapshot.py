@@ -8,15 +8,24 @@ import pytest
 import yaml
 
 from service.activity import Activities
+from service.checkpoints import Checkpoints
 from service.errors import Fatal, Retryable, TablesplitError
-from service.migration_state import change_state
+from service.migration_state import change_state, load_started_state
 from service.snapshot import RUNNING_SECONDS, take_running_snapshot, take_snapshot
 from service.start import create_and_start
 from service.status import Status
-from service.validation.records import LATEST, runs
+from service.validation.records import FULL, LATEST, runs
 from service.workers import QUIET_SECONDS, Beat, LaneBeat, LaneName, Workers
 from tests.start_world import Started
 
+FULL_RUN = {
+    "id": "x",
+    "result": "equal",
+    "differences_total": 0,
+    "inverse_failures": 0,
+    "started_at": "2023-11-14T22:13:10Z",
+    "finished_at": "2023-11-14T22:13:20Z",
+}
 READING = LaneBeat("owner", None, rounds=5, shards=4, shards_waiting=1, shards_finished=9, lag_seconds=3.0)
 
 
@@ -75,8 +84,7 @@ async def test_rogue_writes_are_those_of_the_phase(world: Started) -> None:
 
 
 async def test_the_age_of_the_latest_validation_is_told(world: Started) -> None:
-    finished = {"id": "x", "result": "equal", "differences_total": 0, "finished_at": "2023-11-14T22:13:20Z"}
-    await runs(world.control).save(LATEST, finished)
+    await runs(world.control).save(FULL, FULL_RUN)
     await world.clock.advance(90)
     validation = (await taken(world)).validation
     assert validation is not None
@@ -114,3 +122,37 @@ async def test_a_server_that_was_started_anew_and_empty_has_no_status(world: Sta
     world.db.create_table("control", ("pk", "sk"))
     with pytest.raises(Fatal, match="control table control has lost what was in it"):
         await take_running_snapshot(world.app)
+
+
+DAY = 24 * 3600.0
+
+
+async def test_headroom_is_that_of_the_lane_further_behind(world: Started) -> None:
+    await say(world, "a", replace(READING, retention_headroom_seconds=80_000.0))
+    await say(world, "b", replace(READING, retention_headroom_seconds=70_000.0), "reverse")
+    assert (await taken(world)).retention_headroom_seconds == 70_000.0
+
+
+async def test_headroom_of_a_lane_that_nobody_reads_shrinks_while_the_other_is_well(world: Started) -> None:
+    """By what owners say alone it would stay at a day until forward's records are trimmed."""
+    await world.clock.advance(20 * 3600)
+    await say(world, "a", replace(READING, retention_headroom_seconds=DAY), "reverse")
+    assert (await taken(world)).retention_headroom_seconds == pytest.approx(4 * 3600, abs=60)
+
+
+async def test_a_finished_shard_has_no_headroom_to_lose(world: Started) -> None:
+    state = await load_started_state(world.control, world.app.mapping)
+    assert state.stream_arn is not None
+    checkpoints = Checkpoints(world.control, state.stream_arn, state.mapping_hash)
+    for shard_id, position in (await checkpoints.load()).items():
+        await checkpoints.save(shard_id, replace(position, state="finished"))
+    await world.clock.advance(20 * 3600)
+    assert (await taken(world)).retention_headroom_seconds is None
+
+
+async def test_a_sample_does_not_count_as_the_latest_validation(world: Started) -> None:
+    await runs(world.control).save(FULL, {**FULL_RUN, "result": "different", "differences_total": 500})
+    await runs(world.control).save(LATEST, FULL_RUN)
+    validation = (await taken(world)).validation
+    assert validation is not None
+    assert (validation.result, validation.differences) == ("different", 500)
