@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -25,6 +26,7 @@ WRITERS = 2
 KNOWN_ITEMS = 40
 REMEMBERED_WRITES = 1_000
 SAY_SECONDS = 30.0
+AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
 
 async def is_loaded(app: App) -> bool:
@@ -39,17 +41,30 @@ async def is_loaded(app: App) -> bool:
 async def seed_old_table(app: App, opportunities: int) -> int:
     """Make the old table and load it; how many items it has got now, 0 when it was loaded before.
 
-    Raises Misconfigured without an endpoint: it never writes figures of a demonstration into an account.
+    Raises Misconfigured when the settings lead to AWS, or to a table of somebody else: it never writes figures of a
+    demonstration there.
     """
     require_local(app)
     if await is_loaded(app):
         return 0
+    last, *items = old_items(opportunities)
     if await app.tables.describe(app.mapping.old.table) is None:
         await make_old_table(app)
-    last, *items = old_items(opportunities)
+    else:
+        await _require_own(app, items[0])
     await load_items(app, items)
     await app.store.write(Put(app.mapping.old.table, last))
     return len(items) + 1
+
+
+async def _require_own(app: App, first: Item) -> None:
+    """Raises Misconfigured unless the old table is empty, or was loaded in part by an earlier ``seed_old_table``."""
+    old = app.mapping.old
+    page = await app.store.scan(old.table, segment=0, segments=1, start=None, limit=1)
+    if page.items and await app.store.get(old.table, {name: first[name] for name in old.key_names}) is None:
+        raise Misconfigured(
+            f"table {old.table} holds items that are not the demonstration's", remedy="name another: OLD_TABLE_NAME"
+        )
 
 
 async def keep_writing(app: App, side: Side, opportunities: int, pause_seconds: float, stop: asyncio.Event) -> WriteLog:
@@ -74,8 +89,9 @@ async def keep_writing(app: App, side: Side, opportunities: int, pause_seconds: 
 
 
 def require_local(app: App) -> None:
-    """Raises Misconfigured when the settings lead to AWS."""
-    if app.settings.endpoint_url is None:
+    """Raises Misconfigured when the settings lead to AWS, also by an endpoint."""
+    host = urlsplit(app.settings.endpoint_url or "").hostname or AWS_HOSTS[0]
+    if host.endswith(AWS_HOSTS):
         raise Misconfigured(
             "the demonstration's items are for a local server only", remedy="set AWS_ENDPOINT_URL to DynamoDB Local's"
         )

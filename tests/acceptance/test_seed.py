@@ -36,8 +36,26 @@ def test_it_loads_once_writes_on_the_side_it_is_told_and_status_waits_for_sync(
     assert "the application has stopped" in (tmp_path / "seed.out").read_text()
 
 
-def test_it_never_writes_into_an_account() -> None:
+def seed(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, "seed"], env=environment, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["", "https://dynamodb.eu-west-1.amazonaws.com", "https://vpce-1-2.dynamodb.eu-west-1.vpce.amazonaws.com"],
+)
+def test_it_never_writes_into_an_account(endpoint: str) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_ENDPOINT")}
-    done = subprocess.run([*COMMAND, "seed"], env=environment, capture_output=True, text=True, timeout=60)
+    done = seed({**environment, "AWS_ENDPOINT_URL": endpoint} if endpoint else environment)
     assert done.returncode == 2
     assert "for a local server only" in done.stderr
+
+
+def test_it_never_writes_into_a_table_of_somebody_else(dynamodb_local: str, table_prefix: str, tmp_path: Path) -> None:
+    cli = CommandLine(dynamodb_local, table_prefix, tmp_path, QUICK)
+    mine = {"pk": {"S": "LEAD#mine"}, "sk": {"S": "METADATA"}, "entity_type": {"S": "LEAD"}, "id": {"S": "mine"}}
+    cli.make_old_table([mine])
+    done = seed(cli.environment())
+    assert done.returncode == 2
+    assert "holds items that are not the demonstration's" in done.stderr
+    assert cli.scan("OLD_TABLE_NAME") == [mine]
