@@ -25,6 +25,8 @@ def status(watch: bool, within: float | None, also: tuple[str, ...], as_json: bo
     With --until-caught-up: wait until the backfill has finished and sync has caught up in both directions; exit status 1 when that
     takes longer.
     """
+    if watch and within is not None:
+        raise click.UsageError("--watch and --until-caught-up do not go together: --watch goes on until it is stopped.")
     if watch and as_json:
         raise click.UsageError("--watch and --json do not go together: --json prints one document.")
 

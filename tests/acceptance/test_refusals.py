@@ -165,6 +165,12 @@ OFFLINE: dict[str, Row] = {
         2,
         "--watch and --json do not go together: --json prints one document.",
     ),
+    "watch until": (
+        nothing,
+        ("status", "--watch", "--until-caught-up", "5"),
+        2,
+        "--watch and --until-caught-up do not go together: --watch goes on until it is stopped.",
+    ),
     "override asked for once": (
         nothing,
         ("cutover", "--force", "hold", "--yes"),
