@@ -95,9 +95,10 @@ class Service:
             await view.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The machine's Chromium; none is downloaded."""
+    """The machine's Chromium; none is downloaded. Not the session's: while Playwright is open its event loop runs in this thread,
+    and other modules' tests begin their own."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         if os.environ.get("CI") == "true":

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from service.demo.items import old_items
 from service.local_servers import free_port
-from tests.acceptance.command_line import QUICK, CommandLine, ended
+from tests.acceptance.command_line import QUICK, CommandLine, ended, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.local, pytest.mark.slow]
 
@@ -34,6 +34,7 @@ def test_a_person_follows_a_migration_on_the_page(
     cli.run("create-tables")
     with ended(cli.start("sync")):
         cli.run("migrate", status=1)  # an item is in quarantine
+        until(lambda: "serving" in cli.said("sync"), within=60, otherwise=lambda: cli.said("sync"))
         page.goto(f"http://127.0.0.1:{port}/")
         expect(page.locator("#headline")).to_have_text("Items in quarantine", timeout=30_000)
         expect(page.locator("#quarantine")).to_contain_text("DEAL#bad / METADATA")
