@@ -6,6 +6,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 SOAK ?= 1000000
+# one more than the processors, since a third of the tests' time is waiting for processes that they have killed; each has servers of its own
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(1 + min(3, os.cpu_count() or 1))')
 
 # Tests start hundreds of processes: one that must compile all it imports takes 5 s of CPU to start, instead of 1.5
 unexport PYTHONDONTWRITEBYTECODE
@@ -16,7 +18,7 @@ demo: $(READY)
 	$(BIN)/tablesplit demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -14,6 +14,11 @@ settings.register_profile("ci", parent=settings.get_profile("laptop"), derandomi
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "laptop")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow ones first: one worker waits in them while the others compute, and no long one is left for the end."""
+    items.sort(key=lambda item: "slow" not in item.keywords)
+
+
 @pytest.fixture(scope="session")
 def dynamodb_local() -> Iterator[str]:
     """Endpoint URL of DynamoDB Local; shared by the session's tests, so each uses names of its own."""
