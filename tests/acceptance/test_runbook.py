@@ -134,17 +134,22 @@ def down_for_a_day(stranger: Stranger) -> None:
         stranger.does("down-for-a-day", "validate")
 
 
+def gate_opens(stranger: Stranger, command: str) -> None:
+    def answer() -> Any:
+        return stranger.cli.run(command, "--dry-run", status=None)
+
+    until(lambda: answer()["open"], within=90, otherwise=lambda: str(answer()))
+
+
 def cut_over_and_roll_back(stranger: Stranger) -> None:
     stranger.cli.catches_up()
-    until(
-        lambda: stranger.cli.run("cutover", "--dry-run", status=None)["open"],
-        within=90,
-        otherwise=lambda: str(stranger.cli.run("cutover", "--dry-run", status=None)),
-    )
+    gate_opens(stranger, "cutover")
     stranger.does("cut-over", "cutover --dry-run")
     stranger.does("cut-over", "cutover --wait")
     stranger.does("cut-over", "conflicts list")
-    stranger.does("roll-back", "rollback")
+    gate_opens(stranger, "rollback")
+    stranger.does("roll-back", "rollback --dry-run")
+    stranger.does("roll-back", "rollback --wait")
     # the book's next step after a rollback; with a condition that would be met anyway
     stranger.does("cut-over", "cutover --force")
 
@@ -153,7 +158,7 @@ def conflict(stranger: Stranger) -> None:
     """Both sides change one field of one record within the lag, until one of them loses."""
 
     def differ() -> str:
-        for n in range(20):
+        for n in range(5):
             stranger.sets_company("OLD_TABLE_NAME", f"old {n}")
             stranger.sets_company("LEADS_TABLE", f"v2 {n}")
         stranger.cli.catches_up()
@@ -169,11 +174,13 @@ def conflict(stranger: Stranger) -> None:
 
 
 def finish(stranger: Stranger) -> None:
+    stranger.does("finish", "validate")
     stranger.does("finish", "cutover --finish")
-    stranger.does("roll-back", "rollback")
+    stranger.does("roll-back", "rollback --wait")
     stranger.cli.run("cutover", "--finish", "--wait", "60")
     stranger.does("finish", "validate")
     stranger.does("finish", "complete")
+    assert "complete" in stranger.does("clean-up", "audit list")
     stranger.does("clean-up", "audit verify")
 
 

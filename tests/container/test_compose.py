@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ for entry in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
 def follow(stack: Compose, line: str, *more: str) -> str:
     """Run what the runbook says, and more that it need not say."""
     assert f"docker compose {line}" in {one.line for one in compose_commands()}
-    return stack(*line.split(), *more)
+    return stack(*shlex.split(line), *more)
 
 
 def configured(*arguments: str) -> Any:
@@ -58,10 +59,18 @@ def test_against_aws_nothing_of_the_demonstration_is_left(monkeypatch: pytest.Mo
         monkeypatch.setenv(name, "given")
     with compose():
         stack = Compose("tablesplit-config", {}, ("deploy/compose.aws.yml",))
-        services = json.loads(stack("--profile", "cli", "config", "--format", "json"))["services"]
-    assert services.keys() == {"create-tables", "sync", "backfill", "ready", "cli", "prometheus", "grafana"}
+        started = json.loads(stack("config", "--format", "json"))["services"]
+        services = json.loads(stack("--profile", "cli", "--profile", "copy", "config", "--format", "json"))["services"]
+    assert started.keys() == {
+        "create-tables",
+        "sync",
+        "prometheus",
+        "grafana",
+    }  # nothing is copied before somebody asks for it
+    assert services.keys() == {*started, "backfill", "ready", "cli"}
     for name in ("create-tables", "sync", "backfill", "ready", "cli"):
         assert "AWS_ENDPOINT_URL" not in services[name]["environment"], name
+        assert {"target": "/mappings", "read_only": True}.items() <= services[name]["volumes"][0].items(), name
         assert services[name]["environment"]["OLD_TABLE_NAME"] == "given"
 
 
@@ -152,10 +161,12 @@ def _the_application_moves_over_as_the_runbook_says(stack: Compose) -> None:
     follow(stack, "stop seed")
     follow(stack, "restart sync")
     stack.until(lambda: sum(stack.cli("status")["reverse"]["outcomes"].values()) > 0)
+    follow(stack, "start seed")
+    follow(stack, "stop seed-v2")
 
 
 def _leaves_nothing(stack: Compose) -> None:
-    follow(stack, "down -v", "--timeout", "5")
+    follow(stack, '--profile "*" down -v', "--timeout", "5")
     volumes = docker("volume", "ls", "--quiet", "--filter", f"label=com.docker.compose.project={stack.project}")
     assert (stack("ps", "--all", "--quiet"), volumes) == ("", "")
 
@@ -169,7 +180,10 @@ def _nothing_is_lost(stack: Compose) -> None:
 
 
 def test_every_command_of_the_runbook_for_compose_is_followed_here() -> None:
-    followed = set(re.findall(r'follow\(stack, "([^"]+)"', Path(__file__).read_text(encoding="utf-8")))
+    text = Path(__file__).read_text(encoding="utf-8")
+    followed = {
+        line for pair in re.findall(r"""follow\(stack, (?:"([^"]+)"|'([^']+)')""", text) for line in pair if line
+    }
     assert {f"docker compose {line}" for line in followed} == {one.line for one in compose_commands()}
 
 
