@@ -54,11 +54,11 @@ GO_OR_NO_GO = Section(
         ),
         Panel(
             "stat",
-            "Greatest lag",
-            "Age of the oldest change that is not applied yet, in whichever direction is further behind.",
+            "Lag by direction",
+            "Age of the oldest change that is not applied yet. By direction: the greatest of an unknown and 0 would be 0.",
             "s",
             "lag",
-            (Query("max(tablesplit_lag_seconds)", "lag"),),
+            (Query("max by (direction) (tablesplit_lag_seconds)", "{{direction}}"),),
             width=4,
             steps=LAG,
         ),
@@ -253,7 +253,7 @@ VERDICTS = Section(
         Panel(
             "graph",
             "Differences",
-            "What the latest validation, and the latest re-verification of touched keys, found to differ.",
+            "What the latest full validation, and the latest re-verification of touched keys, found to differ.",
             "none",
             "validation",
             (
@@ -264,7 +264,7 @@ VERDICTS = Section(
         ),
         Panel(
             "stat",
-            "Age of the latest validation",
+            "Age of the latest full validation",
             "By default the gate wants one of the last 24 hours.",
             "s",
             "validation",
