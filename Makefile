@@ -18,7 +18,7 @@ demo: $(READY)
 	$(BIN)/tablesplit demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	$(BIN)/python -m pytest -n $(WORKERS) --dist load --maxschedchunk 1
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -15,8 +15,9 @@ settings.load_profile("ci" if os.environ.get("CI") == "true" else "laptop")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slow ones first: one worker waits in them while the others compute, and no long one is left for the end."""
-    items.sort(key=lambda item: "slow" not in item.keywords)
+    """The slowest first, and handed out one by one (`make test`): none of them is left for the end, when the other workers have
+    nothing to do."""
+    items.sort(key=lambda item: ("container" not in item.keywords, "slow" not in item.keywords))
 
 
 @pytest.fixture(scope="session")
