@@ -49,17 +49,13 @@ lock: $(READY)
 	$(LOCK) pyproject.toml --output-file deploy/image.lock --extra speed --python-version 3.12 --python-platform linux --constraint requirements.lock
 	echo hatchling | $(LOCK) - --output-file deploy/build.lock --python-version 3.12 --python-platform linux --constraint requirements.lock
 
-# docs/METRICS.md, from the registry itself
-metrics: $(READY)
-	$(BIN)/python -m tests.metrics_reference
-
 # the dashboards' JSON, from deploy/grafana
 dashboards: $(READY)
 	$(BIN)/python -m deploy.grafana.build
 
-# README's table of settings, from the settings themselves
-settings: $(READY)
-	$(BIN)/python -m tests.readme_settings
+# README's table of settings and docs/METRICS.md, from the settings and the registry themselves
+settings metrics: $(READY)
+	$(BIN)/python -m tests.made_tables
 
 clean:
 	rm -rf $(VENV) build dist

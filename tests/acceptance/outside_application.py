@@ -64,7 +64,7 @@ class Writer:
         while not self.ended.is_set():
             if not self.allowed.is_set():
                 self._idle.set()
-                time.sleep(0.01)
+                time.sleep(0.01)  # real time, here and below: an application from outside has no clock of ours
                 continue
             self._idle.clear()
             count += 1

@@ -21,6 +21,7 @@ KILLED_CYCLES = 1
 """In the first, whoever moves is killed at every step of every move; in all, the service is killed twice."""
 
 WRITING_SECONDS = 0.6
+"""How long the writers go on between moves, in real time: neither they nor the processes have a clock of ours."""
 FIRST = ("settle", "switch", "horizon", "drain", "observe", "arm", "fence", "enter")
 LATER = ("announce", "acknowledge")
 SETTINGS = QUICK | {
@@ -78,7 +79,7 @@ def move(cli: CommandLine, to: str, steps: tuple[str, ...], *command: str) -> No
         resolve_conflicts(cli)
         with ended(cli.start(*command, "--wait", "10")) as process:
             while process.poll() is None and state(cli)["step"] != step:
-                time.sleep(0.01)
+                time.sleep(0.01)  # until a process of its own, which no event tells of, has written the step down
     until(lambda: is_made(cli, to, *command), within=180, otherwise=lambda: cli.said("sync"))
 
 
