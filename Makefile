@@ -18,7 +18,7 @@ demo: $(READY)
 	$(BIN)/tablesplit demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist load --maxschedchunk 1
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -15,8 +15,8 @@ settings.load_profile("ci" if os.environ.get("CI") == "true" else "laptop")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slowest first, and handed out one by one (`make test`): none of them is left for the end, when the other workers have
-    nothing to do."""
+    """The slowest first. One worker begins with them, and mostly waits, while the others compute and then take over from the end of
+    its list; none of the longest is left for the end."""
     items.sort(key=lambda item: ("container" not in item.keywords, "slow" not in item.keywords))
 
 
