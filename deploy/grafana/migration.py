@@ -55,7 +55,7 @@ GO_OR_NO_GO = Section(
         Panel(
             "stat",
             "Lag by direction",
-            "Age of the oldest change that is not applied yet. By direction: the greatest of an unknown and 0 would be 0.",
+            "Age of the oldest change that is not applied yet; not known while no worker reads.",
             "s",
             "lag",
             (Query("max by (direction) (tablesplit_lag_seconds)", "{{direction}}"),),

@@ -1,6 +1,7 @@
 """Dashboards: whole, and about metrics that exist."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import product
@@ -18,6 +19,7 @@ from tests.observability.boards import OF_PROMETHEUS, boards, exposed, named, pa
 from tests.observability.rules import alerts, read
 
 GRAFANA = FOLDER.parent
+KEPT = re.compile(r"\bby \(([\w, ]+)\)|(\w+)=~?\"")
 PANELS = [
     pytest.param(panel, id=f"{name}: {panel['title']}") for name, board in boards().items() for panel in panels(board)
 ]
@@ -66,6 +68,25 @@ def test_no_two_panels_of_a_dashboard_have_one_number_or_title(what: str) -> Non
 def test_dashboards_and_alerts_name_metrics_that_exist() -> None:
     rules = [rule["expr"] for rule in alerts().values()]
     assert named([*queries().values(), *rules]) - OF_PROMETHEUS - exposed() == set()
+
+
+def test_no_query_and_no_alert_takes_the_greatest_over_a_label() -> None:
+    """It leaves NaN out: of an unknown direction and one at 0 it would say 0."""
+    rules = [rule["expr"] for rule in alerts().values()]
+    merged = [
+        (expr, label)
+        for expr in [*queries().values(), *rules]
+        for gauge in GAUGES
+        if gauge.name in named([expr])
+        for label in gauge.labels
+        if label not in kept(expr)
+    ]
+    assert merged == []
+
+
+def kept(expr: str) -> set[str]:
+    """The labels by which an expression groups or selects."""
+    return {label for by, selected in KEPT.findall(expr) for label in (*by.split(", "), selected)}
 
 
 def test_what_is_known_of_the_whole_migration_is_on_some_dashboard() -> None:
