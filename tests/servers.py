@@ -10,10 +10,12 @@ from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HttpWaitStrategy
 
+from service.dynamodb_local import BRIEF_LIFE
 from service.errors import Misconfigured
 from service.local_servers import dynamodb_local, moto_server
 
 IMAGE = "amazon/dynamodb-local:3.3.0"
+IN_MEMORY = [*BRIEF_LIFE, "-jar", "DynamoDBLocal.jar", "-inMemory", "-sharedDb"]
 ENDPOINT_VARIABLE = "TABLESPLIT_TEST_ENDPOINT"
 
 
@@ -46,9 +48,7 @@ def _container() -> DockerContainer | None:
     except DockerException:
         return None
     # it logs before it listens, and answers 400 to a request that says nothing
-    return container.with_command("-jar DynamoDBLocal.jar -inMemory -sharedDb").waiting_for(
-        HttpWaitStrategy(8000).for_status_code(400)
-    )
+    return container.with_command(IN_MEMORY).waiting_for(HttpWaitStrategy(8000).for_status_code(400))
 
 
 @contextmanager

@@ -34,6 +34,9 @@ QUICK = {
     "TABLESPLIT_PAGE_ITEMS": "50",
 }
 
+LASTING = {"TABLESPLIT_LEASE_SECONDS": "20", "TABLESPLIT_REQUEST_TIMEOUT_SECONDS": "5"}
+"""For a command that is run to its end: its lease outlasts a busy machine, so that it is never told to start again."""
+
 
 @dataclass(frozen=True)
 class CommandLine:
@@ -59,17 +62,17 @@ class CommandLine:
             aws_secret_access_key="test",
         )
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
         """A running command; its stderr goes to the file ``<command>.log``, its stdout to ``<command>.out``."""
         log = (self.folder / f"{arguments[0]}.log").open("ab")
         out = (self.folder / f"{arguments[0]}.out").open("wb")
         with log, out:
-            return subprocess.Popen([*COMMAND, *arguments], env=self.environment(), stdout=out, stderr=log)
+            return subprocess.Popen([*COMMAND, *arguments], env=self.environment() | settings, stdout=out, stderr=log)
 
     def run(self, *arguments: str, status: int | None = 0) -> Any:
         """The JSON document of a command that must end with ``status``; None: with any."""
         done = subprocess.run(
-            [*COMMAND, *arguments, "--json"], env=self.environment(), capture_output=True, timeout=120
+            [*COMMAND, *arguments, "--json"], env=self.environment() | LASTING, capture_output=True, timeout=180
         )
         assert status is None or done.returncode == status, done.stderr.decode()
         return json.loads(done.stdout)

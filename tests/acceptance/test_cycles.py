@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,7 +81,7 @@ def move(cli: CommandLine, to: str, steps: tuple[str, ...], *command: str) -> No
         with ended(cli.start(*command, "--wait", "10")) as process:
             while process.poll() is None and state(cli)["step"] != step:
                 time.sleep(0.01)  # until a process of its own, which no event tells of, has written the step down
-    until(lambda: is_made(cli, to, *command), within=180, otherwise=lambda: cli.said("sync"))
+    until(lambda: is_made(cli, to, *command), within=300, otherwise=lambda: cli.said("sync"))
 
 
 def is_made(cli: CommandLine, to: str, *command: str) -> bool:
@@ -108,13 +109,17 @@ class Sync:
 
     def __init__(self, cli: CommandLine) -> None:
         self.cli = cli
-        self.process = cli.start("sync", "--no-http")
+        self.process = self._started()
 
     def kill(self) -> None:
         """kill -9, and a new one at once."""
         self.process.kill()
         self.process.wait()
-        self.process = self.cli.start("sync", "--no-http")
+        self.process = self._started()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        # killed only twice a cycle, it need not lose its lease to a busy machine as well
+        return self.cli.start("sync", "--no-http", TABLESPLIT_LEASE_SECONDS="6")
 
 
 @contextmanager

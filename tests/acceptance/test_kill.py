@@ -75,8 +75,10 @@ def _kill_again_and_again(cli: CommandLine, seed: int, *command: str) -> None:
                 ended_by_itself = process.wait(moments.uniform(2.0, 4.2))
             except subprocess.TimeoutExpired:
                 continue  # still at work: killed here
-            raise AssertionError(
-                f"{command[0]} ended with {ended_by_itself} before it was killed: {cli.said(command[0])}"
+            # on a busy machine it may have lost its lease, which is as good as a kill
+            said = cli.said(command[0])
+            assert "start the command again" in said.splitlines()[-1], (
+                f"{command[0]} ended with {ended_by_itself}: {said}"
             )
 
 

@@ -10,7 +10,7 @@ import pytest
 from examples.patience import patiently
 from service.core.wire import Item
 from service.demo.items import old_items, text
-from tests.acceptance.command_line import COMMAND, QUICK, CommandLine, ended, until
+from tests.acceptance.command_line import COMMAND, LASTING, QUICK, CommandLine, ended, until
 from tests.runbook import RUNBOOK, Book, Command, sections
 
 pytestmark = [pytest.mark.local, pytest.mark.slow]
@@ -40,7 +40,7 @@ class Stranger:
         command = self.book.use(section, f"tablesplit {begins}")
         words = [placeholders.get(word.strip("<>"), word) for word in command.words[1:]]
         done = subprocess.run(
-            [*COMMAND, *words], env=self.cli.environment(), capture_output=True, text=True, timeout=180
+            [*COMMAND, *words], env=self.cli.environment() | LASTING, capture_output=True, text=True, timeout=180
         )
         said = done.stdout + done.stderr
         assert done.returncode == status, f"{command.line}: {said}"

@@ -149,8 +149,9 @@ def _stops_within_ten_seconds(stack: Compose) -> None:
 
 
 def _survives_a_restart_of(stack: Compose, service: str) -> None:
+    """Sync may say ready for a moment longer, of what it saw before: the service itself must answer first."""
     stack("restart", "--timeout", "10", service)
-    stack.until(lambda: stack.state(service)["State"]["Status"] == "running")
+    stack.until(lambda: stack.state(service)["State"]["Health"]["Status"] == "healthy")
     stack.until(lambda: stack.get("SYNC_PORT", "/readyz")[0] == 200)
 
 

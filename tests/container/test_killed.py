@@ -10,8 +10,9 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.network import Network
 from testcontainers.core.wait_strategies import HttpWaitStrategy
 
-from tests.acceptance.command_line import until
+from tests.acceptance.command_line import LASTING, until
 from tests.container.engine import IMAGE, docker, require_engine
+from tests.servers import IN_MEMORY
 
 pytestmark = [pytest.mark.container, pytest.mark.kill, pytest.mark.slow]
 
@@ -40,14 +41,14 @@ def image(network: Network, *command: str) -> DockerContainer:
 @contextmanager
 def dynamodb(network: Network) -> Iterator[DockerContainer]:
     container = DockerContainer("amazon/dynamodb-local:3.1.0").with_network(network).with_network_aliases("dynamodb")
-    container.with_command("-jar DynamoDBLocal.jar -inMemory -sharedDb").with_exposed_ports(8000)
+    container.with_command(IN_MEMORY).with_exposed_ports(8000)
     with container.waiting_for(HttpWaitStrategy(8000).for_status_code(400)) as started:
         yield started
 
 
 def ended(network: Network, *command: str) -> Any:
     """The document of a command that runs to its end in a container, successfully."""
-    with image(network, *command, "--json") as container:
+    with image(network, *command, "--json").with_envs(**LASTING) as container:
         wrapped = container.get_wrapped_container()
         status = wrapped.wait(timeout=180)["StatusCode"]
         out, said = (wrapped.logs(stdout=True, stderr=False), wrapped.logs(stdout=False, stderr=True))
