@@ -48,13 +48,14 @@ class Snapshot:
 
 
 class Progress:
-    """Follows one run as its writes are acknowledged and its pages saved."""
+    """Follows a walk over ``segments`` of a run as its writes are acknowledged and its pages saved."""
 
     def __init__(self, clock: Clock, waits: Waits, run: Run, segments: dict[int, Segment]) -> None:
         self._clock = clock
         self._waits = waits
         self._run = run
         self._segments = segments
+        self._estimate = run.estimate and run.estimate * len(segments) // run.segments
         self._outcomes = total(segments)
         self._samples = deque([(clock.monotonic(), self._outcomes.items)])
 
@@ -72,9 +73,9 @@ class Progress:
         done = sum(segment.done for segment in self._segments.values())
         return Snapshot(
             outcomes=self._outcomes,
-            segments=self._run.segments,
+            segments=len(self._segments),
             segments_done=done,
-            estimate=self._run.estimate,
+            estimate=self._estimate,
             percent=self._percent(done),
             items_per_second=rate,
             eta_seconds=self._eta(rate, done),
@@ -95,16 +96,16 @@ class Progress:
         )
 
     def _percent(self, segments_done: int) -> float | None:
-        if segments_done == self._run.segments:
+        if segments_done == len(self._segments):
             return 100.0
-        if not self._run.estimate:
+        if not self._estimate:
             return None
-        return min(MOST_BEFORE_END, 100.0 * self._outcomes.items / self._run.estimate)
+        return min(MOST_BEFORE_END, 100.0 * self._outcomes.items / self._estimate)
 
     def _eta(self, rate: float, segments_done: int) -> float | None:
-        if segments_done == self._run.segments:
+        if segments_done == len(self._segments):
             return 0.0
-        left = (self._run.estimate or 0) - self._outcomes.items
+        left = (self._estimate or 0) - self._outcomes.items
         return left / rate if left > 0 and rate > 0 else None
 
     def _rate(self) -> float:

@@ -1,5 +1,6 @@
 """The backfill's records in the control table: the run, its segments, and its progress for whoever looks."""
 
+from collections import Counter
 from dataclasses import field
 from typing import Literal
 
@@ -32,12 +33,16 @@ class Pulse:
     waited_seconds: dict[str, float] = field(default_factory=dict)
     ended: bool = False
 
+    def alive(self, now: float) -> bool:
+        """Whether its worker has neither ended nor, as far as can be told ``now`` (epoch seconds), been killed."""
+        return not self.ended and now - self.saved_at < STALE_SECONDS
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How far the backfill is, read from the control table: what ``status`` shows.
 
-    pulse: what its worker last said; None when it has said nothing yet.
+    pulse: what its workers last said, as one; None when they have said nothing yet.
     """
 
     state: State
@@ -48,13 +53,17 @@ class Standing:
 
 
 class BackfillRecords:
-    """Reads and writes of one worker. token: of its lease; what a superseded worker saves is refused."""
+    """Reads and writes of one worker. token: of its lease; what a superseded worker saves is refused.
 
-    def __init__(self, control: ControlTable, token: int = 0) -> None:
+    slice_number: what it walks; None: all there is.
+    """
+
+    def __init__(self, control: ControlTable, token: int = 0, slice_number: int | None = None) -> None:
         self._runs = control.records(PARTITION, Run)
         self._segments = control.records(f"{PARTITION}#segments", Segment)
         self._pulses = control.records(f"{PARTITION}#progress", Pulse)
         self._token = token
+        self._pulse_name = PROGRESS if slice_number is None else f"{PROGRESS}#{slice_number:05d}"
 
     async def run(self) -> Run | None:
         """The latest run, or None."""
@@ -66,10 +75,14 @@ class BackfillRecords:
         found = await self._segments.all()
         return standing(run, ((_number(name), stored.value) for name, stored in found.items()))
 
-    async def pulse(self) -> Pulse | None:
-        """The progress that a worker last saved, of whatever run."""
-        stored = await self._pulses.get(PROGRESS)
-        return None if stored is None else stored.value
+    async def pulses(self, run: Run) -> list[Pulse]:
+        """The progress that each worker of ``run`` last saved."""
+        found = (stored.value for stored in (await self._pulses.all()).values())
+        return [pulse for pulse in found if pulse.run == run.id]
+
+    async def alive(self, run: Run, now: float) -> list[Pulse]:
+        """Of those, the ones whose worker has neither ended nor, as far as can be told ``now``, been killed."""
+        return [pulse for pulse in await self.pulses(run) if pulse.alive(now)]
 
     async def save_run(self, run: Run) -> None:
         """Make ``run`` the latest. Raises Fenced as every save here does, when a newer worker has saved it since."""
@@ -81,7 +94,7 @@ class BackfillRecords:
 
     async def save_pulse(self, pulse: Pulse) -> None:
         """For readers only: nothing rests on it."""
-        _accepted(await self._pulses.save(PROGRESS, pulse, self._token))
+        _accepted(await self._pulses.save(self._pulse_name, pulse, self._token))
 
 
 async def read_standing(control: ControlTable, now: float) -> Standing | None:
@@ -91,19 +104,37 @@ async def read_standing(control: ControlTable, now: float) -> Standing | None:
     if run is None:
         return None
     segments = await records.segments(run)
-    pulse = await records.pulse()
-    if pulse is not None and pulse.run != run.id:
-        pulse = None
+    pulses = await records.pulses(run)
     done = sum(segment.done for segment in segments.values())
-    return Standing(_state(run, pulse, now), run, total(segments), done, pulse)
+    return Standing(_state(run, pulses, now), run, total(segments), done, together(pulses, now))
 
 
-def _state(run: Run, pulse: Pulse | None, now: float) -> State:
+def together(pulses: list[Pulse], now: float) -> Pulse | None:
+    """What the workers of a run say as one: those that are alive, or else the last one; None: nobody has said anything."""
+    alive = [pulse for pulse in pulses if pulse.alive(now)]
+    latest = max(pulses, key=lambda pulse: pulse.saved_at, default=None)
+    if latest is None or len(alive) < 2:
+        return alive[0] if alive else latest
+    return Pulse(
+        run=latest.run,
+        saved_at=latest.saved_at,
+        items_per_second=sum(pulse.items_per_second for pulse in alive),
+        eta_seconds=_last([pulse.eta_seconds for pulse in alive]),
+        waiting_for=tuple(sorted({reason for pulse in alive for reason in pulse.waiting_for})),
+        waited_seconds=dict(sum((Counter(pulse.waited_seconds) for pulse in alive), Counter())),
+    )
+
+
+def _last(etas: list[float | None]) -> float | None:
+    known = [eta for eta in etas if eta is not None]
+    return max(known) if len(known) == len(etas) else None
+
+
+def _state(run: Run, pulses: list[Pulse], now: float) -> State:
     if run.finished_at is not None:
         return "finished"
-    said = run.started_at if pulse is None else pulse.saved_at
-    ended = pulse is not None and pulse.ended
-    return "running" if not ended and now - said < STALE_SECONDS else "stopped"
+    beginning = not pulses and now - run.started_at < STALE_SECONDS
+    return "running" if beginning or any(pulse.alive(now) for pulse in pulses) else "stopped"
 
 
 def _number(name: str) -> int:

@@ -1,5 +1,6 @@
 """What a backfill answers."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -52,3 +53,39 @@ class BackfillReport:
         if done.quarantined:
             lines.append("items in quarantine need a person: see `tablesplit quarantine list`")
         return "\n".join([*lines, self.note] if self.note else lines)
+
+
+@dataclass(frozen=True, slots=True)
+class SlicesReport:
+    """What a job of an array has done, when others are still at work. outcomes: of the slices that it walked to the end, by
+    number. left: slices that are not done. note: as in ``BackfillReport``."""
+
+    run: Run
+    outcomes: Mapping[int, Outcomes]
+    left: int
+    note: str = ""
+
+    ok = True
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `migrate --json`."""
+        done = sum(self.outcomes.values(), Outcomes())
+        return {
+            "result": "slices copied",
+            "run": self.run.id,
+            "items": done.items,
+            **asdict(done),
+            "slices": sorted(self.outcomes),
+            "slices_left": self.left,
+            "started_at": iso(self.run.started_at),
+            "note": self.note,
+        }
+
+    def to_text(self) -> str:
+        """The same for people."""
+        done = sum(self.outcomes.values(), Outcomes())
+        line = (
+            f"copied {len(self.outcomes)} of {self.run.slices} slices here: {done.items} items (copied {done.copied}, "
+            f"present {done.present}, quarantined {done.quarantined}); others are at work on {self.left}"
+        )
+        return "\n".join([line, self.note] if self.note else [line])

@@ -3,14 +3,14 @@
 from dataclasses import dataclass, replace
 from secrets import token_hex
 
-from backfill.options import BackfillOptions
+from backfill.options import MOST_SEGMENTS, ArrayJob, BackfillOptions
 from backfill.records import BackfillRecords
 from backfill.segments import Run, Segment
 from service.clock import Clock
 from service.control_table import ControlTable
 from service.core.mapping import Mapping
 from service.dynamodb.protocol import Fence
-from service.errors import Fatal, Refused
+from service.errors import Fatal, Misconfigured, Refused
 from service.migration_state import MigrationState, change_state, load_started_state
 
 
@@ -41,6 +41,22 @@ class Migration:
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """What a new run is made by. segments: Scan segments of each job. estimate: items in the old table; None: not known."""
+
+    segments: int
+    estimate: int | None
+
+    def check(self, job: ArrayJob) -> None:
+        """Raises Misconfigured when the segments of all jobs are more than DynamoDB takes."""
+        if self.segments * job.size > MOST_SEGMENTS:
+            raise Misconfigured(
+                f"{job.size} jobs of {self.segments} segments are {self.segments * job.size}: DynamoDB takes {MOST_SEGMENTS}",
+                remedy="ask for fewer with TABLESPLIT_SEGMENTS or --segments",
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """A run with where its segments stand. resumed: begun by an earlier worker. note: see ``BackfillReport``."""
 
@@ -51,21 +67,22 @@ class Opened:
 
 
 async def open_run(
-    migration: Migration, records: BackfillRecords, options: BackfillOptions, segments: int, estimate: int | None
+    migration: Migration, records: BackfillRecords, options: BackfillOptions, plan: Plan, job: ArrayJob
 ) -> Opened:
-    """The latest run, or a new one of ``segments`` when there is none or ``options.again`` asks for one after the last.
+    """The latest run, or a new one by ``plan`` when there is none or ``options.again`` asks for one after the last. The jobs of
+    one array job ask for it together: one of them begins it.
 
     Raises Misconfigured before the migration is started, Fatal when the run was begun with another mapping, Refused for a new run
     once the first cutover has begun.
     """
     state = await migration.started()
     latest = await records.run()
-    if latest is None or (options.again and latest.finished_at is not None):
-        return await _new_run(migration, records, state.generation, options.segments or segments, estimate)
+    if latest is None or (options.again and latest.finished_at is not None and not _same_array(latest, job)):
+        return await _new_run(migration, records, state.generation, plan, job)
     _check_mapping(latest, migration.mapping)
     if latest.finished_at is not None:  # also when an earlier worker was killed before it could say so
         await migration.note_backfill(latest.finished_at)
-    return Opened(latest, await records.segments(latest), True, _kept_plan(latest, options))
+    return Opened(latest, await records.segments(latest), True, _kept_plan(latest, options, job))
 
 
 async def close_run(migration: Migration, records: BackfillRecords, run: Run) -> Run:
@@ -77,11 +94,21 @@ async def close_run(migration: Migration, records: BackfillRecords, run: Run) ->
 
 
 async def _new_run(
-    migration: Migration, records: BackfillRecords, generation: int, segments: int, estimate: int | None
+    migration: Migration, records: BackfillRecords, generation: int, plan: Plan, job: ArrayJob
 ) -> Opened:
     """Purging stops before the first item is read: what is read may be deleted, and its tombstone must then outlast the copy."""
+    plan.check(job)
     await migration.note_backfill(None)
-    run = Run(token_hex(6), migration.mapping.hash, generation, segments, migration.clock.now(), estimate)
+    run = Run(
+        id=token_hex(6),
+        mapping_hash=migration.mapping.hash,
+        generation=generation,
+        segments=plan.segments * job.size,
+        started_at=migration.clock.now(),
+        estimate=plan.estimate,
+        slices=job.size,
+        array=job.id,
+    )
     await records.save_run(run)
     return Opened(run, await records.segments(run), False)
 
@@ -102,7 +129,15 @@ def _check_mapping(run: Run, mapping: Mapping) -> None:
         )
 
 
-def _kept_plan(run: Run, options: BackfillOptions) -> str:
-    if options.segments in (None, run.segments) or run.finished_at is not None:
+def _same_array(run: Run, job: ArrayJob) -> bool:
+    return bool(job.id) and run.array == job.id
+
+
+def _kept_plan(run: Run, options: BackfillOptions, job: ArrayJob) -> str:
+    if run.finished_at is not None:
+        return ""
+    if job.size != run.slices:
+        return f"this run goes on with the {run.slices} slices it was begun with, not {job.size}"
+    if options.segments in (None, run.segments // run.slices):
         return ""
     return f"--segments {options.segments} was not applied: this run goes on with the {run.segments} segments it was begun with"

@@ -35,7 +35,8 @@ class Outcomes:
 class Run:
     """The plan of one walk over the old table. Times are epoch seconds.
 
-    segments: Scan segments; fixed for the run, because a segment's ``last_key`` means nothing in another plan.
+    segments: Scan segments; fixed for the run, because a segment's ``last_key`` means nothing in another plan. slices: parts
+    that workers take, of equally many segments. array: id of the array job that began it; empty: none did.
     generation: what the copies are stamped with. estimate: items in the old table by DynamoDB's own count,
     up to six hours old; None: not known.
     """
@@ -47,6 +48,13 @@ class Run:
     started_at: float
     estimate: int | None = None
     finished_at: float | None = None
+    slices: int = 1
+    array: str = ""
+
+    def slice(self, number: int) -> range:
+        """The segments of slice ``number``."""
+        each = self.segments // self.slices
+        return range(number * each, (number + 1) * each)
 
 
 @dataclass(frozen=True, slots=True, config=RECORD)

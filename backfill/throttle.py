@@ -136,6 +136,28 @@ class Waits:
                 await self._clock.sleep(seconds)
 
 
+class OperatorLimit:
+    """Capacity units per second that the operator allows (None: any), of which this worker has a share."""
+
+    def __init__(self, clock: Clock, units_per_second: float | None) -> None:
+        self._whole = units_per_second
+        self._pace = Pace(clock, units_per_second) if units_per_second else None
+
+    def take_share(self, share: float) -> None:
+        """From now on use ``share`` (at most 1) of what is allowed."""
+        if self._pace is not None and self._whole is not None:
+            self._pace.units_per_second = self._whole * share
+
+    def reserve(self, units: float) -> float:
+        """Take ``units``; returns the seconds to wait before using them."""
+        return 0.0 if self._pace is None else self._pace.reserve(units)
+
+    def give_back(self, units: float) -> None:
+        """Correct a reservation: ``units`` were not used (negative: used on top)."""
+        if self._pace is not None:
+            self._pace.give_back(units)
+
+
 class ReadLimit:
     """The operator's limit on read units. A page's cost is known only afterwards, so that of the one before stands in."""
 
@@ -144,21 +166,20 @@ class ReadLimit:
 
     def __init__(self, clock: Clock, waits: Waits, units_per_second: float | None) -> None:
         self._waits = waits
-        self._pace = Pace(clock, units_per_second) if units_per_second else None
+        self._operator = OperatorLimit(clock, units_per_second)
+        self.take_share = self._operator.take_share
         self._expected = self.MOST_UNITS
 
     async def admit(self) -> float:
         """Wait until a page may be read; returns the units reserved for it, for ``settle``."""
         reserved = self._expected
-        if self._pace is not None:
-            await self._waits.sleep("operator_read_limit", self._pace.reserve(reserved))
+        await self._waits.sleep("operator_read_limit", self._operator.reserve(reserved))
         return reserved
 
     def settle(self, reserved: float, consumed: float) -> None:
         """A page that was admitted with ``reserved`` units has cost ``consumed``."""
         self._expected = max(consumed, 0.5)
-        if self._pace is not None:
-            self._pace.give_back(reserved - consumed)
+        self._operator.give_back(reserved - consumed)
 
 
 class WriteLimits:
@@ -167,13 +188,13 @@ class WriteLimits:
     def __init__(self, clock: Clock, waits: Waits, units_per_second: float | None) -> None:
         self._clock = clock
         self._waits = waits
-        self._pace = Pace(clock, units_per_second) if units_per_second else None
+        self._operator = OperatorLimit(clock, units_per_second)
+        self.take_share = self._operator.take_share
         self._limits: OrderedDict[PartitionKey, AdaptiveLimit] = OrderedDict()
 
     async def admit(self, units: Mapping[PartitionKey, float], with_indexes: float) -> None:
         """Wait until writes may be sent that cost ``units`` at their partition keys, ``with_indexes`` in all."""
-        if self._pace is not None:
-            await self._waits.sleep("operator_write_limit", self._pace.reserve(with_indexes))
+        await self._waits.sleep("operator_write_limit", self._operator.reserve(with_indexes))
         seconds = max(self._limit(key).reserve(count) for key, count in units.items())
         await self._waits.sleep("partition_throttled", seconds)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from backfill.display import LogLines
 from backfill.options import BackfillOptions
+from backfill.walk import Parts
 from backfill.worker import run_backfill
 from bench import plain_boto3
 from bench.items import many_items
@@ -96,10 +97,11 @@ class Bench:
     metrics: Metrics
 
     async def copy(self, _: int) -> int:
-        report = await run_backfill(
+        parts = Parts(
             self.store, self.control, self.mapping, self.settings, self.clock, self.metrics,
-            options=BackfillOptions(), stop=asyncio.Event(), display=LogLines(self.clock),
+            BackfillOptions(), display=LogLines(self.clock), stop=asyncio.Event(),
         )  # fmt: skip
+        report = await run_backfill(parts)
         return report.outcomes.items
 
     async def apply(self, items: int) -> int:

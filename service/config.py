@@ -18,7 +18,13 @@ from service.errors import Misconfigured
 PACKAGED_MAPPING = "crm.yaml"
 PREFIX = "TABLESPLIT_"
 TEST_PREFIX = "TABLESPLIT_TEST_"
-AWS_NAMES = {"aws_region": "AWS_REGION", "endpoint_url": "AWS_ENDPOINT_URL"}
+AWS_NAMES = {
+    "aws_region": "AWS_REGION",
+    "endpoint_url": "AWS_ENDPOINT_URL",
+    "batch_array_index": "AWS_BATCH_JOB_ARRAY_INDEX",
+    "batch_array_size": "AWS_BATCH_JOB_ARRAY_SIZE",
+    "batch_job_id": "AWS_BATCH_JOB_ID",
+}
 REGION_NAMES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 ENDPOINT_NAMES = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL")
 
@@ -77,11 +83,30 @@ class Settings(BaseSettings):
     checkpoint_every_seconds: float = Field(1, ge=0, le=60, description="how often a busy shard's position is saved")
     sync_concurrency: int = Field(64, ge=1, le=1000, description="keys whose changes are applied at once")
 
-    segments: int = Field(8, ge=1, le=10_000, description="parallel Scan segments of backfill and validation")
+    segments: int = Field(
+        8, ge=1, le=10_000, description="parallel Scan segments of validation, and of each job of the backfill"
+    )
     page_items: int = Field(250, ge=1, le=1000, description="items of one Scan page")
     backfill_concurrency: int = Field(16, ge=1, le=256, description="write requests of the backfill at once")
     max_read_units: float | None = Field(None, ge=1, description="read units per second of the backfill at most")
     max_write_units: float | None = Field(None, ge=1, description="write units per second of the backfill at most")
+
+    batch_array_index: int | None = Field(
+        None,
+        validation_alias=AWS_NAMES["batch_array_index"],
+        ge=0,
+        description="which job of an array job a backfill is; AWS Batch sets it",
+    )
+    batch_array_size: int | None = Field(
+        None,
+        validation_alias=AWS_NAMES["batch_array_size"],
+        ge=1,
+        le=10_000,
+        description="how many jobs the array job has; AWS Batch sets it",
+    )
+    batch_job_id: str | None = Field(
+        None, validation_alias=AWS_NAMES["batch_job_id"], description="the job; AWS Batch sets it"
+    )
 
     settle_seconds: float = Field(5, ge=0, le=3600, description="how long a difference must last to count")
     settle_timeout_seconds: float = Field(60, ge=1, le=86_400, description="how long a changing key is looked at again")
@@ -121,6 +146,16 @@ class Settings(BaseSettings):
     def writer_horizon_seconds(self) -> float:
         """After so long a superseded worker, or a repair, can write nothing more: lease, longest request, margin."""
         return self.lease_seconds + self.request_timeout_seconds + self.clock_margin_seconds
+
+    @model_validator(mode="after")
+    def _array_has_its_size(self) -> Self:
+        index, size = self.batch_array_index, self.batch_array_size
+        if index is not None and (size is None or index >= size):
+            raise ValueError(
+                f"{AWS_NAMES['batch_array_index']}={index}: must be below {AWS_NAMES['batch_array_size']}, "
+                f"which {'is not set' if size is None else f'is {size}'}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _times_fit_together(self) -> Self:
@@ -226,7 +261,8 @@ def _refuse_unknown() -> None:
 def _line(loc: tuple[int | str, ...], value: object, message: str) -> str:
     if not loc:
         return message.removeprefix("Value error, ")
-    names = {"aws_region": REGION_NAMES, "endpoint_url": ENDPOINT_NAMES}
+    names: dict[str, tuple[str, ...]] = {field: (name,) for field, name in AWS_NAMES.items()}
+    names |= {"aws_region": REGION_NAMES, "endpoint_url": ENDPOINT_NAMES}
     # pydantic tells the first of several names, whichever was used
     field = next(
         (field for field, choices in names.items() if loc[0] in choices), str(loc[0]).removeprefix(PREFIX).lower()

@@ -10,6 +10,7 @@ from backfill.progress import Snapshot
 from backfill.records import BackfillRecords
 from backfill.report import BackfillReport
 from backfill.segments import Segment
+from backfill.walk import Parts
 from backfill.worker import run_backfill
 from service.config import Settings
 from service.control_table import ControlTable
@@ -111,19 +112,21 @@ class World:
 
     def begin(self, **options: Any) -> asyncio.Task[BackfillReport]:
         """A backfill on its way."""
-        work = run_backfill(
+        return asyncio.ensure_future(run_backfill(self.parts(**options), self.estimate))
+
+    def parts(self, **options: Any) -> Parts:
+        """What a worker is made of."""
+        return Parts(
             self.db,
             self.control,
             MAPPING,
             self.settings,
             self.clock,
             self.metrics,
-            options=BackfillOptions(**{"owner": "worker", **options}),
-            stop=self.stop,
-            display=self.seen,
-            estimate=self.estimate,
+            BackfillOptions(**{"owner": "worker", **options}),
+            self.seen,
+            self.stop,
         )
-        return asyncio.ensure_future(work)
 
     async def run(self, within: float = 3600.0, **options: Any) -> BackfillReport:
         """A backfill from its start to its end, time passing as it needs."""

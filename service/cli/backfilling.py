@@ -4,12 +4,12 @@ import asyncio
 
 import click
 
-from backfill.options import BackfillOptions
+from backfill.options import BackfillOptions, array_job
 from service.app import App
 from service.cli.answer import Answer
 from service.cli.options import as_json, backfill_limits
 from service.cli.run import run_command, this_command
-from service.copying import copy_old_table, try_copy
+from service.copying import copy_old_table, copy_slices, try_copy
 from service.errors import Interrupted
 from service.full_migration import run_full_migration
 from service.http_server import serve_metrics
@@ -29,15 +29,32 @@ def migrate(
     again: bool,
     as_json: bool,
 ) -> None:
-    """Copy the old table into the v2 tables; goes on where it stopped. Exit status 1 when items were quarantined."""
+    """Copy the old table into the v2 tables; goes on where it stopped. Exit status 1 when items were quarantined.
+
+    As a job of an AWS Batch array job it copies its slice, and those of lost jobs; then it ends with 0 whatever was quarantined,
+    for to start it again would change nothing.
+    """
     options = BackfillOptions(segments, max_read_units, max_write_units, again, worker_id())
 
     async def body(app: App, stop: asyncio.Event) -> Answer:
         async with serve_metrics(app.settings, app.metrics):
-            report = await (try_copy(app, options, stop) if dry_run else copy_old_table(app, options, stop))
-        return Answer(report.to_json(), report.to_text(), ok=report.ok)
+            return await (_tried(app, options, stop) if dry_run else _copied(app, options, stop))
 
     run_command(body, as_json=as_json)
+
+
+async def _tried(app: App, options: BackfillOptions, stop: asyncio.Event) -> Answer:
+    report = await try_copy(app, options, stop)
+    return Answer(report.to_json(), report.to_text(), ok=report.ok)
+
+
+async def _copied(app: App, options: BackfillOptions, stop: asyncio.Event) -> Answer:
+    job = array_job(app.settings)
+    if job is not None:
+        slices = await copy_slices(app, options, job, stop)
+        return Answer(slices.to_json(), slices.to_text())
+    report = await copy_old_table(app, options, stop)
+    return Answer(report.to_json(), report.to_text(), ok=report.ok)
 
 
 @click.command("full-migration")

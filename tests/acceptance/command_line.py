@@ -34,7 +34,11 @@ QUICK = {
     "TABLESPLIT_PAGE_ITEMS": "50",
 }
 
-LASTING = {"TABLESPLIT_LEASE_SECONDS": "20", "TABLESPLIT_REQUEST_TIMEOUT_SECONDS": "5"}
+LASTING = {
+    "TABLESPLIT_LEASE_SECONDS": "20",
+    "TABLESPLIT_REQUEST_TIMEOUT_SECONDS": "5",
+    "TABLESPLIT_PURGE_GRACE_SECONDS": "60",
+}
 """For a command that is run to its end: its lease outlasts a busy machine, so that it is never told to start again."""
 
 

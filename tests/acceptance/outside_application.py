@@ -117,12 +117,12 @@ def key_of(side: str, number: int) -> Item:
     return {"PK": {"S": "DEAL"}, "SK": {"S": f"{MONTH}#{number}"}}
 
 
-def old_items() -> list[Item]:
+def old_items(numbers: int = NUMBERS) -> list[Item]:
     """What the application has at the start."""
     named = {"entity_type": {"S": "DEAL"}, "created_at": {"S": f"{MONTH}-15T10:00:00Z"}}
     return [
         {**key_of("old", number), **named, "id": {"S": str(number)}, **{name: {"S": "start"} for name in FIELDS}}
-        for number in range(NUMBERS)
+        for number in range(numbers)
     ]
 
 

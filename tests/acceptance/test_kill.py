@@ -43,7 +43,7 @@ async def test_twenty_kills_of_migrate_and_sync_under_live_writers_lose_nothing(
 
     writes = await _kill_under_writes(cli, items)
     await asyncio.to_thread(cli.run, "migrate")
-    with ended(cli.start("sync", "--no-http")):
+    with ended(cli.start("sync", "--no-http", TABLESPLIT_LEASE_SECONDS="6")):
         await asyncio.to_thread(cli.catches_up)
         report = await asyncio.to_thread(cli.run, "validate")
 

@@ -10,6 +10,7 @@ import pytest
 
 from backfill.options import BackfillOptions
 from backfill.report import BackfillReport
+from backfill.walk import Parts
 from backfill.worker import run_backfill
 from service.clock import SystemClock
 from service.config import Settings
@@ -53,17 +54,18 @@ class Server:
             await self.plane.insert_many(old.table, items[start : start + 25], old.key_names)
 
     async def backfill(self, **options: Any) -> BackfillReport:
-        return await run_backfill(
+        parts = Parts(
             self.plane,
             self.control,
             self.mapping,
             self.settings,
             SystemClock(),
             Metrics(),
-            options=BackfillOptions(**options),
-            stop=self.stop,
+            BackfillOptions(**options),
             display=Seen(),
+            stop=self.stop,
         )
+        return await run_backfill(parts)
 
     async def all_items(self, table: str) -> list[Item]:
         page = await self.plane.scan(table, segment=0, segments=1, start=None, limit=1000)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from backfill import window, worker
+from backfill import walk, window
 from backfill.records import read_standing
-from backfill.worker import SCANS
+from backfill.walk import SCANS
 from service.config import Settings
 from service.core.apply_rule import change_writes, tombstone
 from service.core.change import Change
@@ -466,7 +466,7 @@ async def test_progress_is_never_complete_before_the_last_acknowledgement() -> N
 
 async def test_the_memory_holds_a_bounded_number_of_items(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window, "MOST_ITEMS", 40)
-    monkeypatch.setattr(worker, "FIRST_ITEMS", 40)
+    monkeypatch.setattr(walk, "FIRST_ITEMS", 40)
     world = World(settings=Settings(segments=20, page_items=30))
     world.fill(2000)
     await world.start()

@@ -43,11 +43,13 @@ BOUNDS = {
     "TABLESPLIT_POLL_INTERVAL_SECONDS": ("0.25", "30", "pause after an empty read of a shard"),
     "TABLESPLIT_CHECKPOINT_EVERY_SECONDS": ("0", "60", "how often a busy shard's position is saved"),
     "TABLESPLIT_SYNC_CONCURRENCY": ("1", "1000", "keys whose changes are applied at once"),
-    "TABLESPLIT_SEGMENTS": ("1", "10000", "parallel Scan segments of backfill and validation"),
+    "TABLESPLIT_SEGMENTS": ("1", "10000", "parallel Scan segments of validation, and of each job of the backfill"),
     "TABLESPLIT_PAGE_ITEMS": ("1", "1000", "items of one Scan page"),
     "TABLESPLIT_BACKFILL_CONCURRENCY": ("1", "256", "write requests of the backfill at once"),
     "TABLESPLIT_MAX_READ_UNITS": ("1", None, "read units per second of the backfill at most"),
     "TABLESPLIT_MAX_WRITE_UNITS": ("1", None, "write units per second of the backfill at most"),
+    "AWS_BATCH_JOB_ARRAY_INDEX": ("0", None, "which job of an array job a backfill is; AWS Batch sets it"),
+    "AWS_BATCH_JOB_ARRAY_SIZE": ("1", "10000", "how many jobs the array job has; AWS Batch sets it"),
     "TABLESPLIT_SETTLE_SECONDS": ("0", "3600", "how long a difference must last to count"),
     "TABLESPLIT_SETTLE_TIMEOUT_SECONDS": ("1", "86400", "how long a changing key is looked at again"),
 }
@@ -66,7 +68,7 @@ MALFORMED = [
         {"TABLESPLIT_SEGMENTS": "2.5"},
         (
             "TABLESPLIT_SEGMENTS=2.5: input should be a valid integer, unable to parse string as an integer "
-            "(parallel Scan segments of backfill and validation)"
+            "(parallel Scan segments of validation, and of each job of the backfill)"
         ),
     ),
     (

@@ -1,0 +1,185 @@
+"""One worker's walk over segments of a run, which a lease makes its own.
+
+A page is copied in this order: read consistently, transform, insert where the v2 key is free, and only when every write is
+acknowledged (or its item is in quarantine) save how far the segment is.
+"""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from random import Random
+from typing import NoReturn
+
+from backfill.copier import Copier, Target, Turns
+from backfill.display import Display
+from backfill.options import BackfillOptions
+from backfill.progress import Progress
+from backfill.records import BackfillRecords
+from backfill.segments import Outcomes, Run, Segment, unfinished
+from backfill.shares import Share
+from backfill.throttle import ReadLimit, Waits, WriteLimits
+from backfill.window import FIRST_ITEMS, Window, next_size
+from service.clock import Clock
+from service.config import Settings
+from service.control_table import ControlTable
+from service.core.mapping import Mapping
+from service.dynamodb.protocol import Fence, ItemStore
+from service.errors import Interrupted, Retryable
+from service.metrics import Metrics
+from service.quarantine import Quarantine
+from service.tasks import task_group
+
+SCANS = 8
+"""Segments walked at once. With the window this bounds the memory, however many segments the plan has."""
+SHOW_SECONDS = 0.5
+PULSE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a walk is made of, whichever lease it is made under."""
+
+    store: ItemStore
+    control: ControlTable
+    mapping: Mapping
+    settings: Settings
+    clock: Clock
+    metrics: Metrics
+    options: BackfillOptions
+    display: Display
+    stop: asyncio.Event
+
+
+class Walk:
+    """A walk over ``segments`` of ``run``; they say where each stands.
+
+    ``records`` and ``fence`` are the lease's; ``share`` says which part of the operator's limits is this worker's.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        records: BackfillRecords,
+        fence: Fence,
+        run: Run,
+        segments: dict[int, Segment],
+        share: Share,
+    ) -> None:
+        clock = parts.clock
+        self._parts = parts
+        self._records = records
+        self._run = run
+        self._share = share
+        self.segments = segments
+        waits = Waits(clock, parts.metrics.count_wait)
+        self.progress = Progress(clock, waits, run, dict(segments))
+        self._reads = ReadLimit(clock, waits, parts.options.max_read_units or parts.settings.max_read_units)
+        self._writes = WriteLimits(clock, waits, parts.options.max_write_units or parts.settings.max_write_units)
+        self._copier = Copier(self._target(waits, fence), parts.mapping, Random(run.id), self._count)
+        self._scans = asyncio.Semaphore(SCANS)
+        self._window_items = FIRST_ITEMS
+        self._take_share()
+
+    def _target(self, waits: Waits, fence: Fence) -> Target:
+        parts = self._parts
+        return Target(
+            store=parts.store,
+            quarantine=Quarantine(parts.control, parts.clock),
+            limits=self._writes,
+            turns=Turns(waits, parts.settings.backfill_concurrency),
+            fence=fence,
+            clock=parts.clock,
+            patience_seconds=parts.settings.retry_deadline_seconds,
+        )
+
+    async def to_the_end(self) -> None:
+        """Copy all segments, while progress is shown and saved. Raises Interrupted when the operator stops it."""
+        parts = self._parts
+        try:
+            async with task_group() as tasks:
+                beside = (_stopped(parts.stop), self._pulse_forever(), self._show_forever())
+                running = [tasks.create_task(one) for one in beside]
+                await self._all_segments()
+                for task in running:
+                    task.cancel()
+        except _Stop:
+            await self.save_pulse(ended=True)
+            told = f"stopped on the way: {self.progress.snapshot().to_text()}"
+            raise Interrupted(told, remedy=f"go on with: {parts.options.command()}") from None
+        finally:
+            parts.display.show(self.progress.snapshot())
+
+    async def save_pulse(self, *, ended: bool = False) -> None:
+        """Save the progress once, for `status`. ``ended``: this walk is over."""
+        with suppress(Retryable):  # only for whoever looks, and the segments' records say what is done
+            await self._records.save_pulse(self.progress.pulse(ended=ended))
+
+    async def _all_segments(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for number in unfinished(self.segments):
+                tasks.create_task(self._segment(number))
+
+    async def _pulse_forever(self) -> NoReturn:
+        while True:
+            await self.save_pulse()
+            with suppress(Retryable):  # the share stays as it was, until the next pulse
+                await self._share.look()
+            self._take_share()
+            await self._parts.clock.sleep(PULSE_SECONDS)
+
+    def _take_share(self) -> None:
+        self._reads.take_share(self._share.now)
+        self._writes.take_share(self._share.now)
+
+    async def _show_forever(self) -> NoReturn:
+        while True:
+            self._parts.display.show(self.progress.snapshot())
+            await self._parts.clock.sleep(SHOW_SECONDS)
+
+    def _count(self, outcomes: Outcomes) -> None:
+        self.progress.acknowledged(outcomes)
+        for outcome, items in asdict(outcomes).items():
+            self._parts.metrics.count_copies(outcome, items)
+
+    async def _segment(self, number: int) -> None:
+        async with self._scans:
+            while not self.segments[number].done:
+                window = await self._read(number)
+                began = self._parts.clock.monotonic()
+                outcomes = await self._copier.copy(window)
+                await self._acknowledge(number, window, outcomes)
+                self._window_items = next_size(window.items, self._parts.clock.monotonic() - began)
+
+    async def _read(self, number: int) -> Window:
+        """The next pages of the segment, transformed."""
+        window = Window(self._window_items, last_key=self.segments[number].last_key)
+        mapping = self._parts.mapping
+        while True:
+            reserved = await self._reads.admit()
+            page = await self._parts.store.scan(
+                mapping.old.table,
+                segment=number,
+                segments=self._run.segments,
+                start=window.last_key,
+                limit=min(window.most, self._parts.settings.page_items),
+            )
+            self._reads.settle(reserved, page.consumed_units)
+            window.add(mapping, self._run.generation, page)
+            if window.complete:
+                return window
+
+    async def _acknowledge(self, number: int, window: Window, outcomes: Outcomes) -> None:
+        """Save how far the segment is; called when all writes of ``window`` are acknowledged, and never before."""
+        segment = self.segments[number].after(outcomes, window.last_key)
+        await self._records.save_segment(number, segment)
+        self.segments[number] = segment
+        self.progress.saved(number, segment)
+
+
+class _Stop(Exception):
+    """The operator's stop event was set."""
+
+
+async def _stopped(stop: asyncio.Event) -> NoReturn:
+    await stop.wait()
+    raise _Stop

@@ -1,0 +1,406 @@
+"""The backfill as an array job, on tables in memory: who copies what, who takes over, and what all together may use."""
+
+import asyncio
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from backfill.options import ArrayJob, array_job
+from backfill.records import BackfillRecords, Pulse, read_standing, together
+from backfill.report import BackfillReport, SlicesReport
+from backfill.segments import Run
+from backfill.shares import EqualShare
+from backfill.walk import Parts
+from backfill.worker import run_array_job
+from service.config import Settings, load_settings
+from service.control_table import ControlTable
+from service.errors import Fenced, Interrupted, Misconfigured, Refused
+from tests.backfill_world import World
+from tests.memory import MemoryDynamoDB
+
+Report = BackfillReport | SlicesReport
+
+
+class Connection:
+    """One job's way to the tables.
+
+    held: an operation whose calls wait for ``released``. freezes: tells the call at which the whole job freezes; that one goes on
+    with ``thawed``, the others never. After ``cut`` whatever it asks for goes nowhere, as after kill -9.
+    """
+
+    def __init__(self, db: MemoryDynamoDB) -> None:
+        self._db = db
+        self._cut = False
+        self.calls: list[str] = []
+        self.held: str | None = None
+        self.released = asyncio.Event()
+        self.freezes: Callable[[str, object], bool] = lambda operation, subject: False
+        self.frozen = False
+        self.thawed = asyncio.Event()
+
+    def cut(self) -> None:
+        self._cut = True
+
+    def __getattr__(self, operation: str) -> Any:
+        call = getattr(self._db, operation)
+
+        async def made(*arguments: Any, **named: Any) -> Any:
+            self.calls.append(operation)
+            self._require_connected()
+            await self._pass(operation, arguments[0])
+            self._require_connected()
+            return await call(*arguments, **named)
+
+        return made
+
+    def _require_connected(self) -> None:
+        if self._cut:
+            raise ConnectionError("killed")
+
+    async def _pass(self, operation: str, subject: object) -> None:
+        if self.held == operation:
+            await self.released.wait()
+        if self.frozen:
+            await asyncio.Event().wait()
+        if self.freezes(operation, subject):
+            self.frozen = True
+            await self.thawed.wait()
+
+
+class Job:
+    """A job of an array on its way, which a test can kill."""
+
+    def __init__(self, world: World, index: int, size: int, **options: Any) -> None:
+        self.connection = Connection(world.db)
+        parts = world.parts(**{"owner": f"job {index}", **options})
+        self.parts = Parts(
+            **{name: getattr(parts, name) for name in Parts.__slots__}
+            | {"store": self.connection, "control": ControlTable(self.connection, "control")}  # type: ignore[arg-type]
+        )
+        self._job = ArrayJob(index, size, "array-1")
+        self.task: asyncio.Task[Report] | None = None
+
+    def begin(self) -> "Job":
+        self.task = asyncio.ensure_future(run_array_job(self.parts, self._job))
+        return self
+
+    async def report(self, world: World, within: float = 600.0) -> Report:
+        assert self.task is not None
+        await world.clock.until(self.task.done, within=within)
+        return self.task.result()
+
+    async def kill(self) -> None:
+        assert self.task is not None
+        self.connection.cut()
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+async def begun(size: int, items: int = 60, **settings: Any) -> tuple[World, list[Job]]:
+    """A migration that has started, with the jobs of an array that have not."""
+    world = World(settings=Settings(**{"segments": 2, "page_items": 4, **settings}))
+    world.fill(items)
+    await world.start()
+    return world, [Job(world, index, size) for index in range(size)]
+
+
+async def test_each_job_copies_its_slice_and_the_last_closes_the_run() -> None:
+    world, jobs = await begun(4)
+    reports = [await job.report(world) for job in [job.begin() for job in jobs]]
+    assert world.actual() == world.expected()
+    finished = [report for report in reports if isinstance(report, BackfillReport)]
+    run = await world.records.run()
+    assert run is not None
+    assert (run.slices, run.segments, run.finished_at is not None) == (4, 8, True)
+    assert finished
+    assert all(report.run == run and report.outcomes.copied == 60 for report in finished)
+    assert (await world.state()).backfill_finished_at == run.finished_at
+    walked = [number for report in reports if isinstance(report, SlicesReport) for number in report.outcomes]
+    assert len(walked) == len(set(walked)), "a slice was walked twice"
+
+
+async def test_the_slice_of_a_lost_job_is_taken_over_by_one_that_has_done_its_own() -> None:
+    world, (lost, other) = await begun(2)
+    lost.connection.held = "insert_many"
+    lost.begin()
+    await world.clock.advance(1)
+    await lost.kill()
+    report = await other.begin().report(world)
+    assert isinstance(report, BackfillReport)
+    assert world.actual() == world.expected()
+
+
+async def test_a_job_that_is_started_again_goes_on_where_the_lost_one_stopped() -> None:
+    world, jobs = await begun(2, items=40, segments=1)
+    for job in jobs:
+        job.begin()
+    await world.clock.until(lambda: "insert_many" in jobs[0].connection.calls)
+    jobs[0].connection.held = "insert_many"
+    await world.clock.advance(3)
+    saved = await world.segments()
+    await jobs[0].kill()
+    again = Job(world, 0, 2).begin()
+    for job in (again, jobs[1]):
+        await job.report(world)
+    assert world.actual() == world.expected()
+    ended = await world.segments()
+    assert sum(segment.outcomes.items for segment in ended.values()) == 40, "what was saved was walked again"
+    assert all(ended[number].outcomes.items >= segment.outcomes.items for number, segment in saved.items())
+
+
+@pytest.mark.parametrize("chunk", range(6))
+async def test_a_job_killed_before_any_call_loses_nothing(chunk: int) -> None:
+    """Kill one of two jobs right before its n-th call of the tables, for every n; the other finishes alone."""
+    world, jobs = await begun(2, items=9, segments=1, page_items=3)
+    for job in [job.begin() for job in jobs]:
+        await job.report(world)
+    calls = len(jobs[0].connection.calls)
+    assert calls > 20
+    for nth in range(chunk, calls, 6):
+        await _one_killed_before_call(nth)
+
+
+async def _one_killed_before_call(nth: int) -> None:
+    world, jobs = await begun(2, items=9, segments=1, page_items=3)
+    for job in jobs:
+        job.begin()
+    one, task = jobs[0], jobs[0].task
+    assert task is not None
+    await world.clock.until(lambda: len(one.connection.calls) > nth or task.done())
+    await one.kill()
+    await jobs[1].report(world)
+    await Job(world, 0, 2).begin().report(world)
+    assert world.actual() == world.expected(), f"killed before call {nth}"
+    run = await world.records.run()
+    assert run is not None
+    assert run.finished_at is not None, f"killed before call {nth}"
+
+
+async def test_a_superseded_job_saves_no_segment_over_its_successor() -> None:
+    """The token of a slice's progress grows from holder to holder, whichever lease it came with."""
+    world, jobs = await begun(2)
+    alone = BackfillRecords(world.control, token=1)
+    for job in [job.begin() for job in jobs]:
+        await job.report(world)
+    run = await world.records.run()
+    assert run is not None
+    segments = await world.records.segments(run)
+    with pytest.raises(Fenced):
+        await alone.save_segment(0, segments[0])
+
+
+async def test_the_operators_limit_is_one_for_all_jobs() -> None:
+    """400 items of 5 units each pair are 1,000 units: 100 a second last 10 s, however many jobs write."""
+    world, jobs = await begun(4, items=400, segments=1, page_items=100)
+    jobs = [Job(world, index, 4, max_write_units=100) for index in range(4)]
+    began = world.clock.monotonic()
+    for job in [job.begin() for job in jobs]:
+        await job.report(world)
+    assert world.actual() == world.expected()
+    units = 200 * 3 + 200 * 2
+    burst = 4 * 75  # each job's first request goes at once
+    assert world.clock.monotonic() - began >= (units - burst) / 100
+
+
+async def test_those_that_are_left_use_what_the_others_had() -> None:
+    """A share grows to the whole when nobody else is alive."""
+    world = World()
+    run = Run("r", "hash", 1, 8, 0.0, slices=4)
+    shares = [EqualShare(BackfillRecords(world.control, 0, number), run, world.clock) for number in range(4)]
+    for number in range(4):
+        await _pulse(world, run, number)
+    now = []
+    for _ in range(4):
+        await shares[0].look()
+        now.append(shares[0].now)
+    assert now == [1 / 4] * 4
+    for number in range(1, 4):
+        await _pulse(world, run, number, ended=number != 3)
+    await shares[0].look()
+    assert shares[0].now == 1 / 2
+    await world.clock.advance(31)  # the third was killed: its last pulse is stale
+    await _pulse(world, run, 0)
+    await shares[0].look()
+    assert shares[0].now == 1
+
+
+async def test_a_job_begins_with_the_least_share_until_the_others_have_seen_it() -> None:
+    world = World()
+    run = Run("r", "hash", 1, 8, 0.0, slices=4)
+    share = EqualShare(BackfillRecords(world.control, 0, 0), run, world.clock)
+    seen = [share.now]
+    for _ in range(3):
+        await _pulse(world, run, 0)
+        await share.look()
+        seen.append(share.now)
+    assert seen == [1 / 4, 1 / 4, 1 / 4, 1.0]
+    assert all(was <= now for was, now in pairwise(seen))
+
+
+async def _pulse(world: World, run: Run, number: int, *, ended: bool = False) -> None:
+    pulse = Pulse(run.id, world.clock.now(), 10.0, 5.0, ended=ended)
+    await BackfillRecords(world.control, 0, number).save_pulse(pulse)
+
+
+async def test_a_backfill_that_works_alone_and_an_array_refuse_each_other() -> None:
+    world, (job, _) = await begun(2)
+    job.connection.held = "insert_many"
+    job.begin()
+    await world.clock.advance(3)
+    alone = world.begin()
+    await world.clock.until(alone.done, within=600)
+    with pytest.raises(Refused, match=r"another backfill is running: .*others are at work on 1"):
+        await alone
+    await job.kill()
+    await world.run()
+    assert world.actual() == world.expected()
+
+
+async def test_a_job_waits_a_minute_for_a_backfill_that_works_alone_and_then_says_so() -> None:
+    world, (job, _) = await begun(2)
+    world.db.before = _scans_hang
+    alone = world.begin()
+    await world.clock.advance(3)
+    job.begin()
+    assert job.task is not None
+    await world.clock.until(job.task.done, within=90)
+    with pytest.raises(Refused, match="another backfill is running, which is no array job"):
+        await job.task
+    assert not alone.done()
+    await world.kill(alone)
+
+
+async def _scans_hang(operation: str, subject: object) -> None:
+    if operation == "scan":
+        await asyncio.Event().wait()
+
+
+async def test_again_begins_one_new_run_for_all_jobs_also_for_one_that_is_started_late() -> None:
+    world, _ = await begun(2)
+    await world.run()
+    first = await world.records.run()
+    for index in (0, 1, 1):
+        job = Job(world, index, 2, again=True)
+        await job.begin().report(world)
+    run = await world.records.run()
+    assert first is not None
+    assert run is not None
+    assert run.id != first.id
+    assert (run.array, run.slices, run.finished_at is not None) == ("array-1", 2, True)
+
+
+async def test_an_array_of_another_size_goes_on_with_the_slices_it_finds() -> None:
+    world, jobs = await begun(4)
+    jobs[0].connection.held = "insert_many"
+    jobs[0].begin()
+    await world.clock.advance(1)
+    await jobs[0].kill()
+    report = await Job(world, 7, 8).begin().report(world)
+    assert isinstance(report, BackfillReport)
+    assert "goes on with the 4 slices it was begun with, not 8" in report.to_text()
+    assert world.actual() == world.expected()
+
+
+async def test_more_segments_than_dynamodb_takes_are_refused_before_anything_is_written() -> None:
+    world, _ = await begun(1, segments=10_000)
+    job = Job(world, 0, 101)
+    with pytest.raises(Misconfigured, match="101 jobs of 10000 segments are 1010000"):
+        await job.begin().report(world)
+    assert await world.records.run() is None
+
+
+async def test_a_stopped_job_saves_where_it_is_and_says_how_to_go_on() -> None:
+    world, (job, other) = await begun(2, items=200)
+    job.connection.held = "insert_many"
+    job.begin()
+    await world.clock.advance(1)
+    world.stop.set()
+    with pytest.raises(Interrupted, match="stopped on the way"):
+        await job.report(world)
+    world.stop.clear()
+    await other.begin().report(world)
+    assert world.actual() == world.expected()
+
+
+async def test_status_shows_all_jobs_as_one_backfill() -> None:
+    world, jobs = await begun(3)
+    for job in jobs:
+        job.connection.held = "insert_many"
+        job.begin()
+    await world.clock.advance(5)
+    standing = await read_standing(world.control, world.clock.now())
+    assert standing is not None
+    assert (standing.state, standing.segments_done) == ("running", 0)
+    for job in jobs:
+        await job.kill()
+    standing = await read_standing(world.control, world.clock.now() + 60)
+    assert standing is not None
+    assert standing.state == "stopped"
+
+
+def test_workers_speeds_add_up_and_the_last_one_says_when_all_is_done() -> None:
+    one = Pulse("r", 100.0, 10.0, 5.0, ("target_slow",), {"target_slow": 1.0})
+    two = Pulse("r", 101.0, 20.0, 9.0, ("operator_write_limit",), {"target_slow": 2.0})
+    killed = Pulse("r", 10.0, 99.0, 99.0)
+    seen = together([one, two, killed], 102.0)
+    assert seen is not None
+    assert (seen.items_per_second, seen.eta_seconds, seen.ended) == (30.0, 9.0, False)
+    assert seen.waiting_for == ("operator_write_limit", "target_slow")
+    assert seen.waited_seconds == {"target_slow": 3.0}
+
+
+def test_a_job_knows_its_place_by_what_batch_tells_its_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert array_job(load_settings()) is None
+    monkeypatch.setenv("AWS_BATCH_JOB_ARRAY_INDEX", "3")
+    monkeypatch.setenv("AWS_BATCH_JOB_ARRAY_SIZE", "16")
+    monkeypatch.setenv("AWS_BATCH_JOB_ID", "f3b1:3")
+    assert array_job(load_settings()) == ArrayJob(3, 16, "f3b1")
+
+
+@pytest.mark.parametrize(
+    ("index", "size", "line"),
+    [
+        ("16", "16", "AWS_BATCH_JOB_ARRAY_INDEX=16: must be below AWS_BATCH_JOB_ARRAY_SIZE, which is 16"),
+        ("0", "", "AWS_BATCH_JOB_ARRAY_INDEX=0: must be below AWS_BATCH_JOB_ARRAY_SIZE, which is not set"),
+        ("x", "16", "AWS_BATCH_JOB_ARRAY_INDEX=x: input should be a valid integer"),
+    ],
+)
+def test_an_index_out_of_range_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch, index: str, size: str, line: str
+) -> None:
+    monkeypatch.setenv("AWS_BATCH_JOB_ARRAY_INDEX", index)
+    monkeypatch.setenv("AWS_BATCH_JOB_ARRAY_SIZE", size)
+    with pytest.raises(Misconfigured) as told:
+        load_settings()
+    assert str(told.value).startswith(line)
+
+
+async def test_a_late_word_that_a_slice_is_done_closes_no_run_that_another_job_walks_again() -> None:
+    """The interleaving: job 0 has copied its slice and freezes when its word that it is done is on its way; job 1 takes the
+    slice over and has read its items; the word arrives. Were the run closed by it, tombstones could be purged, and what job 1
+    has read be copied after its removal."""
+    world, (late, other) = await begun(2, items=12, segments=1, page_items=100)
+    late.connection.freezes = lambda operation, subject: operation == "write" and '"done":true' in str(subject)
+    late.begin()
+    await world.clock.until(lambda: late.connection.frozen)
+    other.begin()
+    await world.clock.until(lambda: segments_done(world) == 1)
+    other.connection.held, inserts = "insert_many", other.connection.calls.count("insert_many")
+    await world.clock.until(lambda: other.connection.calls.count("insert_many") > inserts)
+    late.connection.thawed.set()
+    await world.clock.advance(1)
+    await late.kill()
+    third = await Job(world, 1, 2).begin().report(world)
+    assert isinstance(third, SlicesReport)
+    assert third.left == 1
+    assert (await world.state()).backfill_finished_at is None
+    other.connection.released.set()
+    assert isinstance(await other.report(world), BackfillReport)
+    assert world.actual() == world.expected()
+
+
+def segments_done(world: World) -> int:
+    rows = [row for row in world.db.items("control") if row["pk"]["S"] == "backfill#segments"]
+    return sum('"done":true' in row["document"]["S"] for row in rows)
