@@ -17,6 +17,7 @@ PAGES = (
     "CONTRIBUTING.md",
     "docs/DESIGN.md",
     "docs/MAPPING.md",
+    "docs/SCALE.md",
     *sorted(map(str, ROOT.glob("docs/decisions/*"))),
 )
 RULES = "## 12. Rule, code, guard, test"
