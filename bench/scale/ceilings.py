@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import ceil
 
+from backfill.walk import SCANS
 from backfill.window import MOST_ITEMS
-from backfill.worker import SCANS
 from bench.scale import copy_experiments, limits, sync_experiments
 from bench.scale.sync_plan import DEFAULTS
 from bench.scale.tables import Table, percent

@@ -11,8 +11,8 @@ from random import Random
 from simpy import Interrupt, Process
 
 from backfill.throttle import Pace, Waits, WriteLimits
+from backfill.walk import SCANS
 from backfill.window import FIRST_ITEMS, GROUP_ITEMS, WINDOW_UNITS, next_size
-from backfill.worker import SCANS
 from bench.scale.copy_plan import DEFAULTS, READ_UNIT_BYTES, CopyPlan, CopyResult, CopyTally
 from bench.scale.limits import PARTITION_WRITE_UNITS_PER_SECOND
 from bench.scale.partitions import Partition
