@@ -1,7 +1,7 @@
 """Measures what the embedded engine's look whether a round is complete costs with many shards.
 
-``python -m bench.scale.settling`` prints it; ``costs.SETTLE_SECONDS_PER_SHARD`` was read from there. The engine looks after every
-read that has found the end of a shard, and each look goes over all shards that it knows.
+``python -m bench.scale.settling`` prints it; ``costs.SETTLE_SECONDS_PER_SHARD`` was read from there. The engine looks after each
+discovery, and once every shard has been read to its end since; each look goes over all shards that it knows.
 """
 
 import time

@@ -38,8 +38,8 @@ class SyncPlan:
     """A sync by ``tasks`` processes of one CPU each, every one with its part of the shards (one process: as it is built today).
 
     changes_per_second: on average, over all shards. shard_skew: Zipf's exponent of their shares. record_bytes: of a stream
-    record, both images. remembered: finished shards for each that is read, which a look goes over. looks_per_second: of a busy
-    shard, whether a round is complete. step_seconds: of simulated time.
+    record, both images. remembered: finished shards for each that is read, which a look goes over. looks_per_second: of a
+    process, whether a round is complete. step_seconds: of simulated time.
     """
 
     shards: int = 500
@@ -50,7 +50,7 @@ class SyncPlan:
     apply_seconds: float = field(default_factory=lambda: measured().apply_seconds)
     request_seconds: float = REQUEST_SECONDS
     look_seconds_per_shard: float = SETTLE_SECONDS_PER_SHARD
-    looks_per_second: float = 1 / DEFAULTS.checkpoint_every_seconds
+    looks_per_second: float = 2 / DEFAULTS.shard_discovery_seconds
     remembered: int = ROLLED_OVER
     burst: Burst | None = None
     outage: Outage | None = None
@@ -75,10 +75,9 @@ class SyncPlan:
 
     @property
     def looks_cpu(self) -> float:
-        """Of a task's CPU, what asking whether a round is complete takes: it grows with the square of the shards."""
-        shards = self.shards / self.tasks
-        known = shards * (1 + self.remembered)
-        return shards * self.looks_per_second * known * self.look_seconds_per_shard
+        """Of a task's CPU, for asking whether a round is complete: after a discovery, and when all have been read since."""
+        known = self.shards / self.tasks * (1 + self.remembered)
+        return self.looks_per_second * known * self.look_seconds_per_shard
 
     @property
     def task_changes_per_second(self) -> float:

@@ -126,7 +126,9 @@ class EmbeddedEngine:
 
     def _note_end(self, shard_id: str, ticket: int) -> None:
         self._rounds.read_to_end(shard_id, ticket)
-        self._settle_round()
+        # to settle goes over all known shards, finished ones of two days too: not at every read of each of hundreds
+        if self._rounds.may_be_complete(len(self._readers)):
+            self._settle_round()
 
     def _settle_round(self) -> None:
         late = awaiting_children(self._shards.known, self._clock.now())

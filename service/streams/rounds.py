@@ -16,7 +16,7 @@ class Rounds:
         self._tickets = itertools.count(1)
         self._began = next(self._tickets)
         self._looked = 0
-        self._ends: dict[str, int] = {}
+        self._read: set[str] = set()
 
     def ticket(self) -> int:
         """To be drawn right before a request is made."""
@@ -29,13 +29,19 @@ class Rounds:
     def read_to_end(self, shard_id: str, ticket: int) -> None:
         """The read that began at ``ticket`` found the end of the shard; everything up to there is applied
         and saved."""
-        self._ends[shard_id] = ticket
+        if ticket > self._began:
+            self._read.add(shard_id)
+
+    def may_be_complete(self, readers: int) -> bool:
+        """Whether ``settle`` may count the round, told in no time for however many shards. ``readers``: of unfinished shards."""
+        return self._looked >= self._began and len(self._read) >= readers
 
     def settle(self, unfinished: Collection[str], *, children_late: bool) -> None:
         """Count the round if it is complete, and begin the next. ``unfinished``: every known shard that
         isn't finished."""
         if children_late or self._looked < self._began:
             return
-        if all(self._ends.get(shard_id, 0) > self._began for shard_id in unfinished):
+        if self._read.issuperset(unfinished):
             self.count += 1
             self._began = self.ticket()
+            self._read.clear()

@@ -1,12 +1,14 @@
 """The embedded engine, interleaving by interleaving, on a scripted stream."""
 
 import asyncio
+from collections.abc import Collection
 
 import pytest
 
 from service.core.lineage import CHILD_GRACE_SECONDS, FIRST_READ_SECONDS, FORGET_SECONDS, Position
 from service.errors import GAP_REMEDY, Fenced, Poison, Retryable, StreamGone, Throttled, Trimmed
 from service.streams.embedded import PAGES_IN_MEMORY
+from service.streams.rounds import Rounds
 from service.streams.tip import PAGES_AT_TIP
 from tests.clocks import VirtualClock, settle
 from tests.scripted_stream import ScriptedStream
@@ -242,6 +244,28 @@ async def test_many_shards_are_read_side_by_side() -> None:
     async with running(stream) as run:
         await run.rounds()
         assert len(run.sink.changes) == 500
+
+
+async def test_all_shards_are_gone_over_a_few_times_a_round_and_not_at_every_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With 500 shards, and 6,000 that are finished, going over them at every read took most of a CPU."""
+    looks = []
+    settle_round = Rounds.settle
+
+    def counted(rounds: Rounds, unfinished: Collection[str], *, children_late: bool) -> None:
+        looks.append(len(unfinished))
+        settle_round(rounds, unfinished, children_late=children_late)
+
+    monkeypatch.setattr(Rounds, "settle", counted)
+    stream = ScriptedStream()
+    for number in range(100):
+        stream.shard(f"s{number}")
+        stream.write(f"s{number}", "a")
+    async with running(stream) as run:
+        await run.rounds(10)
+        assert stream.calls.count(("get_records", "s7")) > 10
+        assert len(looks) <= 3 * 10
 
 
 @pytest.mark.parametrize("age", [0, 3600])
