@@ -15,6 +15,7 @@ from service.dynamodb.client import DynamoDBClient
 from service.dynamodb.control import ControlPlane
 from service.log import configure_log
 from service.metrics import Metrics
+from service.prices import load_prices
 from service.tables import Tables
 
 GC_THRESHOLDS = (50_000, 50, 100)
@@ -38,10 +39,11 @@ class App:
 async def open_app(settings: Settings, mapping: Mapping | None = None) -> AsyncIterator[App]:
     """The parts, ready for use; connections are closed at the end. ``mapping``: instead of the one that the settings name.
 
-    Raises Misconfigured when mapping, region or endpoint cannot be used. Sends nothing yet.
+    Raises Misconfigured when mapping, price file, region or endpoint cannot be used. Sends nothing yet.
     """
     configure_log(settings)
     mapping = mapping or load_configured_mapping(settings)
+    load_prices(settings.price_file)  # refused now, rather than in the middle of a backfill
     clock, metrics = SystemClock(), Metrics((mapping.old.table, *mapping.tables, settings.control_table))
     metrics.set_build(version("tablesplit"), mapping.hash)
     plane = await asyncio.to_thread(ControlPlane, settings)

@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     control_table: str = Field("tablesplit-control", pattern=TABLE_NAME, description="the control table's name")
     mapping: Path | None = Field(None, description="a mapping file; without one, the packaged CRM mapping")
 
+    price_file: Path | None = Field(None, description="a price file; without one, the packaged list prices")
+
     http_host: str = Field("127.0.0.1", min_length=1, description="address of the HTTP side")
     http_port: int = Field(8080, ge=1, le=65535, description="port of the HTTP side")
     backfill_http_port: int | None = Field(

@@ -1,4 +1,4 @@
-"""YAML with the line of every key and value, so that a wrong mapping is answered with ``file:line``."""
+"""YAML with the line of every key and value, so that a wrong file is answered with ``file:line``."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -13,25 +13,37 @@ Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class FileKind:
+    """What a file is, for messages. remedy: when something in it is wrong; begin: when nothing is in it."""
+
+    name: str
+    remedy: str
+    begin: str
+
+
+MAPPING_FILE = FileKind(
+    "mapping", "correct the mapping file (docs/MAPPING.md explains it)", "begin with a copy of the packaged crm.yaml"
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """Parsed YAML. ``content`` is plain Python; ``lines`` has the line (from 1) where each path begins."""
 
     source: str
     content: Any
     lines: dict[Path, int]
+    kind: FileKind = MAPPING_FILE
 
     def wrong(self, path: Path, message: str) -> Misconfigured:
         """The error that says ``message`` at the line of ``path``, or of the nearest thing around it that is
         written."""
         while path not in self.lines:
             path = path[:-1]
-        return Misconfigured(
-            f"{self.source}:{self.lines[path]}: {message}",
-            remedy="correct the mapping file (docs/MAPPING.md explains it)",
-        )
+        return Misconfigured(f"{self.source}:{self.lines[path]}: {message}", remedy=self.kind.remedy)
 
 
-def read_yaml(text: str, *, source: str) -> Document:
+def read_yaml(text: str, *, source: str, kind: FileKind = MAPPING_FILE) -> Document:
     """Parse one YAML document. Raises Misconfigured for a syntax error, a key given twice, or an empty
     file."""
     lines: dict[Path, int] = {(): 1}
@@ -39,10 +51,8 @@ def read_yaml(text: str, *, source: str) -> Document:
         loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
         if root is None:
-            raise Misconfigured(
-                f"{source}:1: the mapping is empty", remedy="begin with a copy of the packaged crm.yaml"
-            )
-        return Document(source, _Reader(source, lines, loader).plain(root, ()), lines)
+            raise Misconfigured(f"{source}:1: the {kind.name} is empty", remedy=kind.begin)
+        return Document(source, _Reader(source, lines, loader).plain(root, ()), lines, kind)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise _syntax_error(source, mark.line + 1 if mark else 1, error.problem or "cannot be read") from error
