@@ -8,11 +8,17 @@ from typing import Any, Literal
 from service.app import App
 from service.dynamodb.descriptions import STREAM_VIEW_TYPE, TableDescription
 from service.errors import TablesplitError
-from service.forecast import forecast
+from service.forecast_report import ForecastReport
+from service.forecasting import configured_limits, expect
+from service.prices import load_prices
+from service.retention import RetentionVerdict
 from service.tables import table_differences
 from service.trial import Trial, map_sample
 
 Verdict = Literal["ok", "note", "blocked"]
+EXPECTED = ("capacity", "hottest key", "duration", "cost", "dual running")
+"""What a preflight says of the forecast; `tablesplit forecast` says all of it."""
+RETENTION: dict[RetentionVerdict, Verdict] = {"go": "ok", "no-go": "blocked", "unknown": "note"}
 CLOCK_TOLERANCE_SECONDS = 60.0
 """DynamoDB refuses requests signed more than five minutes off."""
 
@@ -136,7 +142,8 @@ def _made_tables(app: App) -> list[str]:
 
 async def _mapping_checks(app: App, old: TableDescription, sample: int, stop: asyncio.Event) -> list[Check]:
     trial = await map_sample(app.store, app.mapping, sample, stop)
-    return [*_trial_checks(trial), *_forecast_checks(trial, old)]
+    expected = expect(app, trial, old, configured_limits(app.settings), load_prices(app.settings.price_file))
+    return [*_trial_checks(trial), *_forecast_checks(expected)]
 
 
 def _trial_checks(trial: Trial) -> list[Check]:
@@ -149,7 +156,10 @@ def _trial_checks(trial: Trial) -> list[Check]:
             "inverse", trial.inverse_failures, "sampled items do not come back", "report this: it is a defect"
         ),
         _count_check("collisions", trial.collisions, "v2 keys made twice", "correct the key templates"),
-        Check("growth", f"v2 items are {trial.growth:.2f} times as large; the largest {trial.largest_bytes} bytes"),
+        Check(
+            "growth",
+            f"v2 items are {trial.growth:.2f} times as large; the largest {max(trial.v2_sizes, default=0)} bytes",
+        ),
     ]
 
 
@@ -157,15 +167,9 @@ def _count_check(name: str, count: int, what: str, remedy: str) -> Check:
     return Check(name, f"{count} {what}", "blocked", remedy) if count else Check(name, f"0 {what}")
 
 
-def _forecast_checks(trial: Trial, old: TableDescription) -> list[Check]:
-    if not trial.mapped:
-        return [Check("forecast", "none: no item was mapped", "note")]
-    expected = forecast(trial, old.item_count)
-    return [
-        Check(
-            "capacity",
-            f"{expected.write_units:.0f} write units in all; {expected.hottest_share:.0%} at one partition key",
-        ),
-        Check("duration", f"at least {expected.seconds / 60:.0f} min at 1,000 write units a second and partition key"),
-        Check("cost", f"about {expected.dollars:.2f} USD for the copy, at list price"),
-    ]
+def _forecast_checks(report: ForecastReport) -> list[Check]:
+    if report.forecast is None:
+        return [Check(name, value, "note") for name, value in report.facts()]
+    expected = [Check(name, value) for name, value in report.facts() if name in EXPECTED]
+    retention = Check("retention", report.retention_text(), RETENTION[report.retention.verdict], report.remedy)
+    return [*expected, retention]

@@ -8,34 +8,46 @@ from math import ceil
 from service.core.apply_rule import copy_write
 from service.core.compare import equal
 from service.core.inverse import inverse
-from service.core.mapping import Mapping
+from service.core.mapping import Mapping, TableShape
 from service.core.size import item_bytes
 from service.core.wire import Item
 from service.dynamodb.protocol import ItemStore
 from service.errors import Poison
 
 PAGE_ITEMS = 250
-KIB = 1024
+WRITE_UNIT_BYTES = 1024
+"""https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html"""
+
+
+Place = tuple[str, str, str]
+"""Where writes meet DynamoDB's limit for one partition key: v2 table, index ("" for the base table), partition key value."""
 
 
 @dataclass(slots=True)
 class Trial:
-    """What came of the sample. write_units: by (v2 table, partition key value), base table and indexes together."""
+    """What came of the sample. whole: it is all that the old table has.
+
+    old_sizes: bytes of every item of it; v2_sizes: of those that can be mapped. write_units: what inserting those costs, by place.
+    index_entries, index_bytes: what they come to in all indexes together.
+    """
 
     items: int = 0
     mapped: int = 0
-    old_bytes: int = 0
-    v2_bytes: int = 0
-    largest_bytes: int = 0
+    whole: bool = False
+    mapped_old_bytes: int = 0
+    old_sizes: list[int] = field(default_factory=list)
+    v2_sizes: list[int] = field(default_factory=list)
+    index_entries: int = 0
+    index_bytes: int = 0
     inverse_failures: int = 0
     collisions: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
-    write_units: Counter[tuple[str, str]] = field(default_factory=Counter)
+    write_units: Counter[Place] = field(default_factory=Counter)
 
     @property
     def growth(self) -> float:
         """Bytes of the v2 items over those of their old ones."""
-        return self.v2_bytes / self.old_bytes if self.old_bytes else 1.0
+        return sum(self.v2_sizes) / self.mapped_old_bytes if self.mapped_old_bytes else 1.0
 
 
 async def map_sample(store: ItemStore, mapping: Mapping, sample: int, stop: asyncio.Event) -> Trial:
@@ -48,26 +60,37 @@ async def map_sample(store: ItemStore, mapping: Mapping, sample: int, stop: asyn
         for item in page.items:
             _try_item(trial, seen, mapping, item)
         start = page.last_key
-        if start is None:
+        trial.whole = start is None
+        if trial.whole:
             break
     return trial
 
 
 def _try_item(trial: Trial, seen: set[str], mapping: Mapping, old: Item) -> None:
     trial.items += 1
+    trial.old_sizes.append(item_bytes(old))
     try:
         put = copy_write(mapping, old, generation=1)
     except Poison as error:
         trial.rejected[error.reason] += 1
         return
-    size = item_bytes(put.item)
     trial.mapped += 1
-    trial.old_bytes += item_bytes(old)
-    trial.v2_bytes += size
-    trial.largest_bytes = max(trial.largest_bytes, size)
+    trial.mapped_old_bytes += trial.old_sizes[-1]
     trial.inverse_failures += not equal(inverse(mapping, put.item, put.table), old)
     shape = mapping.tables[put.table]
     key = "\0".join([put.table, *(put.item[name]["S"] for name in shape.key_names)])
     trial.collisions += key in seen
     seen.add(key)
-    trial.write_units[put.table, put.item[shape.key.partition]["S"]] += ceil(size / KIB) * (1 + len(shape.indexes))
+    _add_units(trial, put.table, shape, put.item)
+
+
+def _add_units(trial: Trial, table: str, shape: TableShape, v2: Item) -> None:
+    """An item costs the same again in each index that its keys put it into, because the projections are ALL."""
+    size = item_bytes(v2)
+    units = ceil(size / WRITE_UNIT_BYTES)
+    indexes = [(name, key) for name, key in shape.indexes.items() if all(attribute in v2 for attribute in key.names)]
+    trial.v2_sizes.append(size)
+    trial.index_entries += len(indexes)
+    trial.index_bytes += size * len(indexes)
+    for index, key in [("", shape.key), *indexes]:
+        trial.write_units[table, index, v2[key.partition]["S"]] += units

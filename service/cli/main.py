@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": "demo:demo",
     "drill": "drill:drill",
     "drop-tables": "tables:drop_tables",
+    "forecast": "forecasting:forecast",
     "full-migration": "backfilling:full_migration",
     "hold": "phases:hold",
     "migrate": "backfilling:migrate",

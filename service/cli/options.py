@@ -10,14 +10,19 @@ Command = Callable[..., Any]
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout and nothing else.")
 yes = click.option("--yes", is_flag=True, help="Answer the question: for use without a terminal.")
 
+max_read_units = click.option(
+    "--max-read-units", type=click.FloatRange(min=1), help="Read capacity units per second at most."
+)
+max_write_units = click.option(
+    "--max-write-units", type=click.FloatRange(min=1), help="Write capacity units per second at most."
+)
+
 
 def backfill_limits(command: Command) -> Command:
     """--segments, --max-write-units and --max-read-units."""
     for option in (
-        click.option("--max-read-units", type=click.FloatRange(min=1), help="Read capacity units per second at most."),
-        click.option(
-            "--max-write-units", type=click.FloatRange(min=1), help="Write capacity units per second at most."
-        ),
+        max_read_units,
+        max_write_units,
         click.option("--segments", type=click.IntRange(1, 10_000), help="Parallel Scan segments of a new backfill."),
     ):
         command = option(command)

@@ -1,0 +1,89 @@
+"""`tablesplit forecast` on DynamoDB Local: what it says of a table, its exit status, and that it makes nothing."""
+
+import json
+from typing import Any
+
+import pytest
+
+from service.core.wire import Item
+from service.demo.items import text
+from tests.acceptance.in_process import World
+
+pytestmark = pytest.mark.local
+
+DAY = "86400"
+
+
+def lead(identity: str) -> Item:
+    key = {"pk": text(f"LEAD#{identity}"), "sk": text("METADATA"), "entity_type": text("LEAD")}
+    return {**key, "id": text(identity)}
+
+
+@pytest.fixture
+def old(world: World) -> World:
+    """Ten leads in the old table; nothing else exists."""
+    world.make("OLD_TABLE_NAME")
+    for number in range(10):
+        world.dynamodb.put_item(TableName=world.name("OLD_TABLE_NAME"), Item=lead(str(number)))
+    return world
+
+
+def document(world: World, *arguments: str, status: int) -> Any:
+    said = world.run("forecast", *arguments, "--json")
+    assert said.status == status, said.err
+    return json.loads(said.out)
+
+
+def test_it_says_what_a_table_takes_and_makes_nothing(old: World) -> None:
+    found = document(old, "--max-write-units", "3", status=0)
+    assert found["result"] == "go"
+    assert found["sample"] == {"items": 10, "mapped": 10, "whole": True, "rejected": {}}
+    table = found["table"]
+    assert (table["items"], table["base_write_units"], table["index_write_units"]) == (10, 10, 20)
+    assert table["hottest_partition_key"]["key"] == "LEAD"
+    assert found["duration"] == {
+        "at_least_seconds": 10.0,
+        "bound_by": "max_write_units",
+        "bounds_seconds": {"hottest_partition_key": 0.01, "max_write_units": 10.0},
+    }
+    assert found["cost_usd"]["backfill"] == pytest.approx(30 * 0.625e-6 + table["read_units"] * 0.125e-6)
+    assert tables(old) == [old.name("OLD_TABLE_NAME")]
+
+
+def tables(world: World) -> list[str]:
+    """Those of this test."""
+    pages = world.dynamodb.get_paginator("list_tables").paginate()
+    return [name for page in pages for name in page["TableNames"] if name.startswith(world.prefix)]
+
+
+def test_a_no_go_is_status_1_with_what_to_do_and_preflight_says_the_same(old: World) -> None:
+    old.set(TABLESPLIT_GATE_HEADROOM_SECONDS=DAY, TABLESPLIT_MAX_WRITE_UNITS="1")
+    found = document(old, status=1)
+    assert (found["result"], found["retention"]["margin_seconds"]) == ("no-go", 86_400 - 30)
+    assert found["retention"]["remedy"].startswith("raise --max-write-units; or keep two `tablesplit sync` running")
+    said = old.run("forecast")
+    assert (said.status, said.out.splitlines()[-1]) == (1, "forecast: NO-GO")
+    checked = json.loads(old.run("preflight", "--json").out)
+    blocked = {one["name"]: one["remedy"] for one in checked["checks"] if one["verdict"] == "blocked"}
+    assert blocked == {"retention": found["retention"]["remedy"]}
+
+
+def test_prices_are_those_of_the_file_that_is_named(old: World) -> None:
+    mine = old.folder / "mine.yaml"
+    mine.write_text("from: ours\nwrite_million: 1000000\nread_million: 0\nstream_100k: 0\nstorage_gb_month: 0\n")
+    found = document(old, "--prices", str(mine), status=0)
+    assert (found["cost_usd"]["backfill"], found["prices"]["from"]) == (30.0, "ours")
+    assert found["cost_usd"]["v2_recovery_month"] is None
+    old.set(TABLESPLIT_PRICE_FILE=str(mine))
+    assert "about 30.00 USD for the copy: 10.00 writes, 20.00 writes to indexes" in old.run("forecast").out
+    mine.with_name("bad.yaml").write_text("from: ours\nwrite_milion: 1\n")
+    refused = old.run("forecast", "--prices", str(mine.with_name("bad.yaml")))
+    assert refused.status == 2
+    assert "bad.yaml:2: unknown key 'write_milion'" in refused.line
+
+
+def test_an_empty_table_is_unknown(world: World) -> None:
+    world.make("OLD_TABLE_NAME")
+    found = document(world, status=0)
+    assert (found["result"], found["table"], found["cost_usd"]) == ("unknown", None, None)
+    assert world.run("forecast").out.splitlines()[-1] == "forecast: unknown"
