@@ -76,20 +76,22 @@ class Copier:
         self._copies_of_each = {name: 1 + len(shape.indexes) for name, shape in mapping.tables.items()}
 
     async def copy(self, window: Window) -> Outcomes:
-        """Returns once every item of ``window`` is in v2 or in quarantine, acknowledged."""
+        """Returns once every item of ``window`` is in v2 or in quarantine, acknowledged; ``window`` has then what that took."""
         async with asyncio.TaskGroup() as tasks:
-            writing = [tasks.create_task(self._insert(group)) for group in window.groups(self._random)]
+            writing = [tasks.create_task(self._insert(group, window)) for group in window.groups(self._random)]
             rejecting = tasks.create_task(self._reject(window.rejections))
         return sum((task.result() for task in writing), rejecting.result())
 
-    async def _insert(self, group: Group) -> Outcomes:
+    async def _insert(self, group: Group, window: Window) -> Outcomes:
         outcomes = Outcomes()
         give_up_at = (
             inf  # a group is stuck from its first throttle on: what it waits for the limits before does not count
         )
         while group.copies:
-            await self._admit(group)
+            units = [write_units(copy.item) for copy in group.copies]
+            await self._admit(group, units)
             answer = await self._send(group)
+            window.write_units += self._taken(answer, units)
             written = Outcomes(copied=answer.results.count(True), present=answer.results.count(False))
             self._acknowledged(written)
             outcomes += written + await self._reject(answer.rejections)
@@ -119,12 +121,18 @@ class Copier:
             return Answer(group, refused.results, refused=refused.refused)
         return Answer(group, results)
 
-    async def _admit(self, group: Group) -> None:
+    async def _admit(self, group: Group, units: Sequence[int]) -> None:
         """Wait until the limits let the group through."""
-        units: Counter[PartitionKey] = Counter()
-        for copy in group.copies:
-            units[self._partition(group.table, copy)] += write_units(copy.item)
-        await self._target.limits.admit(units, units.total() * self._copies_of_each[group.table])
+        at: Counter[PartitionKey] = Counter()
+        for copy, count in zip(group.copies, units, strict=True):
+            at[self._partition(group.table, copy)] += count
+        await self._target.limits.admit(at, at.total() * self._copies_of_each[group.table])
+
+    def _taken(self, answer: "Answer", units: Sequence[int]) -> int:
+        """Write units of what was sent: a copy takes them in each index too, one that finds its key taken does not, and a throttled
+        one takes none (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html)."""
+        places = {True: self._copies_of_each[answer.group.table], False: 1, None: 0}
+        return sum(places[result] * count for result, count in zip(answer.results, units, strict=True))
 
     async def _reject(self, rejections: Sequence[Rejection]) -> Outcomes:
         outcomes = sum([await self._quarantine(one) for one in rejections], Outcomes())

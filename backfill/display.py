@@ -52,7 +52,7 @@ def _beside(snapshot: Snapshot) -> str:
     share = "" if snapshot.percent is None else f"{snapshot.percent:.1f} %, "
     eta = "" if snapshot.eta_seconds is None else f", about {snapshot.eta_seconds:.0f} s to go"
     waiting = f", waiting: {', '.join(snapshot.waiting_for)}" if snapshot.waiting_for else ""
-    return f"{share}{snapshot.outcomes.items} items, {snapshot.items_per_second:.0f}/s{eta}{waiting}"
+    return f"{share}{snapshot.outcomes.items} items, {snapshot.items_per_second:.0f}/s, {snapshot.cost_text()}{eta}{waiting}"
 
 
 @contextmanager

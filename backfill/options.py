@@ -27,6 +27,7 @@ class BackfillOptions:
     keeps its own.
 
     max_read_units, max_write_units: capacity units per second at most (None: as configured).
+    max_cost: US dollars at which the backfill pauses (None: as configured).
     again: walk the table anew although a run has finished. owner: this process, for whoever finds the lease taken.
     """
 
@@ -35,6 +36,7 @@ class BackfillOptions:
     max_write_units: float | None = None
     again: bool = False
     owner: str = "migrate"
+    max_cost: float | None = None
 
     def command(self) -> str:
         """The command line that goes on with this backfill. Without --again, which would begin anew."""
@@ -43,6 +45,7 @@ class BackfillOptions:
             ("segments", self.segments),
             ("max-read-units", self.max_read_units),
             ("max-write-units", self.max_write_units),
+            ("max-cost", self.max_cost),
         ):
             words += [f"--{name}", f"{value:g}"] if value is not None else []
         return shlex.join(words)

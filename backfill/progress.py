@@ -3,8 +3,9 @@
 from collections import deque
 from dataclasses import dataclass
 
+from backfill.budget import Budget
 from backfill.records import Pulse
-from backfill.segments import Outcomes, Run, Segment, total
+from backfill.segments import Outcomes, Run, Segment, spent_in, total
 from backfill.throttle import Waits
 from service.clock import Clock
 
@@ -22,7 +23,8 @@ class Snapshot:
     """Progress at one moment.
 
     percent: None when DynamoDB gives no estimate; 100 only when every segment is done. items_per_second: acknowledged,
-    lately. eta_seconds: None when it cannot be told. waiting_for: reasons of the waits going on now.
+    lately. eta_seconds: None when it cannot be told. waiting_for: reasons of the waits going on now. cost: of the run so far, in
+    US dollars; max_cost: at which it pauses.
     """
 
     outcomes: Outcomes
@@ -33,6 +35,8 @@ class Snapshot:
     items_per_second: float
     eta_seconds: float | None
     waiting_for: tuple[str, ...]
+    cost: float = 0.0
+    max_cost: float | None = None
 
     def to_text(self) -> str:
         """One line."""
@@ -43,19 +47,25 @@ class Snapshot:
         return (
             f"backfill: {done.items} items ({share}copied {done.copied}, present {done.present}, "
             f"quarantined {done.quarantined}), segments {self.segments_done}/{self.segments}, "
-            f"{self.items_per_second:.0f} items/s{eta}{waiting}"
+            f"{self.items_per_second:.0f} items/s, {self.cost_text()}{eta}{waiting}"
         )
+
+    def cost_text(self) -> str:
+        """The cost, beside its cap if there is one."""
+        cap = "" if self.max_cost is None else f" of at most {self.max_cost:.2f}"
+        return f"{self.cost:.2f}{cap} USD"
 
 
 class Progress:
     """Follows a walk over ``segments`` of a run as its writes are acknowledged and its pages saved."""
 
-    def __init__(self, clock: Clock, waits: Waits, run: Run, segments: dict[int, Segment]) -> None:
+    def __init__(self, clock: Clock, waits: Waits, run: Run, segments: dict[int, Segment], budget: Budget) -> None:
         self._clock = clock
         self._waits = waits
         self._run = run
         self._segments = segments
         self._estimate = run.estimate and run.estimate * len(segments) // run.segments
+        self._budget = budget
         self._outcomes = total(segments)
         self._samples = deque([(clock.monotonic(), self._outcomes.items)])
 
@@ -80,6 +90,8 @@ class Progress:
             items_per_second=rate,
             eta_seconds=self._eta(rate, done),
             waiting_for=self._waits.now,
+            cost=self._budget.cost(spent_in(self._segments)),
+            max_cost=self._budget.max_cost,
         )
 
     def pulse(self, *, ended: bool = False) -> Pulse:
@@ -93,6 +105,7 @@ class Progress:
             waiting_for=seen.waiting_for,
             waited_seconds={reason: round(seconds, 1) for reason, seconds in self._waits.seconds.items()},
             ended=ended,
+            spent=spent_in(self._segments),
         )
 
     def _percent(self, segments_done: int) -> float | None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic.dataclasses import dataclass
 
-from backfill.segments import RECORD, Outcomes, Run, Segment, standing, total
+from backfill.segments import RECORD, Outcomes, Run, Segment, Spent, spent_in, standing, total
 from service.control_table import ControlTable
 from service.errors import Fenced
 
@@ -22,7 +22,8 @@ State = Literal["running", "stopped", "finished"]
 class Pulse:
     """What a worker says about its speed. saved_at: epoch seconds. eta_seconds: None when it cannot be told.
 
-    waiting_for: why something waits just now; waited_seconds: by reason, since the worker began. ended: it has stopped.
+    waiting_for: why something waits just now; waited_seconds: by reason, since the worker began. ended: it has stopped. spent: on
+    the segments that it walks, also by whoever walked them before.
     """
 
     run: str
@@ -32,6 +33,7 @@ class Pulse:
     waiting_for: tuple[str, ...] = ()
     waited_seconds: dict[str, float] = field(default_factory=dict)
     ended: bool = False
+    spent: Spent = field(default_factory=Spent)
 
     def alive(self, now: float) -> bool:
         """Whether its worker has neither ended nor, as far as can be told ``now`` (epoch seconds), been killed."""
@@ -42,7 +44,7 @@ class Pulse:
 class Standing:
     """How far the backfill is, read from the control table: what ``status`` shows.
 
-    pulse: what its workers last said, as one; None when they have said nothing yet.
+    pulse: what its workers last said, as one; None when they have said nothing yet. spent: by all that is saved.
     """
 
     state: State
@@ -50,6 +52,7 @@ class Standing:
     outcomes: Outcomes
     segments_done: int
     pulse: Pulse | None
+    spent: Spent
 
 
 class BackfillRecords:
@@ -63,7 +66,7 @@ class BackfillRecords:
         self._segments = control.records(f"{PARTITION}#segments", Segment)
         self._pulses = control.records(f"{PARTITION}#progress", Pulse)
         self._token = token
-        self._pulse_name = PROGRESS if slice_number is None else f"{PROGRESS}#{slice_number:05d}"
+        self.pulse_name = PROGRESS if slice_number is None else f"{PROGRESS}#{slice_number:05d}"
 
     async def run(self) -> Run | None:
         """The latest run, or None."""
@@ -75,14 +78,10 @@ class BackfillRecords:
         found = await self._segments.all()
         return standing(run, ((_number(name), stored.value) for name, stored in found.items()))
 
-    async def pulses(self, run: Run) -> list[Pulse]:
-        """The progress that each worker of ``run`` last saved."""
-        found = (stored.value for stored in (await self._pulses.all()).values())
-        return [pulse for pulse in found if pulse.run == run.id]
-
-    async def alive(self, run: Run, now: float) -> list[Pulse]:
-        """Of those, the ones whose worker has neither ended nor, as far as can be told ``now``, been killed."""
-        return [pulse for pulse in await self.pulses(run) if pulse.alive(now)]
+    async def pulses(self, run: Run) -> dict[str, Pulse]:
+        """The progress that each worker of ``run`` last saved, by name: the whole run's, or the slice's."""
+        found = await self._pulses.all()
+        return {name: stored.value for name, stored in found.items() if stored.value.run == run.id}
 
     async def save_run(self, run: Run) -> None:
         """Make ``run`` the latest. Raises Fenced as every save here does, when a newer worker has saved it since."""
@@ -94,7 +93,7 @@ class BackfillRecords:
 
     async def save_pulse(self, pulse: Pulse) -> None:
         """For readers only: nothing rests on it."""
-        _accepted(await self._pulses.save(self._pulse_name, pulse, self._token))
+        _accepted(await self._pulses.save(self.pulse_name, pulse, self._token))
 
 
 async def read_standing(control: ControlTable, now: float) -> Standing | None:
@@ -104,9 +103,9 @@ async def read_standing(control: ControlTable, now: float) -> Standing | None:
     if run is None:
         return None
     segments = await records.segments(run)
-    pulses = await records.pulses(run)
+    pulses = list((await records.pulses(run)).values())
     done = sum(segment.done for segment in segments.values())
-    return Standing(_state(run, pulses, now), run, total(segments), done, together(pulses, now))
+    return Standing(_state(run, pulses, now), run, total(segments), done, together(pulses, now), spent_in(segments))
 
 
 def together(pulses: list[Pulse], now: float) -> Pulse | None:
@@ -122,6 +121,7 @@ def together(pulses: list[Pulse], now: float) -> Pulse | None:
         eta_seconds=_last([pulse.eta_seconds for pulse in alive]),
         waiting_for=tuple(sorted({reason for pulse in alive for reason in pulse.waiting_for})),
         waited_seconds=dict(sum((Counter(pulse.waited_seconds) for pulse in alive), Counter())),
+        spent=sum((pulse.spent for pulse in alive), Spent()),
     )
 
 

@@ -32,6 +32,20 @@ class Outcomes:
 
 
 @dataclass(frozen=True, slots=True, config=RECORD)
+class Spent:
+    """Capacity units: of writes by the size of what was sent, indexes included; of reads as DynamoDB says."""
+
+    write_units: float = 0.0
+    read_units: float = 0.0
+
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(self.write_units + other.write_units, self.read_units + other.read_units)
+
+
+NOTHING_SPENT = Spent()
+
+
+@dataclass(frozen=True, slots=True, config=RECORD)
 class Run:
     """The plan of one walk over the old table. Times are epoch seconds.
 
@@ -59,16 +73,21 @@ class Run:
 
 @dataclass(frozen=True, slots=True, config=RECORD)
 class Segment:
-    """How far one segment of run ``run`` is copied: everything up to ``last_key`` is acknowledged."""
+    """How far one segment of run ``run`` is copied: everything up to ``last_key`` is acknowledged, and took ``spent``.
+
+    A record of an earlier version has no ``spent``: what it cost is not known, and counts as nothing.
+    """
 
     run: str
     last_key: Key | None = None
     outcomes: Outcomes = field(default_factory=Outcomes)
     done: bool = False
+    spent: Spent = NOTHING_SPENT
 
-    def after(self, outcomes: Outcomes, last_key: Key | None) -> "Segment":
+    def after(self, outcomes: Outcomes, last_key: Key | None, spent: Spent = NOTHING_SPENT) -> "Segment":
         """The segment once all writes of the pages up to ``last_key`` (None: its end) are acknowledged."""
-        return replace(self, last_key=last_key, outcomes=self.outcomes + outcomes, done=last_key is None)
+        outcomes, spent = self.outcomes + outcomes, self.spent + spent
+        return replace(self, last_key=last_key, outcomes=outcomes, done=last_key is None, spent=spent)
 
 
 def standing(run: Run, records: Iterable[tuple[int, Segment]]) -> dict[int, Segment]:
@@ -86,3 +105,8 @@ def unfinished(segments: Mapping[int, Segment]) -> list[int]:
 def total(segments: Mapping[int, Segment]) -> Outcomes:
     """The outcomes of all segments together."""
     return sum((segment.outcomes for segment in segments.values()), Outcomes())
+
+
+def spent_in(segments: Mapping[int, Segment]) -> Spent:
+    """What all segments together have taken."""
+    return sum((segment.spent for segment in segments.values()), NOTHING_SPENT)

@@ -3,17 +3,18 @@
 from typing import Protocol
 
 from backfill.records import BackfillRecords
-from backfill.segments import Run
+from backfill.segments import NOTHING_SPENT, Run, Spent
 from service.clock import Clock
 
-LOOKS_BEFORE_MORE = 2
-"""Pulses after which the others have seen this worker, and made room."""
+LOOKS_BEFORE_MORE = 3
+"""One before the first pulse, and then until the others have seen this worker and made room."""
 
 
 class Share(Protocol):
-    """now: the part of the limits, above 0 and at most 1."""
+    """now: the part of the limits, above 0 and at most 1. spent_elsewhere: by the other workers of the run, as they last said."""
 
     now: float
+    spent_elsewhere: Spent
 
     async def look(self) -> None:
         """Find out what ``now`` is."""
@@ -23,6 +24,7 @@ class Whole:
     """The share of a worker that is alone."""
 
     now = 1.0
+    spent_elsewhere = NOTHING_SPENT
 
     async def look(self) -> None:
         """It stays alone: its lease says so."""
@@ -42,10 +44,14 @@ class EqualShare:
         self._clock = clock
         self._looks = 0
         self.now = 1 / run.slices
+        self.spent_elsewhere = NOTHING_SPENT
 
     async def look(self) -> None:
-        """Count who is alive."""
+        """Count who is alive, and what has been spent."""
+        pulses = await self._records.pulses(self._run)
+        others = [pulse for name, pulse in pulses.items() if name != self._records.pulse_name]
+        self.spent_elsewhere = sum((pulse.spent for pulse in others), NOTHING_SPENT)
         self._looks += 1
         if self._looks > LOOKS_BEFORE_MORE:
-            alive = await self._records.alive(self._run, self._clock.now())
-            self.now = 1 / max(1, min(len(alive), self._run.slices))
+            now = self._clock.now()
+            self.now = 1 / min(1 + sum(pulse.alive(now) for pulse in others), self._run.slices)

@@ -10,12 +10,13 @@ from dataclasses import asdict, dataclass
 from random import Random
 from typing import NoReturn
 
+from backfill.budget import budget_of
 from backfill.copier import Copier, Target, Turns
 from backfill.display import Display
 from backfill.options import BackfillOptions
 from backfill.progress import Progress
 from backfill.records import BackfillRecords
-from backfill.segments import Outcomes, Run, Segment, unfinished
+from backfill.segments import Outcomes, Run, Segment, Spent, spent_in, unfinished
 from backfill.shares import Share
 from backfill.throttle import ReadLimit, Waits, WriteLimits
 from backfill.window import FIRST_ITEMS, Window, next_size
@@ -24,7 +25,7 @@ from service.config import Settings
 from service.control_table import ControlTable
 from service.core.mapping import Mapping
 from service.dynamodb.protocol import Fence, ItemStore
-from service.errors import Interrupted, Retryable
+from service.errors import Interrupted, Paused, Retryable
 from service.metrics import Metrics
 from service.quarantine import Quarantine
 from service.tasks import task_group
@@ -72,13 +73,13 @@ class Walk:
         self._share = share
         self.segments = segments
         waits = Waits(clock, parts.metrics.count_wait)
-        self.progress = Progress(clock, waits, run, dict(segments))
+        self._budget = budget_of(parts.settings, parts.options)
+        self.progress = Progress(clock, waits, run, dict(segments), self._budget)
         self._reads = ReadLimit(clock, waits, parts.options.max_read_units or parts.settings.max_read_units)
         self._writes = WriteLimits(clock, waits, parts.options.max_write_units or parts.settings.max_write_units)
         self._copier = Copier(self._target(waits, fence), parts.mapping, Random(run.id), self._count)
         self._scans = asyncio.Semaphore(SCANS)
         self._window_items = FIRST_ITEMS
-        self._take_share()
 
     def _target(self, waits: Waits, fence: Fence) -> Target:
         parts = self._parts
@@ -93,15 +94,20 @@ class Walk:
         )
 
     async def to_the_end(self) -> None:
-        """Copy all segments, while progress is shown and saved. Raises Interrupted when the operator stops it."""
+        """Copy all segments, while progress is shown and saved. Raises Interrupted when the operator stops it, Paused when the
+        budget of all workers is used up."""
         parts = self._parts
         try:
+            await self._look()
             async with task_group() as tasks:
                 beside = (_stopped(parts.stop), self._pulse_forever(), self._show_forever())
                 running = [tasks.create_task(one) for one in beside]
                 await self._all_segments()
                 for task in running:
                     task.cancel()
+        except Paused:
+            await self.save_pulse(ended=True)
+            raise
         except _Stop:
             await self.save_pulse(ended=True)
             told = f"stopped on the way: {self.progress.snapshot().to_text()}"
@@ -116,18 +122,19 @@ class Walk:
 
     async def _all_segments(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            for number in unfinished(self.segments):
-                tasks.create_task(self._segment(number))
+            walked = [tasks.create_task(self._segment(number)) for number in unfinished(self.segments)]
+        if not all(task.result() for task in walked):
+            raise self._budget.paused(self._spent(), self.progress.snapshot().to_text(), self._parts.options)
 
     async def _pulse_forever(self) -> NoReturn:
         while True:
             await self.save_pulse()
-            with suppress(Retryable):  # the share stays as it was, until the next pulse
-                await self._share.look()
-            self._take_share()
+            await self._look()
             await self._parts.clock.sleep(PULSE_SECONDS)
 
-    def _take_share(self) -> None:
+    async def _look(self) -> None:
+        with suppress(Retryable):  # the share stays as it was, until the next pulse
+            await self._share.look()
         self._reads.take_share(self._share.now)
         self._writes.take_share(self._share.now)
 
@@ -141,14 +148,20 @@ class Walk:
         for outcome, items in asdict(outcomes).items():
             self._parts.metrics.count_copies(outcome, items)
 
-    async def _segment(self, number: int) -> None:
+    def _spent(self) -> Spent:
+        """By all workers of the run, as far as is known here."""
+        return spent_in(self.segments) + self._share.spent_elsewhere
+
+    async def _segment(self, number: int) -> bool:
+        """Returns whether it is done: not, when the budget is used up."""
         async with self._scans:
-            while not self.segments[number].done:
+            while not self.segments[number].done and not self._budget.used_up(self._spent()):
                 window = await self._read(number)
                 began = self._parts.clock.monotonic()
                 outcomes = await self._copier.copy(window)
                 await self._acknowledge(number, window, outcomes)
                 self._window_items = next_size(window.items, self._parts.clock.monotonic() - began)
+        return self.segments[number].done
 
     async def _read(self, number: int) -> Window:
         """The next pages of the segment, transformed."""
@@ -170,7 +183,7 @@ class Walk:
 
     async def _acknowledge(self, number: int, window: Window, outcomes: Outcomes) -> None:
         """Save how far the segment is; called when all writes of ``window`` are acknowledged, and never before."""
-        segment = self.segments[number].after(outcomes, window.last_key)
+        segment = self.segments[number].after(outcomes, window.last_key, window.spent)
         await self._records.save_segment(number, segment)
         self.segments[number] = segment
         self.progress.saved(number, segment)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from random import Random
 
+from backfill.segments import Spent
 from service.core.apply_rule import copy_write
 from service.core.mapping import Mapping
 from service.core.wire import Item
@@ -48,7 +49,7 @@ class Rejection:
 @dataclass(slots=True)
 class Window:
     """Consecutive pages of one segment. most: items at which it is full. last_key: where the next page starts; None: the
-    segment's end."""
+    segment's end. units: read so far; write_units: taken by what was written of it so far, indexes included."""
 
     most: int
 
@@ -56,6 +57,7 @@ class Window:
     rejections: list[Rejection] = field(default_factory=list)
     items: int = 0
     units: float = 0.0
+    write_units: float = 0.0
     last_key: Item | None = None
 
     def add(self, mapping: Mapping, generation: int, page: Page) -> None:
@@ -75,6 +77,11 @@ class Window:
     def complete(self) -> bool:
         """Whether it is time to write: at a bound, or at the segment's end."""
         return self.last_key is None or self.items >= self.most or self.units >= WINDOW_UNITS
+
+    @property
+    def spent(self) -> Spent:
+        """What it has taken so far."""
+        return Spent(self.write_units, self.units)
 
     def groups(self, random: Random) -> Iterator[Group]:
         """The copies in shuffled order, so that neighbours in v2 do not load one partition at the same time."""

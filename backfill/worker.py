@@ -21,8 +21,8 @@ from service.leases import Lease
 async def run_backfill(parts: Parts, estimate: int | None = None) -> BackfillReport:
     """Copy what is not copied yet. ``estimate``: the old table's item count as DescribeTable gives it.
 
-    Raises Interrupted when the operator stops it (progress is saved; the remedy goes on), Refused while another backfill
-    runs, Misconfigured before the migration is started, Fenced when the lease is lost.
+    Raises Interrupted when the operator stops it and Paused at the cost cap (progress is saved; the remedy goes on), Refused
+    while another backfill runs, Misconfigured before the migration is started, Fenced when the lease is lost.
     """
     claims = _claims(parts)
     report = await _copy(parts, claims, claims.alone(), ALONE, estimate)

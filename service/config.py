@@ -93,6 +93,9 @@ class Settings(BaseSettings):
     max_read_units: float | None = Field(None, ge=1, description="read units per second of the backfill at most")
     max_write_units: float | None = Field(None, ge=1, description="write units per second of the backfill at most")
 
+    max_cost: float | None = Field(
+        None, ge=0.01, description="US dollars, by the price file, at which a backfill pauses"
+    )
     batch_array_index: int | None = Field(
         None,
         validation_alias=AWS_NAMES["batch_array_index"],

@@ -71,6 +71,12 @@ class Interrupted(Fatal):
     kind = "interrupted"
 
 
+class Paused(Interrupted):
+    """Stopped at a limit that the operator has set: the same command would stop again. Exit status 3."""
+
+    kind = "paused"
+
+
 class Fenced(Fatal):
     """This worker's own monotonic clock has passed its lease: it writes nothing more; a standby has taken over."""
 

@@ -15,6 +15,7 @@ from service.errors import Fatal, Retryable
 from service.gate_facts import ask_gate, ask_tips, gap_texts, hold_text, move_text
 from service.headroom import retention_headroom_seconds
 from service.migration_state import MigrationState, load_state
+from service.prices import Prices, load_prices
 from service.quarantine import Quarantine
 from service.status import BackfillStatus, LaneStatus, Status, ValidationStatus, VerificationStatus, WorkerStatus, iso
 from service.validation.records import latest_full
@@ -49,7 +50,7 @@ async def take_snapshot(app: App, *, tips: tuple[bool, bool] | None = None) -> S
         rule=state.rule,
         move=move_text(state),
         hold=hold_text(state),
-        backfill=_backfill(await read_standing(app.control, now)),
+        backfill=_backfill(await read_standing(app.control, now), load_prices(app.settings.price_file)),
         forward=_lane(heard, "forward", tips[0]),
         reverse=_lane(heard, "reverse", tips[1]),
         quarantine=len(await Quarantine(app.control, app.clock).heads()),
@@ -116,7 +117,7 @@ async def _state(app: App) -> MigrationState | None:
     return await load_state(app.control, app.mapping)
 
 
-def _backfill(standing: Standing | None) -> BackfillStatus:
+def _backfill(standing: Standing | None, prices: Prices) -> BackfillStatus:
     if standing is None:
         return NOT_STARTED
     pulse = standing.pulse if standing.state == "running" else None
@@ -127,6 +128,7 @@ def _backfill(standing: Standing | None) -> BackfillStatus:
         segments=standing.run.segments,
         items_per_second=pulse.items_per_second if pulse else 0.0,
         eta_seconds=pulse.eta_seconds if pulse else None,
+        cost_usd=prices.of_units(standing.spent.write_units, standing.spent.read_units),
     )
 
 

@@ -10,7 +10,8 @@ from service.core.gate import Gate
 
 @dataclass(frozen=True, slots=True)
 class BackfillStatus:
-    """How far the bulk copy is. state: not started | running | stopped | finished. eta_seconds: None until it can be told."""
+    """How far the bulk copy is. state: not started | running | stopped | finished. eta_seconds: None until it can be told.
+    cost_usd: of the run so far, by the price file."""
 
     state: str
     items: int
@@ -18,6 +19,7 @@ class BackfillStatus:
     segments: int
     items_per_second: float
     eta_seconds: float | None
+    cost_usd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ def _backfill_text(backfill: BackfillStatus) -> str:
     eta = "" if backfill.eta_seconds is None else f", about {backfill.eta_seconds:.0f} s to go"
     return (
         f"{backfill.state}: {backfill.items} items, segments {backfill.segments_done}/{backfill.segments}, "
-        f"{backfill.items_per_second:.0f} items/s{eta}"
+        f"{backfill.items_per_second:.0f} items/s, about {backfill.cost_usd:.2f} USD{eta}"
     )
 
 

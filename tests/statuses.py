@@ -11,7 +11,7 @@ KNOWN = Status(
     rule="guarded",
     move="to dual: fence",
     hold="we wait",
-    backfill=BackfillStatus("running", 7, 2, 5, 3.5, 60.0),
+    backfill=BackfillStatus("running", 7, 2, 5, 3.5, 60.0, 12.5),
     forward=LaneStatus(3.0, True, 4, {}, shards_waiting=1, shards_finished=6, catch_up_seconds=9.0),
     reverse=LaneStatus(2.0, False, 2, {}, stopped=True),
     quarantine=5,

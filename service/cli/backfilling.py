@@ -10,7 +10,7 @@ from service.cli.answer import Answer
 from service.cli.options import as_json, backfill_limits
 from service.cli.run import run_command, this_command
 from service.copying import copy_old_table, copy_slices, try_copy
-from service.errors import Interrupted
+from service.errors import Interrupted, Paused
 from service.full_migration import run_full_migration
 from service.http_server import serve_metrics
 from service.identity import worker_id
@@ -25,6 +25,7 @@ def migrate(
     segments: int | None,
     max_write_units: float | None,
     max_read_units: float | None,
+    max_cost: float | None,
     dry_run: bool,
     again: bool,
     as_json: bool,
@@ -34,7 +35,7 @@ def migrate(
     As a job of an AWS Batch array job it copies its slice, and those of lost jobs; then it ends with 0 whatever was quarantined,
     for to start it again would change nothing.
     """
-    options = BackfillOptions(segments, max_read_units, max_write_units, again, worker_id())
+    options = BackfillOptions(segments, max_read_units, max_write_units, again, worker_id(), max_cost)
 
     async def body(app: App, stop: asyncio.Event) -> Answer:
         async with serve_metrics(app.settings, app.metrics):
@@ -61,14 +62,20 @@ async def _copied(app: App, options: BackfillOptions, stop: asyncio.Event) -> An
 @backfill_limits
 @as_json
 def full_migration(
-    segments: int | None, max_write_units: float | None, max_read_units: float | None, as_json: bool
+    segments: int | None,
+    max_write_units: float | None,
+    max_read_units: float | None,
+    max_cost: float | None,
+    as_json: bool,
 ) -> None:
     """create-tables, migrate, catch up with the stream, validate; the phase stays `forward`. Keep `sync` running after it."""
-    options = BackfillOptions(segments, max_read_units, max_write_units, owner=worker_id())
+    options = BackfillOptions(segments, max_read_units, max_write_units, owner=worker_id(), max_cost=max_cost)
 
     async def body(app: App, stop: asyncio.Event) -> Answer:
         try:
             report = await run_full_migration(app, options, stop)
+        except Paused as paused:
+            raise Paused(paused.message, remedy=f"go on with a higher --max-cost: {this_command()}") from None
         except Interrupted as stopped:  # a step says how that step goes on; the operator asked for all of them
             raise Interrupted(stopped.message, remedy=f"go on with: {this_command()}") from None
         return Answer(report.to_json(), report.to_text(), ok=report.ok)

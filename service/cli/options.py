@@ -19,8 +19,11 @@ max_write_units = click.option(
 
 
 def backfill_limits(command: Command) -> Command:
-    """--segments, --max-write-units and --max-read-units."""
+    """--segments, --max-write-units, --max-read-units and --max-cost."""
     for option in (
+        click.option(
+            "--max-cost", type=click.FloatRange(min=0.01), metavar="DOLLARS", help="Pause when this is spent."
+        ),
         max_read_units,
         max_write_units,
         click.option("--segments", type=click.IntRange(1, 10_000), help="Parallel Scan segments of a new backfill."),

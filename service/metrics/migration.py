@@ -96,6 +96,13 @@ GAUGES = (
         "seconds",
     ),
     _G(
+        "tablesplit_backfill_cost_dollars",
+        "What the backfill has cost so far, over all its processes, by the price file",
+        (),
+        one(lambda s: s.backfill.cost_usd),
+        "dollars",
+    ),
+    _G(
         "tablesplit_lag_seconds",
         "Age of the oldest change that is not applied; NaN: no worker reports",
         ("direction",),

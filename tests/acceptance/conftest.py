@@ -1,10 +1,19 @@
 """Worlds for the command line in this process."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.acceptance.in_process import TABLES, World
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was() -> Iterator[None]:
+    """A command in this process sends the log to the stderr that pytest has captured, and that is closed after the test."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 
+from backfill.budget import budget_of
 from backfill.options import ArrayJob, array_job
 from backfill.records import BackfillRecords, Pulse, read_standing, together
 from backfill.report import BackfillReport, SlicesReport
-from backfill.segments import Run
+from backfill.segments import Run, Spent
 from backfill.shares import EqualShare
 from backfill.walk import Parts
 from backfill.worker import run_array_job
 from service.config import Settings, load_settings
 from service.control_table import ControlTable
-from service.errors import Fenced, Interrupted, Misconfigured, Refused
+from service.errors import Fenced, Interrupted, Misconfigured, Paused, Refused
 from tests.backfill_world import World
 from tests.memory import MemoryDynamoDB
 
@@ -81,6 +82,9 @@ class Job:
         )
         self._job = ArrayJob(index, size, "array-1")
         self.task: asyncio.Task[Report] | None = None
+
+    def cost(self, spent: Spent) -> float:
+        return budget_of(self.parts.settings, self.parts.options).cost(spent)
 
     def begin(self) -> "Job":
         self.task = asyncio.ensure_future(run_array_job(self.parts, self._job))
@@ -231,12 +235,29 @@ async def test_a_job_begins_with_the_least_share_until_the_others_have_seen_it()
     run = Run("r", "hash", 1, 8, 0.0, slices=4)
     share = EqualShare(BackfillRecords(world.control, 0, 0), run, world.clock)
     seen = [share.now]
-    for _ in range(3):
-        await _pulse(world, run, 0)
+    for _ in range(4):
         await share.look()
+        await _pulse(world, run, 0)
         seen.append(share.now)
-    assert seen == [1 / 4, 1 / 4, 1 / 4, 1.0]
+    assert seen == [1 / 4, 1 / 4, 1 / 4, 1 / 4, 1.0]
     assert all(was <= now for was, now in pairwise(seen))
+
+
+async def test_one_cost_cap_pauses_all_jobs() -> None:
+    """Were the cap each job's own, four jobs would spend it four times."""
+    world, _ = await begun(4, items=4_000, segments=1, page_items=100)
+    jobs = [Job(world, index, 4, max_cost=0.002, max_write_units=400) for index in range(4)]
+    for job in [job.begin() for job in jobs]:
+        with pytest.raises(Paused, match=r"paused at --max-cost 0\.002"):
+            await job.report(world)
+    standing = await read_standing(world.control, world.clock.now())
+    assert standing is not None
+    assert standing.state == "stopped"
+    cost = jobs[0].cost(standing.spent)
+    assert 0.002 <= cost < 0.004, "windows under way, and what was not yet told"
+    for index in range(4):
+        await Job(world, index, 4).begin().report(world)
+    assert world.actual() == world.expected()
 
 
 async def _pulse(world: World, run: Run, number: int, *, ended: bool = False) -> None:

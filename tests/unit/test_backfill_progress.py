@@ -2,17 +2,19 @@
 
 import pytest
 
+from backfill.budget import Budget
 from backfill.display import LINE_SECONDS, LogLines
 from backfill.progress import Progress, Snapshot
 from backfill.segments import Outcomes, Run, Segment, standing, total, unfinished
 from backfill.throttle import Waits
+from service.prices import load_prices
 from tests.clocks import VirtualClock
 
 
 def begun(clock: VirtualClock, *, estimate: int | None, segments: int = 2, done: int = 0) -> Progress:
     run = Run("r", "m", 1, segments, 0.0, estimate)
     stands = {n: Segment("r", None, Outcomes(copied=done), False) for n in range(segments)}
-    return Progress(clock, Waits(clock, lambda reason, seconds: None), run, stands)
+    return Progress(clock, Waits(clock, lambda reason, seconds: None), run, stands, Budget(load_prices(None)))
 
 
 def acknowledge(progress: Progress, number: int, items: int, *, done: bool = False) -> Snapshot:
@@ -84,10 +86,10 @@ async def test_when_nothing_moves_the_speed_falls_to_zero() -> None:
 
 
 def test_one_line_says_it_all() -> None:
-    seen = Snapshot(Outcomes(10, 2, 1), 8, 3, 100, 13.0, 5.0, 17.4, ("partition_throttled",))
+    seen = Snapshot(Outcomes(10, 2, 1), 8, 3, 100, 13.0, 5.0, 17.4, ("partition_throttled",), 0.426, 5.0)
     assert seen.to_text() == (
         "backfill: 13 items (13.0 % of about 100, copied 10, present 2, quarantined 1), segments 3/8, 5 items/s, "
-        "about 17 s to go; waiting: partition_throttled"
+        "0.43 of at most 5.00 USD, about 17 s to go; waiting: partition_throttled"
     )
 
 

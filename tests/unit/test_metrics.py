@@ -32,6 +32,7 @@ GAUGES: list[tuple[str, float]] = [
     ('tablesplit_backfill_segments{state="open"}', 3),
     ("tablesplit_backfill_rate_items_per_second", 3.5),
     ("tablesplit_backfill_eta_seconds", 60),
+    ("tablesplit_backfill_cost_dollars", 12.5),
     ('tablesplit_lag_seconds{direction="forward"}', 3),
     ('tablesplit_lag_seconds{direction="reverse"}', 2),
     ('tablesplit_caught_up{direction="forward"}', 1),

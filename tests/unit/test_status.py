@@ -8,6 +8,7 @@ from service.status import LaneStatus, Status
 from tests.statuses import KNOWN
 
 LINES: list[tuple[Status, str]] = [
+    (KNOWN, "backfill     running: 7 items, segments 2/5, 4 items/s, about 12.50 USD, about 60 s to go"),
     (
         replace(KNOWN, forward=LaneStatus(40.0, False, 4, {}, catch_up_seconds=90.0)),
         "forward      not caught up for about 90 s more, lag 40 s, 4 shards; no changes yet",
@@ -37,6 +38,7 @@ def test_no_rogue_write_is_no_line() -> None:
 def test_the_document_has_what_the_gauges_have() -> None:
     document = KNOWN.to_json()
     assert document["rogue_writes"] == {"v2": 8}
+    assert document["backfill"]["cost_usd"] == 12.5
     assert document["forward"]["catch_up_seconds"] == 9.0
     assert (document["forward"]["shards_waiting"], document["forward"]["shards_finished"]) == (1, 6)
     assert document["reverse"]["stopped"] is True
