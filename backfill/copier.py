@@ -5,10 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
-from math import ceil, inf
+from math import inf
 from random import Random
-
-import orjson
 
 from backfill.segments import Outcomes
 from backfill.throttle import PartitionKey, Waits, WriteLimits
@@ -16,16 +14,11 @@ from backfill.window import Copy, Group, Rejection, Window
 from service.clock import Clock
 from service.core.compare import equal
 from service.core.mapping import Mapping
-from service.core.size import item_bytes
 from service.core.transform import old_key
-from service.core.wire import Item
+from service.core.units import InsertUnits, insert_units
 from service.dynamodb.protocol import Fence, InsertRefused, InsertThrottled, ItemStore
 from service.errors import Poison
 from service.quarantine import Quarantine
-
-WRITE_UNIT_BYTES = 1024
-"""One write unit writes up to 1 KB, to the table and again to each index
-(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html)."""
 
 
 class Turns:
@@ -73,7 +66,7 @@ class Copier:
         self._mapping = mapping
         self._random = random
         self._key_names = {name: shape.key_names for name, shape in mapping.tables.items()}
-        self._copies_of_each = {name: 1 + len(shape.indexes) for name, shape in mapping.tables.items()}
+        self._indexes = {name: shape.indexes for name, shape in mapping.tables.items()}
 
     async def copy(self, window: Window) -> Outcomes:
         """Returns once every item of ``window`` is in v2 or in quarantine, acknowledged; ``window`` has then what that took."""
@@ -88,10 +81,10 @@ class Copier:
             inf  # a group is stuck from its first throttle on: what it waits for the limits before does not count
         )
         while group.copies:
-            units = [write_units(copy.item) for copy in group.copies]
+            units = [insert_units(copy.item, self._indexes[group.table]) for copy in group.copies]
             await self._admit(group, units)
             answer = await self._send(group)
-            window.write_units += self._taken(answer, units)
+            window.write_units += sum(map(taken, answer.results, units))
             written = Outcomes(copied=answer.results.count(True), present=answer.results.count(False))
             self._acknowledged(written)
             outcomes += written + await self._reject(answer.rejections)
@@ -121,18 +114,12 @@ class Copier:
             return Answer(group, refused.results, refused=refused.refused)
         return Answer(group, results)
 
-    async def _admit(self, group: Group, units: Sequence[int]) -> None:
+    async def _admit(self, group: Group, units: Sequence[InsertUnits]) -> None:
         """Wait until the limits let the group through."""
         at: Counter[PartitionKey] = Counter()
         for copy, count in zip(group.copies, units, strict=True):
-            at[self._partition(group.table, copy)] += count
-        await self._target.limits.admit(at, at.total() * self._copies_of_each[group.table])
-
-    def _taken(self, answer: "Answer", units: Sequence[int]) -> int:
-        """Write units of what was sent: a copy takes them in each index too, one that finds its key taken does not, and a throttled
-        one takes none (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html)."""
-        places = {True: self._copies_of_each[answer.group.table], False: 1, None: 0}
-        return sum(places[result] * count for result, count in zip(answer.results, units, strict=True))
+            at[self._partition(group.table, copy)] += count.base
+        await self._target.limits.admit(at, sum(count.everywhere for count in units))
 
     async def _reject(self, rejections: Sequence[Rejection]) -> Outcomes:
         outcomes = sum([await self._quarantine(one) for one in rejections], Outcomes())
@@ -180,7 +167,9 @@ class Answer:
         ]
 
 
-def write_units(item: Item) -> int:
-    """What writing ``item`` costs at one place. Its JSON is never shorter than its size, and quicker to measure."""
-    length = len(orjson.dumps(item))
-    return 1 if length <= WRITE_UNIT_BYTES else ceil(item_bytes(item) / WRITE_UNIT_BYTES)
+def taken(result: bool | None, units: InsertUnits) -> int:
+    """Write units that one copy has taken: one that finds its key taken takes none in the indexes, a throttled one none at all
+    (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html)."""
+    if result is None:
+        return 0
+    return units.everywhere if result else units.base

@@ -3,21 +3,18 @@
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
-from math import ceil
 
 from service.core.apply_rule import copy_write
 from service.core.compare import equal
 from service.core.inverse import inverse
 from service.core.mapping import Mapping, TableShape
 from service.core.size import item_bytes
+from service.core.units import indexes_of, write_units
 from service.core.wire import Item
 from service.dynamodb.protocol import ItemStore
 from service.errors import Poison
 
 PAGE_ITEMS = 250
-WRITE_UNIT_BYTES = 1024
-"""https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html"""
-
 
 Place = tuple[str, str, str]
 """Where writes meet DynamoDB's limit for one partition key: v2 table, index ("" for the base table), partition key value."""
@@ -85,10 +82,8 @@ def _try_item(trial: Trial, seen: set[str], mapping: Mapping, old: Item) -> None
 
 
 def _add_units(trial: Trial, table: str, shape: TableShape, v2: Item) -> None:
-    """An item costs the same again in each index that its keys put it into, because the projections are ALL."""
-    size = item_bytes(v2)
-    units = ceil(size / WRITE_UNIT_BYTES)
-    indexes = [(name, key) for name, key in shape.indexes.items() if all(attribute in v2 for attribute in key.names)]
+    size, units = item_bytes(v2), write_units(v2)
+    indexes = list(indexes_of(v2, shape.indexes))
     trial.v2_sizes.append(size)
     trial.index_entries += len(indexes)
     trial.index_bytes += size * len(indexes)

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from backfill.copier import write_units
 from backfill.throttle import TRACKED_KEYS, AdaptiveLimit, Pace, ReadLimit, Reason, Waits, WriteLimits
+from service.core.units import write_units
 from tests.clocks import VirtualClock
 
 KEY = ("leads", "LEAD")

@@ -13,6 +13,7 @@ from service.forecast import Bound, Forecast, Limits, Sizes, forecast, sizes_of
 from service.prices import Prices, read_prices
 from service.retention import judge_retention
 from service.trial import Trial, map_sample
+from tests.mappings import shop
 from tests.memory import MemoryDynamoDB
 from tests.validation_world import MAPPING, deal, lead
 
@@ -164,6 +165,22 @@ async def test_the_trial_counts_a_unit_for_each_kilobyte_and_again_for_each_inde
     assert {units for (table, index, _), units in found.write_units.items() if table == "leads" and index} == {3}
     assert found.index_entries == 2 * 2 + deals
     assert sum(found.old_sizes) == item_bytes(lead("a")) + item_bytes(big) + item_bytes(deal("c"))
+
+
+async def test_an_item_without_the_keys_of_an_index_takes_nothing_there() -> None:
+    db = MemoryDynamoDB()
+    db.create_table("shop", ("hash",))
+    order = {"hash": {"S": "ORDER/c/1"}, "kind": {"S": "ORDER"}, "id": {"S": "1"}, "customer": {"S": "c"}}
+    refund = {"hash": {"S": "REFUND/2"}, "kind": {"S": "REFUND"}, "id": {"S": "2"}}
+    for item in (order, refund):
+        db.apply(Put("shop", item))
+    found = await map_sample(db, shop(), 100, asyncio.Event())
+    (table,) = shop().tables
+    by_index = Counter(index for _, index, _ in found.write_units)
+    assert found.mapped == 2
+    assert {units for (_, index, _), units in found.write_units.items() if index} == {1}
+    assert (by_index[""], by_index["total"], found.index_entries) == (2, 1, 1)
+    assert {place[0] for place in found.write_units} == {table}
 
 
 async def test_a_sample_that_ends_before_the_table_is_not_the_whole() -> None:

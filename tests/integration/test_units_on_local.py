@@ -1,0 +1,45 @@
+"""The units that a forecast counts are those that DynamoDB Local says an insert took, at the base table and in each index."""
+
+import asyncio
+from collections import Counter
+
+import boto3
+import pytest
+
+from service.core.apply_rule import copy_write
+from service.core.wire import Item
+from service.trial import map_sample
+from tests.integration.test_backfill_on_servers import ENTITIES, crm_item, opened
+
+pytestmark = pytest.mark.local
+
+
+def sized(entity: str, number: int) -> Item:
+    """From under one to several kilobytes."""
+    return {**crm_item(entity, number), "notes": {"S": "x" * (700 * number)}}
+
+
+async def test_a_forecast_counts_the_units_that_the_server_takes(dynamodb_local: str, table_prefix: str) -> None:
+    items = [sized(entity, number) for entity in ENTITIES for number in range(6)]
+    async with opened(dynamodb_local, table_prefix) as server:
+        await server.fill(items)
+        trial = await map_sample(server.plane, server.mapping, 1000, asyncio.Event())
+        puts = [copy_write(server.mapping, item, 1) for item in items]
+        taken = await asyncio.to_thread(inserted, dynamodb_local, [(put.table, put.item) for put in puts])
+    counted: Counter[tuple[str, str]] = Counter()
+    for (table, index, _), units in trial.write_units.items():
+        counted[table, index] += units
+    assert counted == taken
+    assert max(counted.values()) > 6, "some item takes more than one unit"
+
+
+def inserted(url: str, items: list[tuple[str, Item]]) -> Counter[tuple[str, str]]:
+    """What the server says that inserting ``items`` took, by table and index."""
+    client = boto3.client("dynamodb", endpoint_url=url, region_name="ap-southeast-2")
+    taken: Counter[tuple[str, str]] = Counter()
+    for table, item in items:
+        told = client.put_item(TableName=table, Item=item, ReturnConsumedCapacity="INDEXES")["ConsumedCapacity"]
+        taken[table, ""] += int(told["Table"]["CapacityUnits"])
+        for index, units in told.get("GlobalSecondaryIndexes", {}).items():
+            taken[table, index] += int(units["CapacityUnits"])
+    return taken
