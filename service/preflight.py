@@ -16,7 +16,7 @@ from service.tables import table_differences
 from service.trial import Trial, map_sample
 
 Verdict = Literal["ok", "note", "blocked"]
-EXPECTED = ("capacity", "hottest key", "duration", "cost", "dual running")
+EXPECTED = ("capacity", "hottest key", "duration", "cost", "dual running", "prices")
 """What a preflight says of the forecast; `tablesplit forecast` says all of it."""
 RETENTION: dict[RetentionVerdict, Verdict] = {"go": "ok", "no-go": "blocked", "unknown": "note"}
 CLOCK_TOLERANCE_SECONDS = 60.0

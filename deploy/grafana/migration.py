@@ -185,13 +185,23 @@ BACKFILL = Section(
             base="blue",
         ),
         Panel(
+            "stat",
+            "Cost",
+            "What the bulk copy has cost so far, over all its restarts, by the price file. `--max-cost` caps it.",
+            "currencyUSD",
+            "slow-down",
+            (Query("max(tablesplit_backfill_cost_dollars)", "so far"),),
+            width=4,
+            base="blue",
+        ),
+        Panel(
             "graph",
             "Items done",
             "Old items that were copied, found present, or put into quarantine.",
             "short",
             "watch",
             (Query("max(tablesplit_backfill_progress_items)", "items"),),
-            width=6,
+            width=4,
         ),
         Panel(
             "graph",
@@ -200,7 +210,7 @@ BACKFILL = Section(
             "cps",
             "slow-down",
             (Query("max(tablesplit_backfill_rate_items_per_second)", "items a second"),),
-            width=6,
+            width=4,
         ),
     ),
 )

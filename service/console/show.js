@@ -98,6 +98,7 @@ function showBackfill({ status: { backfill } }) {
       ["items", count(backfill.items)],
       ["segments", `${backfill.segments_done} of ${backfill.segments}`],
       ["speed", backfill.state === "running" ? `${count(Math.round(backfill.items_per_second))} items/s` : null],
+      ["cost", `about ${backfill.cost_usd.toFixed(2)} USD`],
       ["to go", backfill.eta_seconds === null ? null : seconds(backfill.eta_seconds)],
     ]),
   );

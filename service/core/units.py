@@ -4,9 +4,9 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-oper
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html; DynamoDB Local says the same.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from math import ceil
+from typing import NamedTuple
 
 import orjson
 
@@ -23,13 +23,12 @@ def write_units(item: Item) -> int:
     return 1 if length <= WRITE_UNIT_BYTES else ceil(item_bytes(item) / WRITE_UNIT_BYTES)
 
 
-def indexes_of(item: Item, indexes: Mapping[str, KeySchema]) -> Iterator[tuple[str, KeySchema]]:
-    """Those of ``indexes`` that ``item`` is in: it has all attributes of their keys."""
-    return ((name, key) for name, key in indexes.items() if all(attribute in item for attribute in key.names))
+def is_in(item: Item, key: KeySchema) -> bool:
+    """Whether ``item`` is in the index with that key: it has all its attributes."""
+    return key.partition in item and (key.sort is None or key.sort in item)
 
 
-@dataclass(frozen=True, slots=True)
-class InsertUnits:
+class InsertUnits(NamedTuple):
     """base: at the base table. everywhere: with the indexes, where it is as large, because all projections are ALL."""
 
     base: int
@@ -38,5 +37,7 @@ class InsertUnits:
 
 def insert_units(item: Item, indexes: Mapping[str, KeySchema]) -> InsertUnits:
     """What inserting ``item`` takes, in a table with ``indexes``."""
-    units = write_units(item)
-    return InsertUnits(units, units * (1 + sum(1 for _ in indexes_of(item, indexes))))
+    units, places = write_units(item), 1
+    for key in indexes.values():
+        places += is_in(item, key)
+    return InsertUnits(units, units * places)

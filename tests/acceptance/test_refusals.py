@@ -24,7 +24,7 @@ def colliding(world: World) -> None:
 YES = "Confirm with --yes, or run this on a terminal."
 OFFLINE: dict[str, Row] = {
     "unknown command": (nothing, ("fly",), 2, "No such command 'fly'."),
-    "unknown option": (nothing, ("migrate", "--fast"), 2, "No such option '--fast'."),
+    "unknown option": (nothing, ("migrate", "--hurry"), 2, "No such option '--hurry'."),
     "segments out of bounds": (
         nothing,
         ("migrate", "--segments", "0"),
