@@ -109,4 +109,5 @@ def total(segments: Mapping[int, Segment]) -> Outcomes:
 
 def spent_in(segments: Mapping[int, Segment]) -> Spent:
     """What all segments together have taken."""
-    return sum((segment.spent for segment in segments.values()), NOTHING_SPENT)
+    spent = [segment.spent for segment in segments.values()]
+    return Spent(sum((one.write_units for one in spent), 0.0), sum((one.read_units for one in spent), 0.0))

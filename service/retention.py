@@ -1,9 +1,9 @@
 """Whether the old table's stream outlives the copy: go, no-go or unknown.
 
 A stream keeps a change for 24 h. Sync reads it while the copy runs, so a copy may well take longer than that: what must not
-happen is that a change lies unread for 24 h. The question answered here is the worst case of one copy: may sync get nothing done
-from `create-tables` on until the copy has ended (it was never started, it has stopped and nobody saw it, or v2 throttles it because
-the copy takes all that a partition key gives) and still find every change there?
+happen is that a change lies unread for 24 h. The question answered here is the worst case of one copy, begun right after
+`create-tables`: may sync get nothing done until the copy has ended (it was never started, it has stopped and nobody saw it, or
+v2 throttles it because the copy takes all that a partition key gives) and still find every change there?
 
 - ``go``: yes, and with the time left that an operator wants for noticing and catching up. So `migrate` may even run alone, and
   `sync` after it. It is no promise: the time of the copy is a lower bound.
