@@ -18,7 +18,8 @@ from service.trial import Trial, map_sample
 Verdict = Literal["ok", "note", "blocked"]
 EXPECTED = ("capacity", "hottest key", "duration", "cost", "dual running", "prices")
 """What a preflight says of the forecast; `tablesplit forecast` says all of it."""
-RETENTION: dict[RetentionVerdict, Verdict] = {"go": "ok", "no-go": "blocked", "unknown": "note"}
+RETENTION: dict[RetentionVerdict, Verdict] = {"go": "ok", "no-go": "note", "unknown": "note"}
+"""A no-go blocks nothing: with sync beside it a copy may take longer than the stream keeps a change."""
 CLOCK_TOLERANCE_SECONDS = 60.0
 """DynamoDB refuses requests signed more than five minutes off."""
 

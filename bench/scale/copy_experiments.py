@@ -9,13 +9,12 @@ from bench.scale.copying import simulate_copy
 from bench.scale.costs import DYNAMODB_LOCAL, measured
 from bench.scale.limits import (
     PARTITION_WRITE_UNITS_PER_SECOND,
-    READ_DOLLARS_PER_MILLION_UNITS,
     TABLE_WRITE_UNITS_PER_SECOND,
 )
 from bench.scale.partitions import Splitting
 from bench.scale.skew import zipf
 from bench.scale.tables import Table, percent, span
-from service.forecast import DOLLARS_PER_MILLION_WRITE_UNITS
+from service.prices import load_prices
 
 BASE = CopyPlan()
 ENTITIES = (0.7, 0.25, 0.04, 0.01)
@@ -165,12 +164,13 @@ def cost_table() -> Table:
     """What DynamoDB asks for, whatever the speed."""
     writes = BASE.items * BASE.write_units * BASE.places
     reads = BASE.items * BASE.item_bytes / 4096
+    prices = load_prices(None)
     rows = [
         [
             "write units, in the table and each index",
             f"{writes:,.0f}",
-            f"{writes / 1e6 * DOLLARS_PER_MILLION_WRITE_UNITS:,.0f}",
+            f"{prices.of_units(writes, 0):,.0f}",
         ],
-        ["read units of the Scan", f"{reads:,.0f}", f"{reads / 1e6 * READ_DOLLARS_PER_MILLION_UNITS:,.0f}"],
+        ["read units of the Scan", f"{reads:,.0f}", f"{prices.of_units(0, reads):,.0f}"],
     ]
     return Table(["backfill", "units", "US dollars, on demand"], rows)

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from backfill.copier import WRITE_UNIT_BYTES
 from backfill.throttle import Reason
 from bench.scale.costs import measured
 from bench.scale.limits import PARTITION_WRITE_UNITS_PER_SECOND
 from bench.scale.partitions import Splitting
 from bench.scale.skew import able_to_be_hot, zipf
 from service.config import Settings
+from service.core.units import WRITE_UNIT_BYTES
 
 DEFAULTS = Settings.model_construct()
 READ_UNIT_BYTES = 4096

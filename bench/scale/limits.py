@@ -26,7 +26,3 @@ SHARDS_A_LISTING = 100
 LISTINGS_PER_SECOND = 10.0
 """Of one DescribeStream answer, and DescribeStream calls allowed
 (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_DescribeStream.html)."""
-
-READ_DOLLARS_PER_MILLION_UNITS = 0.125
-"""On-demand read request units at the list price of us-east-1
-(https://aws.amazon.com/dynamodb/pricing/on-demand/); the price of writes is ``service.forecast``'s."""

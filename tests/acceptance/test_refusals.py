@@ -87,7 +87,7 @@ OFFLINE: dict[str, Row] = {
         2,
         (
             "TABLESPLIT_SEGMENTS=eight: input should be a valid integer, unable to parse string as an integer "
-            "(parallel Scan segments of backfill and validation)"
+            "(parallel Scan segments of validation, and of each job of the backfill)"
         ),
     ),
     "times that do not fit": (

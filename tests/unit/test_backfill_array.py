@@ -245,16 +245,16 @@ async def test_a_job_begins_with_the_least_share_until_the_others_have_seen_it()
 
 async def test_one_cost_cap_pauses_all_jobs() -> None:
     """Were the cap each job's own, four jobs would spend it four times."""
-    world, _ = await begun(4, items=4_000, segments=1, page_items=100)
-    jobs = [Job(world, index, 4, max_cost=0.002, max_write_units=400) for index in range(4)]
+    world, _ = await begun(4, items=8_000, segments=1, page_items=100)
+    jobs = [Job(world, index, 4, max_cost=0.006, max_write_units=400) for index in range(4)]
     for job in [job.begin() for job in jobs]:
-        with pytest.raises(Paused, match=r"paused at --max-cost 0\.002"):
+        with pytest.raises(Paused, match=r"paused at --max-cost 0\.006"):
             await job.report(world)
     standing = await read_standing(world.control, world.clock.now())
     assert standing is not None
     assert standing.state == "stopped"
     cost = jobs[0].cost(standing.spent)
-    assert 0.002 <= cost < 0.004, "windows under way, and what was not yet told"
+    assert 0.006 <= cost < 0.009, "the windows under way are finished"
     for index in range(4):
         await Job(world, index, 4).begin().report(world)
     assert world.actual() == world.expected()

@@ -10,7 +10,7 @@ from backfill.budget import Budget
 from backfill.options import BackfillOptions
 from backfill.records import read_standing
 from backfill.report import BackfillReport
-from backfill.segments import Segment, Spent
+from backfill.segments import Segment, Spent, spent_in
 from service.config import Settings
 from service.core.write import Put
 from service.errors import Paused
@@ -122,10 +122,10 @@ async def test_segments_that_an_earlier_version_saved_are_gone_on_with(settings:
 
 def test_reads_are_paid_as_well() -> None:
     budget = Budget(load_prices(None), max_cost=0.75)
-    segments = {0: Segment("r", spent=Spent(1e6, 0)), 1: Segment("r", spent=Spent(0, 1e6 - 8))}
-    assert not budget.used_up(segments)
-    assert budget.used_up({**segments, 2: Segment("r", spent=Spent(0, 8))})
-    assert not Budget(load_prices(None)).used_up(segments)
+    spent = spent_in({0: Segment("r", spent=Spent(1e6, 0)), 1: Segment("r", spent=Spent(0, 1e6 - 8))})
+    assert not budget.used_up(spent)
+    assert budget.used_up(spent + Spent(0, 8))
+    assert not Budget(load_prices(None)).used_up(spent)
 
 
 def test_the_command_that_goes_on_has_the_cap() -> None:
