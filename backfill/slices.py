@@ -35,7 +35,10 @@ class Slices:
             pass  # while it walked, another may have been lost
 
     async def left(self) -> list[int]:
-        """The slices that are not done."""
+        """The slices that are not done; none of a run that has finished, whose records may by now be those of the next."""
+        run = await self.run_under_way(self._records)
+        if run is None or run.finished_at is not None:
+            return []
         to_walk = set(unfinished(await self._records.segments(self._run)))
         return [number for number in range(self._run.slices) if to_walk.intersection(self._run.slice(number))]
 

@@ -1,113 +1,16 @@
 """The backfill as an array job, on tables in memory: who copies what, who takes over, and what all together may use."""
 
 import asyncio
-from collections.abc import Callable
-from itertools import pairwise
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
-from backfill.budget import budget_of
-from backfill.options import ArrayJob, array_job
-from backfill.records import BackfillRecords, Pulse, read_standing, together
+from backfill.claims import Claims
+from backfill.records import BackfillRecords, read_standing
 from backfill.report import BackfillReport, SlicesReport
-from backfill.segments import Run, Spent
-from backfill.shares import EqualShare
-from backfill.walk import Parts
-from backfill.worker import run_array_job
-from service.config import Settings, load_settings
-from service.control_table import ControlTable
+from backfill.slices import Slices
 from service.errors import Fenced, Interrupted, Misconfigured, Paused, Refused
-from tests.backfill_world import World
-from tests.memory import MemoryDynamoDB
-
-Report = BackfillReport | SlicesReport
-
-
-class Connection:
-    """One job's way to the tables.
-
-    held: an operation whose calls wait for ``released``. freezes: tells the call at which the whole job freezes; that one goes on
-    with ``thawed``, the others never. After ``cut`` whatever it asks for goes nowhere, as after kill -9.
-    """
-
-    def __init__(self, db: MemoryDynamoDB) -> None:
-        self._db = db
-        self._cut = False
-        self.calls: list[str] = []
-        self.held: str | None = None
-        self.released = asyncio.Event()
-        self.freezes: Callable[[str, object], bool] = lambda operation, subject: False
-        self.frozen = False
-        self.thawed = asyncio.Event()
-
-    def cut(self) -> None:
-        self._cut = True
-
-    def __getattr__(self, operation: str) -> Any:
-        call = getattr(self._db, operation)
-
-        async def made(*arguments: Any, **named: Any) -> Any:
-            self.calls.append(operation)
-            self._require_connected()
-            await self._pass(operation, arguments[0])
-            self._require_connected()
-            return await call(*arguments, **named)
-
-        return made
-
-    def _require_connected(self) -> None:
-        if self._cut:
-            raise ConnectionError("killed")
-
-    async def _pass(self, operation: str, subject: object) -> None:
-        if self.held == operation:
-            await self.released.wait()
-        if self.frozen:
-            await asyncio.Event().wait()
-        if self.freezes(operation, subject):
-            self.frozen = True
-            await self.thawed.wait()
-
-
-class Job:
-    """A job of an array on its way, which a test can kill."""
-
-    def __init__(self, world: World, index: int, size: int, **options: Any) -> None:
-        self.connection = Connection(world.db)
-        parts = world.parts(**{"owner": f"job {index}", **options})
-        self.parts = Parts(
-            **{name: getattr(parts, name) for name in Parts.__slots__}
-            | {"store": self.connection, "control": ControlTable(self.connection, "control")}  # type: ignore[arg-type]
-        )
-        self._job = ArrayJob(index, size, "array-1")
-        self.task: asyncio.Task[Report] | None = None
-
-    def cost(self, spent: Spent) -> float:
-        return budget_of(self.parts.settings, self.parts.options).cost(spent)
-
-    def begin(self) -> "Job":
-        self.task = asyncio.ensure_future(run_array_job(self.parts, self._job))
-        return self
-
-    async def report(self, world: World, within: float = 600.0) -> Report:
-        assert self.task is not None
-        await world.clock.until(self.task.done, within=within)
-        return self.task.result()
-
-    async def kill(self) -> None:
-        assert self.task is not None
-        self.connection.cut()
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
-
-
-async def begun(size: int, items: int = 60, **settings: Any) -> tuple[World, list[Job]]:
-    """A migration that has started, with the jobs of an array that have not."""
-    world = World(settings=Settings(**{"segments": 2, "page_items": 4, **settings}))
-    world.fill(items)
-    await world.start()
-    return world, [Job(world, index, size) for index in range(size)]
+from tests.array_world import Job, begun, segments_done
 
 
 async def test_each_job_copies_its_slice_and_the_last_closes_the_run() -> None:
@@ -208,41 +111,6 @@ async def test_the_operators_limit_is_one_for_all_jobs() -> None:
     assert world.clock.monotonic() - began >= (units - burst) / 100
 
 
-async def test_those_that_are_left_use_what_the_others_had() -> None:
-    """A share grows to the whole when nobody else is alive."""
-    world = World()
-    run = Run("r", "hash", 1, 8, 0.0, slices=4)
-    shares = [EqualShare(BackfillRecords(world.control, 0, number), run, world.clock) for number in range(4)]
-    for number in range(4):
-        await _pulse(world, run, number)
-    now = []
-    for _ in range(4):
-        await shares[0].look()
-        now.append(shares[0].now)
-    assert now == [1 / 4] * 4
-    for number in range(1, 4):
-        await _pulse(world, run, number, ended=number != 3)
-    await shares[0].look()
-    assert shares[0].now == 1 / 2
-    await world.clock.advance(31)  # the third was killed: its last pulse is stale
-    await _pulse(world, run, 0)
-    await shares[0].look()
-    assert shares[0].now == 1
-
-
-async def test_a_job_begins_with_the_least_share_until_the_others_have_seen_it() -> None:
-    world = World()
-    run = Run("r", "hash", 1, 8, 0.0, slices=4)
-    share = EqualShare(BackfillRecords(world.control, 0, 0), run, world.clock)
-    seen = [share.now]
-    for _ in range(4):
-        await share.look()
-        await _pulse(world, run, 0)
-        seen.append(share.now)
-    assert seen == [1 / 4, 1 / 4, 1 / 4, 1 / 4, 1.0]
-    assert all(was <= now for was, now in pairwise(seen))
-
-
 async def test_one_cost_cap_pauses_all_jobs() -> None:
     """Were the cap each job's own, four jobs would spend it four times."""
     world, _ = await begun(4, items=8_000, segments=1, page_items=100)
@@ -258,11 +126,6 @@ async def test_one_cost_cap_pauses_all_jobs() -> None:
     for index in range(4):
         await Job(world, index, 4).begin().report(world)
     assert world.actual() == world.expected()
-
-
-async def _pulse(world: World, run: Run, number: int, *, ended: bool = False) -> None:
-    pulse = Pulse(run.id, world.clock.now(), 10.0, 5.0, ended=ended)
-    await BackfillRecords(world.control, 0, number).save_pulse(pulse)
 
 
 async def test_a_backfill_that_works_alone_and_an_array_refuse_each_other() -> None:
@@ -361,43 +224,6 @@ async def test_status_shows_all_jobs_as_one_backfill() -> None:
     assert standing.state == "stopped"
 
 
-def test_workers_speeds_add_up_and_the_last_one_says_when_all_is_done() -> None:
-    one = Pulse("r", 100.0, 10.0, 5.0, ("target_slow",), {"target_slow": 1.0})
-    two = Pulse("r", 101.0, 20.0, 9.0, ("operator_write_limit",), {"target_slow": 2.0})
-    killed = Pulse("r", 10.0, 99.0, 99.0)
-    seen = together([one, two, killed], 102.0)
-    assert seen is not None
-    assert (seen.items_per_second, seen.eta_seconds, seen.ended) == (30.0, 9.0, False)
-    assert seen.waiting_for == ("operator_write_limit", "target_slow")
-    assert seen.waited_seconds == {"target_slow": 3.0}
-
-
-def test_a_job_knows_its_place_by_what_batch_tells_its_container(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert array_job(load_settings()) is None
-    monkeypatch.setenv("AWS_BATCH_JOB_ARRAY_INDEX", "3")
-    monkeypatch.setenv("AWS_BATCH_JOB_ARRAY_SIZE", "16")
-    monkeypatch.setenv("AWS_BATCH_JOB_ID", "f3b1:3")
-    assert array_job(load_settings()) == ArrayJob(3, 16, "f3b1")
-
-
-@pytest.mark.parametrize(
-    ("index", "size", "line"),
-    [
-        ("16", "16", "AWS_BATCH_JOB_ARRAY_INDEX=16: must be below AWS_BATCH_JOB_ARRAY_SIZE, which is 16"),
-        ("0", "", "AWS_BATCH_JOB_ARRAY_INDEX=0: must be below AWS_BATCH_JOB_ARRAY_SIZE, which is not set"),
-        ("x", "16", "AWS_BATCH_JOB_ARRAY_INDEX=x: input should be a valid integer"),
-    ],
-)
-def test_an_index_out_of_range_is_one_clear_line(
-    monkeypatch: pytest.MonkeyPatch, index: str, size: str, line: str
-) -> None:
-    monkeypatch.setenv("AWS_BATCH_JOB_ARRAY_INDEX", index)
-    monkeypatch.setenv("AWS_BATCH_JOB_ARRAY_SIZE", size)
-    with pytest.raises(Misconfigured) as told:
-        load_settings()
-    assert str(told.value).startswith(line)
-
-
 async def test_a_late_word_that_a_slice_is_done_closes_no_run_that_another_job_walks_again() -> None:
     """The interleaving: job 0 has copied its slice and freezes when its word that it is done is on its way; job 1 takes the
     slice over and has read its items; the word arrives. Were the run closed by it, tombstones could be purged, and what job 1
@@ -422,6 +248,16 @@ async def test_a_late_word_that_a_slice_is_done_closes_no_run_that_another_job_w
     assert world.actual() == world.expected()
 
 
-def segments_done(world: World) -> int:
-    rows = [row for row in world.db.items("control") if row["pk"]["S"] == "backfill#segments"]
-    return sum('"done":true' in row["document"]["S"] for row in rows)
+async def test_a_job_that_outlived_its_run_takes_nothing_of_the_next_one() -> None:
+    """The records of the next run's segments stand in the place of those that it knew, and say nothing of its own."""
+    world, (first, _) = await begun(2)
+    for index in (0, 1):
+        await Job(world, index, 2).begin().report(world)
+    run = await world.records.run()
+    assert run is not None
+    parts = first.parts
+    outlived = Slices(parts, Claims(parts.control, "late", world.clock, parts.settings), run)
+    await BackfillRecords(world.control, token=99).save_run(replace(run, id="next", finished_at=None))
+    assert await outlived.left() == []
+    await outlived.copy(0)
+    assert outlived.outcomes == {}
