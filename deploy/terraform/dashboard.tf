@@ -1,0 +1,26 @@
+# A dashboard of what CloudWatch sees. Lag, gate, conflicts and verdicts are on the console page and in deploy/grafana.
+locals {
+  region = data.aws_region.this.name
+  graphs = [
+    { title = "sync tasks that run", metrics = [["ECS/ContainerInsights", "RunningTaskCount", "ClusterName", aws_ecs_cluster.this.name, "ServiceName", aws_ecs_service.sync.name, { stat = "Maximum" }]] },
+    { title = "sync: CPU and memory, % of the task", metrics = [for metric in ["CPUUtilization", "MemoryUtilization"] : ["AWS/ECS", metric, "ClusterName", aws_ecs_cluster.this.name, "ServiceName", aws_ecs_service.sync.name, { stat = "Maximum" }]] },
+    { title = "errors logged", metrics = [for component in ["backfill", "sync"] : [var.name, "${component}-errors", { stat = "Sum" }]] },
+    { title = "write units", metrics = [for table in local.watched_tables : ["AWS/DynamoDB", "ConsumedWriteCapacityUnits", "TableName", table, { stat = "Sum" }]] },
+    { title = "read units", metrics = [for table in local.watched_tables : ["AWS/DynamoDB", "ConsumedReadCapacityUnits", "TableName", table, { stat = "Sum" }]] },
+    { title = "throttled", metrics = flatten([for table in local.watched_tables : [for metric in ["ReadThrottleEvents", "WriteThrottleEvents"] : { line = ["AWS/DynamoDB", metric, "TableName", table, { stat = "Sum" }] }]])[*].line },
+  ]
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  dashboard_name = var.name
+  dashboard_body = jsonencode({
+    widgets = [for place, graph in local.graphs : {
+      type       = "metric"
+      x          = 12 * (place % 2)
+      y          = 6 * floor(place / 2)
+      width      = 12
+      height     = 6
+      properties = { title = graph.title, region = local.region, view = "timeSeries", period = 60, metrics = graph.metrics }
+    }]
+  })
+}

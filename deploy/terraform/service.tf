@@ -1,0 +1,108 @@
+# The service: tasks of `tablesplit sync` on Fargate, an owner and a standby; and the task in which a command is run.
+resource "aws_ecs_cluster" "this" {
+  name = var.name
+  tags = var.tags
+  setting {
+    name  = "containerInsights"
+    value = "enabled"
+  }
+}
+
+resource "aws_ecs_task_definition" "sync" {
+  family                   = "${var.name}-sync"
+  requires_compatibilities = ["FARGATE"]
+  network_mode             = "awsvpc"
+  cpu                      = var.sync_cpu
+  memory                   = var.sync_memory
+  execution_role_arn       = aws_iam_role.execution.arn
+  task_role_arn            = aws_iam_role.component["sync"].arn
+  tags                     = var.tags
+  runtime_platform {
+    operating_system_family = "LINUX"
+    cpu_architecture        = var.cpu_architecture
+  }
+  container_definitions = jsonencode([{
+    name                   = "sync"
+    image                  = local.image
+    command                = ["tablesplit", "sync"]
+    essential              = true
+    user                   = "10001:10001"
+    readonlyRootFilesystem = !var.enable_execute_command
+    linuxParameters        = { initProcessEnabled = true, capabilities = { add = [], drop = ["ALL"] } }
+    # a stopped owner gives its lease back within ten seconds
+    stopTimeout      = 15
+    portMappings     = [{ containerPort = 8080, hostPort = 8080, protocol = "tcp" }]
+    environment      = local.environment
+    secrets          = concat(local.parameters, [local.token])
+    logConfiguration = local.logging["sync"]
+    # ECS does not look at the image's own: alive, not ready, for a restart would not mend a lane that has stopped
+    healthCheck = {
+      command     = ["CMD", "python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8080/healthz', timeout=3)"]
+      interval    = 10
+      timeout     = 5
+      retries     = 3
+      startPeriod = 20
+    }
+    mountPoints    = []
+    systemControls = []
+    volumesFrom    = []
+  }])
+}
+
+resource "aws_ecs_service" "sync" {
+  #checkov:skip=CKV_AWS_333:assign_public_ip is an input, false by default
+  name                               = "${var.name}-sync"
+  cluster                            = aws_ecs_cluster.this.id
+  task_definition                    = aws_ecs_task_definition.sync.arn
+  desired_count                      = var.sync_tasks
+  launch_type                        = "FARGATE"
+  platform_version                   = "LATEST"
+  enable_execute_command             = var.enable_execute_command
+  deployment_minimum_healthy_percent = 50
+  deployment_maximum_percent         = 200
+  propagate_tags                     = "SERVICE"
+  tags                               = var.tags
+
+  deployment_circuit_breaker {
+    enable   = true
+    rollback = true
+  }
+  network_configuration {
+    subnets          = var.subnet_ids
+    security_groups  = [aws_security_group.tasks.id]
+    assign_public_ip = var.assign_public_ip
+  }
+  depends_on = [aws_iam_role_policy.component, aws_iam_role_policy.execution, aws_secretsmanager_secret_version.api_token]
+}
+
+resource "aws_ecs_task_definition" "operator" {
+  family                   = "${var.name}-operator"
+  requires_compatibilities = ["FARGATE"]
+  network_mode             = "awsvpc"
+  cpu                      = var.sync_cpu
+  memory                   = var.sync_memory
+  execution_role_arn       = aws_iam_role.execution.arn
+  task_role_arn            = aws_iam_role.component["operator"].arn
+  tags                     = var.tags
+  runtime_platform {
+    operating_system_family = "LINUX"
+    cpu_architecture        = var.cpu_architecture
+  }
+  container_definitions = jsonencode([{
+    name                   = "operator"
+    image                  = local.image
+    command                = ["tablesplit", "status"]
+    essential              = true
+    user                   = "10001:10001"
+    readonlyRootFilesystem = true
+    linuxParameters        = { initProcessEnabled = true, capabilities = { add = [], drop = ["ALL"] } }
+    stopTimeout            = 15
+    environment            = local.environment
+    secrets                = local.parameters
+    logConfiguration       = local.logging["operator"]
+    mountPoints            = []
+    portMappings           = []
+    systemControls         = []
+    volumesFrom            = []
+  }])
+}

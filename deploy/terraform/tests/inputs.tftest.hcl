@@ -1,0 +1,208 @@
+# Every input out of its bounds is refused by its own validation: each variable of a run must fail. An input
+# that is judged by another one is tried while that one is right. The bounds themselves are taken.
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  vpc_id         = "vpc-0123456789abcdef0"
+  subnet_ids     = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+  old_table_name = "expressnext-crm"
+  image_tag      = "0.1.0"
+  api_token      = "0123456789abcdef"
+}
+
+run "wrong_values_are_refused_1" {
+  command = plan
+  variables {
+    name                      = "a"                                                 # is too short
+    vpc_id                    = "subnet-0123456789abcdef0"                          # is no vpc
+    subnet_ids                = ["subnet-0123456789abcdef0"]                        # are one
+    route_table_ids           = ["vpc-0123456789abcdef0"]                           # are no route tables
+    client_security_group_ids = ["10.0.0.0/8"]                                      # are no groups
+    old_table_name            = "ab"                                                # is too short
+    kms_key_arn               = "arn:aws:kms:us-east-1:123456789012:alias/mine"     # is an alias
+    tags                      = { for number in range(41) : "tag${number}" => "x" } # are too many
+    image_tag                 = "latest"                                            # is latest
+    cpu_architecture          = "ARM"                                               # is unknown
+    settings                  = { AWS_REGION = "us-east-1" }                        # have a strange name
+    api_token                 = "0123456789abcde"                                   # is too short
+    api_token_version         = 0                                                   # is zero
+    sync_tasks                = 4                                                   # are four
+    sync_cpu                  = 100                                                 # is not fargates
+    backfill_vcpu             = 3                                                   # is three
+    backfill_attempts         = 0                                                   # are zero
+    backfill_timeout_seconds  = 59                                                  # is too short
+    log_retention_days        = 10                                                  # is not cloudwatchs
+    alarm_topic_arns          = ["me@example.com"]                                  # are no topics
+    throttled_requests        = 0                                                   # are zero
+  }
+  expect_failures = [
+    var.name,
+    var.vpc_id,
+    var.subnet_ids,
+    var.route_table_ids,
+    var.client_security_group_ids,
+    var.old_table_name,
+    var.kms_key_arn,
+    var.tags,
+    var.image_tag,
+    var.cpu_architecture,
+    var.settings,
+    var.api_token,
+    var.api_token_version,
+    var.sync_tasks,
+    var.sync_cpu,
+    var.backfill_vcpu,
+    var.backfill_attempts,
+    var.backfill_timeout_seconds,
+    var.log_retention_days,
+    var.alarm_topic_arns,
+    var.throttled_requests,
+  ]
+}
+
+run "wrong_values_are_refused_2" {
+  command = plan
+  variables {
+    name                     = "abcdefghijklmnopqrstuvwxy"                                                # is too long
+    subnet_ids               = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef0"]                   # are twice the same
+    control_table_name       = "my control"                                                               # has a space
+    image_tag                = "a/b"                                                                      # has a slash
+    settings                 = { TABLESPLIT_SEGMENTS = "" }                                               # have an empty value
+    api_token_version        = 1.5                                                                        # is broken
+    sync_tasks               = -1                                                                         # are negative
+    sync_memory              = 1024                                                                       # is too little
+    backfill_memory          = 1024                                                                       # is too little
+    backfill_max_vcpus       = 0                                                                          # are too few for a job
+    backfill_attempts        = 11                                                                         # are eleven
+    backfill_timeout_seconds = 1209601                                                                    # is too long
+    alarm_topic_arns         = [for number in range(6) : "arn:aws:sns:us-east-1:123456789012:t${number}"] # are six
+    throttled_requests       = 1000001                                                                    # are too many
+  }
+  expect_failures = [
+    var.name,
+    var.subnet_ids,
+    var.control_table_name,
+    var.image_tag,
+    var.settings,
+    var.api_token_version,
+    var.sync_tasks,
+    var.sync_memory,
+    var.backfill_memory,
+    var.backfill_max_vcpus,
+    var.backfill_attempts,
+    var.backfill_timeout_seconds,
+    var.alarm_topic_arns,
+    var.throttled_requests,
+  ]
+}
+
+run "wrong_values_are_refused_3" {
+  command = plan
+  variables {
+    name               = "1tablesplit"                       # begins with a digit
+    control_table_name = "expressnext-crm"                   # is the old table
+    settings           = { TABLESPLIT_API_TOKEN = "secret" } # have the token
+    sync_memory        = 9216                                # is too much
+    backfill_memory    = 9216                                # is too much
+    backfill_max_vcpus = 10001                               # are too many
+  }
+  expect_failures = [
+    var.name,
+    var.control_table_name,
+    var.settings,
+    var.sync_memory,
+    var.backfill_memory,
+    var.backfill_max_vcpus,
+  ]
+}
+
+run "wrong_values_are_refused_4" {
+  command = plan
+  variables {
+    v2_tables = {} # are none
+  }
+  expect_failures = [
+    var.v2_tables,
+  ]
+}
+
+run "wrong_values_are_refused_5" {
+  command = plan
+  variables {
+    v2_tables = { LEADS_TABLE = { name = "l", partition_key = "PK" } } # have a name that is too short
+  }
+  expect_failures = [
+    var.v2_tables,
+  ]
+}
+
+run "wrong_values_are_refused_6" {
+  command = plan
+  variables {
+    v2_tables = { leads = { name = "leads", partition_key = "PK" } } # have no variable
+  }
+  expect_failures = [
+    var.v2_tables,
+  ]
+}
+
+run "wrong_values_are_refused_7" {
+  command = plan
+  variables {
+    v2_tables = { LEADS_TABLE = { name = "expressnext-crm", partition_key = "PK" } } # have the old tables name
+  }
+  expect_failures = [
+    var.v2_tables,
+  ]
+}
+
+run "wrong_values_are_refused_8" {
+  command = plan
+  variables {
+    v2_tables = { A_TABLE = { name = "leads", partition_key = "PK" }, B_TABLE = { name = "leads", partition_key = "PK" } } # share a name
+  }
+  expect_failures = [
+    var.v2_tables,
+  ]
+}
+
+run "values_at_the_lower_bounds_are_taken" {
+  command = plan
+  variables {
+    name                     = "ab"
+    control_table_name       = "ctl"
+    v2_tables                = { A = { name = "abc", partition_key = "PK" } }
+    sync_tasks               = 0
+    sync_cpu                 = 256
+    sync_memory              = 512
+    backfill_vcpu            = 0.25
+    backfill_memory          = 512
+    backfill_max_vcpus       = 1
+    backfill_attempts        = 1
+    backfill_timeout_seconds = 60
+    log_retention_days       = 1
+    throttled_requests       = 1
+  }
+}
+
+run "values_at_the_upper_bounds_are_taken" {
+  command = plan
+  variables {
+    name                      = "abcdefghijklmnopqrstuvwx"
+    sync_tasks                = 3
+    sync_cpu                  = 2048
+    sync_memory               = 16384
+    backfill_vcpu             = 4
+    backfill_memory           = 32768
+    backfill_max_vcpus        = 10000
+    backfill_attempts         = 10
+    backfill_timeout_seconds  = 1209600
+    log_retention_days        = 3653
+    throttled_requests        = 1000000
+    client_security_group_ids = ["sg-0123456789abcdef0"]
+    alarm_topic_arns          = [for number in range(5) : "arn:aws:sns:us-east-1:123456789012:t${number}"]
+    tags                      = { for number in range(40) : "tag${number}" => "x" }
+  }
+}

@@ -1,0 +1,195 @@
+# What the module makes of its inputs: the defaults, and each input that adds or takes something.
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  vpc_id         = "vpc-0123456789abcdef0"
+  subnet_ids     = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+  old_table_name = "expressnext-crm"
+  image_tag      = "0.1.0"
+  api_token      = "0123456789abcdef"
+}
+
+run "defaults" {
+  assert {
+    condition     = length(aws_dynamodb_table.v2) == 4 && alltrue([for table in concat(values(aws_dynamodb_table.v2), [aws_dynamodb_table.control]) : table.deletion_protection_enabled && table.point_in_time_recovery[0].enabled && table.server_side_encryption[0].enabled && table.billing_mode == "PAY_PER_REQUEST"])
+    error_message = "five tables, each with deletion protection, recovery and encryption"
+  }
+  assert {
+    condition     = alltrue([for table in aws_dynamodb_table.v2 : table.stream_enabled && table.stream_view_type == "NEW_AND_OLD_IMAGES"]) && aws_dynamodb_table.control.stream_enabled != true
+    error_message = "the v2 tables have streams of both images, the control table has none"
+  }
+  assert {
+    condition     = aws_ecs_service.sync.desired_count == 2 && !aws_ecs_service.sync.enable_execute_command && aws_ecs_service.sync.deployment_circuit_breaker[0].enable && aws_ecs_service.sync.deployment_circuit_breaker[0].rollback && !aws_ecs_service.sync.network_configuration[0].assign_public_ip
+    error_message = "two tasks, without exec and public address, with circuit breaker and rollback"
+  }
+  assert {
+    condition     = alltrue([for definition in [aws_ecs_task_definition.sync, aws_ecs_task_definition.operator] : jsondecode(definition.container_definitions)[0].readonlyRootFilesystem && jsondecode(definition.container_definitions)[0].user == "10001:10001"]) && jsondecode(aws_batch_job_definition.backfill.container_properties).readonlyRootFilesystem
+    error_message = "containers run as 10001, on a read-only root file system"
+  }
+  assert {
+    condition     = length([for secret in jsondecode(aws_ecs_task_definition.sync.container_definitions)[0].secrets : secret if secret.name == "TABLESPLIT_API_TOKEN"]) == 1 && length([for secret in jsondecode(aws_batch_job_definition.backfill.container_properties).secrets : secret if secret.name == "TABLESPLIT_API_TOKEN"]) == 0
+    error_message = "only the service gets the token"
+  }
+  assert {
+    condition     = length(aws_vpc_endpoint.gateway) == 0 && length(aws_vpc_endpoint.interface) == 0 && length(aws_vpc_security_group_ingress_rule.http) == 0
+    error_message = "no endpoint, and nobody may come in"
+  }
+  assert {
+    condition     = local.resources.old == ["arn:aws:dynamodb:us-east-1:123456789012:table/expressnext-crm"] && local.resources.control == ["arn:aws:dynamodb:us-east-1:123456789012:table/tablesplit-control"] && length(local.resources.v2) == 4 && length(local.resources.v2_index) == 7
+    error_message = "policies name the tables and the seven indexes"
+  }
+  assert {
+    condition     = output.backfill_command == "aws batch submit-job --job-name tablesplit-backfill --job-queue tablesplit-backfill --job-definition tablesplit-backfill --array-properties size=16"
+    error_message = "the backfill is submitted as an array job"
+  }
+  assert {
+    condition     = length(aws_cloudwatch_event_target.failed_jobs) == 0 && length(aws_cloudwatch_metric_alarm.throttled) == 6
+    error_message = "an alarm for each of six tables"
+  }
+}
+
+run "tables_are_left_to_create_tables" {
+  command = plan
+  variables {
+    create_v2_tables = false
+  }
+  assert {
+    condition     = length(aws_dynamodb_table.v2) == 0 && length(local.resources.v2) == 4 && aws_dynamodb_table.control.name == "tablesplit-control"
+    error_message = "no v2 table is made, but the policies name them"
+  }
+}
+
+run "protection_is_taken_away" {
+  command = plan
+  variables {
+    deletion_protection    = false
+    point_in_time_recovery = false
+  }
+  assert {
+    condition     = alltrue([for table in concat(values(aws_dynamodb_table.v2), [aws_dynamodb_table.control]) : !table.deletion_protection_enabled && !table.point_in_time_recovery[0].enabled])
+    error_message = "neither protection nor recovery"
+  }
+}
+
+run "a_table_of_ones_own" {
+  command = plan
+  variables {
+    v2_tables = { ORDERS_TABLE = { name = "orders", partition_key = "id" } }
+  }
+  assert {
+    condition     = aws_dynamodb_table.v2["ORDERS_TABLE"].hash_key == "id" && aws_dynamodb_table.v2["ORDERS_TABLE"].range_key == null && aws_ssm_parameter.setting["ORDERS_TABLE"].value == "orders"
+    error_message = "the table is made, and its variable is a parameter"
+  }
+  assert {
+    condition     = length([for one in local.granted["sync"] : one if one.resource == "v2_index"]) == 0
+    error_message = "a statement without resources would be refused"
+  }
+}
+
+run "a_key_of_ones_own" {
+  command = plan
+  variables {
+    kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
+  }
+  assert {
+    condition     = aws_dynamodb_table.control.server_side_encryption[0].kms_key_arn == var.kms_key_arn && aws_secretsmanager_secret.api_token.kms_key_id == var.kms_key_arn && aws_cloudwatch_log_group.this["sync"].kms_key_id == var.kms_key_arn && aws_ecr_repository.this.encryption_configuration[0].kms_key == var.kms_key_arn
+    error_message = "tables, token, logs and images are encrypted with it"
+  }
+  assert {
+    condition     = length([for statement in data.aws_iam_policy_document.component["backfill"].statement : statement if statement.sid == "TableKey"]) == 1
+    error_message = "the components may use it by way of DynamoDB"
+  }
+}
+
+run "exec" {
+  command = plan
+  variables {
+    enable_execute_command = true
+  }
+  assert {
+    condition     = aws_ecs_service.sync.enable_execute_command && length([for statement in data.aws_iam_policy_document.component["sync"].statement : statement if statement.sid == "ExecuteCommand"]) == 1 && length([for statement in data.aws_iam_policy_document.component["backfill"].statement : statement if statement.sid == "ExecuteCommand"]) == 0
+    error_message = "sync alone may open a session"
+  }
+}
+
+run "dropping" {
+  command = plan
+  variables {
+    operator_may_drop_tables = true
+  }
+  assert {
+    condition     = [for component in ["sync", "backfill", "operator"] : length([for statement in data.aws_iam_policy_document.component[component].statement : statement if contains(statement.actions, "dynamodb:DeleteTable")])] == [0, 0, 1]
+    error_message = "the operator alone may delete tables"
+  }
+}
+
+run "network" {
+  variables {
+    route_table_ids           = ["rtb-0123456789abcdef0"]
+    interface_endpoints       = true
+    assign_public_ip          = true
+    client_security_group_ids = ["sg-0123456789abcdef1"]
+  }
+  assert {
+    condition     = toset(keys(aws_vpc_endpoint.gateway)) == toset(["dynamodb", "s3"]) && length(aws_vpc_endpoint.interface) == 6 && !aws_vpc_endpoint.interface["dynamodb-streams"].private_dns_enabled
+    error_message = "gateways for DynamoDB and S3, an interface for each of six services"
+  }
+  assert {
+    condition     = contains(jsondecode(aws_ecs_task_definition.sync.container_definitions)[0].environment[*].value, "https://vpce-0-0.streams.dynamodb.us-east-1.vpce.amazonaws.com")
+    error_message = "the tasks get the address of the endpoint of DynamoDB Streams"
+  }
+  assert {
+    condition     = aws_vpc_security_group_ingress_rule.http[0].from_port == 8080 && aws_ecs_service.sync.network_configuration[0].assign_public_ip
+    error_message = "the group may come in at 8080, tasks have public addresses"
+  }
+}
+
+run "compute" {
+  variables {
+    cpu_architecture         = "ARM64"
+    image_tag                = "1.2.3"
+    settings                 = { TABLESPLIT_SEGMENTS = "4" }
+    sync_tasks               = 1
+    sync_cpu                 = 512
+    sync_memory              = 1024
+    backfill_vcpu            = 2
+    backfill_memory          = 4096
+    backfill_max_vcpus       = 64
+    backfill_attempts        = 3
+    backfill_timeout_seconds = 3600
+    api_token_version        = 2
+  }
+  assert {
+    condition     = aws_ecs_task_definition.sync.cpu == "512" && aws_ecs_task_definition.sync.memory == "1024" && aws_ecs_service.sync.desired_count == 1 && aws_ecs_task_definition.sync.runtime_platform[0].cpu_architecture == "ARM64"
+    error_message = "the service's size"
+  }
+  assert {
+    condition     = endswith(jsondecode(aws_ecs_task_definition.sync.container_definitions)[0].image, ":1.2.3") && aws_ssm_parameter.setting["TABLESPLIT_SEGMENTS"].value == "4" && aws_secretsmanager_secret_version.api_token.secret_string_wo_version == 2
+    error_message = "image, settings and token"
+  }
+  assert {
+    condition     = aws_batch_compute_environment.backfill.compute_resources[0].max_vcpus == 64 && aws_batch_job_definition.backfill.retry_strategy[0].attempts == 3 && aws_batch_job_definition.backfill.timeout[0].attempt_duration_seconds == 3600 && [for one in jsondecode(aws_batch_job_definition.backfill.container_properties).resourceRequirements : one.value] == ["2", "4096"]
+    error_message = "the backfill's size"
+  }
+}
+
+run "names_logs_and_alarms" {
+  variables {
+    name               = "crm"
+    control_table_name = "crm-control"
+    log_retention_days = 30
+    alarm_topic_arns   = ["arn:aws:sns:us-east-1:123456789012:alarms"]
+    throttled_requests = 7
+    tags               = { team = "crm" }
+  }
+  assert {
+    condition     = [for name in ["sync", "backfill", "operator"] : output.log_groups[name]] == ["/crm/sync", "/crm/backfill", "/crm/operator"] && aws_cloudwatch_log_group.this["sync"].retention_in_days == 30 && aws_ecr_repository.this.name == "crm" && output.dashboard_name == "crm" && aws_dynamodb_table.control.name == "crm-control"
+    error_message = "names"
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.no_sync.alarm_actions == toset(var.alarm_topic_arns) && length(aws_cloudwatch_event_target.failed_jobs) == 1 && aws_cloudwatch_metric_alarm.throttled["crm-control"].threshold == 7 && aws_cloudwatch_metric_alarm.no_sync.tags.team == "crm"
+    error_message = "alarms"
+  }
+}

@@ -1,0 +1,40 @@
+"""The Terraform module: its form, and its own tests, which try every input with a mocked provider."""
+
+import re
+
+import pytest
+
+from tests.terraform.program import SOURCE, Terraform
+
+pytestmark = pytest.mark.slow
+
+
+def test_it_is_formatted_and_valid(module: Terraform) -> None:
+    module.run("fmt", "-check", "-recursive", "-diff")
+    module.run("validate")
+
+
+def test_its_own_tests_pass(module: Terraform) -> None:
+    said = module.run("test").stdout
+    assert re.search(r"Success! [1-9]\d* passed, 0 failed\.", said), said
+
+
+def test_every_input_is_tried_by_them() -> None:
+    tests = "".join(path.read_text() for path in sorted((SOURCE / "tests").glob("*.tftest.hcl")))
+    for name, body in declared_inputs().items():
+        assert re.search(rf"^\s+{name}\s*=", tests, re.MULTILINE), f"no test sets {name}"
+        assert ("validation {" not in body) or f"var.{name}," in tests, f"no test sets {name} out of its bounds"
+
+
+def test_every_message_begins_with_the_inputs_name() -> None:
+    for name, body in declared_inputs().items():
+        for message in re.findall(r'error_message = "(.*)"', body):
+            assert message.startswith((f"{name}: ", f"{name} ")), message
+
+
+def declared_inputs() -> dict[str, str]:
+    """Each variable of the module, with its declaration."""
+    text = "".join(path.read_text() for path in sorted(SOURCE.glob("*.tf")))
+    found = dict(re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL))
+    assert found
+    return found
