@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from service.errors import (
     GAP_REMEDY,
     Fatal,
@@ -53,7 +55,9 @@ ITEM_OPERATIONS = frozenset(
 )
 STREAM_OPERATIONS = frozenset({"DescribeStream", "GetShardIterator", "GetRecords"})
 
-_UNAUTHORIZED = re.compile(r"User: (?P<user>\S+) is not authorized to perform: (?P<action>dynamodb:\w+)")
+_UNAUTHORIZED = re.compile(
+    r"User: (?P<user>\S+) is not authorized to perform: (?P<action>dynamodb:\w+)( on resource: (?P<resource>arn:\S+))?"
+)
 
 
 class ConditionRefusedError(Exception):
@@ -173,7 +177,11 @@ def _permission_error(call: Call, message: str) -> Fatal:
     found = _UNAUTHORIZED.search(message)
     action = found["action"] if found else f"dynamodb:{call.operation}"
     policy = f"the policy of {found['user']}" if found else "the policy"
-    return Fatal(f"{call}: no permission for {action}", remedy=f"add {action} on {call.subject} to {policy}")
+    missing = f"{action} on {call.subject}"
+    if found and found["resource"]:
+        statement = {"Effect": "Allow", "Action": action, "Resource": found["resource"]}
+        missing = orjson.dumps(statement).decode()
+    return Fatal(f"{call}: no permission for {action}", remedy=f"add {missing} to {policy}")
 
 
 def _unknown_error(call: Call, code: str, message: str) -> Fatal:
