@@ -12,7 +12,7 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print(1 + min(3, os.cpu_count() or 1
 # Tests start hundreds of processes: one that must compile all it imports takes 5 s of CPU to start, instead of 1.5
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check format bench scale model soak lock settings metrics dashboards clean
+.PHONY: demo test check format bench scale model soak lock settings metrics cost dashboards clean
 
 demo: $(READY)
 	$(BIN)/tablesplit demo
@@ -57,8 +57,8 @@ lock: $(READY)
 dashboards: $(READY)
 	$(BIN)/python -m deploy.grafana.build
 
-# README's table of settings and docs/METRICS.md, from the settings and the registry themselves
-settings metrics: $(READY)
+# README's table of settings, docs/METRICS.md and what deploy/terraform costs, from the settings, the registry and the prices themselves
+settings metrics cost: $(READY)
 	$(BIN)/python -m tests.made_tables
 
 clean:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.terraform_cost import cost_table
 from service.config import settings_table
 from service.metrics.reference import metrics_table
 
@@ -31,6 +32,12 @@ class MadeTable:
 
 
 MADE = {
+    "cost": MadeTable(
+        ROOT / "deploy" / "terraform" / "README.md",
+        "<!-- cost: made by `make settings` -->\n",
+        "<!-- end of cost -->\n",
+        cost_table,
+    ),
     "settings": MadeTable(
         ROOT / "README.md",
         "<!-- settings: made by `make settings` -->\n",

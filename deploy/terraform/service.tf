@@ -60,6 +60,7 @@ resource "aws_ecs_service" "sync" {
   enable_execute_command             = var.enable_execute_command
   deployment_minimum_healthy_percent = 50
   deployment_maximum_percent         = 200
+  availability_zone_rebalancing      = "ENABLED" # owner and standby in different zones
   propagate_tags                     = "SERVICE"
   tags                               = var.tags
 

@@ -58,8 +58,10 @@ LASTING: list[tuple[Reply, type[TablesplitError], str, str]] = [
         error("AccessDeniedException", DENIED),
         Fatal,
         "PutItem on Leads: no permission for dynamodb:PutItem",
-        'add {"Effect":"Allow","Action":"dynamodb:PutItem","Resource":"arn:aws:dynamodb:ap-southeast-2:1:table/Leads"}'
-        " to the policy of arn:aws:iam::1:user/eve",
+        (
+            'add {"Effect":"Allow","Action":"dynamodb:PutItem","Resource":"arn:aws:dynamodb:ap-southeast-2:1:table/Leads"}'
+            " to the policy of arn:aws:iam::1:user/eve"
+        ),
     ),
     (
         error("ResourceNotFoundException", "Requested resource not found"),
