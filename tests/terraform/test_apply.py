@@ -1,0 +1,120 @@
+"""The complete example on moto: applied, planned again without a difference, taken up by `create-tables`, and destroyed."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.acceptance.command_line import COMMAND
+from tests.servers import moto_for_tests
+from tests.terraform.moto import aim_at
+from tests.terraform.program import Terraform
+
+pytestmark = [pytest.mark.moto, pytest.mark.slow]
+
+REGION = "us-east-1"
+UNPROTECTED = ("-var", "deletion_protection=false")
+
+
+@dataclass(frozen=True)
+class Applied:
+    """The example, applied."""
+
+    terraform: Terraform
+    endpoint: str
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the moto that it was applied on."""
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def outputs(self) -> dict[str, Any]:
+        """What the module answers."""
+        return json.loads(self.terraform.run("output", "-json").stdout)["tablesplit"]["value"]
+
+    def settings(self) -> dict[str, str]:
+        """What ECS and Batch would hand to a container out of the parameters."""
+        pages = self.client("ssm").get_paginator("get_parameters_by_path").paginate(Path="/tablesplit")
+        return {one["Name"].rpartition("/")[2]: one["Value"] for page in pages for one in page["Parameters"]}
+
+
+@pytest.fixture(scope="module")
+def applied(example: Terraform) -> Iterator[Applied]:
+    with moto_for_tests() as endpoint:
+        aim_at(example, endpoint)
+        example.run("apply", "-auto-approve")
+        yield Applied(example, endpoint)
+
+
+def test_a_second_plan_is_empty(applied: Applied) -> None:
+    planned = applied.terraform.run("plan", "-detailed-exitcode", status=None)
+    assert planned.returncode == 0, planned.stdout + planned.stderr
+
+
+def test_create_tables_finds_every_table_as_it_would_make_it(applied: Applied) -> None:
+    applied.client("dynamodb").create_table(
+        TableName="expressnext-crm",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one in ("pk", "sk")],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    where = {"AWS_ENDPOINT_URL": applied.endpoint, "AWS_REGION": REGION}
+    credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    done = subprocess.run(
+        [*COMMAND, "create-tables", "--json"],
+        env=os.environ | where | credentials | applied.settings(),
+        capture_output=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    found = json.loads(done.stdout)["tables"]
+    assert set(found.values()) == {"exists"}, found
+    assert len(found) == 5
+
+
+def test_the_token_is_a_secret_that_the_state_does_not_have(applied: Applied) -> None:
+    token = applied.client("secretsmanager").get_secret_value(SecretId="tablesplit/api-token")["SecretString"]
+    assert len(token) == 48
+    assert token not in applied.terraform.run("show", "-json").stdout
+
+
+def test_a_policy_says_what_permissions_json_says_of_each_table(applied: Applied) -> None:
+    permissions = json.loads((applied.terraform.folder.parents[1] / "permissions.json").read_text())
+    for component, document in applied.outputs()["policies"].items():
+        statements = json.loads(document)["Statement"]
+        granted = {one["Sid"]: _listed(one["Action"]) for one in statements}
+        assert granted == {
+            resource.replace("_", " ").title().replace(" ", ""): sorted(actions)
+            for resource, actions in permissions[component].items()
+        }
+        assert [one["Sid"] for one in statements if "*" in _listed(one["Resource"])] == ["Account"][
+            : component == "operator"
+        ]
+
+
+def test_protection_is_taken_away_first_and_then_nothing_is_left(applied: Applied) -> None:
+    refused = applied.terraform.run(
+        "destroy", "-auto-approve", "-target=module.tablesplit.aws_dynamodb_table.control", status=None
+    )
+    assert refused.returncode == 1
+    assert "DeletionProtectionEnabled" in refused.stderr
+    applied.terraform.run("apply", "-auto-approve", *UNPROTECTED)
+    # the provider waits a minute for the end of a queue that moto has deleted at once: it is left out, to go with moto
+    applied.terraform.run("state", "rm", "module.tablesplit.aws_batch_job_queue.backfill")
+    applied.terraform.run("destroy", "-auto-approve", *UNPROTECTED)
+    assert applied.terraform.run("state", "list").stdout == ""
+    assert applied.client("dynamodb").list_tables()["TableNames"] in ([], ["expressnext-crm"])
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else sorted(value)
