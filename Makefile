@@ -12,7 +12,7 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print(1 + min(3, os.cpu_count() or 1
 # Tests start hundreds of processes: one that must compile all it imports takes 5 s of CPU to start, instead of 1.5
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check format bench scale model soak lock settings metrics cost dashboards clean
+.PHONY: demo test deployment check format bench scale model soak lock settings metrics cost dashboards clean
 
 demo: $(READY)
 	$(BIN)/tablesplit demo
@@ -32,6 +32,10 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m bench
+
+# deploy/terraform applied on moto, and its permissions held to the calls of a whole migration: four minutes
+deployment: $(READY)
+	$(BIN)/pytest -m deployment tests/terraform
 
 # A billion items and 500 shards, simulated with the costs in docs/BENCH.md: docs/SCALE.md's tables and charts, two minutes
 scale: $(READY)

@@ -15,7 +15,7 @@ from tests.servers import moto_for_tests
 from tests.terraform.moto import aim_at
 from tests.terraform.program import Terraform
 
-pytestmark = [pytest.mark.moto, pytest.mark.slow]
+pytestmark = [pytest.mark.deployment, pytest.mark.moto, pytest.mark.slow]
 
 REGION = "us-east-1"
 UNPROTECTED = ("-var", "deletion_protection=false")

@@ -9,7 +9,7 @@ from service.core.wire import Item
 from tests.terraform.program import SOURCE
 from tests.terraform.scenario import OLD, Scenario
 
-pytestmark = [pytest.mark.moto, pytest.mark.slow]
+pytestmark = [pytest.mark.deployment, pytest.mark.moto, pytest.mark.slow]
 
 UNSEEN = {
     ("backfill", "control", "dynamodb:DeleteItem"): ("service/quarantine.py", "self._heads.remove("),
