@@ -5,17 +5,17 @@ the token under which a slice's progress is saved. So tokens grow from holder to
 """
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from service.clock import Clock
 from service.config import Settings
 from service.control_table import ControlTable
 from service.errors import Refused
-from service.leases import Lease
+from service.leases import Lease, lease_token
 
 LEASE = "backfill"
 PATIENCE_SECONDS = 60.0
-"""How long a job waits for its turn: the others need a moment each."""
+"""How long a job waits for one other: they need a moment each."""
 REMEDY = "wait for it, watch it with `tablesplit status --watch`, or stop it first"
 
 
@@ -38,14 +38,20 @@ class Claims:
 
     @asynccontextmanager
     async def in_turn(self) -> AsyncIterator[Lease]:
-        """The whole backfill, after whoever has it for a moment. Raises Refused when somebody has it for longer."""
-        give_up_at = self._clock.monotonic() + PATIENCE_SECONDS
-
-        def stand_by() -> None:
-            if self._clock.monotonic() >= give_up_at:
-                raise Refused("another backfill is running, which is no array job", remedy=REMEDY)
-
-        async with Lease.acquire(
-            self._control, LEASE, self._owner, self._clock, self._settings, stand_by=stand_by
-        ) as lease:
+        """The whole backfill, after whoever has it for a moment, however many they are. Raises Refused when one of them has it for
+        longer."""
+        holder, since = None, self._clock.monotonic()
+        async with AsyncExitStack() as stack:
+            while (lease := await self._asked(stack)) is None:
+                was, holder = holder, await lease_token(self._control, LEASE)
+                if holder != was:
+                    since = self._clock.monotonic()
+                if self._clock.monotonic() - since >= PATIENCE_SECONDS:
+                    raise Refused("another backfill is running, which is no array job", remedy=REMEDY)
             yield lease
+
+    async def _asked(self, stack: AsyncExitStack) -> Lease | None:
+        try:
+            return await stack.enter_async_context(self.alone())
+        except Refused:
+            return None

@@ -11,6 +11,7 @@ from backfill.report import BackfillReport, SlicesReport
 from backfill.slices import Slices
 from service.errors import Fenced, Interrupted, Misconfigured, Paused, Refused
 from tests.array_world import Job, begun, segments_done
+from tests.backfill_world import World
 
 
 async def test_each_job_copies_its_slice_and_the_last_closes_the_run() -> None:
@@ -159,6 +160,23 @@ async def test_a_job_waits_a_minute_for_a_backfill_that_works_alone_and_then_say
 async def _scans_hang(operation: str, subject: object) -> None:
     if operation == "scan":
         await asyncio.Event().wait()
+
+
+async def test_a_job_waits_for_many_siblings_longer_than_for_one() -> None:
+    """Hundreds of jobs begin at once, each of which opens the run for a moment: none is refused for their number."""
+    world, (job, _) = await begun(2)
+    claims = Claims(world.control, "sibling", world.clock, world.settings)
+    busy = asyncio.ensure_future(_in_turn_for(claims, world, times=10, seconds=20))
+    await world.clock.advance(1)
+    job.begin()
+    await world.clock.until(busy.done, within=600)
+    assert isinstance(await job.report(world), BackfillReport)
+
+
+async def _in_turn_for(claims: Claims, world: World, *, times: int, seconds: float) -> None:
+    for _ in range(times):
+        async with claims.alone():
+            await world.clock.sleep(seconds)
 
 
 async def test_again_begins_one_new_run_for_all_jobs_also_for_one_that_is_started_late() -> None:
