@@ -11,12 +11,11 @@ from service.clock import Clock
 from service.config import Settings
 from service.control_table import ControlTable
 from service.errors import Refused
-from service.leases import Lease, lease_token
+from service.leases import REMEDY, Lease, lease_token
 
 LEASE = "backfill"
 PATIENCE_SECONDS = 60.0
 """How long a job waits for one other: they need a moment each."""
-REMEDY = "wait for it, watch it with `tablesplit status --watch`, or stop it first"
 
 
 class Claims:

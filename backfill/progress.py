@@ -45,8 +45,7 @@ class Snapshot:
         waiting = f"; waiting: {', '.join(self.waiting_for)}" if self.waiting_for else ""
         done = self.outcomes
         return (
-            f"backfill: {done.items} items ({share}copied {done.copied}, present {done.present}, "
-            f"quarantined {done.quarantined}), segments {self.segments_done}/{self.segments}, "
+            f"backfill: {done.items} items ({share}{done.to_text()}), segments {self.segments_done}/{self.segments}, "
             f"{self.items_per_second:.0f} items/s, {self.cost_text()}{eta}{waiting}"
         )
 

@@ -46,7 +46,7 @@ class BackfillReport:
         """The same for people."""
         assert self.run.finished_at is not None
         done, when = self.outcomes, iso(self.run.finished_at)
-        counts = f"{done.items} items (copied {done.copied}, present {done.present}, quarantined {done.quarantined})"
+        counts = f"{done.items} items ({done.to_text()})"
         if self.already_finished:
             return f"the backfill has finished at {when}: {counts}; `tablesplit migrate --again` walks the table anew"
         lines = [f"backfill finished at {when}: {counts} in {self.run.finished_at - self.run.started_at:.1f} s"]
@@ -65,16 +65,18 @@ class SlicesReport:
     left: int
     note: str = ""
 
-    ok = True
+    @property
+    def done(self) -> Outcomes:
+        """Of all slices that it walked."""
+        return sum(self.outcomes.values(), Outcomes())
 
     def to_json(self) -> dict[str, Any]:
         """The document of `migrate --json`."""
-        done = sum(self.outcomes.values(), Outcomes())
         return {
             "result": "slices copied",
             "run": self.run.id,
-            "items": done.items,
-            **asdict(done),
+            "items": self.done.items,
+            **asdict(self.done),
             "slices": sorted(self.outcomes),
             "slices_left": self.left,
             "started_at": iso(self.run.started_at),
@@ -83,9 +85,8 @@ class SlicesReport:
 
     def to_text(self) -> str:
         """The same for people."""
-        done = sum(self.outcomes.values(), Outcomes())
         line = (
-            f"copied {len(self.outcomes)} of {self.run.slices} slices here: {done.items} items (copied {done.copied}, "
-            f"present {done.present}, quarantined {done.quarantined}); others are at work on {self.left}"
+            f"copied {len(self.outcomes)} of {self.run.slices} slices here: {self.done.items} items "
+            f"({self.done.to_text()}); others are at work on {self.left}"
         )
         return "\n".join([line, self.note] if self.note else [line])

@@ -27,6 +27,10 @@ class Outcomes:
         """All of them."""
         return self.copied + self.present + self.quarantined
 
+    def to_text(self) -> str:
+        """How many ended how."""
+        return f"copied {self.copied}, present {self.present}, quarantined {self.quarantined}"
+
     def __add__(self, other: "Outcomes") -> "Outcomes":
         return Outcomes(self.copied + other.copied, self.present + other.present, self.quarantined + other.quarantined)
 

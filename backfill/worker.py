@@ -5,7 +5,7 @@ A worker that is alone walks all segments; the jobs of an array share them in sl
 
 from contextlib import AbstractAsyncContextManager
 
-from backfill.claims import REMEDY, Claims
+from backfill.claims import Claims
 from backfill.options import ALONE, ArrayJob
 from backfill.records import BackfillRecords
 from backfill.report import BackfillReport, SlicesReport
@@ -15,7 +15,7 @@ from backfill.shares import Whole
 from backfill.slices import Slices
 from backfill.walk import Parts, Walk
 from service.errors import Refused
-from service.leases import Lease
+from service.leases import REMEDY, Lease
 
 
 async def run_backfill(parts: Parts, estimate: int | None = None) -> BackfillReport:

@@ -25,6 +25,10 @@ LOOKS_PER_LEASE = 12
 over within 7 s."""
 
 
+REMEDY = "wait for it, watch it with `tablesplit status --watch`, or stop it first"
+"""What to do about a lease that another holds."""
+
+
 class LeaseTimes(Protocol):
     """The settings that a lease depends on."""
 
@@ -207,7 +211,7 @@ class _Desk:
             about = f"owner {holder.value.owner}, renewed {age:.0f} s ago"
         return Refused(
             f"another {self.name} is running ({about})",
-            remedy="wait for it, watch it with `tablesplit status --watch`, or stop it first",
+            remedy=REMEDY,
         )
 
 
