@@ -9,16 +9,27 @@ SOAK ?= 1000000
 # one more than the processors, since a third of the tests' time is waiting for processes that they have killed; each has servers of its own
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(1 + min(3, os.cpu_count() or 1))')
 
+# (amazon_kclpy would fetch 33 MB of jars, for a daemon that deploy/kcl takes the place of: it is told to fetch nothing)
 # Tests start hundreds of processes: one that must compile all it imports takes 5 s of CPU to start, instead of 1.5
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test deployment check format bench scale model soak lock settings metrics cost dashboards clean
+.PHONY: demo test kcl kcl-where-possible deployment check format bench scale model soak lock settings metrics cost dashboards clean
 
 demo: $(READY)
 	$(BIN)/tablesplit demo
 
-test: $(READY)
+test: $(READY) kcl-where-possible
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+# The daemon of the kcl engine, in Java: needs Maven and a JDK 17. Its own tests run with it.
+KCL_JAR := deploy/kcl/target/streams-multilang-daemon.jar
+kcl: $(KCL_JAR)
+
+$(KCL_JAR): deploy/kcl/pom.xml $(shell find deploy/kcl/src -type f)
+	mvn --quiet --batch-mode --file deploy/kcl/pom.xml clean package
+
+kcl-where-possible:
+	@if command -v mvn >/dev/null && command -v javac >/dev/null; then $(MAKE) --no-print-directory kcl; fi
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -71,6 +82,6 @@ clean:
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "tablesplit needs Python 3.11, 3.12 or 3.13 with its venv module: install one, or say make PYTHON=..."; exit 2; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement requirements.lock
+	KCL_MVN_REPO_SEARCH_URL=data:, $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
