@@ -1,6 +1,6 @@
 """Checkpoints: how far each shard of a stream is applied, kept in the control table."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
@@ -8,6 +8,10 @@ from pydantic.dataclasses import dataclass
 from service.control_table import ControlTable
 from service.core.lineage import Position, parents_first
 from service.errors import Fatal, Fenced
+
+CLAIMS_PER_OWNER = 1_000_000
+"""Between the tokens of two holders of a lane's lease there is room for the claims of single shards (``service.claims``): whoever
+has the lease next, and reads every shard, is above all of them. One shard is not claimed so often while one worker holds it."""
 
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
@@ -30,7 +34,7 @@ class Checkpoints:
         self._records = control.records(f"checkpoint#{stream_arn}", Checkpoint)
         self._arn = stream_arn
         self._mapping_hash = mapping_hash
-        self._token = token
+        self._token = token * CLAIMS_PER_OWNER
 
     async def load(self) -> Mapping[str, Position]:
         """Every known shard, parents first. Raises Fatal when a position was saved under another mapping, or
@@ -69,3 +73,12 @@ class Checkpoints:
             f"a newer owner of the stream has saved shard {shard_id} of {self._arn}: this worker writes nothing more",
             remedy="start the command again: it goes on where the newer owner stands",
         )
+
+
+async def takeovers(control: ControlTable, stream_arns: Iterable[str]) -> int:
+    """A number that changes whenever a shard of the streams is claimed over another worker."""
+    count = 0
+    for arn in stream_arns:
+        saved = await control.records(f"checkpoint#{arn}", Checkpoint).all()
+        count += sum(max(0, stored.token % CLAIMS_PER_OWNER - 1) for stored in saved.values())
+    return count

@@ -85,6 +85,18 @@ class Settings(BaseSettings):
     checkpoint_every_seconds: float = Field(1, ge=0, le=60, description="how often a busy shard's position is saved")
     sync_concurrency: int = Field(64, ge=1, le=1000, description="keys whose changes are applied at once")
 
+    engine: Literal["embedded", "kcl"] = Field(
+        "embedded", description="how streams are read: in one process, or by many with the Kinesis Client Library"
+    )
+    kcl_jars: Path = Field(
+        Path("deploy/kcl/target"), description="the folder with the kcl engine's jars, which `make kcl` fills"
+    )
+    kcl_application: str = Field(
+        "tablesplit-kcl", pattern=TABLE_NAME, max_length=100, description="beginning of the names of KCL's tables"
+    )
+    kcl_properties: Path | None = Field(None, description="a file with further KCL properties")
+    kcl_heap_mb: int = Field(256, ge=64, le=16_384, description="MB of heap of each of the two KCL daemons")
+
     segments: int = Field(
         8, ge=1, le=10_000, description="parallel Scan segments of validation, and of each job of the backfill"
     )
@@ -184,15 +196,16 @@ class Settings(BaseSettings):
         return self
 
 
-def load_settings() -> Settings:
-    """The settings that the process's environment says, and below it a `.env` file in the working directory.
+def load_settings(**changes: Any) -> Settings:
+    """The settings that ``changes`` say (by field), below them the process's environment, and below it a `.env` file in the working
+    directory.
 
     Raises Misconfigured with a line for each wrong variable: its name, its value, what it must be.
     """
     load_dotenv(Path(".env"))
     _refuse_unknown()
     try:
-        return Settings()
+        return Settings(**changes)
     except ValidationError as error:
         lines = [_line(issue["loc"], issue["input"], issue["msg"]) for issue in error.errors(include_url=False)]
         raise Misconfigured("\n".join(lines), remedy="the README's table of settings says what each may be") from error

@@ -27,7 +27,7 @@ class Consumer:
     table is the application's.
 
     concurrency: keys in hand at once, over all shards. count: told each outcome. on_tombstone: told each
-    tombstone written.
+    tombstone written. taken_over: as ``Suspects`` has it.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class Consumer:
         fence: Fence,
         count: Callable[[str], None],
         on_tombstone: Callable[[Put], None],
+        taken_over: Callable[[], int] = lambda: 0,
     ) -> None:
         self._applier = applier
         self._quarantine = quarantine
@@ -51,7 +52,7 @@ class Consumer:
         self._fence = fence
         self._count = count
         self._on_tombstone = on_tombstone
-        self._suspects = Suspects(quarantine, clock)
+        self._suspects = Suspects(quarantine, clock, taken_over)
 
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:  # noqa: ARG002 (ShardSink names it)
         """Return only when every effect of ``changes`` is acknowledged by DynamoDB or quarantined.

@@ -27,10 +27,11 @@ CHANGE_ATTEMPTS = 50
 
 @dataclass(frozen=True, slots=True)
 class Stored(Generic[T]):
-    """A record as it was read: its value, and the revision that a later write is conditional on."""
+    """A record as it was read: its value, the revision that a later write is conditional on, and the token of whoever wrote it."""
 
     value: T
     rev: str
+    token: int = 0
 
 
 class ControlTable:
@@ -104,20 +105,33 @@ class Records(Generic[T]):
                 return value
             if await self.put(name, value, was) is not None:
                 return value
-        raise Retryable(
-            f"control table {self._table}: {self._partition}/{name} is contended", reason="control_contended"
-        )
+        raise self._contended(name)
 
     async def remove(self, name: str, was: Stored[T]) -> bool:
         """Delete the record if it still is as it ``was``. False: it was not, or was gone."""
         return await self._store.write(self.as_delete(name, was))
 
-    async def save(self, name: str, value: T, token: int = 0) -> bool:
+    async def save(self, name: str, value: T, token: int = 0, *, fence: Fence | None = None) -> bool:
         """Write the record over any that has no newer ``token`` (of a lease: the writer's). False:
         superseded."""
         put, _ = self.as_put(name, value, None)
         item = {**put.item, "token": {"N": str(token)}}
-        return await self._store.write(Put(self._table, item, _no_newer(token)))
+        return await self._store.write(Put(self._table, item, _no_newer(token)), fence=fence)
+
+    async def claim(self, name: str) -> Stored[T] | None:
+        """Give the record the next token, its value as it is: whoever has saved it before can do so no more. None: there is none.
+
+        A lost answer costs a token: the claim is made again, above the one that may have been taken.
+        """
+        for _ in range(CHANGE_ATTEMPTS):
+            was = await self.get(name)
+            if was is None:
+                return None
+            put, stored = self.as_put(name, was.value, was)
+            token = was.token + 1
+            if await self._store.write(Put(self._table, {**put.item, "token": {"N": str(token)}}, put.condition)):
+                return Stored(stored.value, stored.rev, token)
+        raise self._contended(name)
 
     async def forget(self, name: str, token: int = 0) -> bool:
         """Delete the record unless it has a newer ``token``. False: superseded."""
@@ -141,12 +155,17 @@ class Records(Generic[T]):
         """The removal of the record, whatever it is, for a transaction."""
         return Delete(self._table, self._key(name))
 
+    def _contended(self, name: str) -> Retryable:
+        where = f"control table {self._table}: {self._partition}/{name}"
+        return Retryable(f"{where} is contended", reason="control_contended")
+
     def _key(self, name: str) -> Item:
         return {"pk": {"S": self._partition}, "sk": {"S": name}}
 
     def _read(self, item: Item) -> Stored[T]:
         try:
-            return Stored(self._adapter.validate_json(item["document"]["S"]), item["rev"]["S"])
+            token = int(item["token"]["N"]) if "token" in item else 0
+            return Stored(self._adapter.validate_json(item["document"]["S"]), item["rev"]["S"], token)
         except (KeyError, ValidationError) as error:
             raise Fatal(
                 f"control table {self._table}: record {self._partition}/{item['sk']['S']} is damaged "

@@ -3,14 +3,15 @@
 Under the ledger rule whoever has it re-verifies what was touched, too.
 """
 
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from service.app import App
 from service.applier import Applier
 from service.consumer import Consumer
+from service.core.write import Put
 from service.forward_ledger import ForwardLedger
-from service.lane import Lane
+from service.lane import Lane, Reading, Work
 from service.leases import Lease
 from service.ledger import Ledger
 from service.ledger_parts import ledger_parts
@@ -18,7 +19,6 @@ from service.migration_state import MigrationState
 from service.purger import Purger
 from service.quarantine import Quarantine
 from service.start import LANE_LEASES, SYNC_LEASE, require_same_stream, require_started
-from service.streams.embedded import EmbeddedEngine
 from service.streams.engine import ShardSink
 from service.trimming import Trimmer
 from service.verification import Verifier
@@ -31,50 +31,64 @@ class ForwardLane(Lane):
     name = "forward"
     lease = SYNC_LEASE
 
-    def __init__(self, app: App) -> None:
-        super().__init__(app)
+    def __init__(self, app: App, serve: Callable[[Lane], Awaitable[None]] | None = None) -> None:
+        super().__init__(app, serve)
         self._purger: Purger | None = None
 
-    async def ready_state(self, lease: Lease) -> MigrationState:  # noqa: ARG002 (the reverse lane needs it)
+    async def ready_state(self, lease: Lease | None) -> MigrationState:  # noqa: ARG002 (the reverse lane needs it)
         """The state, once the migration has started and the old table's stream is the one whose positions are saved."""
         state = await require_started(self.app)
         if state.phase != "complete":
             await require_same_stream(self.app, state)
         return state
 
-    def open(self, lease: Lease, state: MigrationState) -> tuple[list[EmbeddedEngine], list[Coroutine[Any, Any, None]]]:
-        """The old table's engine, and the purger; nothing once the migration is complete."""
+    def streams(self, state: MigrationState) -> dict[str, str]:
+        """The old table's."""
+        if state.phase == "complete" or state.stream_arn is None:
+            return {}
+        return {self.app.mapping.old.table: state.stream_arn}
+
+    def open(self, reading: Reading, state: MigrationState) -> Work:
+        """What reads the old table's stream; beside it, in the worker that holds the lease, purger and verification."""
+        self._purger = None
         if state.phase == "complete":
-            return [], []
+            return Work(())
+        others = [] if reading.lease is None else self._beside(reading.lease, state)
+        sink = self._ledger if state.acting.forward_by_ledger else self._guarded
+        return Work(reading.engines(self.streams(state), lambda: sink(reading, state)), others)
+
+    def _beside(self, lease: Lease, state: MigrationState) -> list[Coroutine[Any, Any, None]]:
         self._purger = self._new_purger(lease)
-        others: list[Coroutine[Any, Any, None]] = [self._purger.run()]
-        if state.rule == "ledger":
-            others.append(self._verifier(lease, state).run())
-        sink = self._ledger(lease, state) if state.acting.forward_by_ledger else self._guarded(lease, state)
-        return [self.reading(lease, self.app.mapping.old.table, state.stream_arn or "", sink)], others
+        verifier = [self._verifier(lease, state).run()] if state.rule == "ledger" else []
+        return [self._purger.run(), *verifier]
 
     def overdue(self) -> int:
         """Tombstones on v2 that should be purged by now."""
         return self._purger.overdue() if self._purger is not None else 0
 
-    def _guarded(self, lease: Lease, state: MigrationState) -> ShardSink:
+    def _guarded(self, reading: Reading, state: MigrationState) -> ShardSink:
         app = self.app
-        assert self._purger is not None
         return Consumer(
-            Applier(app.store, fence=lease.check, count=self.count),
+            Applier(app.store, fence=reading.fence, count=self.count),
             Quarantine(app.control, app.clock),
             app.mapping,
             app.clock,
             generation=state.generation,
             concurrency=app.settings.sync_concurrency,
-            fence=lease.check,
+            fence=reading.fence,
             count=self.count,
-            on_tombstone=self._purger.add,
+            on_tombstone=self._remember,
+            taken_over=reading.taken_over,
         )
 
-    def _ledger(self, lease: Lease, state: MigrationState) -> ShardSink:
+    def _remember(self, tombstone: Put) -> None:
+        """Let the purger know. Where it runs in another worker, its sweep finds the tombstone."""
+        if self._purger is not None:
+            self._purger.add(tombstone)
+
+    def _ledger(self, reading: Reading, state: MigrationState) -> ShardSink:
         app = self.app
-        parts = ledger_parts(app, state, lease.check, "old", self.count)
+        parts = ledger_parts(app, state, reading.fence, "old", self.count, reading.taken_over)
         return ForwardLedger(parts, app.settings.sync_concurrency)
 
     def _new_purger(self, lease: Lease) -> Purger:

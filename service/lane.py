@@ -5,15 +5,17 @@ and starts others.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from service.app import App
 from service.checkpoints import Checkpoints
 from service.core.acting import Acting
+from service.dynamodb.protocol import Fence
+from service.engine_in_force import put_in_force
 from service.errors import Fenced, Retryable, TablesplitError
 from service.identity import worker_id
 from service.lag import CatchingUp, LowLag
@@ -21,36 +23,73 @@ from service.leases import Lease
 from service.log import get_logger
 from service.migration_state import MigrationState, load_started_state
 from service.streams.embedded import EmbeddedEngine
-from service.streams.engine import EngineSnapshot, ShardSink
+from service.streams.engine import EngineSnapshot, ShardSink, StreamEngine
 from service.tasks import task_group
 from service.workers import BEAT_SECONDS, LaneBeat, LaneName
 
 RETRY_SECONDS = 15.0
 """How long a lane that has stopped waits before it looks whether the operator has mended what stopped it."""
 
+Role = Literal["owner", "reader", "standby", "stopped"]
+
+
+class Reading(Protocol):
+    """How a lane reads: alone, under its lease, or together with others.
+
+    lease: the lane's, where this worker holds it. fence: of every write that its sinks make. taken_over: how many shards have come
+    one by one from other workers.
+    """
+
+    lease: Lease | None
+    fence: Fence
+
+    def taken_over(self) -> int: ...
+
+    def engines(self, streams: Mapping[str, str], sink: Callable[[], ShardSink]) -> list[StreamEngine]:
+        """What reads ``streams`` (ARN by table) into sinks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a lane does by one state: its engines, and what runs beside them."""
+
+    engines: Sequence[StreamEngine]
+    others: Sequence[Coroutine[Any, Any, None]] = ()
+
 
 class Lane(ABC):
-    """One process's lane. role and failure say how it stands; a failure stops the lane, not the process."""
+    """One process's lane. role and failure say how it stands; a failure stops the lane, not the process.
+
+    serve: how it reads until cancelled: ``serve_alone``, or ``sharing.serve_shared``.
+    """
 
     name: LaneName
     lease: str
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, serve: "Callable[[Lane], Awaitable[None]] | None" = None) -> None:
         self.app = app
-        self.role: Literal["owner", "standby", "stopped"] = "standby"
+        self.role: Role = "standby"
         self.failure: TablesplitError | None = None
         self.acting: Acting | None = None
-        self._engines: Sequence[EmbeddedEngine] = ()
+        self._serve = serve or serve_alone
+        self._engines: Sequence[StreamEngine] = ()
         self._low = LowLag(app.clock, app.settings.gate_lag_seconds)
         self._catching_up = CatchingUp(app.clock)
 
     @abstractmethod
-    async def ready_state(self, lease: Lease) -> MigrationState:
-        """The state of a migration whose streams this lane can read. Raises what keeps it from that."""
+    async def ready_state(self, lease: Lease | None) -> MigrationState:
+        """The state of a migration whose streams this lane can read. Raises what keeps it from that.
+
+        ``lease``: the lane's. Who has none waits for the one who has.
+        """
 
     @abstractmethod
-    def open(self, lease: Lease, state: MigrationState) -> tuple[list[EmbeddedEngine], list[Coroutine[Any, Any, None]]]:
-        """The engines that read by ``state``, and what runs beside them."""
+    def streams(self, state: MigrationState) -> dict[str, str]:
+        """The ARN of each stream that is read by ``state``, by table; none once the migration is complete."""
+
+    @abstractmethod
+    def open(self, reading: Reading, state: MigrationState) -> Work:
+        """The work by ``state``."""
 
     def count(self, outcome: str) -> None:
         """Count what became of a change of this lane's."""
@@ -60,29 +99,14 @@ class Lane(ABC):
         """Tombstones that should be purged by now."""
         return 0
 
-    def reading(self, lease: Lease, table: str, arn: str, sink: ShardSink) -> EmbeddedEngine:
-        """An engine that reads the stream ``arn`` of ``table`` into ``sink``; its positions are saved under ``lease``."""
-        app = self.app
-        return EmbeddedEngine(
-            app.store,
-            arn=arn,
-            table=table,
-            sink=sink,
-            positions=Checkpoints(app.control, arn, app.mapping.hash, lease.token),
-            settings=app.settings,
-            clock=app.clock,
-            retried=app.metrics.count_retry,
-            applied=partial(app.metrics.observe_apply_lag, self.name),
-        )
-
     async def run(self) -> None:
         """Serve until cancelled. Whatever stops the lane is logged and shown with its remedy; then it tries again, as a standby."""
         while True:
             try:
-                await self._serve()
+                await self._serve(self)
             except Fenced as superseded:
                 get_logger().warning("lease lost, standing by", lane=self.name, reason=superseded.message)
-                self._leave("standby", None)
+                self.stand_by()
             except TablesplitError as failure:
                 get_logger().error(
                     f"{self.name} sync has stopped", reason=failure.message, remedy=failure.remedy, lane=self.name
@@ -90,32 +114,26 @@ class Lane(ABC):
                 self._leave("stopped", failure)
                 await self.app.clock.sleep(RETRY_SECONDS)
 
-    async def _serve(self) -> None:
+    def hold_lease(self, stand_by: Callable[[], None]) -> AbstractAsyncContextManager[Lease]:
+        """The lane's lease, once it is free. stand_by: told whenever another is seen to hold it."""
         app = self.app
-        async with Lease.acquire(
-            app.control, self.lease, worker_id(), app.clock, app.settings, stand_by=lambda: self._leave("standby", None)
-        ) as lease:
-            while True:
-                await self._serve_by(lease, await self.ready_state(lease))
+        return Lease.acquire(app.control, self.lease, worker_id(), app.clock, app.settings, stand_by=stand_by)
 
-    async def _serve_by(self, lease: Lease, state: MigrationState) -> None:
-        """Work by ``state`` until another is in force; the positions of all that was applied are saved when this returns."""
-        engines, others = self.open(lease, state)
-        self._engines = engines
-        self.role, self.failure, self.acting = "owner", None, state.acting
+    def stand_by(self) -> None:
+        """Another worker reads."""
+        self._leave("standby", None)
+
+    async def work(self, reading: Reading, state: MigrationState, until: Callable[[], Awaitable[None]]) -> None:
+        """Work by ``state`` until ``until`` returns; the positions of all that was applied are saved when this does."""
+        work = self.open(reading, state)
+        self._engines = work.engines
+        self.role, self.failure, self.acting = "owner" if reading.lease else "reader", None, state.acting
         async with task_group() as tasks:
-            working = [tasks.create_task(work) for work in (*(engine.run() for engine in engines), *others)]
-            await self._until_changed(state.acting)
+            working = [tasks.create_task(one) for one in (*(engine.run() for engine in work.engines), *work.others)]
+            await until()
             for task in working:
                 task.cancel()
         get_logger().info("rule changes", lane=self.name, was=str(state.acting))
-
-    async def _until_changed(self, acting: Acting) -> None:
-        while True:
-            await self.app.clock.sleep(BEAT_SECONDS)
-            with suppress(Retryable):  # the lease ends the lane when this lasts
-                if (await load_started_state(self.app.control, self.app.mapping)).acting != acting:
-                    return
 
     def _leave(self, role: Literal["standby", "stopped"], failure: TablesplitError | None) -> None:
         self._engines, self.role, self.failure, self.acting = (), role, failure, None
@@ -154,3 +172,53 @@ class Lane(ABC):
             retention_headroom_seconds=min(one.retention_headroom_seconds for one in seen),
             tombstones_overdue=self.overdue(),
         )
+
+
+class Alone:
+    """Implements ``Reading``: this worker reads everything, under the lane's lease, with the embedded engine."""
+
+    def __init__(self, lane: Lane, lease: Lease) -> None:
+        self.lease: Lease | None = lease
+        self.fence: Fence = lease.check
+        self._lane = lane
+        self._token = lease.token
+
+    def taken_over(self) -> int:
+        """None ever: a lane comes as a whole."""
+        return 0
+
+    def engines(self, streams: Mapping[str, str], sink: Callable[[], ShardSink]) -> list[StreamEngine]:
+        """An engine for each stream; its positions are saved under the lease."""
+        return [self._engine(table, arn, sink()) for table, arn in sorted(streams.items())]
+
+    def _engine(self, table: str, arn: str, sink: ShardSink) -> StreamEngine:
+        app = self._lane.app
+        return EmbeddedEngine(
+            app.store,
+            arn=arn,
+            table=table,
+            sink=sink,
+            positions=Checkpoints(app.control, arn, app.mapping.hash, self._token),
+            settings=app.settings,
+            clock=app.clock,
+            retried=app.metrics.count_retry,
+            applied=partial(app.metrics.observe_apply_lag, self._lane.name),
+        )
+
+
+async def serve_alone(lane: Lane) -> None:
+    """Wait for the lane's lease, and read everything by the state in force. Raises what stops the lane."""
+    app = lane.app
+    async with lane.hold_lease(lane.stand_by) as lease:
+        await put_in_force(app.control, app.clock, lane.name, "embedded", lease, app.settings.writer_horizon_seconds)
+        while True:
+            state = await lane.ready_state(lease)
+            await lane.work(Alone(lane, lease), state, partial(_until_changed, app, state.acting))
+
+
+async def _until_changed(app: App, acting: Acting) -> None:
+    while True:
+        await app.clock.sleep(BEAT_SECONDS)
+        with suppress(Retryable):  # the lease ends the lane when this lasts
+            if (await load_started_state(app.control, app.mapping)).acting != acting:
+                return

@@ -14,15 +14,20 @@ from service.suspects import Suspects
 
 
 def ledger_parts(
-    app: App, state: MigrationState, fence: Fence, side: Side, count: Callable[[str], None]
+    app: App,
+    state: MigrationState,
+    fence: Fence,
+    side: Side,
+    count: Callable[[str], None],
+    taken_over: Callable[[], int] = lambda: 0,
 ) -> LedgerParts:
-    """Parts that apply the changes of ``side`` by ``state``. count: told each outcome."""
+    """Parts that apply the changes of ``side`` by ``state``. count: told each outcome. taken_over: as ``Suspects`` has it."""
     quarantine = Quarantine(app.control, app.clock)
     return LedgerParts(
         store=app.store,
         ledger=Ledger(app.control, app.clock, app.mapping.old.table, state.epoch),
         quarantine=quarantine,
-        suspects=Suspects(quarantine, app.clock),
+        suspects=Suspects(quarantine, app.clock, taken_over),
         conflicts=Conflicts(app.control),
         mapping=app.mapping,
         clock=app.clock,

@@ -103,7 +103,8 @@ class Steps:
                 f": worker {worker} says {why}" for worker, beat in heard.items() if (why := beat.lane(lane).failure)
             ]
             return f"no worker does {lane} sync{''.join(failures)}"
-        late = [(worker, now - beat.said_at) for worker, beat in owners.items() if beat.lane(lane).acting != acting]
+        reading = {worker: beat for worker, beat in heard.items() if beat.lane(lane).reads}
+        late = [(worker, now - beat.said_at) for worker, beat in reading.items() if beat.lane(lane).acting != acting]
         if not late:
             return None
         renewed = await renewed_seconds_ago(self._app.control, LANE_LEASES[lane], now)

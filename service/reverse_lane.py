@@ -1,9 +1,6 @@
 """The reverse lane: reads the v2 tables' streams; observes before the first `dual`, and carries to the old table from then on."""
 
-from collections.abc import Coroutine
-from typing import Any
-
-from service.lane import Lane
+from service.lane import Lane, Reading, Work
 from service.leases import Lease
 from service.ledger_parts import ledger_parts, watch
 from service.migration_state import MigrationState
@@ -11,7 +8,6 @@ from service.noting import Noting
 from service.observer import Observer
 from service.reverse_ledger import ReverseLedger
 from service.start import REVERSE_LEASE, follow_v2_streams, require_same_v2_streams, require_started
-from service.streams.embedded import EmbeddedEngine
 from service.streams.engine import ShardSink
 
 
@@ -21,29 +17,31 @@ class ReverseLane(Lane):
     name = "reverse"
     lease = REVERSE_LEASE
 
-    async def ready_state(self, lease: Lease) -> MigrationState:
-        """The state, once the v2 tables' streams are those whose positions are saved; the first time, they are saved here."""
+    async def ready_state(self, lease: Lease | None) -> MigrationState:
+        """The state, once the v2 tables' streams are those whose positions are saved; the first time, whoever has the lease saves
+        them."""
         state = await require_started(self.app)
         if state.phase == "complete":
             return state
-        if state.rule == "guarded":
+        if state.rule == "guarded" and lease is not None:
             state = await follow_v2_streams(self.app, state, lease.token)
         await require_same_v2_streams(self.app, state)
         return state
 
-    def open(self, lease: Lease, state: MigrationState) -> tuple[list[EmbeddedEngine], list[Coroutine[Any, Any, None]]]:
-        """An engine for each v2 table; none once the migration is complete."""
-        if state.phase == "complete":
-            return [], []
-        streams = sorted(state.v2_streams.items())
-        return [self.reading(lease, table, arn, self._sink(lease, state)) for table, arn in streams], []
+    def streams(self, state: MigrationState) -> dict[str, str]:
+        """The v2 tables'."""
+        return {} if state.phase == "complete" else dict(state.v2_streams)
 
-    def _sink(self, lease: Lease, state: MigrationState) -> ShardSink:
+    def open(self, reading: Reading, state: MigrationState) -> Work:
+        """What reads the v2 tables' streams."""
+        return Work(reading.engines(self.streams(state), lambda: self._sink(reading, state)))
+
+    def _sink(self, reading: Reading, state: MigrationState) -> ShardSink:
         app = self.app
         observer = Observer(app.mapping, watch(app, state, "v2"))
         if not state.acting.forward_by_ledger:
             return observer
-        parts = ledger_parts(app, state, lease.check, "v2", self.count)
+        parts = ledger_parts(app, state, reading.fence, "v2", self.count, reading.taken_over)
         if not state.acting.reverse_carries:
             return Noting(parts, observer, app.settings.sync_concurrency)
         return ReverseLedger(parts, app.settings.sync_concurrency)

@@ -1,6 +1,7 @@
 """Taking the Status snapshot, from the control table alone: it looks the same from every machine."""
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime
 
@@ -141,11 +142,20 @@ def _lane(heard: dict[str, Beat], name: LaneName, caught_up: bool) -> LaneStatus
         said.lag_seconds,
         caught_up,
         said.shards,
-        said.outcomes,
+        _outcomes(heard, name),
         said.shards_waiting,
         said.shards_finished,
         said.catch_up_seconds,
     )
+
+
+def _outcomes(heard: dict[str, Beat], name: LaneName) -> dict[str, int]:
+    """Of all workers that read."""
+    total: Counter[str] = Counter()
+    for beat in heard.values():
+        if beat.lane(name).reads:
+            total.update(beat.lane(name).outcomes)
+    return dict(total)
 
 
 def _at_tip(heard: dict[str, Beat], name: LaneName) -> bool:

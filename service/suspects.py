@@ -1,5 +1,7 @@
 """The keys that are known to be in quarantine, so that the others need not be looked up one by one."""
 
+from collections.abc import Callable
+
 from service.clock import Clock
 from service.core.wire import Item
 from service.quarantine import Quarantine, quarantine_id
@@ -10,20 +12,30 @@ late, and that blocks nothing."""
 
 
 class Suspects:
-    """The keys in quarantine as of the last refresh, with those that this process has added and less those it has resolved."""
+    """The keys in quarantine as of the last refresh, with those that this process has added and less those it has resolved.
 
-    def __init__(self, quarantine: Quarantine, clock: Clock) -> None:
+    taken_over: how many shards this process has taken over by now, where they come one by one. What a shard's former owner has put
+    into quarantine must be known before its next change is applied.
+    """
+
+    def __init__(self, quarantine: Quarantine, clock: Clock, taken_over: Callable[[], int] = lambda: 0) -> None:
         self._quarantine = quarantine
         self._clock = clock
+        self._taken_over = taken_over
+        self._refreshed_for = 0
         self._ids: set[str] = set()
         self._refreshed_at = float("-inf")
 
     async def refresh(self) -> None:
-        """Read the list, if it is time. First before the first change, after the engine has loaded its positions: whatever a
-        former owner checkpointed as quarantined is in quarantine by then."""
-        if self._clock.monotonic() >= self._refreshed_at + REFRESH_SECONDS:
+        """Read the list, if it is time, or if a shard has been taken over since.
+
+        First before the first change, after the engine has loaded its positions: whatever a former owner checkpointed as
+        quarantined is in quarantine by then.
+        """
+        taken_over = self._taken_over()
+        if taken_over != self._refreshed_for or self._clock.monotonic() >= self._refreshed_at + REFRESH_SECONDS:
             self._ids |= (await self._quarantine.heads()).keys()
-            self._refreshed_at = self._clock.monotonic()
+            self._refreshed_at, self._refreshed_for = self._clock.monotonic(), taken_over
 
     def include(self, table: str, key: Item) -> bool:
         """Whether a key may be in quarantine."""

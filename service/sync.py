@@ -9,9 +9,11 @@ from service.errors import TablesplitError
 from service.forward_lane import ForwardLane
 from service.http_server import serve_http
 from service.identity import worker_id
+from service.lane import serve_alone
 from service.lanes import Lanes
 from service.log import get_logger
 from service.reverse_lane import ReverseLane
+from service.sharing import serve_shared
 from service.snapshot import take_running_snapshot
 from service.start import ensure_started, require_same_stream
 from service.tasks import task_group
@@ -44,7 +46,8 @@ async def _serve(app: App, view: View, stop: asyncio.Event) -> None:
 @asynccontextmanager
 async def sync_lanes(app: App) -> AsyncIterator[Lanes]:
     """Both lanes with their beats in the background; at the end they save their positions and give their leases back."""
-    lanes = Lanes(ForwardLane(app), ReverseLane(app))
+    serve = serve_shared if app.settings.engine == "kcl" else serve_alone
+    lanes = Lanes(ForwardLane(app, serve), ReverseLane(app, serve))
     workers = Workers(app.control, app.clock)
     background = (lanes.forward.run(), lanes.reverse.run(), _beat(app, lanes, workers), _measure(app, lanes), _log(app))
     try:

@@ -76,6 +76,15 @@ class Tables:
             await until_active(self.plane, table.name, self.clock)
         return {name: "exists" if table else "created" for name, table in found.items()}
 
+    async def make(self, table: NewTable) -> None:
+        """Make one more table, unless it exists. Raises Refused when one of that name has another key."""
+        found = await self.describe(table.name)
+        if found is None:
+            await asyncio.to_thread(self.plane.create_table, table)
+            await until_active(self.plane, table.name, self.clock)
+        elif found.key != table.key:
+            _require_own_key(table, found)
+
     async def require_v2_tables(self) -> None:
         """Raises Misconfigured when a v2 table is missing, Refused when one is not as it must be."""
         for table in self.wanted():

@@ -8,7 +8,8 @@ application (`seen`, `put`), and places that are live from those that are not (`
 (b) every record of the item that was in a stream when the entry was read has been applied and its position saved, in both
     directions: both lanes catch up after the reading, and the entry is dropped only if it is as it was read. All our writes
     of the item change its entry, so none of ours is unread, and no position lies before one that was applied.
-(c) nobody superseded can apply such a record again: both leases have had the same holders for a writer horizon.
+(c) nobody superseded can apply such a record again: both leases have had the same holders for a writer horizon, and no shard
+    has been claimed from one worker by another meanwhile.
 (d) its epoch is over: the epoch was raised, and both lanes have acknowledged it for a writer horizon. An entry made anew
     begins above every count of this one, so that the next count of reverse is above that on the old item, and a stamp of this
     time can only be an image that the application has put back.
@@ -21,6 +22,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from service.checkpoints import takeovers
 from service.clock import Clock
 from service.control_table import ControlTable
 from service.core.agreement import Sides, forgettable, places_of
@@ -53,10 +55,12 @@ class TrimTimes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """What must not have changed: the epoch that both lanes have acknowledged, and who holds each lane's lease."""
+    """What must not have changed: the epoch that both lanes have acknowledged, who holds each lane's lease, and how many shards
+    have been claimed over another worker."""
 
     epoch: int
     tokens: tuple[int | None, ...]
+    takeovers: int
 
 
 class Trimmer:
@@ -134,11 +138,12 @@ class Trimmer:
         state = await load_started_state(self._control, self._mapping)
         heard = await self._workers.heard()
         for lane in BOTH:
-            owners = [beat.lane(lane) for beat in heard.values() if beat.lane(lane).role == "owner"]
-            if owner_among(heard, lane) is None or any(said.acting != state.acting for said in owners):
+            reading = [beat.lane(lane) for beat in heard.values() if beat.lane(lane).reads]
+            if owner_among(heard, lane) is None or any(said.acting != state.acting for said in reading):
                 return None
         tokens = [await lease_token(self._control, self._leases[lane]) for lane in BOTH]
-        return _Standing(state.epoch, tuple(tokens))
+        arns = [arn for arn in (state.stream_arn, *state.v2_streams.values()) if arn is not None]
+        return _Standing(state.epoch, tuple(tokens), await takeovers(self._control, arns))
 
     async def _drop(self) -> None:
         """Drop what was offered and still may go, once both lanes have read past what was in the streams."""

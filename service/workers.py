@@ -27,7 +27,8 @@ BOTH: tuple[LaneName, ...] = ("forward", "reverse")
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class LaneBeat:
-    """What one lane of a worker says. role: owner of the lane's lease, standby, or stopped.
+    """What one lane of a worker says. role: owner of the lane's lease, standby, stopped, or reader: it reads shards, and another
+    worker is the owner (kcl engine).
 
     acting: what it works by, None while it does not read. rounds, shards, lag_seconds, retention_headroom_seconds: of its
     engines, the worst of them. lag_low_since: epoch seconds since when lag has been below the limit of the gate, None: it is not.
@@ -36,7 +37,7 @@ class LaneBeat:
     outcomes: of its writes; tombstones_overdue: that should be purged by now; failure: why it stopped.
     """
 
-    role: Literal["owner", "standby", "stopped"] = "standby"
+    role: Literal["owner", "reader", "standby", "stopped"] = "standby"
     acting: Acting | None = None
     rounds: int = 0
     shards: int = 0
@@ -49,6 +50,11 @@ class LaneBeat:
     shards_waiting: int = 0
     shards_finished: int = 0
     catch_up_seconds: float | None = None
+
+    @property
+    def reads(self) -> bool:
+        """Whether it applies changes."""
+        return self.role in ("owner", "reader")
 
     @property
     def at_tip(self) -> bool:

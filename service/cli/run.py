@@ -11,7 +11,7 @@ import click
 
 from service.app import App, open_app
 from service.cli.answer import Answer, exit_status, print_answer, print_error
-from service.config import load_settings
+from service.config import Settings, load_settings
 from service.errors import Interrupted, TablesplitError
 
 STOP_GRACE_SECONDS = 4.0
@@ -21,14 +21,24 @@ Body = Callable[[App, asyncio.Event], Awaitable[Answer]]
 T = TypeVar("T")
 
 
-def run_command(body: Body, *, as_json: bool) -> None:
-    """Run ``body`` with an open App and a stop event that Ctrl-C and SIGTERM set; print its answer; exit with its status."""
+def run_command(
+    body: Body, *, as_json: bool, grace: Callable[[Settings], float] = lambda _: STOP_GRACE_SECONDS, **changes: Any
+) -> None:
+    """Run ``body`` with an open App and a stop event that Ctrl-C and SIGTERM set; print its answer; exit with its status.
+
+    changes: settings that the command line gives, None for those that it leaves alone. grace: how long it may take to stop.
+    """
+    try:
+        settings = load_settings(**{name: value for name, value in changes.items() if value is not None})
+    except TablesplitError as error:
+        print_error(error, as_json=as_json)
+        sys.exit(exit_status(error))
 
     async def opened(stop: asyncio.Event) -> Answer:
-        async with open_app(load_settings()) as app:
+        async with open_app(settings) as app:
             return await body(app, stop)
 
-    run_alone(opened, as_json=as_json)
+    run_alone(opened, as_json=as_json, grace_seconds=grace(settings))
 
 
 def look_first(body: Callable[[App], Awaitable[T]], *, as_json: bool) -> T:
@@ -45,10 +55,15 @@ def look_first(body: Callable[[App], Awaitable[T]], *, as_json: bool) -> T:
         sys.exit(exit_status(error))
 
 
-def run_alone(body: Callable[[asyncio.Event], Coroutine[Any, Any, Answer]], *, as_json: bool) -> None:
+def run_alone(
+    body: Callable[[asyncio.Event], Coroutine[Any, Any, Answer]],
+    *,
+    as_json: bool,
+    grace_seconds: float = STOP_GRACE_SECONDS,
+) -> None:
     """The same for a ``body`` that opens what it needs."""
     try:
-        answer = asyncio.run(stoppable(body, this_command()))
+        answer = asyncio.run(stoppable(body, this_command(), grace_seconds))
     except TablesplitError as error:
         print_error(error, as_json=as_json)
         sys.exit(exit_status(error))
@@ -56,8 +71,12 @@ def run_alone(body: Callable[[asyncio.Event], Coroutine[Any, Any, Answer]], *, a
     sys.exit(answer.exit_status)
 
 
-async def stoppable(body: Callable[[asyncio.Event], Coroutine[Any, Any, Answer]], command: str) -> Answer:
-    """Run ``body`` until it ends, or until STOP_GRACE_SECONDS after SIGINT or SIGTERM.
+async def stoppable(
+    body: Callable[[asyncio.Event], Coroutine[Any, Any, Answer]],
+    command: str,
+    grace_seconds: float = STOP_GRACE_SECONDS,
+) -> Answer:
+    """Run ``body`` until it ends, or until ``grace_seconds`` after SIGINT or SIGTERM.
 
     Raises Interrupted with ``command`` as the way to go on when it had to be cancelled, or was stopped by Ctrl-C.
     """
@@ -68,7 +87,7 @@ async def stoppable(body: Callable[[asyncio.Event], Coroutine[Any, Any, Answer]]
     await asyncio.wait({work, signalled}, return_when=asyncio.FIRST_COMPLETED)
     signalled.cancel()
     if not work.done():
-        await asyncio.wait({work}, timeout=STOP_GRACE_SECONDS)
+        await asyncio.wait({work}, timeout=grace_seconds)
     work.cancel()
     try:
         answer = await work

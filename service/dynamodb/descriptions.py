@@ -47,7 +47,7 @@ class TableDescription:
 
 @dataclass(frozen=True, slots=True)
 class NewTable:
-    """A table to be made: keys and indexes of type string, indexes with projection ALL, paid per request.
+    """A table to be made: keys and indexes of type string, paid per request. ``projection``: of its indexes.
 
     ``stream`` asks for a stream of new and old images.
     """
@@ -56,6 +56,7 @@ class NewTable:
     key: KeyNames
     indexes: Mapping[str, KeyNames] = field(default_factory=dict)
     stream: bool = True
+    projection: str = "ALL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,9 @@ def create_table_request(table: NewTable) -> dict[str, Any]:
         "BillingMode": "PAY_PER_REQUEST",
     }
     if table.indexes:
-        request["GlobalSecondaryIndexes"] = [_new_index(name, key) for name, key in table.indexes.items()]
+        request["GlobalSecondaryIndexes"] = [
+            _new_index(name, key, table.projection) for name, key in table.indexes.items()
+        ]
     if table.stream:
         request["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": STREAM_VIEW_TYPE}
     return request
@@ -112,8 +115,8 @@ def _index(index: Mapping[str, Any]) -> IndexDescription:
     )
 
 
-def _new_index(name: str, key: KeyNames) -> dict[str, Any]:
-    return {"IndexName": name, "KeySchema": _key_schema(key), "Projection": {"ProjectionType": "ALL"}}
+def _new_index(name: str, key: KeyNames, projection: str) -> dict[str, Any]:
+    return {"IndexName": name, "KeySchema": _key_schema(key), "Projection": {"ProjectionType": projection}}
 
 
 def _key_names(schema: Sequence[Mapping[str, str]]) -> KeyNames:

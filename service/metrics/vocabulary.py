@@ -13,7 +13,7 @@ OTHER = "other"
 PHASES: tuple[str, ...] = get_args(Phase)
 DIRECTIONS = ("forward", "reverse")
 SIDES = ("old", "v2")
-ROLES = ("owner", "standby", "stopped")
+ROLES = ("owner", "reader", "standby", "stopped")
 SHARD_STATES = ("reading", "waiting", "finished")
 BACKFILL_STATES = ("not started", "running", "stopped", "finished")
 SEGMENT_STATES = ("done", "open")
@@ -44,6 +44,7 @@ RESULTS = ("ok", "throttled", "conflict", "condition", "error", "timeout")
 CAPACITY_KINDS = ("read", "write")
 
 RETRY_REASONS = (
+    "claim_unconfirmed",
     "connection_closed",
     "control_contended",
     "damaged_answer",
@@ -52,6 +53,7 @@ RETRY_REASONS = (
     "hook_timeout",
     "hook_unreachable",
     "iterator_expired",
+    "kcl_daemon_ended",
     "ledger_contended",
     "no_connection",
     "server_error",

@@ -11,7 +11,7 @@ from service.streams.engine import EngineSnapshot, Positions, ShardSink
 from service.streams.patience import Patience
 from service.streams.requests import StreamRequests
 from service.streams.rounds import Rounds
-from service.streams.shard_reader import EngineSettings, Lane, ShardReader
+from service.streams.shard_reader import READ_INTERVAL_SECONDS, EngineSettings, Lane, ShardReader
 from service.tasks import task_group
 
 PAGES_IN_MEMORY = 32
@@ -58,7 +58,8 @@ class EmbeddedEngine:
             clock=clock,
             patience=patience,
             pages=asyncio.Semaphore(PAGES_IN_MEMORY),
-            draw_ticket=self._rounds.ticket,
+            interval_seconds=READ_INTERVAL_SECONDS,
+            begin=lambda: (self._rounds.ticket(), clock.now()),
             read_to_end=self._note_end,
             applied=applied,
         )

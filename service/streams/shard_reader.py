@@ -1,20 +1,21 @@
-"""Reads one shard in order: read a page, apply it, save the position; the next page is read meanwhile."""
+"""Reads one shard in order: read a page, apply it, save the position; the next page is read meanwhile.
+
+Where the pages come from is the engine's: GetRecords (embedded), or a child of the Kinesis Client Library's daemon (kcl).
+"""
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from service.clock import Clock
 from service.core.change import Change, parse_record
-from service.core.lineage import too_late_to_open
+from service.core.lineage import Position, too_late_to_open
 from service.dynamodb.protocol import RecordsPage
 from service.errors import Fenced, IteratorExpired, TablesplitError, Trimmed
-from service.streams.discovery import Shards
 from service.streams.engine import ShardSink
 from service.streams.patience import Patience
-from service.streams.requests import StreamRequests
 from service.streams.tip import Tip
 
 READ_INTERVAL_SECONDS = 0.25
@@ -42,19 +43,49 @@ class EngineSettings(Protocol):
     def shard_discovery_seconds(self) -> float: ...
 
 
+class ShardPages(Protocol):
+    """Where pages come from (``StreamRequests`` by GetRecords)."""
+
+    table: str
+
+    async def open(self, shard_id: str, sequence: str | None) -> str:
+        """An iterator right after ``sequence``, or at the trim horizon. Raises Trimmed, StreamGone."""
+
+    async def read(self, shard_id: str, iterator: str) -> RecordsPage:
+        """The next records. Raises IteratorExpired, Trimmed, StreamGone."""
+
+    def trimmed(self, why: str, shard_id: str | None = None) -> Trimmed:
+        """The error for unread changes that are too old to be read."""
+
+
+class SavedShards(Protocol):
+    """The shards' saved positions (``discovery.Shards``)."""
+
+    @property
+    def known(self) -> Mapping[str, Position]: ...
+
+    async def save(self, shard_id: str, position: Position) -> None:
+        """Save a position, then know it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """What the readers of one stream share. ``pages`` bounds how many pages they hold in memory, all
-    together. ``applied`` is told the age of each change that has been applied."""
+    """What the readers of one stream share.
 
-    requests: StreamRequests
-    shards: Shards
+    pages: bounds how many pages they hold in memory, all together. interval_seconds: passes between two reads of a shard at least.
+    begin: asked right before a page is; a ticket, and the epoch seconds at or before which its reading begins. applied: told the
+    age of each change that has been applied.
+    """
+
+    requests: ShardPages
+    shards: SavedShards
     sink: ShardSink
     settings: EngineSettings
     clock: Clock
     patience: Patience
     pages: asyncio.Semaphore
-    draw_ticket: Callable[[], int]
+    interval_seconds: float
+    begin: Callable[[], tuple[int, float]]
     read_to_end: Callable[[str, int], None]
     applied: Callable[[float], None]
 
@@ -77,7 +108,7 @@ class ShardReader:
         self._position = self._saved = lane.shards.known[shard_id]
         self._saved_at = lane.clock.monotonic()
         self._tip = Tip()
-        self._idle_seconds = READ_INTERVAL_SECONDS
+        self._idle_seconds = lane.interval_seconds
         self._next_read_at = 0.0
         self._in_hand: Change | None = None
         self._read_up_to = self._position.as_of
@@ -97,6 +128,11 @@ class ShardReader:
             raise
         finally:
             await self._drop_page_ahead()
+
+    async def save_applied(self) -> None:
+        """Save what is applied by now. For whoever lets no page be applied meanwhile."""
+        if self._is_unsaved():
+            await self._save()
 
     def lag_seconds(self, now: float) -> float:
         """Age of the oldest change that is not applied yet, at most; 0 at the tip of the shard."""
@@ -172,8 +208,8 @@ class ShardReader:
         await self._lane.pages.acquire()
         holding = False
         try:
-            self._next_read_at = clock.monotonic() + READ_INTERVAL_SECONDS
-            ticket, began = self._lane.draw_ticket(), clock.now()
+            self._next_read_at = clock.monotonic() + self._lane.interval_seconds
+            ticket, began = self._lane.begin()
             page = await self._lane.requests.read(self._shard_id, iterator)
             holding = bool(page.records)
             self._note_read(page)
@@ -191,7 +227,7 @@ class ShardReader:
         """Seconds until the next read: none while there are records, growing up to the poll interval at an
         idle tip."""
         if page.records or not self._tip.reached:
-            self._idle_seconds = READ_INTERVAL_SECONDS
+            self._idle_seconds = self._lane.interval_seconds
             return 0.0
         self._idle_seconds = min(2 * self._idle_seconds, self._lane.settings.poll_interval_seconds)
         return self._idle_seconds
@@ -255,5 +291,4 @@ class ShardReader:
         once more."""
         with contextlib.suppress(TablesplitError, TimeoutError):
             async with asyncio.timeout(STOP_SECONDS):
-                if self._is_unsaved():
-                    await self._save()
+                await self.save_applied()

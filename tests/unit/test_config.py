@@ -51,6 +51,7 @@ BOUNDS = {
     "AWS_BATCH_JOB_ARRAY_INDEX": ("0", None, "which job of an array job a backfill is; AWS Batch sets it"),
     "AWS_BATCH_JOB_ARRAY_SIZE": ("1", "10000", "how many jobs the array job has; AWS Batch sets it"),
     "TABLESPLIT_MAX_COST": ("0.01", None, "US dollars, by the price file, at which a backfill pauses"),
+    "TABLESPLIT_KCL_HEAP_MB": ("64", "16384", "MB of heap of each of the two KCL daemons"),
     "TABLESPLIT_SETTLE_SECONDS": ("0", "3600", "how long a difference must last to count"),
     "TABLESPLIT_SETTLE_TIMEOUT_SECONDS": ("1", "86400", "how long a changing key is looked at again"),
 }

@@ -1,0 +1,137 @@
+"""The children of this worker's daemon: each connects to a Unix socket, says its shard, and has its pages applied."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from service.errors import Fenced
+from service.log import get_logger
+from service.streams.discovery import Shards
+from service.streams.kcl.claims import Claim, Claims
+from service.streams.kcl.frames import HEADER, answer, document, frame_length, framed
+from service.streams.kcl.held_shard import HeldShard, Parts
+
+
+@dataclass(frozen=True, slots=True)
+class ReadStream:
+    """A stream that this worker reads. shards: to adopt one that a child names before it was listed."""
+
+    arn: str
+    claims: Claims
+    shards: Shards
+    parts: Parts
+
+
+class Children:
+    """Serves every child of one daemon. claimed: how many shards they have brought by now."""
+
+    def __init__(self, streams: Mapping[str, ReadStream]) -> None:
+        self.claimed = 0
+        self._streams = streams
+        self._held: list[HeldShard] = []
+        self._closing = False
+
+    @property
+    def held(self) -> tuple[HeldShard, ...]:
+        """The shards in hand."""
+        return tuple(self._held)
+
+    @asynccontextmanager
+    async def served(self, socket: Path, tasks: asyncio.TaskGroup) -> AsyncIterator[None]:
+        """Serve them at ``socket`` for the block, each in a task of ``tasks``."""
+
+        def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            tasks.create_task(self._serve(_Talk(reader, writer)))
+
+        server = await asyncio.start_unix_server(connected, socket)
+        try:
+            yield
+        finally:
+            server.close()
+
+    async def save_applied(self) -> None:
+        """Save what is applied, of every shard, while nothing is being applied."""
+        for held in self.held:
+            with suppress(Fenced):  # another worker has it
+                await held.reader.save_applied()
+
+    def close(self) -> None:
+        """Have nothing more applied. For the end, while no sink applies: the daemon is stopping, and must not wait for a batch."""
+        self._closing = True
+        for held in self._held:
+            held.release()
+
+    async def _serve(self, talk: "_Talk") -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):  # the child has gone, or its daemon
+            try:
+                await self._converse(talk)
+            finally:
+                talk.close()
+
+    async def _converse(self, talk: "_Talk") -> None:
+        asked = await talk.question()
+        held = await self._open(asked["stream"], asked["shard"])
+        self._held.append(held)
+        try:
+            await talk.say(answer())
+            await held.serve(lambda: self._until_left(talk, held))
+        except Fenced as superseded:
+            get_logger().info("shard goes to another worker", reason=superseded.message)
+            await talk.say(answer(lost=True))
+        finally:
+            self._held.remove(held)
+
+    async def _open(self, arn: str, shard_id: str) -> HeldShard:
+        stream = self._streams[arn]
+        claim = await self._claimed(stream, shard_id)
+        self.claimed += 1
+        return HeldShard(shard_id, claim, stream.parts)
+
+    async def _claimed(self, stream: ReadStream, shard_id: str) -> Claim:
+        patience = stream.parts.patience
+        claim = await patience(lambda: stream.claims.claim(shard_id))
+        if claim is not None:
+            return claim
+        await stream.shards.load()
+        await stream.shards.look()
+        claim = await patience(lambda: stream.claims.claim(shard_id))
+        if claim is None:
+            raise stream.parts.requests.gone("KCL reads it, but it is not listed", shard_id)
+        return claim
+
+    async def _until_left(self, talk: "_Talk", held: HeldShard) -> None:
+        while True:
+            asked = await talk.question()
+            if asked["ask"] == "leave":
+                return await talk.say(answer(await held.leave()))
+            if self._closing:
+                return await talk.say(answer(lost=True))
+            if asked["ask"] == "end":
+                await talk.say(answer(lost=not await held.end()))
+            else:
+                await talk.say(answer(await held.deliver(asked["records"])))
+
+
+class _Talk:
+    """One child's connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def question(self) -> dict[str, Any]:
+        """The next question. Raises ConnectionError or IncompleteReadError once the child has gone."""
+        length = frame_length(await self._reader.readexactly(HEADER.size))
+        return document(await self._reader.readexactly(length))
+
+    async def say(self, said: bytes) -> None:
+        """Answer."""
+        self._writer.write(framed(said))
+        await self._writer.drain()
+
+    def close(self) -> None:
+        """Let the child see that nobody serves it."""
+        self._writer.close()

@@ -1,0 +1,106 @@
+"""The property files that the Kinesis Client Library's daemon is started with, one for each stream.
+
+Every property of KCL can be set in a file of the operator's (``TABLESPLIT_KCL_PROPERTIES``), except those that are ours.
+"""
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.errors import Misconfigured
+
+CHILD = "service.streams.kcl.child"
+OURS = frozenset(
+    {
+        "executableName", "streamName", "applicationName", "regionName", "workerId", "kinesisEndpoint", "dynamoDBEndpoint",
+        "initialPositionInStream", "callProcessRecordsEvenForEmptyRecordList",
+    }
+)  # fmt: skip
+"""What no file may set: a wrong one reads another stream, skips records, or lets the service see no end of a shard."""
+
+REMEDY = "correct the file that TABLESPLIT_KCL_PROPERTIES names: `name = value` lines"
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonOptions:
+    """What the daemon is started with. jars: the folder that ``make kcl`` fills. application: the beginning of the lease tables'
+    names. worker: this process's own name. poll_seconds: pause between two reads of an idle shard. extra: further properties."""
+
+    jars: Path
+    application: str
+    worker: str
+    region: str
+    endpoint: str | None
+    heap_mb: int
+    poll_seconds: float
+    extra: Mapping[str, str]
+
+    def application_name(self, table: str) -> str:
+        """Of the stream of ``table``: KCL's application, and so its lease table."""
+        return f"{self.application}-{table}"
+
+
+def read_properties(path: Path | None) -> dict[str, str]:
+    """The operator's own KCL properties. Raises Misconfigured with file and line."""
+    if path is None:
+        return {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "is not UTF-8 text"
+        raise Misconfigured(f"KCL property file {path}: {why}", remedy=REMEDY) from error
+    found = {}
+    for number, line in enumerate(lines, 1):
+        if line.strip() and not line.lstrip().startswith(("#", "!")):
+            name, value = _property(line, f"{path}:{number}")
+            found[name] = value
+    return found
+
+
+def _property(line: str, where: str) -> tuple[str, str]:
+    matched = re.fullmatch(r"\s*([A-Za-z][\w.]*)\s*[=:]\s*(.*?)\s*", line)
+    if matched is None:
+        raise Misconfigured(f"{where}: {line.strip()!r} is no property", remedy=REMEDY)
+    name, value = matched.groups()
+    if name in OURS:
+        raise Misconfigured(f"{where}: {name} is set by tablesplit", remedy=f"take {name} out of the file")
+    return name, value
+
+
+def properties(options: DaemonOptions, table: str, arn: str, socket: Path) -> dict[str, str]:
+    """The properties of one stream. Raises Misconfigured where Python stands in a folder whose name KCL cannot take."""
+    if " " in sys.executable:
+        raise Misconfigured(
+            f"{sys.executable}: KCL splits a command at spaces, and cannot start it",
+            remedy="install into a folder without spaces",
+        )
+    # the adapter waits twice this after an empty page
+    idle = max(1, int(options.poll_seconds * 1000 / 2))
+    own = {
+        "executableName": f"{sys.executable} -u -m {CHILD} {socket} {arn}",
+        "streamName": arn,
+        "applicationName": options.application_name(table),
+        "workerId": options.worker,
+        "regionName": options.region,
+        "initialPositionInStream": "TRIM_HORIZON",
+    }
+    if options.endpoint is not None:
+        own |= {"kinesisEndpoint": options.endpoint, "dynamoDBEndpoint": options.endpoint}
+    usual = {
+        "AwsCredentialsProvider": "DefaultCredentialsProvider",
+        "idleTimeBetweenReadsInMillis": str(idle),
+        "leaseAssignmentIntervalMillis": "1000",  # the default makes a first start half a minute longer
+        "maxRecords": "1000",
+    }
+    return {**usual, **options.extra, **own}
+
+
+def property_text(values: Mapping[str, str]) -> str:
+    """As a Java property file."""
+    return "".join(f"{name}={_escaped(value)}\n" for name, value in values.items())
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\")

@@ -1,0 +1,156 @@
+"""One worker's part in reading the streams of a lane: KCL's daemon, its children, and what this worker says of its shards."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from service.clock import Clock
+from service.core.lineage import RETENTION_SECONDS
+from service.dynamodb.protocol import Fence, StreamStore
+from service.errors import Retryable, TablesplitError
+from service.streams.discovery import Shards
+from service.streams.engine import EngineSnapshot
+from service.streams.kcl.children import Children, ReadStream
+from service.streams.kcl.claims import Claims
+from service.streams.kcl.daemon import Daemon, require_daemon
+from service.streams.kcl.held_shard import HeldShard, Parts
+from service.streams.kcl.properties import DaemonOptions, properties, property_text
+from service.streams.kcl.shares import SHARE_SECONDS, HeldView, Shares, share_name
+from service.streams.kcl.sink_slot import SinkSlot
+from service.streams.patience import Patience
+from service.streams.requests import StreamRequests
+from service.streams.shard_reader import EngineSettings
+from service.tasks import task_group
+
+
+@dataclass(frozen=True, slots=True)
+class NamedStream:
+    """A stream to read, and the positions that are shared by its readers."""
+
+    table: str
+    arn: str
+    claims: Claims
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderParts:
+    """What a reader works with. trust_seconds: how long a confirmed claim is trusted. standing: raises Fenced once the worker
+    cannot know any more whether its rule is in force. retried: told the reason of every retry; applied: the age of every change.
+    """
+
+    store: StreamStore
+    shares: Shares
+    options: DaemonOptions
+    settings: EngineSettings
+    clock: Clock
+    trust_seconds: float
+    standing: Fence
+    retried: Callable[[str], None]
+    applied: Callable[[float], None] = lambda _: None
+
+
+class KclReader:
+    """Opened with ``open``; reads until its block ends. What the shards deliver waits until ``slot`` is filled."""
+
+    def __init__(self, streams: Sequence[NamedStream], parts: ReaderParts) -> None:
+        self.slot = SinkSlot()
+        self._streams = [_read_stream(stream, self.slot, parts) for stream in streams]
+        self._parts = parts
+        self._children = Children({stream.arn: stream for stream in self._streams})
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, streams: Sequence[NamedStream], parts: ReaderParts) -> AsyncIterator["KclReader"]:
+        """Read for the block; at its end KCL's leases are given back. Raises Misconfigured when the daemon cannot be started, and
+        what stops a shard: Trimmed, StreamGone, what the sink raises."""
+        java = require_daemon(parts.options)
+        reader = cls(streams, parts)
+        with tempfile.TemporaryDirectory(prefix="tablesplit-kcl-") as folder:
+            async with task_group() as tasks, reader._children.served(Path(folder) / "socket", tasks):
+                daemon = reader._daemon(java, Path(folder))
+                running = [tasks.create_task(work) for work in (daemon.run(), reader._tell())]
+                try:
+                    yield reader
+                finally:
+                    reader._children.close()
+                    # the children are served until the daemon has ended: it waits for what they have in hand
+                    for task in running:
+                        task.cancel()
+                    await asyncio.gather(*running, return_exceptions=True)
+
+    @property
+    def taken_over(self) -> int:
+        """How many shards this worker has claimed by now."""
+        return self._children.claimed
+
+    async def save_applied(self) -> None:
+        """Save what is applied, of every shard, while nothing is being applied. Raises Fenced when the worker cannot know whether
+        that was by the rule in force: then all must be read again from what is saved."""
+        self._parts.standing()
+        await self._children.save_applied()
+
+    def snapshot(self) -> EngineSnapshot:
+        """Where this worker's shards stand. Its rounds are none: no worker knows all shards (``census``)."""
+        now = self._parts.clock.now()
+        views = [_view(held, now) for held in self._children.held]
+        behind = max((now - view.as_of for view in views if view.as_of is not None), default=0.0)
+        return EngineSnapshot(
+            shards_reading=len(views),
+            shards_finished=0,
+            rounds=0,
+            lag_seconds=max((view.lag_seconds for view in views), default=0.0),
+            retention_headroom_seconds=RETENTION_SECONDS - behind,
+            read_lag_seconds=max((view.read_lag_seconds for view in views), default=0.0),
+        )
+
+    def _daemon(self, java: str, folder: Path) -> Daemon:
+        files = []
+        for number, stream in enumerate(self._streams):
+            file = folder / f"{number}.properties"
+            table = stream.parts.requests.table
+            file.write_text(property_text(properties(self._parts.options, table, stream.arn, folder / "socket")))
+            files.append(file)
+        return Daemon(java, self._parts.options, files, self._parts.clock, self._parts.retried, self._require_unlost)
+
+    async def _require_unlost(self) -> None:
+        """Raises Trimmed or StreamGone when a saved position cannot be read on from."""
+        for stream in self._streams:
+            await stream.shards.load()
+            await stream.shards.look()
+            for shard_id, position in stream.shards.known.items():
+                if position.state == "reading" and position.sequence is not None:
+                    await stream.parts.requests.open(shard_id, position.sequence)
+
+    async def _tell(self) -> NoReturn:
+        """Say, again and again, what this worker reads."""
+        shares, clock, worker = self._parts.shares, self._parts.clock, self._parts.options.worker
+        number = 0
+        try:
+            while True:
+                number += 1
+                now = clock.now()
+                views = {share_name(held.table, held.shard_id): _view(held, now) for held in self._children.held}
+                with suppress(Retryable):  # the census counts this worker as silent when it lasts
+                    await shares.say(worker, number, views)
+                await clock.sleep(SHARE_SECONDS)
+        finally:
+            with suppress(TablesplitError):
+                await shares.leave(worker)
+
+
+def _view(held: HeldShard, now: float) -> HeldView:
+    reader = held.reader
+    return HeldView(held.pages, held.tip_page, reader.lag_seconds(now), reader.read_lag_seconds(now), reader.as_of)
+
+
+def _read_stream(stream: NamedStream, slot: SinkSlot, parts: ReaderParts) -> ReadStream:
+    patience = Patience(parts.clock, parts.retried)
+    requests = StreamRequests(parts.store, stream.arn, stream.table, patience)
+    shared = Parts(
+        requests, slot, parts.settings, parts.clock, patience, parts.applied, parts.trust_seconds, parts.standing
+    )
+    return ReadStream(stream.arn, stream.claims, Shards(requests, stream.claims, parts.clock, patience), shared)
