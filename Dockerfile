@@ -1,5 +1,7 @@
 # One image for both entry points: `tablesplit ...` (the service and every command) and `python -m backfill`.
 ARG PYTHON=python:3.12-slim
+# git is not in the build context: `make image` says the version
+ARG VERSION=0.0.0
 
 FROM ${PYTHON} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
@@ -13,13 +15,14 @@ COPY pyproject.toml README.md LICENSE ./
 COPY service service
 COPY backfill backfill
 COPY examples examples
+ARG VERSION
 # the wheel is built without network: its build tools are the locked ones above
-RUN /opt/builder/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist . \
+RUN SETUPTOOLS_SCM_PRETEND_VERSION="${VERSION}" /opt/builder/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist . \
  && /opt/tablesplit/bin/pip install --quiet --no-deps dist/*.whl \
  && /opt/tablesplit/bin/pip uninstall --quiet --yes pip
 
 FROM ${PYTHON}
-ARG VERSION=unknown
+ARG VERSION
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="tablesplit" \
       org.opencontainers.image.description="Moves a live DynamoDB single table into purpose-built tables while the application keeps writing" \

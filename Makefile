@@ -66,7 +66,7 @@ LOCK := $(BIN)/uv pip compile --generate-hashes --no-emit-index-url --no-emit-fi
 lock: $(READY)
 	$(LOCK) pyproject.toml --output-file requirements.lock --all-extras --universal --python-version 3.11
 	$(LOCK) pyproject.toml --output-file deploy/image.lock --extra speed --python-version 3.12 --python-platform linux --constraint requirements.lock
-	echo hatchling | $(LOCK) - --output-file deploy/build.lock --python-version 3.12 --python-platform linux --constraint requirements.lock
+	printf 'hatchling\nhatch-vcs\n' | $(LOCK) - --output-file deploy/build.lock --python-version 3.12 --python-platform linux --constraint requirements.lock
 
 # the dashboards' JSON, from deploy/grafana
 dashboards: $(READY)
