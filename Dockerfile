@@ -1,4 +1,5 @@
 # One image for both entry points: `tablesplit ...` (the service and every command) and `python -m backfill`.
+# Built again from the same commit it is the same image, byte for byte (docs/RELEASING.md).
 ARG PYTHON=python:3.12-slim
 # git is not in the build context: `make image` says the version
 ARG VERSION=0.0.0
@@ -7,19 +8,21 @@ FROM ${PYTHON} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /build
 COPY deploy/build.lock deploy/image.lock ./
-RUN python -m venv /opt/tablesplit \
- && python -m venv /opt/builder \
- && /opt/builder/bin/pip install --quiet --require-hashes --requirement build.lock \
- && /opt/tablesplit/bin/pip install --quiet --require-hashes --requirement image.lock
+RUN python -m venv --without-pip /opt/tablesplit \
+ && python -m venv /builder \
+ && /builder/bin/pip install --quiet --require-hashes --requirement build.lock \
+ && /builder/bin/pip --python /opt/tablesplit/bin/python install --quiet --no-compile --require-hashes --requirement image.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY service service
 COPY backfill backfill
 COPY examples examples
 ARG VERSION
-# the wheel is built without network: its build tools are the locked ones above
-RUN SETUPTOOLS_SCM_PRETEND_VERSION="${VERSION}" /opt/builder/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist . \
- && /opt/tablesplit/bin/pip install --quiet --no-deps dist/*.whl \
- && /opt/tablesplit/bin/pip uninstall --quiet --yes pip
+ARG SOURCE_DATE_EPOCH=0
+# the wheel is built without network: its build tools are the locked ones above; of the time of the build nothing is left
+RUN SETUPTOOLS_SCM_PRETEND_VERSION="${VERSION}" /builder/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist . \
+ && /builder/bin/pip --python /opt/tablesplit/bin/python install --quiet --no-compile --no-deps dist/*.whl \
+ && /opt/tablesplit/bin/python -m compileall -qqf --invalidation-mode unchecked-hash /opt/tablesplit/lib \
+ && find /opt -exec touch --no-dereference --date="@${SOURCE_DATE_EPOCH}" {} +
 
 FROM ${PYTHON}
 ARG VERSION
@@ -29,7 +32,7 @@ LABEL org.opencontainers.image.title="tablesplit" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-COPY --from=build /opt/tablesplit /opt/tablesplit
+COPY --from=build /opt /opt
 ENV PATH=/opt/tablesplit/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
