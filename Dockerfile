@@ -11,7 +11,8 @@ COPY deploy/build.lock deploy/image.lock ./
 RUN python -m venv --without-pip /opt/tablesplit \
  && python -m venv /builder \
  && /builder/bin/pip install --quiet --require-hashes --requirement build.lock \
- && /builder/bin/pip --python /opt/tablesplit/bin/python install --quiet --no-compile --require-hashes --requirement image.lock
+ && /builder/bin/pip --python /opt/tablesplit/bin/python install --quiet --no-compile --require-hashes \
+    --report installed.json --requirement image.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY service service
 COPY backfill backfill
@@ -20,7 +21,7 @@ ARG VERSION
 ARG SOURCE_DATE_EPOCH=0
 # the wheel is built without network: its build tools are the locked ones above; of the time of the build nothing is left
 RUN SETUPTOOLS_SCM_PRETEND_VERSION="${VERSION}" /builder/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist . \
- && /builder/bin/pip --python /opt/tablesplit/bin/python install --quiet --no-compile --no-deps dist/*.whl \
+ && /builder/bin/pip --python /opt/tablesplit/bin/python install --quiet --no-compile --no-deps --report own.json dist/*.whl \
  && /opt/tablesplit/bin/python -m compileall -qqf --invalidation-mode unchecked-hash /opt/tablesplit/lib \
  && find /opt -exec touch --no-dereference --date="@${SOURCE_DATE_EPOCH}" {} +
 
