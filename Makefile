@@ -13,7 +13,7 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print(1 + min(3, os.cpu_count() or 1
 # Tests start hundreds of processes: one that must compile all it imports takes 5 s of CPU to start, instead of 1.5
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test kcl kcl-where-possible deployment check format bench scale model soak lock settings metrics cost dashboards clean
+.PHONY: demo test kcl kcl-where-possible deployment check format bench scale model soak lock settings metrics cost dashboards image sbom release clean
 
 demo: $(READY)
 	$(BIN)/tablesplit demo
@@ -75,6 +75,16 @@ dashboards: $(READY)
 # README's table of settings, docs/METRICS.md and what deploy/terraform costs, from the settings, the registry and the prices themselves
 settings metrics cost: $(READY)
 	$(BIN)/python -m tests.made_tables
+
+BASE ?= python:3.12-slim
+
+# The image of this work tree (tablesplit:local), and dist/sbom.cdx.json, which says what is in it
+image sbom: $(READY)
+	$(BIN)/python -m deploy.release $@ --base $(BASE)
+
+# dist/, from the tagged commit: docs/RELEASING.md. It publishes nothing.
+release: $(READY)
+	$(BIN)/python -m deploy.release all --base $(BASE)
 
 clean:
 	rm -rf $(VENV) build dist

@@ -1,0 +1,58 @@
+"""`python -m deploy.release image|sbom|all [--base IMAGE]`: the image of this work tree, what is in it, or a release in `dist/`.
+
+Exit status 2: refused, with a line that says why and one that says what to do; 1: a program failed, with what it said.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from deploy.release.image import BASE, Building, build
+from deploy.release.making import make_release
+from deploy.release.sbom import read_contents, write_sbom
+from deploy.release.source import CommandFailed, read_source
+from service.errors import Misconfigured
+
+TREE = Path.cwd()
+DIST = TREE / "dist"
+LOCAL = "tablesplit:local"
+"""The name that docker-compose.yml has."""
+
+
+def make_image(base: str) -> None:
+    """The image of the work tree as it is."""
+    print(build(TREE, read_source(TREE), Building(base), LOCAL))
+
+
+def make_sbom(base: str) -> None:
+    """Its bill of materials."""
+    source, building = read_source(TREE), Building(base)
+    contents = read_contents(build(TREE, source, building, LOCAL), TREE, source, building)
+    DIST.mkdir(exist_ok=True)
+    (DIST / "sbom.cdx.json").write_text(write_sbom(contents, source, base), encoding="utf-8")
+
+
+def make_all(base: str) -> None:
+    """A release of the commit, with an image that is built from nothing."""
+    make_release(TREE, DIST, Building(base, cached=False))
+
+
+MADE: dict[str, Callable[[str], None]] = {"image": make_image, "sbom": make_sbom, "all": make_all}
+
+
+@click.command(help=__doc__)
+@click.argument("what", type=click.Choice(list(MADE)))
+@click.option("--base", default=BASE, show_default=True, help="The base, best by digest: python:3.12-slim@sha256:...")
+def main(what: str, base: str) -> None:
+    """Make it, or say why not."""
+    try:
+        MADE[what](base)
+    except (Misconfigured, CommandFailed) as refused:
+        click.echo(f"{refused}\n{refused.remedy}".strip(), err=True)
+        sys.exit(refused.exit_status)
+
+
+if __name__ == "__main__":
+    main()
