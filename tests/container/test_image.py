@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.container.engine import IMAGE, ROOT, docker, require_engine
+from tests.container.engine import ROOT, docker, require_engine
 
 pytestmark = [pytest.mark.container, pytest.mark.slow]
+
+IMAGE = "tablesplit:described"
+"""A name of its own: other tests build `tablesplit:local` at the same time, and say no version."""
 
 BASE = "python:3.12-slim"
 OWN_MEGABYTES = 110
