@@ -37,7 +37,7 @@ def printed(folder: Path, *command: str) -> str:
 
 
 def read_source(tree: Path) -> Source:
-    """Of the commit that is checked out in ``tree``; where there is no git, the fallback's version and no time."""
+    """Of the commit that is checked out in ``tree``; where git does not say it, it is `unknown`, and the time is 0."""
     version = printed(tree, sys.executable, "-m", "hatchling", "version")
     try:
         revision, epoch = printed(tree, "git", "log", "-1", "--format=%H %ct").split()
