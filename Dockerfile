@@ -25,6 +25,10 @@ RUN SETUPTOOLS_SCM_PRETEND_VERSION="${VERSION}" /builder/bin/pip wheel --quiet -
  && /opt/tablesplit/bin/python -m compileall -qqf --invalidation-mode unchecked-hash /opt/tablesplit/lib \
  && find /opt -exec touch --no-dereference --date="@${SOURCE_DATE_EPOCH}" {} +
 
+# what pip says of the files that it installed, for the bill of materials
+FROM scratch AS reports
+COPY --from=build /build/installed.json /build/own.json /
+
 FROM ${PYTHON}
 ARG VERSION
 ARG REVISION=unknown

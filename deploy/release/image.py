@@ -1,7 +1,7 @@
 """The image: built from a source, the same each time, and written to an archive, the same each time.
 
 The Dockerfile leaves no time of the build in the files, and BuildKit none in the image's description when it is told
-SOURCE_DATE_EPOCH. So any builder makes the same image, and none needs an exporter that rewrites it.
+SOURCE_DATE_EPOCH. So Docker Engine's own builder makes the same image, although it has no exporter that rewrites times.
 """
 
 import json
@@ -17,28 +17,33 @@ BASE = "python:3.12-slim"
 
 @dataclass(frozen=True, slots=True)
 class Building:
-    """How to build: from nothing when not ``cached``; ``target`` is a stage of the Dockerfile, the last one without."""
+    """How to build: on which base, and from nothing when not ``cached``."""
 
     base: str = BASE
     cached: bool = True
-    target: str = ""
 
-    def options(self) -> list[str]:
+    def options(self, source: Source) -> list[str]:
         """As `docker build` takes them. Provenance would say when it was built."""
-        return [
-            "--provenance=false",
-            f"--build-arg=PYTHON={self.base}",
-            *([] if self.cached else ["--no-cache"]),
-            *([f"--target={self.target}"] if self.target else []),
-        ]
+        told = {
+            "PYTHON": self.base,
+            "VERSION": source.version,
+            "REVISION": source.revision,
+            "SOURCE_DATE_EPOCH": source.epoch,
+        }
+        arguments = [f"--build-arg={name}={value}" for name, value in told.items()]
+        return ["--quiet", "--provenance=false", *arguments, *([] if self.cached else ["--no-cache"])]
 
 
 def build(tree: Path, source: Source, building: Building, *tags: str) -> str:
     """Build ``tree`` and return the image's id, which is the digest of its description."""
-    arguments = {"VERSION": source.version, "REVISION": source.revision, "SOURCE_DATE_EPOCH": source.epoch}
-    told = [f"--build-arg={name}={value}" for name, value in arguments.items()]
     named = [f"--tag={tag}" for tag in tags]
-    return printed(tree, "docker", "build", "--quiet", *building.options(), *told, *named, ".")
+    return printed(tree, "docker", "build", *building.options(source), *named, ".")
+
+
+def write_stage(stage: str, tree: Path, source: Source, building: Building, folder: Path) -> None:
+    """Write the files of a stage of the Dockerfile into ``folder``; what was built just now is not built again."""
+    where = [f"--target={stage}", f"--output=type=local,dest={folder}"]
+    printed(tree, "docker", "build", *building.options(source), *where, ".")
 
 
 def save(image: str, epoch: int, archive: Path) -> None:

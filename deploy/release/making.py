@@ -8,7 +8,6 @@ import sys
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -50,7 +49,7 @@ def _make_packages(commit: Path, source: Source, folder: Path) -> None:
 def _make_image(commit: Path, source: Source, folder: Path, building: Building) -> None:
     name, tag = f"tablesplit-{source.version}", f"tablesplit:{source.version}"
     image = build(commit, source, building, tag)
-    contents = read_contents(image, commit, source, replace(building, cached=True))
+    contents = read_contents(image, commit, source, building)
     (folder / f"{name}.cdx.json").write_text(write_sbom(contents, source, building.base), encoding="utf-8")
     archive = folder / f"{name}.image.tar"
     save(tag, source.epoch, archive)

@@ -3,9 +3,10 @@
 import json
 import subprocess
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
@@ -18,8 +19,8 @@ from cyclonedx.output.json import JsonV1Dot6
 from cyclonedx.spdx import fixup_id
 from packageurl import PackageURL
 
-from deploy.release.image import Building, build
-from deploy.release.source import Source, printed
+from deploy.release.image import Building, write_stage
+from deploy.release.source import Source
 
 INVENTORY = Path(__file__).with_name("inventory.py")
 LONGEST_LICENCE_NAME = 80
@@ -37,17 +38,17 @@ class Contents:
 
 
 def read_contents(image: str, tree: Path, source: Source, building: Building) -> Contents:
-    """Ask the image; and the stage that it was built in, which the builder still has, for the files that pip installed."""
+    """Ask the image; and the builder, which still has what pip said when it installed."""
     ask = ["docker", "run", "--rm", "--interactive", "--network=none", image, "python", "-"]
     answer = subprocess.run(ask, input=INVENTORY.read_bytes(), capture_output=True, check=True)
-    stage = build(tree, source, Building(building.base, target="build"))
-    return Contents(image, json.loads(answer.stdout), dict(_installed_wheels(stage)))
+    with TemporaryDirectory() as folder:
+        write_stage("reports", tree, source, replace(building, cached=True), Path(folder))
+        return Contents(image, json.loads(answer.stdout), dict(_installed_wheels(Path(folder))))
 
 
-def _installed_wheels(stage: str) -> Iterator[tuple[str, str]]:
-    for report in ("installed.json", "own.json"):
-        written = printed(Path.cwd(), "docker", "run", "--rm", "--network=none", stage, "cat", report)
-        for one in json.loads(written)["install"]:
+def _installed_wheels(reports: Path) -> Iterator[tuple[str, str]]:
+    for report in sorted(reports.iterdir()):
+        for one in json.loads(report.read_text(encoding="utf-8"))["install"]:
             yield indexed(one["metadata"]["name"]), one["download_info"]["archive_info"]["hashes"]["sha256"]
 
 
