@@ -19,6 +19,7 @@ from service.core.units import InsertUnits, insert_units
 from service.dynamodb.protocol import Fence, InsertRefused, InsertThrottled, ItemStore
 from service.errors import Poison
 from service.quarantine import Quarantine
+from service.tasks import task_group
 
 
 class Turns:
@@ -70,7 +71,7 @@ class Copier:
 
     async def copy(self, window: Window) -> Outcomes:
         """Returns once every item of ``window`` is in v2 or in quarantine, acknowledged; ``window`` has then what that took."""
-        async with asyncio.TaskGroup() as tasks:
+        async with task_group() as tasks:
             writing = [tasks.create_task(self._insert(group, window)) for group in window.groups(self._random)]
             rejecting = tasks.create_task(self._reject(window.rejections))
         return sum((task.result() for task in writing), rejecting.result())

@@ -121,7 +121,7 @@ class Walk:
             await self._records.save_pulse(self.progress.pulse(ended=ended))
 
     async def _all_segments(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
+        async with task_group() as tasks:
             walked = [tasks.create_task(self._segment(number)) for number in unfinished(self.segments)]
         if not all(task.result() for task in walked):
             raise self._budget.paused(self._spent(), self.progress.snapshot().to_text(), self._parts.options)
