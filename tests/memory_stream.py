@@ -63,6 +63,11 @@ class MemoryStream:
         """Take a shard out of the stream, as DynamoDB does 24 hours after its end."""
         del self._all[shard_id]
 
+    def last_sequence(self, shard_id: str) -> int:
+        """The sequence number of a shard's last record; 0 for none."""
+        records = self._all[shard_id].records
+        return records[-1][0] if records else 0
+
     def describe(self, children_of: str | None) -> StreamDescription:
         """The shards listed, or only the children of one."""
         listed = tuple(

@@ -107,6 +107,7 @@ class ShardReader:
         self._lane = lane
         self._position = self._saved = lane.shards.known[shard_id]
         self._saved_at = lane.clock.monotonic()
+        self._saving = asyncio.Lock()
         self._tip = Tip()
         self._idle_seconds = lane.interval_seconds
         self._next_read_at = 0.0
@@ -282,9 +283,11 @@ class ShardReader:
         return since >= self._lane.settings.checkpoint_every_seconds
 
     async def _save(self) -> None:
-        position = self._position
-        await self._lane.shards.save(self._shard_id, position)
-        self._saved, self._saved_at = position, self._lane.clock.monotonic()
+        # One at a time: an earlier position must not take effect after a later one, the shard's end perhaps.
+        async with self._saving:
+            position = self._position
+            await self._lane.shards.save(self._shard_id, position)
+            self._saved, self._saved_at = position, self._lane.clock.monotonic()
 
     async def _save_before_stopping(self) -> None:
         """Save what was applied, if that can be done quickly. If not, the next owner applies some records

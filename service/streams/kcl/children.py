@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from service.errors import Fenced
 from service.log import get_logger
@@ -23,6 +23,16 @@ class ReadStream:
     claims: Claims
     shards: Shards
     parts: Parts
+
+
+class Talk(Protocol):
+    """One child's connection."""
+
+    async def question(self) -> dict[str, Any]:
+        """The next question. Raises ConnectionError or IncompleteReadError once the child has gone."""
+
+    async def say(self, said: bytes) -> None:
+        """Answer."""
 
 
 class Children:
@@ -44,7 +54,7 @@ class Children:
         """Serve them at ``socket`` for the block, each in a task of ``tasks``."""
 
         def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            tasks.create_task(self._serve(_Talk(reader, writer)))
+            tasks.create_task(self._serve(_SocketTalk(reader, writer)))
 
         server = await asyncio.start_unix_server(connected, socket)
         try:
@@ -64,14 +74,15 @@ class Children:
         for held in self._held:
             held.release()
 
-    async def _serve(self, talk: "_Talk") -> None:
+    async def _serve(self, talk: "_SocketTalk") -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):  # the child has gone, or its daemon
             try:
-                await self._converse(talk)
+                await self.converse(talk)
             finally:
                 talk.close()
 
-    async def _converse(self, talk: "_Talk") -> None:
+    async def converse(self, talk: Talk) -> None:
+        """Serve one child until it leaves, or its shard is another worker's. Raises what ``talk`` and the sink raise."""
         asked = await talk.question()
         held = await self._open(asked["stream"], asked["shard"])
         self._held.append(held)
@@ -102,7 +113,7 @@ class Children:
             raise stream.parts.requests.gone("KCL reads it, but it is not listed", shard_id)
         return claim
 
-    async def _until_left(self, talk: "_Talk", held: HeldShard) -> None:
+    async def _until_left(self, talk: Talk, held: HeldShard) -> None:
         while True:
             asked = await talk.question()
             if asked["ask"] == "leave":
@@ -115,8 +126,8 @@ class Children:
                 await talk.say(answer(await held.deliver(asked["records"])))
 
 
-class _Talk:
-    """One child's connection."""
+class _SocketTalk:
+    """Implements ``Talk`` over a Unix socket."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader

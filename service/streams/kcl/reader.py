@@ -57,7 +57,7 @@ class KclReader:
     """Opened with ``open``; reads until its block ends. What the shards deliver waits until ``slot`` is filled."""
 
     def __init__(self, streams: Sequence[NamedStream], parts: ReaderParts) -> None:
-        self.slot = SinkSlot()
+        self.slot = SinkSlot(parts.clock)
         self._streams = [_read_stream(stream, self.slot, parts) for stream in streams]
         self._parts = parts
         self._children = Children({stream.arn: stream for stream in self._streams})

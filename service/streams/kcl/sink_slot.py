@@ -5,9 +5,10 @@ The daemon and its children live on while the sink changes: to start them anew t
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
+from service.clock import Clock
 from service.core.change import Change
 from service.dynamodb.protocol import Fence
 from service.streams.engine import ShardSink
@@ -31,7 +32,8 @@ def check_claim() -> None:
 class SinkSlot:
     """Holds one sink, or none: then batches wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._sink: ShardSink | None = None
         self._filled = asyncio.Event()
         self._applying: set[asyncio.Task[None]] = set()
@@ -66,7 +68,7 @@ class SinkSlot:
             mine = asyncio.current_task()
             assert mine is not None
             if mine.cancelling() or not task.cancelled():
-                await _ended(task)
+                await _broken_off({task})
                 raise
             return False
         finally:
@@ -74,10 +76,13 @@ class SinkSlot:
         return True
 
     async def _finish(self) -> None:
-        if self._applying:
-            _, late = await asyncio.wait(self._applying, timeout=CHANGE_SECONDS)
-            for task in late:
-                await _ended(task)
+        late = set(self._applying)
+        time_is_up = asyncio.create_task(self._clock.sleep(CHANGE_SECONDS))
+        while late and not time_is_up.done():
+            await asyncio.wait({*late, time_is_up}, return_when=asyncio.FIRST_COMPLETED)
+            late = {task for task in late if not task.done()}
+        time_is_up.cancel()
+        await _broken_off(late)
 
 
 async def _under(fence: Fence, sink: ShardSink, shard_id: str, changes: Sequence[Change]) -> None:
@@ -85,7 +90,9 @@ async def _under(fence: Fence, sink: ShardSink, shard_id: str, changes: Sequence
     await sink.apply(shard_id, changes)
 
 
-async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError, Exception):  # whoever waits for it hears of it
-        await task
+async def _broken_off(tasks: set[asyncio.Task[None]]) -> None:
+    """Cancel them, and return once they have ended; whoever waits for one of them hears how."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)

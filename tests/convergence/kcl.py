@@ -1,0 +1,216 @@
+"""A scripted Kinesis Client Library on the in-memory table: leases that move at any moment, and children that deliver pages ahead.
+
+A worker that has lost a lease learns of it late: its child goes on with what it has, as a real one does. The service's side is
+the real code: children, claims, held shards, consumer.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.applier import Applier
+from service.claims import SharedCheckpoints
+from service.consumer import Consumer
+from service.dynamodb.protocol import RecordsPage
+from service.errors import TablesplitError
+from service.quarantine import Quarantine
+from service.streams.discovery import Shards
+from service.streams.kcl.children import Children, ReadStream
+from service.streams.kcl.frames import bare, document, opening
+from service.streams.kcl.held_shard import READ_AHEAD, Parts
+from service.streams.kcl.sink_slot import SinkSlot, check_claim
+from service.streams.patience import Patience
+from service.streams.requests import StreamRequests
+from tests.convergence.conductor import Killed
+from tests.convergence.invariants import GENERATION
+from tests.convergence.live import Live, Pace, Process
+
+TRUST_SECONDS = 20.0
+ENDED = "SHARD_END"
+
+
+@dataclass
+class Lease:
+    """A row of KCL's lease table."""
+
+    owner: "KclWorker | None" = None
+    checkpoint: str | None = None
+
+
+@dataclass
+class Leases:
+    """KCL's lease table."""
+
+    live: Live
+    rows: dict[str, Lease] = field(default_factory=dict)
+
+    def assign(self, shard_id: str, worker: "KclWorker") -> None:
+        """Let ``worker`` have the shard. The one before is not told."""
+        self.rows[shard_id].owner = worker
+        worker.lease(shard_id)
+
+    def readable(self) -> list[str]:
+        """Shards that may be read: not ended, and their parents are."""
+        stream = self.live.memory.stream(self.live.mapping.old.table)
+        listed = {shard.shard_id: shard.parent_id for shard in stream.describe(None).shards}
+        for shard_id in listed:
+            self.rows.setdefault(shard_id, Lease())
+        ended = {shard_id for shard_id, row in self.rows.items() if row.checkpoint == ENDED}
+        return [one for one, parent in listed.items() if one not in ended and (parent is None or parent in ended)]
+
+
+class KclWorker(Process):
+    """A service with its daemon."""
+
+    def __init__(self, live: Live, leases: Leases) -> None:
+        self.leases = leases
+        self._running: set[asyncio.Task[None]] = set()
+        self._ready = asyncio.Event()
+        super().__init__(live)
+
+    def main(self) -> Coroutine[Any, Any, None]:
+        """Serve its children."""
+        live, slot = self.live, SinkSlot(self.live.conductor)
+        claims = SharedCheckpoints(self.control, live.arn, live.mapping.hash, live.conductor, TRUST_SECONDS)
+        patience = Patience(live.conductor, _ignore)
+        requests = StreamRequests(self.store, live.arn, live.mapping.old.table, patience)
+        parts = Parts(requests, slot, Pace(), live.conductor, patience, _ignore, TRUST_SECONDS, lambda: None)
+        shards = Shards(requests, claims, live.conductor, patience)
+        self.children = Children({live.arn: ReadStream(live.arn, claims, shards, parts)})
+        return self._apply(slot)
+
+    async def _apply(self, slot: SinkSlot) -> None:
+        """Apply, by a sink that is changed now and then."""
+        while True:
+            async with slot.filled(self._consumer(), self.children.save_applied):
+                await self.live.conductor.sleep(40.0)
+
+    def _consumer(self) -> Consumer:
+        live = self.live
+        return Consumer(
+            Applier(self.store, fence=check_claim, count=_ignore),
+            Quarantine(self.control, live.conductor),
+            live.mapping,
+            live.conductor,
+            generation=GENERATION,
+            concurrency=3,
+            fence=check_claim,
+            count=_ignore,
+            on_tombstone=_ignore,
+            taken_over=lambda: self.children.claimed,
+        )
+
+    def lease(self, shard_id: str) -> None:
+        """KCL starts a child."""
+        self._start(self._child(shard_id))
+
+    async def kill(self) -> None:
+        self.dead = True
+        everything = (self.task, *self._running)
+        for task in everything:
+            task.cancel()
+        await asyncio.gather(*everything, return_exceptions=True)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._running.add(task)
+
+    async def _child(self, shard_id: str) -> None:
+        """As ``service.streams.kcl.child`` behaves; one that gives up is started anew, while its worker has the lease."""
+        while not self.dead and self._has(shard_id):
+            talk = _Talk()
+            serving = asyncio.create_task(self._serve(talk))
+            try:
+                await self._deliver(shard_id, talk)
+            except (ConnectionError, Killed):
+                await asyncio.sleep(0)
+            finally:
+                talk.hang_up()
+                serving.cancel()
+                await asyncio.gather(serving, return_exceptions=True)
+
+    async def _serve(self, talk: "_Talk") -> None:
+        try:
+            await self.children.converse(talk)
+        except (TablesplitError, ConnectionError, Killed):
+            pass  # what would stop the lane; a worker that is started anew goes on
+        finally:
+            talk.hang_up()
+
+    async def _deliver(self, shard_id: str, talk: "_Talk") -> None:
+        row = self.leases.rows[shard_id]
+        lost = (await talk.ask(opening(self.live.arn, shard_id)))["lost"]
+        pages = _Ahead(self, shard_id, row.checkpoint)
+        while not lost:
+            page = await pages.next()
+            answer = await talk.ask({"ask": "apply", "records": page.records})
+            lost = answer["lost"]
+            if answer["checkpoint"] is not None and self._has(shard_id):
+                row.checkpoint = answer["checkpoint"]
+            if page.next_iterator is None and not lost:
+                lost = (await talk.ask(bare("end")))["lost"]
+                if not lost and self._has(shard_id):
+                    row.checkpoint, row.owner = ENDED, None
+                return
+
+    def _has(self, shard_id: str) -> bool:
+        return self.leases.rows[shard_id].owner is self
+
+
+class _Ahead:
+    """The daemon's reading of one shard: some pages ahead of the child."""
+
+    def __init__(self, worker: KclWorker, shard_id: str, checkpoint: str | None) -> None:
+        self._worker = worker
+        self._shard_id = shard_id
+        self._checkpoint = checkpoint
+        self._iterator: str | None = None
+        self._pages: deque[RecordsPage] = deque()
+
+    async def next(self) -> RecordsPage:
+        """The next page that the child is given."""
+        live = self._worker.live
+        if self._iterator is None and not self._pages:
+            kind: Any = "TRIM_HORIZON" if self._checkpoint is None else "AFTER_SEQUENCE_NUMBER"
+            self._iterator = await self._worker.store.shard_iterator(live.arn, self._shard_id, kind, self._checkpoint)
+        while self._iterator is not None and len(self._pages) <= live.rng.randint(0, READ_AHEAD):
+            page = await self._worker.store.get_records(self._iterator, live.rng.choice((1, 2, 3)))
+            self._pages.append(page)
+            self._iterator = page.next_iterator
+        return self._pages.popleft()
+
+
+class _Talk:
+    """Both ends of one child's connection. Implements ``children.Talk``."""
+
+    def __init__(self) -> None:
+        self._asked: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+        self._said: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    async def ask(self, question: bytes | dict[str, Any]) -> dict[str, Any]:
+        """The child's end. Raises ConnectionError when nobody serves it any more."""
+        self._asked.put_nowait(document(question) if isinstance(question, bytes) else question)
+        said = await self._said.get()
+        if said is None:
+            raise ConnectionError
+        return document(said)
+
+    async def question(self) -> dict[str, Any]:
+        asked = await self._asked.get()
+        if asked is None:
+            raise ConnectionError
+        return asked
+
+    async def say(self, said: bytes) -> None:
+        self._said.put_nowait(said)
+
+    def hang_up(self) -> None:
+        """Either end has gone."""
+        self._asked.put_nowait(None)
+        self._said.put_nowait(None)
+
+
+def _ignore(_told: object) -> None:
+    """Nobody counts here."""
