@@ -12,11 +12,15 @@ import pytest
 
 from tests.acceptance.command_line import QUICK, CommandLine, ended, until
 from tests.acceptance.outside_application import Acknowledged, Writer, fields_of, lost, old_items
+from tests.kcl import kcl_settings, require_kcl
 
 pytestmark = [pytest.mark.local, pytest.mark.kill, pytest.mark.slow]
 
 CYCLES = int(os.environ.get("TABLESPLIT_TEST_CYCLES") or 3)
 """Ten take ten minutes: `TABLESPLIT_TEST_CYCLES=10`."""
+
+KCL_CYCLES = 1
+"""With the kcl engine: each kill costs its daemons a start of ten seconds."""
 
 KILLED_CYCLES = 1
 """In the first, whoever moves is killed at every step of every move; in all, the service is killed twice."""
@@ -39,27 +43,41 @@ SETTINGS = QUICK | {
 def test_cutovers_and_rollbacks_under_writers_and_kills_lose_no_write(
     own_dynamodb_local: str, table_prefix: str, tmp_path: Path
 ) -> None:
-    cli = CommandLine(own_dynamodb_local, table_prefix, tmp_path, SETTINGS)
+    again_and_again(CommandLine(own_dynamodb_local, table_prefix, tmp_path, SETTINGS), CYCLES, KILLED_CYCLES)
+
+
+def test_with_the_kcl_engine_they_lose_none_either(own_dynamodb_local: str, table_prefix: str, tmp_path: Path) -> None:
+    require_kcl()
+    settings = SETTINGS | kcl_settings(tmp_path, table_prefix)
+    again_and_again(CommandLine(own_dynamodb_local, table_prefix, tmp_path, settings), KCL_CYCLES, 0)
+
+
+def again_and_again(cli: CommandLine, cycles: int, killed_cycles: int) -> None:
+    """Migrate, then go there and back; in the first ``killed_cycles`` whoever moves is killed at every step of every move."""
     cli.make_old_table(old_items())
     cli.run("full-migration")
     with syncing(cli) as sync, writing(cli) as writers:
-        for cycle in range(CYCLES):
-            there_and_back(cli, sync, writers, cycle)
+        for cycle in range(cycles):
+            killed = cycle < killed_cycles
+            there_and_back(
+                cli, sync, writers, (FIRST if cycle == 0 else LATER) if killed else (), LATER if killed else ()
+            )
         allow(writers)
         settle(cli)
         report = cli.run("validate")
     log = [write for writer in writers.values() for one in writer for write in one.log]
-    assert len(log) > 20 * CYCLES
+    assert len(log) > 20 * cycles
     assert report["result"] == "equal", report["differences"]
     assert compare(cli, log) == []
     assert cli.run("audit", "verify")["result"] == "ok"
 
 
-def there_and_back(cli: CommandLine, sync: "Sync", writers: dict[str, list[Writer]], cycle: int) -> None:
-    """forward -> dual -> reverse -> dual -> forward; whoever makes a move is killed at each of its steps."""
-    later = LATER if cycle < KILLED_CYCLES else ()
+def there_and_back(
+    cli: CommandLine, sync: "Sync", writers: dict[str, list[Writer]], first: tuple[str, ...], later: tuple[str, ...]
+) -> None:
+    """forward -> dual -> reverse -> dual -> forward; whoever moves is killed at these steps, ``first`` those of the first move."""
     allow(writers, "old")
-    move(cli, "dual", FIRST if cycle == 0 else later, "cutover")
+    move(cli, "dual", first, "cutover")
     sync.kill()
     allow(writers, "old", "v2")
     time.sleep(WRITING_SECONDS)

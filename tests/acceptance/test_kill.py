@@ -5,9 +5,7 @@ import json
 import random
 import subprocess
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,6 +13,7 @@ from service.clock import SystemClock
 from service.core.wire import Item
 from service.demo.items import deal, old_items
 from tests.acceptance.command_line import QUICK, CommandLine, ended, until
+from tests.acceptance.outside_view import expected_from_outside, v2_from_outside
 from tests.live_writer import LiveWriter
 from tests.planes import open_plane
 
@@ -24,13 +23,6 @@ OPPORTUNITIES = 600
 KILLS = 10
 WRITE_UNITS = "120"
 """Slow enough (about 40 items a second, with two indexes) that the copy outlasts its kills."""
-
-V2_TABLES = {
-    "LEAD": "LEADS_TABLE",
-    "DEAL": "DEALS_TABLE",
-    "RESOURCE": "RESOURCES_TABLE",
-    "PIPELINE": "PIPELINES_TABLE",
-}
 
 
 async def test_twenty_kills_of_migrate_and_sync_under_live_writers_lose_nothing(
@@ -50,7 +42,7 @@ async def test_twenty_kills_of_migrate_and_sync_under_live_writers_lose_nothing(
     assert writes.total() > 100
     assert report["result"] == "equal"
     assert sum(counts["old"] for counts in report["counts"].values()) == len(cli.scan("OLD_TABLE_NAME"))
-    assert _v2_from_outside(cli) == _expected_from_outside(cli)
+    assert v2_from_outside(cli) == expected_from_outside(cli)
 
 
 async def _kill_under_writes(cli: CommandLine, items: list[Item]) -> Counter[str]:
@@ -80,43 +72,6 @@ def _kill_again_and_again(cli: CommandLine, seed: int, *command: str) -> None:
             assert "start the command again" in said.splitlines()[-1], (
                 f"{command[0]} ended with {ended_by_itself}: {said}"
             )
-
-
-def _v2_from_outside(cli: CommandLine) -> dict[tuple[str, str, str], Item]:
-    """What v2 holds, tombstones left out, by entity, PK and SK: the fields that the writers change."""
-    return {
-        (entity, item["PK"]["S"], item["SK"]["S"]): {name: item[name] for name in _watched(entity)}
-        for entity, variable in V2_TABLES.items()
-        for item in cli.scan(variable)
-        if "d" not in item["_sync"]["M"]
-    }
-
-
-def _watched(entity: str) -> tuple[str, ...]:
-    return ("id", "created_at", "stage") if entity == "DEAL" else ("id", "created_at")
-
-
-def _expected_from_outside(cli: CommandLine) -> dict[tuple[str, str, str], Item]:
-    """The same out of the old table, by rules written down here and not in the mapping."""
-    expected = {}
-    for old in cli.scan("OLD_TABLE_NAME"):
-        entity, identity = old["entity_type"]["S"], old["id"]["S"]
-        created, month = _created(old.get("created_at"))
-        fields: Item = {"id": {"S": identity}, "created_at": {"S": created}}
-        if "stage" in _watched(entity):
-            fields["stage"] = {"S": old.get("stage", {}).get("S") or "contacted"}
-        expected[entity, entity, f"{month}#{identity}"] = fields
-    return expected
-
-
-def _created(value: dict[str, Any] | None) -> tuple[str, str]:
-    try:
-        moment = datetime.fromisoformat((value or {})["S"])
-    except (KeyError, ValueError):
-        return "1970-01-01T00:00:00.000Z", "1970-01"
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    assert value is not None
-    return value["S"], f"{aware.astimezone(UTC):%Y-%m}"
 
 
 def test_a_standby_takes_over_within_ten_seconds_of_the_owner_being_killed(

@@ -1,10 +1,10 @@
-"""The embedded engine on real servers: every change of a key arrives, in order, through a restart too."""
+"""The engines on real servers: every change of a key arrives, in order, through a restart too."""
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import uuid4
 
 import pytest
@@ -18,7 +18,9 @@ from service.dynamodb.control import ControlPlane
 from service.dynamodb.descriptions import NewTable
 from service.errors import StreamGone
 from service.streams.embedded import EmbeddedEngine
+from service.streams.engine import StreamEngine
 from service.streams.start import initial_positions
+from tests.kcl import OneWorker, Place, require_kcl
 from tests.planes import open_plane, plane_settings
 from tests.stream_run import MemoryPositions, Pace, RecordingSink
 
@@ -28,12 +30,14 @@ DEADLINE_SECONDS = 60
 
 @dataclass(frozen=True)
 class Old:
-    """An open client, and a fresh table with a stream."""
+    """An open client, and a fresh table with a stream, for one engine."""
 
     plane: DynamoDBClient
     control: ControlPlane
+    endpoint: str
     table: str
     arn: str
+    engine: str
 
     async def put(self, key: str, number: int) -> None:
         item = {"pk": {"S": key}, "sk": {"S": "METADATA"}, "number": {"N": str(number)}}
@@ -43,16 +47,19 @@ class Old:
         await self.plane.write(Delete(self.table, {"pk": {"S": key}, "sk": {"S": "METADATA"}}))
 
 
-@pytest.fixture(
-    params=[
-        pytest.param("dynamodb_local", marks=pytest.mark.local),
-        pytest.param("moto_server", marks=pytest.mark.moto),
-    ]
-)
+EMBEDDED_LOCAL = pytest.param(("embedded", "dynamodb_local"), marks=pytest.mark.local, id="embedded-local")
+EMBEDDED_MOTO = pytest.param(("embedded", "moto_server"), marks=pytest.mark.moto, id="embedded-moto")
+KCL_LOCAL = pytest.param(("kcl", "dynamodb_local"), marks=[pytest.mark.local, pytest.mark.slow], id="kcl-local")
+
+
+@pytest.fixture(params=[EMBEDDED_LOCAL, EMBEDDED_MOTO, KCL_LOCAL])
 async def old(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Old]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    url = request.getfixturevalue(request.param)
+    engine, server = request.param
+    if engine == "kcl":
+        require_kcl()
+    url = request.getfixturevalue(server)
     control = ControlPlane(plane_settings(url))
     table = f"engine-{uuid4().hex[:12]}"
     control.create_table(NewTable(table, ("pk", "sk"), {}))
@@ -60,12 +67,34 @@ async def old(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     assert described is not None
     assert described.stream_arn is not None
     async with open_plane(url) as plane:
-        yield Old(plane, control, table, described.stream_arn)
+        yield Old(plane, control, url, table, described.stream_arn, engine)
 
 
-def engine_on(old: Old, sink: RecordingSink, positions: MemoryPositions) -> EmbeddedEngine:
-    """The engine, on the real clock."""
-    return EmbeddedEngine(
+@dataclass
+class Reading:
+    """An engine at work, and, once it has stopped, the positions that it has saved."""
+
+    engine: StreamEngine
+    task: asyncio.Task[None]
+    saved: dict[str, Position] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def reading(old: Old, sink: RecordingSink, start: Mapping[str, Position]) -> AsyncIterator[Reading]:
+    """The engine, running from ``start``."""
+    worker = _embedded if old.engine == "embedded" else _kcl
+    async with worker(old, sink, start) as run:
+        try:
+            yield run
+        finally:
+            run.task.cancel()
+            await asyncio.gather(run.task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _embedded(old: Old, sink: RecordingSink, start: Mapping[str, Position]) -> AsyncIterator[Reading]:
+    positions = MemoryPositions(sink, start)
+    engine = EmbeddedEngine(
         old.plane,
         arn=old.arn,
         table=old.table,
@@ -75,27 +104,28 @@ def engine_on(old: Old, sink: RecordingSink, positions: MemoryPositions) -> Embe
         clock=SystemClock(),
         retried=lambda reason: None,
     )
+    run = Reading(engine, asyncio.create_task(engine.run()))
+    yield run
+    run.saved = positions.saved
 
 
 @asynccontextmanager
-async def reading(
-    old: Old, sink: RecordingSink, saved: dict[str, Position]
-) -> AsyncIterator[tuple[EmbeddedEngine, MemoryPositions]]:
-    """The engine, running."""
-    positions = MemoryPositions(sink, saved)
-    engine = engine_on(old, sink, positions)
-    task = asyncio.create_task(engine.run())
-    yield engine, positions
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+async def _kcl(old: Old, sink: RecordingSink, start: Mapping[str, Position]) -> AsyncIterator[Reading]:
+    worker = OneWorker(Place(old.plane, old.control, old.endpoint, old.table, old.arn), sink, FAST)
+    await worker.save(start)
+    run = Reading(worker, asyncio.create_task(worker.run()))
+    yield run
+    run.saved = dict(await worker.checkpoints.load())
 
 
-async def caught_up(engine: EmbeddedEngine) -> None:
+async def caught_up(run: Reading) -> None:
     """Wait for two more rounds: everything written before is applied."""
-    target = engine.snapshot().rounds + 2
+    target: int | None = None
     async with asyncio.timeout(DEADLINE_SECONDS):
-        while engine.snapshot().rounds < target:
+        while target is None or run.engine.snapshot().rounds < target:
+            assert not run.task.done(), run.task.exception()
             await SystemClock().sleep(0.05)
+            target = target or run.engine.snapshot().rounds + 2
 
 
 def history(changes: list[Change]) -> dict[str, list[str | None]]:
@@ -121,10 +151,10 @@ async def test_every_change_arrives_in_order_per_key_while_writers_go_on(old: Ol
             await old.put(key, number)
         await old.delete(key)
 
-    async with reading(old, sink, start) as (engine, _):
+    async with reading(old, sink, start) as run:
         await asyncio.gather(*(write_all(f"key{number}") for number in range(5)))
-        await caught_up(engine)
-        assert engine.snapshot().lag_seconds == 0
+        await caught_up(run)
+        assert run.engine.snapshot().lag_seconds == 0
     assert history(sink.changes) == {f"key{number}": [*expected, None] for number in range(5)}
     moved = [c for c in sink.changes if c.new and c.new["number"]["N"] == "7"]
     assert all(change.old is not None and change.old["number"]["N"] == "6" for change in moved)
@@ -133,22 +163,21 @@ async def test_every_change_arrives_in_order_per_key_while_writers_go_on(old: Ol
 async def test_a_restarted_engine_goes_on_after_the_saved_position(old: Old) -> None:
     start = await initial_positions(old.plane, old.arn, now=SystemClock().now())
     sink = RecordingSink()
-    async with reading(old, sink, start) as (engine, positions):
+    async with reading(old, sink, start) as first:
         await old.put("a", 1)
-        await caught_up(engine)
+        await caught_up(first)
     await old.put("a", 2)
-    async with reading(old, sink, positions.saved) as (engine, _):
+    async with reading(old, sink, first.saved) as second:
         await old.put("a", 3)
-        await caught_up(engine)
+        await caught_up(second)
     assert history(sink.changes) == {"a": ["1", "2", "3"]}
 
 
-@pytest.mark.parametrize("old", [pytest.param("dynamodb_local", marks=pytest.mark.local)], indirect=True)
+@pytest.mark.parametrize("old", [EMBEDDED_LOCAL, KCL_LOCAL], indirect=True)
 async def test_an_engine_whose_table_is_deleted_stops_with_the_remedy(old: Old) -> None:
     # Not on moto: it answers 500 for a stream that is gone.
-    sink = RecordingSink()
     start = await initial_positions(old.plane, old.arn, now=SystemClock().now())
-    engine = engine_on(old, sink, MemoryPositions(sink, start))
-    old.control.delete_table(old.table)
-    with pytest.raises(StreamGone, match="DISABLED"):
-        await asyncio.wait_for(engine.run(), DEADLINE_SECONDS)
+    async with reading(old, RecordingSink(), start) as run:
+        old.control.delete_table(old.table)
+        with pytest.raises(StreamGone, match="DISABLED"):
+            await asyncio.wait_for(run.task, DEADLINE_SECONDS)

@@ -1,0 +1,150 @@
+"""The kcl engine with real processes: children, daemons and workers are killed, and the engine is changed, under live writers."""
+
+import asyncio
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from random import Random
+
+import psutil
+import pytest
+
+from service.clock import SystemClock
+from service.demo.items import old_items
+from tests.acceptance.command_line import QUICK, CommandLine, ended, until
+from tests.acceptance.outside_view import expected_from_outside, v2_from_outside
+from tests.kcl import kcl_settings, require_kcl
+from tests.live_writer import LiveWriter
+from tests.planes import open_plane
+
+pytestmark = [pytest.mark.local, pytest.mark.kill, pytest.mark.slow]
+
+OPPORTUNITIES = 200
+STREAMS = 5
+"""One shard each, as DynamoDB Local has them."""
+
+LEASE = {"TABLESPLIT_LEASE_SECONDS": "6", "TABLESPLIT_HEARTBEAT_SECONDS": "1"}
+STOPS_WITHIN_SECONDS = 25
+
+
+async def test_killed_children_daemons_and_workers_lose_nothing_under_live_writers(
+    own_dynamodb_local: str, table_prefix: str, tmp_path: Path
+) -> None:
+    cli = await _migrating(own_dynamodb_local, table_prefix, tmp_path)
+    with ExitStack() as stack:
+        workers = [stack.enter_context(ended(_worker(cli))) for _ in range(2)]
+        async with _writers(cli) as writes:
+            await asyncio.to_thread(cli.run, "migrate")
+            await asyncio.to_thread(_all_shards_are_read, cli, workers)
+            for victim in (_child, _daemon, _child, _itself):
+                await asyncio.to_thread(_kill, cli, workers, victim)
+            workers.append(stack.enter_context(ended(_worker(cli))))
+        await asyncio.to_thread(_judge, cli, writes)
+        for worker in workers:
+            await asyncio.to_thread(_stop, worker)
+
+
+async def test_changing_the_engine_there_and_back_under_live_writers_loses_nothing(
+    own_dynamodb_local: str, table_prefix: str, tmp_path: Path
+) -> None:
+    cli = await _migrating(own_dynamodb_local, table_prefix, tmp_path)
+    with ExitStack() as stack:
+        async with _writers(cli) as writes:
+            former = stack.enter_context(ended(_worker(cli, TABLESPLIT_ENGINE="embedded")))
+            await asyncio.to_thread(cli.run, "migrate")
+            for engine in ("kcl", "embedded", "kcl"):
+                follower = stack.enter_context(ended(_worker(cli, TABLESPLIT_ENGINE=engine)))
+                await asyncio.to_thread(_stop, former)
+                await asyncio.to_thread(cli.catches_up)
+                former = follower
+        await asyncio.to_thread(_judge, cli, writes)
+
+
+async def _migrating(endpoint: str, prefix: str, folder: Path) -> CommandLine:
+    require_kcl()
+    cli = CommandLine(endpoint, prefix, folder, QUICK | LEASE | kcl_settings(folder, prefix))
+    await asyncio.to_thread(cli.make_old_table, old_items(OPPORTUNITIES))
+    await asyncio.to_thread(cli.run, "create-tables")
+    return cli
+
+
+@asynccontextmanager
+async def _writers(cli: CommandLine) -> AsyncIterator[Counter[str]]:
+    """Two writers on the old table for the block; at its end what they have been acknowledged, by kind."""
+    items = list(old_items(OPPORTUNITIES))
+    writes: Counter[str] = Counter()
+    quiet = asyncio.Event()
+    async with open_plane(cli.endpoint, clock=SystemClock()) as store, asyncio.TaskGroup() as tasks:
+        writers = [LiveWriter(store, cli.table("OLD_TABLE_NAME"), items[n::5], seed=n) for n in range(2)]
+        for writer in writers:
+            tasks.create_task(writer.run(quiet, SystemClock(), 0.1))
+        try:
+            yield writes
+        finally:
+            quiet.set()
+    for writer in writers:
+        writes.update(writer.counts)
+
+
+def _worker(cli: CommandLine, **settings: str) -> subprocess.Popen[bytes]:
+    return cli.start("sync", "--no-http", **settings)
+
+
+def _judge(cli: CommandLine, writes: Counter[str]) -> None:
+    cli.catches_up()
+    report = cli.run("validate")
+    assert writes.total() > 100
+    assert report["result"] == "equal", report["differences"]
+    assert v2_from_outside(cli) == expected_from_outside(cli)
+
+
+def _stop(worker: subprocess.Popen[bytes]) -> None:
+    """SIGTERM ends it well, and leaves no process behind."""
+    if worker.poll() is None:
+        family = psutil.Process(worker.pid).children(recursive=True)
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(STOPS_WITHIN_SECONDS) == 0
+        assert psutil.wait_procs(family, timeout=5)[1] == []
+
+
+def _kill(
+    cli: CommandLine,
+    workers: list[subprocess.Popen[bytes]],
+    victim: Callable[[subprocess.Popen[bytes]], psutil.Process],
+) -> None:
+    """kill -9 of one process; then every shard is read again."""
+    alive = [worker for worker in workers if worker.poll() is None and _family(worker, "kcl.child")]
+    before = psutil.pids()
+    victim(Random(len(before)).choice(alive)).kill()
+    _all_shards_are_read(cli, workers)
+
+
+def _all_shards_are_read(cli: CommandLine, workers: list[subprocess.Popen[bytes]]) -> None:
+    until(
+        lambda: sum(len(_family(worker, "kcl.child")) for worker in workers) == STREAMS,
+        within=90,
+        otherwise=lambda: cli.said("sync"),
+    )
+
+
+def _child(worker: subprocess.Popen[bytes]) -> psutil.Process:
+    return _family(worker, "kcl.child")[0]
+
+
+def _daemon(worker: subprocess.Popen[bytes]) -> psutil.Process:
+    return _family(worker, "StreamsMultiLangDaemon")[0]
+
+
+def _itself(worker: subprocess.Popen[bytes]) -> psutil.Process:
+    return psutil.Process(worker.pid)
+
+
+def _family(worker: subprocess.Popen[bytes], word: str) -> list[psutil.Process]:
+    """The worker's processes whose command line has ``word``."""
+    try:
+        return [one for one in psutil.Process(worker.pid).children(recursive=True) if word in " ".join(one.cmdline())]
+    except psutil.NoSuchProcess:  # one has just gone: look again
+        return [] if worker.poll() is not None else _family(worker, word)
