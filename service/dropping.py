@@ -6,6 +6,7 @@ from backfill.records import read_standing
 from service.app import App
 from service.errors import Fatal, Refused
 from service.migration_state import NAME, PARTITION
+from service.streams.kcl.lease_table import SUFFIXES, LeaseTable, lease_table_name
 from service.workers import Workers
 
 WRITTEN = ("dual", "reverse", "complete")
@@ -13,7 +14,7 @@ WRITTEN = ("dual", "reverse", "complete")
 
 
 async def drop_all(app: App) -> list[str]:
-    """Delete the v2 tables and the control table; the names of those that existed.
+    """Delete the v2 tables, KCL's tables where the kcl engine was used, and the control table; the names of those that existed.
 
     Raises Refused once v2 may hold what the old table does not, and while a sync or a backfill is heard of: it would fail on the
     way, with less to say about why.
@@ -21,7 +22,25 @@ async def drop_all(app: App) -> list[str]:
     if await app.tables.describe(app.settings.control_table) is not None:
         await _require_v2_to_be_a_copy(app)
         await _require_nobody_at_work(app)
-    return await app.tables.drop()
+    return [*await app.tables.delete(await _kcl_tables(app)), *await app.tables.drop()]
+
+
+async def _kcl_tables(app: App) -> list[str]:
+    """Those that exist, of lease tables that are this migration's."""
+    found = []
+    for table in (app.mapping.old.table, *app.mapping.tables):
+        name = lease_table_name(app.settings.kcl_application, table)
+        if await app.tables.describe(name) is not None and await _is_own(app, name):
+            named = [f"{name}{suffix}" for suffix in SUFFIXES]
+            found += [one for one in named if await app.tables.describe(one) is not None]
+    return found
+
+
+async def _is_own(app: App, lease_table: str) -> bool:
+    try:
+        return bool(await LeaseTable(app.store, lease_table, app.settings.control_table).rows())
+    except Refused:
+        return False
 
 
 async def _require_v2_to_be_a_copy(app: App) -> None:

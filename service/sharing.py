@@ -25,7 +25,7 @@ from service.streams.engine import ShardSink, StreamEngine
 from service.streams.kcl.census import Census, CountedStream
 from service.streams.kcl.daemon import require_daemon
 from service.streams.kcl.engine import KclEngine
-from service.streams.kcl.lease_table import LeaseTable, new_lease_table
+from service.streams.kcl.lease_table import LeaseTable, lease_table_name, new_lease_table
 from service.streams.kcl.properties import DaemonOptions, read_properties
 from service.streams.kcl.reader import KclReader, NamedStream, ReaderParts
 from service.streams.kcl.shares import Shares
@@ -100,7 +100,7 @@ class Sharing:
 
     async def _counted(self, table: str, arn: str, lease: Lease) -> CountedStream:
         app = self._app
-        name = self._options.application_name(table)
+        name = lease_table_name(self._options.application, table)
         await app.tables.make(new_lease_table(name))
         requests = StreamRequests(app.store, arn, table, self._patience)
         shards = Shards(requests, self._claims(arn, lease.token), app.clock, self._patience)

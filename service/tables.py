@@ -132,10 +132,14 @@ class Tables:
         existing = [(table, description) for table, description in found if description is not None]
         for table, description in existing:
             _require_own_key(table, description)
-        for table, _ in existing:
-            await asyncio.to_thread(self.plane.delete_table, table.name)
-            await until_deleted(self.plane, table.name, self.clock)
-        return [table.name for table, _ in existing]
+        return await self.delete([table.name for table, _ in existing])
+
+    async def delete(self, names: list[str]) -> list[str]:
+        """Delete these tables, one after the other; their names."""
+        for name in names:
+            await asyncio.to_thread(self.plane.delete_table, name)
+            await until_deleted(self.plane, name, self.clock)
+        return names
 
 
 def require_both_images(old: TableDescription) -> None:

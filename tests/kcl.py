@@ -21,7 +21,7 @@ from service.streams.engine import EngineSnapshot, ShardSink
 from service.streams.kcl.census import Census, CountedStream
 from service.streams.kcl.daemon import JAR
 from service.streams.kcl.engine import KclEngine
-from service.streams.kcl.lease_table import LeaseTable, new_lease_table
+from service.streams.kcl.lease_table import LeaseTable, lease_table_name, new_lease_table
 from service.streams.kcl.properties import DaemonOptions
 from service.streams.kcl.reader import KclReader, NamedStream, ReaderParts
 from service.streams.kcl.shares import Shares
@@ -97,7 +97,7 @@ class OneWorker:
 
     def _new_census(self) -> Census:
         place, clock = self._place, SystemClock()
-        lease_table = self._options.application_name(place.table)
+        lease_table = lease_table_name(self._options.application, place.table)
         place.control.create_table(new_lease_table(lease_table))
         patience = Patience(clock, lambda _: None)
         requests = StreamRequests(place.plane, place.arn, place.table, patience)

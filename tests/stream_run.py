@@ -27,12 +27,14 @@ class RecordingSink:
     def __init__(self) -> None:
         self.changes: list[Change] = []
         self.begun = 0
+        self.reached = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
         self.faults: list[Exception] = []
 
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:
         self.begun += 1
+        self.reached.set()
         await self.gate.wait()
         if self.faults:
             raise self.faults.pop(0)

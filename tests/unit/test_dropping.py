@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from service.config import Settings
 from service.core.write import Put
 from service.dropping import drop_all
 from service.errors import Refused
 from service.migration_state import Move, change_state
 from service.start import create_and_start
+from service.streams.kcl.lease_table import KEY, OWNER_MARK
 from service.workers import QUIET_SECONDS, Beat, Workers
 from tests.start_world import Started
 
@@ -22,7 +24,12 @@ def droppable(world: Started) -> list[str]:
         dropped.append("all")
         return dropped
 
+    async def delete(names: list[str]) -> list[str]:
+        dropped.extend(names)
+        return names
+
     setattr(world.tables, "drop", drop)  # noqa: B010 - the stand-in of other tests drops nothing
+    setattr(world.tables, "delete", delete)  # noqa: B010
     return dropped
 
 
@@ -96,3 +103,18 @@ async def test_a_mapping_that_was_changed_does_not_keep_one_from_starting_over()
     await change_state(world.control, world.app.mapping, 0.0, lambda was: replace(was, mapping_hash="another"))
     await drop_all(world.app)
     assert dropped == ["all"]
+
+
+@pytest.mark.parametrize(
+    ("owner", "expected"), [("control", ["kcl-old", "kcl-old-CoordinatorState", "all"]), ("another", ["all"])]
+)
+async def test_kcl_tables_are_dropped_if_they_are_this_migrations(owner: str, expected: list[str]) -> None:
+    world = Started()
+    world.app.settings = Settings(kcl_application="kcl", control_table="control")  # type: ignore[misc]  # a stand-in
+    dropped = droppable(world)
+    await create_and_start(world.app)
+    world.tables.existing |= {"kcl-old", "kcl-old-CoordinatorState"}
+    world.db.create_table("kcl-old", (KEY,))
+    world.db.apply(Put("kcl-old", {KEY: {"S": "shard"}, "checkpoint": {"S": "TRIM_HORIZON"}, OWNER_MARK: {"S": owner}}))
+    await drop_all(world.app)
+    assert dropped == expected

@@ -51,16 +51,21 @@ class Children:
 
     @asynccontextmanager
     async def served(self, socket: Path, tasks: asyncio.TaskGroup) -> AsyncIterator[None]:
-        """Serve them at ``socket`` for the block, each in a task of ``tasks``."""
+        """Serve them at ``socket`` for the block, each in a task of ``tasks``. One that is still there at its end is left."""
+        serving: set[asyncio.Task[None]] = set()
 
         def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            tasks.create_task(self._serve(_SocketTalk(reader, writer)))
+            task = tasks.create_task(self._serve(_SocketTalk(reader, writer)))
+            serving.add(task)
+            task.add_done_callback(serving.discard)
 
         server = await asyncio.start_unix_server(connected, socket)
         try:
             yield
         finally:
             server.close()
+            for task in serving:
+                task.cancel()
 
     async def save_applied(self) -> None:
         """Save what is applied, of every shard, while nothing is being applied."""

@@ -26,6 +26,11 @@ SUFFIXES = ("", "-CoordinatorState", "-WorkerMetricStats")
 SCAN_ITEMS = 1000
 
 
+def lease_table_name(application: str, table: str) -> str:
+    """KCL's application for the stream of ``table``, and so its lease table."""
+    return f"{application}-{table}"
+
+
 def new_lease_table(name: str) -> NewTable:
     """The lease table as KCL makes it (the index is what KCL 3 assigns leases by)."""
     index = {"LeaseOwnerToLeaseKeyIndex": ("leaseOwner", KEY)}

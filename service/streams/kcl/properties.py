@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.errors import Misconfigured
+from service.streams.kcl.lease_table import lease_table_name
 
 CHILD = "service.streams.kcl.child"
 OURS = frozenset(
@@ -36,10 +37,6 @@ class DaemonOptions:
     heap_mb: int
     poll_seconds: float
     extra: Mapping[str, str]
-
-    def application_name(self, table: str) -> str:
-        """Of the stream of ``table``: KCL's application, and so its lease table."""
-        return f"{self.application}-{table}"
 
 
 def read_properties(path: Path | None) -> dict[str, str]:
@@ -81,7 +78,7 @@ def properties(options: DaemonOptions, table: str, arn: str, socket: Path) -> di
     own = {
         "executableName": f"{sys.executable} -u -m {CHILD} {socket} {arn}",
         "streamName": arn,
-        "applicationName": options.application_name(table),
+        "applicationName": lease_table_name(options.application, table),
         "workerId": options.worker,
         "regionName": options.region,
         "initialPositionInStream": "TRIM_HORIZON",
