@@ -83,7 +83,9 @@ def _of_the_stream() -> Iterator[Ceiling]:
 def _one_process() -> Ceiling:
     plan = replace(sync_experiments.BASE, tasks=1)
     used = plan.requests_cpu + plan.looks_cpu + plan.changes_per_second * plan.apply_seconds
-    return Ceiling("CPU of the one sync process of today", f"{used:.1f} CPUs", "1 CPU", used, "changes, and shards")
+    return Ceiling(
+        "CPU of the one process of the embedded engine", f"{used:.1f} CPUs", "1 CPU", used, "changes, and shards"
+    )
 
 
 def _listing() -> Ceiling:

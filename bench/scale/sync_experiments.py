@@ -46,7 +46,7 @@ def lag_text(result: SyncResult) -> str:
 
 
 def one_process_table() -> Table:
-    """What the one process can do that is built today, by shards."""
+    """What the one process of the embedded engine can do, by shards."""
     plans = [replace(BASE, shards=shards, tasks=1) for shards in ONE_PROCESS]
     rows = [
         [str(plan.shards), percent(plan.requests_cpu), percent(plan.looks_cpu), f"{plan.capacity:,.0f}"]

@@ -35,7 +35,7 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class SyncPlan:
-    """A sync by ``tasks`` processes of one CPU each, every one with its part of the shards (one process: as it is built today).
+    """A sync by ``tasks`` processes of one CPU each, every one with its part of the shards (one process: the embedded engine).
 
     changes_per_second: on average, over all shards. shard_skew: Zipf's exponent of their shares. record_bytes: of a stream
     record, both images. remembered: finished shards for each that is read, which a look goes over. looks_per_second: of a

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.convergence.mutations import MUTATIONS
+from tests.convergence.test_live_kcl import MUTATIONS as KCL_MUTATIONS
 from tests.convergence.test_live_mutations import MUTATIONS as LIVE_MUTATIONS
 from tests.two_way.mutations import MUTATIONS as TWO_WAY_MUTATIONS
 
@@ -77,7 +78,7 @@ def test_a_rule_names_code_guard_and_tests_that_exist(row: list[str]) -> None:
 def test_the_mutations_are_those_of_the_convergence_tests() -> None:
     said = {one.strip("[]") for row in rows() for one in named(row[3]) if one.startswith("[")}
     both = {mutation.name for mutation in (*MUTATIONS, *TWO_WAY_MUTATIONS)}
-    assert said == both | set(LIVE_MUTATIONS)
+    assert said == both | set(LIVE_MUTATIONS) | set(KCL_MUTATIONS)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: Path(page).name)
