@@ -62,11 +62,12 @@ soak: $(READY)
 
 LOCK := $(BIN)/uv pip compile --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-# Everything for the developers; then for the image what it needs at run time, and what builds it, at the same versions.
+# Everything for the developers; then for the image what it needs at run time, what builds it, and what the kcl image adds, at the same versions.
 lock: $(READY)
 	$(LOCK) pyproject.toml --output-file requirements.lock --all-extras --universal --python-version 3.11
 	$(LOCK) pyproject.toml --output-file deploy/image.lock --extra speed --python-version 3.12 --python-platform linux --constraint requirements.lock
 	printf 'hatchling\nhatch-vcs\n' | $(LOCK) - --output-file deploy/build.lock --python-version 3.12 --python-platform linux --constraint requirements.lock
+	printf 'amazon-kclpy\n' | $(LOCK) - --output-file deploy/kcl.lock --no-deps --python-version 3.12 --python-platform linux --constraint requirements.lock
 
 # the dashboards' JSON, from deploy/grafana
 dashboards: $(READY)
