@@ -44,8 +44,8 @@ format: $(READY)
 bench: $(READY)
 	$(BIN)/python -m bench
 
-# deploy/terraform applied on moto, and its permissions held to the calls of a whole migration: four minutes
-deployment: $(READY)
+# deploy/terraform applied on moto, and its permissions held to the calls of a whole migration, and of the kcl engine: five minutes
+deployment: $(READY) kcl-where-possible
 	$(BIN)/pytest -m deployment tests/terraform
 
 # A billion items and 500 shards, simulated with the costs in docs/BENCH.md: docs/SCALE.md's tables and charts, two minutes

@@ -13,8 +13,11 @@ locals {
     v2_index   = flatten([for table in var.v2_tables : [for index in keys(table.indexes) : "${local.table_arn}/${table.name}/index/${index}"]])
     control    = ["${local.table_arn}/${var.control_table_name}"]
     account    = ["*"]
+    # KCL's tables: of each stream the leases, the workers' load and the coordination
+    kcl       = local.kcl ? ["${local.table_arn}/${local.kcl_application}-*"] : []
+    kcl_index = local.kcl ? ["${local.table_arn}/${local.kcl_application}-*/index/LeaseOwnerToLeaseKeyIndex"] : []
   }
-  # without an index there is nothing to name
+  # without an index, or without the kcl engine, there is nothing to name
   granted = { for component in local.components : component => [
     for resource, actions in local.permissions[component] :
     { resource = resource, actions = actions } if length(local.resources[resource]) > 0

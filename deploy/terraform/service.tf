@@ -1,4 +1,11 @@
 # The service: tasks of `tablesplit sync` on Fargate, an owner and a standby; and the task in which a command is run.
+# With engine kcl all tasks read. Its daemons want a /tmp that can be written, which a read-only root file system has not; the image
+# says whose that is (VOLUME).
+locals {
+  kcl             = var.engine == "kcl"
+  kcl_application = coalesce(var.kcl_application, "${var.name}-kcl")
+}
+
 resource "aws_ecs_cluster" "this" {
   name = var.name
   tags = var.tags
@@ -21,6 +28,12 @@ resource "aws_ecs_task_definition" "sync" {
     operating_system_family = "LINUX"
     cpu_architecture        = var.cpu_architecture
   }
+  dynamic "volume" {
+    for_each = local.kcl ? ["tmp"] : []
+    content {
+      name = volume.value
+    }
+  }
   container_definitions = jsonencode([{
     name                   = "sync"
     image                  = local.image
@@ -29,8 +42,8 @@ resource "aws_ecs_task_definition" "sync" {
     user                   = "10001:10001"
     readonlyRootFilesystem = !var.enable_execute_command
     linuxParameters        = { initProcessEnabled = true, capabilities = { add = [], drop = ["ALL"] } }
-    # a stopped owner gives its lease back within ten seconds
-    stopTimeout      = 15
+    # a stopped owner gives its lease back within ten seconds, KCL's daemons give theirs within twenty
+    stopTimeout      = local.kcl ? 30 : 15
     portMappings     = [{ containerPort = 8080, hostPort = 8080, protocol = "tcp" }]
     environment      = local.environment
     secrets          = concat(local.parameters, [local.token])
@@ -43,7 +56,7 @@ resource "aws_ecs_task_definition" "sync" {
       retries     = 3
       startPeriod = 20
     }
-    mountPoints    = []
+    mountPoints    = local.kcl ? [{ sourceVolume = "tmp", containerPath = "/tmp", readOnly = false }] : []
     systemControls = []
     volumesFrom    = []
   }])

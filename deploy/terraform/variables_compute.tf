@@ -1,4 +1,4 @@
-# Inputs: image, settings, the service, the backfill, logs and alarms.
+# Inputs: image, settings, the engine, the service, the backfill, logs and alarms.
 variable "image_tag" {
   description = "Tag of the image in the repository made here. Tags cannot be moved: a new image gets a new one."
   type        = string
@@ -27,8 +27,32 @@ variable "settings" {
     error_message = "settings: names are TABLESPLIT_..., values 1 to 4096 characters."
   }
   validation {
-    condition     = length(setintersection(keys(var.settings), ["TABLESPLIT_API_TOKEN", "TABLESPLIT_HOOK_SECRET", "TABLESPLIT_CONTROL_TABLE", "TABLESPLIT_HTTP_HOST", "TABLESPLIT_HTTP_PORT"])) == 0
-    error_message = "settings: TABLESPLIT_API_TOKEN and TABLESPLIT_HOOK_SECRET are secrets; TABLESPLIT_CONTROL_TABLE is control_table_name; TABLESPLIT_HTTP_HOST and TABLESPLIT_HTTP_PORT are the image's."
+    condition     = length(setintersection(keys(var.settings), ["TABLESPLIT_API_TOKEN", "TABLESPLIT_HOOK_SECRET", "TABLESPLIT_CONTROL_TABLE", "TABLESPLIT_ENGINE", "TABLESPLIT_KCL_APPLICATION", "TABLESPLIT_KCL_JARS", "TABLESPLIT_HTTP_HOST", "TABLESPLIT_HTTP_PORT"])) == 0
+    error_message = "settings: TABLESPLIT_API_TOKEN and TABLESPLIT_HOOK_SECRET are secrets; TABLESPLIT_CONTROL_TABLE is control_table_name, TABLESPLIT_ENGINE engine and TABLESPLIT_KCL_APPLICATION kcl_application; TABLESPLIT_HTTP_HOST, TABLESPLIT_HTTP_PORT and TABLESPLIT_KCL_JARS are the image's."
+  }
+}
+
+variable "engine" {
+  description = "How streams are read: embedded, by one task, or kcl, by all of them with the Kinesis Client Library; the image must then be that of the target kcl."
+  type        = string
+  default     = "embedded"
+  validation {
+    condition     = contains(["embedded", "kcl"], var.engine)
+    error_message = "engine: embedded or kcl."
+  }
+}
+
+variable "kcl_application" {
+  description = "What the names of KCL's tables begin with, three for each stream; nothing else may begin so. Null: name and -kcl."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.kcl_application == null || can(regex("^[A-Za-z0-9_.-]{3,100}$", var.kcl_application))
+    error_message = "kcl_application: 3 to 100 characters of A-Z, a-z, 0-9, _, . and -."
+  }
+  validation {
+    condition     = alltrue([for name in concat([var.old_table_name, var.control_table_name], [for table in var.v2_tables : table.name]) : !startswith(name, "${coalesce(var.kcl_application, "${var.name}-kcl")}-")])
+    error_message = "kcl_application: the name of no other table may begin with it and -, since the service may write every such table."
   }
 }
 
@@ -54,22 +78,26 @@ variable "api_token_version" {
 }
 
 variable "sync_tasks" {
-  description = "Tasks of `tablesplit sync`: one owns the lease, the others stand by. More carry no more."
+  description = "Tasks of `tablesplit sync`. Embedded: one owns the lease, the others stand by, and more carry no more. kcl: all read, each its share of the shards."
   type        = number
   default     = 2
   validation {
-    condition     = contains([0, 1, 2, 3], var.sync_tasks)
-    error_message = "sync_tasks: 0 to 3 tasks; 0 stops the sync, and after 24 hours changes are lost."
+    condition     = floor(var.sync_tasks) == var.sync_tasks && var.sync_tasks >= 0 && var.sync_tasks <= (var.engine == "kcl" ? 32 : 3)
+    error_message = "sync_tasks: 0 to 3 tasks, 0 to 32 with engine kcl; 0 stops the sync, and after 24 hours changes are lost."
   }
 }
 
 variable "sync_cpu" {
-  description = "CPU units of a sync task (1024 are one vCPU); it uses one CPU at most."
+  description = "CPU units of a sync task (1024 are one vCPU); the service uses one CPU at most, with engine kcl its daemons too."
   type        = number
   default     = 1024
   validation {
     condition     = contains([256, 512, 1024, 2048], var.sync_cpu)
     error_message = "sync_cpu: 256, 512, 1024 or 2048 CPU units."
+  }
+  validation {
+    condition     = var.engine != "kcl" || var.sync_cpu >= 512
+    error_message = "sync_cpu: at least 512 CPU units with engine kcl, which starts two Java processes."
   }
 }
 
@@ -80,6 +108,10 @@ variable "sync_memory" {
   validation {
     condition     = (var.sync_memory % 1024 == 0 && var.sync_memory >= 2 * var.sync_cpu && var.sync_memory <= 8 * var.sync_cpu) || (var.sync_cpu == 256 && var.sync_memory == 512)
     error_message = "sync_memory: MiB, a multiple of 1024, 2 to 8 times sync_cpu; 512 too with 256 CPU units."
+  }
+  validation {
+    condition     = var.engine != "kcl" || var.sync_memory >= 1024 + 2 * try(tonumber(var.settings["TABLESPLIT_KCL_HEAP_MB"]), 256)
+    error_message = "sync_memory: with engine kcl at least 1024 MiB and twice TABLESPLIT_KCL_HEAP_MB (256, unless settings say otherwise)."
   }
 }
 

@@ -43,13 +43,7 @@ class Scenario:
         self.port = free_port()
         self.http_port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.application = boto3.client(
-            "dynamodb",
-            endpoint_url=self.url,
-            region_name="us-east-1",
-            aws_access_key_id="application",
-            aws_secret_access_key="test",
-        )
+        self.application = application_of(self.url)
 
     def environment(self, component: str) -> dict[str, str]:
         """What the component finds in its environment."""
@@ -124,6 +118,27 @@ class Scenario:
             who, action, resource = json.loads(line)
             found.setdefault(who, set()).add((kind_of(resource), f"dynamodb:{action}"))
         return found
+
+
+def application_of(url: str) -> Any:
+    """The application's client of the server at ``url``."""
+    return boto3.client(
+        "dynamodb",
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id="application",
+        aws_secret_access_key="test",
+    )
+
+
+def made_old_table(application: Any) -> None:
+    """The old table, empty."""
+    application.create_table(
+        TableName=OLD,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+        BillingMode="PAY_PER_REQUEST",
+    )
 
 
 def kind_of(resource: str) -> str:

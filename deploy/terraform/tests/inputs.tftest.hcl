@@ -72,7 +72,6 @@ run "wrong_values_are_refused_2" {
     settings                 = { TABLESPLIT_SEGMENTS = "" }                                               # have an empty value
     api_token_version        = 1.5                                                                        # is broken
     sync_tasks               = -1                                                                         # are negative
-    sync_memory              = 1024                                                                       # is too little
     backfill_memory          = 1024                                                                       # is too little
     backfill_max_vcpus       = 0                                                                          # are too few for a job
     backfill_attempts        = 11                                                                         # are eleven
@@ -88,7 +87,6 @@ run "wrong_values_are_refused_2" {
     var.settings,
     var.api_token_version,
     var.sync_tasks,
-    var.sync_memory,
     var.backfill_memory,
     var.backfill_max_vcpus,
     var.backfill_attempts,
@@ -104,7 +102,6 @@ run "wrong_values_are_refused_3" {
     name               = "1tablesplit"                       # begins with a digit
     control_table_name = "expressnext-crm"                   # is the old table
     settings           = { TABLESPLIT_API_TOKEN = "secret" } # have the token
-    sync_memory        = 9216                                # is too much
     backfill_memory    = 9216                                # is too much
     backfill_max_vcpus = 10001                               # are too many
   }
@@ -112,7 +109,6 @@ run "wrong_values_are_refused_3" {
     var.name,
     var.control_table_name,
     var.settings,
-    var.sync_memory,
     var.backfill_memory,
     var.backfill_max_vcpus,
   ]
@@ -121,9 +117,11 @@ run "wrong_values_are_refused_3" {
 run "wrong_values_are_refused_4" {
   command = plan
   variables {
-    v2_tables = {} # are none
+    engine    = "KCL" # is in capitals
+    v2_tables = {}    # are none
   }
   expect_failures = [
+    var.engine,
     var.v2_tables,
   ]
 }
@@ -131,9 +129,11 @@ run "wrong_values_are_refused_4" {
 run "wrong_values_are_refused_5" {
   command = plan
   variables {
-    v2_tables = { LEADS_TABLE = { name = "l", partition_key = "PK" } } # have a name that is too short
+    sync_memory = 1024                                                   # is too little
+    v2_tables   = { LEADS_TABLE = { name = "l", partition_key = "PK" } } # have a name that is too short
   }
   expect_failures = [
+    var.sync_memory,
     var.v2_tables,
   ]
 }
@@ -141,9 +141,11 @@ run "wrong_values_are_refused_5" {
 run "wrong_values_are_refused_6" {
   command = plan
   variables {
-    v2_tables = { leads = { name = "leads", partition_key = "PK" } } # have no variable
+    sync_memory = 9216                                                 # is too much
+    v2_tables   = { leads = { name = "leads", partition_key = "PK" } } # have no variable
   }
   expect_failures = [
+    var.sync_memory,
     var.v2_tables,
   ]
 }
@@ -151,9 +153,11 @@ run "wrong_values_are_refused_6" {
 run "wrong_values_are_refused_7" {
   command = plan
   variables {
+    settings  = { TABLESPLIT_ENGINE = "kcl" }                                        # have the engine
     v2_tables = { LEADS_TABLE = { name = "expressnext-crm", partition_key = "PK" } } # have the old tables name
   }
   expect_failures = [
+    var.settings,
     var.v2_tables,
   ]
 }
@@ -165,6 +169,44 @@ run "wrong_values_are_refused_8" {
   }
   expect_failures = [
     var.v2_tables,
+  ]
+}
+
+run "wrong_values_are_refused_9" {
+  command = plan
+  variables {
+    kcl_application = "ab" # is too short
+    engine          = "kcl"
+    sync_tasks      = 33  # are too many
+    sync_cpu        = 256 # is too little for java
+  }
+  expect_failures = [
+    var.kcl_application,
+    var.sync_tasks,
+    var.sync_cpu,
+  ]
+}
+
+run "wrong_values_are_refused_10" {
+  command = plan
+  variables {
+    engine             = "kcl"
+    settings           = { TABLESPLIT_KCL_HEAP_MB = "600" } # ask for more memory than there is
+    control_table_name = "tablesplit-kcl-control"           # begins like kcls tables
+  }
+  expect_failures = [
+    var.sync_memory,
+    var.kcl_application,
+  ]
+}
+
+run "wrong_values_are_refused_11" {
+  command = plan
+  variables {
+    kcl_application = "CRM" # is how the v2 tables begin
+  }
+  expect_failures = [
+    var.kcl_application,
   ]
 }
 
@@ -204,5 +246,17 @@ run "values_at_the_upper_bounds_are_taken" {
     client_security_group_ids = ["sg-0123456789abcdef0"]
     alarm_topic_arns          = [for number in range(5) : "arn:aws:sns:us-east-1:123456789012:t${number}"]
     tags                      = { for number in range(40) : "tag${number}" => "x" }
+  }
+}
+
+run "values_at_the_bounds_of_the_kcl_engine_are_taken" {
+  command = plan
+  variables {
+    engine          = "kcl"
+    kcl_application = "kcl"
+    settings        = { TABLESPLIT_KCL_HEAP_MB = "512" }
+    sync_tasks      = 32
+    sync_cpu        = 512
+    sync_memory     = 2048
   }
 }

@@ -50,6 +50,51 @@ run "defaults" {
   }
 }
 
+run "the_embedded_engine_gets_nothing_of_kcls" {
+  assert {
+    condition     = length(aws_ecs_task_definition.sync.volume) == 0 && jsondecode(aws_ecs_task_definition.sync.container_definitions)[0].mountPoints == [] && jsondecode(aws_ecs_task_definition.sync.container_definitions)[0].stopTimeout == 15
+    error_message = "no volume, and no time to stop that it does not need"
+  }
+  assert {
+    condition     = length([for one in local.granted["sync"] : one if startswith(one.resource, "kcl")]) == 0 && !contains(keys(aws_ssm_parameter.setting), "TABLESPLIT_ENGINE")
+    error_message = "no permission, and no setting"
+  }
+}
+
+run "the_kcl_engine" {
+  variables {
+    engine     = "kcl"
+    sync_tasks = 4
+  }
+  assert {
+    condition     = aws_ssm_parameter.setting["TABLESPLIT_ENGINE"].value == "kcl" && aws_ssm_parameter.setting["TABLESPLIT_KCL_APPLICATION"].value == "tablesplit-kcl" && aws_ecs_service.sync.desired_count == 4
+    error_message = "the settings say so, and every task reads"
+  }
+  assert {
+    condition     = one(aws_ecs_task_definition.sync.volume).name == "tmp" && jsondecode(aws_ecs_task_definition.sync.container_definitions)[0].mountPoints == [{ containerPath = "/tmp", readOnly = false, sourceVolume = "tmp" }] && jsondecode(aws_ecs_task_definition.sync.container_definitions)[0].readonlyRootFilesystem && jsondecode(aws_ecs_task_definition.sync.container_definitions)[0].stopTimeout == 30
+    error_message = "a /tmp that can be written, and time to give leases back"
+  }
+  assert {
+    condition     = one(local.resources.kcl) == "arn:aws:dynamodb:us-east-1:123456789012:table/tablesplit-kcl-*" && one(local.resources.kcl_index) == "arn:aws:dynamodb:us-east-1:123456789012:table/tablesplit-kcl-*/index/LeaseOwnerToLeaseKeyIndex"
+    error_message = "KCL's tables and their index, by the beginning of their names"
+  }
+  assert {
+    condition     = [for component in ["sync", "backfill", "operator"] : length([for one in local.granted[component] : one if startswith(one.resource, "kcl")])] == [2, 0, 0]
+    error_message = "the service alone may use KCL's tables"
+  }
+}
+
+run "a_kcl_application_of_ones_own" {
+  variables {
+    engine          = "kcl"
+    kcl_application = "mine"
+  }
+  assert {
+    condition     = one(local.resources.kcl) == "arn:aws:dynamodb:us-east-1:123456789012:table/mine-*" && aws_ssm_parameter.setting["TABLESPLIT_KCL_APPLICATION"].value == "mine"
+    error_message = "permissions and setting name it"
+  }
+}
+
 run "tables_are_left_to_create_tables" {
   command = plan
   variables {
