@@ -17,7 +17,8 @@ resource "aws_cloudwatch_log_metric_filter" "errors" {
   for_each       = toset(["sync", "backfill"])
   name           = "${var.name}-${each.key}-errors"
   log_group_name = aws_cloudwatch_log_group.this[each.key].name
-  pattern        = "{ $.level = \"error\" || $.level = \"critical\" }"
+  # what KCL's daemon says is passed on as it is, and it goes on trying without a permission
+  pattern = "{ $.level = \"error\" || $.level = \"critical\" || $.said = \"*is not authorized to perform*\" }"
 
   metric_transformation {
     name          = "${each.key}-errors"

@@ -103,6 +103,16 @@ def test_a_policy_says_what_permissions_json_says_of_each_table_and_nothing_of_k
         ]
 
 
+def test_with_the_kcl_engine_a_second_plan_is_empty_too_and_sync_may_use_kcls_tables(applied: Applied) -> None:
+    with_kcl = ("-var", "engine=kcl")
+    applied.terraform.run("apply", "-auto-approve", *with_kcl)
+    planned = applied.terraform.run("plan", "-detailed-exitcode", *with_kcl, status=None)
+    assert planned.returncode == 0, planned.stdout + planned.stderr
+    statements = {one["Sid"]: one for one in json.loads(applied.outputs()["policies"]["sync"])["Statement"]}
+    assert statements["Kcl"]["Resource"].endswith(":table/tablesplit-kcl-*")
+    assert statements["KclIndex"]["Action"] == "dynamodb:Query"
+
+
 def test_protection_is_taken_away_first_and_then_nothing_is_left(applied: Applied) -> None:
     refused = applied.terraform.run(
         "destroy", "-auto-approve", "-target=module.tablesplit.aws_dynamodb_table.control", status=None

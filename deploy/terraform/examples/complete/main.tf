@@ -31,6 +31,12 @@ variable "image_tag" {
   default     = "0.1.0"
 }
 
+variable "engine" {
+  description = "embedded, or kcl: then the image is that of the target kcl."
+  type        = string
+  default     = "embedded"
+}
+
 variable "deletion_protection" {
   description = "False, applied, comes before a destroy."
   type        = bool
@@ -50,6 +56,7 @@ module "tablesplit" {
   route_table_ids     = [aws_route_table.private.id]
   old_table_name      = var.old_table_name
   image_tag           = var.image_tag
+  engine              = var.engine
   api_token           = ephemeral.aws_secretsmanager_random_password.api_token.random_password
   deletion_protection = var.deletion_protection
   alarm_topic_arns    = [aws_sns_topic.alarms.arn]

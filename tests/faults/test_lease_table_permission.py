@@ -1,0 +1,55 @@
+"""A permission that is missing on KCL's lease table is told like any other: the statement to add, and by its name the component."""
+
+import asyncio
+
+import pytest
+
+from service.core.lineage import Position
+from service.dynamodb.control import ControlPlane
+from service.errors import Fatal
+from service.streams.kcl.lease_table import LeaseTable, new_lease_table
+from tests.faults.proxy import Reply, error, fault_server
+from tests.planes import open_plane, plane_settings
+
+NAME = "tablesplit-kcl-crm"
+TABLE = f"arn:aws:dynamodb:ap-southeast-2:1:table/{NAME}"
+ROLE = "arn:aws:sts::1:assumed-role/tablesplit-sync/0123"
+
+
+def denied(action: str) -> Reply:
+    """As AWS words it for a role."""
+    why = "because no identity-based policy allows the action"
+    return error(
+        "AccessDeniedException", f"User: {ROLE} is not authorized to perform: {action} on resource: {TABLE} {why}"
+    )
+
+
+def require_told(refused: Fatal, operation: str) -> None:
+    """One line saying what, and one with the statement and whose policy lacks it."""
+    assert str(refused) == f"{operation} on {NAME}: no permission for dynamodb:{operation}"
+    statement = f'{{"Effect":"Allow","Action":"dynamodb:{operation}","Resource":"{TABLE}"}}'
+    assert refused.remedy == f"add {statement} to the policy of {ROLE}"
+
+
+async def test_when_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    async with fault_server(denied("dynamodb:CreateTable")) as server:
+        control = ControlPlane(plane_settings(server.url))
+        with pytest.raises(Fatal) as caught:
+            await asyncio.to_thread(control.create_table, new_lease_table(NAME))
+    require_told(caught.value, "CreateTable")
+
+
+async def test_when_its_rows_are_read() -> None:
+    async with fault_server(denied("dynamodb:Scan")) as server, open_plane(server.url) as plane:
+        with pytest.raises(Fatal) as caught:
+            await LeaseTable(plane, NAME, "control").rows()
+    require_told(caught.value, "Scan")
+
+
+async def test_when_a_row_is_written() -> None:
+    async with fault_server(denied("dynamodb:PutItem")) as server, open_plane(server.url) as plane:
+        with pytest.raises(Fatal) as caught:
+            await LeaseTable(plane, NAME, "control").add("shardId-1", Position(None))
+    require_told(caught.value, "PutItem")
