@@ -2,15 +2,18 @@
 
 import json
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from tests.container.engine import ROOT, STARTED_WITHIN, Compose, compose, docker, require_engine
+from tests.own_repository import copied
 
 pytestmark = [pytest.mark.container, pytest.mark.slow]
 
 IMAGE = "tablesplit-kcl:local"
-OVERLAY = "deploy/compose.kcl.yml"
+OVERLAYS = ("deploy/compose.kcl.yml", "tests/container/quick_kcl.yml")
 STREAMS = 5
 """Of the old table, and of four v2 tables."""
 
@@ -46,6 +49,26 @@ def test_it_is_the_plain_image_with_java_the_daemon_and_the_locked_child() -> No
     assert writable == "/tmp"
 
 
+def test_built_again_elsewhere_it_is_the_same(tmp_path: Path) -> None:
+    require_engine()
+    tree = copied(tmp_path)
+    subprocess.run(["chmod", "--recursive", "go-rwx", tree], check=True, timeout=60)  # as with another umask
+    made = [
+        "docker",
+        "build",
+        "--quiet",
+        "--provenance=false",
+        "--build-arg=SOURCE_DATE_EPOCH=1700000000",
+        "--target=kcl",
+    ]
+    here, elsewhere = (
+        subprocess.run([*made, *more, "."], cwd=folder, capture_output=True, text=True, check=True, timeout=600).stdout
+        for folder, more in ((ROOT, ()), (tree, ("--no-cache-filter=daemon,kclpy",)))
+    )
+    docker("image", "rm", "--force", elsewhere.strip())
+    assert here == elsewhere
+
+
 def locked(name: str) -> set[str]:
     """The packages of a lock file."""
     return {line.split()[0] for line in (ROOT / "deploy" / name).read_text().splitlines() if "==" in line}
@@ -53,7 +76,7 @@ def locked(name: str) -> set[str]:
 
 def test_a_migration_is_read_by_it_and_it_stops_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPPORTUNITIES", "50")
-    with compose(OVERLAY) as stack:
+    with compose(*OVERLAYS) as stack:
         stack("up", "--detach", "--build", "dynamodb-local", "seed", "create-tables", "sync", "backfill")
         stack.until(lambda: stack.get("SYNC_PORT", "/readyz")[0] == 200, STARTED_WITHIN)
         assert stack.cli("status", f"--until-caught-up={STARTED_WITHIN:.0f}")["forward"]["caught_up"]
@@ -62,8 +85,9 @@ def test_a_migration_is_read_by_it_and_it_stops_in_time(monkeypatch: pytest.Monk
 
 
 def _what_the_application_writes_arrives(stack: Compose) -> None:
-    """While it writes on, and the daemon reads."""
+    """To the last write, by the daemon of each lane."""
     stack.until(lambda: stack.cli("status")["forward"]["outcomes"].get("applied", 0) > 0)
+    stack("stop", "--timeout", "10", "seed")
     assert stack.cli("validate")["result"] == "equal"
     assert len(re.findall(r'"event":"ready"', stack("logs", "--no-log-prefix", "sync"))) >= STREAMS
 
