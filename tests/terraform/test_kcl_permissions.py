@@ -1,15 +1,14 @@
 """permissions.json on KCL's tables against what its daemon, and sync, really ask of them: on DynamoDB Local, with a record."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from service.streams.kcl.daemon import JAR
 from service.streams.kcl.lease_table import SUFFIXES
+from tests.kcl import JARS, require_kcl
 from tests.servers import dynamodb_local_for_tests
 from tests.terraform.forwarding import forwarded
 from tests.terraform.program import SOURCE
@@ -17,7 +16,6 @@ from tests.terraform.scenario import CONTROL, OLD, V2, Scenario, application_of,
 
 pytestmark = [pytest.mark.deployment, pytest.mark.local, pytest.mark.slow]
 
-JARS = SOURCE.parent / "kcl" / "target"
 APPLICATION = "tablesplit-kcl"
 QUICK = "failoverTimeMillis = 3000\ninMemoryWorkerMetricsCaptureFrequencyMillis = 200\n"
 STREAM_CALLS = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
@@ -55,8 +53,7 @@ class KclScenario(Scenario):
 @pytest.fixture(scope="module")
 def calls(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str, str]]:
     """Who has asked for what: the daemon (kcl) or sync, resource as in permissions.json, action."""
-    if shutil.which("java") is None or not (JARS / JAR).is_file():
-        pytest.skip("the kcl engine's daemon is not built: make kcl (Maven, JDK 17)")
+    require_kcl()
     scenario = KclScenario(tmp_path_factory.mktemp("calls"))
     with scenario.server():
         made_old_table(scenario.application)
