@@ -75,10 +75,12 @@ class Checkpoints:
         )
 
 
-async def takeovers(control: ControlTable, stream_arns: Iterable[str]) -> int:
-    """A number that changes whenever a shard of the streams is claimed over another worker."""
-    count = 0
+async def takeovers(control: ControlTable, stream_arns: Iterable[str]) -> frozenset[tuple[str, int]]:
+    """Every shard of the streams that has been claimed over another worker, with its token: another set after each such claim."""
+    found = set()
     for arn in stream_arns:
         saved = await control.records(f"checkpoint#{arn}", Checkpoint).all()
-        count += sum(max(0, stored.token % CLAIMS_PER_OWNER - 1) for stored in saved.values())
-    return count
+        found |= {
+            (f"{arn}/{name}", stored.token) for name, stored in saved.items() if stored.token % CLAIMS_PER_OWNER > 1
+        }
+    return frozenset(found)

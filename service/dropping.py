@@ -4,6 +4,7 @@ from typing import Any
 
 from backfill.records import read_standing
 from service.app import App
+from service.engine_in_force import engine_in_force
 from service.errors import Fatal, Refused
 from service.migration_state import NAME, PARTITION
 from service.streams.kcl.lease_table import SUFFIXES, LeaseTable, lease_table_name
@@ -19,21 +20,30 @@ async def drop_all(app: App) -> list[str]:
     Raises Refused once v2 may hold what the old table does not, and while a sync or a backfill is heard of: it would fail on the
     way, with less to say about why.
     """
+    of_kcl: list[str] = []
     if await app.tables.describe(app.settings.control_table) is not None:
         await _require_v2_to_be_a_copy(app)
         await _require_nobody_at_work(app)
-    return [*await app.tables.delete(await _kcl_tables(app)), *await app.tables.drop()]
+        of_kcl = await app.tables.delete(await _kcl_tables(app))
+    return [*of_kcl, *await app.tables.drop()]
 
 
 async def _kcl_tables(app: App) -> list[str]:
-    """Those that exist, of lease tables that are this migration's."""
-    found = []
-    for table in (app.mapping.old.table, *app.mapping.tables):
-        name = lease_table_name(app.settings.kcl_application, table)
-        if await app.tables.describe(name) is not None and await _is_own(app, name):
-            named = [f"{name}{suffix}" for suffix in SUFFIXES]
-            found += [one for one in named if await app.tables.describe(one) is not None]
+    """Those that exist, of lease tables that are this migration's. Where the kcl engine was never used, none is asked for."""
+    found: list[str] = []
+    for lane, tables in (("forward", (app.mapping.old.table,)), ("reverse", app.mapping.tables)):
+        used = await engine_in_force(app.control, lane)
+        if used is not None and used.application is not None:
+            for table in tables:
+                found += await _of_stream(app, lease_table_name(used.application, table))
     return found
+
+
+async def _of_stream(app: App, name: str) -> list[str]:
+    if await app.tables.describe(name) is None or not await _is_own(app, name):
+        return []
+    named = [f"{name}{suffix}" for suffix in SUFFIXES]
+    return [one for one in named if await app.tables.describe(one) is not None]
 
 
 async def _is_own(app: App, lease_table: str) -> bool:

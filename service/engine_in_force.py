@@ -4,7 +4,10 @@ Under the embedded engine only the holder of the lease reads. Under the kcl engi
 of them.
 """
 
-from typing import Any, Literal
+from typing import Literal
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
 
 from service.clock import Clock
 from service.control_table import ControlTable, Records
@@ -13,23 +16,42 @@ from service.leases import Lease
 Engine = Literal["embedded", "kcl"]
 
 
-async def engine_in_force(control: ControlTable, lane: str) -> str | None:
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+class InForce:
+    """application: the beginning of KCL's table names, which all readers of a lane must share; afterwards the last one that there
+    was. settled: False while readers of the kcl engine may still write although the embedded one is in force."""
+
+    engine: Engine
+    application: str | None = None
+    settled: bool = True
+
+
+async def engine_in_force(control: ControlTable, lane: str) -> InForce | None:
     """What the last holder of the lane's lease has written; None: nobody yet."""
     stored = await _records(control).get(lane)
-    return None if stored is None else str(stored.value["engine"])
+    return None if stored is None else stored.value
 
 
-async def put_in_force(
-    control: ControlTable, clock: Clock, lane: str, engine: Engine, lease: Lease, horizon_seconds: float
+async def put_embedded_in_force(
+    control: ControlTable, clock: Clock, lane: str, lease: Lease, horizon_seconds: float
 ) -> None:
-    """Write down that ``engine`` reads ``lane`` from now on. Returns when it may begin: after the kcl engine the embedded one waits
-    for the writer horizon, when none of the former readers can write any more. Raises Fenced when the lease is lost."""
-    was = await engine_in_force(control, lane)
-    await _records(control).save(lane, {"engine": engine}, lease.token)
-    if was == "kcl" and engine == "embedded":
+    """Let the embedded engine read ``lane`` from now on. Returns when it may begin: after the kcl engine when the writer horizon
+    has passed, and none of the former readers can write any more. One that an earlier holder did not wait out is waited out whole.
+
+    Raises Fenced when the lease is lost.
+    """
+    was = await engine_in_force(control, lane) or InForce("embedded")
+    if was.engine == "kcl" or not was.settled:
+        await _records(control).save(lane, InForce("embedded", was.application, settled=False), lease.token)
         await clock.sleep(horizon_seconds)
-    lease.check()
+        lease.check()
+    await _records(control).save(lane, InForce("embedded", was.application), lease.token)
 
 
-def _records(control: ControlTable) -> Records[dict[str, Any]]:
-    return control.records("engine", dict[str, Any])
+async def put_kcl_in_force(control: ControlTable, lane: str, lease: Lease, application: str) -> None:
+    """Let the kcl engine read ``lane`` from now on: every worker with the same ``application`` may begin."""
+    await _records(control).save(lane, InForce("kcl", application), lease.token)
+
+
+def _records(control: ControlTable) -> Records[InForce]:
+    return control.records("engine", InForce)

@@ -15,7 +15,7 @@ from service.app import App
 from service.checkpoints import Checkpoints
 from service.core.acting import Acting
 from service.dynamodb.protocol import Fence
-from service.engine_in_force import put_in_force
+from service.engine_in_force import put_embedded_in_force
 from service.errors import Fenced, Retryable, TablesplitError
 from service.identity import worker_id
 from service.lag import CatchingUp, LowLag
@@ -210,7 +210,7 @@ async def serve_alone(lane: Lane) -> None:
     """Wait for the lane's lease, and read everything by the state in force. Raises what stops the lane."""
     app = lane.app
     async with lane.hold_lease(lane.stand_by) as lease:
-        await put_in_force(app.control, app.clock, lane.name, "embedded", lease, app.settings.writer_horizon_seconds)
+        await put_embedded_in_force(app.control, app.clock, lane.name, lease, app.settings.writer_horizon_seconds)
         while True:
             state = await lane.ready_state(lease)
             await lane.work(Alone(lane, lease), state, partial(_until_changed, app, state.acting))

@@ -13,8 +13,8 @@ from typing import NoReturn
 
 from service.app import App
 from service.claims import SharedCheckpoints
-from service.engine_in_force import engine_in_force, put_in_force
-from service.errors import Retryable
+from service.engine_in_force import engine_in_force, put_kcl_in_force
+from service.errors import Misconfigured, Retryable
 from service.identity import worker_id
 from service.lane import Lane
 from service.leases import Lease
@@ -78,17 +78,31 @@ class Sharing:
         """The part to take, once the worker that holds the lease, this one or another, has made everything ready."""
         while True:
             if self._lease is not None:
-                return await self._begin_as_owner(self._lease)
-            if await engine_in_force(self._app.control, self._lane.name) == "kcl":
-                return _Part(await self._lane.ready_state(None))
+                return await self._patience(partial(self._begin_as_owner, self._lease))
+            if await self._patience(self._is_in_force):
+                return _Part(await self._patience(partial(self._lane.ready_state, None)))
+            self._lane.stand_by()
             await self._app.clock.sleep(BEAT_SECONDS)
+
+    async def _is_in_force(self) -> bool:
+        """Whether the kcl engine reads this lane. Raises Misconfigured when it does by other tables of KCL's than this worker's."""
+        found = await engine_in_force(self._app.control, self._lane.name)
+        if found is None or found.engine != "kcl":
+            return False
+        if found.application != self._options.application:
+            mine = self._options.application
+            raise Misconfigured(
+                f"other workers read this lane by TABLESPLIT_KCL_APPLICATION={found.application}, this one by {mine}",
+                remedy="give every worker the same",
+            )
+        return True
 
     async def _begin_as_owner(self, lease: Lease) -> _Part:
         app, lane = self._app, self._lane
         state = await lane.ready_state(lease)
         if self._census is None and (streams := lane.streams(state)):
             self._census = await self._new_census(lease, streams)
-        await put_in_force(app.control, app.clock, lane.name, "kcl", lease, app.settings.writer_horizon_seconds)
+        await put_kcl_in_force(app.control, lane.name, lease, self._options.application)
         return _Part(state, lease, self._census)
 
     async def _new_census(self, lease: Lease, streams: Mapping[str, str]) -> Census:
@@ -119,7 +133,7 @@ class Sharing:
                 following = await self._following(streams)
 
     async def _following(self, streams: Mapping[str, str]) -> _Part | None:
-        if self._lease is None and await engine_in_force(self._app.control, self._lane.name) != "kcl":
+        if self._lease is None and not await self._patience(self._is_in_force):
             return None
         part = await self._begin()
         return part if self._lane.streams(part.state) == streams else None
@@ -145,7 +159,7 @@ class Sharing:
         app = self._app
         if part.lease is not self._lease:
             return True
-        if part.lease is None and await engine_in_force(app.control, self._lane.name) != "kcl":
+        if part.lease is None and not await self._is_in_force():
             return True
         found = await load_started_state(app.control, app.mapping)
         return found.acting != part.state.acting or self._lane.streams(found) != self._lane.streams(part.state)

@@ -55,12 +55,12 @@ class TrimTimes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """What must not have changed: the epoch that both lanes have acknowledged, who holds each lane's lease, and how many shards
+    """What must not have changed: the epoch that both lanes have acknowledged, who holds each lane's lease, and which shards
     have been claimed over another worker."""
 
     epoch: int
     tokens: tuple[int | None, ...]
-    takeovers: int
+    takeovers: frozenset[tuple[str, int]]
 
 
 class Trimmer:

@@ -44,6 +44,14 @@ data "aws_iam_policy_document" "component" {
     }
   }
   dynamic "statement" {
+    for_each = each.key == "operator" && var.operator_may_drop_tables && local.kcl ? [1] : []
+    content {
+      sid       = "DroppingKcl"
+      actions   = local.permissions.dropping_kcl
+      resources = local.resources.kcl
+    }
+  }
+  dynamic "statement" {
     for_each = var.kms_key_arn == null ? [] : [1]
     content {
       sid       = "TableKey"

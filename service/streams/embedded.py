@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable
 
 from service.clock import Clock
-from service.core.lineage import RETENTION_SECONDS, awaiting_children, may_open
+from service.core.lineage import awaiting_children, may_open
 from service.dynamodb.protocol import StreamStore
 from service.streams.discovery import Shards
 from service.streams.engine import EngineSnapshot, Positions, ShardSink
+from service.streams.measures import ShardMeasure, stream_snapshot, unfinished
 from service.streams.patience import Patience
 from service.streams.requests import StreamRequests
 from service.streams.rounds import Rounds
@@ -75,23 +76,13 @@ class EmbeddedEngine:
 
     def snapshot(self) -> EngineSnapshot:
         """Where it stands now."""
-        now = self._clock.now()
-        unfinished = self._unfinished()
-        known = self._shards.known
-        read_up_to = [self._readers[s].as_of if s in self._readers else known[s].as_of for s in unfinished]
-        behind = max((now - moment for moment in read_up_to if moment is not None), default=0.0)
-        unopened = [s for s in unfinished if s not in self._readers]
-        waiting = [now - (known[s].as_of or now) for s in (*unopened, *awaiting_children(known, now))]
-        readers = self._readers.values()
-        return EngineSnapshot(
-            shards_reading=len(unfinished),
-            shards_finished=len(known) - len(unfinished),
-            rounds=self._rounds.count,
-            lag_seconds=max([0.0, *waiting, *(reader.lag_seconds(now) for reader in readers)]),
-            retention_headroom_seconds=RETENTION_SECONDS - behind,
-            shards_waiting=len(unopened),
-            read_lag_seconds=max([0.0, *waiting, *(reader.read_lag_seconds(now) for reader in readers)]),
-        )
+        now, known = self._clock.now(), self._shards.known
+        read = {
+            shard_id: ShardMeasure(reader.lag_seconds(now), reader.read_lag_seconds(now), reader.as_of)
+            for shard_id, reader in self._readers.items()
+        }
+        waiting = [shard_id for shard_id in unfinished(known) if shard_id not in read]
+        return stream_snapshot(known, read, waiting, self._rounds.count, now)
 
     async def _discover(self, tasks: asyncio.TaskGroup) -> None:
         while True:
@@ -103,7 +94,7 @@ class EmbeddedEngine:
             await self._clock.sleep(self._settings.shard_discovery_seconds)
 
     def _open_shards(self, tasks: asyncio.TaskGroup) -> None:
-        for shard_id in self._unfinished():
+        for shard_id in unfinished(self._shards.known):
             if shard_id not in self._readers and may_open(self._shards.known, shard_id):
                 self._readers[shard_id] = ShardReader(shard_id, self._lane)
                 tasks.create_task(self._read_shard(shard_id, tasks))
@@ -122,9 +113,6 @@ class EmbeddedEngine:
             self._open_shards(tasks)
             await self._clock.sleep(seconds)
 
-    def _unfinished(self) -> list[str]:
-        return [shard_id for shard_id, position in self._shards.known.items() if position.state == "reading"]
-
     def _note_end(self, shard_id: str, ticket: int) -> None:
         self._rounds.read_to_end(shard_id, ticket)
         # to settle goes over all known shards, finished ones of two days too: not at every read of each of hundreds
@@ -133,4 +121,4 @@ class EmbeddedEngine:
 
     def _settle_round(self) -> None:
         late = awaiting_children(self._shards.known, self._clock.now())
-        self._rounds.settle(self._unfinished(), children_late=bool(late))
+        self._rounds.settle(unfinished(self._shards.known), children_late=bool(late))

@@ -14,6 +14,7 @@ import pytest
 
 from service.clock import SystemClock
 from service.demo.items import old_items
+from service.streams.kcl.lease_table import SUFFIXES as KCL_TABLES
 from tests.acceptance.command_line import QUICK, CommandLine, ended, until
 from tests.acceptance.outside_view import expected_from_outside, v2_from_outside
 from tests.kcl import kcl_settings, require_kcl
@@ -61,6 +62,10 @@ async def test_changing_the_engine_there_and_back_under_live_writers_loses_nothi
                 await asyncio.to_thread(cli.catches_up)
                 former = follower
         await asyncio.to_thread(_judge, cli, writes)
+        await asyncio.to_thread(_stop, former)
+    dropped = (await asyncio.to_thread(cli.run, "drop-tables", "--yes"))["dropped"]
+    assert len(dropped) == 5 + len(KCL_TABLES) * STREAMS
+    assert await asyncio.to_thread(lambda: cli.dynamodb.list_tables()["TableNames"]) == [cli.table("OLD_TABLE_NAME")]
 
 
 async def _migrating(endpoint: str, prefix: str, folder: Path) -> CommandLine:

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from service.clock import SystemClock
 from service.core.lineage import Position
+from service.core.write import Put
 from service.errors import Fatal, StreamGone
+from tests.memory import Hook
 from tests.streams.kcl_child_world import World, child_of
 
 END = {"action": "shardEnded"}
@@ -71,6 +74,76 @@ async def test_a_lost_shard_is_not_checkpointed_and_kcl_says_next_that_it_is_los
         await kcl.process_records(world.put("1"))
         await kcl.ask(LOST)
         assert (kcl.checkpoints, world.sink.values) == ([], [])
+
+
+async def test_a_shard_that_is_claimed_while_its_page_is_being_saved_costs_no_other_shard_its_daemon(
+    world: World,
+) -> None:
+    # The child has been told "applied" by then: KCL tells it next that the shard is lost, and it must not end for that.
+    async with world.serving(), child_of(world) as kcl:
+        world.db.before = _claim_before_the_save(world)
+        await kcl.process_records(world.put("1"))
+        await kcl.ask(LOST)
+        assert (kcl.checkpoints, world.sink.values) == ([], ["1"])
+        assert kcl.process.returncode is None
+
+
+def _claim_before_the_save(world: World) -> Hook:
+    """Another worker claims the shard right before its position is saved."""
+    claimed = False
+
+    async def before(operation: str, subject: object) -> None:
+        nonlocal claimed
+        if not claimed and operation == "write" and isinstance(subject, Put) and world.sink.values:
+            claimed = True
+            await world.claims.claim(world.shard_id)
+
+    return before
+
+
+async def test_pages_that_are_delivered_again_do_not_show_the_end_of_the_shard(world: World) -> None:
+    # With what is applied left out they are empty; taken for empty reads, four of them would say "caught up".
+    records = world.put(*(str(number) for number in range(12)))
+    await world.claims.forget(world.shard_id)
+    await world.claims.save(world.shard_id, Position(parent_id=None, sequence=records[9]["sequenceNumber"]))
+    async with world.serving(), child_of(world) as kcl:
+        for record in records[:10]:
+            await kcl.process_records([record])
+        (held,) = world.children.held
+        assert (held.pages, held.tip_page) == (10, 0)
+        for page in (records[10:], [], [], [], [], []):
+            await kcl.process_records(page)
+        assert held.tip_page > 10
+        assert world.sink.values == ["10", "11"]
+
+
+async def test_a_shard_that_is_delivered_nothing_lags_whatever_its_last_page_has_shown(world: World) -> None:
+    # The daemon hangs, or is refused: an idle shard would be delivered empty pages.
+    async with world.serving(), child_of(world) as kcl:
+        for _ in range(8):
+            await kcl.process_records([])
+        (held,) = world.children.held
+        now = SystemClock().now()
+        assert held.view(now).lag_seconds == 0
+        later = held.view(now + 3600)
+        assert later.lag_seconds == later.read_lag_seconds == pytest.approx(3600, abs=60)
+
+
+async def test_a_shard_is_not_read_before_its_parent_whatever_kcls_rows_say(world: World) -> None:
+    (child,) = world.db.stream("old").split(world.shard_id, 1)
+    await world.claims.save(child, Position(parent_id=world.shard_id))
+    world.shard_id = child
+
+    async def serve() -> None:
+        async with world.serving():
+            with pytest.raises(EOFError):
+                async with child_of(world):
+                    """It is never initialized."""
+            await asyncio.Event().wait()
+
+    with pytest.raises(ExceptionGroup) as stopped:
+        await asyncio.wait_for(serve(), DEADLINE_SECONDS)
+    assert stopped.group_contains(StreamGone, match="before its parent shardId-00000000 has been read to its end")
 
 
 async def test_a_child_that_is_given_more_of_a_lost_shard_ends_so_that_nothing_is_passed_over(world: World) -> None:

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from service.config import Settings
 from service.core.write import Put
 from service.dropping import drop_all
+from service.engine_in_force import put_embedded_in_force, put_kcl_in_force
 from service.errors import Refused
+from service.leases import Lease
 from service.migration_state import Move, change_state
 from service.start import create_and_start
 from service.streams.kcl.lease_table import KEY, OWNER_MARK
@@ -110,9 +111,11 @@ async def test_a_mapping_that_was_changed_does_not_keep_one_from_starting_over()
 )
 async def test_kcl_tables_are_dropped_if_they_are_this_migrations(owner: str, expected: list[str]) -> None:
     world = Started()
-    world.app.settings = Settings(kcl_application="kcl", control_table="control")  # type: ignore[misc]  # a stand-in
     dropped = droppable(world)
     await create_and_start(world.app)
+    async with Lease.acquire(world.control, "sync", "w", world.clock, world.app.settings) as lease:
+        await put_kcl_in_force(world.control, "forward", lease, "kcl")
+        await put_embedded_in_force(world.control, world.clock, "forward", lease, 0)
     world.tables.existing |= {"kcl-old", "kcl-old-CoordinatorState"}
     world.db.create_table("kcl-old", (KEY,))
     world.db.apply(Put("kcl-old", {KEY: {"S": "shard"}, "checkpoint": {"S": "TRIM_HORIZON"}, OWNER_MARK: {"S": owner}}))

@@ -4,13 +4,15 @@ import asyncio
 import stat
 import sys
 from pathlib import Path
+from typing import Never
 
+import psutil
 import pytest
 
-from service.errors import Misconfigured, Trimmed
+from service.errors import Fatal, Misconfigured, Trimmed
 from service.streams.kcl.daemon import JAR, Daemon, require_daemon
 from service.streams.kcl.properties import DaemonOptions, properties, property_text, read_properties
-from tests.clocks import VirtualClock
+from tests.clocks import VirtualClock, settle
 
 DEADLINE_SECONDS = 20
 
@@ -30,32 +32,90 @@ def program(folder: Path, body: str) -> str:
 
 
 class Started:
-    """A daemon of a test, and what it has told."""
+    """A daemon of a test, and what it has told. ``serving``: how many children come in each of its runs."""
+
+    serving = 0
 
     def __init__(self, folder: Path, body: str, lost: Exception | None = None) -> None:
         self.restarted: list[str] = []
         self.clock = VirtualClock()
+        self._children = 0
         self._lost_error = lost
-        self.daemon = Daemon(program(folder, body), options(folder), [], self.clock, self.restarted.append, self._lost)
+        java = program(folder, body)
+        self.daemon = Daemon(
+            java, options(folder), [], self.clock, self.restarted.append, lost=self._lost, served=self._served
+        )
 
     async def _lost(self) -> None:
         if self._lost_error is not None:
             raise self._lost_error
 
+    def _served(self) -> int:
+        self._children += self.serving
+        return self._children
 
-async def test_a_daemon_that_ends_is_started_anew_with_a_reason(tmp_path: Path) -> None:
-    starts = (
-        "file = here / 'starts'\nwith file.open('a') as f: f.write('x')\nsys.exit(1 if file.stat().st_size < 3 else 2)"
-    )
-    started = Started(tmp_path, starts)
+
+COUNTED = "file = here / 'starts'\nwith file.open('a') as f: f.write('x')\nstarts = file.stat().st_size\n"
+
+
+async def ended(started: Started) -> "asyncio.Task[Never]":
+    """Let the daemon run until it is given up."""
     running = asyncio.create_task(started.daemon.run())
     async with asyncio.timeout(DEADLINE_SECONDS):
         while not running.done():
             await asyncio.sleep(0.01)  # until processes of the system have ended
             await started.clock.advance(40)
+    return running
+
+
+async def begun(folder: Path) -> None:
+    """Wait for the program to say so."""
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not (folder / "begun").exists():  # noqa: ASYNC110 (another program makes it)
+            await asyncio.sleep(0.01)
+
+
+async def test_a_daemon_that_ends_is_started_anew_with_a_reason(tmp_path: Path) -> None:
+    started = Started(tmp_path, COUNTED + "sys.exit(1 if starts < 5 else 2)")
+    started.serving = 1
+    running = await ended(started)
     with pytest.raises(Misconfigured, match="refuses what it was given"):
         running.result()
-    assert started.restarted == ["kcl_daemon_ended"] * 2
+    assert started.restarted == ["kcl_daemon_ended"] * 4
+
+
+async def test_one_that_ends_again_and_again_before_it_reads_anything_stops_the_lane(tmp_path: Path) -> None:
+    # Nothing else would show it but the log, and lag in the end.
+    started = Started(tmp_path, COUNTED + "print('not authorized', starts, file=sys.stderr); sys.exit(1)")
+    running = await ended(started)
+    with pytest.raises(Fatal) as stopped:
+        running.result()
+    told = "KCL's daemon has ended 3 times in a row without reading anything: not authorized 3"
+    assert stopped.value.message == told
+    assert "permission" in stopped.value.remedy
+
+
+async def test_a_stop_that_is_broken_off_leaves_nothing_of_it_running(tmp_path: Path) -> None:
+    # The lane begins anew, with another daemon: one that hangs in its stop would go on beside it.
+    body = """
+import os, subprocess
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+(here / "pids").write_text(f"{os.getpid()} {child.pid}")
+(here / "begun").touch()
+time.sleep(600)
+"""
+    started = Started(tmp_path, body)
+    running = asyncio.create_task(started.daemon.run())
+    await begun(tmp_path)
+    processes = [psutil.Process(int(pid)) for pid in (tmp_path / "pids").read_text().split()]
+    running.cancel()
+    await settle()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    _, alive = await asyncio.to_thread(psutil.wait_procs, processes, DEADLINE_SECONDS)
+    assert alive == []
 
 
 async def test_what_it_refuses_is_told_with_its_own_line(tmp_path: Path) -> None:
@@ -85,9 +145,7 @@ sys.stdin.read()
 """
     started = Started(tmp_path, body)
     running = asyncio.create_task(started.daemon.run())
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        while not (tmp_path / "begun").exists():  # noqa: ASYNC110 (another process makes it)
-            await asyncio.sleep(0.01)
+    await begun(tmp_path)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
@@ -161,7 +219,17 @@ def test_a_property_file_that_is_not_there(tmp_path: Path) -> None:
         read_properties(tmp_path / "none")
 
 
-def test_a_folder_with_a_space_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_python_in_a_folder_with_a_space_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/opt/my python/python")
     with pytest.raises(Misconfigured, match="splits a command at spaces"):
         properties(options(tmp_path), "old", "arn:x", Path("/run/s"))
+
+
+@pytest.mark.parametrize(
+    ("socket", "told"),
+    [("/tmp/a b/s", "splits a command at spaces"), (f"/{'x' * 120}", "too long for the name of a socket")],
+)
+def test_a_socket_that_a_child_cannot_be_told_of_is_refused(tmp_path: Path, socket: str, told: str) -> None:
+    with pytest.raises(Misconfigured, match=told) as refused:
+        properties(options(tmp_path), "old", "arn:x", Path(socket))
+    assert "TMPDIR" in refused.value.remedy

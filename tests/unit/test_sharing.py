@@ -12,7 +12,7 @@ import pytest
 from service import sharing
 from service.config import Settings
 from service.core.write import Put
-from service.engine_in_force import engine_in_force, put_in_force
+from service.engine_in_force import InForce, engine_in_force, put_embedded_in_force, put_kcl_in_force
 from service.forward_lane import ForwardLane
 from service.lane import Lane, serve_alone
 from service.leases import Lease
@@ -103,7 +103,7 @@ async def test_the_worker_with_the_lease_reads_counts_and_makes_the_lease_rows(r
         assert (lane.role, lane.failure) == ("owner", None)
         assert [reader.streams for reader in readers] == [["old"]]
         assert [row["checkpoint"] for row in world.db.items("tablesplit-kcl-old")] == [{"S": "TRIM_HORIZON"}]
-        assert await engine_in_force(world.control, "forward") == "kcl"
+        assert await engine_in_force(world.control, "forward") == InForce("kcl", "tablesplit-kcl")
         assert lane.beat().acting is not None
     assert not readers[0].open_now
 
@@ -113,7 +113,7 @@ async def test_without_the_lease_it_reads_once_the_holder_has_made_everything_re
     async with another(world) as lease, running(world) as lane:
         await world.clock.advance(10)
         assert (lane.role, readers) == ("standby", [])
-        await put_in_force(world.control, world.clock, "forward", "kcl", lease, 21)
+        await put_kcl_in_force(world.control, "forward", lease, "tablesplit-kcl")
         await world.clock.advance(2)
         assert (lane.role, lane.beat().reads, len(readers)) == ("reader", True, 1)
         assert lane.beat().rounds == 0  # it counts its own shards only
@@ -123,7 +123,7 @@ async def test_a_reader_that_gets_the_lease_goes_on_with_the_same_daemon_and_cou
     world = await started()
     async with AsyncExitStack() as holder:
         lease = await holder.enter_async_context(another(world))
-        await put_in_force(world.control, world.clock, "forward", "kcl", lease, 21)
+        await put_kcl_in_force(world.control, "forward", lease, "tablesplit-kcl")
         async with running(world) as lane:
             assert lane.role == "reader"
             await holder.aclose()
@@ -158,15 +158,41 @@ async def test_a_worker_that_cannot_read_the_state_begins_anew_from_what_is_save
 async def test_a_reader_stops_when_the_embedded_engine_is_put_in_force(readers: list[Reader]) -> None:
     world = await started()
     async with another(world) as lease:
-        await put_in_force(world.control, world.clock, "forward", "kcl", lease, 21)
+        await put_kcl_in_force(world.control, "forward", lease, "tablesplit-kcl")
         async with running(world) as lane:
             assert lane.role == "reader"
-            putting = asyncio.create_task(put_in_force(world.control, world.clock, "forward", "embedded", lease, 5))
+            putting = asyncio.create_task(put_embedded_in_force(world.control, world.clock, "forward", lease, 5))
             await world.clock.advance(2)
             assert not readers[0].open_now
+            assert (lane.role, lane.beat().acting) == ("standby", None)  # or every move would wait for it
             assert not putting.done()  # former readers may still write until the horizon has passed
             await world.clock.advance(4)
             assert putting.done()
+
+
+async def test_a_horizon_that_an_earlier_holder_did_not_wait_out_is_waited_out_whole() -> None:
+    world = await started()
+    async with another(world) as lease:
+        await put_kcl_in_force(world.control, "forward", lease, "tablesplit-kcl")
+        first = asyncio.create_task(put_embedded_in_force(world.control, world.clock, "forward", lease, 20))
+        await world.clock.advance(10)
+        first.cancel()
+        second = asyncio.create_task(put_embedded_in_force(world.control, world.clock, "forward", lease, 20))
+        await world.clock.advance(15)
+        assert not second.done()
+        await world.clock.advance(6)
+        assert second.done()
+        assert await engine_in_force(world.control, "forward") == InForce("embedded", "tablesplit-kcl")
+
+
+async def test_a_worker_with_other_tables_of_kcls_is_refused(readers: list[Reader]) -> None:
+    # Both would lease every shard, and take the claims from each other by turns.
+    world = await started()
+    async with another(world) as lease:
+        await put_kcl_in_force(world.control, "forward", lease, "theirs")
+        async with running(world) as lane:
+            assert (lane.role, readers) == ("stopped", [])
+            assert "TABLESPLIT_KCL_APPLICATION=theirs" in (lane.beat().failure or "")
 
 
 async def test_the_embedded_engine_begins_after_the_writer_horizon_and_reads_on(readers: list[Reader]) -> None:

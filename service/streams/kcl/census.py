@@ -3,20 +3,24 @@
 It lists the shards, adopts new ones, and fails closed for all when unread ones are gone: KCL itself would go on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from service.clock import Clock
-from service.core.lineage import RETENTION_SECONDS, Position, awaiting_children, may_open
+from service.core.lineage import RETENTION_SECONDS, awaiting_children, may_open
 from service.streams.discovery import Shards
 from service.streams.engine import EngineSnapshot
 from service.streams.kcl.evidence import Evidence
 from service.streams.kcl.lease_table import LeaseTable
 from service.streams.kcl.shares import SHARE_SECONDS, HeldView, Share, Shares, share_name
+from service.streams.measures import ShardMeasure, stream_snapshot, unfinished
 from service.streams.patience import Patience
 from service.streams.rounds import Rounds
 from service.tasks import task_group
+
+ROWS_SECONDS = 60.0
+"""How often KCL's lease table is looked through for rows that have gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ class _StreamCount:
         self._rounds = Rounds()
         self._evidence = Evidence()
         self._views: dict[str, HeldView] = {}
+        self._rows_seen_at = clock.monotonic()
 
     def ticket(self) -> int:
         """To be drawn right before the shares are read."""
@@ -114,37 +119,39 @@ class _StreamCount:
         before = set(shards.known)
         await shards.load()
         await shards.look()
-        for shard_id in shards.known.keys() - before:
+        for shard_id in await self._without_row(before):
             await self._patience(partial(self._stream.leases.add, shard_id, shards.known[shard_id]))
         self._rounds.looked(ticket)
+
+    async def _without_row(self, before: set[str]) -> Collection[str]:
+        """Shards that are new; now and then all that are to be read and have no row any more, which KCL takes for read."""
+        known, now = self._stream.shards.known, self._clock.monotonic()
+        if now < self._rows_seen_at + ROWS_SECONDS:
+            return known.keys() - before
+        self._rows_seen_at = now
+        return set(unfinished(known)) - (await self._patience(self._stream.leases.rows)).keys()
 
     def note(self, ticket: int, shares: Mapping[str, Share]) -> None:
         """Take the workers' shares into account, which were read after ``ticket`` was drawn."""
         mine = {worker: _of(self._stream.table, share) for worker, share in shares.items()}
-        self._views = {shard_id: view for share in mine.values() for shard_id, view in share.shards.items()}
+        self._views = {}
+        for share in mine.values():
+            for shard_id, view in share.shards.items():  # of two that hold one, what the worse says
+                self._views[shard_id] = max(view, self._views.get(shard_id, view), key=lambda one: one.lag_seconds)
         for shard_id, since in self._evidence.note(ticket, mine):
             self._rounds.read_to_end(shard_id, since)
         known = self._stream.shards.known
-        self._rounds.settle(_unfinished(known), children_late=bool(awaiting_children(known, self._clock.now())))
+        self._rounds.settle(unfinished(known), children_late=bool(awaiting_children(known, self._clock.now())))
 
     def snapshot(self) -> EngineSnapshot:
-        """Where the stream stands. A shard that nobody holds lags as long as it is known to be unread."""
-        now, known = self._clock.now(), self._stream.shards.known
-        unfinished = _unfinished(known)
-        views = {shard_id: self._views[shard_id] for shard_id in unfinished if shard_id in self._views}
-        read_up_to = [views[s].as_of if s in views else known[s].as_of for s in unfinished]
-        behind = max((now - moment for moment in read_up_to if moment is not None), default=0.0)
-        unheld = [shard_id for shard_id in unfinished if shard_id not in views]
-        waiting = [now - (known[s].as_of or now) for s in (*unheld, *awaiting_children(known, now))]
-        return EngineSnapshot(
-            shards_reading=len(unfinished),
-            shards_finished=len(known) - len(unfinished),
-            rounds=self._rounds.count,
-            lag_seconds=max([0.0, *waiting, *(view.lag_seconds for view in views.values())]),
-            retention_headroom_seconds=RETENTION_SECONDS - behind,
-            shards_waiting=sum(not may_open(known, shard_id) for shard_id in unfinished),
-            read_lag_seconds=max([0.0, *waiting, *(view.read_lag_seconds for view in views.values())]),
-        )
+        """Where the stream stands."""
+        known = self._stream.shards.known
+        read = {
+            shard_id: ShardMeasure(view.lag_seconds, view.read_lag_seconds, view.as_of)
+            for shard_id, view in self._views.items()
+        }
+        waiting = [shard_id for shard_id in unfinished(known) if not may_open(known, shard_id)]
+        return stream_snapshot(known, read, waiting, self._rounds.count, self._clock.now())
 
 
 def _of(table: str, share: Share) -> Share:
@@ -152,7 +159,3 @@ def _of(table: str, share: Share) -> Share:
     prefix = share_name(table, "")
     shards = {name.removeprefix(prefix): view for name, view in share.shards.items() if name.startswith(prefix)}
     return Share(share.number, share.said_at, shards)
-
-
-def _unfinished(known: Mapping[str, Position]) -> list[str]:
-    return [shard_id for shard_id, position in known.items() if position.state == "reading"]

@@ -107,7 +107,10 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon_kclpy
         if self._lost or self._left:
             return None
         self._left = True
-        sequence: str | None = self._link.ask(bare("leave"))["checkpoint"]
+        try:
+            sequence: str | None = self._link.ask(bare("leave"))["checkpoint"]
+        except ConnectionError:
+            return None  # the service is done with the shard already, and nothing is checkpointed
         return sequence
 
     def _asked(self, question: bytes) -> dict[str, Any]:

@@ -96,6 +96,8 @@ class Children:
             await held.serve(lambda: self._until_left(talk, held))
         except Fenced as superseded:
             get_logger().info("shard goes to another worker", reason=superseded.message)
+            if not held.asked:
+                await talk.question()
             await talk.say(answer(lost=True))
         finally:
             self._held.remove(held)
@@ -103,6 +105,7 @@ class Children:
     async def _open(self, arn: str, shard_id: str) -> HeldShard:
         stream = self._streams[arn]
         claim = await self._claimed(stream, shard_id)
+        await _require_parent_read(stream, shard_id, claim.position.parent_id)
         self.claimed += 1
         return HeldShard(shard_id, claim, stream.parts)
 
@@ -121,14 +124,30 @@ class Children:
     async def _until_left(self, talk: Talk, held: HeldShard) -> None:
         while True:
             asked = await talk.question()
+            held.asked = True
             if asked["ask"] == "leave":
                 return await talk.say(answer(await held.leave()))
             if self._closing:
                 return await talk.say(answer(lost=True))
-            if asked["ask"] == "end":
-                await talk.say(answer(lost=not await held.end()))
-            else:
-                await talk.say(answer(await held.deliver(asked["records"])))
+            await talk.say(await _answer(held, asked))
+            held.asked = False
+
+
+async def _require_parent_read(stream: ReadStream, shard_id: str, parent_id: str | None) -> None:
+    """KCL says when a shard may be read, by its own rows; it drops the row of a shard that is no longer listed, read or not."""
+    if parent_id is None:
+        return
+    known = await stream.parts.patience(stream.claims.load)
+    if parent_id in known and known[parent_id].state == "reading":
+        raise stream.parts.requests.gone(
+            f"KCL reads it before its parent {parent_id} has been read to its end", shard_id
+        )
+
+
+async def _answer(held: HeldShard, asked: dict[str, Any]) -> bytes:
+    if asked["ask"] == "end":
+        return answer(lost=not await held.end())
+    return answer(await held.deliver(asked["records"]))
 
 
 class _SocketTalk:
@@ -137,11 +156,16 @@ class _SocketTalk:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self._length: int | None = None
 
     async def question(self) -> dict[str, Any]:
-        """The next question. Raises ConnectionError or IncompleteReadError once the child has gone."""
-        length = frame_length(await self._reader.readexactly(HEADER.size))
-        return document(await self._reader.readexactly(length))
+        """The next question; one that was waited for in vain before is not torn. Raises ConnectionError or IncompleteReadError once
+        the child has gone."""
+        if self._length is None:
+            self._length = frame_length(await self._reader.readexactly(HEADER.size))
+        frame = await self._reader.readexactly(self._length)
+        self._length = None
+        return document(frame)
 
     async def say(self, said: bytes) -> None:
         """Answer."""

@@ -17,6 +17,7 @@ from service.dynamodb.protocol import Fence, RecordsPage
 from service.errors import Fenced, Trimmed
 from service.streams.kcl.claims import Claim
 from service.streams.kcl.records import after, lower, wire_record
+from service.streams.kcl.shares import HeldView
 from service.streams.kcl.sink_slot import SinkSlot
 from service.streams.patience import Patience
 from service.streams.requests import StreamRequests
@@ -31,6 +32,9 @@ CONFIRMS_PER_TRUST = 3
 
 END_WAITS_SECONDS = (0.5, 1.0, 2.0, 4.0)
 """How long DescribeStream may take to list a shard as ended that GetRecords says has ended."""
+
+SILENT_SECONDS, SILENT_POLLS = 10.0, 5
+"""A shard that has been delivered nothing for so long, or so many polls, is being read by nobody."""
 
 DELIVERED = "delivered"
 """Stands for an iterator: the daemon has its own."""
@@ -62,13 +66,14 @@ class _Delivery:
 class HeldShard:
     """Implements ``ShardPages``, ``SavedShards`` and ``ShardSink`` for one shard.
 
-    pages: how many have been delivered. tip_page: the number of the last one that showed that the shard is read to its end, with
-    everything up to it applied and saved; 0 before.
+    asked: whether its child waits for an answer. pages: how many have been delivered. tip_page: the number of the last one that
+    showed that the shard is read to its end, with everything up to it applied and saved; 0 before.
     """
 
     def __init__(self, shard_id: str, claim: Claim, parts: Parts) -> None:
         self.shard_id = shard_id
         self.table = parts.requests.table
+        self.asked = False
         self.pages = self.tip_page = 0
         self._claim = claim
         self._parts = parts
@@ -103,7 +108,8 @@ class HeldShard:
             self._brought = records[-1]["dynamodb"]["SequenceNumber"]
         if fresh:
             self._reached = self._brought
-        if not self._finished.is_set():
+        # A page of what is applied already says nothing about the end of the shard: as an empty one it would.
+        if not self._finished.is_set() and (fresh or not records):
             await self._put(RecordsPage([wire_record(record) for record in fresh], DELIVERED))
         return self.checkpoint()
 
@@ -127,8 +133,22 @@ class HeldShard:
 
     def release(self) -> None:
         """Give the page in hand up, if there is one: ``deliver`` raises Fenced, the next owner applies it."""
-        if self._in_hand is not None and not self._in_hand.done.done():
+        if self._in_hand is not None and self._is_applying():
             self._in_hand.done.set_exception(Fenced("this worker stops", remedy="nothing: the next one goes on"))
+
+    @property
+    def delivered_at(self) -> float | None:
+        """Epoch seconds of the last page; None while one is being applied, since then the child waits."""
+        return None if self._is_applying() else self._delivered_at[-1]
+
+    def view(self, now: float) -> HeldView:
+        """How it stands. One that is delivered nothing for long is not at its end, whatever the last page has shown: an idle shard
+        is delivered empty pages."""
+        lag, read_lag, as_of = self.reader.lag_seconds(now), self.reader.read_lag_seconds(now), self.reader.as_of
+        silent_for = now - (self.delivered_at or now)
+        if silent_for > max(SILENT_SECONDS, SILENT_POLLS * self._parts.settings.poll_interval_seconds):
+            lag = read_lag = max(lag, now - (as_of or self._delivered_at[-1]))
+        return HeldView(self.pages, self.tip_page, lag, read_lag, as_of)
 
     def checkpoint(self) -> str | None:
         """How far the child may checkpoint: what is saved, of what it has brought itself. None: no further than before."""
@@ -170,6 +190,9 @@ class HeldShard:
             keeping.cancel()
         assert self._in_hand is not None
         self._in_hand.done.set_result(None)
+
+    def _is_applying(self) -> bool:
+        return self._in_hand is not None and not self._in_hand.done.done()
 
     def _lane(self) -> Lane:
         parts = self._parts

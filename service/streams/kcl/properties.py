@@ -21,6 +21,9 @@ OURS = frozenset(
 )  # fmt: skip
 """What no file may set: a wrong one reads another stream, skips records, or lets the service see no end of a shard."""
 
+LONGEST_SOCKET_BYTES = 100
+"""Unix allows 108 with the end mark."""
+
 REMEDY = "correct the file that TABLESPLIT_KCL_PROPERTIES names: `name = value` lines"
 
 
@@ -68,11 +71,7 @@ def _property(line: str, where: str) -> tuple[str, str]:
 
 def properties(options: DaemonOptions, table: str, arn: str, socket: Path) -> dict[str, str]:
     """The properties of one stream. Raises Misconfigured where Python stands in a folder whose name KCL cannot take."""
-    if " " in sys.executable:
-        raise Misconfigured(
-            f"{sys.executable}: KCL splits a command at spaces, and cannot start it",
-            remedy="install into a folder without spaces",
-        )
+    _require_startable(socket)
     # the adapter waits twice this after an empty page
     idle = max(1, int(options.poll_seconds * 1000 / 2))
     own = {
@@ -88,10 +87,22 @@ def properties(options: DaemonOptions, table: str, arn: str, socket: Path) -> di
     usual = {
         "AwsCredentialsProvider": "DefaultCredentialsProvider",
         "idleTimeBetweenReadsInMillis": str(idle),
+        "inMemoryWorkerMetricsCaptureFrequencyMillis": "1000",  # before that KCL leases nothing to a new worker
         "leaseAssignmentIntervalMillis": "1000",  # the default makes a first start half a minute longer
         "maxRecords": "1000",
     }
     return {**usual, **options.extra, **own}
+
+
+def _require_startable(socket: Path) -> None:
+    for path in (sys.executable, str(socket)):
+        if " " in path:
+            raise Misconfigured(
+                f"{path}: KCL splits a command at spaces, and cannot start it",
+                remedy="install into a folder without spaces; TMPDIR too",
+            )
+    if len(str(socket).encode()) > LONGEST_SOCKET_BYTES:
+        raise Misconfigured(f"{socket}: too long for the name of a socket", remedy="set TMPDIR to a shorter folder")
 
 
 def property_text(values: Mapping[str, str]) -> str:

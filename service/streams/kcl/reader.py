@@ -12,19 +12,23 @@ from service.clock import Clock
 from service.core.lineage import RETENTION_SECONDS
 from service.dynamodb.protocol import Fence, StreamStore
 from service.errors import Retryable, TablesplitError
+from service.log import get_logger
 from service.streams.discovery import Shards
 from service.streams.engine import EngineSnapshot
 from service.streams.kcl.children import Children, ReadStream
 from service.streams.kcl.claims import Claims
 from service.streams.kcl.daemon import Daemon, require_daemon
-from service.streams.kcl.held_shard import HeldShard, Parts
+from service.streams.kcl.held_shard import Parts
 from service.streams.kcl.properties import DaemonOptions, properties, property_text
-from service.streams.kcl.shares import SHARE_SECONDS, HeldView, Shares, share_name
+from service.streams.kcl.shares import SHARE_SECONDS, Shares, share_name
 from service.streams.kcl.sink_slot import SinkSlot
 from service.streams.patience import Patience
 from service.streams.requests import StreamRequests
 from service.streams.shard_reader import EngineSettings
 from service.tasks import task_group
+
+HUNG_SECONDS = 60.0
+"""A daemon that delivers nothing for so long hangs: an idle shard is delivered an empty page at every poll."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +76,15 @@ class KclReader:
         with tempfile.TemporaryDirectory(prefix="tablesplit-kcl-") as folder:
             async with task_group() as tasks, reader._children.served(Path(folder) / "socket", tasks):
                 daemon = reader._daemon(java, Path(folder))
-                running = [tasks.create_task(work) for work in (daemon.run(), reader._tell())]
+                running = [tasks.create_task(work) for work in (daemon.run(), reader._tell(), reader._watch(daemon))]
                 try:
                     yield reader
                 finally:
                     reader._children.close()
                     # the children are served until the daemon has ended: it waits for what they have in hand
                     for task in running:
-                        task.cancel()
+                        if not task.cancelling():  # the daemon's may be stopping it already: let it
+                            task.cancel()
                     await asyncio.gather(*running, return_exceptions=True)
 
     @property
@@ -92,11 +97,12 @@ class KclReader:
         that was by the rule in force: then all must be read again from what is saved."""
         self._parts.standing()
         await self._children.save_applied()
+        self._parts.standing()
 
     def snapshot(self) -> EngineSnapshot:
         """Where this worker's shards stand. Its rounds are none: no worker knows all shards (``census``)."""
         now = self._parts.clock.now()
-        views = [_view(held, now) for held in self._children.held]
+        views = [held.view(now) for held in self._children.held]
         behind = max((now - view.as_of for view in views if view.as_of is not None), default=0.0)
         return EngineSnapshot(
             shards_reading=len(views),
@@ -114,7 +120,16 @@ class KclReader:
             table = stream.parts.requests.table
             file.write_text(property_text(properties(self._parts.options, table, stream.arn, folder / "socket")))
             files.append(file)
-        return Daemon(java, self._parts.options, files, self._parts.clock, self._parts.retried, self._require_unlost)
+        parts = self._parts
+        return Daemon(
+            java,
+            parts.options,
+            files,
+            parts.clock,
+            parts.retried,
+            lost=self._require_unlost,
+            served=lambda: self.taken_over,
+        )
 
     async def _require_unlost(self) -> None:
         """Raises Trimmed or StreamGone when a saved position cannot be read on from."""
@@ -125,6 +140,16 @@ class KclReader:
                 if position.state == "reading" and position.sequence is not None:
                     await stream.parts.requests.open(shard_id, position.sequence)
 
+    async def _watch(self, daemon: Daemon) -> NoReturn:
+        """Kill a daemon that hangs: it has children, and none of them is delivered anything. It is started anew then."""
+        clock = self._parts.clock
+        while True:
+            await clock.sleep(HUNG_SECONDS / 4)
+            last = [held.delivered_at for held in self._children.held]
+            if last and all(moment is not None and moment < clock.now() - HUNG_SECONDS for moment in last):
+                get_logger().warning("KCL's daemon delivers nothing and is started anew", shards=len(last))
+                daemon.kill()
+
     async def _tell(self) -> NoReturn:
         """Say, again and again, what this worker reads."""
         shares, clock, worker = self._parts.shares, self._parts.clock, self._parts.options.worker
@@ -133,18 +158,13 @@ class KclReader:
             while True:
                 number += 1
                 now = clock.now()
-                views = {share_name(held.table, held.shard_id): _view(held, now) for held in self._children.held}
+                views = {share_name(held.table, held.shard_id): held.view(now) for held in self._children.held}
                 with suppress(Retryable):  # the census counts this worker as silent when it lasts
                     await shares.say(worker, number, views)
                 await clock.sleep(SHARE_SECONDS)
         finally:
             with suppress(TablesplitError):
                 await shares.leave(worker)
-
-
-def _view(held: HeldShard, now: float) -> HeldView:
-    reader = held.reader
-    return HeldView(held.pages, held.tip_page, reader.lag_seconds(now), reader.read_lag_seconds(now), reader.as_of)
 
 
 def _read_stream(stream: NamedStream, slot: SinkSlot, parts: ReaderParts) -> ReadStream:

@@ -1,0 +1,46 @@
+"""Where a stream stands, out of its shards' positions and what is known of those that are being read."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from service.core.lineage import RETENTION_SECONDS, Position, awaiting_children
+from service.streams.engine import EngineSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class ShardMeasure:
+    """A shard that is being read. lag_seconds, read_lag_seconds: as ``EngineSnapshot`` has them. as_of: epoch seconds before which
+    everything is applied; None: not known."""
+
+    lag_seconds: float
+    read_lag_seconds: float
+    as_of: float | None
+
+
+def unfinished(known: Mapping[str, Position]) -> list[str]:
+    """Shards that are not read to their end."""
+    return [shard_id for shard_id, position in known.items() if position.state == "reading"]
+
+
+def stream_snapshot(
+    known: Mapping[str, Position], read: Mapping[str, ShardMeasure], waiting: Collection[str], rounds: int, now: float
+) -> EngineSnapshot:
+    """The snapshot of one stream at ``now``, epoch seconds. A shard that nobody reads lags as long as it is known to be unread.
+
+    read: those that are being read. waiting: those of the others that wait for their parents.
+    """
+    left = unfinished(known)
+    measures = {shard_id: read[shard_id] for shard_id in left if shard_id in read}
+    read_up_to = [measures[s].as_of if s in measures else known[s].as_of for s in left]
+    behind = max((now - moment for moment in read_up_to if moment is not None), default=0.0)
+    unread = [shard_id for shard_id in left if shard_id not in measures]
+    ages = [now - (known[s].as_of or now) for s in (*unread, *awaiting_children(known, now))]
+    return EngineSnapshot(
+        shards_reading=len(left),
+        shards_finished=len(known) - len(left),
+        rounds=rounds,
+        lag_seconds=max([0.0, *ages, *(one.lag_seconds for one in measures.values())]),
+        retention_headroom_seconds=RETENTION_SECONDS - behind,
+        shards_waiting=len(waiting),
+        read_lag_seconds=max([0.0, *ages, *(one.read_lag_seconds for one in measures.values())]),
+    )
