@@ -16,10 +16,11 @@ CHILD = "service.streams.kcl.child"
 OURS = frozenset(
     {
         "executableName", "streamName", "applicationName", "regionName", "workerId", "kinesisEndpoint", "dynamoDBEndpoint",
-        "initialPositionInStream", "callProcessRecordsEvenForEmptyRecordList",
+        "initialPositionInStream", "callProcessRecordsEvenForEmptyRecordList", "idleTimeBetweenReadsInMillis",
     }
 )  # fmt: skip
-"""What no file may set: a wrong one reads another stream, skips records, or lets the service see no end of a shard."""
+"""What no file may set: a wrong one reads another stream, skips records, or lets the service see no end of a shard.
+(How often an idle shard is read is TABLESPLIT_POLL_INTERVAL_SECONDS.)"""
 
 LONGEST_SOCKET_BYTES = 100
 """Unix allows 108 with the end mark."""

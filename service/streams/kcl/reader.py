@@ -27,8 +27,8 @@ from service.streams.requests import StreamRequests
 from service.streams.shard_reader import EngineSettings
 from service.tasks import task_group
 
-HUNG_SECONDS = 60.0
-"""A daemon that delivers nothing for so long hangs: an idle shard is delivered an empty page at every poll."""
+HUNG_SECONDS, HUNG_POLLS = 60.0, 10
+"""A daemon that delivers nothing for so long, or so many polls, hangs: an idle shard is delivered an empty page at every poll."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +143,11 @@ class KclReader:
     async def _watch(self, daemon: Daemon) -> NoReturn:
         """Kill a daemon that hangs: it has children, and none of them is delivered anything. It is started anew then."""
         clock = self._parts.clock
+        hung_seconds = max(HUNG_SECONDS, HUNG_POLLS * self._parts.settings.poll_interval_seconds)
         while True:
-            await clock.sleep(HUNG_SECONDS / 4)
+            await clock.sleep(hung_seconds / 4)
             last = [held.delivered_at for held in self._children.held]
-            if last and all(moment is not None and moment < clock.now() - HUNG_SECONDS for moment in last):
+            if last and all(moment is not None and moment < clock.now() - hung_seconds for moment in last):
                 get_logger().warning("KCL's daemon delivers nothing and is started anew", shards=len(last))
                 daemon.kill()
 
