@@ -13,9 +13,10 @@ from service.lane import serve_alone
 from service.lanes import Lanes
 from service.log import get_logger
 from service.reverse_lane import ReverseLane
-from service.sharing import serve_shared
+from service.sharing import daemon_options, serve_shared
 from service.snapshot import take_running_snapshot
 from service.start import ensure_started, require_same_stream
+from service.streams.kcl.daemon import require_daemon
 from service.tasks import task_group
 from service.view import View
 from service.workers import BEAT_SECONDS, Workers
@@ -25,6 +26,8 @@ LOG_SECONDS = 30.0
 
 async def run_sync(app: App, stop: asyncio.Event, *, http: bool = True) -> None:
     """Serve until ``stop`` is set. What is wrong at the start is raised; what goes wrong later stops its lane and is shown."""
+    if app.settings.engine == "kcl":
+        require_daemon(daemon_options(app))
     state = await ensure_started(app)
     await require_same_stream(app, state)
     async with sync_lanes(app) as lanes:

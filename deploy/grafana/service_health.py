@@ -72,7 +72,7 @@ WHO = Section(
         Panel(
             "graph",
             "Workers",
-            "Workers by role. Each direction needs one owner; another one stands by.",
+            "Workers by role. Each direction needs one owner; another one stands by, or reads too (kcl engine).",
             "none",
             "crash",
             (Query("max by (direction, role) (tablesplit_workers)", "{{direction}} {{role}}"),),

@@ -40,7 +40,7 @@ async def test_killed_children_daemons_and_workers_lose_nothing_under_live_write
         async with _writers(cli) as writes:
             await asyncio.to_thread(cli.run, "migrate")
             await asyncio.to_thread(_all_shards_are_read, cli, workers)
-            for victim in (_child, _daemon, _child, _itself):
+            for victim in (_child, _daemon, _child, _daemon, _child, _itself):
                 await asyncio.to_thread(_kill, cli, workers, victim)
             workers.append(stack.enter_context(ended(_worker(cli))))
         await asyncio.to_thread(_judge, cli, writes)

@@ -21,6 +21,18 @@ def colliding(world: World) -> None:
     world.mapping(deal, lead)
 
 
+def _java_alone(world: World) -> None:
+    java = world.folder / "java"
+    java.touch(mode=0o755)
+    world.set(PATH=str(world.folder), TABLESPLIT_KCL_JARS="/nowhere")
+
+
+def _file(world: World, text: str) -> str:
+    file = world.folder / "kcl.properties"
+    file.write_text(text)
+    return str(file)
+
+
 YES = "Confirm with --yes, or run this on a terminal."
 OFFLINE: dict[str, Row] = {
     "unknown command": (nothing, ("fly",), 2, "No such command 'fly'."),
@@ -47,7 +59,27 @@ OFFLINE: dict[str, Row] = {
         nothing,
         ("sync", "--engine", "kafka"),
         2,
-        "Invalid value for '--engine': 'kafka' is not 'embedded'.",
+        "Invalid value for '--engine': 'kafka' is not one of 'embedded', 'kcl'.",
+    ),
+    "the kcl engine without Java": (
+        lambda world: world.set(PATH="/nowhere"),
+        ("sync", "--engine", "kcl"),
+        2,
+        "the kcl engine needs Java, and there is no `java`",
+    ),
+    "the kcl engine without its jar": (
+        _java_alone,
+        ("sync", "--engine", "kcl"),
+        2,
+        "the kcl engine's streams-multilang-daemon.jar is not in /nowhere",
+    ),
+    "a wrong line in the KCL properties": (
+        lambda world: world.set(
+            TABLESPLIT_ENGINE="kcl", TABLESPLIT_KCL_PROPERTIES=_file(world, "maxRecords = 1\nworkerId = x\n")
+        ),
+        ("sync",),
+        2,
+        "kcl.properties:2: workerId is set by tablesplit",
     ),
     "retry of nothing": (nothing, ("quarantine", "retry"), 2, "Name ids, or give --all."),
     "show without an id": (nothing, ("quarantine", "show"), 2, "Missing argument 'ID'."),
