@@ -104,7 +104,7 @@ class Daemon:
 
     def kill(self) -> None:
         """End it, and all its children, at once."""
-        if self._process is not None:
+        if self._process is not None and self._process.returncode is None:  # else its number may be another's by now
             _kill_session(self._process)
 
     async def _run_once(self) -> None:
