@@ -9,17 +9,10 @@ from pydantic.dataclasses import dataclass
 from service.clock import Clock
 from service.control_table import ControlTable
 from service.core.acting import Acting
+from service.hearing import FORGOTTEN_SECONDS, QUIET_SECONDS, SAID_SINCE
 from service.streams.engine import ROUNDS_TO_PASS
 
 BEAT_SECONDS = 0.5
-QUIET_SECONDS = 10.0
-"""A worker whose beat is older has stopped or lost its connection. The clocks of the machines must agree better than this."""
-
-FORGOTTEN_SECONDS = 3600.0
-
-BEATS = 2
-"""The second beat after one that was seen was measured after the look, because the first one was written before it began."""
-
 LaneName = Literal["forward", "reverse"]
 FORWARD: tuple[LaneName, ...] = ("forward",)
 BOTH: tuple[LaneName, ...] = ("forward", "reverse")
@@ -150,7 +143,7 @@ class _Question:
         said = now[1].lane(self._lane)
         if self._acting is not None and said.acting != self._acting:
             return False
-        if self._base is None and now[1].number >= self._asked[1].number + BEATS:
+        if self._base is None and now[1].number >= self._asked[1].number + SAID_SINCE:
             self._base = said.rounds
         self.answered = self._base is not None and said.rounds >= self._base + ROUNDS_TO_PASS
         return True

@@ -10,12 +10,9 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.applier import Applier
 from service.claims import SharedCheckpoints
-from service.consumer import Consumer
 from service.dynamodb.protocol import RecordsPage
 from service.errors import TablesplitError
-from service.quarantine import Quarantine
 from service.streams.discovery import Shards
 from service.streams.kcl.children import Children, ReadStream
 from service.streams.kcl.frames import bare, document, opening
@@ -24,7 +21,6 @@ from service.streams.kcl.sink_slot import SinkSlot, check_claim
 from service.streams.patience import Patience
 from service.streams.requests import StreamRequests
 from tests.convergence.conductor import Killed
-from tests.convergence.invariants import GENERATION
 from tests.convergence.live import Live, Pace, Process
 
 TRUST_SECONDS = 20.0
@@ -84,23 +80,10 @@ class KclWorker(Process):
     async def _apply(self, slot: SinkSlot) -> None:
         """Apply, by a sink that is changed now and then."""
         while True:
-            async with slot.filled(self._consumer(), self.children.save_applied):
+            async with slot.filled(
+                self.consumer(check_claim, lambda: self.children.claimed), self.children.save_applied
+            ):
                 await self.live.conductor.sleep(40.0)
-
-    def _consumer(self) -> Consumer:
-        live = self.live
-        return Consumer(
-            Applier(self.store, fence=check_claim, count=_ignore),
-            Quarantine(self.control, live.conductor),
-            live.mapping,
-            live.conductor,
-            generation=GENERATION,
-            concurrency=3,
-            fence=check_claim,
-            count=_ignore,
-            on_tombstone=_ignore,
-            taken_over=lambda: self.children.claimed,
-        )
 
     def lease(self, shard_id: str) -> None:
         """KCL starts a child."""

@@ -1,7 +1,8 @@
 """The real consumer, quarantine, engine, checkpoints and backfill copier on the in-memory table, under a conductor."""
 
 import asyncio
-from collections.abc import Coroutine
+import random
+from collections.abc import Callable, Coroutine
 from copy import copy
 from dataclasses import dataclass, field
 from random import Random
@@ -17,6 +18,7 @@ from service.control_table import ControlTable
 from service.core.mapping import Mapping
 from service.core.wire import Item
 from service.core.write import Delete, Put
+from service.dynamodb.protocol import Fence
 from service.errors import Poison
 from service.quarantine import Quarantine
 from service.quarantine_retry import Retry
@@ -24,8 +26,9 @@ from service.streams.embedded import EmbeddedEngine
 from service.streams.start import initial_positions
 from tests.convergence.application import old_key, random_item
 from tests.convergence.conductor import Conductor, Killed
-from tests.convergence.invariants import GENERATION
+from tests.convergence.invariants import GENERATION, Violated
 from tests.convergence.world import empty_tables
+from tests.mappings import crm
 from tests.memory import MemoryDynamoDB
 
 CURSED = {"S": "cursed"}
@@ -103,6 +106,35 @@ class Live:
             await retry.retry(key_id)
 
 
+async def started(seed: int) -> Live:
+    """What a run of ``seed`` shares, with some old items, and the stream's start saved."""
+    random.seed(seed)  # the jitter's
+    live = Live(crm(), Random(seed))
+    for number in range(live.numbers):
+        if live.rng.random() < 0.7:
+            live.put_old(random_item(live.rng, number))
+    await live.save_start()
+    return live
+
+
+def replayed(module: str, run: Callable[[int], Coroutine[Any, Any, None]], seed: int) -> None:
+    """Run one seed; a violation says how to see it again, by the function ``replay`` of ``module``."""
+    try:
+        asyncio.run(run(seed))
+    except (Violated, AssertionError) as error:
+        again = f"python -c 'from {module} import replay; replay({seed})'"
+        raise Violated(f"seed {seed}: {error}\nagain: {again}") from error
+
+
+def fails(replay: Callable[[int], None], seed: int) -> bool:
+    """Whether a seed shows a violation."""
+    try:
+        replay(seed)
+    except Violated:
+        return True
+    return False
+
+
 BAD: Item = {"entity_type": {"S": "GOBLIN"}}
 REFUSED: Item = {"company": CURSED}
 
@@ -121,6 +153,22 @@ class Process:
     def main(self) -> Coroutine[Any, Any, None]:
         """What it does."""
         raise NotImplementedError
+
+    def consumer(self, fence: Fence, taken_over: Callable[[], int] = lambda: 0) -> Consumer:
+        """The real consumer, which writes through this process's own view."""
+        live = self.live
+        return Consumer(
+            Applier(self.store, fence=fence, count=_ignore),
+            Quarantine(self.control, live.conductor),
+            live.mapping,
+            live.conductor,
+            generation=GENERATION,
+            concurrency=3,
+            fence=fence,
+            count=_ignore,
+            on_tombstone=_ignore,
+            taken_over=taken_over,
+        )
 
     async def kill(self) -> None:
         """As kill -9: what was under way is not made any more."""
@@ -152,22 +200,11 @@ class Sync(Process):
 
     def _engine(self) -> EmbeddedEngine:
         live = self.live
-        consumer = Consumer(
-            Applier(self.store, fence=_unfenced, count=_ignore),
-            Quarantine(self.control, live.conductor),
-            live.mapping,
-            live.conductor,
-            generation=GENERATION,
-            concurrency=3,
-            fence=_unfenced,
-            count=_ignore,
-            on_tombstone=_ignore,
-        )
         return EmbeddedEngine(
             self.store,
             arn=live.arn,
             table=live.mapping.old.table,
-            sink=consumer,
+            sink=self.consumer(_unfenced),
             positions=Checkpoints(self.control, live.arn, live.mapping.hash, self.token),
             settings=Pace(),
             clock=live.conductor,

@@ -4,15 +4,11 @@
 """
 
 import asyncio
-import random
-from random import Random
 
 import pytest
 
-from tests.convergence.application import random_item
 from tests.convergence.invariants import Violated, check_converged, check_no_resurrection
-from tests.convergence.live import Backfill, Live, Process, Sync
-from tests.mappings import crm
+from tests.convergence.live import Backfill, Live, Process, Sync, replayed, started
 
 SEEDS = 1000
 CHUNKS = 8
@@ -26,21 +22,12 @@ def test_random_interleavings_of_the_service_converge(chunk: int) -> None:
 
 
 def replay(seed: int) -> None:
-    """Run one seed; a violation says how to see it again."""
-    try:
-        asyncio.run(_run(seed))
-    except (Violated, AssertionError) as error:
-        again = f"python -c 'from tests.convergence.test_live import replay; replay({seed})'"
-        raise Violated(f"seed {seed}: {error}\nagain: {again}") from error
+    """Run one seed."""
+    replayed(__name__, _run, seed)
 
 
 async def _run(seed: int) -> None:
-    random.seed(seed)  # the jitter's
-    live = Live(crm(), Random(seed))
-    for number in range(live.numbers):
-        if live.rng.random() < 0.7:
-            live.put_old(random_item(live.rng, number))
-    await live.save_start()
+    live = await started(seed)
     try:
         await _trouble(live)
         await _end(live)

@@ -1,9 +1,7 @@
 """Random interleavings of the kcl engine's own code: leases move, workers are killed, superseded ones go on, sinks are changed."""
 
 import asyncio
-import random
 from collections.abc import Callable, Sequence
-from random import Random
 from typing import Any
 
 import pytest
@@ -13,12 +11,10 @@ from service.control_table import ControlTable
 from service.streams.kcl import held_shard
 from service.streams.kcl.held_shard import HeldShard
 from service.suspects import Suspects
-from tests.convergence.application import random_item
-from tests.convergence.invariants import Violated, check_converged, check_no_resurrection
+from tests.convergence.invariants import check_converged, check_no_resurrection
 from tests.convergence.kcl import KclWorker, Leases
-from tests.convergence.live import Backfill, Live
+from tests.convergence.live import Backfill, Live, fails, replayed, started
 from tests.convergence.test_live import _check_quarantined, _split, _started
-from tests.mappings import crm
 
 SEEDS = 400
 CHUNKS = 4
@@ -38,21 +34,12 @@ def test_a_shard_whose_end_is_saved_while_the_sink_is_changed_stays_ended() -> N
 
 
 def replay(seed: int) -> None:
-    """Run one seed; a violation says how to see it again."""
-    try:
-        asyncio.run(_run(seed))
-    except (Violated, AssertionError) as error:
-        again = f"python -c 'from tests.convergence.test_live_kcl import replay; replay({seed})'"
-        raise Violated(f"seed {seed}: {error}\nagain: {again}") from error
+    """Run one seed."""
+    replayed(__name__, _run, seed)
 
 
 async def _run(seed: int) -> None:
-    random.seed(seed)  # the jitter's
-    live = Live(crm(), Random(seed))
-    for number in range(live.numbers):
-        if live.rng.random() < 0.7:
-            live.put_old(random_item(live.rng, number))
-    await live.save_start()
+    live = await started(seed)
     leases = Leases(live)
     try:
         await _trouble(live, leases)
@@ -165,12 +152,4 @@ MUTATIONS: dict[str, tuple[Any, str, Callable[..., Any]]] = {
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_search_finds_the_mutation(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(*MUTATIONS[name])
-    assert any(_fails(seed) for seed in range(WITHIN)), f"{name}: not seen within {WITHIN} seeds"
-
-
-def _fails(seed: int) -> bool:
-    try:
-        replay(seed)
-    except Violated:
-        return True
-    return False
+    assert any(fails(replay, seed) for seed in range(WITHIN)), f"{name}: not seen within {WITHIN} seeds"

@@ -12,7 +12,7 @@ from service.core.change import Change
 from service.errors import Poison
 from service.quarantine import Quarantine
 from service.waiting_changes import WaitingChange
-from tests.convergence.invariants import Violated
+from tests.convergence.live import fails
 from tests.convergence.mutations import no_guard, no_tombstone
 from tests.convergence.test_live import replay
 
@@ -59,9 +59,6 @@ def test_search_finds_the_mutation(name: str, monkeypatch: pytest.MonkeyPatch) -
 
 def _fails(seed: int) -> bool:
     try:
-        replay(seed)
-    except Violated:
-        return True
+        return fails(replay, seed)
     finally:
         KEPT.clear()
-    return False

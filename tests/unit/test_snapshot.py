@@ -10,12 +10,13 @@ import yaml
 from service.activity import Activities
 from service.checkpoints import Checkpoints
 from service.errors import Fatal, Retryable, TablesplitError
+from service.hearing import QUIET_SECONDS
 from service.migration_state import change_state, load_started_state
 from service.snapshot import RUNNING_SECONDS, take_running_snapshot, take_snapshot
 from service.start import create_and_start
 from service.status import Status
 from service.validation.records import FULL, LATEST, runs
-from service.workers import QUIET_SECONDS, Beat, LaneBeat, LaneName, Workers
+from service.workers import Beat, LaneBeat, LaneName, Workers
 from tests.start_world import Started
 
 FULL_RUN = {

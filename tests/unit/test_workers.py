@@ -6,7 +6,8 @@ from collections.abc import Iterable
 import pytest
 
 from service.control_table import ControlTable
-from service.workers import QUIET_SECONDS, Beat, LaneBeat, Workers
+from service.hearing import QUIET_SECONDS
+from service.workers import Beat, LaneBeat, Workers
 from tests.clocks import VirtualClock
 from tests.memory import MemoryDynamoDB
 

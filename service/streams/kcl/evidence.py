@@ -10,11 +10,9 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from service.hearing import SAID_SINCE
 from service.streams.kcl.held_shard import READ_AHEAD
 from service.streams.kcl.shares import HeldView, Share
-
-SHARES = 2
-"""The second share after one that was seen was measured after the look: the first was written, perhaps measured, before."""
 
 WATCHES = 16
 """Of one shard at once. One that is far behind needs no more."""
@@ -55,7 +53,7 @@ def _settled(watches: deque[_Watch], share: Share, view: HeldView) -> int | None
     if watches and (share.number < watches[0].number or view.pages < (watches[0].page or 0) - READ_AHEAD - 1):
         watches.clear()
     for watch in watches:
-        if watch.page is None and share.number >= watch.number + SHARES:
+        if watch.page is None and share.number >= watch.number + SAID_SINCE:
             watch.page = view.pages + READ_AHEAD + 1
     since = None
     while watches and watches[0].page is not None and view.tip_page >= watches[0].page:

@@ -12,12 +12,9 @@ from pydantic.dataclasses import dataclass
 
 from service.clock import Clock
 from service.control_table import ControlTable
+from service.hearing import FORGOTTEN_SECONDS, QUIET_SECONDS
 
 SHARE_SECONDS = 0.5
-QUIET_SECONDS = 10.0
-"""A share that is older is of a worker that has stopped; its shards count as read by nobody."""
-
-FORGOTTEN_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
