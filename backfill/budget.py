@@ -6,8 +6,8 @@ from math import ceil
 from backfill.options import BackfillOptions
 from backfill.segments import Spent
 from service.config import Settings
+from service.dynamodb.prices import Prices, load_prices
 from service.errors import Paused
-from service.prices import Prices, load_prices
 
 
 @dataclass(frozen=True, slots=True)

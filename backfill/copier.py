@@ -12,13 +12,13 @@ from backfill.segments import Outcomes
 from backfill.throttle import PartitionKey, Waits, WriteLimits
 from backfill.window import Copy, Group, Rejection, Window
 from service.clock import Clock
-from service.core.compare import equal
-from service.core.mapping import Mapping
-from service.core.transform import old_key
-from service.core.units import InsertUnits, insert_units
+from service.control.quarantine import Quarantine
+from service.core.item.compare import equal
+from service.core.mapping.capacity import InsertUnits, insert_units
+from service.core.mapping.mapping import Mapping
+from service.core.mapping.transform import old_key
 from service.dynamodb.protocol import Fence, InsertRefused, InsertThrottled, ItemStore
 from service.errors import Poison
-from service.quarantine import Quarantine
 from service.tasks import task_group
 
 

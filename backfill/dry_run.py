@@ -10,9 +10,9 @@ from backfill.throttle import ReadLimit, Waits
 from backfill.window import Rejection, Window
 from service.clock import Clock
 from service.config import Settings
-from service.core.mapping import Mapping
-from service.core.size import item_bytes
-from service.core.transform import old_key
+from service.core.item.size import item_bytes
+from service.core.mapping.mapping import Mapping
+from service.core.mapping.transform import old_key
 from service.dynamodb.protocol import ItemStore
 from service.errors import Interrupted
 from service.metrics import Metrics

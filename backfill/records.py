@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic.dataclasses import dataclass
 
 from backfill.segments import RECORD, Outcomes, Run, Segment, Spent, spent_in, standing, total
-from service.control_table import ControlTable
+from service.control.table import ControlTable
 from service.errors import Fenced
 
 PARTITION = "backfill"

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from backfill.segments import Outcomes, Run
-from service.status import iso
+from service.clock import iso
 
 
 @dataclass(frozen=True, slots=True)

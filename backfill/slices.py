@@ -7,10 +7,10 @@ with whatever is left.
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
-from backfill.claims import Claims
+from backfill.leases import Claims
 from backfill.records import BackfillRecords
 from backfill.segments import Outcomes, Run, Segment, total, unfinished
-from backfill.shares import EqualShare
+from backfill.share import EqualShare
 from backfill.walk import Parts, Walk
 from service.dynamodb.protocol import Fence
 from service.errors import Refused

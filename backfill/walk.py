@@ -17,17 +17,17 @@ from backfill.options import BackfillOptions
 from backfill.progress import Progress
 from backfill.records import BackfillRecords
 from backfill.segments import Outcomes, Run, Segment, Spent, spent_in, unfinished
-from backfill.shares import Share
+from backfill.share import Share
 from backfill.throttle import ReadLimit, Waits, WriteLimits
 from backfill.window import FIRST_ITEMS, Window, next_size
 from service.clock import Clock
 from service.config import Settings
-from service.control_table import ControlTable
-from service.core.mapping import Mapping
+from service.control.quarantine import Quarantine
+from service.control.table import ControlTable
+from service.core.mapping.mapping import Mapping
 from service.dynamodb.protocol import Fence, ItemStore
 from service.errors import Interrupted, Paused, Retryable
 from service.metrics import Metrics
-from service.quarantine import Quarantine
 from service.tasks import task_group
 
 SCANS = 8

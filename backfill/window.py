@@ -6,9 +6,9 @@ from itertools import islice
 from random import Random
 
 from backfill.segments import Spent
-from service.core.apply_rule import copy_write
-from service.core.mapping import Mapping
-from service.core.wire import Item
+from service.core.item.wire import Item
+from service.core.mapping.mapping import Mapping
+from service.core.rules.guarded import copy_write
 from service.dynamodb.protocol import Page
 from service.errors import Poison
 

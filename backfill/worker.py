@@ -5,17 +5,17 @@ A worker that is alone walks all segments; the jobs of an array share them in sl
 
 from contextlib import AbstractAsyncContextManager
 
-from backfill.claims import Claims
+from backfill.leases import Claims
 from backfill.options import ALONE, ArrayJob
 from backfill.records import BackfillRecords
 from backfill.report import BackfillReport, SlicesReport
-from backfill.run import Migration, Opened, Plan, close_run, open_run
+from backfill.run_record import Migration, Opened, Plan, close_run, open_run
 from backfill.segments import Run, total
-from backfill.shares import Whole
+from backfill.share import Whole
 from backfill.slices import Slices
 from backfill.walk import Parts, Walk
+from service.control.leases import REMEDY, Lease
 from service.errors import Refused
-from service.leases import REMEDY, Lease
 
 
 async def run_backfill(parts: Parts, estimate: int | None = None) -> BackfillReport:

@@ -17,7 +17,7 @@ from bench.items import many_items
 from bench.plain_boto3 import client
 from service.config import Settings, load_configured_mapping
 from service.errors import TablesplitError
-from service.local_servers import dynamodb_local
+from service.rehearsal.servers.local_servers import dynamodb_local
 
 ROOT = Path(__file__).parent.parent
 WORK = {"copy": "backfill", "apply": "stream apply", "validate": "validation"}

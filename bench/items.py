@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from itertools import count
 
-from service.core.wire import Item
-from service.demo.items import old_items
+from service.core.item.wire import Item
+from service.rehearsal.demo.items import old_items
 
 
 def many_items(items: int) -> Iterator[Item]:

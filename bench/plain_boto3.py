@@ -9,12 +9,12 @@ from typing import Any
 
 import boto3
 
-from service.core.apply_rule import change_writes, copy_write
-from service.core.change import Change
-from service.core.compare import differences
-from service.core.mapping import Mapping
-from service.core.transform import forward, old_key
-from service.core.wire import Item
+from service.core.item.change import Change
+from service.core.item.compare import differences
+from service.core.item.wire import Item
+from service.core.mapping.mapping import Mapping
+from service.core.mapping.transform import forward, old_key
+from service.core.rules.guarded import change_writes, copy_write
 
 BATCH = 100
 GUARD = "attribute_not_exists(#s) OR #s.#v < :v"

@@ -13,8 +13,8 @@ import orjson
 
 from bench.items import many_items
 from service.config import Settings, load_configured_mapping
-from service.core.apply_rule import copy_write
-from service.core.wire import Item
+from service.core.item.wire import Item
+from service.core.rules.guarded import copy_write
 
 Answer = dict[str, Any]
 

@@ -19,23 +19,23 @@ from backfill.worker import run_backfill
 from bench import plain_boto3
 from bench.items import many_items
 from service.app import GC_THRESHOLDS
-from service.applier import Applier
 from service.clock import SystemClock
 from service.config import Settings, load_configured_mapping, use_local_credentials
-from service.consumer import Consumer
-from service.control_table import ControlTable
-from service.core.change import Change
-from service.core.mapping import Mapping
-from service.core.wire import Item
-from service.core.write import TransactItem, Write
+from service.control.quarantine import Quarantine
+from service.control.state import change_state, in_forward, with_stream
+from service.control.table import ControlTable
+from service.core.item.change import Change
+from service.core.item.wire import Item
+from service.core.item.write import TransactItem, Write
+from service.core.mapping.mapping import Mapping
 from service.dynamodb.client import DynamoDBClient
 from service.dynamodb.protocol import Fence, Page
 from service.log import configure_log
 from service.metrics import Metrics
-from service.migration_state import change_state, in_forward, with_stream
-from service.quarantine import Quarantine
+from service.sync.sinks.applier import Applier
+from service.sync.sinks.guarded import Consumer
 from service.validation.options import ValidationOptions
-from service.validator import validate
+from service.validation.validator import validate
 from tests.memory import MemoryDynamoDB
 
 PAGE = 1_000

@@ -9,14 +9,14 @@ from importlib.metadata import version
 
 from service.clock import Clock, SystemClock
 from service.config import Settings, load_configured_mapping
-from service.control_table import ControlTable
-from service.core.mapping import Mapping
+from service.control.table import ControlTable
+from service.core.mapping.mapping import Mapping
 from service.dynamodb.client import DynamoDBClient
-from service.dynamodb.control import ControlPlane
+from service.dynamodb.control_plane import ControlPlane
+from service.dynamodb.prices import load_prices
+from service.dynamodb.tables import Tables
 from service.log import configure_log
 from service.metrics import Metrics
-from service.prices import load_prices
-from service.tables import Tables
 
 GC_THRESHOLDS = (50_000, 50, 100)
 """The pipelines make many short-lived dicts and hardly any cycles: measured 1.6 times faster than with Python's defaults."""

@@ -11,8 +11,8 @@ from dotenv import load_dotenv
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from service.core.mapping import Mapping, load_mapping
-from service.core.mapping_schema import TABLE_NAME
+from service.core.mapping.mapping import Mapping, load_mapping
+from service.core.mapping.schema import TABLE_NAME
 from service.errors import Misconfigured
 
 PACKAGED_MAPPING = "crm.yaml"

@@ -11,7 +11,7 @@ from backfill.segments import Spent
 from backfill.walk import Parts
 from backfill.worker import run_array_job
 from service.config import Settings
-from service.control_table import ControlTable
+from service.control.table import ControlTable
 from tests.backfill_world import World
 from tests.memory import MemoryDynamoDB
 

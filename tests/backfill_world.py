@@ -13,14 +13,14 @@ from backfill.segments import Segment
 from backfill.walk import Parts
 from backfill.worker import run_backfill
 from service.config import Settings
-from service.control_table import ControlTable
-from service.core.apply_rule import copy_write
-from service.core.wire import Item
-from service.core.write import Put
+from service.control.quarantine import Head, Quarantine
+from service.control.state import MigrationState, change_state, in_forward, load_state, with_stream
+from service.control.table import ControlTable
+from service.core.item.wire import Item
+from service.core.item.write import Put
+from service.core.rules.guarded import copy_write
 from service.dynamodb.protocol import Fence, InsertThrottled
 from service.metrics import Metrics
-from service.migration_state import MigrationState, change_state, in_forward, load_state, with_stream
-from service.quarantine import Head, Quarantine
 from tests.clocks import VirtualClock
 from tests.memory import MemoryDynamoDB
 from tests.validation_world import MAPPING, deal, lead

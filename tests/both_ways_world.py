@@ -7,24 +7,24 @@ from typing import Any
 
 import orjson
 
-from service.activity import Activities, Side, Watch
-from service.conflicts import Conflicts
-from service.core.acting import Acting
-from service.core.change import Change, parse_record
-from service.core.stamp import Stamp, encode_stamp
-from service.core.transform import forward
-from service.core.v2_item import stamped
-from service.core.wire import Item
-from service.core.write import Delete, Put
+from service.control.activity import Activities, Watch
+from service.control.conflicts import Conflicts
+from service.control.ledger import Ledger
+from service.control.quarantine import Quarantine
+from service.control.state import change_state, load_started_state
+from service.control.suspects import Suspects
+from service.control.workers import Beat, LaneBeat, Workers
+from service.core.item.change import Change, parse_record
+from service.core.item.stamp import Stamp, encode_stamp
+from service.core.item.v2_item import stamped
+from service.core.item.wire import Item
+from service.core.item.write import Delete, Put
+from service.core.mapping.transform import forward
+from service.core.phases.acting import Acting, Side
 from service.dynamodb.protocol import Fence
-from service.forward_ledger import ForwardLedger
-from service.ledger import Ledger
-from service.ledger_sink import LedgerParts
-from service.migration_state import change_state, load_started_state
-from service.quarantine import Quarantine
-from service.reverse_ledger import ReverseLedger
-from service.suspects import Suspects
-from service.workers import Beat, LaneBeat, Workers
+from service.sync.sinks.forward import ForwardLedger
+from service.sync.sinks.ledger_sink import LedgerParts
+from service.sync.sinks.reverse import ReverseLedger
 from tests.validation_world import GENERATION, MAPPING, World, lead_key, old_key
 
 COUNT = "0001." + "0" * 19 + "1"

@@ -10,11 +10,11 @@ from examples.after import V2Repository
 from examples.before import OldRepository
 from examples.dual_aware import OldSide
 from examples.entities import DEAL, LEAD, Entity
-from service.core.mapping import Mapping, load_mapping
-from service.core.wire import Item
-from service.dynamodb.control import ControlPlane
-from service.dynamodb.descriptions import NewTable
-from service.tables import new_v2_table
+from service.core.item.wire import Item
+from service.core.mapping.mapping import Mapping, load_mapping
+from service.dynamodb.control_plane import ControlPlane
+from service.dynamodb.table_description import NewTable
+from service.dynamodb.tables import new_v2_table
 from tests.mappings import CRM_TEXT
 from tests.planes import plane_settings
 

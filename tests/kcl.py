@@ -9,14 +9,13 @@ from uuid import uuid4
 
 import pytest
 
-from service.claims import SharedCheckpoints
 from service.clock import SystemClock
-from service.control_table import ControlTable
-from service.core.lineage import Position
+from service.control.claims import SharedCheckpoints
+from service.control.table import ControlTable
+from service.core.shards import Position
 from service.dynamodb.client import DynamoDBClient
-from service.dynamodb.control import ControlPlane
-from service.dynamodb.descriptions import NewTable
-from service.streams.discovery import Shards
+from service.dynamodb.control_plane import ControlPlane
+from service.dynamodb.table_description import NewTable
 from service.streams.engine import EngineSnapshot, ShardSink
 from service.streams.kcl.census import Census, CountedStream
 from service.streams.kcl.daemon import JAR
@@ -24,10 +23,11 @@ from service.streams.kcl.engine import KclEngine
 from service.streams.kcl.lease_table import LeaseTable, lease_table_name, new_lease_table
 from service.streams.kcl.properties import DaemonOptions
 from service.streams.kcl.reader import KclReader, NamedStream, ReaderParts
-from service.streams.kcl.shares import Shares
+from service.streams.kcl.reports import Shares
 from service.streams.patience import Patience
 from service.streams.requests import StreamRequests
 from service.streams.shard_reader import EngineSettings
+from service.streams.shards import Shards
 
 JARS = Path(__file__).parent.parent / "deploy" / "kcl" / "target"
 

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from service.clock import Clock
-from service.core.wire import Item
-from service.core.write import Delete, Put
-from service.demo.items import number, text
+from service.core.item.wire import Item
+from service.core.item.write import Delete, Put
 from service.dynamodb.protocol import ItemStore
+from service.rehearsal.demo.items import number, text
 
 STAGES = ("engaging", "negotiating", "won", "lost")
 MOVED_TO = ("2017-04-01T00:00:00Z", "2017-05-31T23:30:00-02:00", "2017-07-15")

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.metrics_reference import metrics_table
 from deploy.terraform_cost import cost_table
 from service.config import settings_table
-from service.metrics.reference import metrics_table
 
 ROOT = Path(__file__).parents[1]
 

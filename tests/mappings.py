@@ -4,8 +4,8 @@ from functools import cache
 from pathlib import Path
 
 import service
-from service.core.mapping import Mapping, load_mapping
-from service.core.wire import AttributeValue
+from service.core.item.wire import AttributeValue
+from service.core.mapping.mapping import Mapping, load_mapping
 
 CRM_TEXT = (Path(service.__file__).parent / "mappings" / "crm.yaml").read_text(encoding="utf-8")
 

@@ -10,8 +10,8 @@ from zlib import crc32
 
 import orjson
 
-from service.core.wire import Item
-from service.core.write import Absent, Put, TransactItem, Write
+from service.core.item.wire import Item
+from service.core.item.write import Absent, Put, TransactItem, Write
 from service.dynamodb.items import check_together
 from service.dynamodb.protocol import Fence, InsertRefused, IteratorType, Page, RecordsPage, StreamDescription
 from service.errors import Fatal, Poison, StreamGone

@@ -9,8 +9,8 @@ import base64
 from decimal import Context
 from typing import Any
 
-from service.core.wire import AttributeValue, Item
-from service.core.write import Absent, AllOf, AnyOf, Condition, Equals, Exists, Path
+from service.core.item.wire import AttributeValue, Item
+from service.core.item.write import Absent, AllOf, AnyOf, Condition, Equals, Exists, Path
 
 NUMBERS = Context(prec=38)
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
-from service.core.size import MAX_ITEM_BYTES, item_bytes
-from service.core.wire import AttributeValue, Item
-from service.core.write import Delete, Put, TransactItem, Update
+from service.core.item.size import MAX_ITEM_BYTES, item_bytes
+from service.core.item.wire import AttributeValue, Item
+from service.core.item.write import Delete, Put, TransactItem, Update
 from service.errors import Poison
 from tests.memory_conditions import NUMBERS
 from tests.memory_stream import MemoryStream

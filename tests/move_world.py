@@ -6,18 +6,18 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from service.completing import strip_stamps
 from service.config import Settings
-from service.core.acting import Acting, Phase
-from service.core.gate import Condition, Gate
-from service.core.phases import Command, PhaseMove
-from service.core.write import Put
+from service.control.state import MigrationState, change_state, load_started_state
+from service.control.workers import BEAT_SECONDS, Beat, LaneBeat, Workers
+from service.core.item.write import Put
+from service.core.phases.acting import Acting, Phase
+from service.core.phases.gate import Condition, Gate
+from service.core.phases.moves import Command, PhaseMove
 from service.errors import Refused
-from service.migration_state import MigrationState, change_state, load_started_state
-from service.move_steps import Strip
-from service.moving import Ask, Moved, Parts, make_move
-from service.start import create_and_start
-from service.workers import BEAT_SECONDS, Beat, LaneBeat, Workers
+from service.migration.completion import strip_stamps
+from service.migration.phase.move import Ask, Moved, Parts, make_move
+from service.migration.phase.steps import Strip
+from service.migration.start import create_and_start
 from tests.clocks import VirtualClock
 from tests.start_world import Started
 

@@ -10,9 +10,9 @@ from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HttpWaitStrategy
 
-from service.dynamodb_local import BRIEF_LIFE
 from service.errors import Misconfigured
-from service.local_servers import dynamodb_local, moto_server
+from service.rehearsal.servers.dynamodb_local import BRIEF_LIFE
+from service.rehearsal.servers.local_servers import dynamodb_local, moto_server
 
 IMAGE = "amazon/dynamodb-local:3.3.0"
 IN_MEMORY = [*BRIEF_LIFE, "-jar", "DynamoDBLocal.jar", "-inMemory", "-sharedDb"]

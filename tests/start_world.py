@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from service.app import App
 from service.config import Settings
-from service.control_table import ControlTable
-from service.core.write import Put
+from service.control.table import ControlTable
+from service.core.item.write import Put
 from service.metrics import Metrics
 from tests.clocks import VirtualClock
 from tests.memory import MemoryDynamoDB

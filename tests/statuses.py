@@ -1,7 +1,14 @@
 """A snapshot in which every number is another, so that a test tells which of them it sees."""
 
-from service.core.gate import Condition, Gate
-from service.status import BackfillStatus, LaneStatus, Status, ValidationStatus, VerificationStatus, WorkerStatus
+from service.core.phases.gate import Condition, Gate
+from service.migration.status.status import (
+    BackfillStatus,
+    LaneStatus,
+    Status,
+    ValidationStatus,
+    VerificationStatus,
+    WorkerStatus,
+)
 
 CLOSED = Gate("dual", (Condition("lag", 1, 2, True, None, ""), Condition("quiet", 1, 2, False, None, "wait")))
 KNOWN = Status(

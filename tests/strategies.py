@@ -8,10 +8,10 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from service.core.entity import Entity, FieldRule
-from service.core.mapping import Mapping
-from service.core.transform import forward
-from service.core.wire import AttributeValue, Item
+from service.core.item.wire import AttributeValue, Item
+from service.core.mapping.entity import Entity, FieldRule
+from service.core.mapping.mapping import Mapping
+from service.core.mapping.transform import forward
 from service.errors import Poison
 
 settings.register_profile(

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from service.core.change import Change
-from service.core.lineage import Position
+from service.core.item.change import Change
+from service.core.shards import Position
 from service.dynamodb.protocol import StreamStore
 from service.streams.embedded import EmbeddedEngine
 from tests.clocks import VirtualClock, settle

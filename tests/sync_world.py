@@ -5,20 +5,20 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
-from service.applier import Applier
 from service.clock import Clock
-from service.consumer import Consumer
-from service.control_table import ControlTable
-from service.core.change import Change
-from service.core.mapping import Mapping
-from service.core.wire import Item
-from service.core.write import Delete, Put
+from service.control.leases import Lease
+from service.control.quarantine import Quarantine, quarantine_id
+from service.control.table import ControlTable
+from service.core.item.change import Change
+from service.core.item.wire import Item
+from service.core.item.write import Delete, Put
+from service.core.mapping.mapping import Mapping
 from service.errors import Fenced
-from service.leases import Lease
 from service.metrics import Metrics
-from service.purger import Purger
-from service.quarantine import Quarantine, quarantine_id
-from service.quarantine_retry import Retry
+from service.migration.settlement.guarded_retry import Retry
+from service.sync.sinks.applier import Applier
+from service.sync.sinks.guarded import Consumer
+from service.sync.upkeep.purge import Purger
 from tests.clocks import VirtualClock
 from tests.memory import MemoryDynamoDB
 from tests.validation_world import MAPPING, lead, lead_key, old_key

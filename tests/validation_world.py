@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from service.config import Settings
-from service.control_table import ControlTable
-from service.core.apply_rule import change_writes, copy_write
-from service.core.change import Change
-from service.core.mapping import load_mapping
-from service.core.wire import Item
-from service.core.write import Delete, Put
+from service.control.table import ControlTable
+from service.core.item.change import Change
+from service.core.item.wire import Item
+from service.core.item.write import Delete, Put
+from service.core.mapping.mapping import load_mapping
+from service.core.rules.guarded import change_writes, copy_write
 from service.metrics import Metrics
 from service.validation.options import ValidationOptions
 from service.validation.report import Report
-from service.validator import validate
+from service.validation.validator import validate
 from tests.clocks import VirtualClock
 from tests.memory import MemoryDynamoDB
 

@@ -9,7 +9,7 @@ from backfill.window import MOST_ITEMS
 from bench.scale import copy_experiments, limits, sync_experiments
 from bench.scale.sync_plan import DEFAULTS
 from bench.scale.tables import Table, percent
-from service.core.lineage import RETENTION_SECONDS
+from service.core.shards import RETENTION_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bench.scale.simulated_time import SimulatedClock, Until
 from bench.scale.sync_plan import DEFAULTS, Burst, SyncPlan, SyncResult
-from service.core.lineage import RETENTION_SECONDS
+from service.core.shards import RETENTION_SECONDS
 
 
 class Arrivals:

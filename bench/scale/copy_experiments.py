@@ -14,7 +14,7 @@ from bench.scale.limits import (
 from bench.scale.partitions import Splitting
 from bench.scale.skew import zipf
 from bench.scale.tables import Table, percent, span
-from service.prices import load_prices
+from service.dynamodb.prices import load_prices
 
 BASE = CopyPlan()
 ENTITIES = (0.7, 0.25, 0.04, 0.01)

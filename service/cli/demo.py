@@ -9,7 +9,7 @@ from service.cli.answer import Answer
 from service.cli.options import as_json
 from service.cli.run import run_alone
 from service.config import load_settings, use_local_credentials
-from service.demo.run import run_demo
+from service.rehearsal.demo.run import run_demo
 
 
 @click.command()

@@ -9,7 +9,7 @@ from service.app import App
 from service.cli.answer import Answer
 from service.cli.options import as_json
 from service.cli.run import run_command
-from service.drill import run_drill
+from service.rehearsal.drill import run_drill
 
 
 @click.command()

@@ -9,11 +9,11 @@ from service.app import App
 from service.cli.answer import Answer
 from service.cli.options import as_json, yes
 from service.cli.run import confirm, run_command
-from service.permission import require_repairs_allowed
-from service.quarantine import Quarantine, listing, shown
-from service.quarantine_retry import Retried, drop
-from service.retrying import retry_key
-from service.start import require_started
+from service.control.permission import require_repairs_allowed
+from service.control.quarantine import Quarantine, listing, shown
+from service.migration.settlement.guarded_retry import Retried, drop
+from service.migration.settlement.retry import retry_key
+from service.sync.positions import require_started
 
 
 @click.group()

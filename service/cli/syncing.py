@@ -8,10 +8,10 @@ from service.app import App
 from service.cli.answer import Answer
 from service.cli.options import as_json
 from service.cli.run import STOP_GRACE_SECONDS, run_command
+from service.cli.run_sync import run_sync
 from service.config import Settings
-from service.engine_in_force import Engine
+from service.control.engine import Engine
 from service.streams.kcl.daemon import STOP_SECONDS as DAEMON_STOP_SECONDS
-from service.sync import run_sync
 
 
 @click.command()

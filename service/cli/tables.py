@@ -8,9 +8,9 @@ from service.app import App
 from service.cli.answer import Answer
 from service.cli.options import as_json, yes
 from service.cli.run import confirm, run_command
-from service.dropping import drop_all
-from service.preflight import run_preflight
-from service.start import accept_gap, create_and_start
+from service.migration.preflight.checks import run_preflight
+from service.migration.start import accept_gap, create_and_start
+from service.migration.teardown import drop_all
 
 
 @click.command()

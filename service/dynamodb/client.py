@@ -15,7 +15,7 @@ from service.dynamodb.endpoints import resolve_endpoints
 from service.dynamodb.items import ItemOperations
 from service.dynamodb.metering import Meter
 from service.dynamodb.retry import RetryPolicy
-from service.dynamodb.stream_reads import StreamOperations
+from service.dynamodb.streams import StreamOperations
 from service.dynamodb.transport import Api, Transport
 
 ITEMS_TARGET = "DynamoDB_20120810"

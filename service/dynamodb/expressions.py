@@ -7,8 +7,8 @@ are always placeholders, because any word may be reserved and any character may 
 
 from typing import Any
 
-from service.core.wire import AttributeValue
-from service.core.write import Absent, AllOf, AnyOf, Condition, Equals, Exists, Path, Update
+from service.core.item.wire import AttributeValue
+from service.core.item.write import Absent, AllOf, AnyOf, Condition, Equals, Exists, Path, Update
 
 
 def condition_fields(condition: Condition | None) -> dict[str, Any]:

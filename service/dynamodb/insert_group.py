@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import orjson
 
-from service.core.wire import Item
+from service.core.item.wire import Item
 from service.dynamodb.protocol import InsertRefused, InsertThrottled
 from service.errors import Poison, Throttled
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 
-from service.core.wire import Item
-from service.core.write import Absent, Check, Delete, Put, TransactItem, Update, Write
-from service.dynamodb.answers import ConditionRefusedError
+from service.core.item.wire import Item
+from service.core.item.write import Absent, Check, Delete, Put, TransactItem, Update, Write
 from service.dynamodb.caller import Answer, Caller, Request
+from service.dynamodb.error_answers import ConditionRefusedError
 from service.dynamodb.expressions import Placeholders, condition_fields, update_fields
 from service.dynamodb.metering import MEASURED
 from service.dynamodb.partiql import PartiQLInserts

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from service.dynamodb.answers import CONFLICTS, THROTTLING, ConditionRefusedError, plain_code
+from service.dynamodb.error_answers import CONFLICTS, THROTTLING, ConditionRefusedError, plain_code
 from service.dynamodb.retry import RetryCounter
 from service.errors import Retryable, TablesplitError, Throttled
 from service.metrics.process import CapacityKind, Result

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
-from service.core.wire import Item
-from service.dynamodb.answers import coded_error
+from service.core.item.wire import Item
 from service.dynamodb.caller import Answer, Caller
+from service.dynamodb.error_answers import coded_error
 from service.dynamodb.insert_group import InsertGroup
 from service.dynamodb.metering import MEASURED
 from service.dynamodb.protocol import Fence

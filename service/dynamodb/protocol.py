@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from service.core.wire import Item
-from service.core.write import TransactItem, Write
+from service.core.item.wire import Item
+from service.core.item.write import TransactItem, Write
 from service.errors import Poison, Throttled
 
 Fence = Callable[[], None]

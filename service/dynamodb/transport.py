@@ -10,8 +10,8 @@ import orjson
 from yarl import URL
 
 from service.clock import Clock
-from service.dynamodb.answers import Call, CredentialsExpired, error_of
 from service.dynamodb.credentials import CredentialSource
+from service.dynamodb.error_answers import Call, CredentialsExpired, error_of
 from service.dynamodb.signing import Signer
 from service.errors import Misconfigured, Retryable, TablesplitError
 

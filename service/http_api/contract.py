@@ -5,8 +5,8 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.core.acting import Phase
-from service.core.gate import Gate
+from service.core.phases.acting import Phase
+from service.core.phases.gate import Gate
 
 
 class ValidationRequest(BaseModel):

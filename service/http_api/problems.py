@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.core.gate import GateClosed
+from service.core.phases.gate import GateClosed
 from service.errors import Fatal, Misconfigured, Refused, Retryable, TablesplitError
 
 MAX_BODY_BYTES = 64 * 1024

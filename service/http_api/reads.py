@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 
-from service.core.acting import Phase
+from service.core.phases.acting import Phase
 from service.http_api.contract import ServiceView
 from service.http_api.problems import Problem
 

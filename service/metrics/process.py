@@ -19,9 +19,9 @@ from prometheus_client import (
     disable_created_metrics,
 )
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 
 from service.metrics.cells import Cells
-from service.metrics.migration import MigrationGauges
 from service.metrics.vocabulary import (
     CAPACITY_KINDS,
     COPY_OUTCOMES,
@@ -34,7 +34,6 @@ from service.metrics.vocabulary import (
     WAIT_REASONS,
     WRITE_OUTCOMES,
 )
-from service.status import Status
 
 Direction = Literal["forward", "reverse"]
 CapacityKind = Literal["read", "write"]
@@ -52,8 +51,7 @@ class Metrics:
 
     def __init__(self, tables: Iterable[str] = ()) -> None:
         self.registry = CollectorRegistry()
-        self._migration = MigrationGauges()
-        self._shown = False
+        self._shown: Collector | None = None
         self._add_pipeline()
         self._add_requests((*tables, OTHER))
         self._add_lags()
@@ -183,15 +181,12 @@ class Metrics:
         """Whether this process does its work."""
         self._ready.set(ready)
 
-    def show(self, status: Status | None) -> None:
-        """From now on have the gauges of the migration, as in the snapshot that the API and the command line render, too.
-
-        None: it can't be taken.
-        """
-        self._migration.status = status
-        if not self._shown:
-            self._shown = True
-            self.registry.register(self._migration)
+    def show(self, gauges: Collector) -> None:
+        """From now on have ``gauges`` on the page, in the place of those that were shown before."""
+        if self._shown is not None:
+            self.registry.unregister(self._shown)
+        self._shown = gauges
+        self.registry.register(gauges)
 
     def page(self, accept: str = "") -> tuple[bytes, str]:
         """The page and its content type: OpenMetrics for who says in its Accept header that it takes that."""

@@ -2,10 +2,10 @@
 
 from typing import get_args
 
-from service.core.acting import Phase
-from service.core.gate_conditions import CONDITIONS
-from service.core.ledger_forward import Outcome as ForwardOutcome
-from service.core.ledger_reverse import Outcome as ReverseOutcome
+from service.core.phases.acting import Phase
+from service.core.phases.conditions import CONDITIONS
+from service.core.rules.forward import Outcome as ForwardOutcome
+from service.core.rules.reverse import Outcome as ReverseOutcome
 
 OTHER = "other"
 """Stands for a value that a later version of a server, say, comes up with: so the number of series stays bounded."""

@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from service.activity import Side
-from service.core.wire import Item
+from service.core.item.wire import Item
+from service.core.phases.acting import Side
 
 
 class Missing(Exception):

@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from service.activity import Side
 from service.clock import Clock
-from service.core.entity import Entity
-from service.core.inverse import inverse
-from service.core.mapping import Mapping
-from service.core.transform import entity_of, forward, old_key, v2_place
-from service.core.wire import Item
-from service.core.write import Absent, AllOf, Delete, Equals, Put, Update
-from service.core.write import Exists as Present
+from service.core.item.wire import Item
+from service.core.item.write import Absent, AllOf, Delete, Equals, Put, Update
+from service.core.item.write import Exists as Present
+from service.core.mapping.entity import Entity
+from service.core.mapping.inverse import inverse
+from service.core.mapping.mapping import Mapping
+from service.core.mapping.transform import entity_of, forward, old_key, v2_place
+from service.core.phases.acting import Side
 from service.dynamodb.protocol import ItemStore
 from service.errors import Retryable
 from service.rehearsal.application import Exists, Missing

@@ -1,9 +1,9 @@
 """What a rehearsal's writer may change of an item: values that no other write makes, by the entity's own rules."""
 
-from service.core.entity import Entity
-from service.core.mapping import Mapping
-from service.core.transform import entity_of
-from service.core.wire import Item
+from service.core.item.wire import Item
+from service.core.mapping.entity import Entity
+from service.core.mapping.mapping import Mapping
+from service.core.mapping.transform import entity_of
 
 NOTE = "rehearsal_note"
 """An attribute that no mapping knows."""

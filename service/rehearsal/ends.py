@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 
 from service.app import App
-from service.conflicts import Conflicts
-from service.core.inverse import inverse
-from service.core.transform import old_key
-from service.core.wire import Item
+from service.control.conflicts import Conflicts
+from service.core.item.wire import Item
+from service.core.mapping.inverse import inverse
+from service.core.mapping.transform import old_key
 from service.rehearsal.judgement import LoggedChange
 from service.rehearsal.keys import key_text
 

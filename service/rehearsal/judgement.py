@@ -12,8 +12,8 @@ from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from service.core.compare import equal, same_value
-from service.core.wire import Item
+from service.core.item.compare import equal, same_value
+from service.core.item.wire import Item
 from service.rehearsal.write_log import Attempt
 
 Verdict = Literal["present", "replaced", "in conflict", "lost"]

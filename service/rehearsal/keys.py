@@ -2,7 +2,7 @@
 
 import json
 
-from service.core.wire import Item
+from service.core.item.wire import Item
 
 
 def key_text(key: Item) -> str:

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.app import App
-from service.audit import Audit
-from service.completing import strip_stamps
-from service.conflicts import Conflicts, Resolution
-from service.core.phases import Command
-from service.moving import Ask, Parts, make_move
-from service.phase_hooks import PhaseHooks
+from service.control.audit import Audit
+from service.control.conflicts import Conflicts, Resolution
+from service.core.phases.moves import Command
+from service.migration.completion import strip_stamps
+from service.migration.phase.hook import PhaseHooks
+from service.migration.phase.move import Ask, Parts, make_move
 
 BY = "rehearsal"
 GATE_WAIT_SECONDS = 60.0

@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 
 from backfill.options import BackfillOptions
 from backfill.report import BackfillReport
-from service.activity import Side
 from service.app import App
-from service.copying import copy_old_table
-from service.core.phases import Command
-from service.core.wire import Item
+from service.control.identity import worker_id
+from service.control.workers import BEAT_SECONDS, BOTH, Workers
+from service.core.item.wire import Item
+from service.core.phases.acting import Side
+from service.core.phases.moves import Command
 from service.errors import Interrupted
-from service.full_migration import CATCH_UP_SECONDS, raise_failure
-from service.identity import worker_id
+from service.migration.backfill import copy_old_table
+from service.migration.status.snapshot import take_snapshot
+from service.migration.status.status import Status
+from service.migration.validation import run_validation
 from service.rehearsal.application import Application
 from service.rehearsal.ends import logged_changes, old_side, v2_side
 from service.rehearsal.judgement import judge
@@ -22,14 +25,10 @@ from service.rehearsal.moves import TimedMove, move, resolve_conflicts
 from service.rehearsal.report import RehearsalReport
 from service.rehearsal.write_log import WriteLog
 from service.rehearsal.writers import Writer
-from service.snapshot import take_snapshot
-from service.status import Status
-from service.sync import sync_lanes
+from service.sync.worker import CATCH_UP_SECONDS, raise_failure, sync_lanes
 from service.tasks import task_group
-from service.validating import run_validation
 from service.validation.options import ValidationOptions
 from service.validation.report import Report
-from service.workers import BEAT_SECONDS, BOTH, Workers
 
 HOPS = 3
 """An old change is applied to v2, that write is carried back where needed, and that one is read: each is caught up with."""

@@ -7,10 +7,10 @@ from secrets import token_hex
 
 from service.app import App, open_app
 from service.config import Settings, load_configured_mapping
-from service.core.wire import Item
-from service.core.write import Put
-from service.dynamodb.descriptions import NewTable
-from service.dynamodb.waits import until_active, until_deleted
+from service.core.item.wire import Item
+from service.core.item.write import Put
+from service.dynamodb.table_description import NewTable
+from service.dynamodb.table_waits import until_active, until_deleted
 from service.tasks import task_group
 
 LOADING_AT_ONCE = 16

@@ -4,8 +4,8 @@ from collections.abc import MutableSequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from service.activity import Side
-from service.core.wire import Item
+from service.core.item.wire import Item
+from service.core.phases.acting import Side
 
 Kind = Literal["create", "update", "move", "delete"]
 

@@ -4,11 +4,11 @@ import asyncio
 import random
 from collections.abc import Awaitable, Sequence
 
-from service.activity import Side
 from service.clock import Clock
-from service.core.mapping import Mapping
-from service.core.transform import entity_of, old_key
-from service.core.wire import Item
+from service.core.item.wire import Item
+from service.core.mapping.mapping import Mapping
+from service.core.mapping.transform import entity_of, old_key
+from service.core.phases.acting import Side
 from service.rehearsal.application import Application, Exists, Missing
 from service.rehearsal.changes import another, instant, moving, texts
 from service.rehearsal.keys import key_text

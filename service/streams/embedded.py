@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import Callable
 
 from service.clock import Clock
-from service.core.lineage import awaiting_children, may_open
+from service.core.shards import awaiting_children, may_open
 from service.dynamodb.protocol import StreamStore
-from service.streams.discovery import Shards
 from service.streams.engine import EngineSnapshot, Positions, ShardSink
 from service.streams.measures import ShardMeasure, stream_snapshot, unfinished
 from service.streams.patience import Patience
 from service.streams.requests import StreamRequests
 from service.streams.rounds import Rounds
 from service.streams.shard_reader import READ_INTERVAL_SECONDS, EngineSettings, Lane, ShardReader
+from service.streams.shards import Shards
 from service.tasks import task_group
 
 PAGES_IN_MEMORY = 32

@@ -5,14 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from service.core.change import Change
-from service.core.lineage import RETENTION_SECONDS, Position
+from service.core.item.change import Change
+from service.core.shards import RETENTION_SECONDS, ROUNDS_TO_PASS, Position
 
 __all__ = ["ROUNDS_TO_PASS", "EngineSnapshot", "Position", "Positions", "ShardSink", "StreamEngine"]
-
-
-ROUNDS_TO_PASS = 2
-"""After so many more rounds, everything that was in the stream before is applied: one may have been under way."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from service.core.lineage import RETENTION_SECONDS, Position, awaiting_children
+from service.core.shards import RETENTION_SECONDS, Position, awaiting_children
 from service.streams.engine import EngineSnapshot
 
 

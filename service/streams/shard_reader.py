@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from service.clock import Clock
-from service.core.change import Change, parse_record
-from service.core.lineage import Position, too_late_to_open
+from service.core.item.change import Change, parse_record
+from service.core.shards import Position, too_late_to_open
 from service.dynamodb.protocol import RecordsPage
 from service.errors import Fenced, IteratorExpired, TablesplitError, Trimmed
 from service.streams.engine import ShardSink

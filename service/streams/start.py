@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from service.core.lineage import Listing, Position, after_gap, first_positions, too_late_to_open
+from service.core.shards import Listing, Position, after_gap, first_positions, too_late_to_open
 from service.dynamodb.protocol import StreamStore
 from service.errors import StreamGone, Trimmed
 

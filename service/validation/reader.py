@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from math import ceil
 
 from service.clock import Clock
-from service.core.mapping import Mapping
-from service.core.size import item_bytes
-from service.core.verdict import Place, Source, key_names, key_text, source
-from service.core.wire import Item
+from service.core.item.size import item_bytes
+from service.core.item.wire import Item
+from service.core.mapping.mapping import Mapping
+from service.core.rules.verdict import Place, Source, key_names, key_text, source
 from service.dynamodb.protocol import ItemStore, Page
 from service.metrics import Metrics
 from service.validation.waits import Waits

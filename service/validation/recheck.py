@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from service.clock import Clock
-from service.core.mapping import Mapping
-from service.core.verdict import Finding, Kind, Look, Place, Source, as_written, fingerprint, judge, lasts
+from service.core.mapping.mapping import Mapping
+from service.core.rules.verdict import Finding, Kind, Look, Place, Source, as_written, fingerprint, judge, lasts
 from service.validation.reader import Reader
 from service.validation.waits import Settled, Waits
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from service.control_table import ControlTable, Records
+from service.control.table import ControlTable, Records
 from service.errors import Fenced
 
 OPEN, LATEST, FULL = "open", "latest", "full"

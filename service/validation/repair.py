@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from service.core.apply_rule import repair_write
-from service.core.ledger import Place as V2Place
-from service.core.ledger_writes import Found
-from service.core.mapping import Mapping
-from service.core.verdict import Kind, Place, is_bare
-from service.core.wire import Item
+from service.core.item.wire import Item
+from service.core.mapping.mapping import Mapping
+from service.core.rules.guarded import repair_write
+from service.core.rules.ledger import Place as V2Place
+from service.core.rules.ledger_writes import Found
+from service.core.rules.verdict import Kind, Place, is_bare
 from service.dynamodb.protocol import Fence, ItemStore
 from service.errors import Fenced, Poison
 from service.validation.reader import Reader

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from service.core.verdict import Finding
-from service.core.wire import Item, plain_key
+from service.core.item.wire import Item, plain_key
+from service.core.rules.verdict import Finding
 from service.validation.tally import COLUMNS, INDEX_COLUMNS, Tally, index_table, items_table
 
 MISSING_REMEDY = (

@@ -4,9 +4,9 @@ end is saved."""
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
-from service.core.verdict import Kind, Place
-from service.core.wire import Item
-from service.validation.ledger import Ledger
+from service.core.item.wire import Item
+from service.core.rules.verdict import Kind, Place
+from service.validation.progress import Ledger
 from service.validation.reader import Reader
 from service.validation.recheck import Candidate, Outcome, Recheck, Resolved
 from service.validation.repair import REPAIRABLE, Repair

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from service.clock import Clock
-from service.core.mapping import Mapping
-from service.core.verdict import (
+from service.core.item.wire import Item
+from service.core.mapping.mapping import Mapping
+from service.core.rules.verdict import (
     Finding,
     Kind,
     Place,
@@ -19,8 +20,7 @@ from service.core.verdict import (
     misplaced,
     place_of,
 )
-from service.core.wire import Item
-from service.validation.index_checks import IndexChecks
+from service.validation.indexes import IndexChecks
 from service.validation.reader import Reader, at_old, at_v2
 from service.validation.recheck import Candidate, Outcome, Question, Resolved, Sight, look_at_items
 from service.validation.tally import Tally, count_item

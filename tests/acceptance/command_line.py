@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from service.core.wire import Item
+from service.core.item.wire import Item
 
 COMMAND = [sys.executable, "-c", "import sys; sys.argv[0] = 'tablesplit'; from service.cli import main; main()"]
 VARIABLES = {

@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from service.core.wire import Item
+from service.core.item.wire import Item
 
 NUMBERS = 150
 FIELDS = ("title", "owner", "note")

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from service.core.wire import Item
+from service.core.item.wire import Item
 from tests.acceptance.command_line import CommandLine
 
 V2_TABLES = {

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from service.core.wire import AttributeValue, Item
-from service.demo.items import text
+from service.core.item.wire import AttributeValue, Item
+from service.rehearsal.demo.items import text
 from tests.acceptance.in_process import World
 
 pytestmark = [pytest.mark.local, pytest.mark.slow]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from service.core.wire import Item
-from service.demo.items import old_items, text
+from service.core.item.wire import Item
+from service.rehearsal.demo.items import old_items, text
 from tests.acceptance.command_line import QUICK, CommandLine, ended
 
 pytestmark = [pytest.mark.local, pytest.mark.slow]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from service.core.wire import Item
-from service.demo.items import text
+from service.core.item.wire import Item
+from service.rehearsal.demo.items import text
 from tests.acceptance.command_line import QUICK, CommandLine
 from tests.acceptance.in_process import World
 

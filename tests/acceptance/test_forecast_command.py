@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from service.core.wire import Item
-from service.demo.items import text
+from service.core.item.wire import Item
+from service.rehearsal.demo.items import text
 from tests.acceptance.in_process import World
 
 pytestmark = pytest.mark.local

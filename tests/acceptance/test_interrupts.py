@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.demo.items import old_items
+from service.rehearsal.demo.items import old_items
 from tests.acceptance.command_line import QUICK, CommandLine, ended, until
 
 pytestmark = [pytest.mark.local, pytest.mark.slow]

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from service.clock import SystemClock
-from service.demo.items import old_items
+from service.rehearsal.demo.items import old_items
 from service.streams.kcl.lease_table import SUFFIXES as KCL_TABLES
 from tests.acceptance.command_line import QUICK, CommandLine, ended, until
 from tests.acceptance.outside_view import expected_from_outside, v2_from_outside

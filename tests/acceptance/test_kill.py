@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from service.clock import SystemClock
-from service.core.wire import Item
-from service.demo.items import deal, old_items
+from service.core.item.wire import Item
+from service.rehearsal.demo.items import deal, old_items
 from tests.acceptance.command_line import QUICK, CommandLine, ended, until
 from tests.acceptance.outside_view import expected_from_outside, v2_from_outside
 from tests.live_writer import LiveWriter

@@ -32,8 +32,8 @@ def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(installed):
     [
         "service/mappings/crm.yaml",
         "service/mappings/mapping.schema.json",
-        "service/prices.yaml",
-        "service/demo/crm-sales/sales_pipeline.csv",
+        "service/dynamodb/prices.yaml",
+        "service/rehearsal/demo/crm-sales/sales_pipeline.csv",
         "service/dynamodb_local.pom.xml",
         "service/py.typed",
         "backfill/py.typed",

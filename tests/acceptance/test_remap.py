@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from service.demo.items import text
+from service.rehearsal.demo.items import text
 from tests.acceptance.in_process import World
 
 pytestmark = [pytest.mark.local, pytest.mark.slow]

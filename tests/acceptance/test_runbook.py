@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from examples.patience import patiently
-from service.core.wire import Item
-from service.demo.items import old_items, text
+from service.core.item.wire import Item
+from service.rehearsal.demo.items import old_items, text
 from tests.acceptance.command_line import COMMAND, LASTING, QUICK, CommandLine, ended, until
 from tests.runbook import RUNBOOK, Book, Command, sections
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from service.core.wire import Item
-from service.demo.items import old_items, text
+from service.core.item.wire import Item
+from service.rehearsal.demo.items import old_items, text
 from tests.acceptance.command_line import QUICK, CommandLine, ended, until
 
 pytestmark = [pytest.mark.local, pytest.mark.slow]

@@ -14,11 +14,11 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from service.clock import SystemClock
 from service.config import Settings
-from service.console_events import ConsoleEvents
-from service.core.gate import GateClosed
+from service.core.phases.gate import GateClosed
 from service.errors import Fatal
-from service.http_server import serve_http
-from service.local_servers import free_port
+from service.http_api.events import ConsoleEvents
+from service.http_api.server import serve_http
+from service.rehearsal.servers.local_servers import free_port
 from tests.console.states import CLOSED, STATES
 from tests.unit.test_http_api import FakePhases, FakeView
 

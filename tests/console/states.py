@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from service.core.gate import Condition, Gate
-from service.status import BackfillStatus, LaneStatus, Status, ValidationStatus, WorkerStatus
+from service.core.phases.gate import Condition, Gate
+from service.migration.status.status import BackfillStatus, LaneStatus, Status, ValidationStatus, WorkerStatus
 
 Document = dict[str, Any]
 SINCE = "2026-01-05T09:00:00Z"

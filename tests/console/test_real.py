@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from service.demo.items import old_items
-from service.local_servers import free_port
+from service.rehearsal.demo.items import old_items
+from service.rehearsal.servers.local_servers import free_port
 from tests.acceptance.command_line import QUICK, CommandLine, ended, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.local, pytest.mark.slow]

@@ -22,7 +22,7 @@ def fits(page: Page) -> bool:
 
 @pytest.mark.parametrize("name", STATES)
 def test_each_state_has_its_headline_and_fits_a_phone(service: Service, page: Page, pictures: Path, name: str) -> None:
-    service.view.document, headline = STATES[name]
+    service.http_api.view.document, headline = STATES[name]
     page.goto(service.url)
     expect(page.locator("#headline")).to_have_text(headline)
     expect(page.locator("#connection")).to_contain_text("live")
@@ -34,7 +34,7 @@ def test_each_state_has_its_headline_and_fits_a_phone(service: Service, page: Pa
 
 
 def test_the_phase_and_the_gates_reasons_are_shown(service: Service, page: Page) -> None:
-    service.view.document = STATES["not-ready"][0]
+    service.http_api.view.document = STATES["not-ready"][0]
     page.goto(service.url)
     expect(page.locator("#phases [aria-current]")).to_have_text("forward")
     row = page.locator("#gate tbody tr", has_text="validation")
@@ -44,10 +44,10 @@ def test_the_phase_and_the_gates_reasons_are_shown(service: Service, page: Page)
 
 
 def test_what_changes_is_shown_without_a_reload(service: Service, page: Page) -> None:
-    service.view.document = STATES["copying"][0]
+    service.http_api.view.document = STATES["copying"][0]
     page.goto(service.url)
     expect(page.locator("#backfill")).to_contain_text("3,100")
-    service.view.document = STATES["ready"][0]
+    service.http_api.view.document = STATES["ready"][0]
     expect(page.locator("#headline")).to_have_text("Ready to cut over", timeout=10_000)
     expect(page.locator("#lag svg[role=img]")).to_have_count(2)
 
@@ -55,7 +55,7 @@ def test_what_changes_is_shown_without_a_reload(service: Service, page: Page) ->
 def test_what_cannot_be_read_is_said_and_old_values_are_greyed(service: Service, page: Page, pictures: Path) -> None:
     page.goto(service.url)
     expect(page.locator("#headline")).to_have_text("Ready to cut over")
-    service.view.failure_to_read = Fatal(
+    service.http_api.view.failure_to_read = Fatal(
         "control table c does not exist: nothing has been started", remedy="run create-tables"
     )
     expect(page.locator("#headline")).to_have_text("The migration's state cannot be read", timeout=10_000)
@@ -72,15 +72,15 @@ def test_a_service_that_is_gone_is_said_and_found_again(service: Service, page: 
     expect(page.locator("#connection")).to_contain_text("The service is gone since", timeout=20_000)
     assert page.locator("button[data-action=validate]").is_disabled()
     page.screenshot(path=pictures / "gone.png", full_page=True)
-    service.view = type(service.view)()
-    service.view.document = STATES["dual"][0]
-    service.start()
+    service.http_api.view = type(service.http_api.view)()
+    service.http_api.view.document = STATES["dual"][0]
+    service.migration.start()
     expect(page.locator("#connection")).to_contain_text("live", timeout=20_000)
     expect(page.locator("#headline")).to_have_text("Both sides are live")
 
 
 def test_hostile_content_is_text(service: Service, page: Page, pictures: Path) -> None:
-    service.view.document = document(
+    service.http_api.view.document = document(
         READY,
         quarantine=[quarantined(HOSTILE, HOSTILE)],
         conflicts=[conflicting(HOSTILE)],

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from service.local_servers import free_port
+from service.rehearsal.servers.local_servers import free_port
 from tests.acceptance.command_line import until
 
 ROOT = Path(__file__).parents[2]

@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 
 from service.clock import SystemClock
-from service.core.wire import Item
-from service.core.write import (
+from service.core.item.wire import Item
+from service.core.item.write import (
     Absent,
     AllOf,
     AnyOf,
@@ -25,10 +25,10 @@ from service.core.write import (
     Update,
 )
 from service.dynamodb.client import DynamoDBClient
-from service.dynamodb.control import ControlPlane
-from service.dynamodb.descriptions import Identity, NewTable
+from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.protocol import InsertRefused
-from service.dynamodb.waits import until_active, until_deleted, until_stream_enabled
+from service.dynamodb.table_description import Identity, NewTable
+from service.dynamodb.table_waits import until_active, until_deleted, until_stream_enabled
 from service.errors import Fatal, Poison, StreamGone
 from tests.planes import RetryLog, open_plane, plane_settings
 

@@ -10,12 +10,12 @@ from uuid import uuid4
 import pytest
 
 from service.clock import SystemClock
-from service.core.change import Change
-from service.core.lineage import Position
-from service.core.write import Delete, Put
+from service.core.item.change import Change
+from service.core.item.write import Delete, Put
+from service.core.shards import Position
 from service.dynamodb.client import DynamoDBClient
-from service.dynamodb.control import ControlPlane
-from service.dynamodb.descriptions import NewTable
+from service.dynamodb.control_plane import ControlPlane
+from service.dynamodb.table_description import NewTable
 from service.errors import StreamGone
 from service.streams.embedded import EmbeddedEngine
 from service.streams.engine import StreamEngine

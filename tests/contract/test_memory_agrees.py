@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import pytest
 
-from service.core.wire import AttributeValue, Item
-from service.core.write import (
+from service.core.item.wire import AttributeValue, Item
+from service.core.item.write import (
     Absent,
     AllOf,
     AnyOf,
@@ -27,9 +27,9 @@ from service.core.write import (
     Update,
     Write,
 )
-from service.dynamodb.control import ControlPlane
-from service.dynamodb.descriptions import NewTable
+from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.protocol import ItemStore, StreamStore
+from service.dynamodb.table_description import NewTable
 from service.errors import Poison
 from tests.memory import MemoryDynamoDB
 from tests.memory_conditions import canonical

@@ -2,8 +2,8 @@
 
 from random import Random
 
-from service.core.wire import Item
-from service.core.write import Delete, Put
+from service.core.item.wire import Item
+from service.core.item.write import Delete, Put
 from tests.convergence.trampoline import turn
 from tests.memory import MemoryDynamoDB
 

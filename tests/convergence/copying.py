@@ -1,6 +1,6 @@
 """The backfill in steps: pages of a consistent scan, copied where the key is free, acknowledged before the checkpoint."""
 
-from service.core import apply_rule
+from service.core.rules import guarded as apply_rule
 from tests.convergence.trampoline import turn
 from tests.convergence.world import World
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import orjson
 
-from service.core.compare import differences
-from service.core.inverse import inverse
-from service.core.mapping import Mapping
-from service.core.transform import forward
-from service.core.wire import Item
+from service.core.item.compare import differences
+from service.core.item.wire import Item
+from service.core.mapping.inverse import inverse
+from service.core.mapping.mapping import Mapping
+from service.core.mapping.transform import forward
 from service.errors import Poison
 from tests.memory import MemoryDynamoDB, Written
 

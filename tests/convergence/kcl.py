@@ -10,16 +10,16 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.claims import SharedCheckpoints
+from service.control.claims import SharedCheckpoints
 from service.dynamodb.protocol import RecordsPage
 from service.errors import TablesplitError
-from service.streams.discovery import Shards
 from service.streams.kcl.children import Children, ReadStream
 from service.streams.kcl.frames import bare, document, opening
 from service.streams.kcl.held_shard import READ_AHEAD, Parts
 from service.streams.kcl.sink_slot import SinkSlot, check_claim
 from service.streams.patience import Patience
 from service.streams.requests import StreamRequests
+from service.streams.shards import Shards
 from tests.convergence.conductor import Killed
 from tests.convergence.live import Live, Pace, Process
 

@@ -11,19 +11,19 @@ from typing import Any
 from backfill.copier import Copier, Target, Turns
 from backfill.throttle import Waits, WriteLimits
 from backfill.window import Window
-from service.applier import Applier
-from service.checkpoints import Checkpoints
-from service.consumer import Consumer
-from service.control_table import ControlTable
-from service.core.mapping import Mapping
-from service.core.wire import Item
-from service.core.write import Delete, Put
+from service.control.checkpoints import Checkpoints
+from service.control.quarantine import Quarantine
+from service.control.table import ControlTable
+from service.core.item.wire import Item
+from service.core.item.write import Delete, Put
+from service.core.mapping.mapping import Mapping
 from service.dynamodb.protocol import Fence
 from service.errors import Poison
-from service.quarantine import Quarantine
-from service.quarantine_retry import Retry
+from service.migration.settlement.guarded_retry import Retry
 from service.streams.embedded import EmbeddedEngine
 from service.streams.start import initial_positions
+from service.sync.sinks.applier import Applier
+from service.sync.sinks.guarded import Consumer
 from tests.convergence.application import old_key, random_item
 from tests.convergence.conductor import Conductor, Killed
 from tests.convergence.invariants import GENERATION, Violated

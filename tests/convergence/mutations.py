@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
-from service.core import apply_rule, lineage, purge
-from service.core.change import Change
-from service.core.lineage import Position
-from service.core.mapping import Mapping
-from service.core.purge import PurgeFacts, Verdict
-from service.core.wire import Item
-from service.core.write import Delete, Put
+from service.core import shards as lineage
+from service.core.item.change import Change
+from service.core.item.wire import Item
+from service.core.item.write import Delete, Put
+from service.core.mapping.mapping import Mapping
+from service.core.rules import guarded as apply_rule
+from service.core.rules import purge
+from service.core.rules.purge import PurgeFacts, Verdict
+from service.core.shards import Position
 from tests.convergence.repairing import Repair
 from tests.convergence.runs import Cast
 from tests.convergence.sync_process import SyncProcess

@@ -1,8 +1,9 @@
 """The purger of one sync process in steps. Its facts are the truth about who is alive, not a guess from clocks."""
 
-from service.core import apply_rule, purge
-from service.core.purge import PurgeFacts
-from service.core.wire import Item
+from service.core.item.wire import Item
+from service.core.rules import guarded as apply_rule
+from service.core.rules import purge
+from service.core.rules.purge import PurgeFacts
 from tests.convergence.sync_process import SyncProcess
 from tests.convergence.trampoline import turn
 

@@ -5,11 +5,11 @@ The writes are those of the real rules; a test only decides their order. ``late`
 
 from collections.abc import Iterable
 
-from service.core import apply_rule
-from service.core.change import Change, parse_record
-from service.core.transform import forward
-from service.core.wire import Item
-from service.core.write import Delete, Put
+from service.core.item.change import Change, parse_record
+from service.core.item.wire import Item
+from service.core.item.write import Delete, Put
+from service.core.mapping.transform import forward
+from service.core.rules import guarded as apply_rule
 from tests.convergence.application import CONTENTS, CREATED, old_item, old_key
 from tests.convergence.invariants import GENERATION, check_converged, check_no_resurrection
 from tests.convergence.world import empty_tables

@@ -1,8 +1,8 @@
 """The validator's repair in steps: v2 first, then the old item, then a write on condition that v2 is as it was read."""
 
-from service.core import apply_rule
-from service.core.transform import forward
-from service.core.wire import Item
+from service.core.item.wire import Item
+from service.core.mapping.transform import forward
+from service.core.rules import guarded as apply_rule
 from tests.convergence.application import CREATED, old_item, old_key
 from tests.convergence.trampoline import turn
 from tests.convergence.world import World

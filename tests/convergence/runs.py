@@ -1,7 +1,7 @@
 """One random run under a seed: everybody at once, with crashes, take-overs, splits and late workers; then quiet; then judged."""
 
-from service.core.mapping import Mapping
-from service.core.write import Put
+from service.core.item.write import Put
+from service.core.mapping.mapping import Mapping
 from tests.convergence.application import random_item, write_old
 from tests.convergence.copying import backfill, late_copies
 from tests.convergence.invariants import check_converged, check_no_resurrection

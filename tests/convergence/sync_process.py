@@ -6,9 +6,10 @@ The order of its awaits is that of the engine and the consumer; what is decided 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from service.core import apply_rule, lineage
-from service.core.change import Change, parse_record
-from service.core.lineage import Position
+from service.core import shards as lineage
+from service.core.item.change import Change, parse_record
+from service.core.rules import guarded as apply_rule
+from service.core.shards import Position
 from service.dynamodb.protocol import IteratorType
 from tests.convergence.invariants import Violated
 from tests.convergence.trampoline import turn

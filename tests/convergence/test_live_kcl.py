@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from service.checkpoints import Checkpoints
-from service.control_table import ControlTable
+from service.control.checkpoints import Checkpoints
+from service.control.suspects import Suspects
+from service.control.table import ControlTable
 from service.streams.kcl import held_shard
 from service.streams.kcl.held_shard import HeldShard
-from service.suspects import Suspects
 from tests.convergence.invariants import check_converged, check_no_resurrection
 from tests.convergence.kcl import KclWorker, Leases
 from tests.convergence.live import Backfill, Live, fails, replayed, started

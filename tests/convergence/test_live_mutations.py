@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from service.consumer import Consumer
-from service.core import apply_rule
-from service.core.change import Change
+from service.control.quarantine import Quarantine
+from service.control.waiting_changes import WaitingChange
+from service.core.item.change import Change
+from service.core.rules import guarded as apply_rule
 from service.errors import Poison
-from service.quarantine import Quarantine
-from service.waiting_changes import WaitingChange
+from service.sync.sinks.guarded import Consumer
 from tests.convergence.live import fails
 from tests.convergence.mutations import no_guard, no_tombstone
 from tests.convergence.test_live import replay

@@ -2,10 +2,10 @@
 
 import pytest
 
-from service.core import apply_rule
-from service.core.change import Change
-from service.core.mapping import Mapping
-from service.core.write import Put
+from service.core.item.change import Change
+from service.core.item.write import Put
+from service.core.mapping.mapping import Mapping
+from service.core.rules import guarded as apply_rule
 from tests.convergence.invariants import Violated
 from tests.convergence.mutations import MUTATIONS, REAL, Mutation, apply_mutation
 from tests.convergence.runs import run_seed

@@ -4,8 +4,8 @@ from itertools import combinations, permutations
 
 import pytest
 
-from service.core.purge import PurgeFacts, may_purge
-from service.core.write import Put
+from service.core.item.write import Put
+from service.core.rules.purge import PurgeFacts, may_purge
 from tests.convergence.invariants import Violated
 from tests.convergence.race import Race
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from random import Random
 
-from service.core import lineage
-from service.core.lineage import Position
-from service.core.mapping import Mapping
-from service.core.wire import Item
+from service.core import shards as lineage
+from service.core.item.wire import Item
+from service.core.mapping.mapping import Mapping
+from service.core.shards import Position
 from tests.convergence.invariants import GENERATION
 from tests.convergence.trampoline import Trampoline, turn
 from tests.memory import MemoryDynamoDB

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from service.core.write import Absent, Check, Delete, Exists, Put, Update
+from service.core.item.write import Absent, Check, Delete, Exists, Put, Update
 from service.dynamodb.protocol import InsertRefused, InsertThrottled
 from service.errors import (
     Fatal,

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from service.core.lineage import Position
-from service.dynamodb.control import ControlPlane
+from service.core.shards import Position
+from service.dynamodb.control_plane import ControlPlane
 from service.errors import Fatal
 from service.streams.kcl.lease_table import LeaseTable, new_lease_table
 from tests.faults.proxy import Reply, error, fault_server

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from service.core.write import Absent, Put
+from service.core.item.write import Absent, Put
 from service.dynamodb.client import DynamoDBClient
 from service.errors import TablesplitError
 from tests.faults.proxy import Reply, answer, error, fault_server, hang, hang_up

@@ -14,19 +14,19 @@ from backfill.walk import Parts
 from backfill.worker import run_backfill
 from service.clock import SystemClock
 from service.config import Settings
-from service.control_table import ControlTable
-from service.core.apply_rule import copy_write
-from service.core.compare import equal
-from service.core.mapping import Mapping, load_mapping
-from service.core.wire import Item
+from service.control.quarantine import Quarantine
+from service.control.state import change_state, in_forward, with_stream
+from service.control.table import ControlTable
+from service.core.item.compare import equal
+from service.core.item.wire import Item
+from service.core.mapping.mapping import Mapping, load_mapping
+from service.core.rules.guarded import copy_write
 from service.dynamodb.client import DynamoDBClient
-from service.dynamodb.control import ControlPlane
-from service.dynamodb.descriptions import NewTable
+from service.dynamodb.control_plane import ControlPlane
+from service.dynamodb.table_description import NewTable
+from service.dynamodb.tables import Tables
 from service.errors import Interrupted
 from service.metrics import Metrics
-from service.migration_state import change_state, in_forward, with_stream
-from service.quarantine import Quarantine
-from service.tables import Tables
 from tests.backfill_world import Seen
 from tests.mappings import CRM_TEXT
 from tests.planes import open_plane, plane_settings

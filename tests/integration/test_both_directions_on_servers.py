@@ -11,20 +11,20 @@ from uuid import uuid4
 import pytest
 
 from service.app import App, open_app
-from service.conflicts import Conflicts
-from service.core.acting import Acting
-from service.core.inverse import inverse
-from service.core.ledger import is_count
-from service.core.mapping import load_mapping
-from service.core.transform import forward
-from service.core.wire import Item
-from service.core.write import Delete, Put
-from service.dynamodb.descriptions import NewTable
-from service.dynamodb.waits import until_active
-from service.migration_state import change_state
-from service.start import create_and_start
-from service.sync import sync_lanes
-from service.workers import BOTH, Workers
+from service.control.conflicts import Conflicts
+from service.control.state import change_state
+from service.control.workers import BOTH, Workers
+from service.core.item.wire import Item
+from service.core.item.write import Delete, Put
+from service.core.mapping.inverse import inverse
+from service.core.mapping.mapping import load_mapping
+from service.core.mapping.transform import forward
+from service.core.phases.acting import Acting
+from service.core.rules.ledger import is_count
+from service.dynamodb.table_description import NewTable
+from service.dynamodb.table_waits import until_active
+from service.migration.start import create_and_start
+from service.sync.worker import sync_lanes
 from tests.mappings import CRM_TEXT
 from tests.planes import plane_settings
 from tests.two_way.application import CREATED

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from service.app import App, open_app
-from service.core.mapping import load_mapping
-from service.demo.items import old_items
-from service.drill import TABLES, run_drill
-from service.dynamodb.descriptions import NewTable
-from service.dynamodb.waits import until_active
+from service.core.mapping.mapping import load_mapping
+from service.dynamodb.table_description import NewTable
+from service.dynamodb.table_waits import until_active
 from service.errors import Interrupted, Refused
+from service.migration.start import create_and_start
+from service.rehearsal.demo.items import old_items
+from service.rehearsal.drill import TABLES, run_drill
 from service.rehearsal.tables import load_items
-from service.start import create_and_start
 from tests.crm_tables import connections
 from tests.mappings import CRM_TEXT
 from tests.planes import plane_settings

@@ -6,9 +6,9 @@ from collections import Counter
 import boto3
 import pytest
 
-from service.core.apply_rule import copy_write
-from service.core.wire import Item
-from service.trial import map_sample
+from service.core.item.wire import Item
+from service.core.rules.guarded import copy_write
+from service.migration.preflight.sample import map_sample
 from tests.integration.test_backfill_on_servers import ENTITIES, crm_item, opened
 
 pytestmark = pytest.mark.local

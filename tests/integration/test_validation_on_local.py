@@ -10,17 +10,17 @@ import pytest
 
 from service.clock import SystemClock
 from service.config import Settings
-from service.control_table import ControlTable
-from service.core.apply_rule import copy_write
-from service.core.mapping import Mapping, load_mapping
-from service.core.wire import Item
-from service.core.write import Delete, Put
+from service.control.table import ControlTable
+from service.core.item.wire import Item
+from service.core.item.write import Delete, Put
+from service.core.mapping.mapping import Mapping, load_mapping
+from service.core.rules.guarded import copy_write
 from service.dynamodb.client import DynamoDBClient
-from service.dynamodb.control import ControlPlane
-from service.dynamodb.descriptions import NewTable
+from service.dynamodb.control_plane import ControlPlane
+from service.dynamodb.table_description import NewTable
 from service.metrics import Metrics
 from service.validation.options import ValidationOptions
-from service.validator import validate
+from service.validation.validator import validate
 from tests.mappings import CRM_TEXT
 from tests.planes import open_plane, plane_settings
 

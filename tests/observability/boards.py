@@ -8,6 +8,7 @@ from typing import Any
 
 from deploy.grafana.build import FOLDER
 from service.metrics import Metrics
+from service.migration.status.gauges import MigrationGauges
 
 METRIC = re.compile(r"\b(?:tablesplit|process|python|scrape)_\w+|\bALERTS\b|\bup\b")
 OF_PROMETHEUS = {"up", "ALERTS", "scrape_duration_seconds"}
@@ -44,6 +45,6 @@ def exposed() -> set[str]:
     """Every metric that a process exposes, by its name in Prometheus, the gate's conditions included."""
     metrics = Metrics()
     metrics.set_build("", "")
-    metrics.show(None)
+    metrics.show(MigrationGauges(None))
     samples = {sample.name for family in metrics.registry.collect() for sample in family.samples}
     return samples | {"tablesplit_gate_condition_met"}  # a series of each condition comes with a gate

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import yaml
 
-from service.local_servers import free_port
+from service.rehearsal.servers.local_servers import free_port
 from tests.acceptance.command_line import ended, until
 from tests.observability.programs import PROMETHEUS, installed
 from tests.observability.rules import read

@@ -14,7 +14,7 @@ from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from deploy.grafana.build import FOLDER
-from service.metrics.migration import GAUGES, READABLE
+from service.migration.status.gauges import GAUGES, READABLE
 from tests.observability.boards import OF_PROMETHEUS, boards, exposed, named, panels, queries
 from tests.observability.rules import alerts, read
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from service.core.wire import Item
-from service.demo.items import old_items, text
-from service.local_servers import free_port
+from service.core.item.wire import Item
+from service.rehearsal.demo.items import old_items, text
+from service.rehearsal.servers.local_servers import free_port
 from tests.acceptance.command_line import QUICK, CommandLine, ended, until
 from tests.observability.boards import queries
 from tests.observability.prometheus import Prometheus, prometheus

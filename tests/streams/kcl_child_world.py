@@ -9,17 +9,17 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from service.claims import SharedCheckpoints
 from service.clock import SystemClock
-from service.control_table import ControlTable
-from service.core.lineage import Position
-from service.core.write import Put
-from service.streams.discovery import Shards
+from service.control.claims import SharedCheckpoints
+from service.control.table import ControlTable
+from service.core.item.write import Put
+from service.core.shards import Position
 from service.streams.kcl.children import Children, ReadStream
 from service.streams.kcl.held_shard import Parts
 from service.streams.kcl.sink_slot import SinkSlot
 from service.streams.patience import Patience
 from service.streams.requests import StreamRequests
+from service.streams.shards import Shards
 from tests.memory import MemoryDynamoDB
 from tests.stream_run import Pace, RecordingSink
 

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from service.core.lineage import Position
-from service.streams.discovery import Shards
+from service.core.shards import Position
 from service.streams.patience import Patience
 from service.streams.requests import StreamRequests
+from service.streams.shards import Shards
 from tests.clocks import VirtualClock, settle
 from tests.scripted_stream import ScriptedStream
 from tests.stream_run import MemoryPositions, RecordingSink

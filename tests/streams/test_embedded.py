@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 import pytest
 
-from service.core.lineage import CHILD_GRACE_SECONDS, FIRST_READ_SECONDS, FORGET_SECONDS, Position
+from service.core.shards import CHILD_GRACE_SECONDS, FIRST_READ_SECONDS, FORGET_SECONDS, Position
 from service.errors import GAP_REMEDY, Fenced, Poison, Retryable, StreamGone, Throttled, Trimmed
 from service.streams.embedded import PAGES_IN_MEMORY
 from service.streams.rounds import Rounds

@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from service.claims import SharedCheckpoints
-from service.control_table import ControlTable
-from service.core.lineage import Position
-from service.core.write import Delete
+from service.control.claims import SharedCheckpoints
+from service.control.table import ControlTable
+from service.core.item.write import Delete
+from service.core.shards import Position
 from service.errors import StreamGone
-from service.streams.discovery import Shards
 from service.streams.kcl.census import ROWS_SECONDS, Census, CountedStream
 from service.streams.kcl.lease_table import KEY, LeaseTable
 from service.streams.kcl.reader import HUNG_SECONDS, KclReader
-from service.streams.kcl.shares import HeldView, Shares
+from service.streams.kcl.reports import HeldView, Shares
 from service.streams.patience import Patience
 from service.streams.requests import StreamRequests
+from service.streams.shards import Shards
 from tests.clocks import VirtualClock
 from tests.memory import MemoryDynamoDB
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from service.clock import SystemClock
-from service.core.lineage import Position
-from service.core.write import Put
+from service.core.item.write import Put
+from service.core.shards import Position
 from service.errors import Fatal, StreamGone
 from tests.memory import Hook
 from tests.streams.kcl_child_world import World, child_of

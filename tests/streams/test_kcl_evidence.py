@@ -1,7 +1,7 @@
 """When shards that other workers read count as read to their end, and what would be taken for it too early."""
 
 from service.streams.kcl.evidence import Evidence
-from service.streams.kcl.shares import HeldView, Share
+from service.streams.kcl.reports import HeldView, Share
 
 
 def share(number: int, pages: int, tip_page: int) -> dict[str, Share]:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from service.core.lineage import Position
-from service.core.wire import Item
-from service.core.write import Put
+from service.core.item.wire import Item
+from service.core.item.write import Put
+from service.core.shards import Position
 from service.errors import Refused
 from service.streams.kcl.lease_table import KEY, OWNER_MARK, LeaseTable
 from tests.memory import MemoryDynamoDB

@@ -1,6 +1,6 @@
 """Where reading starts: at the saved start, and after an accepted gap."""
 
-from service.core.lineage import FIRST_READ_SECONDS, Position
+from service.core.shards import FIRST_READ_SECONDS, Position
 from service.streams.start import initial_positions, positions_after_gap
 from tests.scripted_stream import ScriptedStream
 from tests.stream_run import running

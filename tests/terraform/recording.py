@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from service import moto_in_turn
+from service.rehearsal.servers import moto_in_turn
 
 IN_TRANSACTION = {
     "Put": "PutItem",

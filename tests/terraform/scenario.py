@@ -12,7 +12,7 @@ from typing import Any
 
 import boto3
 
-from service.local_servers import free_port
+from service.rehearsal.servers.local_servers import free_port
 from tests.acceptance.command_line import COMMAND, QUICK, ended, until
 
 OLD, CONTROL = "expressnext-crm", "tablesplit-control"

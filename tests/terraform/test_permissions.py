@@ -5,19 +5,22 @@ from typing import Any
 
 import pytest
 
-from service.core.wire import Item
+from service.core.item.wire import Item
 from tests.terraform.program import SOURCE
 from tests.terraform.scenario import OLD, Scenario, made_old_table
 
 pytestmark = [pytest.mark.deployment, pytest.mark.moto, pytest.mark.slow]
 
 UNSEEN = {
-    ("backfill", "control", "dynamodb:DeleteItem"): ("service/quarantine.py", "self._heads.remove("),
-    ("sync", "old", "dynamodb:UpdateItem"): ("service/core/ledger_writes.py", "return Update(found.place.table"),
-    ("sync", "old", "dynamodb:ConditionCheckItem"): ("service/core/ledger_writes.py", "return Check(found.place.table"),
-    ("operator", "old", "dynamodb:GetItem"): ("service/quarantine_retry.py", "store.get("),
-    ("operator", "v2", "dynamodb:DeleteItem"): ("service/completing.py", "write(purge_write("),
-    ("operator", "v2", "dynamodb:ConditionCheckItem"): ("service/core/resolution.py", "import Check"),
+    ("backfill", "control", "dynamodb:DeleteItem"): ("service/control/quarantine.py", "self._heads.remove("),
+    ("sync", "old", "dynamodb:UpdateItem"): ("service/core/rules/ledger_writes.py", "return Update(found.place.table"),
+    ("sync", "old", "dynamodb:ConditionCheckItem"): (
+        "service/core/rules/ledger_writes.py",
+        "return Check(found.place.table",
+    ),
+    ("operator", "old", "dynamodb:GetItem"): ("service/migration/settlement/guarded_retry.py", "store.get("),
+    ("operator", "v2", "dynamodb:DeleteItem"): ("service/migration/completion.py", "write(purge_write("),
+    ("operator", "v2", "dynamodb:ConditionCheckItem"): ("service/core/rules/resolution.py", "import Check"),
 }
 """Calls that are made too rarely to be had here, each with the line of code that makes it."""
 DEALS = "CRM-Deals-v2"

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from service.core.inverse import inverse
-from service.core.transform import forward
-from service.core.wire import Item
-from service.core.write import Delete, Put
+from service.core.item.wire import Item
+from service.core.item.write import Delete, Put
+from service.core.mapping.inverse import inverse
+from service.core.mapping.transform import forward
 from tests.convergence.trampoline import Turn
 from tests.two_way.world import World
 

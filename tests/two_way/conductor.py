@@ -1,6 +1,6 @@
 """Incidents and phase moves of a two-way run. Its facts are the truth about who is alive and what is read, not a guess."""
 
-from service.core.apply_rule import is_bare_tombstone, purge_write
+from service.core.rules.guarded import is_bare_tombstone, purge_write
 from tests.convergence.trampoline import Turn
 from tests.two_way.processes import end, kill, superseded, take_over
 from tests.two_way.world import World

@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from service.core.inverse import inverse
-from service.core.transform import v2_place
-from service.core.wire import Item
+from service.core.item.wire import Item
+from service.core.mapping.inverse import inverse
+from service.core.mapping.transform import v2_place
 from tests.convergence.invariants import Violated
 from tests.two_way.application import FIELDS, KEY
 from tests.two_way.world import CONTROL, AppWrite, World

@@ -9,23 +9,27 @@ from typing import Any
 
 import pytest
 
-from service import forward_ledger, ledger_sink, reverse_ledger
-from service.conflicts import Conflict, Conflicts
-from service.core import authorship, ledger_forward, ledger_reverse, ledger_writes
-from service.core.authorship import Authorship, is_bare, live
-from service.core.change import Change
-from service.core.ledger import Entry, Place, Track, count_version
-from service.core.ledger_forward import ForwardPlan
-from service.core.ledger_reverse import ReversePlan
-from service.core.ledger_writes import Found
-from service.core.mapping import Mapping
-from service.core.stamp import Stamp, encode_stamp
-from service.core.wire import Item
-from service.core.write import Absent, AnyOf, Condition, Delete, Exists, Put, TransactItem, Write
-from service.ledger import Ledger, Read
-from service.ledger_sink import LedgerParts
-from service.noting import Noting
-from service.reverse_ledger import ReverseLedger
+from service.control.conflicts import Conflict, Conflicts
+from service.control.ledger import Ledger, Read
+from service.core.item.change import Change
+from service.core.item.stamp import Stamp, encode_stamp
+from service.core.item.wire import Item
+from service.core.item.write import Absent, AnyOf, Condition, Delete, Exists, Put, TransactItem, Write
+from service.core.mapping.mapping import Mapping
+from service.core.rules import authorship, ledger_writes
+from service.core.rules import forward as ledger_forward
+from service.core.rules import reverse as ledger_reverse
+from service.core.rules.authorship import Authorship, is_bare, live
+from service.core.rules.forward import ForwardPlan
+from service.core.rules.ledger import Entry, Place, Track, count_version
+from service.core.rules.ledger_writes import Found
+from service.core.rules.reverse import ReversePlan
+from service.sync.sinks import forward as forward_ledger
+from service.sync.sinks import ledger_sink
+from service.sync.sinks import reverse as reverse_ledger
+from service.sync.sinks.ledger_sink import LedgerParts
+from service.sync.sinks.noting import Noting
+from service.sync.sinks.reverse import ReverseLedger
 from tests.convergence.trampoline import Turn
 from tests.memory_stream import FIRST_SEQUENCE
 from tests.two_way.conductor import Entering

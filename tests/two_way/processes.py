@@ -1,13 +1,13 @@
 """Sync processes in steps: each shard's records in order, each applied by the real sinks before its position is saved."""
 
-from service.activity import Side
-from service.applier import Applier
-from service.core import apply_rule
-from service.core.change import Change, parse_record
-from service.forward_ledger import ForwardLedger
-from service.noting import Noting
-from service.observer import Observer
-from service.reverse_ledger import ReverseLedger
+from service.core.item.change import Change, parse_record
+from service.core.phases.acting import Side
+from service.core.rules import guarded as apply_rule
+from service.sync.sinks.applier import Applier
+from service.sync.sinks.forward import ForwardLedger
+from service.sync.sinks.noting import Noting
+from service.sync.sinks.observer import Observer
+from service.sync.sinks.reverse import ReverseLedger
 from tests.convergence.trampoline import Turn
 from tests.two_way.witness import Witness
 from tests.two_way.world import GENERATION, World

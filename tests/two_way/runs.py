@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from service.core import apply_rule
-from service.core.mapping import Mapping
-from service.core.write import Put
+from service.core.item.write import Put
+from service.core.mapping.mapping import Mapping
+from service.core.rules import guarded as apply_rule
 from tests.two_way.application import OldApplication, V2Application
 from tests.two_way.conductor import Entering, trouble
 from tests.two_way.judge import judge

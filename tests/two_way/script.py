@@ -7,18 +7,18 @@ own, as if DynamoDB had split their partition.
 from collections.abc import Coroutine
 from typing import Any, Literal
 
-from service.activity import Side
-from service.applier import Applier
-from service.core import apply_rule
-from service.core.change import Change, parse_record
-from service.core.inverse import inverse
-from service.core.transform import forward
-from service.core.wire import Item
-from service.core.write import Delete, Put
-from service.forward_ledger import ForwardLedger
-from service.noting import Noting
-from service.observer import Observer
-from service.reverse_ledger import ReverseLedger
+from service.core.item.change import Change, parse_record
+from service.core.item.wire import Item
+from service.core.item.write import Delete, Put
+from service.core.mapping.inverse import inverse
+from service.core.mapping.transform import forward
+from service.core.phases.acting import Side
+from service.core.rules import guarded as apply_rule
+from service.sync.sinks.applier import Applier
+from service.sync.sinks.forward import ForwardLedger
+from service.sync.sinks.noting import Noting
+from service.sync.sinks.observer import Observer
+from service.sync.sinks.reverse import ReverseLedger
 from tests.mappings import crm
 from tests.two_way.application import CREATED, KEY
 from tests.two_way.judge import judge

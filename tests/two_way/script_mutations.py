@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from service import reverse_ledger
-from service.core import ledger_forward, ledger_reverse
-from service.core.change import Change
-from service.core.ledger import Entry
-from service.core.ledger_forward import Dispute, ForwardPlan
-from service.core.mapping import Mapping
-from service.core.transform import v2_place
+from service.core.item.change import Change
+from service.core.mapping.mapping import Mapping
+from service.core.mapping.transform import v2_place
+from service.core.rules import forward as ledger_forward
+from service.core.rules import reverse as ledger_reverse
+from service.core.rules.forward import Dispute, ForwardPlan
+from service.core.rules.ledger import Entry
+from service.sync.sinks import reverse as reverse_ledger
 from tests.two_way.mutations import Mutation, base_of_all, forgetting, image_of_record, without_tracks_done
 from tests.two_way.script import Script
 

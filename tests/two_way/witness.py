@@ -1,8 +1,9 @@
 """What is wrong at any moment of a two-way run, not only at its end: a false author (I8), an item that the sync made live twice."""
 
-from service.activity import Activities, Side, Watch
-from service.core.change import Change
-from service.core.wire import Item
+from service.control.activity import Activities, Watch
+from service.core.item.change import Change
+from service.core.item.wire import Item
+from service.core.phases.acting import Side
 from tests.convergence.invariants import Violated
 from tests.two_way.world import World
 

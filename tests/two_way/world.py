@@ -7,16 +7,17 @@ from random import Random
 
 import orjson
 
-from service.activity import Side, Watch
-from service.conflicts import Conflicts
-from service.control_table import ControlTable
-from service.core.mapping import Mapping
-from service.core.wire import Item
-from service.core.write import TransactItem
-from service.ledger import Ledger
-from service.ledger_sink import LedgerParts
-from service.quarantine import Quarantine
-from service.suspects import Suspects
+from service.control.activity import Watch
+from service.control.conflicts import Conflicts
+from service.control.ledger import Ledger
+from service.control.quarantine import Quarantine
+from service.control.suspects import Suspects
+from service.control.table import ControlTable
+from service.core.item.wire import Item
+from service.core.item.write import TransactItem
+from service.core.mapping.mapping import Mapping
+from service.core.phases.acting import Side
+from service.sync.sinks.ledger_sink import LedgerParts
 from tests.convergence.trampoline import Trampoline, Turn
 from tests.memory import MemoryDynamoDB
 from tests.memory_stream import FIRST_SEQUENCE, MemoryStream, Shard

@@ -2,8 +2,8 @@
 
 from structlog.testing import capture_logs
 
-from service.activity import QUIET_SIDE_WRITTEN, Activities, Watch
-from service.control_table import ControlTable
+from service.control.activity import QUIET_SIDE_WRITTEN, Activities, Watch
+from service.control.table import ControlTable
 from tests.clocks import VirtualClock
 from tests.memory import MemoryDynamoDB
 

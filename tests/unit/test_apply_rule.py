@@ -4,7 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from service.core.apply_rule import (
+from service.core.item.change import Change
+from service.core.item.stamp import Stamp, decode_stamp, encode_stamp
+from service.core.item.v2_item import content_hash, stamped
+from service.core.item.version import backfill_version, stream_version
+from service.core.item.wire import Item
+from service.core.item.write import Absent, AllOf, AnyOf, Equals, Less, Put
+from service.core.mapping.transform import forward
+from service.core.rules.guarded import (
     MAX_COMPARED,
     REPAIR_VERSION,
     change_writes,
@@ -15,13 +22,6 @@ from service.core.apply_rule import (
     repair_write,
     tombstone,
 )
-from service.core.change import Change
-from service.core.stamp import Stamp, decode_stamp, encode_stamp
-from service.core.transform import forward
-from service.core.v2_item import content_hash, stamped
-from service.core.version import backfill_version, stream_version
-from service.core.wire import Item
-from service.core.write import Absent, AllOf, AnyOf, Equals, Less, Put
 from service.dynamodb.expressions import condition_fields
 from service.errors import Poison
 from tests.mappings import crm

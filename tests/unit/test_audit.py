@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 import pytest
 
-from service.audit import Audit
-from service.control_table import ControlTable
-from service.core.write import Delete, Put
+from service.control.audit import Audit
+from service.control.table import ControlTable
+from service.core.item.write import Delete, Put
 from tests.clocks import VirtualClock
 from tests.memory import MemoryDynamoDB
 

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from service.core.authorship import authorship_on_old, authorship_on_v2, is_bare, live, made_by_guarded_rule
-from service.core.change import Change
-from service.core.ledger import Place, Track, count_version, new_entry
-from service.core.stamp import Stamp, encode_stamp
-from service.core.v2_item import content_hash
-from service.core.version import backfill_version, stream_version
-from service.core.wire import Item
+from service.core.item.change import Change
+from service.core.item.stamp import Stamp, encode_stamp
+from service.core.item.v2_item import content_hash
+from service.core.item.version import backfill_version, stream_version
+from service.core.item.wire import Item
+from service.core.rules.authorship import authorship_on_old, authorship_on_v2, is_bare, live, made_by_guarded_rule
+from service.core.rules.ledger import Place, Track, count_version, new_entry
 
 NAME = "_sync"
 KEY: Item = {"pk": {"S": "DEAL#1"}, "sk": {"S": "METADATA"}}

@@ -12,11 +12,11 @@ from backfill import walk, window
 from backfill.records import read_standing
 from backfill.walk import SCANS
 from service.config import Settings
-from service.core.apply_rule import change_writes, tombstone
-from service.core.change import Change
-from service.core.version import backfill_version, stream_version
-from service.core.wire import Item
-from service.core.write import Delete, Put
+from service.core.item.change import Change
+from service.core.item.version import backfill_version, stream_version
+from service.core.item.wire import Item
+from service.core.item.write import Delete, Put
+from service.core.rules.guarded import change_writes, tombstone
 from service.dynamodb.protocol import InsertThrottled, Page
 from service.errors import Fatal, Fenced, Interrupted, Misconfigured, Poison, Refused, Retryable
 from tests.backfill_world import BAD, MAPPING, Throttling, World

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from backfill.claims import Claims
+from backfill.leases import Claims
 from backfill.records import BackfillRecords, read_standing
 from backfill.report import BackfillReport, SlicesReport
 from backfill.slices import Slices

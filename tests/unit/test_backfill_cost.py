@@ -12,9 +12,9 @@ from backfill.records import read_standing
 from backfill.report import BackfillReport
 from backfill.segments import Segment, Spent, spent_in
 from service.config import Settings
-from service.core.write import Put
+from service.core.item.write import Put
+from service.dynamodb.prices import load_prices
 from service.errors import Paused
-from service.prices import load_prices
 from tests.backfill_world import Throttling, World
 from tests.clocks import VirtualClock
 

@@ -7,7 +7,7 @@ from backfill.display import LINE_SECONDS, LogLines
 from backfill.progress import Progress, Snapshot
 from backfill.segments import Outcomes, Run, Segment, standing, total, unfinished
 from backfill.throttle import Waits
-from service.prices import load_prices
+from service.dynamodb.prices import load_prices
 from tests.clocks import VirtualClock
 
 

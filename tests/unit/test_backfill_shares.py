@@ -7,7 +7,7 @@ import pytest
 from backfill.options import ArrayJob, array_job
 from backfill.records import BackfillRecords, Pulse, together
 from backfill.segments import Run
-from backfill.shares import EqualShare
+from backfill.share import EqualShare
 from service.config import load_settings
 from service.errors import Misconfigured
 from tests.backfill_world import World

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from backfill.throttle import TRACKED_KEYS, AdaptiveLimit, Pace, ReadLimit, Reason, Waits, WriteLimits
-from service.core.units import write_units
+from service.core.mapping.capacity import write_units
 from tests.clocks import VirtualClock
 
 KEY = ("leads", "LEAD")

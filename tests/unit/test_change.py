@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from service.core.change import parse_record
-from service.core.stamp import Stamp, encode_stamp
-from service.core.wire import Item
+from service.core.item.change import parse_record
+from service.core.item.stamp import Stamp, encode_stamp
+from service.core.item.wire import Item
 from service.errors import Fatal
 
 KEY: Item = {"pk": {"S": "LEAD#1"}}

@@ -2,9 +2,9 @@
 
 import pytest
 
-from service.checkpoints import Checkpoints
-from service.control_table import ControlTable
-from service.core.lineage import Position
+from service.control.checkpoints import Checkpoints
+from service.control.table import ControlTable
+from service.core.shards import Position
 from service.errors import Fatal, Fenced
 from tests.memory import MemoryDynamoDB
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from service.checkpoints import CLAIMS_PER_OWNER, Checkpoints, takeovers
-from service.claims import SharedCheckpoints
-from service.control_table import ControlTable
-from service.core.lineage import Position
+from service.control.checkpoints import CLAIMS_PER_OWNER, Checkpoints, takeovers
+from service.control.claims import SharedCheckpoints
+from service.control.table import ControlTable
+from service.core.shards import Position
 from service.errors import Fenced, Retryable
-from service.standing import Standing
+from service.sync.standing import Standing
 from tests.clocks import VirtualClock
 from tests.memory import MemoryDynamoDB
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from service.cli.main import main
-from service.migration_state import MigrationState, change_state
+from service.control.state import MigrationState, change_state
 from tests.both_ways_world import BothWays
 from tests.unit.test_resolving import CHANGED, MERGED, Notes, disputed, state
 from tests.validation_world import MAPPING

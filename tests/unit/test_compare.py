@@ -2,8 +2,8 @@
 
 import pytest
 
-from service.core.compare import differences, equal, same_value
-from service.core.wire import AttributeValue
+from service.core.item.compare import differences, equal, same_value
+from service.core.item.wire import AttributeValue
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import itertools
 
 import pytest
 
-from service.completing import Stripped, strip_stamps, stripped
 from service.config import Settings
-from service.core.wire import Item
-from service.core.write import Delete, Put, Update
+from service.core.item.wire import Item
+from service.core.item.write import Delete, Put, Update
+from service.migration.completion import Stripped, strip_stamps, stripped
 from tests.start_world import Started
 
 PAGES = Settings(control_table="control", page_items=10, backfill_concurrency=1)

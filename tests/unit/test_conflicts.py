@@ -7,13 +7,13 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from service.conflicts import Conflict, Conflicts, Held, Resolution, listing
-from service.control_table import ControlTable
-from service.core.change import Change
-from service.core.wire import Item
+from service.control.conflicts import Conflict, Conflicts, Held, Resolution, listing
+from service.control.ledger import ledger_id
+from service.control.table import ControlTable
+from service.control.waiting_changes import WaitingChange
+from service.core.item.change import Change
+from service.core.item.wire import Item
 from service.errors import Misconfigured
-from service.ledger import ledger_id
-from service.waiting_changes import WaitingChange
 from tests.memory import MemoryDynamoDB
 from tests.validation_world import deal, lead, lead_key, old_key
 

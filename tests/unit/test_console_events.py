@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from service.console_events import EVERY_SECONDS, LISTENERS_AT_MOST, ConsoleEvents
 from service.errors import Fatal
+from service.http_api.events import EVERY_SECONDS, LISTENERS_AT_MOST, ConsoleEvents
 from tests.clocks import VirtualClock
 
 

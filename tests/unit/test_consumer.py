@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from service.core.write import Put
+from service.core.item.write import Put
 from service.errors import Fatal, Fenced, Poison, Retryable
 from tests.clocks import settle
 from tests.sync_world import Owner, SyncWorld, bad

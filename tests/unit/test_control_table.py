@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from service.control_table import ControlTable, Records
-from service.core.write import Put
+from service.control.table import ControlTable, Records
+from service.core.item.write import Put
 from service.errors import Fatal, Retryable
 from tests.memory import MemoryDynamoDB
 

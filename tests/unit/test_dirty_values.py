@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from service.core.inverse import inverse
-from service.core.transform import V2Item, forward
-from service.core.v2_item import stamped
-from service.core.version import backfill_version
-from service.core.wire import AttributeValue, Item
+from service.core.item.v2_item import stamped
+from service.core.item.version import backfill_version
+from service.core.item.wire import AttributeValue, Item
+from service.core.mapping.inverse import inverse
+from service.core.mapping.transform import V2Item, forward
 from tests.mappings import crm
 
 FIXED = "1970-01-01T00:00:00.000Z"

@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from service.core.write import Put
-from service.dropping import drop_all
-from service.engine_in_force import put_embedded_in_force, put_kcl_in_force
+from service.control.engine import put_embedded_in_force, put_kcl_in_force
+from service.control.hearing import QUIET_SECONDS
+from service.control.leases import Lease
+from service.control.state import Move, change_state
+from service.control.workers import Beat, Workers
+from service.core.item.write import Put
 from service.errors import Refused
-from service.hearing import QUIET_SECONDS
-from service.leases import Lease
-from service.migration_state import Move, change_state
-from service.start import create_and_start
+from service.migration.start import create_and_start
+from service.migration.teardown import drop_all
 from service.streams.kcl.lease_table import KEY, OWNER_MARK
-from service.workers import Beat, Workers
 from tests.start_world import Started
 
 

@@ -12,9 +12,9 @@ from examples.dual_aware import DualRepository, Side
 from examples.entities import DEAL, LEAD, AlreadyExists, Entity, Item, NotFound, Ref, Repository
 from examples.patience import Contended, patiently
 from examples.v2_items import v2_item
-from service.core.compare import equal, same_value
-from service.core.transform import forward
-from service.core.v2_item import stamped
+from service.core.item.compare import equal, same_value
+from service.core.item.v2_item import stamped
+from service.core.mapping.transform import forward
 from tests.crm_tables import CrmTables, make_crm_tables
 
 JANUARY, FEBRUARY = "2024-01-31T23:30:00-02:00", "2024-02-10"  # both in February, by UTC

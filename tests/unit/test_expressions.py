@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from service.core.write import Absent, AllOf, AnyOf, Condition, Equals, Exists, Less, Update
+from service.core.item.write import Absent, AllOf, AnyOf, Condition, Equals, Exists, Less, Update
 from service.dynamodb.expressions import condition_fields, update_fields
 
 ONE = {"S": "1"}

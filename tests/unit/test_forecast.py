@@ -5,14 +5,14 @@ from collections import Counter
 
 import pytest
 
-from service.core.size import item_bytes
-from service.core.wire import Item
-from service.core.write import Put
-from service.cost import cost_of
-from service.forecast import Bound, Forecast, Limits, Sizes, forecast, sizes_of
-from service.prices import Prices, read_prices
-from service.retention import judge_retention
-from service.trial import Trial, map_sample
+from service.core.item.size import item_bytes
+from service.core.item.wire import Item
+from service.core.item.write import Put
+from service.dynamodb.prices import Prices, read_prices
+from service.migration.preflight.cost import cost_of
+from service.migration.preflight.forecast import Bound, Forecast, Limits, Sizes, forecast, sizes_of
+from service.migration.preflight.retention import judge_retention
+from service.migration.preflight.sample import Trial, map_sample
 from tests.mappings import shop
 from tests.memory import MemoryDynamoDB
 from tests.validation_world import MAPPING, deal, lead

@@ -7,12 +7,12 @@ import pytest
 
 from service.app import App
 from service.config import Settings
-from service.dynamodb.descriptions import TableDescription
-from service.forecast import Limits
-from service.forecast_report import ForecastReport
-from service.forecasting import expect
-from service.prices import load_prices
-from service.trial import Trial
+from service.dynamodb.prices import load_prices
+from service.dynamodb.table_description import TableDescription
+from service.migration.preflight.forecast import Limits
+from service.migration.preflight.forecast_run import expect
+from service.migration.preflight.report import ForecastReport
+from service.migration.preflight.sample import Trial
 from tests.unit.test_forecast import trial
 from tests.validation_world import MAPPING
 

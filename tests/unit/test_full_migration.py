@@ -6,10 +6,10 @@ from typing import Any, cast
 
 import pytest
 
-from service.control_table import ControlTable
+from service.control.table import ControlTable
+from service.control.workers import BEAT_SECONDS, Beat, LaneBeat, Workers
 from service.errors import Interrupted
-from service.full_migration import catch_up
-from service.workers import BEAT_SECONDS, Beat, LaneBeat, Workers
+from service.sync.worker import catch_up
 from tests.clocks import VirtualClock
 from tests.memory import MemoryDynamoDB
 

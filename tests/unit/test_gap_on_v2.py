@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from service.checkpoints import Checkpoints
-from service.core.lineage import Position
-from service.core.write import Put
+from service.control.checkpoints import Checkpoints
+from service.control.leases import REVERSE_LEASE, Lease
+from service.control.state import MigrationState, change_state
+from service.core.item.write import Put
+from service.core.shards import Position
 from service.errors import Fatal, Refused
-from service.leases import Lease
-from service.migration_state import MigrationState, change_state
-from service.start import REVERSE_LEASE, accept_gap, create_and_start, follow_v2_streams, require_started
+from service.migration.start import accept_gap, create_and_start
+from service.sync.positions import follow_v2_streams, require_started
 from tests.both_ways_world import by_reverse, v2_of
 from tests.start_world import Started
 from tests.validation_world import MAPPING, lead

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from service.config import Settings
-from service.core.gate import Condition, Gate, GateClosed, Standing, require_forceable, standings
-from service.core.gate_conditions import (
+from service.core.phases.conditions import (
     CONDITIONS,
     NEVER_FORCED,
     Facts,
@@ -17,7 +16,8 @@ from service.core.gate_conditions import (
     WorkerFacts,
     gate_of,
 )
-from service.core.phases import BACK, COMPLETE, CUTOVER, FINISH, HOME, MOVES, PhaseMove
+from service.core.phases.gate import Condition, Gate, GateClosed, Standing, require_forceable, standings
+from service.core.phases.moves import BACK, COMPLETE, CUTOVER, FINISH, HOME, MOVES, PhaseMove
 from service.errors import Misconfigured, Refused
 
 NOW = 1_000_000.0

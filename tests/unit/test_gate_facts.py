@@ -8,18 +8,18 @@ import pytest
 
 from backfill.records import BackfillRecords
 from backfill.segments import Run
-from service.activity import Activities
-from service.core.acting import Acting
-from service.core.gate import Gate
-from service.core.phases import BACK, CUTOVER, PhaseMove
-from service.core.write import Put
+from service.control.activity import Activities
+from service.control.quarantine import Quarantine
+from service.control.state import Hold, MigrationState, Move
+from service.control.verification import Verification, save_verification
+from service.control.workers import Beat, LaneBeat, Workers
+from service.core.item.write import Put
+from service.core.phases.acting import Acting
+from service.core.phases.gate import Gate
+from service.core.phases.moves import BACK, CUTOVER, PhaseMove
 from service.errors import Fatal, Poison
-from service.gate_facts import ask_gate
-from service.migration_state import Hold, MigrationState, Move
-from service.quarantine import Quarantine
+from service.migration.phase.gate import ask_gate
 from service.validation.records import RunRecords
-from service.verification_records import Verification, save_verification
-from service.workers import Beat, LaneBeat, Workers
 from tests.start_world import Started
 from tests.validation_world import MAPPING
 

@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from service.config import Settings
-from service.core.gate import Condition, Gate, GateClosed
+from service.core.phases.gate import Condition, Gate, GateClosed
 from service.errors import Misconfigured, Refused
 from service.http_api import MAX_BODY_BYTES, ValidationRequest, create_http_api
-from service.http_server import serve_http
+from service.http_api.server import serve_http
 from tests.clocks import VirtualClock
 
 TOKEN = "right"

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from service.core.item_json import item_from_json
-from service.core.wire import Item
+from service.core.item.json_text import item_from_json
+from service.core.item.wire import Item
 from service.errors import Misconfigured
-from service.item_file import MAX_FILE_BYTES, read_item_file
+from service.migration.settlement.item_file import MAX_FILE_BYTES, read_item_file
 from tests.validation_world import MAPPING, lead, old_key
 
 KEY = old_key("LEAD", "a")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.lag import CatchingUp
+from service.sync.lag import CatchingUp
 from tests.clocks import VirtualClock
 
 ROWS: list[tuple[list[float | None], float | None]] = [

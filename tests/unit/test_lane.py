@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from service.core.write import Put
-from service.forward_lane import ForwardLane
-from service.lane import RETRY_SECONDS
-from service.lanes import Lanes
-from service.leases import Lease
-from service.reverse_lane import ReverseLane
-from service.start import SYNC_LEASE, create_and_start
-from service.view import View
+from service.control.leases import SYNC_LEASE, Lease
+from service.core.item.write import Put
+from service.http_api.view import View
+from service.migration.start import create_and_start
+from service.sync.forward_lane import ForwardLane
+from service.sync.lane import RETRY_SECONDS
+from service.sync.reverse_lane import ReverseLane
+from service.sync.worker import Lanes
 from tests.start_world import Started
 from tests.validation_world import lead, lead_key
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from service.control_table import ControlTable
+from service.control.leases import Lease
+from service.control.table import ControlTable
 from service.errors import Fatal, Fenced, Refused, Retryable
-from service.leases import Lease
 from tests.clocks import VirtualClock, settle
 from tests.memory import MemoryDynamoDB
 

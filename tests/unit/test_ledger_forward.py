@@ -5,16 +5,16 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from service.core.change import Change
-from service.core.ledger import Entry, Place, count_version, new_entry
-from service.core.ledger_forward import ForwardPlan, forward_plan, known_places
-from service.core.ledger_writes import MAX_NAMES, Found, burial, replacement, unchanged
-from service.core.stamp import Stamp, decode_stamp, encode_stamp
-from service.core.transform import forward, v2_place
-from service.core.v2_item import stamped
-from service.core.version import backfill_version, stream_version
-from service.core.wire import Item
-from service.core.write import Check, Delete, Put, Update
+from service.core.item.change import Change
+from service.core.item.stamp import Stamp, decode_stamp, encode_stamp
+from service.core.item.v2_item import stamped
+from service.core.item.version import backfill_version, stream_version
+from service.core.item.wire import Item
+from service.core.item.write import Check, Delete, Put, Update
+from service.core.mapping.transform import forward, v2_place
+from service.core.rules.forward import ForwardPlan, forward_plan, known_places
+from service.core.rules.ledger import Entry, Place, count_version, new_entry
+from service.core.rules.ledger_writes import MAX_NAMES, Found, burial, replacement, unchanged
 from service.errors import Poison
 from tests.mappings import crm
 from tests.memory import MemoryDynamoDB

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from service.core.acting import Rule
-from service.core.wire import Item
-from service.core.write import Delete, Put
+from service.control.quarantine import Quarantine, quarantine_id
+from service.control.state import Move, change_state
+from service.core.item.wire import Item
+from service.core.item.write import Delete, Put
+from service.core.phases.acting import Rule
 from service.errors import Poison, Refused
-from service.ledger_retry import LedgerRetry
-from service.migration_state import Move, change_state
-from service.quarantine import Quarantine, quarantine_id
-from service.quarantine_retry import Retried, drop
-from service.retrying import retry_key
-from service.start import create_and_start
+from service.migration.settlement.guarded_retry import Retried, drop
+from service.migration.settlement.ledger_retry import LedgerRetry
+from service.migration.settlement.retry import retry_key
+from service.migration.start import create_and_start
 from tests.both_ways_world import BothWays, v2_of
 from tests.start_world import Started
 from tests.sync_world import bad

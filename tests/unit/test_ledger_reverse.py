@@ -4,10 +4,16 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from service.core.change import Change
-from service.core.inverse import inverse
-from service.core.ledger import Entry, Place, Track, count_version, new_entry
-from service.core.ledger_reverse import (
+from service.core.item.change import Change
+from service.core.item.stamp import Stamp, decode_stamp, encode_stamp
+from service.core.item.v2_item import stamped
+from service.core.item.version import stream_version
+from service.core.item.wire import Item
+from service.core.mapping.inverse import inverse
+from service.core.mapping.transform import forward, v2_place
+from service.core.rules.ledger import Entry, Place, Track, count_version, new_entry
+from service.core.rules.ledger_writes import Found
+from service.core.rules.reverse import (
     ReversePlan,
     old_key_of,
     passed,
@@ -15,12 +21,6 @@ from service.core.ledger_reverse import (
     reverse_plan,
     says_nothing,
 )
-from service.core.ledger_writes import Found
-from service.core.stamp import Stamp, decode_stamp, encode_stamp
-from service.core.transform import forward, v2_place
-from service.core.v2_item import stamped
-from service.core.version import stream_version
-from service.core.wire import Item
 from service.errors import Poison
 from tests.mappings import crm
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.core.lineage import (
+from service.core.shards import (
     CHILD_GRACE_SECONDS,
     FIRST_READ_SECONDS,
     FORGET_SECONDS,

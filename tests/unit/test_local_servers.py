@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from tenacity import Retrying, retry_unless_exception_type, stop_after_delay
 
-from service import dynamodb_local, local_servers
-from service.dynamodb_local import java_command
 from service.errors import Fatal, Misconfigured
-from service.fetch import run_client
+from service.rehearsal.servers import dynamodb_local, local_servers
+from service.rehearsal.servers.dynamodb_local import java_command
+from service.rehearsal.servers.fetch import run_client
 from tests.servers import moto_for_tests
 
 
@@ -91,7 +91,7 @@ def test_a_server_ends_with_its_block() -> None:
 
 @pytest.mark.moto
 def test_a_server_ends_when_its_user_is_killed() -> None:
-    code = "from service.local_servers import moto_server as m\nwith m() as url: print(url, flush=True); input()"
+    code = "from service.rehearsal.servers.local_servers import moto_server as m\nwith m() as url: print(url, flush=True); input()"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as user:
         port = int(user.stdout.readline().rpartition(b":")[2])
         user.kill()

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from service.core.compare import equal
-from service.core.dates import month_of
-from service.core.inverse import inverse
-from service.core.mapping import Mapping
-from service.core.transform import V2Item, forward, v2_place
-from service.core.v2_item import stamped
-from service.core.version import backfill_version
-from service.core.wire import Item
+from service.core.item.compare import equal
+from service.core.item.v2_item import stamped
+from service.core.item.version import backfill_version
+from service.core.item.wire import Item
+from service.core.mapping.dates import month_of
+from service.core.mapping.inverse import inverse
+from service.core.mapping.mapping import Mapping
+from service.core.mapping.transform import V2Item, forward, v2_place
 from tests.mappings import crm, shop
 from tests.strategies import VALUES, items, mappable, stored
 

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 import service
-from service.core.mapping import load_mapping
-from service.core.mapping_schema import editor_schema_text
+from service.core.mapping.mapping import load_mapping
+from service.core.mapping.schema import editor_schema_text
 from tests.mappings import CRM_TEXT, SHOP_TEXT, crm, shop
 
 SCHEMA = Path(service.__file__).parent / "mappings" / "mapping.schema.json"
 
 
 def test_the_shipped_json_schema_is_current() -> None:
-    command = "python -c 'from service.core.mapping_schema import editor_schema_text as text; print(text(), end=\"\")'"
+    command = "python -c 'from service.core.mapping.schema import editor_schema_text as text; print(text(), end=\"\")'"
     assert SCHEMA.read_text(encoding="utf-8") == editor_schema_text(), f"write it anew: {command} > {SCHEMA.name}"
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.core.mapping import load_mapping
+from service.core.mapping.mapping import load_mapping
 from service.errors import Misconfigured
 
 VALID = """\

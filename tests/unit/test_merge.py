@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from service.core.compare import equal
-from service.core.merge import three_way
-from service.core.wire import Item
+from service.core.item.compare import equal
+from service.core.item.wire import Item
+from service.core.rules.merge import three_way
 from tests.mappings import crm, shop
 
 ORDER: Item = {

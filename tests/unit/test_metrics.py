@@ -10,7 +10,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parsed_text
 
 from service.metrics import Metrics
-from service.status import BackfillStatus, LaneStatus
+from service.migration.status.gauges import MigrationGauges
+from service.migration.status.status import BackfillStatus, LaneStatus
 from tests.observability.programs import installed
 from tests.statuses import CLOSED, KNOWN
 
@@ -90,14 +91,14 @@ def shown(metrics: Metrics) -> dict[str, float]:
 @pytest.mark.parametrize(("name", "value"), GAUGES)
 def test_a_gauge_is_that_of_the_snapshot(name: str, value: float) -> None:
     metrics = Metrics()
-    metrics.show(KNOWN)
+    metrics.show(MigrationGauges(KNOWN))
     assert shown(metrics)[name] == value
 
 
 def test_every_gauge_of_the_migration_is_among_those_checked() -> None:
     metrics = Metrics()
     before = shown(metrics)
-    metrics.show(KNOWN)
+    metrics.show(MigrationGauges(KNOWN))
     assert {name.split("{")[0] for name in shown(metrics).keys() - before.keys()} == {
         name.split("{")[0] for name, _ in GAUGES
     }
@@ -106,15 +107,15 @@ def test_every_gauge_of_the_migration_is_among_those_checked() -> None:
 @pytest.mark.parametrize("name", NOT_KNOWN)
 def test_what_is_not_known_any_more_is_not_shown_as_it_was(name: str) -> None:
     metrics = Metrics()
-    metrics.show(KNOWN)
-    metrics.show(replace(KNOWN, **UNKNOWN))
+    metrics.show(MigrationGauges(KNOWN))
+    metrics.show(MigrationGauges(replace(KNOWN, **UNKNOWN)))
     assert isnan(shown(metrics)[name])
 
 
 def test_a_condition_that_is_not_asked_for_any_more_is_gone() -> None:
     metrics = Metrics()
-    metrics.show(KNOWN)
-    metrics.show(replace(KNOWN, gate=replace(CLOSED, conditions=CLOSED.conditions[:1])))
+    metrics.show(MigrationGauges(KNOWN))
+    metrics.show(MigrationGauges(replace(KNOWN, gate=replace(CLOSED, conditions=CLOSED.conditions[:1]))))
     conditions = {name for name in shown(metrics) if name.startswith("tablesplit_gate_condition_met")}
     assert conditions == {'tablesplit_gate_condition_met{condition="lag"}'}
 
@@ -122,9 +123,9 @@ def test_a_condition_that_is_not_asked_for_any_more_is_gone() -> None:
 def test_without_a_snapshot_every_gauge_of_the_migration_is_unknown() -> None:
     metrics = Metrics()
     before = shown(metrics)
-    metrics.show(KNOWN)
+    metrics.show(MigrationGauges(KNOWN))
     known = shown(metrics)
-    metrics.show(None)
+    metrics.show(MigrationGauges(None))
     found = {name: value for name, value in shown(metrics).items() if name not in before}
     assert found.pop("tablesplit_status_readable") == 0
     assert all(isnan(value) for value in found.values())
@@ -161,7 +162,7 @@ def test_a_label_value_that_nobody_knows_counts_as_other() -> None:
 
 def test_openmetrics_comes_to_who_accepts_it() -> None:
     metrics = Metrics()
-    metrics.show(KNOWN)
+    metrics.show(MigrationGauges(KNOWN))
     page, content_type = metrics.page(OPENMETRICS)
     assert content_type.startswith("application/openmetrics-text")
     units = {family.name: family.unit for family in parsed_openmetrics(page.decode())}
@@ -172,7 +173,7 @@ def test_openmetrics_comes_to_who_accepts_it() -> None:
 @pytest.mark.parametrize("accept", ["", "*/*", "text/html"])
 def test_the_text_format_comes_to_everybody_else(accept: str) -> None:
     metrics = Metrics()
-    metrics.show(KNOWN)
+    metrics.show(MigrationGauges(KNOWN))
     page, content_type = metrics.page(accept)
     assert content_type.startswith("text/plain")
     assert any(family.name == "tablesplit_phase" for family in parsed_text(page.decode()))
@@ -180,7 +181,7 @@ def test_the_text_format_comes_to_everybody_else(accept: str) -> None:
 
 def test_promtool_finds_nothing_to_improve() -> None:
     metrics = Metrics(("leads",))
-    metrics.show(KNOWN)
+    metrics.show(MigrationGauges(KNOWN))
     page, _ = metrics.page()
     done = subprocess.run([installed("promtool"), "check", "metrics"], input=page, capture_output=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

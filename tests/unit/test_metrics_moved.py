@@ -6,14 +6,15 @@ from math import isnan
 
 import pytest
 
-from service.core.apply_rule import copy_write
-from service.core.write import Put
+from service.control.state import change_state, in_forward
+from service.core.item.write import Put
+from service.core.rules.guarded import copy_write
 from service.dynamodb.client import DynamoDBClient
 from service.errors import Throttled
 from service.metrics import Metrics
-from service.migration_state import change_state, in_forward
-from service.start import create_and_start
-from service.sync import sync_lanes
+from service.migration.start import create_and_start
+from service.migration.status.gauges import MigrationGauges
+from service.sync.worker import sync_lanes
 from tests.backfill_world import BAD, GENERATION, Throttling
 from tests.backfill_world import World as BackfillWorld
 from tests.both_ways_world import v2_of
@@ -162,7 +163,7 @@ async def test_a_run_moves_what_it_should_and_adds_no_series(
     after = samples(metrics)
     assert expected <= moved(before, {name: after[name] for name in before})
     new = {name.split("[")[0] for name in after.keys() - before.keys()}
-    metrics.show(None)
+    metrics.show(MigrationGauges(None))
     gauges = {name.split("[")[0] for name in samples(metrics).keys() - before.keys()}
     assert new <= gauges | {"tablesplit_gate_condition_met"}  # of the migration, which a sync has on top
 

@@ -8,15 +8,14 @@ import httpx
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parsed
 
-from service.core.write import Put
+from service.core.item.write import Put
 from service.errors import Fatal, Retryable
-from service.forward_lane import ForwardLane
 from service.http_api import create_http_api
-from service.lanes import Lanes
-from service.reverse_lane import ReverseLane
-from service.start import create_and_start
-from service.sync import sync_lanes
-from service.view import View
+from service.http_api.view import View
+from service.migration.start import create_and_start
+from service.sync.forward_lane import ForwardLane
+from service.sync.reverse_lane import ReverseLane
+from service.sync.worker import Lanes, sync_lanes
 from tests.start_world import Started
 from tests.validation_world import MAPPING
 

@@ -9,9 +9,9 @@ from prometheus_client.parser import text_string_to_metric_families as parsed
 
 from service.config import Settings
 from service.errors import Misconfigured
-from service.http_server import serve_metrics
-from service.local_servers import free_port
+from service.http_api.server import serve_metrics
 from service.metrics import Metrics
+from service.rehearsal.servers.local_servers import free_port
 from tests.backfill_world import World
 
 

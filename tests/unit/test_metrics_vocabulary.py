@@ -12,13 +12,13 @@ from backfill.records import State
 from backfill.segments import Outcomes
 from backfill.throttle import Reason
 from service import metrics
-from service.activity import Side
-from service.applier import Outcome
-from service.dynamodb.answers import ITEM_OPERATIONS, STREAM_OPERATIONS
+from service.control.workers import LaneBeat, LaneName
+from service.core.phases.acting import Side
+from service.dynamodb.error_answers import ITEM_OPERATIONS, STREAM_OPERATIONS
 from service.dynamodb.metering import WRITES
 from service.metrics import vocabulary
 from service.metrics.process import CapacityKind, Direction, Result
-from service.workers import LaneBeat, LaneName
+from service.sync.sinks.applier import Outcome
 
 ROOT = Path(metrics.__file__).parents[2]
 NO_PART = ("demo", "rehearsal", "cli")

@@ -5,11 +5,11 @@ from typing import Any, cast
 
 import pytest
 
-from service.control_table import ControlTable
-from service.core.mapping import Mapping
-from service.core.write import Put
+from service.control.state import change_state, in_forward, load_state, with_stream
+from service.control.table import ControlTable
+from service.core.item.write import Put
+from service.core.mapping.mapping import Mapping
 from service.errors import Fatal, Misconfigured
-from service.migration_state import change_state, in_forward, load_state, with_stream
 from tests.memory import MemoryDynamoDB
 
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from backfill.run import Migration
-from service.core.acting import Acting
-from service.core.gate import GateClosed
-from service.core.phases import FIRST_DUAL, LATER, Command
-from service.core.write import Put
+from backfill.run_record import Migration
+from service.control.repairs import registered
+from service.control.state import Hold, Move
+from service.core.item.write import Put
+from service.core.phases.acting import Acting
+from service.core.phases.gate import GateClosed
+from service.core.phases.moves import FIRST_DUAL, LATER, Command
 from service.errors import Fatal, Misconfigured, Refused
-from service.holding import hold, release
-from service.migration_state import Hold, Move
-from service.repairs import registered
+from service.migration.phase.hold import hold, release
 from tests.clocks import settle
 from tests.move_world import MoveWorld, Worker, is_state
 

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from service.errors import Refused
 from service.metrics import Metrics
-from service.phase_hooks import SIGNATURE_HEADER, PhaseHooks
+from service.migration.phase.hook import SIGNATURE_HEADER, PhaseHooks
 from tests.planes import WaitlessClock, plane_settings
 
 SECRET = "a secret of the two"

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from service.core.gate import GateClosed
+from service.control.state import Move
+from service.core.phases.gate import GateClosed
 from service.errors import Misconfigured, Refused
-from service.migration_state import Move
-from service.moving import Parts
-from service.phase_view import PhaseView
+from service.http_api.phase_view import PhaseView
+from service.migration.phase.move import Parts
 from tests.move_world import MoveWorld
 
 
@@ -18,7 +18,7 @@ def view_of(world: MoveWorld, monkeypatch: pytest.MonkeyPatch) -> PhaseView:
     async def parts(_: object) -> Parts:
         return world.parts
 
-    monkeypatch.setattr("service.phase_view.move_parts", parts)
+    monkeypatch.setattr("service.http_api.phase_view.move_parts", parts)
     return PhaseView(world.app)
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from service.core.acting import Acting, Phase, Rule
-from service.core.phases import (
+from service.core.phases.acting import Acting, Phase, Rule
+from service.core.phases.moves import (
     BACK,
     COMPLETE,
     COMPLETING,

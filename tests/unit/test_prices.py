@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from service.config import Settings, load_settings
+from service.dynamodb.prices import load_prices, read_prices
 from service.errors import Misconfigured
-from service.prices import load_prices, read_prices
 
 VALID = """\
 # ours

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from service.core.purge import PurgeFacts, may_purge
+from service.core.rules.purge import PurgeFacts, may_purge
 
 SAFE = PurgeFacts(
     tombstone_age=900.0,

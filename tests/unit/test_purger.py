@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from service.control_table import ControlTable
-from service.core.write import Delete
+from service.control.repairs import registered
+from service.control.state import change_state, in_forward
+from service.control.table import ControlTable
+from service.core.item.write import Delete
 from service.errors import Fenced, Retryable
-from service.migration_state import change_state, in_forward
-from service.repairs import registered
 from tests.clocks import settle
 from tests.sync_world import Owner, SyncWorld
 from tests.validation_world import MAPPING, lead, lead_key
@@ -217,7 +217,7 @@ async def test_live_items_are_never_swept_up(world: PurgeWorld) -> None:
 async def test_a_full_queue_drops_what_the_sweep_finds_again(
     world: PurgeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.purger.QUEUE_TOMBSTONES", 1)
+    monkeypatch.setattr("service.sync.upkeep.purge.QUEUE_TOMBSTONES", 1)
     await world.finish_backfill()
     consumer = world.consumer()
     world.purge = world.purger()

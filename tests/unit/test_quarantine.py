@@ -7,11 +7,11 @@ import random
 
 import pytest
 
-from service.core.change import Change
+from service.control.quarantine import listing, quarantine_id, shown
+from service.control.waiting_changes import WaitingChange, WaitingChanges
+from service.core.item.change import Change
 from service.errors import Fenced, Misconfigured, Poison
-from service.quarantine import listing, quarantine_id, shown
-from service.quarantine_retry import drop
-from service.waiting_changes import WaitingChange, WaitingChanges
+from service.migration.settlement.guarded_retry import drop
 from tests.sync_world import SyncWorld, bad, fixed_mapping
 from tests.validation_world import lead, old_key
 

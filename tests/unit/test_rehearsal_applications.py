@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from service.clock import SystemClock
-from service.core.wire import Item
-from service.demo.application import ExampleApplication, links_to
+from service.core.item.wire import Item
 from service.rehearsal.application import Application, Exists, Missing
 from service.rehearsal.by_mapping import MappedApplication
+from service.rehearsal.demo.application import ExampleApplication, links_to
 from service.rehearsal.keys import key_text
 from tests.crm_tables import CrmTables, make_crm_tables
 from tests.planes import open_plane, plane_settings

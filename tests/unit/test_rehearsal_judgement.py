@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from service.core.wire import Item
+from service.core.item.wire import Item
 from service.rehearsal.judgement import LoggedChange, judge
 from service.rehearsal.write_log import Attempt
 

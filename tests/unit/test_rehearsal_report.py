@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from service.drill import DrillReport
+from service.rehearsal.drill import DrillReport
 from service.rehearsal.judgement import Ledger
 from service.rehearsal.moves import TimedMove
 from service.rehearsal.report import RehearsalReport

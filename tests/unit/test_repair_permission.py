@@ -6,16 +6,17 @@ from typing import Any, cast
 
 import pytest
 
-from service.core.acting import Acting, Rule
-from service.core.write import Put
+from service.control.permission import repairs_allowed, require_repairs_allowed
+from service.control.repairs import PARTITION, registered
+from service.control.state import MigrationState, Move, change_state
+from service.control.workers import Beat, LaneBeat, Workers
+from service.core.item.write import Put
+from service.core.phases.acting import Acting, Rule
 from service.errors import Refused
-from service.migration_state import MigrationState, Move, change_state
-from service.permission import repairs_allowed, require_repairs_allowed
-from service.repairs import PARTITION, registered
-from service.start import create_and_start, require_started
-from service.validating import run_validation
+from service.migration.start import create_and_start
+from service.migration.validation import run_validation
+from service.sync.positions import require_started
 from service.validation.options import ValidationOptions
-from service.workers import Beat, LaneBeat, Workers
 from tests.both_ways_world import v2_of
 from tests.start_world import Started
 from tests.validation_world import MAPPING, lead

@@ -2,9 +2,9 @@
 
 import pytest
 
-from service.control_table import ControlTable
+from service.control.repairs import RepairWatch, registered
+from service.control.table import ControlTable
 from service.errors import Fenced
-from service.repairs import RepairWatch, registered
 from tests.clocks import VirtualClock
 from tests.memory import MemoryDynamoDB
 

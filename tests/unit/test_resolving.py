@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from service.conflicts import Kept
-from service.core.apply_rule import REPAIR_VERSION
-from service.core.stamp import decode_stamp
-from service.core.wire import Item
+from service.control.conflicts import Kept
+from service.control.state import MigrationState, Move, new_state
+from service.core.item.stamp import decode_stamp
+from service.core.item.wire import Item
+from service.core.rules.guarded import REPAIR_VERSION
 from service.errors import Misconfigured, Refused
-from service.migration_state import MigrationState, Move, new_state
-from service.resolving import Resolving
+from service.migration.settlement.resolution import Resolving
 from tests.both_ways_world import BothWays, by_reverse, v2_of
 from tests.validation_world import MAPPING, lead, lead_key, old_key
 

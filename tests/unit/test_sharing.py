@@ -9,18 +9,18 @@ from typing import Any, ClassVar
 
 import pytest
 
-from service import sharing
 from service.config import Settings
-from service.core.write import Put
-from service.engine_in_force import InForce, engine_in_force, put_embedded_in_force, put_kcl_in_force
-from service.forward_lane import ForwardLane
-from service.lane import Lane, serve_alone
-from service.leases import Lease
-from service.migration_state import change_state
-from service.sharing import serve_shared
-from service.start import SYNC_LEASE, create_and_start
+from service.control.engine import InForce, engine_in_force, put_embedded_in_force, put_kcl_in_force
+from service.control.leases import SYNC_LEASE, Lease
+from service.control.state import change_state
+from service.core.item.write import Put
+from service.migration.start import create_and_start
 from service.streams.engine import EngineSnapshot
 from service.streams.kcl.sink_slot import SinkSlot
+from service.sync import shared_lane as sharing
+from service.sync.forward_lane import ForwardLane
+from service.sync.lane import Lane, serve_alone
+from service.sync.shared_lane import serve_shared
 from tests.start_world import Started
 
 RUNNING = EngineSnapshot(shards_reading=1, shards_finished=0, rounds=0, lag_seconds=0.0)

@@ -5,8 +5,8 @@ import orjson
 import pytest
 from hypothesis import given
 
-from service.core.size import containers, item_bytes, value_bytes
-from service.core.wire import AttributeValue
+from service.core.item.size import containers, item_bytes, value_bytes
+from service.core.item.wire import AttributeValue
 from tests.strategies import VALUES
 
 

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from service.activity import Activities
-from service.checkpoints import Checkpoints
+from service.control.activity import Activities
+from service.control.checkpoints import Checkpoints
+from service.control.hearing import QUIET_SECONDS
+from service.control.state import change_state, load_started_state
+from service.control.workers import Beat, LaneBeat, LaneName, Workers
 from service.errors import Fatal, Retryable, TablesplitError
-from service.hearing import QUIET_SECONDS
-from service.migration_state import change_state, load_started_state
-from service.snapshot import RUNNING_SECONDS, take_running_snapshot, take_snapshot
-from service.start import create_and_start
-from service.status import Status
+from service.migration.start import create_and_start
+from service.migration.status.snapshot import RUNNING_SECONDS, take_running_snapshot, take_snapshot
+from service.migration.status.status import Status
 from service.validation.records import FULL, LATEST, runs
-from service.workers import Beat, LaneBeat, LaneName, Workers
 from tests.start_world import Started
 
 FULL_RUN = {
@@ -105,7 +105,7 @@ async def test_no_answer_in_time_is_no_status(world: Started, monkeypatch: pytes
     async def hang(*_: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr("service.snapshot.RUNNING_SECONDS", 0.01)
+    monkeypatch.setattr("service.migration.status.snapshot.RUNNING_SECONDS", 0.01)
     world.db.before = hang
     with pytest.raises(Retryable, match=r"no status within 0\.01 s"):
         await take_running_snapshot(world.app)

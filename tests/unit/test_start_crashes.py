@@ -6,10 +6,11 @@ import itertools
 
 import pytest
 
-from service.checkpoints import Checkpoints
-from service.core.write import Put
-from service.forward_lane import ForwardLane
-from service.start import accept_gap, create_and_start, require_started
+from service.control.checkpoints import Checkpoints
+from service.core.item.write import Put
+from service.migration.start import accept_gap, create_and_start
+from service.sync.forward_lane import ForwardLane
+from service.sync.positions import require_started
 from tests.start_world import Started
 from tests.validation_world import MAPPING, lead, lead_key
 

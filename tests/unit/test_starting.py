@@ -6,10 +6,11 @@ from typing import Any, cast
 
 import pytest
 
+from service.control.state import change_state
 from service.errors import Interrupted, Refused, StreamGone
-from service.migration_state import change_state
-from service.start import accept_gap, create_and_start, require_same_stream, require_started
-from service.validating import run_validation
+from service.migration.start import accept_gap, create_and_start
+from service.migration.validation import run_validation
+from service.sync.positions import require_same_stream, require_started
 from service.validation.options import ValidationOptions
 from service.validation.report import Report
 from tests.start_world import Started

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from service.status import LaneStatus, Status
+from service.migration.status.status import LaneStatus, Status
 from tests.statuses import KNOWN
 
 LINES: list[tuple[Status, str]] = [

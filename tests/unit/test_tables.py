@@ -5,9 +5,9 @@ from typing import Any, cast
 
 import pytest
 
-from service.dynamodb.descriptions import table_description
+from service.dynamodb.table_description import table_description
+from service.dynamodb.tables import Tables
 from service.errors import Misconfigured
-from service.tables import Tables
 from tests.clocks import VirtualClock
 from tests.validation_world import MAPPING
 

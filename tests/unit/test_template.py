@@ -2,8 +2,8 @@
 
 import pytest
 
-from service.core.template import TemplateError, parse_template
-from service.core.wire import Item
+from service.core.item.wire import Item
+from service.core.mapping.template import TemplateError, parse_template
 
 FIELDS: Item = {
     "id": {"S": "a#7"},

@@ -2,13 +2,13 @@
 
 import pytest
 
-from service.core.hooks import hook
-from service.core.inverse import inverse
-from service.core.mapping import Mapping
-from service.core.transform import forward, v2_place
-from service.core.v2_item import stamped
-from service.core.version import backfill_version
-from service.core.wire import AttributeValue, Item
+from service.core.item.v2_item import stamped
+from service.core.item.version import backfill_version
+from service.core.item.wire import AttributeValue, Item
+from service.core.mapping.hooks import hook
+from service.core.mapping.inverse import inverse
+from service.core.mapping.mapping import Mapping
+from service.core.mapping.transform import forward, v2_place
 from service.errors import Poison
 from tests.mappings import crm, shop
 

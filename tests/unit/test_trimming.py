@@ -8,18 +8,18 @@ from typing import Any, cast
 
 import pytest
 
-from service.core.agreement import Sides, forgettable
-from service.core.ledger import Place, new_entry
-from service.core.ledger_writes import Found
-from service.core.wire import Item
-from service.core.write import Delete, Put
+from service.control.leases import LeaseRecord
+from service.control.ledger import Ledger
+from service.control.state import Move, change_state, load_started_state
+from service.control.workers import Workers
+from service.core.item.wire import Item
+from service.core.item.write import Delete, Put
+from service.core.rules.agreement import Sides, forgettable
+from service.core.rules.ledger import Place, new_entry
+from service.core.rules.ledger_writes import Found
 from service.errors import Fenced, Poison
-from service.leases import LeaseRecord
-from service.ledger import Ledger
-from service.migration_state import Move, change_state, load_started_state
-from service.trimming import Trimmer
-from service.verification import Verifier
-from service.workers import Workers
+from service.sync.upkeep.trim import Trimmer
+from service.sync.upkeep.verify import Verifier
 from tests.both_ways_world import BothWays, Lanes, in_dual, v2_of
 from tests.validation_world import MAPPING, lead, lead_key, old_key
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from service.core.write import Put
+from service.control.quarantine import Quarantine
+from service.core.item.write import Put
 from service.errors import Fatal, Fenced, Interrupted, Misconfigured, Poison, Refused
-from service.quarantine import Quarantine
 from service.validation import segment
-from service.validation.output import DifferenceFile
+from service.validation.difference_file import DifferenceFile
 from service.validation.records import RunRecords, latest_summary, stored_report
 from tests.validation_world import World, deal, lead, lead_key, old_key
 
@@ -520,7 +520,7 @@ async def test_a_sample_has_as_many_of_each_entity_and_finds_what_is_in_it(world
 async def test_listed_differences_are_bounded_and_all_are_counted_and_written(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.validation.ledger.LISTED_DIFFERENCES", 10)
+    monkeypatch.setattr("service.validation.progress.LISTED_DIFFERENCES", 10)
     monkeypatch.setattr(segment, "CHUNK_CANDIDATES", 4)
     world.copy(*(lead(f"l{n}") for n in range(30)))
     world.db.tables["leads"].items.clear()

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from service.conflicts import Held
-from service.core.stamp import Stamp, encode_stamp
-from service.core.wire import Item
-from service.core.write import Put
+from service.control.conflicts import Held
+from service.control.ledger import ledger_id
+from service.core.item.stamp import Stamp, encode_stamp
+from service.core.item.wire import Item
+from service.core.item.write import Put
 from service.errors import Poison
-from service.ledger import ledger_id
 from tests.both_ways_world import COUNT, BothWays, by_reverse, v2_of
 from tests.validation_world import MAPPING, lead, lead_key, old_key
 

@@ -7,16 +7,16 @@ from typing import Any, cast
 
 import pytest
 
-from service.core.wire import Item
-from service.core.write import Delete, Put
+from service.control.ledger import Ledger
+from service.control.verification import Verification, read_verification, save_verification
+from service.control.workers import Workers
+from service.core.item.wire import Item
+from service.core.item.write import Delete, Put
 from service.errors import Retryable
-from service.ledger import Ledger
-from service.snapshot import take_snapshot
-from service.start import create_and_start
-from service.trimming import Trimmer
-from service.verification import Verifier
-from service.verification_records import Verification, read_verification, save_verification
-from service.workers import Workers
+from service.migration.start import create_and_start
+from service.migration.status.snapshot import take_snapshot
+from service.sync.upkeep.trim import Trimmer
+from service.sync.upkeep.verify import Verifier
 from tests.both_ways_world import BothWays, Lanes, in_dual, v2_of
 from tests.start_world import Started
 from tests.validation_world import MAPPING, lead, lead_key, old_key

@@ -7,14 +7,14 @@ from typing import Any, cast
 import pytest
 
 from service.config import Settings
-from service.control_table import ControlTable
+from service.control.table import ControlTable
 from service.errors import Misconfigured, Refused
-from service.forward_lane import ForwardLane
 from service.http_api import ValidationRequest
-from service.lanes import Lanes
-from service.reverse_lane import ReverseLane
-from service.start import create_and_start
-from service.view import View
+from service.http_api.view import View
+from service.migration.start import create_and_start
+from service.sync.forward_lane import ForwardLane
+from service.sync.reverse_lane import ReverseLane
+from service.sync.worker import Lanes
 from tests.clocks import VirtualClock, settle
 from tests.memory import MemoryDynamoDB
 from tests.start_world import Started
@@ -33,7 +33,7 @@ async def test_a_validation_that_fails_says_so_under_its_id(view: View, monkeypa
     async def fail(*_: object) -> None:
         raise Refused("another validation is running", remedy="wait for it")
 
-    monkeypatch.setattr("service.view.run_validation", fail)
+    monkeypatch.setattr("service.http_api.view.run_validation", fail)
     run = await view.start_validation(ValidationRequest())
     await settle()
     assert await view.validation(run) == {
@@ -49,7 +49,7 @@ async def test_one_validation_at_a_time_is_started_here(view: View, monkeypatch:
     async def until_stopped(_app: object, _options: object, stop: Any) -> None:
         await stop.wait()
 
-    monkeypatch.setattr("service.view.run_validation", until_stopped)
+    monkeypatch.setattr("service.http_api.view.run_validation", until_stopped)
     await view.start_validation(ValidationRequest())
     with pytest.raises(Refused, match="a validation runs in this process"):
         await view.start_validation(ValidationRequest())

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from service.control_table import ControlTable
-from service.hearing import QUIET_SECONDS
-from service.workers import Beat, LaneBeat, Workers
+from service.control.hearing import QUIET_SECONDS
+from service.control.table import ControlTable
+from service.control.workers import Beat, LaneBeat, Workers
 from tests.clocks import VirtualClock
 from tests.memory import MemoryDynamoDB
 

@@ -13,23 +13,23 @@ import pytest
 
 from backfill.records import Pulse, read_standing
 from backfill.segments import Run, Segment
-from service.activity import Activity
-from service.audit import Audit, End, Record
-from service.checkpoints import Checkpoint
-from service.chunks import Chunk
-from service.conflicts import Head as ConflictHead
-from service.control_table import ControlTable
-from service.core.gate import Standing
-from service.core.ledger import Entry
-from service.core.mapping import Mapping, load_mapping
-from service.core.wire import Item
-from service.core.write import Put
-from service.leases import LeaseRecord
-from service.migration_state import MigrationState, load_started_state
-from service.quarantine import Head as QuarantineHead
+from service.control.activity import Activity
+from service.control.audit import Audit, End, Record
+from service.control.checkpoints import Checkpoint
+from service.control.chunks import Chunk
+from service.control.conflicts import Head as ConflictHead
+from service.control.leases import LeaseRecord
+from service.control.quarantine import Head as QuarantineHead
+from service.control.state import MigrationState, load_started_state
+from service.control.table import ControlTable
+from service.control.verification import Verification
+from service.control.workers import Beat
+from service.core.item.wire import Item
+from service.core.item.write import Put
+from service.core.mapping.mapping import Mapping, load_mapping
+from service.core.phases.gate import Standing
+from service.core.rules.ledger import Entry
 from service.validation.records import Document
-from service.verification_records import Verification
-from service.workers import Beat
 from tests.acceptance.command_line import VARIABLES
 from tests.clocks import VirtualClock
 from tests.integration.test_backfill_on_servers import opened

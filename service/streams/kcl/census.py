@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from functools import partial
 
 from service.clock import Clock
-from service.core.lineage import RETENTION_SECONDS, awaiting_children, may_open
-from service.streams.discovery import Shards
+from service.core.shards import RETENTION_SECONDS, awaiting_children, may_open
 from service.streams.engine import EngineSnapshot
 from service.streams.kcl.evidence import Evidence
 from service.streams.kcl.lease_table import LeaseTable
-from service.streams.kcl.shares import SHARE_SECONDS, HeldView, Share, Shares, share_name
+from service.streams.kcl.reports import SHARE_SECONDS, HeldView, Share, Shares, share_name
 from service.streams.measures import ShardMeasure, stream_snapshot, unfinished
 from service.streams.patience import Patience
 from service.streams.rounds import Rounds
+from service.streams.shards import Shards
 from service.tasks import task_group
 
 ROWS_SECONDS = 60.0

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from service.control.claim_protocol import Claim, Claims
 from service.errors import Fenced
 from service.log import get_logger
-from service.streams.discovery import Shards
-from service.streams.kcl.claims import Claim, Claims
 from service.streams.kcl.frames import HEADER, answer, document, frame_length, framed
 from service.streams.kcl.held_shard import HeldShard, Parts
+from service.streams.shards import Shards
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from service.hearing import SAID_SINCE
+from service.control.hearing import SAID_SINCE
 from service.streams.kcl.held_shard import READ_AHEAD
-from service.streams.kcl.shares import HeldView, Share
+from service.streams.kcl.reports import HeldView, Share
 
 WATCHES = 16
 """Of one shard at once. One that is far behind needs no more."""

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.clock import Clock
-from service.core.change import Change
-from service.core.lineage import Position
+from service.control.claim_protocol import Claim
+from service.core.item.change import Change
+from service.core.shards import Position
 from service.dynamodb.protocol import Fence, RecordsPage
 from service.errors import Fenced, Trimmed
-from service.streams.kcl.claims import Claim
 from service.streams.kcl.records import after, lower, wire_record
-from service.streams.kcl.shares import HeldView
+from service.streams.kcl.reports import HeldView
 from service.streams.kcl.sink_slot import SinkSlot
 from service.streams.patience import Patience
 from service.streams.requests import StreamRequests

@@ -11,11 +11,11 @@ attributes, which stay as they are. Ours have one more, ``tablesplit``: whose ta
 
 from collections.abc import Iterable, Mapping
 
-from service.core.lineage import Position
-from service.core.wire import Item
-from service.core.write import Absent, AllOf, Equals, Exists, Put, Update
-from service.dynamodb.descriptions import NewTable
+from service.core.item.wire import Item
+from service.core.item.write import Absent, AllOf, Equals, Exists, Put, Update
+from service.core.shards import Position
 from service.dynamodb.protocol import ItemStore
+from service.dynamodb.table_description import NewTable
 from service.errors import Refused
 
 KEY = "leaseKey"

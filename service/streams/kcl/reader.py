@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import NoReturn
 
 from service.clock import Clock
-from service.core.lineage import RETENTION_SECONDS
+from service.control.claim_protocol import Claims
+from service.core.shards import RETENTION_SECONDS
 from service.dynamodb.protocol import Fence, StreamStore
 from service.errors import Retryable, TablesplitError
 from service.log import get_logger
-from service.streams.discovery import Shards
 from service.streams.engine import EngineSnapshot
 from service.streams.kcl.children import Children, ReadStream
-from service.streams.kcl.claims import Claims
 from service.streams.kcl.daemon import Daemon, require_daemon
 from service.streams.kcl.held_shard import Parts
 from service.streams.kcl.properties import DaemonOptions, properties, property_text
-from service.streams.kcl.shares import SHARE_SECONDS, Shares, share_name
+from service.streams.kcl.reports import SHARE_SECONDS, Shares, share_name
 from service.streams.kcl.sink_slot import SinkSlot
 from service.streams.patience import Patience
 from service.streams.requests import StreamRequests
 from service.streams.shard_reader import EngineSettings
+from service.streams.shards import Shards
 from service.tasks import task_group
 
 HUNG_SECONDS, HUNG_POLLS = 60.0, 10

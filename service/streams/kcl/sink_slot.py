@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 
 from service.clock import Clock
-from service.core.change import Change
+from service.core.item.change import Change
 from service.dynamodb.protocol import Fence
 from service.streams.engine import ShardSink
 

@@ -1,0 +1,57 @@
+"""The reference of every metric, in Markdown, from what the registry of a process exposes."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from prometheus_client import Metric
+
+from service.core.phases.gate import Condition, Gate
+from service.metrics.process import Metrics
+from service.metrics.vocabulary import GATE_CONDITIONS
+from service.migration.status.gauges import MigrationGauges
+from service.migration.status.readings import NOTHING
+
+PREFIX = "tablesplit_"
+SUFFIXES = {"counter": "_total", "info": "_info"}
+DEPLOYED = {"table": "each table of the mapping, the control table, `other`", "version": "any", "mapping": "any"}
+"""What labels may say that the deployment decides."""
+
+
+def metrics_table() -> str:
+    """A row for each metric: its name, type, labels and their values, unit, the processes that have it, what it says."""
+    both = {metric.name for metric in _families(_example())}
+    rows = ["| metric | type | labels | unit | process | meaning |", "|---|---|---|---|---|---|"]
+    return "\n".join([*rows, *(_row(metric, metric.name in both) for metric in _families(_migrating()))])
+
+
+def _example() -> Metrics:
+    metrics = Metrics()
+    metrics.set_build("", "")
+    return metrics
+
+
+def _migrating() -> Metrics:
+    """With the gauges of the migration: every label says all that it may."""
+    metrics = _example()
+    conditions = tuple(Condition(name, None, None, True, None, "") for name in GATE_CONDITIONS)
+    metrics.show(MigrationGauges(replace(NOTHING, gate=Gate("", conditions))))
+    return metrics
+
+
+def _families(metrics: Metrics) -> Iterator[Metric]:
+    return (metric for metric in metrics.registry.collect() if metric.name.startswith(PREFIX))
+
+
+def _row(metric: Metric, both: bool) -> str:
+    name = metric.name + SUFFIXES.get(metric.type, "")
+    process = "sync, backfill" if both else "sync"
+    return f"| `{name}` | {metric.type} | {_labels(metric)} | {metric.unit} | {process} | {metric.documentation} |"
+
+
+def _labels(metric: Metric) -> str:
+    told: dict[str, dict[str, None]] = {}
+    for sample in metric.samples:
+        for label, value in sample.labels.items():
+            told.setdefault(label, {})[f"`{value}`"] = None
+    told.pop("le", None)
+    return "; ".join(f"**{label}**: {DEPLOYED.get(label, ', '.join(values))}" for label, values in told.items())

@@ -1,0 +1,83 @@
+"""`migrate` and `full-migration`: the bulk copy alone, and the whole way up to the last comparison."""
+
+import asyncio
+
+import click
+
+from backfill.options import BackfillOptions, array_job
+from service.app import App
+from service.cli.answer import Answer
+from service.cli.options import as_json, backfill_limits
+from service.cli.run import run_command, this_command
+from service.control.identity import worker_id
+from service.errors import Interrupted, Paused
+from service.http_api.server import serve_metrics
+from service.migration.backfill import copy_old_table, copy_slices, try_copy
+from service.migration.full_migration import run_full_migration
+
+
+@click.command()
+@backfill_limits
+@click.option("--dry-run", is_flag=True, help="Map every item and write nothing.")
+@click.option("--again", is_flag=True, help="Walk the table anew although a backfill has finished.")
+@as_json
+def migrate(
+    segments: int | None,
+    max_write_units: float | None,
+    max_read_units: float | None,
+    max_cost: float | None,
+    dry_run: bool,
+    again: bool,
+    as_json: bool,
+) -> None:
+    """Copy the old table into the v2 tables; goes on where it stopped. Exit status 1 when items were quarantined.
+
+    As a job of an AWS Batch array job it copies its slice, and those of lost jobs; then it ends with 0 whatever was quarantined,
+    for to start it again would change nothing.
+    """
+    options = BackfillOptions(segments, max_read_units, max_write_units, again, worker_id(), max_cost)
+
+    async def body(app: App, stop: asyncio.Event) -> Answer:
+        async with serve_metrics(app.settings, app.metrics):
+            return await (_tried(app, options, stop) if dry_run else _copied(app, options, stop))
+
+    run_command(body, as_json=as_json)
+
+
+async def _tried(app: App, options: BackfillOptions, stop: asyncio.Event) -> Answer:
+    report = await try_copy(app, options, stop)
+    return Answer(report.to_json(), report.to_text(), ok=report.ok)
+
+
+async def _copied(app: App, options: BackfillOptions, stop: asyncio.Event) -> Answer:
+    job = array_job(app.settings)
+    if job is not None:
+        slices = await copy_slices(app, options, job, stop)
+        return Answer(slices.to_json(), slices.to_text())
+    report = await copy_old_table(app, options, stop)
+    return Answer(report.to_json(), report.to_text(), ok=report.ok)
+
+
+@click.command("full-migration")
+@backfill_limits
+@as_json
+def full_migration(
+    segments: int | None,
+    max_write_units: float | None,
+    max_read_units: float | None,
+    max_cost: float | None,
+    as_json: bool,
+) -> None:
+    """create-tables, migrate, catch up with the stream, validate; the phase stays `forward`. Keep `sync` running after it."""
+    options = BackfillOptions(segments, max_read_units, max_write_units, owner=worker_id(), max_cost=max_cost)
+
+    async def body(app: App, stop: asyncio.Event) -> Answer:
+        try:
+            report = await run_full_migration(app, options, stop)
+        except Paused as paused:
+            raise Paused(paused.message, remedy=f"go on with a higher --max-cost: {this_command()}") from None
+        except Interrupted as stopped:  # a step says how that step goes on; the operator asked for all of them
+            raise Interrupted(stopped.message, remedy=f"go on with: {this_command()}") from None
+        return Answer(report.to_json(), report.to_text(), ok=report.ok)
+
+    run_command(body, as_json=as_json)

@@ -1,0 +1,148 @@
+"""`cutover`, `rollback`, `complete`, `hold`, `release`: moving the phase, and keeping it from being moved."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from service.app import App
+from service.cli.answer import Answer, print_error
+from service.cli.options import as_json, yes
+from service.cli.run import confirm, run_command
+from service.core.phases.gate import GateClosed
+from service.core.phases.moves import Command
+from service.migration.phase.hold import hold as hold_gate
+from service.migration.phase.hold import release as release_gate
+from service.migration.phase.move import Ask, make_move, preview_move
+from service.migration.phase.parts import move_parts
+
+MAX_WAIT_SECONDS = 7 * 86_400
+
+
+def moving(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--wait, --force, --force-again, --why, --yes and --json."""
+    for option in (
+        as_json,
+        yes,
+        click.option("--why", default="", help="The reason, for the audit log."),
+        click.option("--force-again", "again", multiple=True, help="The same once more: for use without a terminal."),
+        click.option("--force", "forced", multiple=True, metavar="NAME", help="Override this condition of the gate."),
+        click.option(
+            "--wait",
+            "wait",
+            type=click.FloatRange(0, MAX_WAIT_SECONDS),
+            default=0,
+            help="Seconds until the gate opens.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+dry_run = click.option(
+    "--dry-run", "dry", is_flag=True, help="Print the gate and what the move would do; change nothing."
+)
+
+
+@click.command()
+@click.option("--finish", is_flag=True, help="From `dual` on to `reverse`: the application has left the old table.")
+@dry_run
+@moving
+def cutover(finish: bool, dry: bool, yes: bool, as_json: bool, **asked: Any) -> None:
+    """Move on: forward to dual, with --finish dual to reverse. Exit status 1 while the gate is closed. Undone by `rollback`."""
+    _run("cutover --finish" if finish else "cutover", asked, dry=dry, yes=yes, as_json=as_json)
+
+
+@click.command()
+@dry_run
+@moving
+def rollback(dry: bool, yes: bool, as_json: bool, **asked: Any) -> None:
+    """Move one phase back: reverse to dual, dual to forward. No write is lost. Gives up a cutover that has only begun."""
+    _run("rollback", asked, dry=dry, yes=yes, as_json=as_json)
+
+
+@click.command()
+@dry_run
+@moving
+def complete(dry: bool, yes: bool, as_json: bool, **asked: Any) -> None:
+    """End the migration: sync stops, and the stamps go from v2. Cannot be undone. The old table is left as it is."""
+    if not dry:
+        confirm(
+            "This ends sync in both directions and takes the stamps off v2, and cannot be undone.", "complete", yes=yes
+        )
+    _run("complete", asked, dry=dry, yes=yes, as_json=as_json)
+
+
+@click.command()
+@click.option("--why", required=True, help="The reason, shown wherever the gate is.")
+@as_json
+def hold(why: str, as_json: bool) -> None:
+    """Close the gate of every move until `release`."""
+
+    async def body(app: App, _: asyncio.Event) -> Answer:
+        held = await hold_gate(await move_parts(app), why)
+        return Answer({"hold": asdict(held)}, f"the gate is held: {why}")
+
+    run_command(body, as_json=as_json)
+
+
+@click.command()
+@as_json
+def release(as_json: bool) -> None:
+    """Take the hold away."""
+
+    async def body(app: App, _: asyncio.Event) -> Answer:
+        held = await release_gate(await move_parts(app))
+        text = "there was no hold" if held is None else f"released: {held.why} (by {held.by})"
+        return Answer({"released": None if held is None else asdict(held)}, text)
+
+    run_command(body, as_json=as_json)
+
+
+def _run(command: Command, asked: dict[str, Any], *, dry: bool, yes: bool, as_json: bool) -> None:
+    if dry:
+        _preview(command, asked, as_json=as_json)
+        return
+    confirm_override(asked["forced"], asked["again"], yes=yes)
+    ask = Ask(command, asked["why"], asked["forced"], asked["wait"])
+
+    async def body(app: App, _: asyncio.Event) -> Answer:
+        try:
+            moved = await make_move(await move_parts(app), ask)
+        except GateClosed as closed:
+            return _closed(closed)
+        return Answer(moved.to_json(), moved.to_text())
+
+    run_command(body, as_json=as_json)
+
+
+def _preview(command: Command, asked: dict[str, Any], *, as_json: bool) -> None:
+    if asked["forced"] or asked["again"] or asked["wait"]:
+        raise click.UsageError("--dry-run changes nothing: it goes with neither --wait nor --force.")
+
+    async def body(app: App, _: asyncio.Event) -> Answer:
+        preview = await preview_move(app, command)
+        return Answer(preview.to_json(), preview.to_text(), ok=preview.ok)
+
+    run_command(body, as_json=as_json)
+
+
+def confirm_override(forced: tuple[str, ...], again: tuple[str, ...], *, yes: bool) -> None:
+    """Ask twice before conditions are overridden: on a terminal, or by --yes and the names once more in --force-again. Raises
+    click.UsageError (exit 2) where that is missing."""
+    told = " ".join(forced)
+    if set(again) != set(forced) and (again or yes or not sys.stdin.isatty()):
+        wanted = " ".join(f"--force-again {name}" for name in forced) or "name it in --force too"
+        raise click.UsageError(f"An override is asked for twice: --yes, and {wanted}.")
+    if forced and not yes:
+        confirm(f"This overrides {told}: the gate is there to keep writes from being lost.", "force", yes=False)
+        confirm("Once more: name what is overridden.", told, yes=False)
+
+
+def _closed(closed: GateClosed) -> Answer:
+    print_error(closed, as_json=False)  # the document has it with the gate
+    error = {"kind": closed.kind, "message": closed.message, "remedy": closed.remedy}
+    return Answer({"error": error, "gate": closed.gate.to_json()}, closed.gate.to_text(), ok=False)

@@ -1,0 +1,58 @@
+"""`status`: one snapshot, one after the other, or the first one that is caught up."""
+
+import asyncio
+
+import click
+
+from service.app import App
+from service.cli.answer import Answer
+from service.cli.options import as_json
+from service.cli.run import run_command
+from service.migration.status.snapshot import take_snapshot
+from service.migration.status.status import Status
+
+WATCH_SECONDS = 2.0
+
+
+@click.command()
+@click.option("--watch", is_flag=True, help="Again every two seconds, until Ctrl-C.")
+@click.option("--until-caught-up", "within", type=click.FloatRange(1), help="Wait so many seconds at most for it.")
+@click.option("--also", multiple=True, help="A line to print below the answer.")
+@as_json
+def status(watch: bool, within: float | None, also: tuple[str, ...], as_json: bool) -> None:
+    """Show phase, progress, lag and counts. Waits up to a few seconds to learn whether sync has caught up.
+
+    With --until-caught-up: wait until the backfill has finished and sync has caught up in both directions; exit status 1 when that
+    takes longer.
+    """
+    if watch and within is not None:
+        raise click.UsageError("--watch and --until-caught-up do not go together: --watch goes on until it is stopped.")
+    if watch and as_json:
+        raise click.UsageError("--watch and --json do not go together: --json prints one document.")
+
+    async def body(app: App, stop: asyncio.Event) -> Answer:
+        if watch:
+            return await _watch(app, stop)
+        deadline = app.clock.monotonic() + (within or 0)
+        snapshot = await take_snapshot(app)
+        while app.clock.monotonic() < deadline and not stop.is_set() and not _caught_up(snapshot):
+            await app.clock.sleep(WATCH_SECONDS)
+            snapshot = await take_snapshot(app)
+        text = "\n".join([snapshot.to_text(), *also])
+        return Answer(snapshot.to_json(), text, ok=within is None or _caught_up(snapshot))
+
+    run_command(body, as_json=as_json)
+
+
+async def _watch(app: App, stop: asyncio.Event) -> Answer:
+    snapshot = await take_snapshot(app)
+    while not stop.is_set():
+        click.clear()
+        click.echo(snapshot.to_text())
+        await app.clock.sleep(WATCH_SECONDS)
+        snapshot = await take_snapshot(app)
+    return Answer(snapshot.to_json(), snapshot.to_text(), stopped=True)
+
+
+def _caught_up(status: Status) -> bool:
+    return status.backfill.state == "finished" and status.forward.caught_up and status.reverse.caught_up

@@ -1,0 +1,1 @@
+"""What survives a crash: typed records in the control table."""

@@ -1,0 +1,91 @@
+"""Activity: when the application last wrote each side, as the lanes see it, and how often on the side that should be quiet."""
+
+from dataclasses import field, replace
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+from service.clock import Clock
+from service.control.table import CHANGE_ATTEMPTS, ControlTable
+from service.core.item.wire import Item
+from service.core.phases.acting import Side
+from service.errors import Retryable
+from service.log import get_logger
+
+QUIET_SIDE_WRITTEN = "the application has written the side that should be quiet"
+
+
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+class Activity:
+    """The application's changes on one side, in epoch seconds of the lane's clock.
+
+    intruders: writes while the side should have been quiet (rogue writes on v2, stragglers on old), by entity, since the
+    phase of the last of them began.
+    """
+
+    last_change_at: float | None = None
+    intruders: dict[str, int] = field(default_factory=dict)
+    last_intruder_at: float | None = None
+
+    def intruders_since(self, phase_since: float) -> dict[str, int]:
+        """Those of the phase that began at ``phase_since``."""
+        return self.intruders if (self.last_intruder_at or 0.0) >= phase_since else {}
+
+
+class Activities:
+    """Both sides' activity in the control table."""
+
+    def __init__(self, control: ControlTable) -> None:
+        self._records = control.records("activity", Activity)
+
+    async def load(self) -> dict[Side, Activity]:
+        """By side; a side without a record has seen nothing."""
+        found = await self._records.all()
+        sides: tuple[Side, ...] = ("old", "v2")
+        return {side: found[side].value if side in found else Activity() for side in sides}
+
+    async def note_change(self, side: Side, at: float) -> None:
+        """The application changed ``side`` at ``at``; an earlier time than the one noted changes nothing."""
+
+        def later(was: Activity | None) -> Activity:
+            known = was or Activity()
+            return replace(known, last_change_at=max(at, known.last_change_at or at))
+
+        await self._records.change(side, later)
+
+    async def note_intruder(self, side: Side, entity: str, at: float, since: float = 0.0) -> None:
+        """The application wrote an ``entity`` on ``side``, which should be quiet, in the phase that began at ``since``. A replay
+        counts again."""
+        for _ in range(CHANGE_ATTEMPTS):
+            was = await self._records.get(side)
+            known = was.value if was else Activity()
+            before = known.intruders_since(since)
+            counts = {**before, entity: before.get(entity, 0) + 1}
+            if await self._records.put(side, replace(known, intruders=counts, last_intruder_at=at), was) is not None:
+                return
+        raise Retryable(f"activity of {side} is contended", reason="control_contended")
+
+
+class Watch:
+    """What one lane sees of one side. ``quiet``: the application should not write there now; since: when the phase began."""
+
+    def __init__(self, activities: Activities, side: Side, clock: Clock, *, quiet: bool, since: float = 0.0) -> None:
+        self._activities = activities
+        self._side: Side = side
+        self._clock = clock
+        self._quiet = quiet
+        self._since = since
+        self._seen_at: float | None = None
+
+    async def saw(self, entity: str, table: str, key: Item) -> None:
+        """The application has changed an item of ``entity``. On the quiet side that is logged, and noted when this returns."""
+        self._seen_at = self._clock.now()
+        if self._quiet:
+            get_logger().warning(QUIET_SIDE_WRITTEN, side=self._side, entity=entity, table=table, key=key)
+            await self._activities.note_intruder(self._side, entity, self._seen_at, self._since)
+
+    async def flush(self) -> None:
+        """Note the last change seen, if there is a new one."""
+        seen_at, self._seen_at = self._seen_at, None
+        if seen_at is not None:
+            await self._activities.note_change(self._side, seen_at)

@@ -1,0 +1,148 @@
+"""The audit log: who did what, when and why, each record chained to the one before by its hash, in the control table.
+
+The newest record's number and hash stand in a record of their own, the *end*, written in the same transaction: so a log that was
+cut off shows too.
+"""
+
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from pydantic import ConfigDict
+from pydantic import dataclasses as checked
+
+from service.clock import Clock, iso
+from service.control.table import CHANGE_ATTEMPTS, ControlTable, Stored
+from service.errors import Retryable
+
+PARTITION = "audit"
+END = "end"
+DIGITS = 12
+NOTHING_BEFORE = ""
+
+
+@checked.dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+class Record:
+    """One entry. number: from 1; at: epoch seconds; previous: the hash of the record before, "" for the first; hash: over all the
+    rest of this one."""
+
+    number: int
+    at: float
+    who: str
+    action: str
+    why: str
+    facts: dict[str, Any]
+    previous: str
+    hash: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry as `audit list --json` shows it."""
+        shown = {name: getattr(self, name) for name in ("number", "who", "action", "why", "facts", "previous", "hash")}
+        return {**shown, "at": iso(self.at)}
+
+
+@checked.dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+class End:
+    """Which record is the newest."""
+
+    number: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditVerdict:
+    """Whether the log is whole. broken: what is wrong with it, a line each; hash: the newest record's."""
+
+    records: int
+    hash: str
+    broken: tuple[str, ...] = field(default=())
+
+    @property
+    def ok(self) -> bool:
+        """Nothing was edited, removed or inserted."""
+        return not self.broken
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `audit verify --json`."""
+        return {
+            "result": "ok" if self.ok else "broken",
+            "records": self.records,
+            "hash": self.hash,
+            "broken": list(self.broken),
+        }
+
+    def to_text(self) -> str:
+        """The verdict, then what is wrong."""
+        if self.ok:
+            return f"audit log: whole, {self.records} records, newest {self.hash or '(none)'}"
+        return "\n".join([f"audit log: BROKEN, {self.records} records", *self.broken])
+
+
+class Audit:
+    """The log. who: whoever writes to it from here."""
+
+    def __init__(self, control: ControlTable, clock: Clock, who: str) -> None:
+        self._control = control
+        self._records = control.records(PARTITION, Record)
+        self._ends = control.records(f"{PARTITION} end", End)
+        self._clock = clock
+        self._who = who
+
+    async def append(self, action: str, why: str, facts: dict[str, Any]) -> None:
+        """Add an entry at the end; after whoever was faster. ``facts``: JSON values. Raises Retryable when that lasts."""
+        for _ in range(CHANGE_ATTEMPTS):
+            end = await self._ends.get(END)
+            record = self._next(end, action, why, facts)
+            writes = [
+                self._records.as_put(_name(record.number), record, None)[0],
+                self._ends.as_put(END, End(record.number, record.hash), end)[0],
+            ]
+            if await self._control.store.transact(writes):
+                return
+        raise Retryable("the audit log is contended", reason="control_contended")
+
+    def _next(self, end: Stored[End] | None, action: str, why: str, facts: dict[str, Any]) -> Record:
+        number = end.value.number + 1 if end else 1
+        previous = end.value.hash if end else NOTHING_BEFORE
+        return sealed(Record(number, self._clock.now(), self._who, action, why, facts, previous))
+
+    async def all(self) -> list[Record]:
+        """Every record, the oldest first."""
+        return [stored.value for stored in (await self._records.all()).values()]
+
+    async def verify(self) -> AuditVerdict:
+        """Follow the chain from the first record to the end."""
+        records = await self.all()
+        end = await self._ends.get(END)
+        return judged(records, end.value if end else None)
+
+
+def sealed(record: Record) -> Record:
+    """The record with its hash: SHA-256 over the canonical JSON of everything else in it."""
+    content = {name: getattr(record, name) for name in ("number", "at", "who", "action", "why", "facts", "previous")}
+    return replace(record, hash=sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest())
+
+
+def judged(records: list[Record], end: End | None) -> AuditVerdict:
+    """The verdict on a log as it was read."""
+    broken = []
+    previous, number = NOTHING_BEFORE, 0
+    for record in records:
+        number += 1
+        if record.number != number:
+            broken.append(f"record {number} is missing" if record.number > number else f"record {record.number} twice")
+            number = record.number
+        if record.previous != previous:
+            broken.append(f"record {record.number} does not follow on the one before it")
+        if sealed(record).hash != record.hash:
+            broken.append(f"record {record.number} was edited")
+        previous = record.hash
+    last = records[-1] if records else None
+    if (end.number, end.hash) != (last.number, last.hash) if end and last else (end is None) != (last is None):
+        broken.append(f"the log ends at {last.number if last else 0}; it should end at {end.number if end else 0}")
+    return AuditVerdict(len(records), previous, tuple(broken))
+
+
+def _name(number: int) -> str:
+    return f"{number:0{DIGITS}d}"

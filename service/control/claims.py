@@ -1,0 +1,114 @@
+"""Claims: which worker may apply a shard's changes, where several share a stream.
+
+A claim is a number on the shard's checkpoint in the control table. Whoever takes the shard over raises it; from then on the
+worker before it can save no position, and a lease time later, by its own monotonic clock, it writes nothing more: it trusts a
+claim only for so long since it last saw it. So the writer horizon holds here as it does for a lease, without a renewal for each
+of hundreds of idle shards.
+"""
+
+from collections.abc import Mapping
+
+from service.clock import Clock
+from service.control.checkpoints import CLAIMS_PER_OWNER, Checkpoint, Checkpoints
+from service.control.table import ControlTable, Records
+from service.core.shards import Position
+from service.dynamodb.protocol import Fence
+from service.errors import Fenced, Retryable
+
+
+class SharedCheckpoints:
+    """Implements ``streams.kcl.claims.Claims``. ``token``: of the lane's lease, where this worker holds it; 0 for the others."""
+
+    def __init__(
+        self,
+        control: ControlTable,
+        stream_arn: str,
+        mapping_hash: str,
+        clock: Clock,
+        trust_seconds: float,
+        token: int = 0,
+    ) -> None:
+        self._checkpoints = Checkpoints(control, stream_arn, mapping_hash, token)
+        self._records = control.records(f"checkpoint#{stream_arn}", Checkpoint)
+        self._mapping_hash = mapping_hash
+        self._clock = clock
+        self._trust_seconds = trust_seconds
+        self._token = token
+
+    async def load(self) -> Mapping[str, Position]:
+        """Every known shard, parents first. Raises as ``Checkpoints.load`` does."""
+        return await self._checkpoints.load()
+
+    async def save(self, shard_id: str, position: Position) -> None:
+        """Save the first position of a shard, unless another worker was faster: then its position stands."""
+        await self._records.put(shard_id, Checkpoint(self._mapping_hash, position), None)
+
+    async def forget(self, shard_id: str) -> None:
+        """Drop a finished shard that can't come back."""
+        await self._records.forget(shard_id, (self._token + 1) * CLAIMS_PER_OWNER)
+
+    async def claim(self, shard_id: str) -> "ClaimedShard | None":
+        """Claim a shard, over whoever has it. None: it is not known."""
+        asked_at = self._clock.monotonic()
+        stored = await self._records.claim(shard_id)
+        if stored is None:
+            return None
+        trusted_until = asked_at + self._trust_seconds
+        return ClaimedShard(
+            self._records, shard_id, stored.value, stored.token, self._clock, self._trust_seconds, trusted_until
+        )
+
+
+class ClaimedShard:
+    """Implements ``streams.kcl.claims.Claim``."""
+
+    def __init__(
+        self,
+        records: Records[Checkpoint],
+        shard_id: str,
+        found: Checkpoint,
+        token: int,
+        clock: Clock,
+        trust_seconds: float,
+        trusted_until: float,
+    ) -> None:
+        self.position = found.position
+        self._records = records
+        self._shard_id = shard_id
+        self._mapping_hash = found.mapping_hash
+        self._token = token
+        self._clock = clock
+        self._trust_seconds = trust_seconds
+        self._trusted_until = trusted_until
+        self._lost: Fenced | None = None
+
+    async def confirm(self) -> None:
+        """See that the claim stands. Raises Fenced when another worker has claimed the shard since."""
+        asked_at = self._clock.monotonic()
+        stored = await self._records.get(self._shard_id)
+        if stored is None or stored.token != self._token:
+            self._lose()
+        self._trusted_until = asked_at + self._trust_seconds
+
+    def check(self) -> None:
+        """The fence. Raises Fenced when the claim is lost, Retryable when it must be confirmed first."""
+        if self._lost is not None:
+            raise self._lost
+        if self._clock.monotonic() >= self._trusted_until:
+            raise Retryable(
+                f"the claim on shard {self._shard_id} was not confirmed in time", reason="claim_unconfirmed"
+            )
+
+    async def save(self, position: Position, fence: Fence) -> None:
+        """Acknowledged when it returns. Raises Fenced when another worker has claimed the shard, and what ``fence`` raises."""
+        checkpoint = Checkpoint(self._mapping_hash, position)
+        if not await self._records.save(self._shard_id, checkpoint, self._token, fence=fence):
+            self._lose()
+        self.position = position
+
+    def _lose(self) -> None:
+        self._lost = Fenced(
+            f"another worker has claimed shard {self._shard_id}: this one writes nothing more of it",
+            remedy="nothing: the other worker goes on with it",
+        )
+        raise self._lost

@@ -1,0 +1,214 @@
+"""The conflict log: changes of the old table that lost against v2, each kept whole; old items that a repair replaced; and
+items that are held.
+
+One head record per conflict, so that open ones can be counted and listed without their images, and the images in chunks
+beside it.
+"""
+
+from dataclasses import asdict, replace
+from typing import Any, Literal
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+from service.clock import iso
+from service.control.chunks import Chunk, packed, unpacked
+from service.control.table import ControlTable, Records, Stored
+from service.control.waiting_changes import WaitingChange
+from service.core.item.change import Change
+from service.core.item.wire import Item, plain_key
+from service.core.item.write import Delete, Put
+from service.errors import Misconfigured
+
+Reason = Literal["overlap", "deleted", "two_live_keys", "unreadable", "redriven"]
+"""redriven: no change was lost, but an old item that differed from v2 when a repair had v2 carried over it."""
+
+Kept = Literal["old", "v2", "merge"]
+STRICT = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Resolution:
+    """How a conflict was settled. kept: whose version; at: epoch seconds."""
+
+    kept: Kept
+    by: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Head:
+    """A conflict without its images. key: the old item's; fields: those that both sides changed; version: of the change,
+    "" for none; at: epoch seconds."""
+
+    old_table: str
+    key: Item
+    entity: str
+    reason: Reason
+    fields: tuple[str, ...]
+    version: str
+    at: float
+    resolution: Resolution | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A change that lost: whole, with what stood at each known v2 place (table, key, item or None), stamps included.
+
+    change None (``redriven``): it was no change, but ``old``, the old item as it stood.
+    """
+
+    id: str
+    old_table: str
+    key: Item
+    entity: str
+    reason: Reason
+    fields: tuple[str, ...]
+    change: WaitingChange | None
+    v2: tuple[tuple[str, Item, Item | None], ...]
+    at: float
+    resolution: Resolution | None = None
+    old: Item | None = None
+
+    @property
+    def lost(self) -> Item | None:
+        """The old item that lost, stamp included; None: a delete did."""
+        return self.change.change.new if self.change is not None else self.old
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Held:
+    """An old item with two live v2 places, which are carried nowhere until one of them goes. since: epoch seconds."""
+
+    old_table: str
+    key: Item
+    entity: str
+    keys: tuple[tuple[str, Item], ...]
+    since: float
+
+
+class Conflicts:
+    """The conflict log in the control table."""
+
+    def __init__(self, control: ControlTable) -> None:
+        self._control = control
+        self._heads = control.records("conflict", Head)
+        self._held = control.records("held", Held)
+
+    def puts(self, conflict: Conflict) -> list[Put]:
+        """The writes that keep a conflict, for the transaction that decides it: a head, and chunks of at most 300 KB (four
+        items of 400 KB that do not compress are eight). Each is refused when it is there already."""
+        head = Head(
+            conflict.old_table,
+            conflict.key,
+            conflict.entity,
+            conflict.reason,
+            conflict.fields,
+            conflict.change.version if conflict.change is not None else "",
+            conflict.at,
+        )
+        change = asdict(conflict.change) if conflict.change is not None else None
+        images = {"change": change, "v2": conflict.v2, "old": conflict.old}
+        chunks = self._chunks(conflict.id)
+        return [
+            self._heads.as_put(conflict.id, head, None)[0],
+            *(chunks.as_put(f"{number:03d}", chunk, None)[0] for number, chunk in enumerate(packed(images))),
+        ]
+
+    async def heads(self) -> dict[str, Head]:
+        """Every conflict, resolved ones too, by id."""
+        return {name: stored.value for name, stored in (await self._heads.all()).items()}
+
+    async def count_open(self) -> int:
+        """How many are not resolved."""
+        return sum(head.resolution is None for head in (await self.heads()).values())
+
+    async def head(self, conflict_id: str) -> Stored[Head]:
+        """One head as it is stored. Raises Misconfigured when there is none."""
+        found = await self._heads.get(conflict_id)
+        if found is None:
+            raise Misconfigured(f"no conflict has the id {conflict_id}", remedy="see `tablesplit conflicts list --all`")
+        return found
+
+    async def load(self, conflict_id: str) -> Conflict:
+        """A conflict with its images. Raises Misconfigured when there is none."""
+        head = (await self.head(conflict_id)).value
+        content = unpacked([stored.value for stored in (await self._chunks(conflict_id).all()).values()])
+        kept = content["change"]
+        return Conflict(
+            conflict_id,
+            head.old_table,
+            head.key,
+            head.entity,
+            head.reason,
+            head.fields,
+            WaitingChange(Change(**kept["change"]), kept["generation"]) if kept is not None else None,
+            tuple((table, key, item) for table, key, item in content["v2"]),
+            head.at,
+            head.resolution,
+            content["old"],
+        )
+
+    def resolved_put(self, conflict_id: str, was: Stored[Head], resolution: Resolution) -> Put:
+        """The write that marks a conflict as resolved, if its head still is as it was."""
+        return self._heads.as_put(conflict_id, replace(was.value, resolution=resolution), was)[0]
+
+    async def held(self) -> dict[str, Held]:
+        """Every held item, by the name of its ledger entry."""
+        return {name: stored.value for name, stored in (await self._held.all()).items()}
+
+    async def is_held(self, ledger_id: str) -> bool:
+        """Whether the old item of a ledger entry is held."""
+        return await self._held.get(ledger_id) is not None
+
+    def held_put(self, ledger_id: str, held: Held) -> Put:
+        """The write that notes a held item, whatever was noted before."""
+        return replace(self._held.as_put(ledger_id, held, None)[0], condition=None)
+
+    def held_delete(self, ledger_id: str) -> Delete:
+        """The write that notes that an item is held no longer."""
+        return self._held.as_removal(ledger_id)
+
+    def _chunks(self, conflict_id: str) -> Records[Chunk]:
+        return self._control.records(f"conflict#{conflict_id}", Chunk)
+
+
+async def listing(conflicts: Conflicts, *, resolved: bool = False) -> dict[str, Any]:
+    """The document of `conflicts list --json` and /v1/conflicts, oldest first: open conflicts (``resolved``: the others too)
+    and held items."""
+    heads, held = await conflicts.heads(), await conflicts.held()
+    rows = [described(name, head) for name, head in heads.items() if resolved or head.resolution is None]
+    rows += [described_held(name, one) for name, one in held.items()]
+    return {"items": sorted(rows, key=lambda row: (row["at"], row["id"]))}
+
+
+def described(conflict_id: str, head: Head) -> dict[str, Any]:
+    """One conflict of the listing."""
+    settled = head.resolution
+    return {
+        "id": conflict_id,
+        "kind": "conflict",
+        "table": head.old_table,
+        "key": plain_key(head.key),
+        "entity": head.entity,
+        "reason": head.reason,
+        "fields": list(head.fields),
+        "at": iso(head.at),
+        "resolution": {"kept": settled.kept, "by": settled.by, "at": iso(settled.at)} if settled else None,
+        "remedy": "" if settled else f"see `tablesplit conflicts show {conflict_id}`, then resolve it",
+    }
+
+
+def described_held(name: str, held: Held) -> dict[str, Any]:
+    """One held item of the listing."""
+    places = [{"table": table, "key": plain_key(key)} for table, key in held.keys]
+    return {
+        "id": name,
+        "kind": "two_live_keys",
+        "table": held.old_table,
+        "key": plain_key(held.key),
+        "entity": held.entity,
+        "v2": places,
+        "at": iso(held.since),
+        "remedy": "delete one of the two on v2",
+    }

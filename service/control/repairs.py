@@ -1,0 +1,80 @@
+"""Repairs under way: whoever writes what it has read earlier registers before it reads, and the purger waits
+for it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from secrets import token_hex
+from typing import Any
+
+from service.clock import Clock
+from service.control.table import ControlTable
+from service.dynamodb.protocol import Fence
+from service.errors import Fenced
+
+PARTITION = "repair"
+
+
+@asynccontextmanager
+async def registered(
+    control: ControlTable,
+    clock: Clock,
+    owner: str,
+    seconds: float,
+    *,
+    permitted: Callable[[], Awaitable[None]] | None = None,
+) -> AsyncIterator[Fence]:
+    """Register a repair for the block, and remove it at its end; yields the fence for its writes.
+
+    ``permitted`` is asked once it is registered, and raises where nothing may be repaired now. In this order a phase move
+    either is seen by it or sees the repair, and waits. ``seconds`` after the start the fence raises Fenced. A request that
+    is on its way then is covered by the writer horizon, after which the purger no longer waits for a repair whose worker died.
+    """
+    records = control.records(PARTITION, dict[str, Any])
+    name = token_hex(8)
+    deadline = clock.monotonic() + seconds
+
+    def fence() -> None:
+        if clock.monotonic() >= deadline:
+            raise Fenced(f"repair of {owner} took longer than {seconds:g} s", remedy="run the command again")
+
+    await records.save(name, {"owner": owner, "started_at": clock.now()})
+    try:
+        if permitted is not None:
+            await permitted()
+        yield fence
+    finally:
+        await records.forget(name)
+
+
+class RepairWatch:
+    """The repairs under way as one observer sees them, on its own monotonic clock."""
+
+    def __init__(self, control: ControlTable, clock: Clock, horizon_seconds: float) -> None:
+        self._records = control.records(PARTITION, dict[str, Any])
+        self._clock = clock
+        self._horizon = horizon_seconds
+        self._looked_at = float("-inf")
+        self._seen: dict[str, _Seen] = {}
+
+    async def oldest_age(self) -> float | None:
+        """Seconds since the oldest repair that can still write may have begun; None: there is none.
+
+        One that is new may have begun right after the previous look. One whose worker died counts for the
+        writer horizon, and is taken off then.
+        """
+        asked_at = self._clock.monotonic()
+        found = await self._records.all()
+        seen_at = self._clock.monotonic()
+        self._seen = {name: self._seen.get(name) or (self._looked_at, seen_at) for name in found}
+        self._looked_at = asked_at
+        begun = []
+        for name, (earliest, first_seen) in self._seen.items():
+            if seen_at < first_seen + self._horizon:
+                begun.append(earliest)
+            else:
+                await self._records.forget(name)
+        return seen_at - min(begun) if begun else None
+
+
+_Seen = tuple[float, float]
+"""When a repair has begun at the earliest, and when it was first seen."""

@@ -1,0 +1,191 @@
+"""The control table: what tablesplit remembers, as small typed records under (partition, name).
+
+A record is one item: ``pk``, ``sk``, ``document`` (its value as JSON text), ``rev`` (new and random at each
+write) and, for records that only the holder of a lease writes, ``token``. This is the only module that knows
+this form.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from secrets import token_hex
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from service.core.item.wire import Item
+from service.core.item.write import Absent, AnyOf, Condition, Delete, Equals, Less, Put
+from service.dynamodb.protocol import Fence, ItemStore
+from service.errors import Fatal, Retryable
+
+T = TypeVar("T")
+
+CHANGE_ATTEMPTS = 50
+"""Each refused attempt of ``change`` means that another writer's succeeded; so many in a row are no accident.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[T]):
+    """A record as it was read: its value, the revision that a later write is conditional on, and the token of whoever wrote it."""
+
+    value: T
+    rev: str
+    token: int = 0
+
+
+class ControlTable:
+    """The table, for whoever opens a partition of it."""
+
+    def __init__(self, store: ItemStore, table: str) -> None:
+        self.store = store
+        self.table = table
+
+    def records(self, partition: str, kind: type[T]) -> "Records[T]":
+        """The records of one partition, all of one kind: a dataclass, a pydantic model, or ``dict[str,
+        Any]``."""
+        return Records(self, partition, _adapter(kind))  # type: ignore[arg-type]  # mypy: type[T] might be unhashable
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    """Made once for each kind: making one takes longer than using it a thousand times."""
+    return TypeAdapter(kind)
+
+
+class Records(Generic[T]):
+    """The records of one partition. Reads are consistent; a record that cannot be read raises Fatal with the
+    remedy."""
+
+    def __init__(self, control: ControlTable, partition: str, adapter: TypeAdapter[T]) -> None:
+        self._store = control.store
+        self._table = control.table
+        self._partition = partition
+        self._adapter = adapter
+
+    async def get(self, name: str) -> Stored[T] | None:
+        """The record, or None."""
+        item = await self._store.get(self._table, self._key(name))
+        return None if item is None else self._read(item)
+
+    async def all(self) -> dict[str, Stored[T]]:
+        """Every record of the partition, by name, in the order of the names."""
+        found: dict[str, Stored[T]] = {}
+        start: Item | None = None
+        while True:
+            key = {"pk": {"S": self._partition}}
+            page = await self._store.query(self._table, key, start=start, consistent=True)
+            found |= {item["sk"]["S"]: self._read(item) for item in page.items}
+            start = page.last_key
+            if start is None:
+                return found
+
+    async def put(self, name: str, value: T, was: Stored[T] | None, *, fence: Fence | None = None) -> Stored[T] | None:
+        """Write the record if it still is as it ``was`` (None: absent). Returns it as stored, or None when it
+        was not.
+
+        A lost answer is no ambiguity: a refused write is looked up by the revision that it would have left.
+        """
+        put, stored = self.as_put(name, value, was)
+        if await self._store.write(put, fence=fence):
+            return stored
+        found = await self.get(name)
+        return stored if found is not None and found.rev == stored.rev else None
+
+    async def change(self, name: str, change: Callable[[T | None], T]) -> T:
+        """Replace the record by ``change`` of what it is, as often as another writer comes in between;
+        returns what was stored.
+
+        ``change`` must give the same when it is applied to its own result: it may be, after a lost answer.
+        """
+        for _ in range(CHANGE_ATTEMPTS):
+            was = await self.get(name)
+            value = change(was.value if was else None)
+            if was is not None and value == was.value:
+                return value
+            if await self.put(name, value, was) is not None:
+                return value
+        raise self._contended(name)
+
+    async def remove(self, name: str, was: Stored[T]) -> bool:
+        """Delete the record if it still is as it ``was``. False: it was not, or was gone."""
+        return await self._store.write(self.as_delete(name, was))
+
+    async def save(self, name: str, value: T, token: int = 0, *, fence: Fence | None = None) -> bool:
+        """Write the record over any that has no newer ``token`` (of a lease: the writer's). False:
+        superseded."""
+        put, _ = self.as_put(name, value, None)
+        item = {**put.item, "token": {"N": str(token)}}
+        return await self._store.write(Put(self._table, item, _no_newer(token)), fence=fence)
+
+    async def claim(self, name: str) -> Stored[T] | None:
+        """Give the record the next token, its value as it is: whoever has saved it before can do so no more. None: there is none.
+
+        A lost answer costs a token: the claim is made again, above the one that may have been taken.
+        """
+        for _ in range(CHANGE_ATTEMPTS):
+            was = await self.get(name)
+            if was is None:
+                return None
+            put, stored = self.as_put(name, was.value, was)
+            token = was.token + 1
+            if await self._store.write(Put(self._table, {**put.item, "token": {"N": str(token)}}, put.condition)):
+                return Stored(stored.value, stored.rev, token)
+        raise self._contended(name)
+
+    async def forget(self, name: str, token: int = 0) -> bool:
+        """Delete the record unless it has a newer ``token``. False: superseded."""
+        return await self._store.write(Delete(self._table, self._key(name), _no_newer(token)))
+
+    def as_put(self, name: str, value: T, was: Stored[T] | None) -> tuple[Put, Stored[T]]:
+        """The write that ``put`` makes, for a transaction, and the record it leaves."""
+        stored = Stored(value, token_hex(8))
+        item = {
+            **self._key(name),
+            "document": {"S": self._adapter.dump_json(value).decode()},
+            "rev": {"S": stored.rev},
+        }
+        return Put(self._table, item, _unchanged(was)), stored
+
+    def as_delete(self, name: str, was: Stored[T]) -> Delete:
+        """The write that ``remove`` makes, for a transaction."""
+        return Delete(self._table, self._key(name), _unchanged(was))
+
+    def as_removal(self, name: str) -> Delete:
+        """The removal of the record, whatever it is, for a transaction."""
+        return Delete(self._table, self._key(name))
+
+    def _contended(self, name: str) -> Retryable:
+        where = f"control table {self._table}: {self._partition}/{name}"
+        return Retryable(f"{where} is contended", reason="control_contended")
+
+    def _key(self, name: str) -> Item:
+        return {"pk": {"S": self._partition}, "sk": {"S": name}}
+
+    def _read(self, item: Item) -> Stored[T]:
+        try:
+            token = int(item["token"]["N"]) if "token" in item else 0
+            return Stored(self._adapter.validate_json(item["document"]["S"]), item["rev"]["S"], token)
+        except (KeyError, ValidationError) as error:
+            raise Fatal(
+                f"control table {self._table}: record {self._partition}/{item['sk']['S']} is damaged "
+                f"({_reason(error)})",
+                remedy="restore the table from its backup, or start over: `tablesplit drop-tables`, "
+                "then `tablesplit create-tables`",
+            ) from error
+
+
+def _unchanged(was: Stored[T] | None) -> Condition:
+    return Absent(("pk",)) if was is None else Equals(("rev",), {"S": was.rev})
+
+
+def _no_newer(token: int) -> Condition:
+    mine = {"N": str(token)}
+    return AnyOf((Absent(("token",)), Less(("token",), mine), Equals(("token",), mine)))
+
+
+def _reason(error: KeyError | ValidationError) -> str:
+    if isinstance(error, KeyError):
+        return f"no attribute {error}"
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'document'}: {first['msg']}"

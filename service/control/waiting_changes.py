@@ -1,0 +1,64 @@
+"""Changes that wait in quarantine: each kept whole, both images, in chunks that fit into control table
+records."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import groupby
+
+from service.control.chunks import Chunk, packed, unpacked
+from service.control.table import ControlTable
+from service.core.item.change import Change
+from service.core.item.version import stream_version
+from service.core.item.write import Put
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingChange:
+    """A change and the stream generation it was read in."""
+
+    change: Change
+    generation: int
+
+    @property
+    def version(self) -> str:
+        """Its version, which orders it among the others of its key."""
+        return stream_version(self.generation, self.change.sequence)
+
+
+class WaitingChanges:
+    """The changes that wait for one old key, oldest first."""
+
+    def __init__(self, control: ControlTable, key_id: str) -> None:
+        self._store = control.store
+        self._records = control.records(f"quarantine#{key_id}", Chunk)
+
+    async def load(self) -> list[WaitingChange]:
+        """Every change that waits."""
+        found = await self._records.all()
+        return [waiting_from([found[name].value for name in names]) for _, names in _by_version(found)]
+
+    def puts(self, waiting: WaitingChange) -> list[Put]:
+        """The writes that keep a change, for a transaction; the same again for the same change."""
+        return [
+            self._records.as_put(f"{waiting.version}#{number:03d}", chunk, None)[0]
+            for number, chunk in enumerate(packed(asdict(waiting)))
+        ]
+
+    async def forget(self, upto: str) -> None:
+        """Remove the changes up to a version, the oldest first and each whole: what a crash leaves can be read, and
+        ends with the newest."""
+        found = await self._records.all()
+        for version, names in _by_version(found):
+            if version <= upto:
+                await self._store.transact([self._records.as_delete(name, found[name]) for name in names])
+
+
+def _by_version(names: Iterable[str]) -> Iterator[tuple[str, Iterator[str]]]:
+    """The chunks' names, those of one change together."""
+    return groupby(names, key=lambda name: name.partition("#")[0])
+
+
+def waiting_from(chunks: list[Chunk]) -> WaitingChange:
+    """The change that was packed into ``chunks``."""
+    content = unpacked(chunks)
+    return WaitingChange(Change(**content["change"]), content["generation"])

@@ -1,0 +1,1 @@
+"""DynamoDB items, and the writes of them, as values."""

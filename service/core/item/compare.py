@@ -1,0 +1,41 @@
+"""Equality as DynamoDB sees it: numbers by value, sets in any order, everything else byte for byte."""
+
+from decimal import Decimal
+
+from service.core.item.wire import AttributeValue, Item
+
+
+def differences(expected: Item, actual: Item) -> list[str]:
+    """The names, sorted, of the attributes that are not the same in both items."""
+    if expected == actual:
+        return []
+    return sorted(name for name in expected.keys() | actual.keys() if not _same(expected.get(name), actual.get(name)))
+
+
+def equal(first: Item, second: Item) -> bool:
+    """Whether both items hold the same attributes."""
+    return first == second or not differences(first, second)
+
+
+def same_value(first: AttributeValue, second: AttributeValue) -> bool:
+    """Whether both attribute values have the same type and content."""
+    if first == second:
+        return True
+    (kind, left), (other_kind, right) = *first.items(), *second.items()
+    if kind != other_kind:
+        return False
+    if kind == "N":
+        return Decimal(left) == Decimal(right)
+    if kind == "NS":
+        return {Decimal(number) for number in left} == {Decimal(number) for number in right}
+    if kind in ("SS", "BS"):
+        return set(left) == set(right)
+    if kind == "L":
+        return len(left) == len(right) and all(map(same_value, left, right))
+    return kind == "M" and equal(left, right)
+
+
+def _same(first: AttributeValue | None, second: AttributeValue | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return same_value(first, second)

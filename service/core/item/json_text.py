@@ -1,0 +1,141 @@
+"""An item out of JSON that a person wrote: DynamoDB's own, or plain JSON."""
+
+import base64
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from service.core.item.numbers import MAX_DIGITS, fits
+from service.core.item.wire import AttributeValue, Item
+
+
+def item_from_json(text: str, key_name: str) -> Item:
+    """The item that ``text`` describes.
+
+    In DynamoDB's JSON each attribute is an object of one type and its value. When the attribute ``key_name`` is no object, the
+    text is plain JSON: texts, numbers, booleans, null, lists and objects become S, N, BOOL, NULL, L and M. Raises ValueError
+    with the attribute that is wrong, JSONDecodeError with the line.
+    """
+    try:
+        return _item(text, key_name)
+    except RecursionError as error:
+        raise ValueError("it nests too deeply") from error
+
+
+def _item(text: str, key_name: str) -> Item:
+    content = json.loads(
+        text, parse_int=Decimal, parse_float=Decimal, parse_constant=Decimal, object_pairs_hook=_without_repeats
+    )
+    if not isinstance(content, dict):
+        raise ValueError("one JSON object is needed, the item")
+    read = _tagged if isinstance(content.get(key_name), dict) else _plain
+    return {name: read(value, name) for name, value in content.items()}
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} stands twice in one object")
+    return content
+
+
+def _plain(value: Any, where: str) -> AttributeValue:
+    match value:
+        case None:
+            return {"NULL": True}
+        case bool():
+            return {"BOOL": value}
+        case str():
+            return {"S": value}
+        case Decimal():
+            return {"N": _number(value, where)}
+        case list():
+            return {"L": [_plain(one, f"{where}[{number}]") for number, one in enumerate(value)]}
+    return {"M": {name: _plain(one, f"{where}.{name}") for name, one in value.items()}}
+
+
+def _tagged(value: Any, where: str) -> AttributeValue:
+    if not isinstance(value, dict) or len(value) != 1:
+        raise ValueError(f'{where}: one type and its value are needed, like {{"S": "text"}}')
+    ((kind, content),) = value.items()
+    if kind not in _READ:
+        raise ValueError(f"{where}: {kind!r} is no DynamoDB type (one of {', '.join(_READ)})")
+    return {kind: _READ[kind](content, where)}
+
+
+def _text(content: Any, where: str) -> str:
+    if not isinstance(content, str):
+        raise ValueError(f"{where}: its type takes a text")
+    return content
+
+
+def _number(content: Any, where: str) -> str:
+    try:
+        number = Decimal(content) if isinstance(content, str | Decimal) else Decimal("nan")
+    except ArithmeticError:
+        number = Decimal("nan")
+    if not number.is_finite() or not fits(number):
+        raise ValueError(f"{where}: not a number that DynamoDB can hold (at most {MAX_DIGITS} digits)")
+    return str(content)
+
+
+def _binary(content: Any, where: str) -> str:
+    text = _text(content, where)
+    try:
+        base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise ValueError(f"{where}: its type takes base64 text") from error
+    return text
+
+
+def _boolean(content: Any, where: str) -> bool:
+    if not isinstance(content, bool):
+        raise ValueError(f"{where}: its type takes true or false")
+    return content
+
+
+def _null(content: Any, where: str) -> bool:
+    if content is not True:
+        raise ValueError(f"{where}: NULL takes true")
+    return True
+
+
+def _list(content: Any, where: str) -> list[AttributeValue]:
+    if not isinstance(content, list):
+        raise ValueError(f"{where}: L takes a list")
+    return [_tagged(one, f"{where}[{number}]") for number, one in enumerate(content)]
+
+
+def _map(content: Any, where: str) -> Item:
+    if not isinstance(content, dict):
+        raise ValueError(f"{where}: M takes an object")
+    return {name: _tagged(one, f"{where}.{name}") for name, one in content.items()}
+
+
+def _set(read: Callable[[Any, str], str], same: Callable[[str], object] = str) -> Callable[[Any, str], list[str]]:
+    def members(content: Any, where: str) -> list[str]:
+        if not isinstance(content, list) or not content:
+            raise ValueError(f"{where}: a set takes a list that is not empty")
+        found = [read(one, f"{where}[{number}]") for number, one in enumerate(content)]
+        if len(set(map(same, found))) < len(found):
+            raise ValueError(f"{where}: a member stands twice in the set")
+        return found
+
+    return members
+
+
+_READ: dict[str, Callable[[Any, str], Any]] = {
+    "S": _text,
+    "N": _number,
+    "B": _binary,
+    "BOOL": _boolean,
+    "NULL": _null,
+    "L": _list,
+    "M": _map,
+    "SS": _set(_text),
+    "NS": _set(_number, Decimal),
+    "BS": _set(_binary),
+}

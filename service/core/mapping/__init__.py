@@ -1,0 +1,1 @@
+"""The mapping: from an old item to a v2 item and back."""

@@ -1,0 +1,152 @@
+"""From the checked mapping model to compiled rules."""
+
+from collections.abc import Callable
+from typing import Any
+
+from service.core.item.wire import AttributeValue, Item
+from service.core.mapping.convert import CONVERTERS, Converter
+from service.core.mapping.elements import element_converter
+from service.core.mapping.entity import Entity, FieldRule
+from service.core.mapping.hooks import hook
+from service.core.mapping.schema import GATHER, EntityModel, FieldModel, MappingModel
+from service.core.mapping.template import Template, parse_template
+
+TableNames = Callable[[str, str], str]
+"""Environment variable and default to the name of a table."""
+
+Resolver = Callable[[str], Any]
+"""``module:function`` to the function."""
+
+
+def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Resolver) -> Entity:
+    """The compiled rules of entity ``name``; the model has passed ``mapping_check``."""
+    entity = model.entities[name]
+    rules = _ordered([_build_field(field_name, field, resolve) for field_name, field in entity.fields.items()], entity)
+    key = parse_templates(entity.key)
+    reserved = reserved_names(model, table_name(entity, names), names)
+    gather = gather_name(entity)
+    indexes = {index: parse_templates(templates) for index, templates in entity.indexes.items()}
+    return Entity(
+        name=name,
+        table=table_name(entity, names),
+        old_key=parse_templates(entity.old_key),
+        key=key,
+        indexes=indexes,
+        derived=tuple(
+            {attribute: part for templates in (key, *indexes.values()) for attribute, part in templates.items()}.items()
+        ),
+        rules=rules,
+        key_rules=_key_rules(entity, rules, key),
+        group_of={old: rule for rule in rules for old in rule.names},
+        own=frozenset({old for rule in rules for old in rule.names} | set(old_attributes(model))),
+        made=reserved | entity.fields.keys() | ({gather} if gather else set()),
+        reserved=reserved,
+        gather=gather,
+        change_token=entity.change_token,
+    )
+
+
+def parse_templates(templates: dict[str, str]) -> dict[str, Template]:
+    """Attribute name to parsed template. Raises TemplateError."""
+    return {name: parse_template(text) for name, text in templates.items()}
+
+
+def gather_name(entity: EntityModel) -> str | None:
+    """The attribute that unmapped attributes are gathered into, None: they are kept."""
+    return entity.unmapped.removeprefix(GATHER) if entity.unmapped.startswith(GATHER) else None
+
+
+def old_attributes(model: MappingModel) -> list[str]:
+    """The attributes of an old item that the inverse makes: its key, and its entity."""
+    return [name for name in (model.old.partition_key, model.old.sort_key, model.old.entity) if name is not None]
+
+
+def reserved_names(model: MappingModel, table: str, names: TableNames) -> frozenset[str]:
+    """The attributes of v2 ``table`` that nothing else may take: the stamp and every key attribute of each
+    entity in it."""
+    sharing = [entity for entity in model.entities.values() if table_name(entity, names) == table]
+    keys = [templates for entity in sharing for templates in (entity.key, *entity.indexes.values())]
+    return frozenset({model.stamp, *(name for templates in keys for name in templates)})
+
+
+def table_name(entity: EntityModel, names: TableNames) -> str:
+    """The name of the entity's v2 table."""
+    return names(entity.table.variable, entity.table.default)
+
+
+def default_template(field: FieldModel) -> Template | None:
+    """The default of a string field as a template, None when it has no text for a default."""
+    return parse_template(field.default) if field.type == "string" and isinstance(field.default, str) else None
+
+
+def constant_value(kind: str, default: Any) -> AttributeValue | None:
+    """``default`` as the attribute value of a field of type ``kind``; None when it does not fit the type."""
+    if kind == "boolean":
+        return {"BOOL": default} if isinstance(default, bool) else None
+    if kind in ("int", "number"):
+        return _constant_number(kind, default)
+    if kind == "list":
+        return {"L": [{"S": text} for text in default]} if _is_list_of_text(default) else None
+    return CONVERTERS[kind]({"S": default}) if isinstance(default, str) else None
+
+
+def _constant_number(kind: str, default: Any) -> AttributeValue | None:
+    if isinstance(default, bool) or not isinstance(default, int | float):
+        return None
+    if kind == "int" and not isinstance(default, int):
+        return None
+    return CONVERTERS[kind]({"S": repr(default)})
+
+
+def _is_list_of_text(default: Any) -> bool:
+    return isinstance(default, list) and all(isinstance(element, str) for element in default)
+
+
+def _build_field(name: str, field: FieldModel, resolve: Resolver) -> FieldRule:
+    return FieldRule(
+        name=name,
+        names=(name, *field.aliases),
+        type=field.type,
+        convert=_build_converter(field, resolve),
+        invert=hook(field.transform.inverse, resolve) if field.transform else None,
+        default=_build_default(field),
+        required=field.required,
+        plain=not field.aliases and field.transform is None,
+    )
+
+
+def _build_converter(field: FieldModel, resolve: Resolver) -> Converter:
+    if field.transform:
+        return hook(field.transform.forward, resolve)
+    if field.elements:
+        fields = field.elements.fields.items()
+        return element_converter(
+            [(name, CONVERTERS[inner.type], constant_value(inner.type, inner.default)) for name, inner in fields]
+        )
+    return CONVERTERS[field.type]
+
+
+def _build_default(field: FieldModel) -> Callable[[Item], AttributeValue | None]:
+    template = default_template(field)
+    if template is not None and not template.constant:
+        return lambda fields: {"S": template.render(fields)}
+    text = template.render({}) if template is not None else field.default
+    value = None if text is None else constant_value(field.type, text)
+    return lambda _: value
+
+
+def _ordered(rules: list[FieldRule], entity: EntityModel) -> tuple[FieldRule, ...]:
+    # A default made of other fields needs those to stand already.
+    return tuple(sorted(rules, key=lambda rule: bool(_names_in_default(entity.fields[rule.name]))))
+
+
+def _names_in_default(field: FieldModel) -> list[str]:
+    template = default_template(field)
+    return [part.name for part in template.placeholders] if template else []
+
+
+def _key_rules(entity: EntityModel, rules: tuple[FieldRule, ...], key: dict[str, Template]) -> tuple[FieldRule, ...]:
+    needed = {part.name for template in key.values() for part in template.placeholders}
+    needed |= {part.name for text in entity.old_key.values() for part in parse_template(text).placeholders}
+    needed |= {name for field in needed for name in _names_in_default(entity.fields[field])}
+    return tuple(rule for rule in rules if rule.name in needed)

@@ -1,0 +1,124 @@
+"""Templates: text with the values of fields in it, for keys, index keys and defaults.
+
+``{name}`` is the field's value as text, ``{name|fallback}`` has a text for when it is absent or empty,
+``{name:month}`` is the UTC month of a date, ``{name:shard16}`` one of 16 numbers that spread the values,
+always the same one for the same value. ``{{`` and ``}}`` stand for the braces themselves. No clock, no
+locale, no time zone: a replay writes the same key.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from zlib import crc32
+
+from service.core.item.wire import Item
+from service.core.mapping.convert import text_of
+from service.core.mapping.dates import month_of
+
+_PART = re.compile(
+    r"(?P<brace>\{\{|\}\})|\{(?P<name>[^{}|:]+)(?::(?P<modifier>[^{}|]+))?(?:\|(?P<fallback>[^{}]*))?\}|(?P<stray>[{}])"
+)
+_SHARD = re.compile(r"shard([1-9][0-9]{0,3})")
+
+Renderer = Callable[[Item], str]
+
+
+class TemplateError(ValueError):
+    """The text is not a template; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """``{name:modifier|fallback}``."""
+
+    name: str
+    modifier: str | None = None
+    fallback: str | None = None
+
+    @property
+    def fixed_width(self) -> bool:
+        """Whether every value takes the same number of characters."""
+        return self.modifier is not None
+
+    def render(self, fields: Item) -> str:
+        """The text for these fields; empty when the field is absent and there is no fallback."""
+        text = text_of(fields.get(self.name)) or self.fallback or ""
+        if self.modifier is None:
+            return text
+        return (month_of(text) or "") if self.modifier == "month" else _shard(text, int(self.modifier[len("shard") :]))
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A parsed template. ``render`` gives its text for a map of field values."""
+
+    text: str
+    parts: tuple[str | Placeholder, ...]
+    render: Renderer = field(compare=False, repr=False)
+
+    @property
+    def placeholders(self) -> tuple[Placeholder, ...]:
+        """The placeholders, in order."""
+        return tuple(part for part in self.parts if isinstance(part, Placeholder))
+
+    @property
+    def literal_prefix(self) -> str:
+        """What every rendered text begins with."""
+        first = self.parts[0] if self.parts else ""
+        return first if isinstance(first, str) else ""
+
+    @property
+    def constant(self) -> bool:
+        """Whether every rendered text is the same."""
+        return not self.placeholders
+
+
+def parse_template(text: str) -> Template:
+    """The template that ``text`` says. Raises TemplateError."""
+    parts: list[str | Placeholder] = []
+    position = 0
+    for match in _PART.finditer(text):
+        _append_literal(parts, text[position : match.start()])
+        if match["stray"]:
+            raise TemplateError(
+                f"template {text!r} has a brace that opens or closes nothing; write it twice to mean itself"
+            )
+        if match["brace"]:
+            _append_literal(parts, match["brace"][0])
+        else:
+            parts.append(_placeholder(text, match))
+        position = match.end()
+    _append_literal(parts, text[position:])
+    return Template(text, tuple(parts), _renderer(tuple(parts)))
+
+
+def _placeholder(text: str, match: re.Match[str]) -> Placeholder:
+    modifier = match["modifier"]
+    if modifier is not None and modifier != "month" and not _SHARD.fullmatch(modifier):
+        raise TemplateError(f"template {text!r} uses {modifier!r}; known are month and shard<count>, such as shard16")
+    return Placeholder(match["name"], modifier, match["fallback"])
+
+
+def _append_literal(parts: list[str | Placeholder], text: str) -> None:
+    if parts and isinstance(parts[-1], str):
+        parts[-1] += text
+    elif text:
+        parts.append(text)
+
+
+def _renderer(parts: tuple[str | Placeholder, ...]) -> Renderer:
+    texts = [_constantly(part) if isinstance(part, str) else part.render for part in parts]
+    if len(texts) == 1:
+        return texts[0]
+    if len(texts) == 2:
+        first, second = texts
+        return lambda fields: first(fields) + second(fields)
+    return lambda fields: "".join([text(fields) for text in texts])
+
+
+def _constantly(text: str) -> Renderer:
+    return lambda _: text
+
+
+def _shard(text: str, count: int) -> str:
+    return f"{crc32(text.encode()) % count:0{len(str(count - 1))}d}"

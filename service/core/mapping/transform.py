@@ -1,0 +1,138 @@
+"""The forward transform: what an old item becomes in v2. Pure and deterministic: a replay makes the same
+item."""
+
+from service.core.item.v2_item import V2Item
+from service.core.item.wire import AttributeValue, Item
+from service.core.mapping.entity import Entity, FieldRule
+from service.core.mapping.limits import check_key, check_limits
+from service.core.mapping.mapping import Mapping
+from service.errors import Poison
+
+MESSAGE_CHARACTERS = 500
+"""Of what is wrong with an item. It may quote a value of up to 400 KB, and quarantine keeps it in a record."""
+
+__all__ = ["V2Item", "entity_of", "forward", "old_key", "old_key_text", "v2_place"]
+
+
+def forward(mapping: Mapping, old_item: Item) -> V2Item:
+    """The v2 item of ``old_item``.
+
+    Raises Poison when it has none; ``reason`` is one of unknown_entity, no_<field> (no_id), key_mismatch,
+    key_too_long, too_deep, too_big, transform_failed, and the message names the old key.
+    """
+    try:
+        return _forward(mapping, old_item)
+    except Poison as poison:
+        raise _at_key(mapping, old_item, poison) from poison
+
+
+def v2_place(mapping: Mapping, old_item: Item) -> tuple[str, Item]:
+    """Table and key of the v2 item of ``old_item``, also when the item itself is too big or too deep to be
+    written.
+
+    Raises Poison when the item has no key in v2, or one that DynamoDB refuses.
+    """
+    try:
+        entity = entity_of(mapping, old_item)
+        fields: Item = {}
+        for rule in entity.key_rules:
+            _make_field(rule, old_item, fields)
+        _check_old_key(entity, old_item, fields)
+        key = {name: {"S": template.render(fields)} for name, template in entity.key.items()}
+        check_key(key, key)
+        return entity.table, key
+    except Poison as poison:
+        raise _at_key(mapping, old_item, poison) from poison
+
+
+def old_key(mapping: Mapping, item: Item) -> Item:
+    """The key attributes of an old item."""
+    return {name: item[name] for name in mapping.old.key_names}
+
+
+def entity_of(mapping: Mapping, old_item: Item) -> Entity:
+    """The entity of an old item. Raises Poison (``unknown_entity``)."""
+    value = old_item.get(mapping.old.entity)
+    entity = mapping.entities.get(value.get("S", "")) if value else None
+    if entity is None:
+        shown = "absent" if value is None else repr(next(iter(value.values())))
+        known = ", ".join(mapping.entities)
+        raise Poison(f"{mapping.old.entity} is {shown}; the mapping knows {known}", reason="unknown_entity")
+    return entity
+
+
+def old_key_text(mapping: Mapping, item: Item) -> str:
+    """An old key for messages: ``pk=LEAD#7 sk=METADATA``."""
+    values = ((name, item.get(name, {})) for name in mapping.old.key_names)
+    return " ".join(f"{name}={next(iter(value.values()), '(absent)')}" for name, value in values)
+
+
+def _forward(mapping: Mapping, old_item: Item) -> V2Item:
+    entity = entity_of(mapping, old_item)
+    fields: Item = {}
+    residue: Item = {}
+    absent: set[str] = set()
+    for rule in entity.rules:
+        value = _make_field(rule, old_item, fields)
+        if rule.plain and old_item.get(rule.name) is value:
+            continue
+        _note_residue(rule, old_item, value, residue, absent)
+    _check_old_key(entity, old_item, fields)
+    unmapped = _unmapped(entity, old_item, residue)
+    item = {name: {"S": template.render(fields)} for name, template in entity.derived}
+    key = {name: item[name] for name in entity.key}
+    item |= fields
+    item |= unmapped
+    v2 = V2Item(entity.name, entity.table, key, item, residue, frozenset(absent))
+    check_limits(entity, v2, mapping.stamp)
+    return v2
+
+
+def _make_field(rule: FieldRule, old_item: Item, fields: Item) -> AttributeValue | None:
+    value = rule.value(old_item, fields)
+    if value is not None:
+        fields[rule.name] = value
+    elif rule.required:
+        raise Poison(f"{rule.name} is absent, or not of type {rule.type}", reason=f"no_{rule.name}")
+    return value
+
+
+def _note_residue(
+    rule: FieldRule, old_item: Item, value: AttributeValue | None, residue: Item, absent: set[str]
+) -> None:
+    given = rule.given_back(value)
+    for name in rule.names:
+        original = old_item.get(name)
+        if original is None:
+            if name in given:
+                absent.add(name)
+        elif given.get(name) != original:
+            residue[name] = original
+
+
+def _check_old_key(entity: Entity, old_item: Item, fields: Item) -> None:
+    for name, template in entity.old_key.items():
+        expected = template.render(fields)
+        if old_item.get(name) != {"S": expected}:
+            raise Poison(f"{name} should be {expected!r} by the mapping's old_key", reason="key_mismatch")
+
+
+def _unmapped(entity: Entity, old_item: Item, residue: Item) -> Item:
+    kept: Item = {}
+    for name in old_item:
+        if name in entity.own:
+            continue
+        (residue if name in entity.reserved else kept)[name] = old_item[name]
+    if entity.gather is None or not kept:
+        return kept
+    return {entity.gather: {"M": kept}}
+
+
+def _at_key(mapping: Mapping, old_item: Item, poison: Poison) -> Poison:
+    whole = poison.message
+    what = whole if len(whole) <= MESSAGE_CHARACTERS else f"{whole[: MESSAGE_CHARACTERS - 3]}..."
+    return Poison(
+        f"old item {old_key_text(mapping, old_item)}: {what}",
+        reason=poison.reason,
+        remedy=poison.remedy or "correct the item or the mapping, then `tablesplit quarantine retry`",
+    )

@@ -1,0 +1,1 @@
+"""The phases, the moves between them, and their gates."""

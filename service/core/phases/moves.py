@@ -1,0 +1,230 @@
+"""The phases as data: who writes where, what each direction does, which moves exist, and a move's steps in order.
+
+DESIGN section 6. Deciding what a command means is pure; ``service.migration.phase.move`` does it.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from service.core.phases.acting import Acting, Phase, Rule, Side
+
+Command = Literal["cutover", "cutover --finish", "rollback", "complete"]
+Step = Literal[
+    "settle",
+    "switch",
+    "horizon",
+    "drain",
+    "observe",
+    "arm",
+    "fence",
+    "enter",
+    "announce",
+    "acknowledge",
+    "idle",
+    "strip",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseRow:
+    """What holds in a phase. writes: the sides that the application may write; forward, reverse: what each direction does."""
+
+    writes: tuple[Side, ...]
+    forward: str
+    reverse: str
+
+
+BEFORE_FIRST_DUAL = PhaseRow(("old",), "guarded put", "observes")
+AFTER_FIRST_DUAL: dict[Phase, PhaseRow] = {
+    "prepare": PhaseRow(("old",), "off", "off"),
+    "forward": PhaseRow(("old",), "ledger rule", "ledger rule"),
+    "dual": PhaseRow(("old", "v2"), "ledger rule", "ledger rule"),
+    "reverse": PhaseRow(("v2",), "ledger rule", "ledger rule"),
+    "complete": PhaseRow(("v2",), "off", "off"),
+}
+ENTERING = PhaseRow(("old",), "ledger rule", "observes")
+
+
+def phase_row(acting: Acting) -> PhaseRow:
+    """What holds now."""
+    if acting.phase != "forward":
+        return AFTER_FIRST_DUAL[acting.phase]
+    rows: dict[Rule, PhaseRow] = {"guarded": BEFORE_FIRST_DUAL, "entering": ENTERING}
+    return rows.get(acting.rule, AFTER_FIRST_DUAL["forward"])
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseMove:
+    """A move that exists. closes: the side that the application must have left before; keeps: what becomes of its writes."""
+
+    command: Command
+    start: Phase
+    to: Phase
+    closes: Side | None
+    keeps: str
+
+
+CUTOVER = PhaseMove(
+    "cutover",
+    "forward",
+    "dual",
+    None,
+    "the application may write both sides then; every write is carried to the other side",
+)
+FINISH = PhaseMove(
+    "cutover --finish",
+    "dual",
+    "reverse",
+    "old",
+    "the application writes v2 only; every v2 write is still carried to the old table",
+)
+BACK = PhaseMove(
+    "rollback",
+    "reverse",
+    "dual",
+    None,
+    "everything written to v2 stays, there and in the old table; the application may write both sides",
+)
+HOME = PhaseMove(
+    "rollback",
+    "dual",
+    "forward",
+    "v2",
+    "everything written to v2 stays, there and in the old table; the application writes the old table only",
+)
+COMPLETE = PhaseMove(
+    "complete",
+    "reverse",
+    "complete",
+    "old",
+    "v2 stays as it is, without stamps; the old table stays as it was last written; there is no way back",
+)
+MOVES = (CUTOVER, FINISH, BACK, HOME, COMPLETE)
+
+FIRST_DUAL: tuple[Step, ...] = ("settle", "switch", "horizon", "drain", "observe", "arm", "fence", "enter")
+LATER: tuple[Step, ...] = ("announce", "acknowledge")
+COMPLETING: tuple[Step, ...] = (*LATER, "idle", "strip")
+WITHDRAWABLE = frozenset({"settle", "switch", "horizon", "drain", "observe", "announce"})
+"""Up to here a move can be given up. A fence that was not waited out would be forgotten by the next one, so once reverse carries
+(`arm`) the move is finished, and can be undone after that."""
+
+
+def move_between(start: Phase, to: str) -> PhaseMove | None:
+    """The move from one phase to another, if there is one."""
+    return next((move for move in MOVES if (move.start, move.to) == (start, to)), None)
+
+
+def next_move(phase: Phase) -> PhaseMove | None:
+    """The move that leads on towards ``complete``."""
+    return next((move for move in MOVES if move.start == phase and move.command != "rollback"), None)
+
+
+def first_step(move: PhaseMove, rule: Rule) -> Step:
+    """Where a move begins. One into `dual` that was given up before reverse carried begins anew: its waits may not have
+    been long enough."""
+    return FIRST_DUAL[0] if move is CUTOVER and rule != "ledger" else LATER[0]
+
+
+def step_after(to: Phase, step: Step) -> Step | None:
+    """The step that follows; None after the last one."""
+    order = FIRST_DUAL if step in FIRST_DUAL else COMPLETING if to == "complete" else LATER
+    following = order.index(step) + 1
+    return order[following] if following < len(order) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """The command asks for this move."""
+
+    move: PhaseMove
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """The command asks for the move that is under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """The command asks for the opposite of the move under way, which can be given up still. said: what that leaves."""
+
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class No:
+    """The command cannot be done now."""
+
+    reason: str
+    remedy: str
+
+
+Decision = Begin | Resume | Withdraw | No
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A move that has begun: where to, and the step that it is at."""
+
+    to: Phase
+    step: str
+
+
+def decide(command: Command, acting: Acting, under_way: UnderWay | None) -> Decision:
+    """What ``command`` means where the migration stands now."""
+    asked = next((move for move in MOVES if (move.command, move.start) == (command, acting.phase)), None)
+    if under_way is not None:
+        return _while_moving(command, asked, acting, under_way)
+    return Begin(asked) if asked is not None else _no_such_move(command, acting.phase)
+
+
+def command_to(to: Phase, phase: Phase, under_way: UnderWay | None) -> Command | None:
+    """The command that leads from ``phase`` to ``to``; back to ``phase`` itself is the one that gives the move under way up.
+    None: there is none."""
+    move = move_between(phase, to)
+    if move is not None:
+        return move.command
+    if under_way is None or to != phase:
+        return None
+    moving = _command_of(phase, under_way.to)
+    return moving if under_way.to == to else opposite(moving)
+
+
+def opposite(command: Command) -> Command:
+    """The command that gives up what ``command`` has begun."""
+    return "cutover" if command == "rollback" else "rollback"
+
+
+def _while_moving(command: Command, asked: PhaseMove | None, acting: Acting, under_way: UnderWay) -> Decision:
+    entered = acting.phase == under_way.to  # and not acknowledged by everybody yet
+    leads_there = any((move.command, move.to) == (command, under_way.to) for move in MOVES)
+    if (entered and leads_there) or (asked is not None and asked.to == under_way.to):
+        return Resume()
+    moving = _command_of(acting.phase, under_way.to)
+    back = (command == "rollback") != (moving == "rollback")
+    if back and under_way.step in WITHDRAWABLE:
+        return Withdraw(_left_by(acting, under_way.to))
+    return No(f"a move to {under_way.to} is under way (at {under_way.step})", f"finish it first: tablesplit {moving}")
+
+
+def _command_of(phase: Phase, to: Phase) -> Command:
+    """The command that goes on with a move to ``to``; once the phase is entered, any that leads there."""
+    return next(move.command for move in MOVES if move.to == to and phase in (move.start, to))
+
+
+def _left_by(acting: Acting, to: Phase) -> str:
+    said = f"the move to {to} was given up: the phase stays {acting.phase}"
+    if acting.rule == "entering":
+        said += ". Forward stays with the ledger rule, which a later cutover needs anyway"
+    return said
+
+
+def _no_such_move(command: Command, phase: Phase) -> No:
+    onward = next_move(phase)
+    if phase == "complete":
+        remedy = "the migration is complete: there is nothing to move"
+    elif onward is None:
+        remedy = "start the migration: tablesplit create-tables"
+    else:
+        remedy = f"from here: tablesplit {onward.command}"
+    return No(f"{command} does not lead anywhere from phase {phase}", remedy)

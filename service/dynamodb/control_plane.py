@@ -1,0 +1,141 @@
+"""The control plane: tables, streams and identity through boto3. Blocking: async callers use
+``asyncio.to_thread``.
+
+Waiting for what a call has begun is in ``waits``.
+"""
+
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
+
+from service.config import Settings
+from service.dynamodb.credentials import RENEWAL_REMEDY, expired_credentials, no_credentials
+from service.dynamodb.error_answers import Call, CredentialsExpired, coded_error
+from service.dynamodb.table_description import (
+    STREAM_VIEW_TYPE,
+    Identity,
+    NewTable,
+    TableDescription,
+    create_table_request,
+    table_description,
+)
+from service.dynamodb.transport import CHECK_ENDPOINT
+from service.errors import Misconfigured, Retryable, TablesplitError
+
+ATTEMPTS = 5
+
+
+class ControlPlane:
+    """Administration of tables. Every method raises our errors only, one line each, after botocore's own
+    retries."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises Misconfigured when region, profile or endpoint cannot be one. Takes about 0.3 s, sends
+        nothing."""
+        self._settings = settings
+        self._tables = self._client("dynamodb", settings.endpoint_url)
+
+    def describe_table(self, name: str) -> TableDescription | None:
+        """The table, or None when there is none of that name."""
+        try:
+            answer = self._tables.describe_table(TableName=name)
+        except self._tables.exceptions.ResourceNotFoundException:
+            return None
+        except (ClientError, BotoCoreError) as error:
+            raise self._error(self._tables, "DescribeTable", name, error) from error
+        try:
+            return table_description(answer["Table"])
+        except KeyError as missing:  # botocore takes half an answer, and one that is not JSON, for an empty one
+            call = self._call_of(self._tables, "DescribeTable", name)
+            what = f"damaged answer from {call.endpoint}: no {missing.args[0]} in it"
+            raise Retryable(f"{call}: {what}", reason="damaged_answer", remedy=CHECK_ENDPOINT) from missing
+
+    def create_table(self, table: NewTable) -> None:
+        """Begin to make ``table``. Raises Fatal when one of that name exists."""
+        self._call(self._tables, "create_table", table.name, create_table_request(table))
+
+    def enable_stream(self, name: str) -> None:
+        """Begin to stream new and old images of every change. Raises Fatal when a stream is enabled
+        already."""
+        stream = {"StreamEnabled": True, "StreamViewType": STREAM_VIEW_TYPE}
+        self._call(self._tables, "update_table", name, {"TableName": name, "StreamSpecification": stream})
+
+    def delete_table(self, name: str) -> None:
+        """Begin to delete the table with everything in it."""
+        self._call(self._tables, "delete_table", name, {"TableName": name})
+
+    def caller_identity(self) -> Identity:
+        """Who signs the requests. A local server knows nobody: ``local``."""
+        if self._settings.endpoint_url is not None:
+            return Identity("local", "local")
+        answer = self._call(self._client("sts", None), "get_caller_identity", "the caller", {})
+        return Identity(answer["Account"], answer["Arn"])
+
+    def server_time(self) -> float:
+        """The server's own time of day, in epoch seconds, whole seconds: the Date of its answer, even of a refusal."""
+        try:
+            metadata = self._tables.list_tables(Limit=1)["ResponseMetadata"]
+        except ClientError as error:
+            metadata = error.response["ResponseMetadata"]
+        except BotoCoreError as error:
+            raise self._error(self._tables, "ListTables", "the region", error) from error
+        return parsedate_to_datetime(metadata["HTTPHeaders"]["date"]).timestamp()
+
+    def _client(self, service: str, endpoint_url: str | None) -> Any:
+        settings = self._settings
+        try:
+            return boto3.session.Session(region_name=settings.aws_region).client(
+                service,
+                endpoint_url=endpoint_url,
+                config=Config(
+                    connect_timeout=settings.connect_timeout_seconds,
+                    read_timeout=settings.request_timeout_seconds,
+                    retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+                    account_id_endpoint_mode="disabled",
+                ),
+            )
+        except (BotoCoreError, ValueError) as error:
+            raise Misconfigured(
+                f"AWS cannot be used as configured: {error}",
+                remedy="check AWS_REGION, AWS_PROFILE and AWS_ENDPOINT_URL",
+            ) from error
+
+    def _call(self, client: Any, method: str, subject: str, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = getattr(client, method)(**request)
+        except (ClientError, BotoCoreError) as error:
+            raise self._error(client, client.meta.method_to_api_mapping[method], subject, error) from error
+        return answer
+
+    def _error(self, client: Any, operation: str, subject: str, error: Exception) -> Exception:
+        call = self._call_of(client, operation, subject)
+        if isinstance(error, ClientError):
+            content, metadata = error.response["Error"], error.response["ResponseMetadata"]
+            refused = coded_error(call, content["Code"], content.get("Message", ""), metadata["HTTPStatusCode"])
+            return expired_credentials() if isinstance(refused, CredentialsExpired) else refused
+        return connection_error(call, error)
+
+    def _call_of(self, client: Any, operation: str, subject: str) -> Call:
+        return Call(operation, subject, client.meta.endpoint_url, self._settings.aws_region)
+
+
+def connection_error(call: Call, error: Exception) -> TablesplitError:
+    """Our error for one that botocore raises without an answer of the server."""
+    if isinstance(error, NoCredentialsError):
+        return no_credentials()
+    if isinstance(error, ReadTimeoutError | ConnectTimeoutError):
+        return Retryable(f"{call}: no answer from {call.endpoint} in time", reason="timeout", remedy=CHECK_ENDPOINT)
+    if isinstance(error, EndpointConnectionError | HTTPClientError):
+        return Retryable(f"{call}: cannot connect to {call.endpoint}", reason="no_connection", remedy=CHECK_ENDPOINT)
+    return Misconfigured(f"{call}: {error}", remedy=RENEWAL_REMEDY)

@@ -1,0 +1,83 @@
+"""Waiting, with a deadline, for what the control plane has begun."""
+
+import asyncio
+from collections.abc import Callable
+
+from service.clock import Clock
+from service.dynamodb.control_plane import ControlPlane
+from service.dynamodb.protocol import StreamStore
+from service.dynamodb.table_description import STREAM_VIEW_TYPE, TableDescription
+from service.errors import Fatal
+
+POLL_SECONDS = 1.0
+TIMEOUT_SECONDS = 600.0
+"""DynamoDB makes a table in seconds; an index on a large table or a busy account takes minutes."""
+
+
+async def until_active(
+    control: ControlPlane, name: str, clock: Clock, timeout_seconds: float = TIMEOUT_SECONDS
+) -> TableDescription:
+    """The table, once it and its indexes are ACTIVE. Raises Fatal after the deadline."""
+    table = await _until(control, name, clock, timeout_seconds, is_active, "is not ACTIVE yet")
+    assert table is not None
+    return table
+
+
+async def until_deleted(
+    control: ControlPlane, name: str, clock: Clock, timeout_seconds: float = TIMEOUT_SECONDS
+) -> None:
+    """Return once there is no table of that name. Raises Fatal after the deadline."""
+    await _until(control, name, clock, timeout_seconds, lambda table: table is None, "is still being deleted")
+
+
+async def until_stream_enabled(
+    control: ControlPlane,
+    streams: StreamStore,
+    name: str,
+    clock: Clock,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+) -> TableDescription:
+    """The table, once it is ACTIVE and its stream of both images is ENABLED. Raises Fatal after the
+    deadline."""
+    deadline = clock.monotonic() + timeout_seconds
+    table = await _until(control, name, clock, timeout_seconds, has_stream, "has no stream yet")
+    assert table is not None
+    assert table.stream_arn is not None
+    while (await streams.describe_stream(table.stream_arn)).status != "ENABLED":
+        await _pause(clock, deadline, name, "has no ENABLED stream yet", timeout_seconds)
+    return table
+
+
+def is_active(table: TableDescription | None) -> bool:
+    """Whether the table and all its indexes can be used."""
+    if table is None or table.status != "ACTIVE":
+        return False
+    return all(index.status == "ACTIVE" for index in table.indexes.values())
+
+
+def has_stream(table: TableDescription | None) -> bool:
+    """Whether the table can be used and streams both images."""
+    return table is not None and is_active(table) and table.stream_view_type == STREAM_VIEW_TYPE
+
+
+async def _until(
+    control: ControlPlane,
+    name: str,
+    clock: Clock,
+    timeout_seconds: float,
+    reached: Callable[[TableDescription | None], bool],
+    otherwise: str,
+) -> TableDescription | None:
+    deadline = clock.monotonic() + timeout_seconds
+    while not reached(table := await asyncio.to_thread(control.describe_table, name)):
+        await _pause(clock, deadline, name, otherwise, timeout_seconds)
+    return table
+
+
+async def _pause(clock: Clock, deadline: float, name: str, otherwise: str, timeout_seconds: float) -> None:
+    if clock.monotonic() + POLL_SECONDS > deadline:
+        raise Fatal(
+            f"table {name} {otherwise} after {timeout_seconds:g} s",
+            remedy="run the same command again: it goes on where it stopped",
+        )
+    await clock.sleep(POLL_SECONDS)

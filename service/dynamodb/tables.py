@@ -1,0 +1,219 @@
+"""Making and dropping tables: the v2 tables, the control table and the old table's stream."""
+
+import asyncio
+from dataclasses import dataclass
+
+from service.clock import Clock
+from service.core.mapping.mapping import Mapping, TableShape
+from service.dynamodb.control_plane import ControlPlane
+from service.dynamodb.protocol import StreamStore
+from service.dynamodb.table_description import STREAM_VIEW_TYPE, IndexDescription, NewTable, TableDescription
+from service.dynamodb.table_waits import until_active, until_deleted, until_stream_enabled
+from service.errors import GAP_REMEDY, Misconfigured, Refused, StreamGone
+
+CONTROL_KEY = ("pk", "sk")
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Administration of every table of one migration. Raises Misconfigured when the control table is another table too."""
+
+    plane: ControlPlane
+    streams: StreamStore
+    clock: Clock
+    mapping: Mapping
+    control_table: str
+
+    def __post_init__(self) -> None:
+        # Its key may well be that of the old table: then records would get among the items, and it is dropped in the end.
+        if self.control_table in {self.mapping.old.table, *self.mapping.tables}:
+            raise Misconfigured(
+                f"control table {self.control_table} is a table of the mapping too",
+                remedy="set TABLESPLIT_CONTROL_TABLE to a name of its own",
+            )
+
+    def wanted(self) -> list[NewTable]:
+        """The tables that tablesplit makes: v2 tables with streams, and the control table."""
+        v2 = [new_v2_table(name, shape) for name, shape in self.mapping.tables.items()]
+        return [*v2, NewTable(self.control_table, CONTROL_KEY, stream=False)]
+
+    async def old_table(self) -> TableDescription:
+        """The old table. Raises Misconfigured when it is missing or has another key than the mapping says, or one that is
+        not text."""
+        old = self.mapping.old
+        table = await self.describe(old.table)
+        if table is None:
+            raise Misconfigured(
+                f"old table {old.table} does not exist in this account and region",
+                remedy="set OLD_TABLE_NAME and AWS_REGION (AWS_ENDPOINT_URL for a local server)",
+            )
+        wanted = (old.partition_key, old.sort_key)
+        if table.key != wanted:
+            raise Misconfigured(
+                f"old table {old.table} has the key {_key_text(table.key)}; the mapping says {_key_text(wanted)}",
+                remedy="correct `old:` in the mapping, or OLD_TABLE_NAME",
+            )
+        for name in old.key_names:
+            _require_text(table, name)
+        return table
+
+    async def describe(self, name: str) -> TableDescription | None:
+        """The table, or None."""
+        return await asyncio.to_thread(self.plane.describe_table, name)
+
+    async def make_missing(self) -> dict[str, str]:
+        """Make the tables that do not exist, and wait for them. Answers for each table ``created`` or ``exists``.
+
+        Raises Refused, before anything is made, when one exists that is not as it must be.
+        """
+        found = {table.name: await self.describe(table.name) for table in self.wanted()}
+        for table in self.wanted():
+            _require_equal(table, found[table.name])
+        missing = [table for table in self.wanted() if found[table.name] is None]
+        for table in missing:
+            await asyncio.to_thread(self.plane.create_table, table)
+        for table in missing:
+            await until_active(self.plane, table.name, self.clock)
+        return {name: "exists" if table else "created" for name, table in found.items()}
+
+    async def make(self, table: NewTable) -> None:
+        """Make one more table, unless it exists. Raises Refused when one of that name has another key."""
+        found = await self.describe(table.name)
+        if found is None:
+            await asyncio.to_thread(self.plane.create_table, table)
+            await until_active(self.plane, table.name, self.clock)
+        elif found.key != table.key:
+            _require_own_key(table, found)
+
+    async def require_v2_tables(self) -> None:
+        """Raises Misconfigured when a v2 table is missing, Refused when one is not as it must be."""
+        for table in self.wanted():
+            found = await self.describe(table.name)
+            if found is None and table.name != self.control_table:
+                raise Misconfigured(
+                    f"v2 table {table.name} does not exist", remedy="make the tables: tablesplit create-tables"
+                )
+            _require_equal(table, found)
+
+    async def enable_old_stream(self) -> str:
+        """Enable the old table's stream if it is off; the ARN, once it is ENABLED.
+
+        Raises Refused when it is on with another view type: tablesplit does not switch off what others may read.
+        """
+        old = await self.old_table()
+        if old.stream_view_type is None:
+            await asyncio.to_thread(self.plane.enable_stream, old.name)
+        require_both_images(old)
+        enabled = await until_stream_enabled(self.plane, self.streams, old.name, self.clock)
+        assert enabled.stream_arn is not None
+        return enabled.stream_arn
+
+    async def enable_v2_streams(self) -> None:
+        """Enable the streams of the v2 tables that exist and have theirs off; returns once they are ENABLED."""
+        for name in self.mapping.tables:
+            table = await self.describe(name)
+            if table is not None and table.stream_view_type is None:
+                await asyncio.to_thread(self.plane.enable_stream, name)
+                await until_stream_enabled(self.plane, self.streams, name, self.clock)
+
+    async def v2_stream(self, name: str) -> str:
+        """The ARN of a v2 table's stream. Raises StreamGone when the table, or its stream, is not there."""
+        table = await self.describe(name)
+        if table is None or table.stream_view_type is None or table.stream_arn is None:
+            raise StreamGone(f"v2 table {name} has no stream", remedy=GAP_REMEDY)
+        return table.stream_arn
+
+    async def drop(self) -> list[str]:
+        """Delete the v2 tables and, last, the control table; the names of those that existed. The old table is never touched.
+
+        Raises Refused, before anything is deleted, when one has another key: a wrong variable may name anybody's table.
+        """
+        found = [(table, await self.describe(table.name)) for table in self.wanted()]
+        existing = [(table, description) for table, description in found if description is not None]
+        for table, description in existing:
+            _require_own_key(table, description)
+        return await self.delete([table.name for table, _ in existing])
+
+    async def delete(self, names: list[str]) -> list[str]:
+        """Delete these tables, one after the other; their names."""
+        for name in names:
+            await asyncio.to_thread(self.plane.delete_table, name)
+            await until_deleted(self.plane, name, self.clock)
+        return names
+
+
+def require_both_images(old: TableDescription) -> None:
+    """Raises Refused when the table's stream is on without both images."""
+    if old.stream_view_type not in (None, STREAM_VIEW_TYPE):
+        raise Refused(
+            f"the stream of table {old.name} shows {old.stream_view_type}; {STREAM_VIEW_TYPE} is needed",
+            remedy=f"disable it once nobody reads it, then run tablesplit create-tables, which enables it as {STREAM_VIEW_TYPE}",
+        )
+
+
+def _require_text(old: TableDescription, name: str) -> None:
+    kind = old.attribute_types[name]
+    if kind != "S":
+        raise Misconfigured(
+            f"key attribute {name} of old table {old.name} is of type {kind}: the mapping makes keys of text (S) only",
+            remedy="tablesplit cannot migrate this table: every item would end in quarantine",
+        )
+
+
+def new_v2_table(name: str, shape: TableShape) -> NewTable:
+    """What a v2 table must be, out of the mapping's shape."""
+    indexes = {index: (key.partition, key.sort) for index, key in shape.indexes.items()}
+    return NewTable(name, (shape.key.partition, shape.key.sort), indexes)
+
+
+def table_differences(wanted: NewTable, found: TableDescription) -> list[str]:
+    """How ``found`` differs from what is wanted, a phrase each; nothing when it can be used."""
+    differences = []
+    if found.key != wanted.key:
+        differences.append(f"key is {_key_text(found.key)}, wanted {_key_text(wanted.key)}")
+    for name, key in wanted.indexes.items():
+        differences += _index_differences(name, key, found.indexes.get(name))
+    differences += [
+        f"attribute {name} is of type {kind}, wanted S"
+        for name, kind in sorted(found.attribute_types.items())
+        if kind != "S" and name in _key_names(wanted)
+    ]
+    if wanted.stream and found.stream_view_type != STREAM_VIEW_TYPE:
+        differences.append(f"stream is {found.stream_view_type or 'off'}, wanted {STREAM_VIEW_TYPE}")
+    return differences
+
+
+def _index_differences(name: str, key: tuple[str, str | None], found: IndexDescription | None) -> list[str]:
+    if found is None:
+        return [f"index {name} is missing"]
+    differences = []
+    if found.key != key:
+        differences.append(f"index {name} has the key {_key_text(found.key)}, wanted {_key_text(key)}")
+    if found.projection != "ALL":
+        differences.append(f"index {name} projects {found.projection}, wanted ALL")
+    return differences
+
+
+def _require_equal(wanted: NewTable, found: TableDescription | None) -> None:
+    differences = table_differences(wanted, found) if found else []
+    if differences:
+        raise Refused(
+            f"table {wanted.name} exists and is different: {'; '.join(differences)}",
+            remedy="give the new table another name (its variable is in the mapping), or delete the existing one yourself",
+        )
+
+
+def _require_own_key(wanted: NewTable, found: TableDescription) -> None:
+    if found.key != wanted.key:
+        raise Refused(
+            f"table {wanted.name} has the key {_key_text(found.key)}, not {_key_text(wanted.key)}: tablesplit did not make it",
+            remedy="correct the variable that names it, or delete it yourself",
+        )
+
+
+def _key_names(table: NewTable) -> set[str | None]:
+    return {name for key in (table.key, *table.indexes.values()) for name in key}
+
+
+def _key_text(key: tuple[str, str | None]) -> str:
+    return ", ".join(name for name in key if name)

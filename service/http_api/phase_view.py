@@ -1,0 +1,125 @@
+"""The phase over HTTP: the gate, where the migration stands, and moves that run in the background of this process."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+from service.app import App
+from service.clock import iso
+from service.control.state import MigrationState
+from service.core.phases.acting import Phase
+from service.core.phases.gate import Gate
+from service.core.phases.moves import (
+    Begin,
+    Command,
+    No,
+    PhaseMove,
+    command_to,
+    decide,
+    move_between,
+    next_move,
+    phase_row,
+)
+from service.errors import Misconfigured, Refused, TablesplitError
+from service.log import get_logger
+from service.migration.phase.gate import ask_gate, hold_text
+from service.migration.phase.hold import hold, release
+from service.migration.phase.move import Ask, make_move, open_gate, under_way
+from service.migration.phase.parts import move_parts
+from service.sync.positions import require_started
+
+Document = dict[str, Any]
+
+
+class PhaseView:
+    """What /v1/gate and /v1/phase show and start."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._moving: asyncio.Task[None] | None = None
+        self._failed: Document | None = None
+
+    async def gate(self, to: Phase | None) -> Gate:
+        """The gate of the move to ``to``; None: of the one that leads on. Raises Refused when there is no such move."""
+        state = await require_started(self._app)
+        move = next_move(state.phase) if to is None else move_between(state.phase, to)
+        if move is None:
+            raise _no_move(state.phase, to)
+        return await ask_gate(self._app, state, move)
+
+    async def phase(self) -> Document:
+        """Where the migration stands, the move under way, and why the last one begun here has stopped."""
+        state = await require_started(self._app)
+        row, onward = phase_row(state.acting), next_move(state.phase)
+        return {
+            "phase": state.phase,
+            "since": iso(state.phase_since),
+            "rule": state.rule,
+            "application_writes": list(row.writes),
+            "forward": row.forward,
+            "reverse": row.reverse,
+            "move": None if state.move is None else asdict(state.move),
+            "hold": hold_text(state),
+            "next": None if onward is None else onward.to,
+            "failed": self._failed,
+        }
+
+    async def start(self, to: Phase, why: str, forced: tuple[str, ...]) -> None:
+        """Begin, go on with or give up a move in the background, once its gate is open.
+
+        Raises GateClosed, Refused (no such move, one runs here), Misconfigured for an unknown condition.
+        """
+        if self._moving is not None and not self._moving.done():
+            raise Refused("a move runs in this process", remedy="watch it: GET /v1/phase")
+        state = await require_started(self._app)
+        command, move = _asked(state, to)
+        ask = Ask(command, why, forced)
+        if move is not None:
+            await open_gate(await move_parts(self._app), ask, move)
+        self._failed = None
+        self._moving = asyncio.create_task(self._move(ask))
+
+    async def hold(self, why: str) -> Document:
+        """Close every gate; what holds them now."""
+        return {"hold": asdict(await hold(await move_parts(self._app), why))}
+
+    async def release(self) -> Document:
+        """Take the hold away; what it was."""
+        held = await release(await move_parts(self._app))
+        return {"released": None if held is None else asdict(held)}
+
+    async def close(self) -> None:
+        """Stop a move that runs; it can be gone on with."""
+        if self._moving is not None:
+            self._moving.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._moving
+
+    async def _move(self, ask: Ask) -> None:
+        try:
+            await make_move(await move_parts(self._app), ask)
+        except TablesplitError as failure:
+            get_logger().error(
+                "a phase move has stopped", command=ask.command, reason=failure.message, remedy=failure.remedy
+            )
+            self._failed = {"kind": failure.kind, "message": failure.message, "remedy": failure.remedy}
+
+
+def _asked(state: MigrationState, to: Phase) -> tuple[Command, PhaseMove | None]:
+    """The command that leads to ``to``, and the move that it would begin. Raises Refused where it leads nowhere."""
+    if to == "complete":
+        raise Misconfigured("completing cannot be undone: a person does it", remedy="run: tablesplit complete")
+    command = command_to(to, state.phase, under_way(state))
+    if command is None:
+        raise _no_move(state.phase, to)
+    decision = decide(command, state.acting, under_way(state))
+    if isinstance(decision, No):
+        raise Refused(decision.reason, remedy=decision.remedy)
+    return command, decision.move if isinstance(decision, Begin) else None
+
+
+def _no_move(phase: Phase, to: Phase | None) -> Refused:
+    onward = next_move(phase)
+    remedy = "there is nothing left to move" if onward is None else f"from here on: {onward.to}"
+    return Refused(f"no move leads from {phase}{f' to {to}' if to else ''}", remedy=remedy)

@@ -1,0 +1,44 @@
+"""The backfill of this migration: started first where that was not done, shown as it goes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from backfill.display import opened_display
+from backfill.dry_run import DryRunReport, dry_run
+from backfill.options import ArrayJob, BackfillOptions
+from backfill.report import BackfillReport, SlicesReport
+from backfill.walk import Parts
+from backfill.worker import run_array_job, run_backfill
+from service.app import App
+from service.migration.start import ensure_started
+
+
+async def copy_old_table(app: App, options: BackfillOptions, stop: asyncio.Event) -> BackfillReport:
+    """Start the migration if need be, then copy. Raises as ``run_backfill`` and ``ensure_started`` do."""
+    async with _parts(app, options, stop) as (parts, estimate):
+        return await run_backfill(parts, estimate)
+
+
+async def copy_slices(
+    app: App, options: BackfillOptions, job: ArrayJob, stop: asyncio.Event
+) -> BackfillReport | SlicesReport:
+    """The same as a job of an array. Raises as ``run_array_job`` and ``ensure_started`` do."""
+    async with _parts(app, options, stop) as (parts, estimate):
+        return await run_array_job(parts, job, estimate)
+
+
+@asynccontextmanager
+async def _parts(app: App, options: BackfillOptions, stop: asyncio.Event) -> AsyncIterator[tuple[Parts, int | None]]:
+    """What a backfill needs, with DynamoDB's count of the old items."""
+    await ensure_started(app)
+    old = await app.tables.old_table()
+    with opened_display(app.clock) as display:
+        parts = Parts(app.store, app.control, app.mapping, app.settings, app.clock, app.metrics, options, display, stop)
+        yield parts, old.item_count or None
+
+
+async def try_copy(app: App, options: BackfillOptions, stop: asyncio.Event) -> DryRunReport:
+    """Map every old item and write nothing; nothing needs to exist but the old table. Raises as ``dry_run`` does."""
+    await app.tables.old_table()
+    return await dry_run(app.store, app.mapping, app.settings, app.clock, app.metrics, options=options, stop=stop)

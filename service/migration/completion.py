@@ -1,0 +1,87 @@
+"""The end of a migration: the stamps go from v2, page by page; bare tombstones go whole. The old table is left as it is.
+
+Nothing of tablesplit writes v2 any more by then: both directions are off, and the writer horizon has passed.
+"""
+
+import asyncio
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+from service.app import App
+from service.control.table import Records
+from service.core.item.wire import Item
+from service.core.item.write import Exists, Update
+from service.core.rules.guarded import is_bare_tombstone, purge_write
+from service.dynamodb.protocol import Fence
+from service.errors import Poison
+
+
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+class Stripped:
+    """How far a v2 table is. start: where the next page begins. stamps, tombstones: that went; a page done again counts
+    once, because what is gone is not found again."""
+
+    start: Item | None = None
+    done: bool = False
+    stamps: int = 0
+    tombstones: int = 0
+
+
+async def strip_stamps(app: App, fence: Fence) -> None:
+    """Take the stamps off every v2 item, and bare tombstones away. Goes on where it stopped. ``fence`` ends every write."""
+    for table in app.mapping.tables:
+        await _strip_table(app, table, fence)
+
+
+async def stripped(app: App) -> dict[str, Stripped]:
+    """How far each v2 table is, by name."""
+    return {table: stored.value for table, stored in (await _records(app).all()).items()}
+
+
+async def _strip_table(app: App, table: str, fence: Fence) -> None:
+    records = _records(app)
+    stored = await records.get(table)
+    progress = stored.value if stored is not None else Stripped()
+    while not progress.done:
+        page = await app.store.scan(
+            table, segment=0, segments=1, start=progress.start, limit=app.settings.page_items, consistent=True
+        )
+        stamps, tombstones = await _strip_page(app, table, page.items, fence)
+        progress = Stripped(
+            page.last_key, page.last_key is None, progress.stamps + stamps, progress.tombstones + tombstones
+        )
+        fence()
+        await records.save(table, progress)
+
+
+async def _strip_page(app: App, table: str, items: list[Item], fence: Fence) -> tuple[int, int]:
+    """How many stamps, and how many tombstones, went."""
+    turns = asyncio.Semaphore(app.settings.backfill_concurrency)
+
+    async def one(item: Item) -> tuple[int, int]:
+        async with turns:
+            return await _strip_item(app, table, item, fence)
+
+    gone = await asyncio.gather(*(one(item) for item in items if app.mapping.stamp in item))
+    return sum(stamps for stamps, _ in gone), sum(tombstones for _, tombstones in gone)
+
+
+async def _strip_item(app: App, table: str, item: Item, fence: Fence) -> tuple[int, int]:
+    if _is_tombstone(app, table, item) and await app.store.write(purge_write(app.mapping, table, item), fence=fence):
+        return 0, 1
+    # A tombstone that the application has made an item of meanwhile loses its stamp like any other.
+    key = {name: item[name] for name in app.mapping.tables[table].key_names}
+    stamp = app.mapping.stamp
+    return int(await app.store.write(Update(table, key, {}, (stamp,), Exists((stamp,))), fence=fence)), 0
+
+
+def _is_tombstone(app: App, table: str, item: Item) -> bool:
+    try:
+        return is_bare_tombstone(app.mapping, table, item)
+    except Poison:
+        return False  # a damaged stamp goes like any other
+
+
+def _records(app: App) -> Records[Stripped]:
+    return app.control.records("completing", Stripped)

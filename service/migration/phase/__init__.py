@@ -1,0 +1,1 @@
+"""Phase moves: gate, hook, steps."""

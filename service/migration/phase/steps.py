@@ -1,0 +1,130 @@
+"""The steps of a phase move: what each changes and what it waits for. Every one may be done again.
+
+A step that waits has a deadline on this process's monotonic clock, and says whom it waited for.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+
+from service.app import App
+from service.control.leases import LANE_LEASES, renewed_seconds_ago
+from service.control.repairs import RepairWatch
+from service.control.state import MigrationState, change_state, load_started_state
+from service.control.workers import BEAT_SECONDS, BOTH, FORWARD, LaneName, Workers
+from service.core.phases.acting import Acting, Phase, Rule
+from service.dynamodb.protocol import Fence
+from service.errors import Fatal
+
+CAUGHT_UP_WITHIN_SECONDS = 15.0
+
+Waiting = Callable[[], Awaitable[str | None]]
+"""What a step still waits for, or None."""
+
+Strip = Callable[[App, Fence], Awaitable[None]]
+
+
+class Steps:
+    """The steps of one move to ``to``. ``fence``: of the lease "move". ``strip``: takes the stamps off v2."""
+
+    def __init__(self, app: App, to: Phase, fence: Fence, strip: Strip) -> None:
+        self._app = app
+        self._to = to
+        self._fence = fence
+        self._workers = Workers(app.control, app.clock)
+        self._steps: dict[str, Callable[[], Awaitable[None]]] = {
+            "settle": self._settle,
+            "switch": partial(self._change_rule, "entering"),
+            "horizon": self._pass_horizon,
+            "drain": partial(self._catch_up, FORWARD),
+            "observe": partial(self._catch_up, ("reverse",)),
+            "arm": partial(self._change_rule, "ledger"),
+            "fence": self._pass_horizon,
+            "enter": self._enter,
+            "announce": partial(self._catch_up, BOTH),
+            "acknowledge": self._enter,
+            "idle": self._pass_horizon,
+            "strip": partial(strip, app, fence),
+        }
+
+    async def do(self, step: str) -> None:
+        """Do a step. Raises Fatal when it takes longer than ``move_deadline_seconds``, Fenced when the lease is lost."""
+        await self._steps[step]()
+        self._fence()
+
+    async def _settle(self) -> None:
+        """No repair by the guarded rule begins while a move is under way; those that have begun end, and all that they have
+        written is read."""
+        repairs = RepairWatch(self._app.control, self._app.clock, self._app.settings.writer_horizon_seconds)
+
+        async def unfinished() -> str | None:
+            age = await repairs.oldest_age()
+            return None if age is None else "a repair, or a retry of the quarantine, is under way"
+
+        await self._until(unfinished)
+        await self._catch_up(BOTH)
+
+    async def _change_rule(self, rule: Rule) -> None:
+        await self._change(lambda was: replace(was, rule=rule, epoch=max(was.epoch, 1)))
+        await self._until(self._unacknowledged)
+
+    async def _pass_horizon(self) -> None:
+        """Waited out whole by this process, also when another has begun to: clocks of two processes are not compared."""
+        await self._app.clock.sleep(self._app.settings.writer_horizon_seconds)
+
+    async def _enter(self) -> None:
+        now = self._app.clock.now()
+        await self._change(lambda was: was if was.phase == self._to else replace(was, phase=self._to, phase_since=now))
+        await self._until(self._unacknowledged)
+
+    async def _catch_up(self, lanes: tuple[LaneName, ...]) -> None:
+        async def behind() -> str | None:
+            acting = (await self._state()).acting
+            if await self._workers.caught_up(CAUGHT_UP_WITHIN_SECONDS, lanes, acting):
+                return None
+            return await self._unacknowledged() or f"{' and '.join(lanes)} sync has not caught up"
+
+        await self._until(behind)
+
+    async def _unacknowledged(self) -> str | None:
+        """Whose acknowledgement is missing, or None. A worker that is not heard of holds nothing back, but each direction
+        needs one that works."""
+        acting = (await self._state()).acting
+        told = [await self._missing(lane, acting) for lane in BOTH]
+        return "; ".join(line for line in told if line) or None
+
+    async def _missing(self, lane: LaneName, acting: Acting) -> str | None:
+        now = self._app.clock.now()
+        heard = await self._workers.heard()
+        owners = {worker: beat for worker, beat in heard.items() if beat.lane(lane).role == "owner"}
+        if not owners:
+            failures = [
+                f": worker {worker} says {why}" for worker, beat in heard.items() if (why := beat.lane(lane).failure)
+            ]
+            return f"no worker does {lane} sync{''.join(failures)}"
+        reading = {worker: beat for worker, beat in heard.items() if beat.lane(lane).reads}
+        late = [(worker, now - beat.said_at) for worker, beat in reading.items() if beat.lane(lane).acting != acting]
+        if not late:
+            return None
+        renewed = await renewed_seconds_ago(self._app.control, LANE_LEASES[lane], now)
+        lease = "nobody holds its lease" if renewed is None else f"its lease was renewed {renewed:.0f} s ago"
+        return "; ".join(
+            f"worker {worker} has not acknowledged {acting.phase}/{acting.rule} in {lane} sync "
+            f"(heard of {max(age, 0.0):.0f} s ago, {lease})"
+            for worker, age in late
+        )
+
+    async def _until(self, waiting: Waiting) -> None:
+        seconds = self._app.settings.move_deadline_seconds
+        deadline = self._app.clock.monotonic() + seconds
+        while (what := await waiting()) is not None:
+            if self._app.clock.monotonic() >= deadline:
+                raise Fatal(f"waited {seconds:g} s: {what}")
+            await self._app.clock.sleep(BEAT_SECONDS)
+
+    async def _change(self, change: Callable[[MigrationState], MigrationState]) -> None:
+        self._fence()
+        await change_state(self._app.control, self._app.mapping, self._app.clock.now(), change)
+
+    async def _state(self) -> MigrationState:
+        return await load_started_state(self._app.control, self._app.mapping)

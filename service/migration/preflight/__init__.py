@@ -1,0 +1,1 @@
+"""What can be known before the start: sample, forecast, cost, checks."""

@@ -1,0 +1,176 @@
+"""Preflight: whether a migration can start, found out by reading only. Each check has a value, a verdict and a remedy."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from service.app import App
+from service.dynamodb.prices import load_prices
+from service.dynamodb.table_description import STREAM_VIEW_TYPE, TableDescription
+from service.dynamodb.tables import table_differences
+from service.errors import TablesplitError
+from service.migration.preflight.forecast_run import configured_limits, expect
+from service.migration.preflight.report import ForecastReport
+from service.migration.preflight.retention import RetentionVerdict
+from service.migration.preflight.sample import Trial, map_sample
+
+Verdict = Literal["ok", "note", "blocked"]
+EXPECTED = ("capacity", "hottest key", "duration", "cost", "dual running", "prices")
+"""What a preflight says of the forecast; `tablesplit forecast` says all of it."""
+RETENTION: dict[RetentionVerdict, Verdict] = {"go": "ok", "no-go": "note", "unknown": "note"}
+"""A no-go blocks nothing: with sync beside it a copy may take longer than the stream keeps a change."""
+CLOCK_TOLERANCE_SECONDS = 60.0
+"""DynamoDB refuses requests signed more than five minutes off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the report. ``note`` blocks nothing, but should be read."""
+
+    name: str
+    value: str
+    verdict: Verdict = "ok"
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightReport:
+    """Every check, in the order in which they were made."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """No check is blocked."""
+        return all(check.verdict != "blocked" for check in self.checks)
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `preflight --json`."""
+        return {"result": "passed" if self.passed else "blocked", "checks": [asdict(check) for check in self.checks]}
+
+    def to_text(self) -> str:
+        """A line a check, its remedy below it."""
+        lines = []
+        width = max(len(check.name) for check in self.checks) + 2
+        for check in self.checks:
+            lines.append(f"{check.verdict:8}{check.name:{width}}{check.value}")
+            if check.remedy:
+                lines.append(f"{'':{8 + width}}{check.remedy}")
+        return "\n".join([*lines, "preflight: passed" if self.passed else "preflight: BLOCKED"])
+
+
+async def run_preflight(app: App, sample: int, stop: asyncio.Event) -> PreflightReport:
+    """Make every check. ``sample``: how many old items to map on trial. Writes nothing.
+
+    A check that fails on the way is blocked, with what failed; checks of the old table's items are left out when it cannot be read.
+    """
+    checks = [await _guarded("caller", _caller, app), await _guarded("clock", _clock, app)]
+    old = await _guarded("old table", _old_table, app)
+    checks.append(old)
+    if old.verdict != "blocked":
+        description = await app.tables.old_table()
+        checks += [_stream(description), await _guarded("stream permissions", _stream_permissions, app)]
+        checks += await _mapping_checks(app, description, sample, stop)
+    checks += [await _guarded(f"table {name}", _existing(name), app) for name in _made_tables(app)]
+    return PreflightReport(tuple(checks))
+
+
+async def _guarded(name: str, check: Callable[[App], Awaitable[Check]], app: App) -> Check:
+    try:
+        return await check(app)
+    except TablesplitError as error:
+        return Check(name, error.message, "blocked", error.remedy)
+
+
+async def _caller(app: App) -> Check:
+    identity = await asyncio.to_thread(app.tables.plane.caller_identity)
+    return Check("caller", f"{identity.arn} in {app.settings.aws_region}")
+
+
+async def _clock(app: App) -> Check:
+    before = app.clock.now()
+    server = await asyncio.to_thread(app.tables.plane.server_time)
+    skew = server - (before + app.clock.now()) / 2
+    if abs(skew) <= CLOCK_TOLERANCE_SECONDS:
+        return Check("clock", f"within {CLOCK_TOLERANCE_SECONDS:.0f} s of the server's")
+    return Check("clock", f"{skew:+.0f} s off the server's", "blocked", "set this machine's clock (NTP)")
+
+
+async def _old_table(app: App) -> Check:
+    old = await app.tables.old_table()
+    await app.store.scan(old.name, segment=0, segments=1, start=None, limit=1)
+    return Check("old table", f"{old.name}: about {old.item_count} items, {old.size_bytes / 1e6:.1f} MB, {old.billing}")
+
+
+def _stream(old: TableDescription) -> Check:
+    if old.stream_view_type is None:
+        return Check("stream", "off: create-tables enables it")
+    if old.stream_view_type == STREAM_VIEW_TYPE:
+        return Check("stream", f"on, {STREAM_VIEW_TYPE}")
+    remedy = f"disable it once nobody reads it; create-tables then enables it as {STREAM_VIEW_TYPE}"
+    return Check("stream", f"on, but {old.stream_view_type}; {STREAM_VIEW_TYPE} is needed", "blocked", remedy)
+
+
+async def _stream_permissions(app: App) -> Check:
+    old = await app.tables.old_table()
+    if old.stream_arn is None or old.stream_view_type is None:
+        return Check("stream permissions", "not tried: there is no stream yet", "note")
+    shards = (await app.store.describe_stream(old.stream_arn)).shards
+    if shards:
+        await app.store.shard_iterator(old.stream_arn, shards[-1].shard_id, "LATEST")
+    return Check("stream permissions", f"can read the stream: {len(shards)} shards")
+
+
+def _existing(name: str) -> Callable[[App], Awaitable[Check]]:
+    async def check(app: App) -> Check:
+        found = await app.tables.describe(name)
+        if found is None:
+            return Check(f"table {name}", "does not exist: create-tables makes it")
+        wanted = next(table for table in app.tables.wanted() if table.name == name)
+        differences = table_differences(wanted, found)
+        if differences:
+            remedy = "give the new table another name, or delete the existing one yourself"
+            return Check(f"table {name}", "; ".join(differences), "blocked", remedy)
+        return Check(f"table {name}", "exists, as it must be")
+
+    return check
+
+
+def _made_tables(app: App) -> list[str]:
+    return [table.name for table in app.tables.wanted()]
+
+
+async def _mapping_checks(app: App, old: TableDescription, sample: int, stop: asyncio.Event) -> list[Check]:
+    trial = await map_sample(app.store, app.mapping, sample, stop)
+    expected = expect(app, trial, old, configured_limits(app.settings), load_prices(app.settings.price_file))
+    return [*_trial_checks(trial), *_forecast_checks(expected)]
+
+
+def _trial_checks(trial: Trial) -> list[Check]:
+    rejected = ", ".join(f"{reason} {count}" for reason, count in sorted(trial.rejected.items()))
+    fix = "see `tablesplit migrate --dry-run` for the keys; correct the items or the mapping"
+    return [
+        Check("mapping", f"{trial.mapped} of {trial.items} sampled items can be mapped"),
+        Check("rejected items", rejected or "none", "blocked" if rejected else "ok", fix if rejected else ""),
+        _count_check(
+            "inverse", trial.inverse_failures, "sampled items do not come back", "report this: it is a defect"
+        ),
+        _count_check("collisions", trial.collisions, "v2 keys made twice", "correct the key templates"),
+        Check(
+            "growth",
+            f"v2 items are {trial.growth:.2f} times as large; the largest {max(trial.v2_sizes, default=0)} bytes",
+        ),
+    ]
+
+
+def _count_check(name: str, count: int, what: str, remedy: str) -> Check:
+    return Check(name, f"{count} {what}", "blocked", remedy) if count else Check(name, f"0 {what}")
+
+
+def _forecast_checks(report: ForecastReport) -> list[Check]:
+    if report.forecast is None:
+        return [Check(name, value, "note") for name, value in report.facts()]
+    expected = [Check(name, value) for name, value in report.facts() if name in EXPECTED]
+    retention = Check("retention", report.retention_text(), RETENTION[report.retention.verdict], report.remedy)
+    return [*expected, retention]

@@ -1,0 +1,50 @@
+"""What a migration costs by a price file: the copy once, and each month that both sides run. Arithmetic, without I/O."""
+
+from dataclasses import dataclass
+
+from service.dynamodb.prices import Prices
+from service.migration.preflight.forecast import Forecast
+
+MONTH_SECONDS = 30 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """US dollars. The first three: of the copy, once. The `_month` ones: of each month until `complete`, beside what the
+    application pays today; v2_recovery_month: None where the price file has no price for it.
+
+    stream_reads_month: of reading shards that are empty, at least one of the old table and of each v2 table.
+    million_changes: of carrying a million writes of the application to v2 in phase `forward`, each as large as the mean item and
+    with index keys that stay; from the first `dual` on each is a transaction with its ledger entry, which costs more.
+    """
+
+    base_writes: float
+    index_writes: float
+    reads: float
+    v2_storage_month: float
+    v2_recovery_month: float | None
+    stream_reads_month: float
+    million_changes: float
+
+    @property
+    def backfill(self) -> float:
+        """The copy, once."""
+        return self.base_writes + self.index_writes + self.reads
+
+    @property
+    def dual_running_month(self) -> float:
+        """A month of both sides, without the writes of the application."""
+        return self.v2_storage_month + (self.v2_recovery_month or 0.0) + self.stream_reads_month
+
+
+def cost_of(expected: Forecast, prices: Prices, *, streams: int, poll_seconds: float) -> Cost:
+    """``streams``: how many sync reads; ``poll_seconds``: its pause after an empty read."""
+    return Cost(
+        base_writes=prices.of_units(expected.base_write_units, 0),
+        index_writes=prices.of_units(expected.index_write_units, 0),
+        reads=prices.of_units(0, expected.read_units),
+        v2_storage_month=prices.of_storage(expected.v2_bytes),
+        v2_recovery_month=prices.of_recovery(expected.v2_bytes),
+        stream_reads_month=prices.of_stream_reads(streams * MONTH_SECONDS / poll_seconds),
+        million_changes=prices.of_units(1e6 * expected.write_units / expected.items, 0),
+    )

@@ -1,0 +1,48 @@
+"""Making the forecast of a migration from the old table as it is. Reads only; `forecast` and `preflight` say the same by it."""
+
+import asyncio
+
+from service.app import App
+from service.config import Settings
+from service.dynamodb.prices import Prices
+from service.dynamodb.table_description import TableDescription
+from service.errors import Interrupted
+from service.migration.preflight.cost import cost_of
+from service.migration.preflight.forecast import Limits, forecast
+from service.migration.preflight.report import ForecastReport
+from service.migration.preflight.retention import judge_retention
+from service.migration.preflight.sample import Trial, map_sample
+
+
+async def run_forecast(app: App, sample: int, limits: Limits, prices: Prices, stop: asyncio.Event) -> ForecastReport:
+    """Map the first ``sample`` items on trial, and extrapolate. Writes nothing.
+
+    Raises Interrupted when ``stop`` is set, Misconfigured as ``Tables.old_table`` does.
+    """
+    old = await app.tables.old_table()
+    trial = await map_sample(app.store, app.mapping, sample, stop)
+    if stop.is_set():
+        raise Interrupted(f"stopped after {trial.items} of {sample} items to sample; nothing was written")
+    return expect(app, trial, old, limits, prices)
+
+
+def expect(app: App, trial: Trial, old: TableDescription, limits: Limits, prices: Prices) -> ForecastReport:
+    """The report on ``trial``, a sample of the table that ``old`` describes."""
+    settings = app.settings
+    if not trial.mapped:
+        return ForecastReport(trial, None, None, judge_retention(None, settings.gate_headroom_seconds), prices)
+    expected = forecast(trial, old.item_count, limits)
+    seconds = expected.binding.seconds if expected.items_known else None
+    streams = 1 + len(app.mapping.tables)
+    return ForecastReport(
+        trial,
+        expected,
+        cost_of(expected, prices, streams=streams, poll_seconds=settings.poll_interval_seconds),
+        judge_retention(seconds, settings.gate_headroom_seconds),
+        prices,
+    )
+
+
+def configured_limits(settings: Settings) -> Limits:
+    """Those of a backfill that is not told others."""
+    return Limits(settings.max_write_units, settings.max_read_units)

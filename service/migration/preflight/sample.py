@@ -1,0 +1,91 @@
+"""Mapping a sample of the old table on trial: what would be refused, what would grow, whether the inverse holds."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+
+from service.core.item.compare import equal
+from service.core.item.size import item_bytes
+from service.core.item.wire import Item
+from service.core.mapping.capacity import is_in, write_units
+from service.core.mapping.inverse import inverse
+from service.core.mapping.mapping import Mapping, TableShape
+from service.core.rules.guarded import copy_write
+from service.dynamodb.protocol import ItemStore
+from service.errors import Poison
+
+PAGE_ITEMS = 250
+
+Place = tuple[str, str, str]
+"""Where writes meet DynamoDB's limit for one partition key: v2 table, index ("" for the base table), partition key value."""
+
+
+@dataclass(slots=True)
+class Trial:
+    """What came of the sample. whole: it is all that the old table has.
+
+    old_sizes: bytes of every item of it; v2_sizes: of those that can be mapped. write_units: what inserting those costs, by place.
+    index_entries, index_bytes: what they come to in all indexes together.
+    """
+
+    items: int = 0
+    mapped: int = 0
+    whole: bool = False
+    mapped_old_bytes: int = 0
+    old_sizes: list[int] = field(default_factory=list)
+    v2_sizes: list[int] = field(default_factory=list)
+    index_entries: int = 0
+    index_bytes: int = 0
+    inverse_failures: int = 0
+    collisions: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    write_units: Counter[Place] = field(default_factory=Counter)
+
+    @property
+    def growth(self) -> float:
+        """Bytes of the v2 items over those of their old ones."""
+        return sum(self.v2_sizes) / self.mapped_old_bytes if self.mapped_old_bytes else 1.0
+
+
+async def map_sample(store: ItemStore, mapping: Mapping, sample: int, stop: asyncio.Event) -> Trial:
+    """Map the first ``sample`` items of a Scan; ends early when ``stop`` is set."""
+    trial, seen = Trial(), set[str]()
+    start: Item | None = None
+    while trial.items < sample and not stop.is_set():
+        limit = min(PAGE_ITEMS, sample - trial.items)
+        page = await store.scan(mapping.old.table, segment=0, segments=1, start=start, limit=limit, consistent=False)
+        for item in page.items:
+            _try_item(trial, seen, mapping, item)
+        start = page.last_key
+        trial.whole = start is None
+        if trial.whole:
+            break
+    return trial
+
+
+def _try_item(trial: Trial, seen: set[str], mapping: Mapping, old: Item) -> None:
+    trial.items += 1
+    trial.old_sizes.append(item_bytes(old))
+    try:
+        put = copy_write(mapping, old, generation=1)
+    except Poison as error:
+        trial.rejected[error.reason] += 1
+        return
+    trial.mapped += 1
+    trial.mapped_old_bytes += trial.old_sizes[-1]
+    trial.inverse_failures += not equal(inverse(mapping, put.item, put.table), old)
+    shape = mapping.tables[put.table]
+    key = "\0".join([put.table, *(put.item[name]["S"] for name in shape.key_names)])
+    trial.collisions += key in seen
+    seen.add(key)
+    _add_units(trial, put.table, shape, put.item)
+
+
+def _add_units(trial: Trial, table: str, shape: TableShape, v2: Item) -> None:
+    size, units = item_bytes(v2), write_units(v2)
+    indexes = [(name, key) for name, key in shape.indexes.items() if is_in(v2, key)]
+    trial.v2_sizes.append(size)
+    trial.index_entries += len(indexes)
+    trial.index_bytes += size * len(indexes)
+    for index, key in [("", shape.key), *indexes]:
+        trial.write_units[table, index, v2[key.partition]["S"]] += units

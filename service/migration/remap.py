@@ -1,0 +1,94 @@
+"""Going over to another mapping, before the first `dual`: the migration adopts it, then every item is transformed anew.
+
+Nobody may sync meanwhile: a worker that still has the former mapping would write by it. Killed anywhere, the same command goes on.
+"""
+
+import asyncio
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from service.app import App
+from service.control.checkpoints import Checkpoints
+from service.control.identity import worker_id
+from service.control.leases import REVERSE_LEASE, SYNC_LEASE, Lease
+from service.control.state import MigrationState, change_any_state, load_any_state
+from service.errors import Refused
+from service.migration.validation import run_validation
+from service.sync.worker import catch_up, sync_lanes
+from service.validation.options import ValidationOptions
+from service.validation.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Remapped:
+    """The mapping's hash before and after, the tables made for it, and what the pass over every item found."""
+
+    was: str
+    mapping: str
+    tables: dict[str, str]
+    validation: Report
+
+    @property
+    def ok(self) -> bool:
+        """Every item is as the new mapping makes it."""
+        return self.validation.equal
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `remap --json`."""
+        found = {name: value for name, value in asdict(self).items() if name != "validation"}
+        return {"result": "equal" if self.ok else "different", **found, "validation": self.validation.to_json()}
+
+    def to_text(self) -> str:
+        """The change, then the report."""
+        changed = f"mapping {self.was} -> {self.mapping}"
+        return "\n".join(
+            [changed, self.validation.to_text().rstrip(), "next: start `tablesplit sync` with this mapping"]
+        )
+
+
+async def remap(app: App, stop: asyncio.Event) -> Remapped:
+    """Adopt the mapping that is configured now, and write right all that it makes otherwise.
+
+    Raises Refused after the first `dual`, while a sync is at work, and for a mapping that leaves out a table in use.
+    """
+    state = await load_any_state(app.control, app.mapping)
+    _require_possible(app, state)
+    tables = await app.tables.make_missing()
+    await _adopt(app, state)
+    async with sync_lanes(app):
+        await catch_up(app, stop)
+        report = await run_validation(app, ValidationOptions(repair=True), stop)
+    return Remapped(state.mapping_hash, app.mapping.hash, tables, report)
+
+
+def _require_possible(app: App, state: MigrationState) -> None:
+    if state.rule != "guarded" or state.phase != "forward" or state.move is not None:
+        raise Refused(
+            f"the phase is {state.phase}, and v2 has been open to the application or is about to be: a new transform would "
+            "take its writes for differences",
+            remedy="keep the mapping; a field can be added by the application itself, on v2",
+        )
+    if state.backfill_finished_at is None:
+        raise Refused("the backfill has not finished", remedy="finish it with the former mapping: tablesplit migrate")
+    lost = state.v2_streams.keys() - app.mapping.tables.keys()
+    if lost:
+        raise Refused(
+            f"the mapping {app.mapping.name} has no table {', '.join(sorted(lost))}, which the migration has filled",
+            remedy="keep its entity in the mapping, or start over: `tablesplit drop-tables`, then `tablesplit create-tables`",
+        )
+
+
+async def _adopt(app: App, state: MigrationState) -> None:
+    """The debt first, then the positions, then the mapping: a crash on the way leaves none of it forgotten."""
+    now = app.clock.now()
+
+    def held(name: str) -> Any:
+        return Lease.try_acquire(app.control, name, worker_id(), app.clock, app.settings)
+
+    async with held(SYNC_LEASE) as forward, held(REVERSE_LEASE) as reverse:
+        await change_any_state(app.control, app.mapping, lambda was: replace(was, gap_since=was.gap_since or now))
+        if state.stream_arn is not None:
+            await Checkpoints(app.control, state.stream_arn, app.mapping.hash, forward.token).adopt()
+        for arn in state.v2_streams.values():
+            await Checkpoints(app.control, arn, app.mapping.hash, reverse.token).adopt()
+        await change_any_state(app.control, app.mapping, lambda was: replace(was, mapping_hash=app.mapping.hash))

@@ -1,0 +1,1 @@
+"""Quarantine and conflicts, as an operator settles them."""

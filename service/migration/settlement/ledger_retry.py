@@ -1,0 +1,99 @@
+"""What a retry of a key in quarantine does under the ledger rule: an old key's changes are carried, a v2 key is re-driven.
+
+Each change is carried as forward would have carried it, by the ledger, so one that was carried before is a duplicate. A change
+that still cannot be mapped keeps those behind it waiting, unless they make it good: the application's next change is then taken
+together with it, from the old image of the first to the new image of the second.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from service.control.quarantine import Head
+from service.control.table import Stored
+from service.control.waiting_changes import WaitingChange
+from service.core.rules.authorship import authorship_on_old, live
+from service.core.rules.forward import old_image
+from service.core.rules.guarded import copy_write
+from service.core.rules.ledger import Place
+from service.core.rules.ledger_writes import Found
+from service.errors import Poison
+from service.migration.settlement.guarded_retry import Retried
+from service.sync.redrive import Redriver
+from service.sync.sinks.forward import ForwardLedger
+from service.sync.sinks.ledger_sink import LedgerParts
+
+
+class LedgerRetry:
+    """Retries keys in quarantine. ``parts``: of the forward direction, with the fence of a registered repair."""
+
+    def __init__(self, parts: LedgerParts) -> None:
+        self._parts = parts
+        self._forward = ForwardLedger(parts, concurrency=1)
+        self._redriver = Redriver(parts.store, parts.conflicts, parts.mapping, parts.clock)
+
+    async def retry(self, key_id: str) -> Retried:
+        """Apply what waits under ``key_id``, and take the key out of quarantine; it stays, with one attempt more, when
+        something cannot be applied yet. Raises Misconfigured for an unknown id, Fenced when it takes too long."""
+        quarantine = self._parts.quarantine
+        while True:  # again, when something has come in between
+            head = await quarantine.head(key_id)
+            applied, poison = await self._apply(key_id, head)
+            if poison is not None:
+                await quarantine.forget(key_id, applied)
+                await quarantine.note_failure(key_id, poison)
+                return Retried(key_id, poison.message)
+            if await quarantine.settle(key_id, head):
+                return Retried(key_id, None)
+
+    async def _apply(self, key_id: str, head: Stored[Head]) -> tuple[str, Poison | None]:
+        """The version up to which changes are applied ("" for none), and what keeps the others."""
+        changes = await self._parts.quarantine.changes(key_id)
+        try:
+            if head.value.table != self._parts.mapping.old.table:
+                await self._redrive(Place(head.value.table, head.value.key))
+            elif changes:
+                return await self._carry(changes)
+            else:
+                await self._copy(head.value)
+        except Poison as poison:
+            return "", poison
+        return "", None
+
+    async def _carry(self, changes: Sequence[WaitingChange]) -> tuple[str, Poison | None]:
+        applied, stuck, why = "", None, None
+        for one in changes:
+            waiting = one if stuck is None else await self._joined(stuck, one)
+            if waiting is None:
+                break
+            try:
+                await self._forward.carry(waiting)
+                applied, stuck, why = waiting.version, None, None
+            except Poison as poison:
+                stuck, why = waiting, poison
+        return applied, why
+
+    async def _joined(self, first: WaitingChange, second: WaitingChange) -> WaitingChange | None:
+        """Both as one change; None when reverse made the second, which says nothing about what the application wants."""
+        entry = (await self._parts.ledger.read(second.change.key)).entry
+        if authorship_on_old(second.change, self._parts.mapping.stamp, entry).ours:
+            return None
+        return WaitingChange(replace(second.change, old=first.change.old), second.generation)
+
+    async def _copy(self, head: Head) -> None:
+        """The copy that the backfill could not make, if nothing has come of the item since: then the ledger does not know it."""
+        parts = self._parts
+        read = await parts.ledger.read(head.key)
+        image = old_image(parts.mapping, await parts.store.get(head.table, head.key))
+        if image is not None and read.was is None:
+            put = copy_write(parts.mapping, image, parts.generations[head.table])
+            key = {name: put.item[name] for name in parts.mapping.tables[put.table].key_names}
+            await parts.commit(read, replace(read.entry, keys=(Place(put.table, key).text,)), [put])
+
+    async def _redrive(self, place: Place) -> None:
+        """Have reverse carry what is at the v2 key now; nothing when the item is gone."""
+        parts = self._parts
+        item = await parts.store.get(place.table, place.key)
+        while live(item, place.key, parts.mapping.stamp):
+            if await self._redriver.redrive(Found(place, item), None, parts.fence):
+                return
+            item = await parts.store.get(place.table, place.key)

@@ -1,0 +1,1 @@
+"""One snapshot, many renderings."""

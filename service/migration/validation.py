@@ -1,0 +1,90 @@
+"""One validation of the live migration: it waits for the sync to settle, and a repair that ends equal closes the gaps."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+
+from service.app import App
+from service.control.permission import repairs_allowed, require_repairs_allowed
+from service.control.state import MigrationState, change_state
+from service.control.workers import BOTH, FORWARD, LaneName, Workers, owner_among
+from service.errors import Refused
+from service.sync.positions import require_started
+from service.validation.options import ValidationOptions
+from service.validation.report import Report
+from service.validation.validator import validate
+
+SETTLE_WITHIN_SECONDS = 30.0
+"""How long one question may take. The validation gives a key up after ``settle_timeout_seconds``."""
+
+
+async def run_validation(app: App, options: ValidationOptions, stop: asyncio.Event) -> Report:
+    """Validate, and repair if ``options`` say so. Raises as ``validator.validate`` does, Misconfigured when nothing was started,
+    Refused for a repair that may not be made now: see ``_require_repairable``."""
+    state = await require_started(app)
+    both_ways = state.rule != "guarded"
+    workers = Workers(app.control, app.clock)
+    if options.repair:
+        await _require_repairable(state, workers)
+    report = await validate(
+        app.store,
+        app.control,
+        app.mapping,
+        app.settings,
+        app.clock,
+        app.metrics,
+        options=replace(options, gap=_last_gap(state), both_ways=both_ways),
+        stop=stop,
+        settled=_settled(workers, BOTH if both_ways else FORWARD),
+        permitted=repairs_allowed(app.control, app.mapping, state.rule),
+    )
+    if options.repair and report.equal and options.full:
+        await change_state(app.control, app.mapping, app.clock.now(), partial(_without_gaps, state))
+    return report
+
+
+async def _require_repairable(state: MigrationState, workers: Workers) -> None:
+    """Raises Refused before the backfill has finished, while a move is under way, and, where reverse must carry the repair,
+    when it does not run."""
+    if state.backfill_finished_at is None:
+        raise Refused(
+            "the backfill has not finished: a repair would race it", remedy="finish it first: tablesplit migrate"
+        )
+    require_repairs_allowed(state)
+    if state.rule == "ledger" and len(await _running(workers, BOTH)) < len(BOTH):
+        raise Refused(
+            "no worker syncs both ways: the sync carries a repair to the old table",
+            remedy="start `tablesplit sync`, or see why it has stopped: tablesplit status",
+        )
+
+
+def _settled(workers: Workers, lanes: tuple[LaneName, ...]) -> Callable[[], Awaitable[None]]:
+    """Waits until the sync has applied what was in the streams of ``lanes``, however long. A lane that no worker runs is not
+    waited for: nothing would come."""
+
+    async def settled() -> None:
+        while running := await _running(workers, lanes):
+            if await workers.caught_up(SETTLE_WITHIN_SECONDS, running):
+                return
+
+    return settled
+
+
+async def _running(workers: Workers, lanes: tuple[LaneName, ...]) -> tuple[LaneName, ...]:
+    heard = await workers.heard()
+    return tuple(lane for lane in lanes if owner_among(heard, lane) is not None)
+
+
+def _last_gap(state: MigrationState) -> float | None:
+    return max((at for at in (state.gap_since, state.reverse_gap_since) if at is not None), default=None)
+
+
+def _without_gaps(closed: MigrationState, state: MigrationState) -> MigrationState:
+    """The state without the gaps that were known when the repair began; one accepted since stays."""
+    gap, reverse_gap = state.gap_since, state.reverse_gap_since
+    return replace(
+        state,
+        gap_since=None if gap == closed.gap_since else gap,
+        reverse_gap_since=None if reverse_gap == closed.reverse_gap_since else reverse_gap,
+    )

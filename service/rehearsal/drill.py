@@ -1,0 +1,118 @@
+"""The drill: cutover and rollback on a copy of a sample of the old table, timed. The real tables are only read."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from service.app import App
+from service.clock import iso
+from service.config import Settings
+from service.core.item.wire import Item
+from service.core.mapping.transform import entity_of, forward
+from service.errors import Poison, Refused
+from service.migration.start import create_and_start
+from service.rehearsal.application import Application
+from service.rehearsal.by_mapping import MappedApplication
+from service.rehearsal.report import RehearsalReport
+from service.rehearsal.run import Plan, Rehearsal, Say
+from service.rehearsal.tables import load_items, own_tables
+
+TABLES = "tablesplit-drill"
+PAGE_ITEMS = 250
+SCANNED_PER_WANTED = 50
+"""A rare entity is not looked for beyond so many items for each that is wanted of an entity."""
+
+SHARED_ITEMS = 8
+GATE_WAITS_AT_MOST_SECONDS = 5.0
+"""How long lag must have been low, and a side quiet, is a matter of the operator's patience and not of the machinery."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrillReport:
+    """What came of it. copied: items of the sample by entity; at: epoch seconds; stored: whether the control table has it."""
+
+    copied: dict[str, int]
+    rehearsal: RehearsalReport
+    at: float
+    stored: bool
+
+    @property
+    def ok(self) -> bool:
+        """No write was lost, both sides were equal, and nobody waited."""
+        return self.rehearsal.ok
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `drill --json`, and what is stored."""
+        result = "ok" if self.ok else "failed"
+        return {"result": result, "at": iso(self.at), "copied": self.copied, **self.rehearsal.to_json()}
+
+    def to_text(self) -> str:
+        """What was copied, the moves, the ledger of writes; the last line is the verdict."""
+        copied = ", ".join(f"{count} {entity}" for entity, count in self.copied.items())
+        kept = "in the control table, partition drill" if self.stored else "nowhere: there is no control table yet"
+        verdict = "drill: OK, no write lost" if self.ok else "drill: FAILED, do not cut over"
+        return "\n".join([f"copied {copied}", self.rehearsal.to_text(), f"report kept {kept}", verdict])
+
+
+async def run_drill(app: App, sample: int, say: Say, stop: asyncio.Event) -> DrillReport:
+    """Rehearse on copies of up to ``sample`` items of each entity, in tables that are deleted again, also when this is cancelled.
+
+    Raises Refused when there is nothing to copy, Interrupted when ``stop`` is set on the way, and as a rehearsal does.
+    """
+    await app.tables.old_table()
+    items = await sampled(app, sample)
+    if not items:
+        raise Refused(
+            f"old table {app.mapping.old.table} has no item that can be mapped", remedy="see: tablesplit preflight"
+        )
+    say(f"{len(items)} items read; everything else happens in tables of the drill's own")
+    rehearsed = await _rehearse(app.settings, items, say, stop)
+    copied = Counter(entity_of(app.mapping, item).name for item in items)
+    stored = await app.tables.describe(app.settings.control_table) is not None
+    report = DrillReport(dict(sorted(copied.items())), rehearsed, app.clock.now(), stored)
+    if stored:
+        await app.control.records("drill", dict[str, Any]).save(iso(report.at), report.to_json())
+    return report
+
+
+async def sampled(app: App, wanted: int) -> list[Item]:
+    """The first items of a Scan, up to ``wanted`` of each entity, without stamps. What cannot be mapped is left out."""
+    found: dict[str, list[Item]] = {name: [] for name in app.mapping.entities}
+    left, start = wanted * SCANNED_PER_WANTED, None
+    while left > 0 and any(len(items) < wanted for items in found.values()):
+        page = await app.store.scan(
+            app.mapping.old.table, segment=0, segments=1, start=start, limit=min(PAGE_ITEMS, left), consistent=False
+        )
+        for item in page.items:
+            _keep(app, found, item, wanted)
+        left, start = left - PAGE_ITEMS, page.last_key
+        if start is None:
+            break
+    return [item for items in found.values() for item in items]
+
+
+def _keep(app: App, found: dict[str, list[Item]], item: Item, wanted: int) -> None:
+    bare = {name: value for name, value in item.items() if name != app.mapping.stamp}
+    try:
+        entity = forward(app.mapping, bare).entity
+    except Poison:  # the rehearsal is about moving over; `preflight` and the quarantine are about such items
+        return
+    if len(found[entity]) < wanted:
+        found[entity].append(bare)
+
+
+async def _rehearse(settings: Settings, items: list[Item], say: Say, stop: asyncio.Event) -> RehearsalReport:
+    waits = {
+        name: min(getattr(settings, name), GATE_WAITS_AT_MOST_SECONDS)
+        for name in ("gate_lag_low_seconds", "gate_quiet_seconds")
+    }
+    async with own_tables(settings.model_copy(update=waits), TABLES) as app:
+        await load_items(app, items)
+        await create_and_start(app)
+        shared = items[:: max(1, len(items) // SHARED_ITEMS)]
+
+        def application(_: int) -> Application:
+            return MappedApplication(app.store, app.mapping, app.clock, items)
+
+        return (await Rehearsal(app, Plan(application, shared), say, stop).run()).report

@@ -1,0 +1,1 @@
+"""Local servers for the demonstration, the tests and the benchmark."""

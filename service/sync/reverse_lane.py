@@ -1,0 +1,47 @@
+"""The reverse lane: reads the v2 tables' streams; observes before the first `dual`, and carries to the old table from then on."""
+
+from service.control.leases import REVERSE_LEASE, Lease
+from service.control.state import MigrationState
+from service.streams.engine import ShardSink
+from service.sync.lane import Lane, Reading, Work
+from service.sync.positions import follow_v2_streams, require_same_v2_streams, require_started
+from service.sync.sinks.ledger_parts import ledger_parts, watch
+from service.sync.sinks.noting import Noting
+from service.sync.sinks.observer import Observer
+from service.sync.sinks.reverse import ReverseLedger
+
+
+class ReverseLane(Lane):
+    """v2 to old: one engine for each v2 table."""
+
+    name = "reverse"
+    lease = REVERSE_LEASE
+
+    async def ready_state(self, lease: Lease | None) -> MigrationState:
+        """The state, once the v2 tables' streams are those whose positions are saved; the first time, whoever has the lease saves
+        them."""
+        state = await require_started(self.app)
+        if state.phase == "complete":
+            return state
+        if state.rule == "guarded" and lease is not None:
+            state = await follow_v2_streams(self.app, state, lease.token)
+        await require_same_v2_streams(self.app, state)
+        return state
+
+    def streams(self, state: MigrationState) -> dict[str, str]:
+        """The v2 tables'."""
+        return {} if state.phase == "complete" else dict(state.v2_streams)
+
+    def open(self, reading: Reading, state: MigrationState) -> Work:
+        """What reads the v2 tables' streams."""
+        return Work(reading.engines(self.streams(state), lambda: self._sink(reading, state)))
+
+    def _sink(self, reading: Reading, state: MigrationState) -> ShardSink:
+        app = self.app
+        observer = Observer(app.mapping, watch(app, state, "v2"))
+        if not state.acting.forward_by_ledger:
+            return observer
+        parts = ledger_parts(app, state, reading.fence, "v2", self.count, reading.taken_over)
+        if not state.acting.reverse_carries:
+            return Noting(parts, observer, app.settings.sync_concurrency)
+        return ReverseLedger(parts, app.settings.sync_concurrency)

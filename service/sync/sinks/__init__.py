@@ -1,0 +1,1 @@
+"""What a lane hands its changes to, by the rule in force."""

@@ -1,0 +1,46 @@
+"""Applying changes key by key: those of one key in their order, many keys at once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+
+import orjson
+
+from service.core.item.change import Change
+from service.core.item.wire import Item
+from service.tasks import task_group
+
+Work = Callable[[Sequence[Change]], Awaitable[None]]
+"""Applies all changes of one key."""
+
+
+class KeysAtOnce:
+    """At most ``concurrency`` keys in hand at once, over all shards."""
+
+    def __init__(self, concurrency: int) -> None:
+        self._concurrency = concurrency
+        self._in_hand = asyncio.Semaphore(concurrency)
+
+    async def apply(self, changes: Sequence[Change], work: Work) -> None:
+        """Return when ``work`` is done for every key of ``changes``. When one fails, the others are stopped and it raises."""
+        runs = by_key(changes)
+        todo = iter(runs)
+        async with task_group() as tasks:
+            for _ in range(min(self._concurrency, len(runs))):
+                tasks.create_task(self._work(todo, work))
+
+    async def _work(self, todo: Iterator[Sequence[Change]], work: Work) -> None:
+        for changes in todo:
+            async with self._in_hand:
+                await work(changes)
+
+
+def by_key(changes: Iterable[Change]) -> list[list[Change]]:
+    """The changes of each key, in the order they came."""
+    runs: dict[bytes, list[Change]] = {}
+    for change in changes:
+        runs.setdefault(_key_text(change.key), []).append(change)
+    return list(runs.values())
+
+
+def _key_text(key: Item) -> bytes:
+    return orjson.dumps(key, option=orjson.OPT_SORT_KEYS)

@@ -1,0 +1,1 @@
+"""What runs beside a lane: tombstones purged, ledger trimmed, touched keys compared again."""

@@ -1,0 +1,39 @@
+"""Reading both sides of many items of the ledger together, the v2 places first and then the old items."""
+
+from collections.abc import Sequence
+
+from service.core.item.wire import Item
+from service.core.mapping.mapping import Mapping
+from service.core.rules.agreement import Sides
+from service.core.rules.ledger import Place
+from service.core.rules.ledger_writes import Found
+from service.dynamodb.protocol import ItemStore
+
+Asked = tuple[Item, Sequence[Place]]
+"""An old key, and the v2 places to look at."""
+
+
+async def read_sides(store: ItemStore, mapping: Mapping, asked: Sequence[Asked]) -> list[Sides]:
+    """Both sides of each, in the order asked; v2 first, as ``core.verdict.lasts`` needs it."""
+    wanted: dict[str, dict[str, Item]] = {}
+    for _, places in asked:
+        for place in places:
+            wanted.setdefault(place.table, {})[place.text] = place.key
+    v2: dict[str, Item] = {}
+    for table, keys in wanted.items():
+        v2 |= await _read(store, table, mapping.tables[table].key_names, list(keys.values()))
+    names = mapping.old.key_names
+    olds = {Place(mapping.old.table, key).text: key for key, _ in asked}
+    old = await _read(store, mapping.old.table, names, list(olds.values()))
+    return [
+        Sides(
+            tuple(Found(place, v2.get(place.text)) for place in places),
+            old.get(Place(mapping.old.table, key).text),
+        )
+        for key, places in asked
+    ]
+
+
+async def _read(store: ItemStore, table: str, names: tuple[str, ...], keys: list[Item]) -> dict[str, Item]:
+    items = await store.get_many(table, keys) if keys else []
+    return {Place(table, {name: item[name] for name in names}).text: item for item in items}

@@ -1,0 +1,104 @@
+"""The lanes of one process, side by side."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from service.app import App
+from service.control.identity import worker_id
+from service.control.workers import BEAT_SECONDS, Beat, Workers
+from service.errors import Interrupted, TablesplitError
+from service.log import get_logger
+from service.sync.forward_lane import ForwardLane
+from service.sync.lane import Lane, serve_alone
+from service.sync.reverse_lane import ReverseLane
+from service.sync.shared_lane import serve_shared
+from service.tasks import task_group
+
+CATCH_UP_SECONDS = 15.0
+"""How long one question whether sync has caught up may take; it is asked until the answer is yes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """Old to v2, and v2 to old."""
+
+    forward: Lane
+    reverse: Lane
+
+    def beat(self, number: int, now: float) -> Beat:
+        """What this process says of itself now, in epoch seconds."""
+        return Beat(number, now, self.forward.beat(), self.reverse.beat())
+
+    def unready(self) -> str | None:
+        """Why a lane has stopped, with the remedy; None while both work or stand by."""
+        for lane in (self.forward, self.reverse):
+            if lane.failure is not None:
+                return f"{lane.failure.message} ({lane.failure.remedy})"
+        return None
+
+
+@asynccontextmanager
+async def sync_lanes(app: App, *beside: Coroutine[Any, Any, None]) -> AsyncIterator[Lanes]:
+    """Both lanes with their beats in the background, and the coroutines ``beside`` them.
+
+    At the end the lanes save their positions and give their leases back."""
+    serve = serve_shared if app.settings.engine == "kcl" else serve_alone
+    lanes = Lanes(ForwardLane(app, serve), ReverseLane(app, serve))
+    workers = Workers(app.control, app.clock)
+    background = (lanes.forward.run(), lanes.reverse.run(), _beat(app, lanes, workers), _measure(app, lanes), *beside)
+    try:
+        async with task_group() as tasks:
+            running = [tasks.create_task(work) for work in background]
+            try:
+                yield lanes
+            finally:
+                for task in running:
+                    task.cancel()
+    finally:
+        with suppress(TablesplitError):  # a beat that cannot be taken back is forgotten after an hour
+            await workers.leave(worker_id())
+
+
+async def _beat(app: App, lanes: Lanes, workers: Workers) -> None:
+    number, silent_because = 0, None
+    while True:
+        number += 1
+        try:
+            await workers.say(worker_id(), lanes.beat(number, app.clock.now()))
+            silent_because = None
+        except TablesplitError as silent:
+            if silent.message != silent_because:
+                get_logger().warning("cannot report", reason=silent.message)
+            silent_because = silent.message
+        await app.clock.sleep(BEAT_SECONDS)
+
+
+async def _measure(app: App, lanes: Lanes) -> None:
+    """Measure this process for its metrics, also while it cannot report."""
+    while True:
+        app.metrics.set_ready(lanes.unready() is None)
+        for lane in (lanes.forward, lanes.reverse):
+            app.metrics.set_read_lag(lane.name, lane.read_lag())
+        await app.clock.sleep(BEAT_SECONDS)
+
+
+async def catch_up(app: App, stop: asyncio.Event) -> None:
+    """Return once every change that was in the stream when this was called has been applied. Raises Interrupted."""
+    workers = Workers(app.control, app.clock)
+    while not await workers.caught_up(CATCH_UP_SECONDS):
+        if stop.is_set():
+            raise Interrupted("stopped while catching up", remedy="go on with: tablesplit full-migration")
+        await raise_failure(app)
+        await app.clock.sleep(BEAT_SECONDS)  # while no worker owns the stream yet, the answer is an immediate no
+
+
+async def raise_failure(app: App) -> None:
+    """Raises Interrupted when a worker says that its lane has stopped: catching up would wait for ever."""
+    for worker, beat in (await Workers(app.control, app.clock).heard()).items():
+        if beat.forward.role == "stopped" and beat.forward.failure is not None:
+            raise Interrupted(
+                f"sync worker {worker} has stopped: {beat.forward.failure}", remedy="mend that, then run this again"
+            )
