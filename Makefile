@@ -75,7 +75,7 @@ dashboards: $(READY)
 
 # README's table of settings, docs/METRICS.md and what deploy/terraform costs, from the settings, the registry and the prices themselves
 settings metrics cost: $(READY)
-	$(BIN)/python -m tests.made_tables
+	$(BIN)/python -m tests.documents.made_tables
 
 BASE ?= python:3.12-slim
 

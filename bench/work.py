@@ -32,11 +32,10 @@ from service.dynamodb.client import DynamoDBClient
 from service.dynamodb.protocol import Fence, Page
 from service.log import configure_log
 from service.metrics import Metrics
-from service.sync.sinks.applier import Applier
-from service.sync.sinks.guarded import Consumer
+from service.sync.sinks.guarded import Applier, Consumer
 from service.validation.options import ValidationOptions
 from service.validation.validator import validate
-from tests.memory import MemoryDynamoDB
+from tests.fakes.memory import MemoryDynamoDB
 
 PAGE = 1_000
 """Changes in one GetRecords page."""

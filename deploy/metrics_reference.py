@@ -6,8 +6,7 @@ from dataclasses import replace
 from prometheus_client import Metric
 
 from service.core.phases.gate import Condition, Gate
-from service.metrics.process import Metrics
-from service.metrics.vocabulary import GATE_CONDITIONS
+from service.metrics import GATE_CONDITIONS, Metrics
 from service.migration.status.gauges import MigrationGauges
 from service.migration.status.readings import NOTHING
 

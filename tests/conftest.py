@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.servers import dynamodb_local_for_tests, moto_for_tests
+from tests.fakes.servers import dynamodb_local_for_tests, moto_for_tests
 
 settings.register_profile("laptop", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", parent=settings.get_profile("laptop"), derandomize=True, print_blob=True)

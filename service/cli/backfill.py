@@ -9,7 +9,7 @@ from service.app import App
 from service.cli.answer import Answer
 from service.cli.options import as_json, backfill_limits
 from service.cli.run import run_command, this_command
-from service.control.identity import worker_id
+from service.control.workers import worker_id
 from service.errors import Interrupted, Paused
 from service.http_api.server import serve_metrics
 from service.migration.backfill import copy_old_table, copy_slices, try_copy

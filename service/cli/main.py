@@ -28,7 +28,7 @@ COMMANDS = {
     "rollback": "phase:rollback",
     "seed": "seed:seed",
     "status": "status:status",
-    "sync": "syncing:sync",
+    "sync": "sync:sync",
     "validate": "validate:validate",
 }
 """Each with its module in this package, and its name there."""

@@ -9,8 +9,8 @@ from service.app import App
 from service.cli.answer import Answer
 from service.cli.options import as_json, yes
 from service.cli.run import confirm, run_command
-from service.control.permission import require_repairs_allowed
 from service.control.quarantine import Quarantine, listing, shown
+from service.control.repairs import require_repairs_allowed
 from service.migration.settlement.guarded_retry import Retried, drop
 from service.migration.settlement.retry import retry_key
 from service.sync.positions import require_started

@@ -12,8 +12,7 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from service.clock import iso
-from service.control.chunks import Chunk, packed, unpacked
-from service.control.table import ControlTable, Records, Stored
+from service.control.table import Chunk, ControlTable, Records, Stored, packed, unpacked
 from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change
 from service.core.item.wire import Item, plain_key

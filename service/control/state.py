@@ -7,7 +7,7 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from service.control.table import ControlTable, Records
-from service.core.item.version import GENERATION_DIGITS
+from service.core.item.stamp import GENERATION_DIGITS
 from service.core.mapping.mapping import Mapping
 from service.core.phases.acting import Acting, Phase, Rule
 from service.errors import Fatal, Misconfigured

@@ -5,13 +5,17 @@ write) and, for records that only the holder of a lease writes, ``token``. This 
 this form.
 """
 
+import base64
+import dataclasses
+import gzip
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from secrets import token_hex
 from typing import Any, Generic, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+import orjson
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
 from service.core.item.wire import Item
 from service.core.item.write import Absent, AnyOf, Condition, Delete, Equals, Less, Put
@@ -25,7 +29,7 @@ CHANGE_ATTEMPTS = 50
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Stored(Generic[T]):
     """A record as it was read: its value, the revision that a later write is conditional on, and the token of whoever wrote it."""
 
@@ -189,3 +193,26 @@ def _reason(error: KeyError | ValidationError) -> str:
         return f"no attribute {error}"
     first = error.errors()[0]
     return f"{'.'.join(map(str, first['loc'])) or 'document'}: {first['msg']}"
+
+
+CHUNK_CHARACTERS = 300_000
+"""Of base64 text, so that a record stays well below DynamoDB's 400 KB; two incompressible images of an item take three
+chunks or four."""
+
+
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+class Chunk:
+    """Part of a value."""
+
+    text: str
+
+
+def packed(value: Any) -> list[Chunk]:
+    """A JSON value in chunks; the same again for the same value."""
+    text = base64.b64encode(gzip.compress(orjson.dumps(value), mtime=0)).decode()
+    return [Chunk(text[start : start + CHUNK_CHARACTERS]) for start in range(0, len(text), CHUNK_CHARACTERS)]
+
+
+def unpacked(chunks: list[Chunk]) -> Any:
+    """The value that ``packed`` has cut up."""
+    return orjson.loads(gzip.decompress(base64.b64decode("".join(chunk.text for chunk in chunks))))

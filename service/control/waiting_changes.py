@@ -5,10 +5,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import groupby
 
-from service.control.chunks import Chunk, packed, unpacked
-from service.control.table import ControlTable
+from service.control.table import Chunk, ControlTable, packed, unpacked
 from service.core.item.change import Change
-from service.core.item.version import stream_version
+from service.core.item.stamp import stream_version
 from service.core.item.write import Put
 
 

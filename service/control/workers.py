@@ -1,16 +1,29 @@
 """The workers' beats: what each sync process last said of itself, lane by lane, in the control table."""
 
+import os
+import socket
 from dataclasses import field
+from functools import cache
+from secrets import token_hex
 from typing import Literal
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from service.clock import Clock
-from service.control.hearing import FORGOTTEN_SECONDS, QUIET_SECONDS, SAID_SINCE
 from service.control.table import ControlTable
 from service.core.phases.acting import Acting
 from service.core.shards import ROUNDS_TO_PASS
+
+QUIET_SECONDS = 10.0
+"""A worker that has said nothing for so long has stopped or lost its connection. The clocks of the machines must agree better than
+this."""
+
+FORGOTTEN_SECONDS = 3600.0
+
+SAID_SINCE = 2
+"""The second thing said after one that was seen was measured after the look, because the first one was written before it began."""
+
 
 BEAT_SECONDS = 0.5
 LaneName = Literal["forward", "reverse"]
@@ -153,3 +166,9 @@ def owner_among(heard: dict[str, Beat], lane: LaneName) -> tuple[str, Beat] | No
     """The owner of ``lane`` that was heard of last."""
     owners = [(worker, beat) for worker, beat in heard.items() if beat.lane(lane).role == "owner"]
     return max(owners, key=lambda one: one[1].said_at, default=None)
+
+
+@cache
+def worker_id() -> str:
+    """Host, process id and something random: one process's own, also in containers where every process id is 1."""
+    return f"{socket.gethostname()}-{os.getpid()}-{token_hex(3)}"

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from service.dynamodb.error_answers import CONFLICTS, THROTTLING, ConditionRefusedError, plain_code
 from service.dynamodb.retry import RetryCounter
 from service.errors import Retryable, TablesplitError, Throttled
-from service.metrics.process import CapacityKind, Result
+from service.metrics import CapacityKind, Result
 
 MEASURED = {"ReturnConsumedCapacity": "TOTAL"}
 """What a request says to be told the units it consumed. It costs no units."""

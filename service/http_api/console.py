@@ -32,7 +32,7 @@ ASSETS = {
 def add_console(api: FastAPI, view: ServiceView) -> None:
     """The page needs nothing from elsewhere, and may load nothing from there."""
     for path, (name, media_type) in ASSETS.items():
-        content = (files("service.console") / name).read_text(encoding="utf-8")
+        content = (files("service.http_api.page") / name).read_text(encoding="utf-8")
         api.add_api_route(path, _serve(content, media_type), methods=["GET"], include_in_schema=False)
 
     @api.get("/v1/events", summary="The console's events, as they come", response_class=StreamingResponse)

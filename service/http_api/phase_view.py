@@ -23,10 +23,10 @@ from service.core.phases.moves import (
 )
 from service.errors import Misconfigured, Refused, TablesplitError
 from service.log import get_logger
-from service.migration.phase.gate import ask_gate, hold_text
 from service.migration.phase.hold import hold, release
 from service.migration.phase.move import Ask, make_move, open_gate, under_way
 from service.migration.phase.parts import move_parts
+from service.migration.status.gate import ask_gate, hold_text
 from service.sync.positions import require_started
 
 Document = dict[str, Any]

@@ -6,14 +6,31 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from service.clock import Clock
 from service.config import Settings, variable_name
 from service.errors import Misconfigured
 from service.http_api import ServiceView, create_http_api
-from service.http_api.metrics_api import create_metrics_api
 from service.metrics import Metrics
+
+
+def create_metrics_api(metrics: Metrics) -> Starlette:
+    """The application: /metrics, and /healthz, which says that the process lives."""
+
+    async def page(request: Request) -> Response:
+        content, content_type = metrics.page(request.headers.get("accept", ""))
+        return Response(content, headers={"Content-Type": content_type})
+
+    async def healthz(_: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    return Starlette(routes=[Route("/metrics", page), Route("/healthz", healthz)])
+
 
 DRAIN_SECONDS = 3
 

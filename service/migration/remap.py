@@ -9,9 +9,9 @@ from typing import Any
 
 from service.app import App
 from service.control.checkpoints import Checkpoints
-from service.control.identity import worker_id
 from service.control.leases import REVERSE_LEASE, SYNC_LEASE, Lease
 from service.control.state import MigrationState, change_any_state, load_any_state
+from service.control.workers import worker_id
 from service.errors import Refused
 from service.migration.validation import run_validation
 from service.sync.worker import catch_up, sync_lanes

@@ -1,6 +1,6 @@
 """Starting a migration: tables, stream, saved positions, phase `forward`; and starting over after stream records were lost."""
 
-from collections.abc import Mapping
+from collections import abc
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -8,7 +8,6 @@ from typing import Any
 
 from service.app import App
 from service.control.checkpoints import Checkpoints
-from service.control.identity import worker_id
 from service.control.leases import REVERSE_LEASE, START_LEASE, SYNC_LEASE, Lease
 from service.control.state import (
     MigrationState,
@@ -18,10 +17,27 @@ from service.control.state import (
     with_stream,
     with_v2_stream,
 )
+from service.control.workers import worker_id
+from service.core.mapping.mapping import Mapping
+from service.core.rules.authorship import by_ledger_rule
 from service.core.shards import Position
-from service.migration.traces import require_no_traces
+from service.dynamodb.protocol import ItemStore
+from service.errors import Fatal
 from service.streams.start import initial_positions, positions_after_gap
 from service.sync.positions import _save, require_same_stream, require_started
+
+
+async def require_no_traces(store: ItemStore, mapping: Mapping, page_items: int) -> None:
+    """Raises Fatal when the first page of a table shows a write by the ledger rule: what a migration begun anew would take for
+    the application's, and the guarded rule would overwrite what was written on v2."""
+    for table in (*mapping.tables, mapping.old.table):
+        page = await store.scan(table, segment=0, segments=1, start=None, limit=page_items)
+        if any(by_ledger_rule(item, mapping.stamp) for item in page.items):
+            raise Fatal(
+                f"the control table knows of no migration, but items of {table} were written by one that went both ways",
+                remedy="restore the control table from its backup; to start over instead, begin with new v2 tables, and take "
+                f"the attribute {mapping.stamp!r} off the items of {mapping.old.table}",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +135,8 @@ async def _accept_v2_gap(app: App, state: MigrationState, table: str, token: int
 class _Gap:
     """The positions that are saved of a stream, those that replace them, and whether records in between may be lost."""
 
-    known: Mapping[str, Position]
-    positions: Mapping[str, Position]
+    known: abc.Mapping[str, Position]
+    positions: abc.Mapping[str, Position]
     lost: bool
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from service.app import App
-from service.control.permission import repairs_allowed, require_repairs_allowed
+from service.control.repairs import repairs_allowed, require_repairs_allowed
 from service.control.state import MigrationState, change_state
 from service.control.workers import BOTH, FORWARD, LaneName, Workers, owner_among
 from service.errors import Refused

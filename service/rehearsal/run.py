@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from backfill.options import BackfillOptions
 from backfill.report import BackfillReport
 from service.app import App
-from service.control.identity import worker_id
-from service.control.workers import BEAT_SECONDS, BOTH, Workers
+from service.control.workers import BEAT_SECONDS, BOTH, Workers, worker_id
 from service.core.item.wire import Item
 from service.core.phases.acting import Side
 from service.core.phases.moves import Command

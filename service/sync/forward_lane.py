@@ -16,9 +16,8 @@ from service.core.item.write import Put
 from service.streams.engine import ShardSink
 from service.sync.lane import Lane, Reading, Work
 from service.sync.positions import require_same_stream, require_started
-from service.sync.sinks.applier import Applier
 from service.sync.sinks.forward import ForwardLedger
-from service.sync.sinks.guarded import Consumer
+from service.sync.sinks.guarded import Applier, Consumer
 from service.sync.sinks.ledger_parts import ledger_parts
 from service.sync.upkeep.purge import Purger
 from service.sync.upkeep.trim import Trimmer

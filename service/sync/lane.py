@@ -14,10 +14,9 @@ from typing import Any, Literal, Protocol
 from service.app import App
 from service.control.checkpoints import Checkpoints
 from service.control.engine import put_embedded_in_force
-from service.control.identity import worker_id
 from service.control.leases import Lease
 from service.control.state import MigrationState, load_started_state
-from service.control.workers import BEAT_SECONDS, LaneBeat, LaneName
+from service.control.workers import BEAT_SECONDS, LaneBeat, LaneName, worker_id
 from service.core.phases.acting import Acting
 from service.dynamodb.protocol import Fence
 from service.errors import Fenced, Retryable, TablesplitError

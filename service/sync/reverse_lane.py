@@ -6,8 +6,7 @@ from service.streams.engine import ShardSink
 from service.sync.lane import Lane, Reading, Work
 from service.sync.positions import follow_v2_streams, require_same_v2_streams, require_started
 from service.sync.sinks.ledger_parts import ledger_parts, watch
-from service.sync.sinks.noting import Noting
-from service.sync.sinks.observer import Observer
+from service.sync.sinks.observer import Noting, Observer
 from service.sync.sinks.reverse import ReverseLedger
 
 

@@ -12,28 +12,51 @@ from functools import partial
 from typing import NoReturn
 
 from service.app import App
+from service.clock import Clock
 from service.control.claims import SharedCheckpoints
 from service.control.engine import engine_in_force, put_kcl_in_force
-from service.control.identity import worker_id
 from service.control.leases import Lease
 from service.control.state import MigrationState, load_started_state
-from service.control.workers import BEAT_SECONDS
-from service.errors import Misconfigured, Retryable
+from service.control.workers import BEAT_SECONDS, worker_id
+from service.errors import Fenced, Misconfigured, Retryable
 from service.streams.engine import ShardSink, StreamEngine
 from service.streams.kcl.census import Census, CountedStream
 from service.streams.kcl.daemon import require_daemon
-from service.streams.kcl.engine import KclEngine
 from service.streams.kcl.lease_table import LeaseTable, lease_table_name, new_lease_table
 from service.streams.kcl.properties import DaemonOptions, read_properties
-from service.streams.kcl.reader import KclReader, NamedStream, ReaderParts
+from service.streams.kcl.reader import KclEngine, KclReader, NamedStream, ReaderParts
 from service.streams.kcl.reports import Shares
 from service.streams.kcl.sink_slot import check_claim
 from service.streams.patience import Patience
 from service.streams.requests import StreamRequests
 from service.streams.shards import Shards
 from service.sync.lane import Lane
-from service.sync.standing import Standing
 from service.tasks import task_group
+
+
+class Standing:
+    """Good for ``seconds`` from each look; once it has run out, it has for ever."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._good_until = clock.monotonic() + seconds
+        self._lost: Fenced | None = None
+
+    def seen(self, asked_at: float) -> None:
+        """The rule was found in force by a look that began at ``asked_at``, on this process's monotonic clock."""
+        self.check()
+        self._good_until = asked_at + self._seconds
+
+    def check(self) -> None:
+        """Return while it is good. Raises Fenced once this worker's own clock has passed it."""
+        if self._lost is None and self._clock.monotonic() >= self._good_until:
+            self._lost = Fenced(
+                "the migration's state could not be read in time: this worker writes nothing more",
+                remedy="nothing: it begins anew with what is saved",
+            )
+        if self._lost is not None:
+            raise self._lost
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.app import App
-from service.control.identity import worker_id
-from service.control.workers import BEAT_SECONDS, Beat, Workers
+from service.control.workers import BEAT_SECONDS, Beat, Workers, worker_id
 from service.errors import Interrupted, TablesplitError
 from service.log import get_logger
 from service.sync.forward_lane import ForwardLane

@@ -6,7 +6,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
 
-from service.control.identity import worker_id
+from service.control.workers import worker_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from service.cli.main import main
-from tests.mappings import CRM_TEXT
+from tests.builders.mappings import CRM_TEXT
 
 TABLES = (
     "OLD_TABLE_NAME",

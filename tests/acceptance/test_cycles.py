@@ -12,7 +12,7 @@ import pytest
 
 from tests.acceptance.command_line import QUICK, CommandLine, ended, until
 from tests.acceptance.outside_application import Acknowledged, Writer, fields_of, lost, old_items
-from tests.kcl import kcl_settings, require_kcl
+from tests.fakes.kcl import kcl_settings, require_kcl
 
 pytestmark = [pytest.mark.local, pytest.mark.kill, pytest.mark.slow]
 

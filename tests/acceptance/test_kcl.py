@@ -17,9 +17,9 @@ from service.rehearsal.demo.items import old_items
 from service.streams.kcl.lease_table import SUFFIXES as KCL_TABLES
 from tests.acceptance.command_line import QUICK, CommandLine, ended, until
 from tests.acceptance.outside_view import expected_from_outside, v2_from_outside
-from tests.kcl import kcl_settings, require_kcl
-from tests.live_writer import LiveWriter
-from tests.planes import open_plane
+from tests.builders.planes import open_plane
+from tests.fakes.kcl import kcl_settings, require_kcl
+from tests.fakes.live_writer import LiveWriter
 
 pytestmark = [pytest.mark.local, pytest.mark.kill, pytest.mark.slow]
 

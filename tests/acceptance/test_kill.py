@@ -14,8 +14,8 @@ from service.core.item.wire import Item
 from service.rehearsal.demo.items import deal, old_items
 from tests.acceptance.command_line import QUICK, CommandLine, ended, until
 from tests.acceptance.outside_view import expected_from_outside, v2_from_outside
-from tests.live_writer import LiveWriter
-from tests.planes import open_plane
+from tests.builders.planes import open_plane
+from tests.fakes.live_writer import LiveWriter
 
 pytestmark = [pytest.mark.local, pytest.mark.kill, pytest.mark.slow]
 

@@ -11,7 +11,7 @@ from examples.patience import patiently
 from service.core.item.wire import Item
 from service.rehearsal.demo.items import old_items, text
 from tests.acceptance.command_line import COMMAND, LASTING, QUICK, CommandLine, ended, until
-from tests.runbook import RUNBOOK, Book, Command, sections
+from tests.documents.runbook import RUNBOOK, Book, Command, sections
 
 pytestmark = [pytest.mark.local, pytest.mark.slow]
 
@@ -188,7 +188,7 @@ def finish(stranger: Stranger) -> None:
 
 def test_every_section_that_something_links_to_is_there() -> None:
     linked = set()
-    for folder in ("deploy", "service/console"):
+    for folder in ("deploy", "service/http_api/page"):
         for path in (ROOT / folder).rglob("*"):
             if path.suffix in (".yml", ".json", ".js", ".html", ".md", ".py"):
                 linked |= set(re.findall(r"RUNBOOK\.md#([\w-]+)", path.read_text(encoding="utf-8")))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.own_repository import ROOT, committed, copied, git, hatchling
+from tests.documents.own_repository import ROOT, committed, copied, git, hatchling
 
 FILES = ("pyproject.toml", "README.md", "LICENSE", ".gitattributes", ".git_archival.txt", "service/__init__.py")
 

@@ -20,7 +20,7 @@ from service.http_api.events import ConsoleEvents
 from service.http_api.server import serve_http
 from service.rehearsal.servers.local_servers import free_port
 from tests.console.states import CLOSED, STATES
-from tests.unit.test_http_api import FakePhases, FakeView
+from tests.unit.http_api.test_http_api import FakePhases, FakeView
 
 TOKEN = "the right token"
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.container.engine import ROOT, STARTED_WITHIN, Compose, compose, docker
-from tests.runbook import compose_commands
+from tests.documents.runbook import compose_commands
 
 pytestmark = [pytest.mark.container, pytest.mark.slow]
 

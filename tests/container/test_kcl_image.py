@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.container.engine import ROOT, STARTED_WITHIN, Compose, compose, docker, require_engine
-from tests.own_repository import copied
+from tests.documents.own_repository import copied
 
 pytestmark = [pytest.mark.container, pytest.mark.slow]
 

@@ -12,7 +12,7 @@ from testcontainers.core.wait_strategies import HttpWaitStrategy
 
 from tests.acceptance.command_line import LASTING, until
 from tests.container.engine import IMAGE, docker, require_engine
-from tests.servers import IN_MEMORY
+from tests.fakes.servers import IN_MEMORY
 
 pytestmark = [pytest.mark.container, pytest.mark.kill, pytest.mark.slow]
 

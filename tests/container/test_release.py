@@ -24,7 +24,7 @@ from deploy.release.making import exported, make_release
 from deploy.release.sbom import read_contents, write_sbom
 from deploy.release.source import Source, read_source
 from tests.container.engine import ROOT, docker, require_engine
-from tests.own_repository import committed, copied, git
+from tests.documents.own_repository import committed, copied, git
 
 pytestmark = [pytest.mark.container, pytest.mark.slow]
 

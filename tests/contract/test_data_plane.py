@@ -30,7 +30,7 @@ from service.dynamodb.protocol import InsertRefused
 from service.dynamodb.table_description import Identity, NewTable
 from service.dynamodb.table_waits import until_active, until_deleted, until_stream_enabled
 from service.errors import Fatal, Poison, StreamGone
-from tests.planes import RetryLog, open_plane, plane_settings
+from tests.builders.planes import RetryLog, open_plane, plane_settings
 
 NAMES = ("PK", "SK")
 

@@ -20,9 +20,9 @@ from service.errors import StreamGone
 from service.streams.embedded import EmbeddedEngine
 from service.streams.engine import StreamEngine
 from service.streams.start import initial_positions
-from tests.kcl import OneWorker, Place, require_kcl
-from tests.planes import open_plane, plane_settings
-from tests.stream_run import MemoryPositions, Pace, RecordingSink
+from tests.builders.planes import open_plane, plane_settings
+from tests.fakes.kcl import OneWorker, Place, require_kcl
+from tests.worlds.stream_run import MemoryPositions, Pace, RecordingSink
 
 FAST = Pace(poll_interval_seconds=0.25, checkpoint_every_seconds=0.25, shard_discovery_seconds=0.25)
 DEADLINE_SECONDS = 60

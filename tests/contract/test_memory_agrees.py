@@ -31,9 +31,9 @@ from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.protocol import ItemStore, StreamStore
 from service.dynamodb.table_description import NewTable
 from service.errors import Poison
-from tests.memory import MemoryDynamoDB
-from tests.memory_conditions import canonical
-from tests.planes import open_plane, plane_settings
+from tests.builders.planes import open_plane, plane_settings
+from tests.fakes.memory import MemoryDynamoDB
+from tests.fakes.memory_conditions import canonical
 
 pytestmark = pytest.mark.local
 

@@ -5,7 +5,7 @@ from random import Random
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Put
 from tests.convergence.trampoline import turn
-from tests.memory import MemoryDynamoDB
+from tests.fakes.memory import MemoryDynamoDB
 
 CREATED = ("2024-01-31T23:30:00-02:00", "2024-03-01", "yesterday")
 """Three months, hence three v2 keys: 2024-02 (in UTC), 2024-03 and 1970-01."""

@@ -10,7 +10,7 @@ from service.core.mapping.inverse import inverse
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward
 from service.errors import Poison
-from tests.memory import MemoryDynamoDB, Written
+from tests.fakes.memory import MemoryDynamoDB, Written
 
 GENERATION = 1
 

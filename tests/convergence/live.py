@@ -22,14 +22,13 @@ from service.errors import Poison
 from service.migration.settlement.guarded_retry import Retry
 from service.streams.embedded import EmbeddedEngine
 from service.streams.start import initial_positions
-from service.sync.sinks.applier import Applier
-from service.sync.sinks.guarded import Consumer
+from service.sync.sinks.guarded import Applier, Consumer
+from tests.builders.mappings import crm
 from tests.convergence.application import old_key, random_item
 from tests.convergence.conductor import Conductor, Killed
 from tests.convergence.invariants import GENERATION, Violated
 from tests.convergence.world import empty_tables
-from tests.mappings import crm
-from tests.memory import MemoryDynamoDB
+from tests.fakes.memory import MemoryDynamoDB
 
 CURSED = {"S": "cursed"}
 """A company that DynamoDB refuses to store on v2, until the curse is lifted."""

@@ -10,11 +10,11 @@ from service.core.item.wire import Item
 from service.core.item.write import Delete, Put
 from service.core.mapping.transform import forward
 from service.core.rules import guarded as apply_rule
+from tests.builders.mappings import crm
 from tests.convergence.application import CONTENTS, CREATED, old_item, old_key
 from tests.convergence.invariants import GENERATION, check_converged, check_no_resurrection
 from tests.convergence.world import empty_tables
-from tests.mappings import crm
-from tests.memory import MemoryDynamoDB
+from tests.fakes.memory import MemoryDynamoDB
 
 
 class Race:

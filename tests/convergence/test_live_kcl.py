@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from service.control.checkpoints import Checkpoints
-from service.control.suspects import Suspects
+from service.control.quarantine import Suspects
 from service.control.table import ControlTable
 from service.streams.kcl import held_shard
 from service.streams.kcl.held_shard import HeldShard

@@ -6,10 +6,10 @@ from service.core.item.change import Change
 from service.core.item.write import Put
 from service.core.mapping.mapping import Mapping
 from service.core.rules import guarded as apply_rule
+from tests.builders.mappings import crm
 from tests.convergence.invariants import Violated
 from tests.convergence.mutations import MUTATIONS, REAL, Mutation, apply_mutation
 from tests.convergence.runs import run_seed
-from tests.mappings import crm
 
 WITHIN = 4000
 """Seeds tried, from the one at which the mutation was first found, before it counts as unseen."""

@@ -8,9 +8,9 @@ import os
 
 import pytest
 
+from tests.builders.mappings import crm
 from tests.convergence.invariants import Violated
 from tests.convergence.runs import run_seed
-from tests.mappings import crm
 
 SEEDS = int(os.environ.get("SOAK") or 20_000)
 CHUNKS = 16

@@ -9,7 +9,7 @@ from service.core.mapping.mapping import Mapping
 from service.core.shards import Position
 from tests.convergence.invariants import GENERATION
 from tests.convergence.trampoline import Trampoline, turn
-from tests.memory import MemoryDynamoDB
+from tests.fakes.memory import MemoryDynamoDB
 
 
 @dataclass(slots=True)

@@ -18,8 +18,8 @@ from service.errors import (
     Throttled,
     Trimmed,
 )
+from tests.builders.planes import RetryLog, WaitlessClock, fixed_credentials, open_plane
 from tests.faults.proxy import Reply, answer, error, fault_server, hang, hang_up, raw
-from tests.planes import RetryLog, WaitlessClock, fixed_credentials, open_plane
 
 KEY = {"PK": {"S": "a"}, "SK": {"S": "b"}}
 PUT = Put("Leads", KEY, Absent(("PK",)))

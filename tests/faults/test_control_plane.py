@@ -6,8 +6,8 @@ import pytest
 
 from service.dynamodb.control_plane import ControlPlane
 from service.errors import Fatal, Misconfigured, Retryable, TablesplitError
+from tests.builders.planes import plane_settings
 from tests.faults.proxy import Reply, error, fault_server, hang
-from tests.planes import plane_settings
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ from service.core.shards import Position
 from service.dynamodb.control_plane import ControlPlane
 from service.errors import Fatal
 from service.streams.kcl.lease_table import LeaseTable, new_lease_table
+from tests.builders.planes import open_plane, plane_settings
 from tests.faults.proxy import Reply, error, fault_server
-from tests.planes import open_plane, plane_settings
 
 NAME = "tablesplit-kcl-crm"
 TABLE = f"arn:aws:dynamodb:ap-southeast-2:1:table/{NAME}"

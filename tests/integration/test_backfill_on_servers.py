@@ -27,9 +27,9 @@ from service.dynamodb.table_description import NewTable
 from service.dynamodb.tables import Tables
 from service.errors import Interrupted
 from service.metrics import Metrics
-from tests.backfill_world import Seen
-from tests.mappings import CRM_TEXT
-from tests.planes import open_plane, plane_settings
+from tests.builders.mappings import CRM_TEXT
+from tests.builders.planes import open_plane, plane_settings
+from tests.worlds.backfill_world import Seen
 
 ENTITIES = ("LEAD", "DEAL", "RESOURCE", "PIPELINE")
 

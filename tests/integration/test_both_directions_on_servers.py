@@ -25,8 +25,8 @@ from service.dynamodb.table_description import NewTable
 from service.dynamodb.table_waits import until_active
 from service.migration.start import create_and_start
 from service.sync.worker import sync_lanes
-from tests.mappings import CRM_TEXT
-from tests.planes import plane_settings
+from tests.builders.mappings import CRM_TEXT
+from tests.builders.planes import plane_settings
 from tests.two_way.application import CREATED
 
 QUICK = {"shard_discovery_seconds": 0.3, "poll_interval_seconds": 0.25, "lease_seconds": 10.0, "log_level": "warning"}

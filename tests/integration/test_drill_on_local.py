@@ -15,9 +15,9 @@ from service.migration.start import create_and_start
 from service.rehearsal.demo.items import old_items
 from service.rehearsal.drill import TABLES, run_drill
 from service.rehearsal.tables import load_items
-from tests.crm_tables import connections
-from tests.mappings import CRM_TEXT
-from tests.planes import plane_settings
+from tests.builders.crm_tables import connections
+from tests.builders.mappings import CRM_TEXT
+from tests.builders.planes import plane_settings
 
 QUICK: dict[str, Any] = {
     "shard_discovery_seconds": 0.3,

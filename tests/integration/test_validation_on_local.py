@@ -21,8 +21,8 @@ from service.dynamodb.table_description import NewTable
 from service.metrics import Metrics
 from service.validation.options import ValidationOptions
 from service.validation.validator import validate
-from tests.mappings import CRM_TEXT
-from tests.planes import open_plane, plane_settings
+from tests.builders.mappings import CRM_TEXT
+from tests.builders.planes import open_plane, plane_settings
 
 ENTITIES = ("LEAD", "DEAL", "RESOURCE", "PIPELINE")
 

@@ -10,7 +10,7 @@ from docs.model import check, tlc
 from docs.model.check import configurations, expected, main, specification
 from docs.model.tlc import MODELS, Verdict, run_tlc, tlc_command
 from service.errors import Misconfigured
-from tests.servers import or_skip
+from tests.fakes.servers import or_skip
 
 QUICK = [
     "DualLive",

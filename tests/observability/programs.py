@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from service.errors import Misconfigured
-from tests.servers import or_skip
+from tests.fakes.servers import or_skip
 
 PROMETHEUS = Path(__file__).parents[2] / "deploy" / "prometheus"
 """The configuration, the rules and their tests."""

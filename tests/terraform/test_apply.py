@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from tests.acceptance.command_line import COMMAND
-from tests.servers import moto_for_tests
+from tests.fakes.servers import moto_for_tests
 from tests.terraform.moto import aim_at
 from tests.terraform.program import Terraform
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from service.streams.kcl.lease_table import SUFFIXES
-from tests.kcl import JARS, require_kcl
-from tests.servers import dynamodb_local_for_tests
+from tests.fakes.kcl import JARS, require_kcl
+from tests.fakes.servers import dynamodb_local_for_tests
 from tests.terraform.forwarding import forwarded
 from tests.terraform.program import SOURCE
 from tests.terraform.scenario import CONTROL, OLD, V2, Scenario, application_of, made_old_table

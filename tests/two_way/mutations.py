@@ -25,13 +25,13 @@ from service.core.rules.ledger import Entry, Place, Track, count_version
 from service.core.rules.ledger_writes import Found
 from service.core.rules.reverse import ReversePlan
 from service.sync.sinks import forward as forward_ledger
-from service.sync.sinks import ledger_sink
+from service.sync.sinks import ledger_parts
 from service.sync.sinks import reverse as reverse_ledger
-from service.sync.sinks.ledger_sink import LedgerParts
-from service.sync.sinks.noting import Noting
+from service.sync.sinks.ledger_parts import LedgerParts
+from service.sync.sinks.observer import Noting
 from service.sync.sinks.reverse import ReverseLedger
 from tests.convergence.trampoline import Turn
-from tests.memory_stream import FIRST_SEQUENCE
+from tests.fakes.memory_stream import FIRST_SEQUENCE
 from tests.two_way.conductor import Entering
 from tests.two_way.processes import Process
 from tests.two_way.world import World
@@ -258,7 +258,7 @@ MUTATIONS = (
     _patched("two live places are not held", reverse_ledger, "reverse_plan", first_of_two, seed=1),
     _patched("v2 is written whatever is there", ledger_writes, "as_read", whatever_is_there, seed=15),
     _patched("the ledger is written whatever is there", Ledger, "put", unconditional_put, seed=8),
-    _patched("a purge deletes whatever is there", ledger_sink, "still_bare", purge_whatever, seed=3),
+    _patched("a purge deletes whatever is there", ledger_parts, "still_bare", purge_whatever, seed=3),
     _patched("a position is saved before the effect", Process, "take", position_first, seed=19),
     _patched("entered without drain", Entering, "drain", left_out, seed=44),
     _patched("entered without a horizon", Entering, "horizon", left_out, seed=77),

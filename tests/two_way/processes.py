@@ -3,10 +3,9 @@
 from service.core.item.change import Change, parse_record
 from service.core.phases.acting import Side
 from service.core.rules import guarded as apply_rule
-from service.sync.sinks.applier import Applier
 from service.sync.sinks.forward import ForwardLedger
-from service.sync.sinks.noting import Noting
-from service.sync.sinks.observer import Observer
+from service.sync.sinks.guarded import Applier
+from service.sync.sinks.observer import Noting, Observer
 from service.sync.sinks.reverse import ReverseLedger
 from tests.convergence.trampoline import Turn
 from tests.two_way.witness import Witness

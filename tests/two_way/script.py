@@ -14,12 +14,11 @@ from service.core.mapping.inverse import inverse
 from service.core.mapping.transform import forward
 from service.core.phases.acting import Side
 from service.core.rules import guarded as apply_rule
-from service.sync.sinks.applier import Applier
 from service.sync.sinks.forward import ForwardLedger
-from service.sync.sinks.noting import Noting
-from service.sync.sinks.observer import Observer
+from service.sync.sinks.guarded import Applier
+from service.sync.sinks.observer import Noting, Observer
 from service.sync.sinks.reverse import ReverseLedger
-from tests.mappings import crm
+from tests.builders.mappings import crm
 from tests.two_way.application import CREATED, KEY
 from tests.two_way.judge import judge
 from tests.two_way.witness import Witness, watch_places

@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.builders.mappings import crm
 from tests.convergence.invariants import Violated
-from tests.mappings import crm
 from tests.two_way.mutations import MUTATIONS, Mutation, apply_mutation
 from tests.two_way.runs import run_seed
 

@@ -8,8 +8,8 @@ import os
 
 import pytest
 
+from tests.builders.mappings import crm
 from tests.convergence.invariants import Violated
-from tests.mappings import crm
 from tests.two_way.runs import run_seed
 
 SEEDS = int(os.environ.get("SOAK") or 50_000)

@@ -10,17 +10,16 @@ import orjson
 from service.control.activity import Watch
 from service.control.conflicts import Conflicts
 from service.control.ledger import Ledger
-from service.control.quarantine import Quarantine
-from service.control.suspects import Suspects
+from service.control.quarantine import Quarantine, Suspects
 from service.control.table import ControlTable
 from service.core.item.wire import Item
 from service.core.item.write import TransactItem
 from service.core.mapping.mapping import Mapping
 from service.core.phases.acting import Side
-from service.sync.sinks.ledger_sink import LedgerParts
+from service.sync.sinks.ledger_parts import LedgerParts
 from tests.convergence.trampoline import Trampoline, Turn
-from tests.memory import MemoryDynamoDB
-from tests.memory_stream import FIRST_SEQUENCE, MemoryStream, Shard
+from tests.fakes.memory import MemoryDynamoDB
+from tests.fakes.memory_stream import FIRST_SEQUENCE, MemoryStream, Shard
 
 GENERATION = 1
 CONTROL = "control"

@@ -16,12 +16,11 @@ from backfill.segments import Run, Segment
 from service.control.activity import Activity
 from service.control.audit import Audit, End, Record
 from service.control.checkpoints import Checkpoint
-from service.control.chunks import Chunk
 from service.control.conflicts import Head as ConflictHead
 from service.control.leases import LeaseRecord
 from service.control.quarantine import Head as QuarantineHead
 from service.control.state import MigrationState, load_started_state
-from service.control.table import ControlTable
+from service.control.table import Chunk, ControlTable
 from service.control.verification import Verification
 from service.control.workers import Beat
 from service.core.item.wire import Item
@@ -31,10 +30,10 @@ from service.core.phases.gate import Standing
 from service.core.rules.ledger import Entry
 from service.validation.records import Document
 from tests.acceptance.command_line import VARIABLES
-from tests.clocks import VirtualClock
+from tests.builders.mappings import CRM_TEXT
+from tests.fakes.clocks import VirtualClock
+from tests.fakes.memory import MemoryDynamoDB
 from tests.integration.test_backfill_on_servers import opened
-from tests.mappings import CRM_TEXT
-from tests.memory import MemoryDynamoDB
 
 HERE = Path(__file__).parent
 STATES = ("stopped_backfill", "in_dual")

@@ -15,8 +15,7 @@ from service.core.mapping.build import (
     table_name,
 )
 from service.core.mapping.check_keys import key_problems, sharing_problems
-from service.core.mapping.convert import is_absent
-from service.core.mapping.dates import month_of
+from service.core.mapping.convert import is_absent, month_of
 from service.core.mapping.schema import ElementFieldModel, EntityModel, FieldModel, MappingModel
 from service.core.mapping.template import Placeholder, Template, TemplateError
 from service.core.mapping.yaml_document import Path

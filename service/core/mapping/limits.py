@@ -12,8 +12,8 @@ from service.core.item.size import (
     containers,
     item_bytes,
 )
+from service.core.item.stamp import SEQUENCE_DIGITS, backfill_version
 from service.core.item.v2_item import V2Item, stamped
-from service.core.item.version import SEQUENCE_DIGITS, backfill_version
 from service.core.item.wire import Item
 from service.core.mapping.entity import Entity
 from service.errors import Poison

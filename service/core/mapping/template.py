@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from zlib import crc32
 
 from service.core.item.wire import Item
-from service.core.mapping.convert import text_of
-from service.core.mapping.dates import month_of
+from service.core.mapping.convert import month_of, text_of
 
 _PART = re.compile(
     r"(?P<brace>\{\{|\}\})|\{(?P<name>[^{}|:]+)(?::(?P<modifier>[^{}|]+))?(?:\|(?P<fallback>[^{}]*))?\}|(?P<stray>[{}])"

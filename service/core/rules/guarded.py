@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 from service.core.item.change import Change
 from service.core.item.compare import equal
-from service.core.item.stamp import Stamp, decode_stamp, encode_stamp
+from service.core.item.stamp import Stamp, backfill_version, decode_stamp, encode_stamp, stream_version
 from service.core.item.v2_item import stamped
-from service.core.item.version import backfill_version, stream_version
 from service.core.item.wire import Item
 from service.core.item.write import Absent, AllOf, AnyOf, Condition, Delete, Equals, Less, Put
 from service.core.mapping.mapping import Mapping

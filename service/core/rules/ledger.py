@@ -12,7 +12,7 @@ import orjson
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from service.core.item.version import GENERATION_DIGITS
+from service.core.item.stamp import GENERATION_DIGITS
 from service.core.item.wire import Item
 
 COUNT_DIGITS = 20

@@ -6,8 +6,7 @@ the application and carries what v2 holds to the old table. Nothing else is writ
 
 from typing import NamedTuple
 
-from service.core.item.stamp import Stamp, decode_stamp, encode_stamp
-from service.core.item.version import stream_version
+from service.core.item.stamp import Stamp, decode_stamp, encode_stamp, stream_version
 from service.core.item.wire import Item
 from service.core.item.write import Update
 from service.core.mapping.mapping import Mapping

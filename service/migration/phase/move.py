@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 from service.app import App
-from service.control.identity import worker_id
 from service.control.leases import Lease
 from service.control.state import MigrationState, Move, change_state, load_started_state
+from service.control.workers import worker_id
 from service.core.phases.conditions import NEVER_FORCED
 from service.core.phases.gate import Gate, GateClosed, require_forceable
 from service.core.phases.moves import (
@@ -30,8 +30,8 @@ from service.core.phases.moves import (
 )
 from service.errors import Fatal, Fenced, Refused
 from service.log import get_logger
-from service.migration.phase.gate import ask_gate, move_text
 from service.migration.phase.steps import Steps, Strip
+from service.migration.status.gate import ask_gate, move_text
 from service.sync.positions import require_started
 
 MOVE_LEASE = "move"

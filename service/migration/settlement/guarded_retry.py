@@ -13,7 +13,7 @@ from service.core.mapping.mapping import Mapping
 from service.core.rules.guarded import change_writes, copy_write
 from service.dynamodb.protocol import ItemStore
 from service.errors import Poison
-from service.sync.sinks.applier import Applier
+from service.sync.sinks.guarded import Applier
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from service.errors import Poison
 from service.migration.settlement.guarded_retry import Retried
 from service.sync.redrive import Redriver
 from service.sync.sinks.forward import ForwardLedger
-from service.sync.sinks.ledger_sink import LedgerParts
+from service.sync.sinks.ledger_parts import LedgerParts
 
 
 class LedgerRetry:

@@ -1,10 +1,9 @@
 """A retry of a key in quarantine by the rule in force."""
 
 from service.app import App
-from service.control.identity import worker_id
-from service.control.permission import repairs_allowed, require_repairs_allowed
-from service.control.repairs import registered
+from service.control.repairs import registered, repairs_allowed, require_repairs_allowed
 from service.control.state import MigrationState
+from service.control.workers import worker_id
 from service.migration.settlement.guarded_retry import Retried, Retry
 from service.migration.settlement.ledger_retry import LedgerRetry
 from service.sync.positions import require_started

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from service.metrics.vocabulary import BACKFILL_STATES, PHASES
+from service.metrics import BACKFILL_STATES, PHASES
 from service.migration.status.readings import (
     MigrationGauge,
     flags,

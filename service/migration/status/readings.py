@@ -7,7 +7,7 @@ from math import nan
 
 from prometheus_client.core import GaugeMetricFamily
 
-from service.metrics.vocabulary import DIRECTIONS, ROLES, SIDES
+from service.metrics import DIRECTIONS, ROLES, SIDES
 from service.migration.status.status import BackfillStatus, LaneStatus, Status
 
 Values = Mapping[tuple[str, ...], float | None]

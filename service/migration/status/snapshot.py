@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -9,18 +10,20 @@ from backfill.records import Standing, read_standing
 from service.app import App
 from service.clock import iso
 from service.control.activity import Activities
+from service.control.checkpoints import Checkpoints
 from service.control.conflicts import Conflicts
 from service.control.quarantine import Quarantine
 from service.control.state import MigrationState, load_state
+from service.control.table import ControlTable
 from service.control.verification import read_verification
 from service.control.workers import Beat, LaneName, Workers, owner_among
 from service.core.phases.gate import Gate
 from service.core.phases.moves import next_move
+from service.core.shards import RETENTION_SECONDS
 from service.dynamodb.prices import Prices, load_prices
 from service.dynamodb.transport import CHECK_ENDPOINT
 from service.errors import Fatal, Retryable
-from service.migration.phase.gate import ask_gate, ask_tips, gap_texts, hold_text, move_text
-from service.migration.status.headroom import retention_headroom_seconds
+from service.migration.status.gate import ask_gate, ask_tips, gap_texts, hold_text, move_text
 from service.migration.status.status import (
     BackfillStatus,
     LaneStatus,
@@ -30,6 +33,47 @@ from service.migration.status.status import (
     WorkerStatus,
 )
 from service.validation.records import latest_full
+
+
+async def retention_headroom_seconds(
+    control: ControlTable, state: MigrationState, heard: dict[str, Beat], now: float
+) -> float | None:
+    """Of the lane that is further behind; None while none has saved a position, and once no lane reads any more.
+
+    A lane's owner says it; where a lane has none, which is when it matters most, its saved positions do: they grow old.
+    ``now``: epoch seconds.
+    """
+    if state.phase == "complete":
+        return None
+    old = [state.stream_arn] if state.stream_arn is not None else []
+    said = (
+        await _of_lane(control, state, heard, now, "forward", old),
+        await _of_lane(control, state, heard, now, "reverse", state.v2_streams.values()),
+    )
+    return min((seconds for seconds in said if seconds is not None), default=None)
+
+
+async def _of_lane(
+    control: ControlTable,
+    state: MigrationState,
+    heard: dict[str, Beat],
+    now: float,
+    name: LaneName,
+    arns: Iterable[str],
+) -> float | None:
+    owner = owner_among(heard, name)
+    said = owner and owner[1].lane(name).retention_headroom_seconds
+    if said is not None:
+        return said
+    oldest = [await _oldest(Checkpoints(control, arn, state.mapping_hash)) for arn in arns]
+    return min((RETENTION_SECONDS - (now - moment) for moment in oldest if moment is not None), default=None)
+
+
+async def _oldest(checkpoints: Checkpoints) -> float | None:
+    """Up to when the shard that is furthest behind is known to be applied, in epoch seconds."""
+    positions = (await checkpoints.load()).values()
+    return min((p.as_of for p in positions if p.state != "finished" and p.as_of is not None), default=None)
+
 
 NOT_STARTED = BackfillStatus("not started", 0, 0, 0, 0.0, None)
 NO_SYNC = LaneStatus(None, False, 0, {})

@@ -3,14 +3,16 @@
 It lists the shards, adopts new ones, and fails closed for all when unread ones are gone: KCL itself would go on.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from service.clock import Clock
+from service.control.workers import SAID_SINCE
 from service.core.shards import RETENTION_SECONDS, awaiting_children, may_open
 from service.streams.engine import EngineSnapshot
-from service.streams.kcl.evidence import Evidence
+from service.streams.kcl.held_shard import READ_AHEAD
 from service.streams.kcl.lease_table import LeaseTable
 from service.streams.kcl.reports import SHARE_SECONDS, HeldView, Share, Shares, share_name
 from service.streams.measures import ShardMeasure, stream_snapshot, unfinished
@@ -18,6 +20,53 @@ from service.streams.patience import Patience
 from service.streams.rounds import Rounds
 from service.streams.shards import Shards
 from service.tasks import task_group
+
+WATCHES = 16
+"""Of one shard at once. One that is far behind needs no more."""
+
+
+@dataclass(slots=True)
+class _Watch:
+    """One shard at one worker, since a ticket was drawn with the share ``number`` in view. page: the first that was surely read
+    since; None: not known yet."""
+
+    ticket: int
+    number: int
+    page: int | None = None
+
+
+class Evidence:
+    """Follows the shares. Every look begins a watch of every shard, so that none has to wait for the one before."""
+
+    def __init__(self) -> None:
+        self._watches: dict[tuple[str, str], deque[_Watch]] = {}
+
+    def note(self, ticket: int, shares: Mapping[str, Share]) -> Iterator[tuple[str, int]]:
+        """Take ``shares`` into account, which were read after ``ticket`` was drawn: every shard that has been read to its end, and
+        since which ticket at least."""
+        seen = {(worker, shard): share for worker, share in shares.items() for shard in share.shards}
+        self._watches = {one: self._watches.get(one, deque(maxlen=WATCHES)) for one in seen}
+        for (worker, shard), share in seen.items():
+            watches = self._watches[worker, shard]
+            since = _settled(watches, share, share.shards[shard])
+            if since is not None:
+                yield shard, since
+            if len(watches) < WATCHES:
+                watches.append(_Watch(ticket, share.number))
+
+
+def _settled(watches: deque[_Watch], share: Share, view: HeldView) -> int | None:
+    """The newest ticket whose watch is over. What a worker that has begun anew says is no evidence for what was asked before."""
+    if watches and (share.number < watches[0].number or view.pages < (watches[0].page or 0) - READ_AHEAD - 1):
+        watches.clear()
+    for watch in watches:
+        if watch.page is None and share.number >= watch.number + SAID_SINCE:
+            watch.page = view.pages + READ_AHEAD + 1
+    since = None
+    while watches and watches[0].page is not None and view.tip_page >= watches[0].page:
+        since = watches.popleft().ticket
+    return since
+
 
 ROWS_SECONDS = 60.0
 """How often KCL's lease table is looked through for rows that have gone."""

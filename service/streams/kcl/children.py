@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from service.control.claim_protocol import Claim, Claims
+from service.control.claims import Claim, Claims
 from service.errors import Fenced
 from service.log import get_logger
 from service.streams.kcl.frames import HEADER, answer, document, frame_length, framed

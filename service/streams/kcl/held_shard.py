@@ -11,18 +11,44 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.clock import Clock
-from service.control.claim_protocol import Claim
+from service.control.claims import Claim
 from service.core.item.change import Change
 from service.core.shards import Position
 from service.dynamodb.protocol import Fence, RecordsPage
 from service.errors import Fenced, Trimmed
-from service.streams.kcl.records import after, lower, wire_record
 from service.streams.kcl.reports import HeldView
 from service.streams.kcl.sink_slot import SinkSlot
 from service.streams.patience import Patience
 from service.streams.requests import StreamRequests
 from service.streams.shard_reader import EngineSettings, Lane, ShardReader
 from service.tasks import task_group
+
+MILLISECONDS = 1000
+
+
+def wire_record(record: dict[str, Any]) -> dict[str, Any]:
+    """The adapter's JSON as GetRecords answers it. They differ in one thing: ApproximateCreationDateTime is in milliseconds.
+    (An absent image is ``{}``; ``core.change`` takes that for none.)"""
+    content = record["dynamodb"]
+    created = content.get("ApproximateCreationDateTime")
+    if created is None:
+        return record
+    return {**record, "dynamodb": {**content, "ApproximateCreationDateTime": created / MILLISECONDS}}
+
+
+def after(records: Sequence[dict[str, Any]], sequence: str | None) -> list[dict[str, Any]]:
+    """The records of one shard that come after ``sequence`` (None: all). KCL delivers from its own checkpoint, which may lie
+    behind the saved position, never beyond it."""
+    if sequence is None:
+        return list(records)
+    last = int(sequence)
+    return [record for record in records if int(record["dynamodb"]["SequenceNumber"]) > last]
+
+
+def lower(one: str | None, other: str | None) -> str | None:
+    """The lower of two sequence numbers of one shard; None when either is."""
+    return None if one is None or other is None else min(one, other, key=int)
+
 
 READ_AHEAD = 2
 """So many pages at most are read before the child has handed over the one in hand: one waits in the daemon's queue, and one at the

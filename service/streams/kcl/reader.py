@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from service.clock import Clock
-from service.control.claim_protocol import Claims
+from service.control.claims import Claims
 from service.core.shards import RETENTION_SECONDS
 from service.dynamodb.protocol import Fence, StreamStore
 from service.errors import Retryable, TablesplitError
 from service.log import get_logger
-from service.streams.engine import EngineSnapshot
+from service.streams.engine import EngineSnapshot, ShardSink
+from service.streams.kcl.census import Census
 from service.streams.kcl.children import Children, ReadStream
 from service.streams.kcl.daemon import Daemon, require_daemon
 from service.streams.kcl.held_shard import Parts
@@ -175,3 +176,26 @@ def _read_stream(stream: NamedStream, slot: SinkSlot, parts: ReaderParts) -> Rea
         requests, slot, parts.settings, parts.clock, patience, parts.applied, parts.trust_seconds, parts.standing
     )
     return ReadStream(stream.arn, stream.claims, Shards(requests, stream.claims, parts.clock, patience), shared)
+
+
+class KclEngine:
+    """A StreamEngine. ``reader`` lives longer than it: another engine with another sink may follow. ``census``: in the one worker
+    that counts for all; the others know of their own shards only, and of no round."""
+
+    def __init__(self, reader: KclReader, sink: ShardSink, census: Census | None) -> None:
+        self._reader = reader
+        self._sink = sink
+        self._census = census
+
+    async def run(self) -> NoReturn:
+        """Apply until cancelled; then every position that was applied is saved. What stops a shard is raised where the reader was
+        opened; raises Fatal when the census finds that going on could skip a record."""
+        async with self._reader.slot.filled(self._sink, self._reader.save_applied):
+            if self._census is not None:
+                await self._census.run()
+            await asyncio.Event().wait()
+        raise AssertionError("an engine does not end by itself")
+
+    def snapshot(self) -> EngineSnapshot:
+        """Where it stands now."""
+        return self._reader.snapshot() if self._census is None else self._census.snapshot()

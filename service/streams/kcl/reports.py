@@ -11,8 +11,8 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from service.clock import Clock
-from service.control.hearing import FORGOTTEN_SECONDS, QUIET_SECONDS
 from service.control.table import ControlTable
+from service.control.workers import FORGOTTEN_SECONDS, QUIET_SECONDS
 
 SHARE_SECONDS = 0.5
 

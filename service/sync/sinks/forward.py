@@ -14,7 +14,7 @@ from service.core.rules.ledger import Entry, Place
 from service.core.rules.ledger_writes import Found
 from service.errors import Poison
 from service.sync.sinks.key_order import KeysAtOnce
-from service.sync.sinks.ledger_sink import LedgerParts
+from service.sync.sinks.ledger_parts import LedgerParts
 
 
 class ForwardLedger:

@@ -12,7 +12,7 @@ from service.core.rules.ledger import Entry, Place
 from service.core.rules.reverse import ReversePlan, old_key_of, passed, reverse_places, reverse_plan, says_nothing
 from service.errors import Poison, Retryable
 from service.sync.sinks.key_order import KeysAtOnce
-from service.sync.sinks.ledger_sink import LedgerParts
+from service.sync.sinks.ledger_parts import LedgerParts
 
 
 class ReverseLedger:

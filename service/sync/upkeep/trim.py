@@ -30,7 +30,7 @@ from service.control.quarantine import Quarantine, quarantine_id
 from service.control.state import MigrationState, change_state, load_started_state
 from service.control.table import ControlTable
 from service.control.workers import BOTH, LaneName, Workers, owner_among
-from service.core.item.version import GENERATION_DIGITS
+from service.core.item.stamp import GENERATION_DIGITS
 from service.core.mapping.mapping import Mapping
 from service.core.rules.agreement import Sides, forgettable, places_of
 from service.dynamodb.protocol import Fence, ItemStore

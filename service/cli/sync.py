@@ -1,0 +1,85 @@
+"""`sync`: the long-running service."""
+
+import asyncio
+
+import click
+
+from service.app import App
+from service.cli.answer import Answer
+from service.cli.options import as_json
+from service.cli.run import STOP_GRACE_SECONDS, run_command
+from service.config import Settings
+from service.control.engine import Engine
+from service.control.workers import worker_id
+from service.errors import TablesplitError
+from service.http_api.server import serve_http
+from service.http_api.view import View
+from service.log import get_logger
+from service.migration.start import ensure_started
+from service.migration.status.gauges import MigrationGauges
+from service.migration.status.snapshot import take_running_snapshot
+from service.streams.kcl.daemon import STOP_SECONDS as DAEMON_STOP_SECONDS
+from service.streams.kcl.daemon import require_daemon
+from service.sync.positions import require_same_stream
+from service.sync.shared_lane import daemon_options
+from service.sync.worker import sync_lanes
+
+LOG_SECONDS = 30.0
+
+
+async def run_sync(app: App, stop: asyncio.Event, *, http: bool = True) -> None:
+    """Serve until ``stop`` is set. What is wrong at the start is raised; what goes wrong later stops its lane and is shown."""
+    if app.settings.engine == "kcl":
+        require_daemon(daemon_options(app))
+    state = await ensure_started(app)
+    await require_same_stream(app, state)
+    async with sync_lanes(app, _log(app)) as lanes:
+        if http:
+            await _serve(app, View(app, lanes), stop)
+        else:
+            await stop.wait()
+
+
+async def _serve(app: App, view: View, stop: asyncio.Event) -> None:
+    async with serve_http(app.settings, view, app.clock) as address:
+        get_logger().info("serving", http=address, worker=worker_id(), old_table=app.mapping.old.table)
+        try:
+            await stop.wait()
+        finally:
+            await view.close()
+
+
+async def _log(app: App) -> None:
+    """Log the snapshot, and show it in the metrics, every half minute."""
+    while True:
+        try:
+            status = await take_running_snapshot(app)
+            app.metrics.show(MigrationGauges(status))
+            get_logger().info("status", **status.to_log())
+        except TablesplitError as unseen:
+            app.metrics.show(MigrationGauges(None))
+            get_logger().warning("no status", reason=unseen.message, remedy=unseen.remedy)
+        await app.clock.sleep(LOG_SECONDS)
+
+
+@click.command()
+@click.option(
+    "--engine", type=click.Choice(["embedded", "kcl"]), help="How streams are read [default: TABLESPLIT_ENGINE]."
+)
+@click.option("--http/--no-http", default=True, show_default=True, help="Serve health, metrics, status and the API.")
+@as_json
+def sync(engine: Engine | None, http: bool, as_json: bool) -> None:
+    """Apply every change of the old table to the v2 tables, until stopped. A second one stands by and takes over; with the kcl
+    engine all of them read, each its share."""
+
+    async def body(app: App, stop: asyncio.Event) -> Answer:
+        await run_sync(app, stop, http=http)
+        read_by = app.settings.engine
+        return Answer({"stopped": True, "engine": read_by}, "sync stopped; what was applied is saved", stopped=True)
+
+    run_command(body, as_json=as_json, grace=_grace, engine=engine)
+
+
+def _grace(settings: Settings) -> float:
+    """KCL's daemon needs some seconds to give its leases back."""
+    return DAEMON_STOP_SECONDS + STOP_GRACE_SECONDS if settings.engine == "kcl" else STOP_GRACE_SECONDS

@@ -1,0 +1,272 @@
+"""What one process counts and measures of itself; the parts of the pipeline tell it here.
+
+Gauges of the whole migration are on the page from the first ``show`` on: a backfill's page has none.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from math import nan
+from typing import Generic, Literal, TypeVar, get_args
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from service.core.phases.acting import Phase
+from service.core.phases.conditions import CONDITIONS
+from service.core.rules.forward import Outcome as ForwardOutcome
+from service.core.rules.reverse import Outcome as ReverseOutcome
+
+Series = TypeVar("Series", Counter, Gauge, Histogram)
+
+
+class Cells(Generic[Series]):
+    """Every series of ``metric``: one for each combination of its labels' values, exposed from now on."""
+
+    def __init__(self, metric: Series, vocabulary: Mapping[str, Sequence[str]]) -> None:
+        self._metric: Series = metric
+        self._known = [frozenset(values) for values in vocabulary.values()]
+        self._series: dict[tuple[str, ...], Series] = {
+            values: metric.labels(*values) for values in product(*vocabulary.values())
+        }
+
+    def at(self, *values: str) -> Series:
+        """The series of these label values. One that its vocabulary lacks counts as OTHER: nothing stops for want of a name."""
+        found = self._series.get(values)
+        return found if found is not None else self._other(values)
+
+    def _other(self, values: tuple[str, ...]) -> Series:
+        bounded = tuple(value if value in known else OTHER for value, known in zip(values, self._known, strict=True))
+        return self._series.setdefault(bounded, self._metric.labels(*bounded))
+
+
+OTHER = "other"
+"""Stands for a value that a later version of a server, say, comes up with: so the number of series stays bounded."""
+
+PHASES: tuple[str, ...] = get_args(Phase)
+DIRECTIONS = ("forward", "reverse")
+SIDES = ("old", "v2")
+ROLES = ("owner", "reader", "standby", "stopped")
+SHARD_STATES = ("reading", "waiting", "finished")
+BACKFILL_STATES = ("not started", "running", "stopped", "finished")
+SEGMENT_STATES = ("done", "open")
+GATE_CONDITIONS = tuple(asked.name for asked in CONDITIONS)
+
+_LEDGER_OUTCOMES = {*get_args(ForwardOutcome), *get_args(ReverseOutcome)}
+WRITE_OUTCOMES = (*sorted(_LEDGER_OUTCOMES | {"stale", "quarantined"}), OTHER)
+COPY_OUTCOMES = ("copied", "present", "quarantined")
+TOMBSTONE_OUTCOMES = ("purged", "changed", "overflow")
+
+OPERATIONS = (
+    "BatchExecuteStatement",
+    "BatchGetItem",
+    "DeleteItem",
+    "DescribeStream",
+    "GetItem",
+    "GetRecords",
+    "GetShardIterator",
+    "PutItem",
+    "Query",
+    "Scan",
+    "TransactGetItems",
+    "TransactWriteItems",
+    "UpdateItem",
+    OTHER,
+)
+RESULTS = ("ok", "throttled", "conflict", "condition", "error", "timeout")
+CAPACITY_KINDS = ("read", "write")
+
+RETRY_REASONS = (
+    "claim_unconfirmed",
+    "connection_closed",
+    "control_contended",
+    "damaged_answer",
+    "expired_credentials",
+    "hook_failed",
+    "hook_timeout",
+    "hook_unreachable",
+    "iterator_expired",
+    "kcl_daemon_ended",
+    "ledger_contended",
+    "no_connection",
+    "server_error",
+    "throttled",
+    "timeout",
+    "transaction_conflict",
+    "trimmed_iterator",
+    OTHER,
+)
+WAIT_REASONS = ("operator_read_limit", "operator_write_limit", "partition_throttled", "target_slow")
+
+
+Direction = Literal["forward", "reverse"]
+CapacityKind = Literal["read", "write"]
+Result = Literal["ok", "throttled", "conflict", "condition", "error", "timeout"]
+
+LAG_BUCKETS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600)
+REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+# Every series would come with a second one that says when its counting began, which nothing here asks for.
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no annotation there
+
+
+class Metrics:
+    """The metrics of a process. ``tables``: those it works on, by which consumed capacity is told apart."""
+
+    def __init__(self, tables: Iterable[str] = ()) -> None:
+        self.registry = CollectorRegistry()
+        self._shown: Collector | None = None
+        self._add_pipeline()
+        self._add_requests((*tables, OTHER))
+        self._add_lags()
+        self._ready = Gauge("tablesplit_ready", "1 while this process does its work", registry=self.registry)
+        self._build = Info(
+            "tablesplit_build", "Version of the program, and hash of its mapping", registry=self.registry
+        )
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+
+    def _add_pipeline(self) -> None:
+        self._writes = self._counter(
+            "tablesplit_writes",
+            "Changes by what became of them: old ones forward, v2 ones in reverse",
+            direction=DIRECTIONS,
+            outcome=WRITE_OUTCOMES,
+        )
+        self._copies = self._counter(
+            "tablesplit_backfill_items", "Old items that this backfill is done with", outcome=COPY_OUTCOMES
+        )
+        self._purges = self._counter(
+            "tablesplit_tombstones", "Tombstones that the purger is done with", outcome=TOMBSTONE_OUTCOMES
+        )
+        self._waits = self._counter(
+            "tablesplit_wait_seconds", "Time waited on purpose, all tasks together", "seconds", reason=WAIT_REASONS
+        )
+
+    def _add_requests(self, tables: Sequence[str]) -> None:
+        self._requests = self._counter(
+            "tablesplit_requests",
+            "Attempts of requests to DynamoDB; throttled: also where only a part of a batch was",
+            operation=OPERATIONS,
+            result=RESULTS,
+        )
+        self._request_seconds = self._histogram(
+            "tablesplit_request_seconds",
+            "Time from a request to its answer, of one attempt",
+            REQUEST_BUCKETS,
+            operation=OPERATIONS,
+        )
+        self._retries = self._counter("tablesplit_retries", "Requests sent again", reason=RETRY_REASONS)
+        self._units = self._counter(
+            "tablesplit_consumed_capacity_units",
+            "Capacity units that DynamoDB's answers say were consumed, indexes included",
+            "units",
+            table=tables,
+            kind=CAPACITY_KINDS,
+        )
+
+    def _add_lags(self) -> None:
+        self._apply_lag = self._histogram(
+            "tablesplit_apply_lag_seconds",
+            "Age of each change when it was applied; the stream dates them in whole seconds",
+            LAG_BUCKETS,
+            direction=DIRECTIONS,
+        )
+        read_lag = Gauge(
+            "tablesplit_read_lag_seconds",
+            "Age of the newest change read, 0 at the end of the streams; NaN: this process does not read them",
+            ("direction",),
+            unit="seconds",
+            registry=self.registry,
+        )
+        self._read_lag = Cells(read_lag, {"direction": DIRECTIONS})
+        for direction in DIRECTIONS:
+            self._read_lag.at(direction).set(nan)
+
+    def _counter(self, name: str, text: str, unit: str = "", **vocabulary: Sequence[str]) -> Cells[Counter]:
+        return Cells(Counter(name, text, tuple(vocabulary), unit=unit, registry=self.registry), vocabulary)
+
+    def _histogram(
+        self, name: str, text: str, seconds: Sequence[float], **vocabulary: Sequence[str]
+    ) -> Cells[Histogram]:
+        histogram = Histogram(name, text, tuple(vocabulary), unit="seconds", registry=self.registry, buckets=seconds)
+        return Cells(histogram, vocabulary)
+
+    def count_retry(self, reason: str) -> None:
+        """A request is about to be sent again."""
+        self._retries.at(reason).inc()
+
+    def count_wait(self, reason: str, seconds: float) -> None:
+        """The pipeline has slowed down on purpose."""
+        self._waits.at(reason).inc(seconds)
+
+    def count_write(self, direction: Direction, outcome: str) -> None:
+        """What became of a change, or of a write made of it."""
+        self._writes.at(direction, outcome).inc()
+
+    def count_copies(self, outcome: str, items: int = 1) -> None:
+        """Items that the backfill is done with."""
+        self._copies.at(outcome).inc(items)
+
+    def count_purge(self, outcome: str) -> None:
+        """A tombstone is gone, or why it was not removed."""
+        self._purges.at(outcome).inc()
+
+    def count_request(self, operation: str, result: Result, seconds: float) -> None:
+        """One attempt of a request, and how long its answer took."""
+        self._requests.at(operation, result).inc()
+        self._request_seconds.at(operation).observe(seconds)
+
+    def count_units(self, table: str, kind: CapacityKind, units: float) -> None:
+        """Capacity units that an answer says were consumed."""
+        self._units.at(table, kind).inc(units)
+
+    def observe_apply_lag(self, direction: Direction, seconds: float) -> None:
+        """A change has been applied, so old."""
+        self._apply_lag.at(direction).observe(seconds)
+
+    def set_read_lag(self, direction: Direction, seconds: float | None) -> None:
+        """How far reading is behind; None: this process does not read."""
+        self._read_lag.at(direction).set(nan if seconds is None else seconds)
+
+    def outcomes(self, direction: Direction) -> dict[str, int]:
+        """What ``count_write`` has counted so far."""
+        return {
+            outcome: int(counted)
+            for outcome in WRITE_OUTCOMES
+            if (counted := _value(self._writes.at(direction, outcome)))
+        }
+
+    def set_build(self, version: str, mapping: str) -> None:
+        """Which program and which mapping this is."""
+        self._build.info({"version": version, "mapping": mapping})
+
+    def set_ready(self, ready: bool) -> None:
+        """Whether this process does its work."""
+        self._ready.set(ready)
+
+    def show(self, gauges: Collector) -> None:
+        """From now on have ``gauges`` on the page, in the place of those that were shown before."""
+        if self._shown is not None:
+            self.registry.unregister(self._shown)
+        self._shown = gauges
+        self.registry.register(gauges)
+
+    def page(self, accept: str = "") -> tuple[bytes, str]:
+        """The page and its content type: OpenMetrics for who says in its Accept header that it takes that."""
+        encoder, content_type = choose_encoder(accept)
+        return encoder(self.registry), content_type
+
+
+def _value(counter: Counter) -> float:
+    return next(iter(counter.collect())).samples[0].value

@@ -1,0 +1,1 @@
+"""Makes mappings, items, tables and settings for tests."""

@@ -1,0 +1,73 @@
+"""The CRM's tables on a server, as its application sees them: through boto3."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import boto3
+
+from examples.after import V2Repository
+from examples.before import OldRepository
+from examples.dual_aware import OldSide
+from examples.entities import DEAL, LEAD, Entity
+from service.core.item.wire import Item
+from service.core.mapping.mapping import Mapping, load_mapping
+from service.dynamodb.control_plane import ControlPlane
+from service.dynamodb.table_description import NewTable
+from service.dynamodb.tables import new_v2_table
+from tests.builders.mappings import CRM_TEXT
+from tests.builders.planes import plane_settings
+
+NOW = "2026-02-03T04:05:06+00:00"
+
+
+@dataclass
+class CrmTables:
+    """Old table and v2 tables under names of their own."""
+
+    mapping: Mapping
+    resource: Any
+    client: Any
+
+    def before(self, entity: Entity = DEAL) -> OldRepository:
+        return OldRepository(self.table(self.mapping.old.table), entity, lambda: NOW)
+
+    def old_side(self, entity: Entity = DEAL) -> OldSide:
+        return OldSide(self.table(self.mapping.old.table), entity, lambda: NOW, deadline_seconds=1)
+
+    def after(self, entity: Entity = DEAL, table: Any = None) -> V2Repository:
+        name = self.mapping.entities[entity.name].table
+        return V2Repository(table or self.table(name), entity, lambda: NOW, deadline_seconds=1)
+
+    def table(self, name: str) -> Any:
+        return self.resource.Table(name)
+
+    def items(self, table: str) -> list[Item]:
+        """All items in wire form."""
+        found: list[Item] = self.client.scan(TableName=table, ConsistentRead=True)["Items"]
+        return found
+
+    def old_items(self) -> list[Item]:
+        return self.items(self.mapping.old.table)
+
+    def v2_items(self, entity: Entity = DEAL) -> list[Item]:
+        return self.items(self.mapping.entities[entity.name].table)
+
+
+def make_crm_tables(url: str, prefix: str) -> CrmTables:
+    """Empty tables on the server at ``url``."""
+    mapping = load_mapping(CRM_TEXT, source="crm.yaml", names=lambda _, default: prefix + default)
+    plane, resource, client = connections(url)
+    plane.create_table(NewTable(mapping.old.table, ("pk", "sk"), stream=False))
+    for name in {mapping.entities[entity.name].table for entity in (LEAD, DEAL)}:
+        plane.create_table(new_v2_table(name, mapping.tables[name]))
+        client.get_waiter("table_exists").wait(TableName=name)
+    return CrmTables(mapping, resource, client)
+
+
+@cache
+def connections(url: str) -> tuple[ControlPlane, Any, Any]:
+    """What makes the tables, what the application uses, and what shows items in wire form (the resource's client does not).
+    Each takes long to make."""
+    named = {"endpoint_url": url, "region_name": "ap-southeast-2"}
+    return ControlPlane(plane_settings(url)), boto3.resource("dynamodb", **named), boto3.client("dynamodb", **named)

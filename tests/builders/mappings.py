@@ -1,0 +1,69 @@
+"""Mappings for tests: the packaged CRM, and one that uses what the CRM does not."""
+
+from functools import cache
+from pathlib import Path
+
+import service
+from service.core.item.wire import AttributeValue
+from service.core.mapping.mapping import Mapping, load_mapping
+
+CRM_TEXT = (Path(service.__file__).parent / "mappings" / "crm.yaml").read_text(encoding="utf-8")
+
+SHOP_TEXT = """
+version: 1
+name: shop
+stamp: _s
+old:
+  table: {variable: OLD_TABLE_NAME, default: shop}
+  partition_key: hash
+  entity: kind
+entities:
+  ORDER:
+    table: {variable: ORDERS_TABLE, default: Orders-v2}
+    old_key: {hash: "ORDER/{customer}/{id}"}
+    key: {PK: "O{id:shard16}#{id}", SK: "{placed:month}/{customer}"}
+    indexes:
+      total: {total_key: "{paid|no}{total}"}
+    unmapped: gather into rest
+    fields:
+      id: {type: string, required: true, aliases: [order_id, nr]}
+      customer: {type: string, required: true}
+      total: {type: number, default: 0.5, aliases: [sum]}
+      paid: {type: boolean, aliases: [done]}
+      placed: {type: date, default: "2000-02-29"}
+      label: {type: string, default: "{{{customer}}} owes {total}", aliases: [title]}
+      lines: {type: list, default: [], aliases: [items]}
+      weight:
+        type: number
+        transform: {forward: "tests.builders.mappings:grams", inverse: "tests.builders.mappings:kilograms"}
+  REFUND:
+    table: {variable: ORDERS_TABLE, default: Orders-v2}
+    old_key: {hash: "REFUND/{id}"}
+    key: {PK: "R{id}", SK: "-"}
+    fields:
+      id: {type: string, required: true}
+      amount: {type: int, aliases: [sum]}
+"""
+
+
+@cache
+def crm() -> Mapping:
+    """The default mapping with its default table names."""
+    return load_mapping(CRM_TEXT, source="crm.yaml")
+
+
+@cache
+def shop() -> Mapping:
+    """Aliases, a transform hook, a sharded key, no old sort key, two entities in one v2 table."""
+    return load_mapping(SHOP_TEXT, source="shop.yaml")
+
+
+def grams(value: AttributeValue) -> AttributeValue | None:
+    """Whole kilograms to grams; anything else has no grams."""
+    content = value.get("N", "")
+    return {"N": content + "000"} if content.isdigit() and len(content) < 20 else None
+
+
+def kilograms(value: AttributeValue) -> AttributeValue | None:
+    """The inverse of ``grams``."""
+    return {"N": str(int(value["N"]) // 1000)} if value["N"].isdigit() else value

@@ -1,0 +1,1 @@
+"""Holds documents, images and benchmarks to what the code says."""

@@ -1,0 +1,269 @@
+"""The examples' repository layer: it writes v2 items as the mapping makes them, leaves stamps alone, and rides out conflicts."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from boto3.dynamodb.types import TypeDeserializer
+from botocore.exceptions import ClientError
+
+from examples.dual_aware import DualRepository, Side
+from examples.entities import DEAL, LEAD, AlreadyExists, Entity, Item, NotFound, Ref, Repository
+from examples.patience import Contended, patiently
+from examples.v2_items import v2_item
+from service.core.item.compare import equal, same_value
+from service.core.item.v2_item import stamped
+from service.core.mapping.transform import forward
+from tests.builders.crm_tables import CrmTables, make_crm_tables
+
+JANUARY, FEBRUARY = "2024-01-31T23:30:00-02:00", "2024-02-10"  # both in February, by UTC
+MARCH = "2024-03-05T01:00:00Z"
+DEAL_7: Item = {"id": "7", "company": "Isdom", "stage": "won", "value": Decimal("12.5"), "created_at": JANUARY}
+VERSION = "0001." + "7".zfill(40)
+TOMBSTONE = {"v": VERSION, "d": True}
+
+SERVERS = [
+    pytest.param("moto_server", marks=pytest.mark.moto),
+    pytest.param("dynamodb_local", marks=pytest.mark.local),
+]
+
+RECORDS: list[tuple[Entity, Item]] = [
+    (DEAL, DEAL_7),
+    (DEAL, {"id": "7"}),
+    (DEAL, {"id": "7", "title": "", "company": "", "stage": "", "due_date": "", "created_at": "yesterday"}),
+    (DEAL, {"id": "7", "title": "Big", "owner": "ann", "due_date": "2024-05", "created_at": MARCH, "won": False}),
+    (DEAL, {"id": "7", "history": [{"step": 1}], "custom_fields": {"imported": True}, "created_at": FEBRUARY}),
+    (LEAD, {"id": "7"}),
+    (LEAD, {"id": "7", "name": "Ann", "company": "Isdom", "status": "customer", "title": "Dr", "created_at": MARCH}),
+    (LEAD, {"id": "7", "followers": 9, "bio_match": 0, "tags": ["a"], "source": "web", "regions": {"x", "y"}}),
+]
+
+
+@pytest.fixture(params=SERVERS)
+def crm(request, table_prefix) -> CrmTables:
+    return make_crm_tables(request.getfixturevalue(request.param), table_prefix)
+
+
+@pytest.fixture
+def moto(moto_server, table_prefix) -> CrmTables:
+    return make_crm_tables(moto_server, table_prefix)
+
+
+def same_item(crm: CrmTables, entity: Entity) -> bool:
+    """Whether v2 holds one item, and it is what the mapping makes of the one on old."""
+    (old,), (v2,) = crm.old_items(), crm.v2_items(entity)
+    bare = {name: value for name, value in old.items() if name != "_sync"}
+    return equal(forward(crm.mapping, bare).item, {name: value for name, value in v2.items() if name != "_sync"})
+
+
+@pytest.mark.parametrize("entity, record", RECORDS)
+def test_a_record_created_on_v2_is_what_the_mapping_makes_of_the_same_one_created_on_old(crm, entity, record):
+    before, after = crm.before(entity).create(record), crm.after(entity).create(record)
+    assert before == after
+    assert same_item(crm, entity)
+
+
+CHANGES: list[Callable[[Repository, Ref], Any]] = [
+    lambda deals, ref: deals.move_stage(ref, "lost"),
+    lambda deals, ref: deals.update(ref, {"company": "Funholding", "owner": "ann", "value": 0}),
+    lambda deals, ref: deals.update(ref, {"due_date": "2024-05-01", "pipeline_id": None}),
+    lambda deals, ref: deals.update(ref, {"product": "GTX", "history": ["a"]}),
+    lambda deals, ref: deals.update(ref, {"product": None, "close_date": None}),
+    lambda deals, ref: deals.change_created_at(ref, FEBRUARY),
+    lambda deals, ref: deals.change_created_at(ref, MARCH),
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_on_v2_is_what_the_mapping_makes_of_the_same_change_on_old(crm, change):
+    record = {**DEAL_7, "title": "Big", "product": "GTX", "close_date": "2024-04-01", "pipeline_id": "p"}
+    for deals in (crm.before(), crm.after()):
+        change(deals, deals.create(record))
+    assert same_item(crm, DEAL)
+
+
+@pytest.mark.parametrize("field, default", [("stage", "contacted"), ("company", ""), ("title", "Deal with Isdom")])
+def test_a_field_that_is_taken_away_is_at_its_default_on_v2(moto, field, default):
+    deals = moto.after()
+    deal = deals.update(deals.create({**DEAL_7, "title": "Big"}), {field: None})
+    assert deal[field] == default
+    assert forward(moto.mapping, old_form(moto)).item == moto.v2_items()[0]
+
+
+def old_form(crm: CrmTables) -> dict[str, Any]:
+    deals = crm.before()
+    (ref,) = [crm.after().find("7")]
+    deals.create(crm.after().get(ref) or {})
+    return crm.old_items()[0]
+
+
+def test_both_sides_tell_the_same_of_their_records(crm):
+    for deals in (crm.before(), crm.old_side(), crm.after()):
+        ref = deals.find("7") or deals.create(DEAL_7)
+        assert deals.get(ref) == deals.get(deals.find("7"))
+        assert {**DEAL_7, "title": "-"}.items() <= {**deals.get(ref), "title": "-"}.items()
+        assert [deal["id"] for deal in deals.list_by_stage("won")] == ["7"]
+        assert deals.list_by_stage("lost") == []
+        with pytest.raises(AlreadyExists):
+            deals.create(DEAL_7)
+    for deals in (crm.old_side(), crm.after()):
+        deals.delete(ref)
+        assert (deals.get(ref), deals.find("7"), deals.list_by_stage("won")) == (None, None, [])
+
+
+@pytest.mark.parametrize("side", ["old_side", "after"])
+def test_a_bare_tombstone_is_no_record(crm, side):
+    deals = getattr(crm, side)()
+    table = crm.table(crm.mapping.old.table if side == "old_side" else crm.mapping.entities["DEAL"].table)
+    key = {"pk": "DEAL#7", "sk": "METADATA"} if side == "old_side" else {"PK": "DEAL", "SK": "2024-02#7"}
+    ref = Ref("7", JANUARY)
+    table.put_item(Item={**key, "_sync": TOMBSTONE})
+    assert (deals.get(ref), deals.find("7"), deals.list_by_stage("won")) == (None, None, [])
+    for write in (
+        lambda: deals.update(ref, {"value": 1}),
+        lambda: deals.update(ref, {"x": 1}),
+        lambda: deals.delete(ref),
+    ):
+        with pytest.raises(NotFound):
+            write()
+    assert deals.create(DEAL_7) == ref
+    assert "_sync" not in table.get_item(Key=key)["Item"]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_the_stamp_stays_with_a_record_that_is_changed_on_v2(crm, change):
+    crm.before().create({**DEAL_7, "value": "12.50", "PK": "not ours"})
+    v2 = stamped(forward(crm.mapping, crm.old_items()[0]), VERSION, "_sync")
+    write_wire(crm, v2)
+    change(crm.after(), Ref("7", JANUARY))
+    (after,) = crm.v2_items()
+    assert same_value(after["_sync"], v2["_sync"])
+
+
+def test_the_stamp_stays_with_a_record_that_is_changed_on_old(moto):
+    deals = moto.old_side()
+    ref = deals.create({**DEAL_7, "_sync": {"v": "1"}})
+    assert "_sync" not in deals.update(ref, {"value": 1})
+    assert moto.old_items()[0]["_sync"] == {"M": {"v": {"S": "1"}}}
+
+
+def write_wire(crm: CrmTables, item: dict[str, Any]) -> None:
+    read = TypeDeserializer().deserialize
+    crm.table(crm.mapping.entities["DEAL"].table).put_item(Item={name: read(value) for name, value in item.items()})
+
+
+class Racing:
+    """A v2 table in which somebody changes the item right after each of the first readings."""
+
+    def __init__(self, table: Any, races: int) -> None:
+        self._table, self._races = table, races
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._table, name)
+
+    def get_item(self, **request: Any) -> Any:
+        answer = self._table.get_item(**request)
+        if self._races:
+            self._races -= 1
+            self._table.update_item(
+                Key=request["Key"],
+                UpdateExpression="SET updated_at = :now, #o = :now",
+                ExpressionAttributeNames={"#o": "owner"},
+                ExpressionAttributeValues={":now": f"race {self._races}"},
+            )
+        return answer
+
+
+@pytest.mark.parametrize("changes", [{"note": "x"}, {"created_at": MARCH}])
+def test_a_change_that_is_made_between_reading_and_writing_is_kept(crm, changes):
+    ref = crm.after().create(DEAL_7)
+    table = Racing(crm.table(crm.mapping.entities["DEAL"].table), races=2)
+    crm.after(table=table).update(ref, changes)
+    (item,) = crm.v2_items()
+    assert item["owner"] == {"S": "race 0"}
+    assert ("note" in item.get("custom_fields", {}).get("M", {})) == ("note" in changes)
+
+
+def test_a_record_that_changes_under_every_attempt_is_given_up_in_the_end(moto):
+    ref = moto.after().create(DEAL_7)
+    table = Racing(moto.table(moto.mapping.entities["DEAL"].table), races=10_000)
+    with pytest.raises(Contended):
+        moto.after(table=table).update(ref, {"note": "x"})
+
+
+def test_a_record_never_moves_onto_another(moto):
+    deals = moto.after()
+    deals.create({**DEAL_7, "created_at": MARCH, "value": 1})
+    ref = deals.create(DEAL_7)
+    with pytest.raises(Contended):
+        deals.change_created_at(ref, MARCH)
+    assert len(moto.v2_items()) == 2
+
+
+def test_an_instance_changes_sides_at_run_time(moto):
+    side: list[Side] = ["old"]
+    deals = DualRepository(moto.old_side(), moto.after(), lambda: side[0])
+    ref = deals.create(DEAL_7)
+    assert (len(moto.old_items()), len(moto.v2_items())) == (1, 0)
+    side[0] = "v2"
+    assert (deals.get(ref), deals.find("7"), deals.list_by_stage("won")) == (None, None, [])
+    moved = deals.change_created_at(deals.create({**DEAL_7, "value": 1}), MARCH)
+    assert deals.move_stage(moved, "lost")["value"] == 1
+    deals.update(moved, {"note": "v2"})
+    side[0] = "old"
+    assert deals.get(ref)["value"] == DEAL_7["value"]
+    deals.delete(ref)
+    assert (len(moto.old_items()), len(moto.v2_items())) == (0, 1)
+
+
+def refused(code: str, *reasons: str) -> ClientError:
+    answer: Any = {"Error": {"Code": code}, "CancellationReasons": [{"Code": reason} for reason in reasons]}
+    return ClientError(answer, "PutItem")
+
+
+CONFLICT = refused("TransactionConflictException")
+CANCELLED = "TransactionCanceledException"
+ERRORS = [
+    (CONFLICT, True),
+    (refused(CANCELLED, "None", "TransactionConflict"), True),
+    (refused(CANCELLED, "ConditionalCheckFailed", "TransactionConflict"), False),
+    (refused(CANCELLED, "ConditionalCheckFailed"), False),
+    (refused(CANCELLED), False),
+    (refused("ConditionalCheckFailedException"), False),
+    (KeyError("x"), False),
+]
+
+
+@pytest.mark.parametrize("error, again", ERRORS)
+def test_a_write_is_made_again_only_when_it_met_a_transaction(error, again):
+    tried = []
+
+    def write(value: int) -> int:
+        tried.append(value)
+        if len(tried) == 1:
+            raise error
+        return value
+
+    if again:
+        assert patiently(write)(7) == 7
+    else:
+        with pytest.raises(type(error)):
+            patiently(write)(7)
+    assert len(tried) == (2 if again else 1)
+
+
+def test_a_conflict_that_does_not_pass_is_told_at_the_deadline():
+    def write() -> None:
+        raise CONFLICT
+
+    with pytest.raises(ClientError) as told:
+        patiently(write, deadline_seconds=0.05)()
+    assert told.value is CONFLICT
+
+
+def test_every_name_of_the_mapping_is_known_to_the_example(moto):
+    for entity in (LEAD, DEAL):
+        made = set(moto.mapping.entities[entity.name].made) - {"_sync", "custom_fields"}
+        record = dict.fromkeys(entity.fields, "2024-01-01")
+        assert set(v2_item(entity, record)) == made

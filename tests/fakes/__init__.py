@@ -1,0 +1,1 @@
+"""Stand-ins for DynamoDB, its streams, clocks and KCL."""

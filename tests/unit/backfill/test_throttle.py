@@ -1,0 +1,140 @@
+"""The limits of the backfill: paces, the adaptive limit, and the reasons of waits."""
+
+import asyncio
+
+import pytest
+
+from backfill.throttle import TRACKED_KEYS, AdaptiveLimit, Pace, ReadLimit, Reason, Waits, WriteLimits
+from service.core.mapping.capacity import write_units
+from tests.fakes.clocks import VirtualClock
+
+KEY = ("leads", "LEAD")
+
+
+def waits(clock: VirtualClock) -> Waits:
+    return Waits(clock, lambda reason, seconds: None)
+
+
+def test_a_pace_spaces_what_is_reserved() -> None:
+    pace = Pace(VirtualClock(), 10)
+    assert [pace.reserve(5), pace.reserve(5), pace.reserve(5)] == [0, 0.5, 1.0]
+
+
+async def test_a_pace_saves_nothing_up_while_it_is_idle() -> None:
+    clock = VirtualClock()
+    pace = Pace(clock, 10)
+    await clock.advance(100)
+    assert [pace.reserve(10), pace.reserve(10)] == [0, 1.0]
+
+
+def test_what_was_not_used_is_given_back() -> None:
+    pace = Pace(VirtualClock(), 10)
+    pace.reserve(100)
+    pace.give_back(90)
+    assert pace.reserve(1) == 1.0
+
+
+def test_an_adaptive_limit_does_not_limit_before_it_is_throttled() -> None:
+    limit = AdaptiveLimit(VirtualClock())
+    assert [limit.reserve(1_000_000) for _ in range(3)] == [0, 0, 0]
+    assert limit.units_per_second is None
+
+
+async def test_an_adaptive_limit_shrinks_below_what_was_sent() -> None:
+    clock = VirtualClock()
+    limit = AdaptiveLimit(clock)
+    for _ in range(4):
+        limit.reserve(500)
+        await clock.advance(0.5)
+    assert limit.throttled()
+    assert limit.units_per_second == pytest.approx(700, rel=0.05)
+
+
+async def test_requests_on_their_way_shrink_the_limit_only_once() -> None:
+    clock = VirtualClock()
+    limit = AdaptiveLimit(clock)
+    limit.reserve(1000)
+    assert [limit.throttled(), limit.throttled()] == [True, False]
+    await clock.advance(1)
+    limit.reserve(1)
+    assert limit.throttled()
+
+
+async def test_a_shrunk_limit_grows_back_and_beyond() -> None:
+    clock = VirtualClock()
+    limit = AdaptiveLimit(clock)
+    limit.reserve(1000)
+    limit.throttled()
+    rates = []
+    for _ in range(10):
+        await clock.advance(1)
+        rates.append(limit.units_per_second or 0)
+    assert rates == sorted(rates)
+    assert rates[0] < 1000 < rates[-1]
+
+
+async def test_after_an_outage_a_limit_is_back_within_two_minutes() -> None:
+    clock = VirtualClock()
+    limit = AdaptiveLimit(clock)
+    for _ in range(60):
+        limit.reserve(1)
+        limit.throttled()
+        await clock.advance(1)
+    assert (limit.units_per_second or 0) < 5
+    for _ in range(120):
+        await clock.advance(1)
+        limit.reserve(1)
+    assert (limit.units_per_second or 0) > 1000
+
+
+async def test_one_throttled_partition_key_does_not_slow_another() -> None:
+    clock = VirtualClock()
+    limits = WriteLimits(clock, waits(clock), None)
+    await limits.admit({KEY: 100}, 100)
+    limits.throttled([KEY])
+    assert limits.units_per_second(KEY) is not None
+    assert limits.units_per_second(("deals", "DEAL")) is None
+    await asyncio.wait_for(limits.admit({("deals", "DEAL"): 1e6}, 1e6), 1)
+
+
+async def test_the_keys_that_are_remembered_are_bounded_and_the_busy_ones_stay() -> None:
+    clock = VirtualClock()
+    limits = WriteLimits(clock, waits(clock), None)
+    await limits.admit({KEY: 1}, 1)
+    limits.throttled([KEY])
+    for n in range(2 * TRACKED_KEYS):
+        await limits.admit({("leads", str(n)): 1}, 1)
+        assert limits.units_per_second(KEY) is not None
+    assert len(limits._limits) == TRACKED_KEYS
+
+
+async def test_every_wait_is_counted_under_its_reason_and_shown_while_it_lasts() -> None:
+    clock = VirtualClock()
+    counted: list[tuple[Reason, float]] = []
+    told = Waits(clock, lambda reason, seconds: counted.append((reason, seconds)))
+    limits = WriteLimits(clock, told, 10)
+    await limits.admit({KEY: 1}, 20)
+    waiting = asyncio.ensure_future(limits.admit({KEY: 1}, 1))
+    await clock.advance(1)
+    assert told.now == ("operator_write_limit",)
+    await clock.until(waiting.done)
+    assert told.now == ()
+    assert counted == [("operator_write_limit", 2.0)]
+    assert told.seconds == {"operator_write_limit": 2.0}
+
+
+async def test_reads_wait_for_what_the_pages_before_them_cost() -> None:
+    clock = VirtualClock()
+    reads = ReadLimit(clock, waits(clock), 100)
+    reads.settle(await reads.admit(), 50)
+    second = asyncio.ensure_future(reads.admit())
+    await clock.until(second.done)
+    assert clock.monotonic() == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    "text, units",
+    [(1, 1), (1022, 1), (1023, 1), (1024, 2), (2047, 2), (2048, 3), (409_599, 400)],
+)
+def test_an_item_costs_a_write_unit_for_each_started_kilobyte(text: int, units: int) -> None:
+    assert write_units({"a": {"S": "x" * text}}) == units

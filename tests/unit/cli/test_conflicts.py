@@ -1,0 +1,157 @@
+"""`conflicts list|show|resolve` as an operator types them: answers, questions, refusals and exit statuses."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from service.cli.main import main
+from service.control.state import MigrationState, change_state
+from tests.unit.migration.test_resolution import CHANGED, MERGED, Notes, disputed, state
+from tests.worlds.both_ways_world import BothWays
+from tests.worlds.validation_world import MAPPING
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def notes(monkeypatch: pytest.MonkeyPatch) -> Notes:
+    """What is written into the audit log, by ann."""
+    notes = Notes()
+
+    async def move_parts(_: object) -> Any:
+        return SimpleNamespace(by="ann", audit=SimpleNamespace(append=notes))
+
+    monkeypatch.setattr("service.cli.conflicts.move_parts", move_parts)
+    return notes
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, notes: Notes) -> BothWays:
+    """A migration in dual whose commands find it in memory."""
+    world = BothWays()
+
+    async def describe(name: str) -> str:
+        return name
+
+    def dual(_: MigrationState) -> MigrationState:
+        return state()
+
+    @asynccontextmanager
+    async def open_app(_: object) -> AsyncIterator[Any]:
+        await change_state(world.control, MAPPING, 0.0, dual)
+        yield SimpleNamespace(
+            settings=SimpleNamespace(control_table="control"),
+            mapping=MAPPING,
+            clock=world.clock,
+            store=world.db,
+            control=world.control,
+            tables=SimpleNamespace(describe=describe),
+        )
+
+    monkeypatch.setattr("service.cli.run.open_app", open_app)
+    monkeypatch.setattr("service.cli.run.load_settings", lambda: None)
+    return world
+
+
+@pytest.fixture
+def run(world: BothWays, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["tablesplit", "conflicts", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return int(str(ended.value.code)), out, err
+
+    return run
+
+
+@pytest.fixture
+def name(world: BothWays) -> str:
+    """An open conflict."""
+    return asyncio.run(disputed(world, CHANGED))
+
+
+def test_nothing_to_list_is_said(run: Run) -> None:
+    assert run("list") == (0, "there is no conflict\n", "")
+    assert json.loads(run("list", "--json")[1]) == {"items": []}
+
+
+def test_a_conflict_is_listed_until_it_is_resolved_and_then_with_all(run: Run, name: str, notes: Notes) -> None:
+    line = f"{name}  overlap  pk=LEAD#a sk=METADATA (company)"
+    assert run("list") == (0, f"{line}\n", "")
+    status, out, err = run("resolve", name, "--keep", "v2", "--yes", "--why", "v2 is newer")
+    assert (status, out) == (0, f"resolved {name}: kept v2\n")
+    assert err.startswith('lost: company: {"S": "old side"} (stays: {"S": "v2 side"})\n')
+    assert run("list") == (0, "there is no conflict\n", "")
+    assert run("list", "--all")[1].startswith(f"{line}, resolved: v2 kept by ann at ")
+    assert [(action, why) for action, why, _ in notes] == [("conflict resolved", "v2 is newer")]
+
+
+def test_show_prints_the_document(run: Run, name: str) -> None:
+    status, out, _ = run("show", name)
+    assert status == 0
+    assert json.loads(out)["change"]["new"] == CHANGED
+
+
+def test_resolve_answers_with_one_json_document(run: Run, name: str, world: BothWays, tmp_path: Path) -> None:
+    path = tmp_path / "merged.json"
+    path.write_text(json.dumps(MERGED))
+    status, out, _ = run("resolve", name, "--keep", "merge", str(path), "--yes", "--json")
+    assert status == 0
+    assert json.loads(out)["resolved"] == name
+    item = world.v2_lead()
+    assert item is not None
+    assert item["company"] == {"S": "both"}
+
+
+def test_without_a_terminal_and_without_yes_nothing_is_resolved(run: Run, name: str, world: BothWays) -> None:
+    status, _, err = run("resolve", name, "--keep", "old")
+    assert status == 2
+    assert "Confirm with --yes" in err
+    assert asyncio.run(world.conflicts.count_open()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "line"),
+    [
+        (("show", "nope"), 2, "error: no conflict has the id nope"),
+        (("resolve", "nope", "--keep", "v2", "--yes"), 2, "error: no conflict has the id nope"),
+        (("resolve", "nope"), 2, "error: Missing option '--keep'. Choose from:"),
+        (
+            ("resolve", "ID", "--keep", "merge"),
+            2,
+            "error: --keep merge needs a FILE with the old item as it is to be; no other takes one.",
+        ),
+        (
+            ("resolve", "ID", "--keep", "v2", "item.json"),
+            2,
+            "error: --keep merge needs a FILE with the old item as it is to be; no other takes one.",
+        ),
+        (
+            ("resolve", "ID", "--keep", "merge", "nope.json", "--yes"),
+            2,
+            "error: cannot read nope.json: No such file or directory",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(
+    run: Run, name: str, arguments: tuple[str, ...], status: int, line: str
+) -> None:
+    ended, out, err = run(*(name if one == "ID" else one for one in arguments))
+    assert (ended, out) == (status, "")
+    assert err.splitlines()[0] == line
+
+
+def test_a_second_resolution_is_refused(run: Run, name: str) -> None:
+    run("resolve", name, "--keep", "v2", "--yes")
+    status, out, _ = run("resolve", name, "--keep", "old", "--yes", "--json")
+    assert status == 1
+    assert json.loads(out)["error"]["message"].startswith(f"conflict {name} has been resolved already: v2 was kept by")

@@ -1,0 +1,39 @@
+"""Writes on the side that should be quiet: counted by entity since the phase began, and logged with their key."""
+
+from structlog.testing import capture_logs
+
+from service.control.activity import QUIET_SIDE_WRITTEN, Activities, Watch
+from service.control.table import ControlTable
+from tests.fakes.clocks import VirtualClock
+from tests.fakes.memory import MemoryDynamoDB
+
+KEY = {"pk": {"S": "DEAL#1"}}
+
+
+def activities() -> Activities:
+    db = MemoryDynamoDB()
+    db.create_table("control", ("pk", "sk"))
+    return Activities(ControlTable(db, "control"))
+
+
+async def test_a_write_on_the_quiet_side_is_counted_and_its_key_is_in_the_log() -> None:
+    clock, known = VirtualClock(), activities()
+    watch = Watch(known, "old", clock, quiet=True)
+    with capture_logs() as said:
+        await watch.saw("DEAL", "crm", KEY)
+        await watch.saw("DEAL", "crm", KEY)
+    assert (await known.load())["old"].intruders == {"DEAL": 2}
+    assert [(one["event"], one["side"], one["table"], one["key"]) for one in said] == [
+        (QUIET_SIDE_WRITTEN, "old", "crm", KEY)
+    ] * 2
+
+
+async def test_where_the_application_belongs_its_writes_are_only_a_sign_of_life() -> None:
+    clock, known = VirtualClock(), activities()
+    watch = Watch(known, "v2", clock, quiet=False)
+    with capture_logs() as said:
+        await watch.saw("DEAL", "deals", KEY)
+    await watch.flush()
+    assert said == []
+    found = (await known.load())["v2"]
+    assert (found.intruders, found.last_change_at) == ({}, clock.now())

@@ -1,0 +1,105 @@
+"""The audit log: what was done stands there, and what was done to it shows."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+import pytest
+
+from service.control.audit import Audit
+from service.control.table import ControlTable
+from service.core.item.write import Delete, Put
+from tests.fakes.clocks import VirtualClock
+from tests.fakes.memory import MemoryDynamoDB
+
+Tamper = Callable[[MemoryDynamoDB], Awaitable[object]]
+
+
+def key(number: int) -> dict[str, Any]:
+    return {"pk": {"S": "audit"}, "sk": {"S": f"{number:012d}"}}
+
+
+@pytest.fixture
+def memory() -> MemoryDynamoDB:
+    db = MemoryDynamoDB()
+    db.create_table("control", ("pk", "sk"))
+    return db
+
+
+def log(memory: MemoryDynamoDB, who: str = "ada") -> Audit:
+    return Audit(ControlTable(memory, "control"), VirtualClock(), who)
+
+
+async def filled(memory: MemoryDynamoDB) -> Audit:
+    audit = log(memory)
+    for number in range(4):
+        await audit.append("move begun", f"reason {number}", {"to": "dual"})
+    return audit
+
+
+async def test_an_untouched_log_is_whole(memory: MemoryDynamoDB) -> None:
+    audit = await filled(memory)
+    assert (await audit.verify()).to_json()["result"] == "ok"
+    assert [(one.number, one.who, one.why) for one in await audit.all()][2] == (3, "ada", "reason 2")
+
+
+async def test_an_empty_log_is_whole(memory: MemoryDynamoDB) -> None:
+    assert (await log(memory).verify()).ok
+
+
+async def test_two_writers_at_once_make_one_chain(memory: MemoryDynamoDB) -> None:
+    async def let_go(operation: str, subject: object) -> None:
+        await asyncio.sleep(0)
+
+    memory.before = let_go
+    both = (log(memory, "ada"), log(memory, "bob"))
+    await asyncio.gather(*(audit.append("hold", "", {}) for audit in both for _ in range(5)))
+    verdict = await both[0].verify()
+    assert (verdict.ok, verdict.records) == (True, 10)
+
+
+def edit(memory: MemoryDynamoDB, number: int, **changes: Any) -> None:
+    item = memory.item("control", key(number))
+    assert item is not None
+    document = {**orjson.loads(item["document"]["S"]), **changes}
+    memory.apply(Put("control", {**item, "document": {"S": orjson.dumps(document).decode()}}))
+
+
+def renumber(memory: MemoryDynamoDB) -> None:
+    """Remove the third record, and move the fourth into its place."""
+    item = memory.item("control", key(4))
+    assert item is not None
+    document = {**orjson.loads(item["document"]["S"]), "number": 3}
+    memory.apply(Put("control", {**item, **key(3), "document": {"S": orjson.dumps(document).decode()}}))
+    memory.apply(Delete("control", key(4)))
+
+
+@pytest.mark.parametrize(
+    ("tamper", "said"),
+    [
+        (lambda memory: edit(memory, 2, why="another reason"), "record 2 was edited"),
+        (lambda memory: edit(memory, 2, who="eve"), "record 2 was edited"),
+        (lambda memory: edit(memory, 2, facts={"to": "forward"}), "record 2 was edited"),
+        (lambda memory: edit(memory, 2, at=0.0), "record 2 was edited"),
+        (lambda memory: memory.apply(Delete("control", key(2))), "record 2 is missing"),
+        (lambda memory: memory.apply(Delete("control", key(1))), "record 1 is missing"),
+        (lambda memory: memory.apply(Delete("control", key(4))), "the log ends at 3; it should end at 4"),
+        (renumber, "record 3 does not follow on the one before it"),
+    ],
+)
+async def test_what_is_done_to_the_log_shows(
+    memory: MemoryDynamoDB, tamper: Callable[[MemoryDynamoDB], object], said: str
+) -> None:
+    audit = await filled(memory)
+    tamper(memory)
+    verdict = await audit.verify()
+    assert not verdict.ok
+    assert said in verdict.broken
+
+
+async def test_a_log_that_is_gone_shows(memory: MemoryDynamoDB) -> None:
+    audit = await filled(memory)
+    for number in range(1, 5):
+        memory.apply(Delete("control", key(number)))
+    assert (await audit.verify()).broken == ("the log ends at 0; it should end at 4",)

@@ -1,0 +1,99 @@
+"""The console over HTTP: its page and files, its policy, events, hold and release, and who guesses tokens."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from service.http_api import create_http_api
+from service.http_api.wrong_tokens import ADDRESSES_AT_MOST, ALLOWED, WINDOW_SECONDS, WrongTokens
+from tests.fakes.clocks import VirtualClock
+from tests.unit.http_api.test_http_api import BEARER, TOKEN, FakeView, problem
+
+GUESS = {"Authorization": "Bearer guess"}
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@asynccontextmanager
+async def client(view: FakeView, clock: VirtualClock, address: str = "10.0.0.1") -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=create_http_api(view, TOKEN, clock), client=(address, 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://tablesplit") as http:
+        yield http
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/", "text/html"),
+        ("/console/style.css", "text/css"),
+        ("/console/app.js", "text/javascript"),
+        ("/console/show.js", "text/javascript"),
+        ("/console/act.js", "text/javascript"),
+        ("/console/sparkline.js", "text/javascript"),
+    ],
+)
+async def test_the_page_loads_nothing_from_elsewhere_and_may_not(clock: VirtualClock, path: str, kind: str) -> None:
+    async with client(FakeView(), clock) as http:
+        answer = await http.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith(kind)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "https://" not in answer.text
+    assert "innerHTML" not in answer.text
+    assert "http://" not in answer.text.replace("http://www.w3.org/2000/svg", "")
+
+
+async def test_events_come_as_a_stream_and_too_many_listeners_are_turned_away(clock: VirtualClock) -> None:
+    view = FakeView()
+    async with client(view, clock) as http:
+        answer = await http.get("/v1/events")
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.text == "event: status\ndata: {}\n\n"
+        view.crowded = True
+        refused = await http.get("/v1/events")
+    assert problem(refused)[0] == 503
+    assert refused.headers["retry-after"] == "10"
+
+
+async def test_a_hold_and_its_release_take_the_token_and_a_reason(clock: VirtualClock) -> None:
+    view = FakeView()
+    async with client(view, clock) as http:
+        assert (await http.post("/v1/hold", json={"why": "x"})).status_code == 401
+        assert (await http.post("/v1/hold", json={}, headers=BEARER)).status_code == 400
+        assert (await http.post("/v1/hold", json={"why": "audit week"}, headers=BEARER)).json() == {
+            "hold": "audit week"
+        }
+        assert (await http.post("/v1/release", headers=BEARER)).json() == {"released": None}
+        assert (await http.get("/v1/audit")).json() == {"items": []}
+
+
+async def test_who_guesses_tokens_waits_and_others_do_not(clock: VirtualClock) -> None:
+    view = FakeView()
+    async with client(view, clock) as http:
+        for _ in range(ALLOWED):
+            assert problem(await http.post("/v1/release", headers=GUESS))[0] == 401
+        limited = await http.post("/v1/release", headers=BEARER)
+        assert problem(limited) == (429, "try again in 60 s")
+        assert limited.headers["retry-after"] == "60"
+        await clock.advance(WINDOW_SECONDS)
+        assert (await http.post("/v1/release", headers=BEARER)).status_code == 200
+
+
+async def test_another_address_is_not_kept_waiting_and_the_memory_is_bounded(clock: VirtualClock) -> None:
+    wrong = WrongTokens(clock)
+    for _ in range(ALLOWED):
+        wrong.count("guesser")
+    assert wrong.wait_seconds("guesser") == WINDOW_SECONDS
+    assert wrong.wait_seconds("operator") == 0
+    for number in range(ADDRESSES_AT_MOST):
+        wrong.count(f"address {number}")
+    assert wrong.wait_seconds("guesser") == 0  # forgotten: the price of a bound
+    assert len(vars(wrong)["_seen"]) == ADDRESSES_AT_MOST

@@ -1,0 +1,308 @@
+"""The HTTP side: what each path answers, who may post, and how errors are told."""
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import httpx
+import pytest
+
+from service.config import Settings
+from service.core.phases.gate import Condition, Gate, GateClosed
+from service.errors import Misconfigured, Refused
+from service.http_api import MAX_BODY_BYTES, ValidationRequest, create_http_api
+from service.http_api.server import serve_http
+from tests.fakes.clocks import VirtualClock
+
+TOKEN = "right"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+START = "/v1/validation"
+MOVE = "/v1/phase"
+CONDITIONS = (
+    Condition("quarantine", 2, 0, False, "2026-01-01T00:00:00Z", "tablesplit quarantine list"),
+    Condition("conflicts", 0, 0, True, None, ""),
+)
+
+
+class FakePhases:
+    """Its moves."""
+
+    def __init__(self) -> None:
+        self.refusal: Refused | None = None
+        self.begun: list[tuple[str, str, tuple[str, ...]]] = []
+
+    async def gate(self, to: str | None) -> Gate:
+        if to == "complete":
+            raise Refused("no move leads from forward to complete", remedy="from here on: dual")
+        return Gate(to or "dual", CONDITIONS)
+
+    async def phase(self) -> dict[str, Any]:
+        return {"phase": "forward"}
+
+    async def start(self, to: str, why: str, forced: tuple[str, ...]) -> None:
+        if self.refusal:
+            raise self.refusal
+        self.begun.append((to, why, forced))
+
+    async def hold(self, why: str) -> dict[str, Any]:
+        return {"hold": why}
+
+    async def release(self) -> dict[str, Any]:
+        return {"released": None}
+
+
+class FakeView:
+    """A service whose answers are set by the test."""
+
+    def __init__(self) -> None:
+        self.phases = FakePhases()
+        self.failure: str | None = None
+        self.report: dict[str, Any] | None = None
+        self.refusal: Refused | None = None
+        self.asked: list[ValidationRequest] = []
+        self.crowded = False
+
+    def unready(self) -> str | None:
+        return self.failure
+
+    async def metrics(self, accept: str) -> tuple[bytes, str]:
+        return b"tablesplit_ready 1\n", "text/plain; version=1.0.0; charset=utf-8"
+
+    async def status(self) -> dict[str, Any]:
+        return {"phase": "forward"}
+
+    async def validation(self, run_id: str | None) -> dict[str, Any] | None:
+        return self.report if run_id in (None, "run-1") else None
+
+    async def start_validation(self, request: ValidationRequest) -> str:
+        if self.refusal:
+            raise self.refusal
+        self.asked.append(request)
+        return "run-1"
+
+    async def quarantine(self) -> dict[str, Any]:
+        return {"items": []}
+
+    async def conflicts(self) -> dict[str, Any]:
+        return {"items": [{"kind": "two_live_keys"}]}
+
+    async def audit(self) -> dict[str, Any]:
+        return {"items": []}
+
+    def events(self) -> AsyncIterator[bytes] | None:
+        return None if self.crowded else self._events()
+
+    async def _events(self) -> AsyncIterator[bytes]:
+        yield b"event: status\ndata: {}\n\n"
+
+
+@pytest.fixture
+def view() -> FakeView:
+    return FakeView()
+
+
+@asynccontextmanager
+async def client(view: FakeView, token: str | None = TOKEN) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=create_http_api(view, token, VirtualClock()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://tablesplit") as http:
+        yield http
+
+
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    """Status and detail of a problem document."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    document = answer.json()
+    assert document["status"] == answer.status_code
+    assert document["title"]
+    return answer.status_code, document["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("/healthz", "ok\n"),
+        ("/readyz", "ready\n"),
+        ("/metrics", "tablesplit_ready 1\n"),
+        ("/v1/status", '{"phase":"forward"}'),
+        ("/v1/quarantine", '{"items":[]}'),
+        ("/v1/conflicts", '{"items":[{"kind":"two_live_keys"}]}'),
+    ],
+)
+async def test_what_is_read_needs_no_token(view: FakeView, path: str, text: str) -> None:
+    async with client(view, None) as http:
+        answer = await http.get(path)
+    assert (answer.status_code, answer.text) == (200, text)
+
+
+async def test_the_gate_and_the_phase_are_read_without_a_token(view: FakeView) -> None:
+    async with client(view, None) as http:
+        gate = (await http.get("/v1/gate", params={"to": "reverse"})).json()
+        assert (gate["to"], gate["open"], [one["name"] for one in gate["conditions"]]) == (
+            "reverse",
+            False,
+            ["quarantine", "conflicts"],
+        )
+        assert problem(await http.get("/v1/gate", params={"to": "complete"})) == (
+            409,
+            "no move leads from forward to complete (from here on: dual)",
+        )
+        assert (await http.get("/v1/gate", params={"to": "sideways"})).status_code == 400
+        assert (await http.get(MOVE)).json() == {"phase": "forward"}
+
+
+async def test_a_move_is_begun_with_the_token_and_its_override_asked_for_twice(view: FakeView) -> None:
+    override = {"to": "dual", "why": "monday", "force": ["quarantine"]}
+    async with client(view) as http:
+        assert problem(await http.post(MOVE, json={"to": "dual"}))[0] == 401
+        once = problem(await http.post(MOVE, headers=BEARER, json=override))
+        twice = await http.post(MOVE, headers=BEARER, json={**override, "force_again": ["quarantine"]})
+        assert problem(await http.post(MOVE, headers=BEARER, json={"to": "complete"}))[0] == 400
+    assert once == (400, "an override is asked for twice: repeat `force` in `force_again`")
+    assert (twice.status_code, twice.json()) == (202, {"to": "dual", "location": "/v1/phase"})
+    assert view.phases.begun == [("dual", "monday", ("quarantine",))]
+
+
+async def test_a_closed_gate_is_a_conflict_with_its_closed_conditions(view: FakeView) -> None:
+    view.phases.refusal = GateClosed(Gate("dual", CONDITIONS))
+    async with client(view) as http:
+        answer = await http.post(MOVE, headers=BEARER, json={"to": "dual"})
+    assert problem(answer) == (409, "the gate to dual is closed: quarantine is 2, wanted 0")
+    assert [(one["name"], one["remedy"]) for one in answer.json()["conditions"]] == [
+        ("quarantine", "tablesplit quarantine list")
+    ]
+
+
+async def test_a_lane_that_has_stopped_makes_the_process_unready_but_not_dead(view: FakeView) -> None:
+    view.failure = "the stream is gone (accept the gap)"
+    async with client(view) as http:
+        assert problem(await http.get("/readyz")) == (503, view.failure)
+        assert (await http.get("/healthz")).status_code == 200
+
+
+async def test_reports_are_found_by_id_or_as_the_latest(view: FakeView) -> None:
+    async with client(view) as http:
+        assert problem(await http.get(START)) == (404, "no validation has been run")
+        view.report = {"id": "run-1", "result": "equal"}
+        assert (await http.get(START)).json() == view.report
+        assert (await http.get(f"{START}/run-1")).json() == view.report
+        assert problem(await http.get(f"{START}/run-2")) == (404, "no validation run 'run-2'")
+
+
+@pytest.mark.parametrize(
+    ("configured", "headers", "status", "detail"),
+    [
+        (None, BEARER, 403, "set TABLESPLIT_API_TOKEN for the service to allow this request"),
+        (TOKEN, {}, 401, "send the header Authorization: Bearer <token>"),
+        (TOKEN, {"Authorization": "Basic cmlnaHQ="}, 401, "send the header Authorization: Bearer <token>"),
+        (
+            TOKEN,
+            {"Authorization": "Bearer wrong"},
+            401,
+            "the token is not the one in the service's TABLESPLIT_API_TOKEN",
+        ),
+        (
+            TOKEN,
+            {"Authorization": "Bearer righ"},
+            401,
+            "the token is not the one in the service's TABLESPLIT_API_TOKEN",
+        ),
+        (
+            TOKEN,
+            {"Authorization": "Bearer righty"},
+            401,
+            "the token is not the one in the service's TABLESPLIT_API_TOKEN",
+        ),
+    ],
+)
+async def test_who_may_not_post(
+    view: FakeView, configured: str | None, headers: dict[str, str], status: int, detail: str
+) -> None:
+    async with client(view, configured) as http:
+        answer = await http.post(START, headers=headers, json={})
+    assert problem(answer) == (status, detail)
+    assert view.asked == []
+
+
+async def test_a_post_with_the_token_starts_a_run_and_says_where_its_report_will_be(view: FakeView) -> None:
+    async with client(view) as http:
+        answer = await http.post(START, headers=BEARER, json={"entity": "LEAD", "sample": 3})
+    assert (answer.status_code, answer.json()) == (202, {"id": "run-1", "location": "/v1/validation/run-1"})
+    assert view.asked == [ValidationRequest(entity="LEAD", sample=3)]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "detail"),
+    [
+        (b"not json", 400, "body.0: JSON decode error"),
+        (b"[]", 400, "body: Input should be a valid dictionary or object to extract fields from"),
+        (b'{"sample": 0}', 400, "body.sample: Input should be greater than or equal to 1"),
+        (b'{"sample": "3"}', 400, "body.sample: Input should be a valid integer"),
+        (b'{"repair": true}', 400, "body.repair: Extra inputs are not permitted"),
+        (b"x" * (MAX_BODY_BYTES + 1), 413, f"the body must be at most {MAX_BODY_BYTES} bytes"),
+    ],
+    ids=["not JSON", "no object", "below the bound", "a number as text", "unknown field", "too large"],
+)
+async def test_bodies_that_are_refused(view: FakeView, body: bytes, status: int, detail: str) -> None:
+    async with client(view) as http:
+        answer = await http.post(START, headers={**BEARER, "Content-Type": "application/json"}, content=body)
+    assert problem(answer) == (status, detail)
+    assert view.asked == []
+
+
+async def test_a_body_without_a_length_is_cut_off_at_the_bound(view: FakeView) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(1_000):
+            yield b"x" * 1_000
+
+    async with client(view) as http:
+        answer = await http.post(START, headers=BEARER, content=endless())
+    assert answer.status_code == 413
+
+
+async def test_what_the_service_refuses_is_a_conflict_with_its_remedy(view: FakeView) -> None:
+    view.refusal = Refused("a validation runs in this process", remedy="wait for it")
+    async with client(view) as http:
+        answer = await http.post(START, headers=BEARER, json={})
+    assert problem(answer) == (409, "a validation runs in this process (wait for it)")
+
+
+async def test_unknown_paths_and_methods_are_problem_documents(view: FakeView) -> None:
+    async with client(view) as http:
+        assert problem(await http.get("/v1/nothing"))[0] == 404
+        assert problem(await http.delete("/v1/status"))[0] == 405
+
+
+async def test_the_description_lists_every_path_and_its_page_loads_nothing_from_elsewhere(view: FakeView) -> None:
+    async with client(view) as http:
+        paths = (await http.get("/openapi.json")).json()["paths"]
+        page = await http.get("/docs")
+    assert paths.keys() == {
+        "/healthz", "/readyz", "/metrics", "/v1/status", "/v1/validation", "/v1/validation/{run_id}", "/v1/quarantine",
+            "/v1/conflicts", "/v1/audit", "/v1/events",
+        "/v1/gate", "/v1/phase", "/v1/hold", "/v1/release",
+    }  # fmt: skip
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+    assert "http://" not in page.text
+    assert "https://" not in page.text
+
+
+async def test_a_real_server_answers_at_the_address_it_names(view: FakeView) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    async with (
+        serve_http(Settings(http_port=port), view, VirtualClock()) as address,
+        aiohttp.ClientSession() as http,
+        http.get(f"{address}/v1/status") as answer,
+    ):
+        assert await answer.json() == {"phase": "forward"}
+
+
+async def test_a_port_that_is_taken_is_named(view: FakeView) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(Misconfigured, match=f"cannot listen on 127.0.0.1:{port}: Address already in use"):
+            async with serve_http(Settings(http_port=port), view, VirtualClock()):
+                pass

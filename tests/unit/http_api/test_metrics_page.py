@@ -1,0 +1,115 @@
+"""The page that a sync process serves: it comes whatever becomes of DynamoDB."""
+
+import asyncio
+from math import isnan
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parsed
+
+from service.core.item.write import Put
+from service.errors import Fatal, Retryable
+from service.http_api import create_http_api
+from service.http_api.view import View
+from service.migration.start import create_and_start
+from service.sync.forward_lane import ForwardLane
+from service.sync.reverse_lane import ReverseLane
+from service.sync.worker import Lanes, sync_lanes
+from tests.worlds.start_world import Started
+from tests.worlds.validation_world import MAPPING
+
+OPENMETRICS = "application/openmetrics-text;version=1.0.0"
+
+
+@pytest.fixture
+async def world() -> Started:
+    world = Started()
+    await create_and_start(world.app)
+    return world
+
+
+async def page(world: Started) -> dict[str, float]:
+    """The samples without labels, and those of the phase, of a page in OpenMetrics."""
+    lanes = Lanes(ForwardLane(world.app), ReverseLane(world.app))
+    content, content_type = await View(world.app, lanes).metrics(OPENMETRICS)
+    assert content_type.startswith(OPENMETRICS.split(";")[0])
+    samples = [sample for family in parsed(content.decode()) for sample in family.samples]
+    return {sample.labels.get("phase", sample.name): sample.value for sample in samples if len(sample.labels) < 2}
+
+
+async def test_the_page_shows_the_migration(world: Started) -> None:
+    found = await page(world)
+    assert (found["tablesplit_status_readable"], found["forward"], found["dual"]) == (1, 1, 0)
+
+
+AWAY: list[Exception] = [
+    Retryable("no answer", reason="timeout"),
+    Fatal("table control was not found"),
+]
+
+
+@pytest.mark.parametrize("answer", AWAY, ids=["away", "gone"])
+async def test_the_page_comes_without_dynamodb_and_says_so(world: Started, answer: Exception) -> None:
+    await page(world)
+
+    async def refuse(*_: Any) -> None:
+        raise answer
+
+    world.db.before = refuse
+    world.app.metrics.count_write("forward", "applied")
+    found = await page(world)
+    assert found["tablesplit_status_readable"] == 0
+    assert isnan(found["forward"])
+    assert isnan(found["tablesplit_quarantine_keys"])
+    assert found["process_start_time_seconds"] > 0  # what this process knows of itself is still told
+    world.db.before = None
+    assert (await page(world))["tablesplit_status_readable"] == 1
+
+
+async def test_a_server_that_is_started_anew_under_a_running_sync_is_told(world: Started) -> None:
+    async with sync_lanes(world.app):
+        await world.clock.advance(10)
+        found = await page(world)
+        assert (found["tablesplit_status_readable"], found["tablesplit_ready"], found["forward"]) == (1, 1, 1)
+        for table in world.db.tables.values():
+            table.items.clear()
+        for name in ("old", *MAPPING.tables):
+            world.db.create_table(name, world.db.tables[name].key)
+        world.tables.arn += "2"
+        await world.clock.advance(60)
+        found = await page(world)
+        assert (found["tablesplit_status_readable"], found["tablesplit_ready"]) == (0, 0)
+        assert isnan(found["forward"])
+
+
+async def test_a_process_that_cannot_report_still_says_that_its_lanes_have_stopped(world: Started) -> None:
+    async def hang(_: str, subject: object) -> None:
+        if isinstance(subject, Put) and subject.item["pk"] == {"S": "worker"}:
+            await asyncio.Event().wait()
+
+    async with sync_lanes(world.app):
+        await world.clock.advance(10)
+        world.db.before = hang
+        await world.clock.advance(1)
+        world.db.stream("old").status = "DISABLED"
+        await world.clock.advance(10)
+        assert (await page(world))["tablesplit_ready"] == 0
+
+
+@pytest.mark.parametrize(("accept", "kind"), [(OPENMETRICS, "application/openmetrics-text"), ("*/*", "text/plain")])
+async def test_whoever_accepts_openmetrics_gets_it(world: Started, accept: str, kind: str) -> None:
+    lanes = Lanes(ForwardLane(world.app), ReverseLane(world.app))
+    transport = httpx.ASGITransport(create_http_api(View(world.app, lanes), None, world.app.clock))
+    async with httpx.AsyncClient(transport=transport, base_url="http://tablesplit") as http:
+        answer = await http.get("/metrics", headers={"Accept": accept})
+    assert answer.headers["content-type"].startswith(kind)
+    assert answer.headers.get_list("content-type") == [answer.headers["content-type"]]
+    assert "tablesplit_status_readable 1.0" in answer.text
+
+
+async def test_a_new_and_empty_server_is_not_shown_as_a_migration_that_has_not_begun(world: Started) -> None:
+    world.db.tables["control"].items.clear()
+    found = await page(world)
+    assert found["tablesplit_status_readable"] == 0
+    assert isnan(found["prepare"])

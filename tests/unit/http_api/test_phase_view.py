@@ -1,0 +1,109 @@
+"""The phase over HTTP: what is shown, and moves in the background of the service."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+import pytest
+
+from service.control.state import Move
+from service.core.phases.gate import GateClosed
+from service.errors import Misconfigured, Refused
+from service.http_api.phase_view import PhaseView
+from service.migration.phase.move import Parts
+from tests.worlds.move_world import MoveWorld
+
+
+def view_of(world: MoveWorld, monkeypatch: pytest.MonkeyPatch) -> PhaseView:
+    async def parts(_: object) -> Parts:
+        return world.parts
+
+    monkeypatch.setattr("service.http_api.phase_view.move_parts", parts)
+    return PhaseView(world.app)
+
+
+async def result(world: MoveWorld, work: Awaitable[Any]) -> Any:
+    return await world.done(asyncio.ensure_future(work))
+
+
+async def test_a_move_runs_in_the_background_and_is_shown_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = MoveWorld()
+    view = view_of(world, monkeypatch)
+    async with world.running():
+        await result(world, view.start("dual", "monday", ()))
+        await world.clock.until(lambda: world.history[-1:] == [("forward", "entering", "horizon")])
+        shown = await view.phase()
+        assert (shown["phase"], shown["move"]["step"], shown["next"]) == ("forward", "horizon", "dual")
+        with pytest.raises(Refused, match="a move runs in this process"):
+            await view.start("dual", "", ())
+        await world.clock.until(lambda: world.history[-1][2] is None)
+        shown = await view.phase()
+        assert (shown["phase"], shown["application_writes"], shown["failed"]) == ("dual", ["old", "v2"], None)
+        await view.close()
+
+
+async def test_a_closed_gate_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = MoveWorld(closed={"quarantine"})
+    view = view_of(world, monkeypatch)
+    async with world.running():
+        with pytest.raises(GateClosed):
+            await view.start("dual", "", ())
+        assert (await view.phase())["move"] is None
+
+
+async def test_why_a_move_has_stopped_is_shown_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = MoveWorld()
+    world.hooks.veto = "friday"
+    view = view_of(world, monkeypatch)
+    async with world.running():
+        await view.start("dual", "", ())
+        await world.clock.until(lambda: world.log.actions == ["move vetoed"])
+        await world.clock.advance(1)
+        assert (await view.phase())["failed"]["message"] == "the hook says no: friday"
+
+
+async def test_the_phase_that_is_left_gives_a_move_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = MoveWorld()
+    view = view_of(world, monkeypatch)
+    async with world.running(move=Move("dual", "settle", 0.0, 0.0, "ann")):
+        await view.start("forward", "no", ())
+        await world.clock.until(lambda: world.history[-1:] == [("forward", "guarded", None)])
+    assert world.log.actions == ["move given up"]
+
+
+@pytest.mark.parametrize(
+    ("to", "error", "message"),
+    [
+        ("reverse", Refused, "no move leads from forward to reverse"),
+        ("forward", Refused, "no move leads from forward to forward"),
+        ("complete", Misconfigured, "completing cannot be undone: a person does it"),
+    ],
+)
+async def test_what_is_not_moved(
+    to: Any, error: type[Exception], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = MoveWorld()
+    view = view_of(world, monkeypatch)
+    async with world.running():
+        with pytest.raises(error, match=message):
+            await view.start(to, "", ())
+
+
+async def test_the_gate_is_of_the_move_that_leads_on_unless_another_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = MoveWorld()
+    view = view_of(world, monkeypatch)
+    async with world.running(phase="dual", rule="ledger", epoch=1):
+        assert (await result(world, view.gate(None))).to == "reverse"
+        assert (await result(world, view.gate("forward"))).to == "forward"
+        with pytest.raises(Refused, match="no move leads from dual to complete"):
+            await view.gate("complete")
+
+
+async def test_a_service_that_stops_leaves_its_move_to_be_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = MoveWorld()
+    view = view_of(world, monkeypatch)
+    async with world.running():
+        await view.start("dual", "", ())
+        await world.clock.until(lambda: world.history[-1:] == [("forward", "entering", "horizon")])
+        await view.close()
+        assert (await world.move("cutover")).phase == "dual"

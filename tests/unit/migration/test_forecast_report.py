@@ -1,0 +1,72 @@
+"""What a forecast says: its verdict, and what to do about a no-go by what binds the copy."""
+
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from service.app import App
+from service.config import Settings
+from service.dynamodb.prices import load_prices
+from service.dynamodb.table_description import TableDescription
+from service.migration.preflight.forecast import Limits
+from service.migration.preflight.forecast_run import expect
+from service.migration.preflight.report import ForecastReport
+from service.migration.preflight.sample import Trial
+from tests.unit.migration.test_forecast import trial
+from tests.worlds.validation_world import MAPPING
+
+UNFOLLOWED = (
+    "or keep two `tablesplit sync` running beside the whole copy, and watch tablesplit_retention_headroom_seconds"
+)
+
+
+def report(found: Trial, item_count: int, limits: Limits | None = None) -> ForecastReport:
+    app = cast(App, SimpleNamespace(settings=Settings(), mapping=MAPPING))
+    old = cast(TableDescription, SimpleNamespace(item_count=item_count))
+    return expect(app, found, old, limits or Limits(), load_prices(None))
+
+
+def test_a_copy_that_ends_in_time_is_a_go() -> None:
+    said = report(trial(), 4000)
+    assert (said.ok, said.retention.verdict, said.remedy) == (True, "go", "")
+    assert said.to_text().splitlines()[-2:] == [
+        "retention    go: the copy leaves 24.0 h at most of the 24 h that the stream keeps changes; 4.0 h are asked for",
+        "forecast: go",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("items", "limits", "way"),
+    [
+        (60_000_000, Limits(), "spread its partition key in the mapping ({field:shard16}, docs/MAPPING.md)"),
+        (60_000_000, Limits(write_units=100), "raise --max-write-units"),
+        (60_000_000, Limits(read_units=10), "raise --max-read-units"),
+    ],
+)
+def test_a_no_go_says_what_makes_the_copy_shorter(items: int, limits: Limits, way: str) -> None:
+    said = report(trial(), items, limits)
+    assert (said.ok, said.retention.verdict) == (False, "no-go")
+    assert said.remedy == f"{way}; {UNFOLLOWED}"
+    assert said.to_text().splitlines()[-1] == "forecast: NO-GO"
+
+
+def test_a_copy_longer_than_the_stream_says_by_how_much() -> None:
+    said = report(trial(), 60_000_000)  # 90,000,000 units at one key: 25 h
+    assert said.retention_text() == (
+        "NO-GO: the copy takes 1.0 h longer than the 24 h that the stream keeps changes; 4.0 h are asked for as margin"
+    )
+
+
+def test_a_table_whose_count_is_not_known_is_unknown() -> None:
+    said = report(trial(), 3)
+    assert (said.ok, said.retention.verdict) == (True, "unknown")
+    assert said.to_json()["table"]["items_known"] is False
+    assert "at least 4; 4 sampled, 4 of them mapped" in said.to_text()
+
+
+def test_where_nothing_can_be_mapped_there_is_no_number() -> None:
+    said = report(Trial(items=5, old_sizes=[1] * 5), 100)
+    document = said.to_json()
+    assert [document[name] for name in ("result", "table", "duration", "cost_usd")] == ["unknown", None, None, None]
+    assert said.facts() == (("forecast", "none: of 5 sampled items none was mapped"),)

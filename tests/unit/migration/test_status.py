@@ -1,0 +1,46 @@
+"""What the snapshot says to people, and to programs."""
+
+from dataclasses import replace
+
+import pytest
+
+from service.migration.status.status import LaneStatus, Status
+from tests.builders.statuses import KNOWN
+
+LINES: list[tuple[Status, str]] = [
+    (KNOWN, "backfill     running: 7 items, segments 2/5, 4 items/s, about 12.50 USD, about 60 s to go"),
+    (
+        replace(KNOWN, forward=LaneStatus(40.0, False, 4, {}, catch_up_seconds=90.0)),
+        "forward      not caught up for about 90 s more, lag 40 s, 4 shards; no changes yet",
+    ),
+    (
+        replace(KNOWN, forward=LaneStatus(0.0, True, 4, {"applied": 2}, catch_up_seconds=0.0)),
+        "forward      caught up, lag 0 s, 4 shards; applied 2",
+    ),
+    (KNOWN, "reverse      stopped, and no other worker has taken over: see why below"),
+    (
+        replace(KNOWN, reverse=LaneStatus(None, False, 0, {})),
+        "reverse      no sync worker reports: start `tablesplit sync`",
+    ),
+    (KNOWN, "rogue        8 on v2, which should be quiet, since the phase began"),
+]
+
+
+@pytest.mark.parametrize(("status", "line"), LINES)
+def test_a_subject_has_a_line(status: Status, line: str) -> None:
+    assert line in status.to_text().splitlines()
+
+
+def test_no_rogue_write_is_no_line() -> None:
+    assert "rogue" not in replace(KNOWN, rogue_writes={"old": 0, "v2": 0}).to_text()
+
+
+def test_the_document_has_what_the_gauges_have() -> None:
+    document = KNOWN.to_json()
+    assert document["rogue_writes"] == {"v2": 8}
+    assert document["backfill"]["cost_usd"] == 12.5
+    assert document["forward"]["catch_up_seconds"] == 9.0
+    assert (document["forward"]["shards_waiting"], document["forward"]["shards_finished"]) == (1, 6)
+    assert document["reverse"]["stopped"] is True
+    assert document["validation"]["age_seconds"] == 120.0
+    assert [worker["heard"] for worker in document["workers"]] == [True, True, False]

@@ -1,0 +1,191 @@
+"""Re-verification: what was touched under the ledger rule is compared once it is quiet; what differs twice is told."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from service.control.ledger import Ledger
+from service.control.verification import Verification, read_verification, save_verification
+from service.control.workers import Workers
+from service.core.item.wire import Item
+from service.core.item.write import Delete, Put
+from service.errors import Retryable
+from service.migration.start import create_and_start
+from service.migration.status.snapshot import take_snapshot
+from service.sync.upkeep.trim import Trimmer
+from service.sync.upkeep.verify import Verifier
+from tests.worlds.both_ways_world import BothWays, Lanes, in_dual, v2_of
+from tests.worlds.start_world import Started
+from tests.worlds.validation_world import MAPPING, lead, lead_key, old_key
+
+A = lead("a", status={"S": "new"})
+
+
+class NoTrimming:
+    async def begin(self) -> None: ...
+    async def offer(self, read: object) -> None: ...
+    async def end(self) -> None: ...
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[BothWays]:
+    world = BothWays()
+    await in_dual(world)
+    world.lanes = Lanes(world)  # type: ignore[attr-defined]
+    running = asyncio.ensure_future(lanes(world).run())
+    yield world
+    running.cancel()
+
+
+def lanes(world: BothWays) -> Lanes:
+    return cast(Lanes, cast(Any, world).lanes)
+
+
+def verifier(world: BothWays) -> Verifier:
+    return Verifier(
+        world.db,
+        world.control,
+        MAPPING,
+        world.clock,
+        SimpleNamespace(verify_seconds=300.0, settle_seconds=2.0),
+        ledger=Ledger(world.control, world.clock, "old", 1),
+        workers=Workers(world.control, world.clock),
+        trimmer=cast(Trimmer, NoTrimming()),
+    )
+
+
+async def walked(world: BothWays) -> Verification:
+    task = asyncio.ensure_future(verifier(world).walk())
+    await world.clock.until(task.done, within=1000)
+    assert await read_verification(world.control) == await task
+    return await task
+
+
+async def touched(world: BothWays, *items: Item, quiet: float = 10) -> None:
+    """The application writes old items, the lanes carry them, and then it is quiet for a while."""
+    for item in items:
+        world.db.apply(Put("old", item))
+    await world.clock.advance(quiet)
+
+
+def spoil(world: BothWays, item: Item | None, name: str = "a") -> None:
+    """v2 is changed behind the protocol's back: no lane will carry it."""
+    world.db.apply(Put("leads", item) if item is not None else Delete("leads", lead_key(name)))
+    world.skip()
+
+
+async def test_what_was_touched_and_is_equal_is_checked(world: BothWays) -> None:
+    await touched(world, A, lead("b"), lead("c"))
+    world.db.apply(Delete("old", old_key("LEAD", "c")))
+    await world.clock.advance(10)
+    found = await walked(world)
+    assert (found.checked, found.pending, found.differences) == (3, 0, ())
+
+
+async def test_what_was_touched_just_now_is_pending(world: BothWays) -> None:
+    await touched(world, A)
+    await touched(world, lead("b"), quiet=0.6)
+    found = await walked(world)
+    assert (found.checked, found.pending) == (1, 1)
+
+
+async def test_nothing_is_compared_while_a_lane_makes_no_rounds(world: BothWays) -> None:
+    await touched(world, A, lead("b"))
+    spoil(world, v2_of(A, status={"S": "won"}))
+    lanes(world).reads = False
+    found = await walked(world)
+    assert (found.checked, found.pending, found.differences) == (0, 2, ())
+
+
+DIFFERENT = [
+    ("a field", v2_of(A, status={"S": "won"})),
+    ("nothing on v2", None),
+    ("cannot be read", v2_of(A, _sync={"S": "?"})),
+]
+
+
+@pytest.mark.parametrize("v2", [row[1] for row in DIFFERENT], ids=[row[0] for row in DIFFERENT])
+async def test_a_difference_that_lasts_is_told(world: BothWays, v2: Item | None) -> None:
+    await touched(world, A, lead("b"))
+    spoil(world, v2)
+    found = await walked(world)
+    assert (found.checked, found.pending, found.differences) == (1, 0, (old_key("LEAD", "a"),))
+
+
+async def test_two_live_places_are_a_difference(world: BothWays) -> None:
+    await touched(world, A)
+    world.db.apply(Put("leads", v2_of(lead("a", created="2024-06-01"), _sync=None)))
+    await world.clock.advance(10)
+    assert (await walked(world)).differences == (old_key("LEAD", "a"),)
+
+
+async def test_a_write_of_the_application_between_the_streams_and_the_look_is_no_difference(world: BothWays) -> None:
+    await touched(world, A)
+    writes = iter([v2_of(A, status={"S": "won"})])
+
+    async def in_between(operation: str, subject: object) -> None:
+        if operation == "get_many":
+            for item in writes:
+                world.db.apply(Put("leads", item))
+
+    world.db.before = in_between
+    found = await walked(world)
+    assert (found.checked, found.differences) == (1, ())
+
+
+async def test_what_changes_between_the_two_looks_is_pending(world: BothWays) -> None:
+    await touched(world, A)
+    spoil(world, v2_of(A, status={"S": "won"}))
+    reads = iter(range(1, 100))
+
+    async def in_between(operation: str, subject: object) -> None:
+        if operation == "get_many" and next(reads) == 5:
+            spoil(world, v2_of(A, status={"S": "lost"}))
+
+    world.db.before = in_between
+    found = await walked(world)
+    assert (found.pending, found.differences) == (1, ())
+
+
+async def test_a_place_that_only_the_old_item_tells_is_looked_at(world: BothWays) -> None:
+    world.stand(A, v2_of(A))
+    ledger = Ledger(world.control, world.clock, "old", 1)
+    read = await ledger.read(old_key("LEAD", "a"))
+    world.db.apply(ledger.put(read, read.entry))
+    await world.clock.advance(10)
+    assert (await walked(world)).checked == 1
+
+
+async def test_the_status_shows_what_was_found() -> None:
+    app = Started().app
+    await create_and_start(app)
+    assert (await take_snapshot(app, tips=(True, True))).verification is None
+    await save_verification(app.control, Verification(7, 2, (old_key("LEAD", "a"),), 0.0))
+    status = await take_snapshot(app, tips=(True, True))
+    assert status.to_json()["verification"] == {
+        "checked": 7,
+        "pending": 2,
+        "differences": 1,
+        "finished_at": "1970-01-01T00:00:00Z",
+    }
+    assert "verification 7 touched keys equal, 1 different, 2 not quiet yet" in status.to_text()
+
+
+async def test_it_goes_on_after_passing_trouble(world: BothWays) -> None:
+    await touched(world, A)
+
+    async def trouble(operation: str, subject: object) -> None:
+        if operation == "query" and subject == {"pk": {"S": "ledger#00"}}:
+            world.db.before = None
+            raise Retryable("throttled", reason="throttled")
+
+    world.db.before = trouble
+    running = asyncio.ensure_future(verifier(world).run())
+    await world.clock.advance(100)
+    assert await read_verification(world.control) is None
+    await world.clock.advance(300)
+    assert await read_verification(world.control) is not None
+    running.cancel()

@@ -1,0 +1,153 @@
+"""The tables of the validation tests under the ledger rule, with both directions of it applying what the streams hold."""
+
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from service.control.activity import Activities, Watch
+from service.control.conflicts import Conflicts
+from service.control.ledger import Ledger
+from service.control.quarantine import Quarantine, Suspects
+from service.control.state import change_state, load_started_state
+from service.control.workers import Beat, LaneBeat, Workers
+from service.core.item.change import Change, parse_record
+from service.core.item.stamp import Stamp, encode_stamp
+from service.core.item.v2_item import stamped
+from service.core.item.wire import Item
+from service.core.item.write import Delete, Put
+from service.core.mapping.transform import forward
+from service.core.phases.acting import Acting, Side
+from service.dynamodb.protocol import Fence
+from service.sync.sinks.forward import ForwardLedger
+from service.sync.sinks.ledger_parts import LedgerParts
+from service.sync.sinks.reverse import ReverseLedger
+from tests.worlds.validation_world import GENERATION, MAPPING, World, lead_key, old_key
+
+COUNT = "0001." + "0" * 19 + "1"
+"""Reverse's first write of an item, in the ledger's first epoch."""
+
+BASE = "0001." + "0" * 20
+
+
+def v2_of(old: Item, **attributes: Any) -> Item:
+    """The v2 item of an old one as forward writes it under the ledger rule, with ``attributes`` on top (None takes one off)."""
+    made = stamped(forward(MAPPING, old), f"0001.{'0' * 39}1", MAPPING.stamp, base=BASE)
+    return {name: value for name, value in {**made, **attributes}.items() if value is not None}
+
+
+def by_reverse(old: Item) -> Item:
+    """An old item as reverse writes it."""
+    return {**old, MAPPING.stamp: encode_stamp(Stamp(COUNT))}
+
+
+class BothWays(World):
+    """``carry`` applies what both streams hold, as the lanes would; ``epoch`` is that of the entries they make."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.epoch = 1
+        self.read: Counter[tuple[str, str]] = Counter()
+        self.conflicts = Conflicts(self.control)
+        self.quarantine = Quarantine(self.control, self.clock)
+
+    def stand(self, old: Item | None, v2: Item | None) -> None:
+        """Both sides as given, and no record of it left to read."""
+        for table, item in (("old", old), ("leads", v2)):
+            if item is not None:
+                self.db.apply(Put(table, item))
+        self.skip()
+
+    def skip(self) -> None:
+        """Whatever the streams hold counts as applied: a gap."""
+        for place in self._ends():
+            self.read[place] = self._ends()[place]
+
+    async def carry(self) -> None:
+        """Both directions apply what their streams hold, until there is nothing more."""
+        while any(self.read[place] < end for place, end in self._ends().items()):
+            for table, shard in self._ends():
+                await self._apply(table, shard)
+
+    async def both_ways(
+        self, settled: Callable[[], Coroutine[Any, Any, None]] | None = None, **options: Any
+    ) -> dict[str, Any]:
+        """The document of a validation both ways."""
+        self.settled = settled or self.carry  # type: ignore[method-assign]  # what the sync does between two looks
+        return (await self.validate(settled=True, both_ways=True, **options)).to_json()
+
+    def parts(self, side: Side, fence: Fence = lambda: None) -> LedgerParts:
+        return LedgerParts(
+            store=self.db,
+            ledger=Ledger(self.control, self.clock, "old", self.epoch),
+            quarantine=self.quarantine,
+            suspects=Suspects(self.quarantine, self.clock),
+            conflicts=self.conflicts,
+            mapping=MAPPING,
+            clock=self.clock,
+            watch=Watch(Activities(self.control), side, self.clock, quiet=False),
+            generations={"old": GENERATION, "leads": GENERATION},
+            purge_at_once=True,
+            fence=fence,
+            count=lambda _: None,
+            retried=lambda _: None,
+        )
+
+    def old_lead(self, name: str = "a") -> Item | None:
+        """The old lead as the application sees it."""
+        found = self.db.item("old", old_key("LEAD", name))
+        return None if found is None else {key: value for key, value in found.items() if key != MAPPING.stamp}
+
+    def v2_lead(self, name: str = "a", month: str = "2024-05") -> Item | None:
+        return self.db.item("leads", lead_key(name, month))
+
+    def remove(self, table: str, key: Item) -> None:
+        """The application deletes an item."""
+        self.db.apply(Delete(table, key))
+
+    async def _apply(self, table: str, shard: str) -> None:
+        records = self.db.stream(table)._all[shard].records
+        new = [orjson.loads(content) for _, content in records[self.read[table, shard] :]]
+        self.read[table, shard] = len(records)
+        changes: list[Change] = [parse_record(one, table=table, shard_id=shard) for one in new]
+        sink = ForwardLedger(self.parts("old"), 1) if table == "old" else ReverseLedger(self.parts("v2"), 1)
+        await sink.apply(shard, changes)
+
+    def _ends(self) -> dict[tuple[str, str], int]:
+        return {
+            (table, shard): len(one.records)
+            for table in ("old", "leads")
+            for shard, one in self.db.stream(table)._all.items()
+        }
+
+
+class Lanes:
+    """Both lanes as one worker: they carry twice a second and say so. ``acting``: what they work by (None: as the state says);
+    ``reads``: whether they make rounds."""
+
+    def __init__(self, world: BothWays) -> None:
+        self.world = world
+        self.acting: Acting | None = None
+        self.reads = True
+
+    async def run(self) -> None:
+        number = rounds = 0
+        while True:
+            number += 1
+            if self.reads:
+                await self.world.carry()
+                rounds += 1
+            acting = self.acting or (await load_started_state(self.world.control, MAPPING)).acting
+            self.world.epoch = acting.epoch
+            said = LaneBeat(role="owner", acting=acting, rounds=rounds)
+            beat = Beat(number, self.world.clock.now(), said, said)
+            await Workers(self.world.control, self.world.clock).say("w", beat)
+            await self.world.clock.sleep(0.5)
+
+
+async def in_dual(world: BothWays, **changes: Any) -> None:
+    """The migration is in ``dual``, in the ledger's first epoch, or as ``changes`` say."""
+    dual: dict[str, Any] = {"phase": "dual", "rule": "ledger", "epoch": 1, **changes}
+    await change_state(world.control, MAPPING, 0.0, lambda was: replace(was, **dual))

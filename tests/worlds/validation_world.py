@@ -1,0 +1,165 @@
+"""A small migration in memory: an old table, its v2 tables, and a sync that trails behind as a test lets
+it."""
+
+import asyncio
+from collections.abc import Awaitable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.config import Settings
+from service.control.table import ControlTable
+from service.core.item.change import Change
+from service.core.item.wire import Item
+from service.core.item.write import Delete, Put
+from service.core.mapping.mapping import load_mapping
+from service.core.rules.guarded import change_writes, copy_write
+from service.metrics import Metrics
+from service.validation.options import ValidationOptions
+from service.validation.report import Report
+from service.validation.validator import validate
+from tests.fakes.clocks import VirtualClock
+from tests.fakes.memory import MemoryDynamoDB
+
+MAPPING = load_mapping(
+    """
+version: 1
+name: small
+old: {table: {variable: OLD, default: old}, partition_key: pk, sort_key: sk, entity: entity_type}
+entities:
+  LEAD:
+    table: {variable: LEADS, default: leads}
+    old_key: {pk: "LEAD#{id}", sk: METADATA}
+    key: {PK: LEAD, SK: "{created_at:month}#{id}"}
+    indexes:
+      GSI1: {GSI1PK: "STATUS#{status}", GSI1SK: "{created_at}"}
+      GSI2: {GSI2PK: "COMPANY#{company|unknown}", GSI2SK: "{id}"}
+    change_token: updated_at
+    unmapped: gather into custom_fields
+    fields:
+      id: {type: string, required: true}
+      created_at: {type: date, default: "1970-01-01T00:00:00.000Z"}
+      status: {type: string, default: new}
+      company: {type: string, default: ""}
+      followers: {type: int, default: 0}
+      updated_at: {type: string, default: "{created_at}"}
+  DEAL:
+    table: {variable: DEALS, default: deals}
+    old_key: {pk: "DEAL#{id}", sk: METADATA}
+    key: {PK: DEAL, SK: "{created_at:month}#{id}"}
+    indexes:
+      GSI1: {GSI1PK: "STAGE#{stage}", GSI1SK: "{created_at}"}
+    unmapped: keep
+    fields:
+      id: {type: string, required: true}
+      created_at: {type: date, default: "1970-01-01T00:00:00.000Z"}
+      stage: {type: string, default: contacted}
+      value: {type: number, default: 0}
+""",
+    source="small.yaml",
+)
+CREATED = "2024-05-06T07:08:09Z"
+GENERATION = 1
+
+
+def old_key(entity: str, name: str) -> Item:
+    return {"pk": {"S": f"{entity}#{name}"}, "sk": {"S": "METADATA"}}
+
+
+def lead(name: str, **attributes: Any) -> Item:
+    return old_item("LEAD", name, **attributes)
+
+
+def deal(name: str, **attributes: Any) -> Item:
+    return old_item("DEAL", name, **attributes)
+
+
+def old_item(entity: str, name: str, created: str = CREATED, **attributes: Any) -> Item:
+    own = {"id": {"S": name}, "created_at": {"S": created}, "entity_type": {"S": entity}}
+    return {**old_key(entity, name), **own, **attributes}
+
+
+def lead_key(name: str, month: str = "2024-05") -> Item:
+    return {"PK": {"S": "LEAD"}, "SK": {"S": f"{month}#{name}"}}
+
+
+@dataclass
+class World:
+    """The tables, the writers, and the sync. ``applied`` is how many of the old table's changes the sync has
+    applied."""
+
+    db: MemoryDynamoDB = field(default_factory=MemoryDynamoDB)
+    clock: VirtualClock = field(default_factory=VirtualClock)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    changes: list[Change] = field(default_factory=list)
+    applied: int = 0
+    quarantined: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.db.create_table("old", ("pk", "sk"))
+        self.db.create_table("control", ("pk", "sk"))
+        for name, shape in MAPPING.tables.items():
+            indexes = {index: schema.names for index, schema in shape.indexes.items()}
+            self.db.create_table(name, shape.key_names, indexes=indexes)
+        self.control = ControlTable(self.db, "control")
+        self.settings = Settings(control_table="control", segments=2, page_items=3)
+
+    def put(self, item: Item) -> None:
+        """The application writes an old item."""
+        key = {"pk": item["pk"], "sk": item["sk"]}
+        self._change(key, item)
+        self.db.apply(Put("old", item))
+
+    def delete(self, key: Item) -> None:
+        """The application deletes an old item."""
+        self._change(key, None)
+        self.db.apply(Delete("old", key))
+
+    def sync(self, most: int | None = None) -> None:
+        """The sync applies its next ``most`` changes (None: all)."""
+        end = len(self.changes) if most is None else min(len(self.changes), self.applied + most)
+        for change in self.changes[self.applied : end]:
+            for write in change_writes(MAPPING, [change], GENERATION):
+                self.db.apply(write)
+        self.applied = end
+
+    async def settled(self) -> None:
+        """The sync has applied what was there when this was called."""
+        self.sync()
+
+    def copy(self, *items: Item) -> None:
+        """Old items that the backfill has copied."""
+        for item in items:
+            self.db.apply(Put("old", item))
+            self.db.apply(copy_write(MAPPING, item, GENERATION))
+
+    def edit(self, table: str, key: Item, **attributes: Any) -> None:
+        """Change attributes of a v2 item from outside; None removes one."""
+        item = {**(self.db.item(table, key) or key), **attributes}
+        self.db.apply(Put(table, {name: value for name, value in item.items() if value is not None}))
+
+    async def validate(self, *, settled: bool = False, **options: Any) -> Report:
+        """Run a validation, time passing as it needs."""
+        return await self.run(self.validation(settled=settled, **options))
+
+    def validation(self, *, settled: bool = False, **options: Any) -> Coroutine[Any, Any, Report]:
+        return validate(
+            self.db,
+            self.control,
+            MAPPING,
+            self.settings,
+            self.clock,
+            Metrics(),
+            options=ValidationOptions(**options),
+            stop=self.stop,
+            settled=self.settled if settled else None,
+        )
+
+    async def run(self, work: Awaitable[Report]) -> Report:
+        task = asyncio.ensure_future(work)
+        await self.clock.until(task.done, within=600)
+        return await task
+
+    def _change(self, key: Item, new: Item | None) -> None:
+        sequence = f"{len(self.changes) + 1}{'0' * 21}"
+        old = self.db.item("old", key)
+        self.changes.append(Change("old", "shard", sequence, key, old, new))
