@@ -9,7 +9,7 @@ from math import inf
 from random import Random
 
 from backfill.segments import Outcomes
-from backfill.throttle import PartitionKey, Waits, WriteLimits
+from backfill.throttle import PartitionKey, ThrottleWaits, WriteLimits
 from backfill.window import Copy, Group, Rejection, Window
 from service.clock import Clock
 from service.control.quarantine import Quarantine
@@ -22,10 +22,10 @@ from service.errors import Poison
 from service.tasks import task_group
 
 
-class Turns:
+class RequestSlots:
     """Requests to the target at once. Whoever finds all taken waits because the target is slow."""
 
-    def __init__(self, waits: Waits, most: int) -> None:
+    def __init__(self, waits: ThrottleWaits, most: int) -> None:
         self._waits = waits
         self._free = asyncio.Semaphore(most)
 
@@ -47,7 +47,7 @@ class Target:
     store: ItemStore
     quarantine: Quarantine
     limits: WriteLimits
-    turns: Turns
+    turns: RequestSlots
     fence: Fence
     clock: Clock
     patience_seconds: float
@@ -100,7 +100,7 @@ class Copier:
             self._target.limits.throttled(self._partition(group.table, copy) for copy in group.copies)
         return outcomes
 
-    async def _send(self, group: Group) -> "Answer":
+    async def _send(self, group: Group) -> "InsertAnswer":
         """One request. What the answer leaves is to be sent again."""
         items = [copy.item for copy in group.copies]
         target = self._target
@@ -110,10 +110,10 @@ class Copier:
                     group.table, items, self._key_names[group.table], patient=False, fence=target.fence
                 )
         except InsertThrottled as throttled:
-            return Answer(group, throttled.results, throttled=throttled)
+            return InsertAnswer(group, throttled.results, throttled=throttled)
         except InsertRefused as refused:
-            return Answer(group, refused.results, refused=refused.refused)
-        return Answer(group, results)
+            return InsertAnswer(group, refused.results, refused=refused.refused)
+        return InsertAnswer(group, results)
 
     async def _admit(self, group: Group, units: Sequence[InsertUnits]) -> None:
         """Wait until the limits let the group through."""
@@ -145,7 +145,7 @@ class Copier:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class InsertAnswer:
     """What became of each copy of a group: True copied, False present, None neither. refused: by index."""
 
     group: Group

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backfill.options import BackfillOptions
-from backfill.throttle import ReadLimit, Waits
+from backfill.throttle import ReadLimit, ThrottleWaits
 from backfill.window import Rejection, Window
 from service.clock import Clock
 from service.config import Settings
@@ -87,7 +87,7 @@ async def dry_run(
 ) -> DryRunReport:
     """Map every old item. Raises Interrupted when ``stop`` is set."""
     report = DryRunReport()
-    waits = Waits(clock, metrics.count_wait)
+    waits = ThrottleWaits(clock, metrics.count_wait)
     reads = ReadLimit(clock, waits, options.max_read_units or settings.max_read_units)
     last_key = None
     while True:

@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 60.0
 """How long a job waits for one other: they need a moment each."""
 
 
-class Claims:
+class JobLeases:
     """Asks for leases in the name of one worker."""
 
     def __init__(self, control: ControlTable, owner: str, clock: Clock, settings: Settings) -> None:

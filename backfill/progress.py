@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from backfill.budget import Budget
 from backfill.records import Pulse
-from backfill.segments import Outcomes, Run, Segment, spent_in, total
-from backfill.throttle import Waits
+from backfill.segments import BackfillRun, Outcomes, Segment, spent_in, total
+from backfill.throttle import ThrottleWaits
 from service.clock import Clock
 
 WINDOW_SECONDS = 30.0
@@ -58,7 +58,9 @@ class Snapshot:
 class Progress:
     """Follows a walk over ``segments`` of a run as its writes are acknowledged and its pages saved."""
 
-    def __init__(self, clock: Clock, waits: Waits, run: Run, segments: dict[int, Segment], budget: Budget) -> None:
+    def __init__(
+        self, clock: Clock, waits: ThrottleWaits, run: BackfillRun, segments: dict[int, Segment], budget: Budget
+    ) -> None:
         self._clock = clock
         self._waits = waits
         self._run = run

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic.dataclasses import dataclass
 
-from backfill.segments import RECORD, Outcomes, Run, Segment, Spent, spent_in, standing, total
+from backfill.segments import RECORD, BackfillRun, Outcomes, Segment, Spent, spent_in, standing, total
 from service.control.table import ControlTable
 from service.errors import Fenced
 
@@ -41,14 +41,14 @@ class Pulse:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RunStatus:
     """How far the backfill is, read from the control table: what ``status`` shows.
 
     pulse: what its workers last said, as one; None when they have said nothing yet. spent: by all that is saved.
     """
 
     state: State
-    run: Run
+    run: BackfillRun
     outcomes: Outcomes
     segments_done: int
     pulse: Pulse | None
@@ -62,28 +62,28 @@ class BackfillRecords:
     """
 
     def __init__(self, control: ControlTable, token: int = 0, slice_number: int | None = None) -> None:
-        self._runs = control.records(PARTITION, Run)
+        self._runs = control.records(PARTITION, BackfillRun)
         self._segments = control.records(f"{PARTITION}#segments", Segment)
         self._pulses = control.records(f"{PARTITION}#progress", Pulse)
         self._token = token
         self.pulse_name = PROGRESS if slice_number is None else f"{PROGRESS}#{slice_number:05d}"
 
-    async def run(self) -> Run | None:
+    async def run(self) -> BackfillRun | None:
         """The latest run, or None."""
         stored = await self._runs.get(RUN)
         return None if stored is None else stored.value
 
-    async def segments(self, run: Run) -> dict[int, Segment]:
+    async def segments(self, run: BackfillRun) -> dict[int, Segment]:
         """Where every segment of ``run`` stands."""
         found = await self._segments.all()
         return standing(run, ((_number(name), stored.value) for name, stored in found.items()))
 
-    async def pulses(self, run: Run) -> dict[str, Pulse]:
+    async def pulses(self, run: BackfillRun) -> dict[str, Pulse]:
         """The progress that each worker of ``run`` last saved, by name: the whole run's, or the slice's."""
         found = await self._pulses.all()
         return {name: stored.value for name, stored in found.items() if stored.value.run == run.id}
 
-    async def save_run(self, run: Run) -> None:
+    async def save_run(self, run: BackfillRun) -> None:
         """Make ``run`` the latest. Raises Fenced as every save here does, when a newer worker has saved it since."""
         _accepted(await self._runs.save(RUN, run, self._token))
 
@@ -96,7 +96,7 @@ class BackfillRecords:
         _accepted(await self._pulses.save(self.pulse_name, pulse, self._token))
 
 
-async def read_standing(control: ControlTable, now: float) -> Standing | None:
+async def read_standing(control: ControlTable, now: float) -> RunStatus | None:
     """How far the backfill is, from any machine; None when none was begun."""
     records = BackfillRecords(control)
     run = await records.run()
@@ -105,7 +105,7 @@ async def read_standing(control: ControlTable, now: float) -> Standing | None:
     segments = await records.segments(run)
     pulses = list((await records.pulses(run)).values())
     done = sum(segment.done for segment in segments.values())
-    return Standing(_state(run, pulses, now), run, total(segments), done, together(pulses, now), spent_in(segments))
+    return RunStatus(_state(run, pulses, now), run, total(segments), done, together(pulses, now), spent_in(segments))
 
 
 def together(pulses: list[Pulse], now: float) -> Pulse | None:
@@ -130,7 +130,7 @@ def _last(etas: list[float | None]) -> float | None:
     return max(known) if len(known) == len(etas) else None
 
 
-def _state(run: Run, pulses: list[Pulse], now: float) -> State:
+def _state(run: BackfillRun, pulses: list[Pulse], now: float) -> State:
     if run.finished_at is not None:
         return "finished"
     beginning = not pulses and now - run.started_at < STALE_SECONDS

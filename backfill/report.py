@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from backfill.segments import Outcomes, Run
+from backfill.segments import BackfillRun, Outcomes
 from service.clock import iso
 
 
@@ -16,7 +16,7 @@ class BackfillReport:
     earlier one had begun. note: what the operator asked for and did not get; empty when there is nothing to say.
     """
 
-    run: Run
+    run: BackfillRun
     outcomes: Outcomes
     already_finished: bool = False
     resumed: bool = False
@@ -60,7 +60,7 @@ class SlicesReport:
     """What a job of an array has done, when others are still at work. outcomes: of the slices that it walked to the end, by
     number. left: slices that are not done. note: as in ``BackfillReport``."""
 
-    run: Run
+    run: BackfillRun
     outcomes: Mapping[int, Outcomes]
     left: int
     note: str = ""

@@ -5,7 +5,7 @@ from secrets import token_hex
 
 from backfill.options import MOST_SEGMENTS, ArrayJob, BackfillOptions
 from backfill.records import BackfillRecords
-from backfill.segments import Run, Segment
+from backfill.segments import BackfillRun, Segment
 from service.clock import Clock
 from service.control.state import MigrationState, change_state, load_started_state
 from service.control.table import ControlTable
@@ -15,7 +15,7 @@ from service.errors import Fatal, Misconfigured, Refused
 
 
 @dataclass(frozen=True, slots=True)
-class Migration:
+class RunMigration:
     """The migration that a backfill belongs to. fence: raises once this worker may no longer write."""
 
     control: ControlTable
@@ -41,7 +41,7 @@ class Migration:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RunPlan:
     """What a new run is made by. segments: Scan segments of each job. estimate: items in the old table; None: not known."""
 
     segments: int
@@ -60,14 +60,14 @@ class Plan:
 class Opened:
     """A run with where its segments stand. resumed: begun by an earlier worker. note: see ``BackfillReport``."""
 
-    run: Run
+    run: BackfillRun
     segments: dict[int, Segment]
     resumed: bool
     note: str = ""
 
 
 async def open_run(
-    migration: Migration, records: BackfillRecords, options: BackfillOptions, plan: Plan, job: ArrayJob
+    migration: RunMigration, records: BackfillRecords, options: BackfillOptions, plan: RunPlan, job: ArrayJob
 ) -> Opened:
     """The latest run, or a new one by ``plan`` when there is none or ``options.again`` asks for one after the last. The jobs of
     one array job ask for it together: one of them begins it.
@@ -85,7 +85,7 @@ async def open_run(
     return Opened(latest, await records.segments(latest), True, _kept_plan(latest, options, job))
 
 
-async def close_run(migration: Migration, records: BackfillRecords, run: Run) -> Run:
+async def close_run(migration: RunMigration, records: BackfillRecords, run: BackfillRun) -> BackfillRun:
     """The run, finished now: every write of every segment is acknowledged."""
     finished = replace(run, finished_at=migration.clock.now())
     await records.save_run(finished)
@@ -94,12 +94,12 @@ async def close_run(migration: Migration, records: BackfillRecords, run: Run) ->
 
 
 async def _new_run(
-    migration: Migration, records: BackfillRecords, generation: int, plan: Plan, job: ArrayJob
+    migration: RunMigration, records: BackfillRecords, generation: int, plan: RunPlan, job: ArrayJob
 ) -> Opened:
     """Purging stops before the first item is read: what is read may be deleted, and its tombstone must then outlast the copy."""
     plan.check(job)
     await migration.note_backfill(None)
-    run = Run(
+    run = BackfillRun(
         id=token_hex(6),
         mapping_hash=migration.mapping.hash,
         generation=generation,
@@ -121,7 +121,7 @@ def _require_copyable(state: MigrationState) -> None:
         )
 
 
-def _check_mapping(run: Run, mapping: Mapping) -> None:
+def _check_mapping(run: BackfillRun, mapping: Mapping) -> None:
     if run.mapping_hash != mapping.hash:
         raise Fatal(
             f"backfill {run.id} was begun with mapping {run.mapping_hash}, but {mapping.name} is {mapping.hash}",
@@ -129,11 +129,11 @@ def _check_mapping(run: Run, mapping: Mapping) -> None:
         )
 
 
-def _same_array(run: Run, job: ArrayJob) -> bool:
+def _same_array(run: BackfillRun, job: ArrayJob) -> bool:
     return bool(job.id) and run.array == job.id
 
 
-def _kept_plan(run: Run, options: BackfillOptions, job: ArrayJob) -> str:
+def _kept_plan(run: BackfillRun, options: BackfillOptions, job: ArrayJob) -> str:
     if run.finished_at is not None:
         return ""
     if job.size != run.slices:

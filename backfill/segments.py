@@ -50,7 +50,7 @@ NOTHING_SPENT = Spent()
 
 
 @dataclass(frozen=True, slots=True, config=RECORD)
-class Run:
+class BackfillRun:
     """The plan of one walk over the old table. Times are epoch seconds.
 
     segments: Scan segments; fixed for the run, because a segment's ``last_key`` means nothing in another plan. slices: parts
@@ -94,7 +94,7 @@ class Segment:
         return replace(self, last_key=last_key, outcomes=outcomes, done=last_key is None, spent=spent)
 
 
-def standing(run: Run, records: Iterable[tuple[int, Segment]]) -> dict[int, Segment]:
+def standing(run: BackfillRun, records: Iterable[tuple[int, Segment]]) -> dict[int, Segment]:
     """Where every segment of ``run`` stands, by number: as recorded, or at its start. Records of other runs
     say nothing."""
     known = {number: segment for number, segment in records if segment.run == run.id}

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from backfill.records import BackfillRecords
-from backfill.segments import NOTHING_SPENT, Run, Spent
+from backfill.segments import NOTHING_SPENT, BackfillRun, Spent
 from service.clock import Clock
 
 LOOKS_BEFORE_MORE = 3
@@ -38,7 +38,7 @@ class EqualShare:
     A worker that was killed keeps its share until its last pulse is stale.
     """
 
-    def __init__(self, records: BackfillRecords, run: Run, clock: Clock) -> None:
+    def __init__(self, records: BackfillRecords, run: BackfillRun, clock: Clock) -> None:
         self._records = records
         self._run = run
         self._clock = clock

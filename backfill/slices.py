@@ -7,11 +7,11 @@ with whatever is left.
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
-from backfill.leases import Claims
+from backfill.leases import JobLeases
 from backfill.records import BackfillRecords
-from backfill.segments import Outcomes, Run, Segment, total, unfinished
+from backfill.segments import BackfillRun, Outcomes, Segment, total, unfinished
 from backfill.share import EqualShare
-from backfill.walk import Parts, Walk
+from backfill.walk import Walk, WalkParts
 from service.dynamodb.protocol import Fence
 from service.errors import Refused
 
@@ -19,7 +19,7 @@ from service.errors import Refused
 class Slices:
     """One worker's part in ``run``. outcomes: of the slices that it has walked to the end, by number."""
 
-    def __init__(self, parts: Parts, claims: Claims, run: Run) -> None:
+    def __init__(self, parts: WalkParts, claims: JobLeases, run: BackfillRun) -> None:
         self._parts = parts
         self._claims = claims
         self._run = run
@@ -58,7 +58,7 @@ class Slices:
             await self._walk(number, lease.check)
         return True
 
-    async def run_under_way(self, records: BackfillRecords) -> Run | None:
+    async def run_under_way(self, records: BackfillRecords) -> BackfillRun | None:
         """The run as it is stored now; None when another was begun since."""
         latest = await records.run()
         return latest if latest is not None and latest.id == self._run.id else None

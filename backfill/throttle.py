@@ -102,7 +102,7 @@ class AdaptiveLimit:
             self._grown_at = now
 
 
-class Waits:
+class ThrottleWaits:
     """Every wait of a backfill, by reason: how long in all, and which are going on now."""
 
     def __init__(self, clock: Clock, on_wait: Callable[[Reason, float], None]) -> None:
@@ -164,7 +164,7 @@ class ReadLimit:
     MOST_UNITS = 256.0
     """A Scan page evaluates 1 MB at most, and a unit reads 4 KB consistently."""
 
-    def __init__(self, clock: Clock, waits: Waits, units_per_second: float | None) -> None:
+    def __init__(self, clock: Clock, waits: ThrottleWaits, units_per_second: float | None) -> None:
         self._waits = waits
         self._operator = OperatorLimit(clock, units_per_second)
         self.take_share = self._operator.take_share
@@ -185,7 +185,7 @@ class ReadLimit:
 class WriteLimits:
     """The operator's limit on write units, and the adaptive one of each (table, partition key)."""
 
-    def __init__(self, clock: Clock, waits: Waits, units_per_second: float | None) -> None:
+    def __init__(self, clock: Clock, waits: ThrottleWaits, units_per_second: float | None) -> None:
         self._clock = clock
         self._waits = waits
         self._operator = OperatorLimit(clock, units_per_second)

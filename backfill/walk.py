@@ -11,14 +11,14 @@ from random import Random
 from typing import NoReturn
 
 from backfill.budget import budget_of
-from backfill.copier import Copier, Target, Turns
+from backfill.copier import Copier, RequestSlots, Target
 from backfill.display import Display
 from backfill.options import BackfillOptions
 from backfill.progress import Progress
 from backfill.records import BackfillRecords
-from backfill.segments import Outcomes, Run, Segment, Spent, spent_in, unfinished
+from backfill.segments import BackfillRun, Outcomes, Segment, Spent, spent_in, unfinished
 from backfill.share import Share
-from backfill.throttle import ReadLimit, Waits, WriteLimits
+from backfill.throttle import ReadLimit, ThrottleWaits, WriteLimits
 from backfill.window import FIRST_ITEMS, Window, next_size
 from service.clock import Clock
 from service.config import Settings
@@ -37,7 +37,7 @@ PULSE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class WalkParts:
     """What a walk is made of, whichever lease it is made under."""
 
     store: ItemStore
@@ -59,10 +59,10 @@ class Walk:
 
     def __init__(
         self,
-        parts: Parts,
+        parts: WalkParts,
         records: BackfillRecords,
         fence: Fence,
-        run: Run,
+        run: BackfillRun,
         segments: dict[int, Segment],
         share: Share,
     ) -> None:
@@ -72,7 +72,7 @@ class Walk:
         self._run = run
         self._share = share
         self.segments = segments
-        waits = Waits(clock, parts.metrics.count_wait)
+        waits = ThrottleWaits(clock, parts.metrics.count_wait)
         self._budget = budget_of(parts.settings, parts.options)
         self.progress = Progress(clock, waits, run, dict(segments), self._budget)
         self._reads = ReadLimit(clock, waits, parts.options.max_read_units or parts.settings.max_read_units)
@@ -81,13 +81,13 @@ class Walk:
         self._scans = asyncio.Semaphore(SCANS)
         self._window_items = FIRST_ITEMS
 
-    def _target(self, waits: Waits, fence: Fence) -> Target:
+    def _target(self, waits: ThrottleWaits, fence: Fence) -> Target:
         parts = self._parts
         return Target(
             store=parts.store,
             quarantine=Quarantine(parts.control, parts.clock),
             limits=self._writes,
-            turns=Turns(waits, parts.settings.backfill_concurrency),
+            turns=RequestSlots(waits, parts.settings.backfill_concurrency),
             fence=fence,
             clock=parts.clock,
             patience_seconds=parts.settings.retry_deadline_seconds,

@@ -14,7 +14,7 @@ from typing import Any
 
 from backfill.display import LogLines
 from backfill.options import BackfillOptions
-from backfill.walk import Parts
+from backfill.walk import WalkParts
 from backfill.worker import run_backfill
 from bench import plain_boto3
 from bench.items import many_items
@@ -32,7 +32,7 @@ from service.dynamodb.client import DynamoDBClient
 from service.dynamodb.protocol import Fence, Page
 from service.log import configure_log
 from service.metrics import Metrics
-from service.sync.sinks.guarded import Applier, Consumer
+from service.sync.sinks.guarded import Applier, GuardedSink
 from service.validation.options import ValidationOptions
 from service.validation.validator import validate
 from tests.fakes.memory import MemoryDynamoDB
@@ -96,7 +96,7 @@ class Bench:
     metrics: Metrics
 
     async def copy(self, _: int) -> int:
-        parts = Parts(
+        parts = WalkParts(
             self.store, self.control, self.mapping, self.settings, self.clock, self.metrics,
             BackfillOptions(), display=LogLines(self.clock), stop=asyncio.Event(),
         )  # fmt: skip
@@ -118,9 +118,9 @@ class Bench:
         assert report.equal, report.to_text()
         return sum(counts["old"] for counts in report.to_json()["counts"].values())
 
-    def _consumer(self) -> Consumer:
+    def _consumer(self) -> GuardedSink:
         count = partial(self.metrics.count_write, "forward")
-        return Consumer(
+        return GuardedSink(
             Applier(self.store, fence=_unfenced, count=count),
             Quarantine(self.control, self.clock),
             self.mapping,

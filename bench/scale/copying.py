@@ -10,7 +10,7 @@ from random import Random
 
 from simpy import Interrupt, Process
 
-from backfill.throttle import Pace, Waits, WriteLimits
+from backfill.throttle import Pace, ThrottleWaits, WriteLimits
 from backfill.walk import SCANS
 from backfill.window import FIRST_ITEMS, GROUP_ITEMS, WINDOW_UNITS, next_size
 from bench.scale.copy_plan import DEFAULTS, READ_UNIT_BYTES, CopyPlan, CopyResult, CopyTally
@@ -37,7 +37,7 @@ class World:
         self.plan = plan
         self.clock = SimulatedClock()
         self.tally = CopyTally()
-        self.waits = Waits(self.clock, lambda _reason, _seconds: None)
+        self.waits = ThrottleWaits(self.clock, lambda _reason, _seconds: None)
         self.ends: list[float] = []
         names = [(TABLE, str(rank)) for rank in range(len(plan.hot_shares))]
         self.partitions = {name: Partition(self.clock, plan.slack_seconds, plan.splitting) for name in names}

@@ -10,7 +10,7 @@ from service.cli.answer import Answer
 from service.cli.options import as_json, max_read_units, max_write_units
 from service.cli.run import run_command
 from service.dynamodb.prices import load_prices
-from service.migration.preflight.forecast import Limits
+from service.migration.preflight.forecast import ForecastLimits
 from service.migration.preflight.forecast_run import configured_limits, run_forecast
 
 
@@ -31,7 +31,7 @@ def forecast(
 
     async def body(app: App, stop: asyncio.Event) -> Answer:
         configured = configured_limits(app.settings)
-        limits = Limits(max_write_units or configured.write_units, max_read_units or configured.read_units)
+        limits = ForecastLimits(max_write_units or configured.write_units, max_read_units or configured.read_units)
         priced = load_prices(prices or app.settings.price_file)
         report = await run_forecast(app, sample, limits, priced, stop)
         return Answer(report.to_json(), report.to_text(), ok=report.ok)

@@ -13,7 +13,7 @@ from service.control.engine import Engine
 from service.control.workers import worker_id
 from service.errors import TablesplitError
 from service.http_api.server import serve_http
-from service.http_api.view import View
+from service.http_api.view import HttpView
 from service.log import get_logger
 from service.migration.start import ensure_started
 from service.migration.status.gauges import MigrationGauges
@@ -35,12 +35,12 @@ async def run_sync(app: App, stop: asyncio.Event, *, http: bool = True) -> None:
     await require_same_stream(app, state)
     async with sync_lanes(app, _log(app)) as lanes:
         if http:
-            await _serve(app, View(app, lanes), stop)
+            await _serve(app, HttpView(app, lanes), stop)
         else:
             await stop.wait()
 
 
-async def _serve(app: App, view: View, stop: asyncio.Event) -> None:
+async def _serve(app: App, view: HttpView, stop: asyncio.Event) -> None:
     async with serve_http(app.settings, view, app.clock) as address:
         get_logger().info("serving", http=address, worker=worker_id(), old_table=app.mapping.old.table)
         try:

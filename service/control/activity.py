@@ -66,7 +66,7 @@ class Activities:
         raise Retryable(f"activity of {side} is contended", reason="control_contended")
 
 
-class Watch:
+class ActivityRecorder:
     """What one lane sees of one side. ``quiet``: the application should not write there now; since: when the phase began."""
 
     def __init__(self, activities: Activities, side: Side, clock: Clock, *, quiet: bool, since: float = 0.0) -> None:

@@ -12,7 +12,7 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from service.clock import iso
-from service.control.table import Chunk, ControlTable, Records, Stored, packed, unpacked
+from service.control.table import ControlTable, PackedPart, Records, Stored, packed, unpacked
 from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change
 from service.core.item.wire import Item, plain_key
@@ -36,7 +36,7 @@ class Resolution:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class Head:
+class ConflictHead:
     """A conflict without its images. key: the old item's; fields: those that both sides changed; version: of the change,
     "" for none; at: epoch seconds."""
 
@@ -91,13 +91,13 @@ class Conflicts:
 
     def __init__(self, control: ControlTable) -> None:
         self._control = control
-        self._heads = control.records("conflict", Head)
+        self._heads = control.records("conflict", ConflictHead)
         self._held = control.records("held", Held)
 
     def puts(self, conflict: Conflict) -> list[Put]:
         """The writes that keep a conflict, for the transaction that decides it: a head, and chunks of at most 300 KB (four
         items of 400 KB that do not compress are eight). Each is refused when it is there already."""
-        head = Head(
+        head = ConflictHead(
             conflict.old_table,
             conflict.key,
             conflict.entity,
@@ -114,7 +114,7 @@ class Conflicts:
             *(chunks.as_put(f"{number:03d}", chunk, None)[0] for number, chunk in enumerate(packed(images))),
         ]
 
-    async def heads(self) -> dict[str, Head]:
+    async def heads(self) -> dict[str, ConflictHead]:
         """Every conflict, resolved ones too, by id."""
         return {name: stored.value for name, stored in (await self._heads.all()).items()}
 
@@ -122,7 +122,7 @@ class Conflicts:
         """How many are not resolved."""
         return sum(head.resolution is None for head in (await self.heads()).values())
 
-    async def head(self, conflict_id: str) -> Stored[Head]:
+    async def head(self, conflict_id: str) -> Stored[ConflictHead]:
         """One head as it is stored. Raises Misconfigured when there is none."""
         found = await self._heads.get(conflict_id)
         if found is None:
@@ -148,7 +148,7 @@ class Conflicts:
             content["old"],
         )
 
-    def resolved_put(self, conflict_id: str, was: Stored[Head], resolution: Resolution) -> Put:
+    def resolved_put(self, conflict_id: str, was: Stored[ConflictHead], resolution: Resolution) -> Put:
         """The write that marks a conflict as resolved, if its head still is as it was."""
         return self._heads.as_put(conflict_id, replace(was.value, resolution=resolution), was)[0]
 
@@ -168,8 +168,8 @@ class Conflicts:
         """The write that notes that an item is held no longer."""
         return self._held.as_removal(ledger_id)
 
-    def _chunks(self, conflict_id: str) -> Records[Chunk]:
-        return self._control.records(f"conflict#{conflict_id}", Chunk)
+    def _chunks(self, conflict_id: str) -> Records[PackedPart]:
+        return self._control.records(f"conflict#{conflict_id}", PackedPart)
 
 
 async def listing(conflicts: Conflicts, *, resolved: bool = False) -> dict[str, Any]:
@@ -181,7 +181,7 @@ async def listing(conflicts: Conflicts, *, resolved: bool = False) -> dict[str, 
     return {"items": sorted(rows, key=lambda row: (row["at"], row["id"]))}
 
 
-def described(conflict_id: str, head: Head) -> dict[str, Any]:
+def described(conflict_id: str, head: ConflictHead) -> dict[str, Any]:
     """One conflict of the listing."""
     settled = head.resolution
     return {

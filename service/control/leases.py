@@ -71,7 +71,7 @@ class Lease:
     worker's monotonic clock.
     """
 
-    def __init__(self, desk: "_Desk", stored: Stored[LeaseRecord], asked_at: float) -> None:
+    def __init__(self, desk: "LeaseRequest", stored: Stored[LeaseRecord], asked_at: float) -> None:
         self._desk = desk
         self._stored = stored
         self._good_until = asked_at + desk.times.lease_seconds
@@ -97,7 +97,7 @@ class Lease:
         whenever another is seen to be alive. When the lease is lost, the block is cancelled and Fenced
         raised.
         """
-        desk = _Desk(control, name, owner, clock, times)
+        desk = LeaseRequest(control, name, owner, clock, times)
         while (lease := await desk.take()) is None:
             stand_by()
         async with lease._kept():
@@ -110,7 +110,7 @@ class Lease:
     ) -> AsyncIterator["Lease"]:
         """As ``acquire``, but Refused as soon as the holder is seen to be alive; one that was killed is
         waited out."""
-        desk = _Desk(control, name, owner, clock, times)
+        desk = LeaseRequest(control, name, owner, clock, times)
         lease = await desk.take()
         if lease is None:
             raise await desk.refusal()
@@ -170,7 +170,7 @@ class Lease:
                 await self._desk.records.put(self._desk.name, record, self._stored, fence=self.check)
 
 
-class _Desk:
+class LeaseRequest:
     """Where one worker asks for one lease."""
 
     def __init__(self, control: ControlTable, name: str, owner: str, clock: Clock, times: LeaseTimes) -> None:

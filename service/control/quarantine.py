@@ -26,7 +26,7 @@ PARTITION = "quarantine"
 
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
-class Head:
+class QuarantineHead:
     """A key in quarantine: of the old table or, under the ledger rule, of a v2 table.
 
     reason: a slug, message: the line for people. first_seen: epoch seconds. attempts: retries that failed.
@@ -60,13 +60,13 @@ class Quarantine:
     def __init__(self, control: ControlTable, clock: Clock) -> None:
         self._control = control
         self._clock = clock
-        self._heads = control.records(PARTITION, Head)
+        self._heads = control.records(PARTITION, QuarantineHead)
 
-    async def heads(self) -> dict[str, Head]:
+    async def heads(self) -> dict[str, QuarantineHead]:
         """Every key in quarantine, by id."""
         return {key_id: stored.value for key_id, stored in (await self._heads.all()).items()}
 
-    async def head(self, key_id: str) -> Stored[Head]:
+    async def head(self, key_id: str) -> Stored[QuarantineHead]:
         """The head of an id. Raises Misconfigured when nothing has it."""
         found = await self._heads.get(key_id)
         if found is None:
@@ -83,7 +83,7 @@ class Quarantine:
 
     async def add_copy(self, table: str, key: Item, poison: Poison) -> None:
         """Note that the backfill cannot copy the item at ``key``. A head that is there already stays."""
-        head = Head(table, key, poison.reason, poison.message, self._clock.now(), "backfill")
+        head = QuarantineHead(table, key, poison.reason, poison.message, self._clock.now(), "backfill")
         await self._heads.put(quarantine_id(table, key), head, None)
 
     async def add_change(self, waiting: WaitingChange, poison: Poison, fence: Fence | None = None) -> None:
@@ -108,7 +108,7 @@ class Quarantine:
         while (found := await self._heads.get(key_id)) is not None:
             await self.settle(key_id, found)
 
-    async def settle(self, key_id: str, was: Stored[Head]) -> bool:
+    async def settle(self, key_id: str, was: Stored[QuarantineHead]) -> bool:
         """Take away the changes up to those of ``was``, and its head unless more has come; False: it has."""
         await self._waiting(key_id).forget(was.value.last_version)
         return await self._heads.remove(key_id, was)
@@ -141,24 +141,24 @@ class Quarantine:
                 return True
         raise Retryable(f"quarantine {key_id} is contended", reason="control_contended")
 
-    def _with(self, was: Head | None, waiting: WaitingChange, poison: Poison | None) -> Head:
+    def _with(self, was: QuarantineHead | None, waiting: WaitingChange, poison: Poison | None) -> QuarantineHead:
         if was is None:
             assert poison is not None
             change = waiting.change
-            was = Head(change.table, change.key, poison.reason, poison.message, self._clock.now(), "stream")
+            was = QuarantineHead(change.table, change.key, poison.reason, poison.message, self._clock.now(), "stream")
         return replace(was, origin="stream", waiting=was.waiting + 1, last_version=waiting.version)
 
     def _waiting(self, key_id: str) -> WaitingChanges:
         return WaitingChanges(self._control, key_id)
 
 
-def listing(heads: dict[str, Head]) -> dict[str, Any]:
+def listing(heads: dict[str, QuarantineHead]) -> dict[str, Any]:
     """The document of `quarantine list --json` and /v1/quarantine, oldest first."""
     ordered = sorted(heads.items(), key=lambda one: (one[1].first_seen, one[0]))
     return {"items": [described(key_id, head) for key_id, head in ordered]}
 
 
-def described(key_id: str, head: Head) -> dict[str, Any]:
+def described(key_id: str, head: QuarantineHead) -> dict[str, Any]:
     """One key of the listing."""
     return {
         "id": key_id,
@@ -173,7 +173,7 @@ def described(key_id: str, head: Head) -> dict[str, Any]:
     }
 
 
-def shown(key_id: str, head: Head, changes: Sequence[WaitingChange]) -> dict[str, Any]:
+def shown(key_id: str, head: QuarantineHead, changes: Sequence[WaitingChange]) -> dict[str, Any]:
     """The document of `quarantine show --json`: the key, and the images of every change that waits."""
     images = [
         {"version": one.version, "old": one.change.old, "new": one.change.new, "created": one.change.created}
@@ -187,7 +187,7 @@ REFRESH_SECONDS = 30.0
 late, and that blocks nothing."""
 
 
-class Suspects:
+class QuarantineCache:
     """The keys in quarantine as of the last refresh, with those that this process has added and less those it has resolved.
 
     taken_over: how many shards this process has taken over by now, where they come one by one. What a shard's former owner has put

@@ -201,18 +201,18 @@ chunks or four."""
 
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
-class Chunk:
+class PackedPart:
     """Part of a value."""
 
     text: str
 
 
-def packed(value: Any) -> list[Chunk]:
+def packed(value: Any) -> list[PackedPart]:
     """A JSON value in chunks; the same again for the same value."""
     text = base64.b64encode(gzip.compress(orjson.dumps(value), mtime=0)).decode()
-    return [Chunk(text[start : start + CHUNK_CHARACTERS]) for start in range(0, len(text), CHUNK_CHARACTERS)]
+    return [PackedPart(text[start : start + CHUNK_CHARACTERS]) for start in range(0, len(text), CHUNK_CHARACTERS)]
 
 
-def unpacked(chunks: list[Chunk]) -> Any:
+def unpacked(chunks: list[PackedPart]) -> Any:
     """The value that ``packed`` has cut up."""
     return orjson.loads(gzip.decompress(base64.b64decode("".join(chunk.text for chunk in chunks))))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import groupby
 
-from service.control.table import Chunk, ControlTable, packed, unpacked
+from service.control.table import ControlTable, PackedPart, packed, unpacked
 from service.core.item.change import Change
 from service.core.item.stamp import stream_version
 from service.core.item.write import Put
@@ -29,7 +29,7 @@ class WaitingChanges:
 
     def __init__(self, control: ControlTable, key_id: str) -> None:
         self._store = control.store
-        self._records = control.records(f"quarantine#{key_id}", Chunk)
+        self._records = control.records(f"quarantine#{key_id}", PackedPart)
 
     async def load(self) -> list[WaitingChange]:
         """Every change that waits."""
@@ -57,7 +57,7 @@ def _by_version(names: Iterable[str]) -> Iterator[tuple[str, Iterator[str]]]:
     return groupby(names, key=lambda name: name.partition("#")[0])
 
 
-def waiting_from(chunks: list[Chunk]) -> WaitingChange:
+def waiting_from(chunks: list[PackedPart]) -> WaitingChange:
     """The change that was packed into ``chunks``."""
     content = unpacked(chunks)
     return WaitingChange(Change(**content["change"]), content["generation"])

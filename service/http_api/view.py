@@ -25,7 +25,7 @@ SHOWN_ITEMS = 50
 """Of a list on the console page."""
 
 
-class View:
+class HttpView:
     """Implements ``http_api.ServiceView``."""
 
     def __init__(self, app: App, lanes: Lanes) -> None:

@@ -8,7 +8,7 @@ from backfill.display import opened_display
 from backfill.dry_run import DryRunReport, dry_run
 from backfill.options import ArrayJob, BackfillOptions
 from backfill.report import BackfillReport, SlicesReport
-from backfill.walk import Parts
+from backfill.walk import WalkParts
 from backfill.worker import run_array_job, run_backfill
 from service.app import App
 from service.migration.start import ensure_started
@@ -29,12 +29,16 @@ async def copy_slices(
 
 
 @asynccontextmanager
-async def _parts(app: App, options: BackfillOptions, stop: asyncio.Event) -> AsyncIterator[tuple[Parts, int | None]]:
+async def _parts(
+    app: App, options: BackfillOptions, stop: asyncio.Event
+) -> AsyncIterator[tuple[WalkParts, int | None]]:
     """What a backfill needs, with DynamoDB's count of the old items."""
     await ensure_started(app)
     old = await app.tables.old_table()
     with opened_display(app.clock) as display:
-        parts = Parts(app.store, app.control, app.mapping, app.settings, app.clock, app.metrics, options, display, stop)
+        parts = WalkParts(
+            app.store, app.control, app.mapping, app.settings, app.clock, app.metrics, options, display, stop
+        )
         yield parts, old.item_count or None
 
 

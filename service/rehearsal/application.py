@@ -10,7 +10,7 @@ class Missing(Exception):
     """There is no such item on that side now."""
 
 
-class Exists(Exception):
+class ItemExists(Exception):
     """There is one already."""
 
 

@@ -14,7 +14,7 @@ from service.core.mapping.transform import entity_of, forward, old_key, v2_place
 from service.core.phases.acting import Side
 from service.dynamodb.protocol import ItemStore
 from service.errors import Retryable
-from service.rehearsal.application import Exists, Missing
+from service.rehearsal.application import ItemExists, Missing
 from service.rehearsal.keys import key_text
 
 ATTEMPTS = 20
@@ -46,7 +46,7 @@ class MappedApplication:
         v2 = forward(self._mapping, item)
         table, whole = (self._mapping.old.table, item) if side == "old" else (v2.table, v2.item)
         if not await self._store.write(Put(table, whole, Absent((_witness(self._mapping, side, item),)))):
-            raise Exists
+            raise ItemExists
         self._remembered(item)
 
     async def update(self, side: Side, key: Item, values: Item) -> None:

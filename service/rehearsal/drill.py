@@ -15,7 +15,7 @@ from service.migration.start import create_and_start
 from service.rehearsal.application import Application
 from service.rehearsal.by_mapping import MappedApplication
 from service.rehearsal.report import RehearsalReport
-from service.rehearsal.run import Plan, Rehearsal, Say
+from service.rehearsal.run import Rehearsal, RehearsalPlan, Say
 from service.rehearsal.tables import load_items, own_tables
 
 TABLES = "tablesplit-drill"
@@ -115,4 +115,4 @@ async def _rehearse(settings: Settings, items: list[Item], say: Say, stop: async
         def application(_: int) -> Application:
             return MappedApplication(app.store, app.mapping, app.clock, items)
 
-        return (await Rehearsal(app, Plan(application, shared), say, stop).run()).report
+        return (await Rehearsal(app, RehearsalPlan(application, shared), say, stop).run()).report

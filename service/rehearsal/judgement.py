@@ -29,7 +29,7 @@ class LoggedChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class Tally:
     """How many writes were acknowledged, and what became of them. merged: of those that stand or were replaced, how many were
     made without knowing of the other side's write to the same item. different: old keys whose two sides differ."""
 
@@ -133,14 +133,14 @@ class _Case:
 
 def judge(
     attempts: Sequence[Attempt], old: Lookup[str, Item], v2: Lookup[str, Item], conflicts: Iterable[LoggedChange]
-) -> Ledger:
+) -> Tally:
     """The ledger of all acknowledged writes. old, v2: the items of both sides at the end by old key, in old form, stamps off."""
     cases = _cases(attempts, old, conflicts)
     found: list[tuple[Attempt, Verdict]] = [
         (write, case.verdict(write)) for case in cases.values() for write in case.attempts if write.acknowledged
     ]
     verdicts = [verdict for _, verdict in found]
-    return Ledger(
+    return Tally(
         acknowledged=len(found),
         present=verdicts.count("present"),
         replaced=verdicts.count("replaced"),

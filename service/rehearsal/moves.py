@@ -9,7 +9,7 @@ from service.control.conflicts import Conflicts, Resolution
 from service.core.phases.moves import Command
 from service.migration.completion import strip_stamps
 from service.migration.phase.hook import PhaseHooks
-from service.migration.phase.move import Ask, Parts, make_move
+from service.migration.phase.move import Ask, MoveParts, make_move
 
 BY = "rehearsal"
 GATE_WAIT_SECONDS = 60.0
@@ -64,9 +64,9 @@ async def resolve_conflicts(app: App) -> int:
     return len(open_ids)
 
 
-def _parts(app: App) -> Parts:
+def _parts(app: App) -> MoveParts:
     async def status() -> dict[str, Any]:
         return {}  # nobody is told of a rehearsal: its settings have no hook
 
     audit, hooks = Audit(app.control, app.clock, BY), PhaseHooks(app.settings, app.clock, app.metrics)
-    return Parts(app, BY, audit, hooks, status, strip_stamps)
+    return MoveParts(app, BY, audit, hooks, status, strip_stamps)

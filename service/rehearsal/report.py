@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from service.rehearsal.judgement import Ledger
+from service.rehearsal.judgement import Tally
 from service.rehearsal.moves import TimedMove
 
 
@@ -15,7 +15,7 @@ class RehearsalReport:
 
     moves: tuple[TimedMove, ...]
     writes: dict[str, int]
-    ledger: Ledger
+    ledger: Tally
     in_flight: int
     slowest: float
     pause: float

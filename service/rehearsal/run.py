@@ -36,7 +36,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RehearsalPlan:
     """How a rehearsal goes. application: makes the instance of one writer, by its number. pause_seconds: of a writer between two
     writes; mixed_seconds: how long writers stay on both sides."""
 
@@ -61,7 +61,7 @@ class Rehearsed:
 class Rehearsal:
     """One run, on tables that nobody else uses and that are loaded and started."""
 
-    def __init__(self, app: App, plan: Plan, say: Say, stop: asyncio.Event) -> None:
+    def __init__(self, app: App, plan: RehearsalPlan, say: Say, stop: asyncio.Event) -> None:
         self._app = app
         self._plan = plan
         self._say = say

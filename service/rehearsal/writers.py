@@ -9,7 +9,7 @@ from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import entity_of, old_key
 from service.core.phases.acting import Side
-from service.rehearsal.application import Application, Exists, Missing
+from service.rehearsal.application import Application, ItemExists, Missing
 from service.rehearsal.changes import another, instant, moving, texts
 from service.rehearsal.keys import key_text
 from service.rehearsal.write_log import Attempt, Kind, WriteLog
@@ -131,7 +131,7 @@ class Writer:
         self._log.in_flight += 1
         try:
             await write
-        except (Missing, Exists):
+        except (Missing, ItemExists):
             acknowledged = False
         finally:
             self._log.in_flight -= 1

@@ -8,10 +8,10 @@ from service.core.shards import awaiting_children, may_open
 from service.dynamodb.protocol import StreamStore
 from service.streams.engine import EngineSnapshot, Positions, ShardSink
 from service.streams.measures import ShardMeasure, stream_snapshot, unfinished
-from service.streams.patience import Patience
 from service.streams.requests import StreamRequests
+from service.streams.retry import StreamRetry
 from service.streams.rounds import Rounds
-from service.streams.shard_reader import READ_INTERVAL_SECONDS, EngineSettings, Lane, ShardReader
+from service.streams.shard_reader import READ_INTERVAL_SECONDS, EngineSettings, ReaderContext, ShardReader
 from service.streams.shards import Shards
 from service.tasks import task_group
 
@@ -44,14 +44,14 @@ class EmbeddedEngine:
         retried: Callable[[str], None],
         applied: Callable[[float], None] = lambda _: None,
     ) -> None:
-        patience = Patience(clock, retried)
+        patience = StreamRetry(clock, retried)
         requests = StreamRequests(store, arn, table, patience)
         self._clock = clock
         self._settings = settings
         self._rounds = Rounds()
         self._shards = Shards(requests, positions, clock, patience)
         self._readers: dict[str, ShardReader] = {}
-        self._lane = Lane(
+        self._lane = ReaderContext(
             requests=requests,
             shards=self._shards,
             sink=sink,

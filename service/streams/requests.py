@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from service.dynamodb.protocol import RecordsPage, StreamDescription, StreamStore
 from service.errors import GAP_REMEDY, StreamGone, Trimmed
-from service.streams.patience import Patience
+from service.streams.retry import StreamRetry
 
 Result = TypeVar("Result")
 
@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 class StreamRequests:
     """DescribeStream, GetShardIterator and GetRecords of the stream ``arn`` of ``table``."""
 
-    def __init__(self, store: StreamStore, arn: str, table: str, patience: Patience) -> None:
+    def __init__(self, store: StreamStore, arn: str, table: str, patience: StreamRetry) -> None:
         self._store = store
         self._arn = arn
         self._patience = patience

@@ -15,7 +15,7 @@ from service.core.shards import Position, too_late_to_open
 from service.dynamodb.protocol import RecordsPage
 from service.errors import Fenced, IteratorExpired, TablesplitError, Trimmed
 from service.streams.engine import ShardSink
-from service.streams.patience import Patience
+from service.streams.retry import StreamRetry
 from service.streams.tip import Tip
 
 READ_INTERVAL_SECONDS = 0.25
@@ -69,7 +69,7 @@ class SavedShards(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class ReaderContext:
     """What the readers of one stream share.
 
     pages: bounds how many pages they hold in memory, all together. interval_seconds: passes between two reads of a shard at least.
@@ -82,7 +82,7 @@ class Lane:
     sink: ShardSink
     settings: EngineSettings
     clock: Clock
-    patience: Patience
+    patience: StreamRetry
     pages: asyncio.Semaphore
     interval_seconds: float
     begin: Callable[[], tuple[int, float]]
@@ -91,7 +91,7 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
+class _OpenShard:
     """A page, and when its request began: its ticket, and epoch seconds."""
 
     page: RecordsPage
@@ -102,7 +102,7 @@ class _Reading:
 class ShardReader:
     """One shard, from its saved position to its end."""
 
-    def __init__(self, shard_id: str, lane: Lane) -> None:
+    def __init__(self, shard_id: str, lane: ReaderContext) -> None:
         self._shard_id = shard_id
         self._lane = lane
         self._position = self._saved = lane.shards.known[shard_id]
@@ -113,7 +113,7 @@ class ShardReader:
         self._next_read_at = 0.0
         self._in_hand: Change | None = None
         self._read_up_to = self._position.as_of
-        self._ahead: asyncio.Task[_Reading] | None = None
+        self._ahead: asyncio.Task[_OpenShard] | None = None
         self._doubted = False
 
     async def run(self) -> None:
@@ -173,7 +173,7 @@ class ShardReader:
             await self._apply(reading.page)
             await self._advance(reading)
 
-    async def _open(self) -> asyncio.Task[_Reading]:
+    async def _open(self) -> asyncio.Task[_OpenShard]:
         """Open the shard after the last *applied* record and start to read."""
         if too_late_to_open(self._position, self._lane.clock.now()):
             why = "first read later than 24 hours after it began"
@@ -181,7 +181,7 @@ class ShardReader:
         self._tip = Tip()
         return self._read_ahead(await self._lane.requests.open(self._shard_id, self._position.sequence), 0.0)
 
-    async def _open_again(self) -> asyncio.Task[_Reading]:
+    async def _open_again(self) -> asyncio.Task[_OpenShard]:
         """Open the shard after an iterator was said to lie before the trim horizon: what is lost shows again.
 
         Only the saved position tells what is lost: opening after an applied record that is trimmed is refused, and a trim
@@ -193,7 +193,7 @@ class ShardReader:
         self._lane.patience.retried("trimmed_iterator")
         return await self._open()
 
-    def _read_ahead(self, iterator: str, pause: float) -> asyncio.Task[_Reading]:
+    def _read_ahead(self, iterator: str, pause: float) -> asyncio.Task[_OpenShard]:
         self._ahead = asyncio.create_task(self._read(iterator, pause))
         return self._ahead
 
@@ -202,7 +202,7 @@ class ShardReader:
             self._ahead.cancel()
             await asyncio.gather(self._ahead, return_exceptions=True)
 
-    async def _read(self, iterator: str, pause: float) -> _Reading:
+    async def _read(self, iterator: str, pause: float) -> _OpenShard:
         """The next page. One with records holds a place of ``pages`` until it is applied."""
         clock = self._lane.clock
         await clock.sleep(max(pause, self._next_read_at - clock.monotonic(), 0.0))
@@ -214,7 +214,7 @@ class ShardReader:
             page = await self._lane.requests.read(self._shard_id, iterator)
             holding = bool(page.records)
             self._note_read(page)
-            return _Reading(page, ticket, began)
+            return _OpenShard(page, ticket, began)
         finally:
             if not holding:
                 self._lane.pages.release()
@@ -256,7 +256,7 @@ class ShardReader:
         as_of = max(self._position.as_of or 0.0, last.created or 0.0) or None
         self._position = replace(self._position, sequence=last.sequence, as_of=as_of)
 
-    async def _advance(self, reading: _Reading) -> None:
+    async def _advance(self, reading: _OpenShard) -> None:
         """Save the position where that is due: at the shard's end, at its tip, now and then while busy."""
         if reading.page.next_iterator is None:
             await self._finish()

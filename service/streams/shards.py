@@ -7,8 +7,8 @@ from service.clock import Clock
 from service.core.shards import Listing, Position, forgettable, new_shards, vanished
 from service.dynamodb.protocol import StreamDescription
 from service.streams.engine import Positions
-from service.streams.patience import Patience
 from service.streams.requests import StreamRequests
+from service.streams.retry import StreamRetry
 
 CONFIRM_SECONDS = 2.0
 """A listing can lag behind (the DynamoDB Streams Kinesis Adapter repairs such listings too): a shard
@@ -18,7 +18,7 @@ counts as vanished only when a second look, this much later, does not show it ei
 class Shards:
     """Every known shard of one stream with its position. Only what is saved is known."""
 
-    def __init__(self, requests: StreamRequests, positions: Positions, clock: Clock, patience: Patience) -> None:
+    def __init__(self, requests: StreamRequests, positions: Positions, clock: Clock, patience: StreamRetry) -> None:
         self.known: dict[str, Position] = {}
         self._requests = requests
         self._positions = positions

@@ -16,8 +16,8 @@ from service.core.item.write import Put
 from service.streams.engine import ShardSink
 from service.sync.lane import Lane, Reading, Work
 from service.sync.positions import require_same_stream, require_started
-from service.sync.sinks.forward import ForwardLedger
-from service.sync.sinks.guarded import Applier, Consumer
+from service.sync.sinks.forward import ForwardSink
+from service.sync.sinks.guarded import Applier, GuardedSink
 from service.sync.sinks.ledger_parts import ledger_parts
 from service.sync.upkeep.purge import Purger
 from service.sync.upkeep.trim import Trimmer
@@ -67,7 +67,7 @@ class ForwardLane(Lane):
 
     def _guarded(self, reading: Reading, state: MigrationState) -> ShardSink:
         app = self.app
-        return Consumer(
+        return GuardedSink(
             Applier(app.store, fence=reading.fence, count=self.count),
             Quarantine(app.control, app.clock),
             app.mapping,
@@ -88,7 +88,7 @@ class ForwardLane(Lane):
     def _ledger(self, reading: Reading, state: MigrationState) -> ShardSink:
         app = self.app
         parts = ledger_parts(app, state, reading.fence, "old", self.count, reading.taken_over)
-        return ForwardLedger(parts, app.settings.sync_concurrency)
+        return ForwardSink(parts, app.settings.sync_concurrency)
 
     def _new_purger(self, lease: Lease) -> Purger:
         app = self.app

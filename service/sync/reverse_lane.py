@@ -6,8 +6,8 @@ from service.streams.engine import ShardSink
 from service.sync.lane import Lane, Reading, Work
 from service.sync.positions import follow_v2_streams, require_same_v2_streams, require_started
 from service.sync.sinks.ledger_parts import ledger_parts, watch
-from service.sync.sinks.observer import Noting, Observer
-from service.sync.sinks.reverse import ReverseLedger
+from service.sync.sinks.observer import EnteringSink, IntruderSink
+from service.sync.sinks.reverse import ReverseSink
 
 
 class ReverseLane(Lane):
@@ -37,10 +37,10 @@ class ReverseLane(Lane):
 
     def _sink(self, reading: Reading, state: MigrationState) -> ShardSink:
         app = self.app
-        observer = Observer(app.mapping, watch(app, state, "v2"))
+        observer = IntruderSink(app.mapping, watch(app, state, "v2"))
         if not state.acting.forward_by_ledger:
             return observer
         parts = ledger_parts(app, state, reading.fence, "v2", self.count, reading.taken_over)
         if not state.acting.reverse_carries:
-            return Noting(parts, observer, app.settings.sync_concurrency)
-        return ReverseLedger(parts, app.settings.sync_concurrency)
+            return EnteringSink(parts, observer, app.settings.sync_concurrency)
+        return ReverseSink(parts, app.settings.sync_concurrency)

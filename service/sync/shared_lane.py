@@ -25,16 +25,16 @@ from service.streams.kcl.daemon import require_daemon
 from service.streams.kcl.lease_table import LeaseTable, lease_table_name, new_lease_table
 from service.streams.kcl.properties import DaemonOptions, read_properties
 from service.streams.kcl.reader import KclEngine, KclReader, NamedStream, ReaderParts
-from service.streams.kcl.reports import Shares
+from service.streams.kcl.reports import ShardReports
 from service.streams.kcl.sink_slot import check_claim
-from service.streams.patience import Patience
 from service.streams.requests import StreamRequests
+from service.streams.retry import StreamRetry
 from service.streams.shards import Shards
 from service.sync.lane import Lane
 from service.tasks import task_group
 
 
-class Standing:
+class RuleFence:
     """Good for ``seconds`` from each look; once it has run out, it has for ever."""
 
     def __init__(self, clock: Clock, seconds: float) -> None:
@@ -77,11 +77,11 @@ class Sharing:
         self._lane = lane
         self._app = app
         self._options = daemon_options(app)
-        self._patience = Patience(app.clock, app.metrics.count_retry)
-        self._shares = Shares(app.control, lane.name, app.clock)
+        self._patience = StreamRetry(app.clock, app.metrics.count_retry)
+        self._shares = ShardReports(app.control, lane.name, app.clock)
         self._lease: Lease | None = None
         self._census: Census | None = None
-        self._standing = Standing(app.clock, app.settings.lease_seconds)
+        self._standing = RuleFence(app.clock, app.settings.lease_seconds)
 
     async def run(self) -> NoReturn:
         """Read until cancelled. Raises what stops the lane."""
@@ -163,7 +163,7 @@ class Sharing:
 
     async def _work(self, reader: KclReader | None, part: _Part) -> None:
         """Take ``part`` while the state, and whether this worker holds the lease, stay as they are."""
-        self._standing = Standing(self._app.clock, self._app.settings.lease_seconds)
+        self._standing = RuleFence(self._app.clock, self._app.settings.lease_seconds)
         if not await self._changed(part):
             await self._lane.work(_Together(reader, part), part.state, partial(self._until_changed, part))
 

@@ -7,9 +7,9 @@ from hashlib import blake2b
 
 from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
-from service.core.rules.verdict import Finding, Kind, Place, Source, key_text
+from service.core.rules.verdict import Finding, Kind, Pair, Source, key_text
 from service.validation.reader import Reader
-from service.validation.recheck import Outcome, Resolved, Sight
+from service.validation.recheck import RecheckOutcome, Resolved, Sight
 from service.validation.tally import Tally, count_index
 
 CONCURRENT_QUERIES = 16
@@ -33,7 +33,7 @@ class IndexChecks:
         self._expected = expected
         self._gate = asyncio.Semaphore(CONCURRENT_QUERIES)
 
-    async def examine(self, sources: Sequence[Source], tally: Tally) -> list[tuple[Place, str]]:
+    async def examine(self, sources: Sequence[Source], tally: Tally) -> list[tuple[Pair, str]]:
         """Look up the v2 items of ``sources``. Counts those found; returns those not found, with the
         index."""
         wanted: dict[tuple[str, str, str], list[Source]] = {}
@@ -62,9 +62,9 @@ class IndexChecks:
         is gone counts nowhere."""
         index = resolved.candidate.index or ""
         entity = resolved.finding.place.entity
-        if resolved.outcome is Outcome.LASTS:
+        if resolved.outcome is RecheckOutcome.LASTS:
             count_index(tally, entity, index, "checked", "missing")
-        elif resolved.outcome is Outcome.NOT_YET:
+        elif resolved.outcome is RecheckOutcome.NOT_YET:
             count_index(tally, entity, index, "unchecked")
         elif resolved.finding.kind is Kind.EQUAL:
             count_index(tally, entity, index, "checked", "found")
@@ -102,7 +102,7 @@ class IndexChecks:
         async with self._gate:
             return await self._reader.in_index(table, index, key)
 
-    def _found(self, place: Place, index: str, found: set[str], whole: bool, tally: Tally) -> bool:
+    def _found(self, place: Pair, index: str, found: set[str], whole: bool, tally: Tally) -> bool:
         if key_text(place.v2_key or {}) in found:
             count_index(tally, place.entity, index, "checked", "found")
             return True

@@ -25,7 +25,7 @@ class SegmentProgress:
     output_size: int = 0
 
 
-class Ledger:
+class ValidationProgress:
     """The progress of one run, in memory and in the control table.
 
     ``save`` writes in the order output file, differences, position: a run killed in between does the chunk
@@ -46,7 +46,7 @@ class Ledger:
             self.tally += from_rows([list(row) for row in one.tally])
 
     @classmethod
-    async def load(cls, records: RunRecords) -> "Ledger":
+    async def load(cls, records: RunRecords) -> "ValidationProgress":
         """The progress that was saved under the run, empty for a new one."""
         segments = {
             name: SegmentProgress(

@@ -7,7 +7,7 @@ from service.clock import Clock
 from service.core.item.size import item_bytes
 from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
-from service.core.rules.verdict import Place, Source, key_names, key_text, source
+from service.core.rules.verdict import Pair, Source, key_names, key_text, source
 from service.dynamodb.protocol import ItemStore, Page
 from service.metrics import Metrics
 from service.validation.waits import Waits
@@ -83,7 +83,7 @@ class Reader:
         """An old item for comparison; None when it counts as no item."""
         return source(self._mapping, old, both_ways=self._both_ways)
 
-    async def v2_items(self, places: Iterable[Place]) -> dict[tuple[str, str], Item]:
+    async def v2_items(self, places: Iterable[Pair]) -> dict[tuple[str, str], Item]:
         """The v2 items that exist at ``places``, by table and key text."""
         wanted: dict[str, list[Item]] = {}
         for place in places:
@@ -94,7 +94,7 @@ class Reader:
             found |= {(table, text): item for text, item in (await self._get_many(table, keys)).items()}
         return found
 
-    async def look(self, places: Sequence[Place]) -> list[tuple[Item | None, Source | None]]:
+    async def look(self, places: Sequence[Pair]) -> list[tuple[Item | None, Source | None]]:
         """For each place its v2 item and then, read after it, its old item: the order that
         ``core.verdict.lasts`` needs."""
         v2 = await self.v2_items(places)
@@ -128,11 +128,11 @@ class Reader:
         return {key_text(self.key(table, item)): item for item in items}
 
 
-def at_v2(found: dict[tuple[str, str], Item], place: Place) -> Item | None:
+def at_v2(found: dict[tuple[str, str], Item], place: Pair) -> Item | None:
     """The v2 item that was found at ``place``."""
     return found.get((place.table, key_text(place.v2_key))) if place.table and place.v2_key else None
 
 
-def at_old(found: dict[str, Source], place: Place) -> Source | None:
+def at_old(found: dict[str, Source], place: Pair) -> Source | None:
     """The old item that was found at ``place``."""
     return found.get(key_text(place.old_key)) if place.old_key is not None else None

@@ -6,7 +6,7 @@ from enum import Enum
 
 from service.clock import Clock
 from service.core.mapping.mapping import Mapping
-from service.core.rules.verdict import Finding, Kind, Look, Place, Source, as_written, fingerprint, judge, lasts
+from service.core.rules.verdict import Finding, Kind, Look, Pair, Source, as_written, fingerprint, judge, lasts
 from service.validation.reader import Reader
 from service.validation.waits import Settled, Waits
 
@@ -20,7 +20,7 @@ class Candidate:
     """A place where a walk saw something differ, at ``first_seen`` epoch seconds; with ``index``, an item
     that index did not give."""
 
-    place: Place
+    place: Pair
     first_seen: float
     index: str | None = None
 
@@ -34,7 +34,7 @@ class Sight:
     old: Source | None = None
 
 
-class Outcome(Enum):
+class RecheckOutcome(Enum):
     """AGREES: the candidate came to nothing. LASTS: it is a difference. NOT_YET: still changing when the
     patience ended."""
 
@@ -49,7 +49,7 @@ class Resolved:
 
     candidate: Candidate
     finding: Finding
-    outcome: Outcome
+    outcome: RecheckOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +135,9 @@ def _verdict(question: Question, waiting: _Waiting, sight: Sight, patient: bool)
     candidate, finding = waiting.candidate, sight.finding
     if question.follows and finding.now is not None:
         moved = replace(candidate, place=finding.now)
-        return _Waiting(moved) if patient else Resolved(moved, finding, Outcome.NOT_YET)
+        return _Waiting(moved) if patient else Resolved(moved, finding, RecheckOutcome.NOT_YET)
     if finding.kind not in question.watched:
-        return Resolved(candidate, finding, Outcome.AGREES)
+        return Resolved(candidate, finding, RecheckOutcome.AGREES)
     if waiting.before is not None and lasts(waiting.before, sight.look):
-        return Resolved(candidate, finding, Outcome.LASTS)
-    return _Waiting(candidate, sight.look) if patient else Resolved(candidate, finding, Outcome.NOT_YET)
+        return Resolved(candidate, finding, RecheckOutcome.LASTS)
+    return _Waiting(candidate, sight.look) if patient else Resolved(candidate, finding, RecheckOutcome.NOT_YET)

@@ -7,9 +7,9 @@ from contextlib import AbstractAsyncContextManager
 from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
 from service.core.rules.guarded import repair_write
-from service.core.rules.ledger import Place as V2Place
+from service.core.rules.ledger import Place
 from service.core.rules.ledger_writes import Found
-from service.core.rules.verdict import Kind, Place, is_bare
+from service.core.rules.verdict import Kind, Pair, is_bare
 from service.dynamodb.protocol import Fence, ItemStore
 from service.errors import Fenced, Poison
 from service.validation.reader import Reader
@@ -25,7 +25,7 @@ Registered = Callable[[], AbstractAsyncContextManager[Fence]]
 waits for it. Gives the fence of its writes."""
 
 
-Mend = Callable[[Place, Item | None, Item | None, Fence], Awaitable[bool]]
+Mend = Callable[[Pair, Item | None, Item | None, Fence], Awaitable[bool]]
 """Mends one place, given the v2 item and then the old item as read; whether anything was written. Raises Poison for what
 cannot be mapped or written, Fenced when it is too late."""
 
@@ -42,7 +42,7 @@ class Repair:
         self._registered = registered
         self._mend = mend
 
-    async def repair(self, places: Sequence[Place]) -> int:
+    async def repair(self, places: Sequence[Pair]) -> int:
         """Try to repair each place once; how many were written. A write that meets a newer v2 item is refused
         by its condition."""
         written = 0
@@ -51,7 +51,7 @@ class Repair:
             written += await self._cycle(places[start : start + CYCLE_PLACES])
         return written
 
-    async def _cycle(self, places: Sequence[Place]) -> int:
+    async def _cycle(self, places: Sequence[Pair]) -> int:
         async with self._registered() as fence:
             # v2 first, then old: the other order would write an old item's older state over a change applied
             # in between.
@@ -62,7 +62,7 @@ class Repair:
             )
             return sum(await asyncio.gather(*writes))
 
-    async def _mended(self, place: Place, v2: Item | None, old: Item | None, fence: Fence) -> bool:
+    async def _mended(self, place: Pair, v2: Item | None, old: Item | None, fence: Fence) -> bool:
         try:
             return await self._mend(place, v2, old, fence)
         except (Poison, Fenced):
@@ -72,7 +72,7 @@ class Repair:
 def by_writing_v2(store: ItemStore, mapping: Mapping) -> Mend:
     """Repair before the first `dual`: v2 becomes what ``forward`` makes of the old item."""
 
-    async def mend(place: Place, v2: Item | None, old: Item | None, fence: Fence) -> bool:
+    async def mend(place: Pair, v2: Item | None, old: Item | None, fence: Fence) -> bool:
         if place.table is None or place.v2_key is None:
             return False
         put = repair_write(mapping, place.table, place.v2_key, v2, old)
@@ -85,9 +85,9 @@ def by_redriving(redrive: Redrive, mapping: Mapping) -> Mend:
     """Repair from the first `dual` on: reverse carries v2 to old. An old item without a v2 item is left as it is: there is
     nothing to carry, and neither side tells whether it was deleted on v2 or never came there."""
 
-    async def mend(place: Place, v2: Item | None, old: Item | None, fence: Fence) -> bool:
+    async def mend(place: Pair, v2: Item | None, old: Item | None, fence: Fence) -> bool:
         if place.table is None or place.v2_key is None or v2 is None or is_bare(mapping, place.table, v2):
             return False
-        return await redrive(Found(V2Place(place.table, place.v2_key), v2), old, fence)
+        return await redrive(Found(Place(place.table, place.v2_key), v2), old, fence)
 
     return mend

@@ -16,7 +16,7 @@ since."""
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ValidationRun:
     """A run and the records that are its own."""
 
     id: str
@@ -25,7 +25,9 @@ class Run:
     records: RunRecords
 
 
-async def open_run(control: ControlTable, token: int, options: ValidationOptions, question: str, now: float) -> Run:
+async def open_run(
+    control: ControlTable, token: int, options: ValidationOptions, question: str, now: float
+) -> ValidationRun:
     """Go on with the unfinished run of the same question, or begin a new one, as ``options.resume`` says.
 
     A sample is never gone on with: it is quicker drawn anew. Raises Refused when resuming is asked for and
@@ -36,13 +38,13 @@ async def open_run(control: ControlTable, token: int, options: ValidationOptions
     obstacle = _obstacle(unfinished, question, now, required=options.resume == "require")
     if unfinished is not None and not obstacle:
         records = RunRecords(control, unfinished["id"], token)
-        return Run(unfinished["id"], unfinished["started_at"], True, records)
+        return ValidationRun(unfinished["id"], unfinished["started_at"], True, records)
     if options.resume == "require":
         raise Refused(f"no validation to go on with: {obstacle}", remedy="start one with `tablesplit validate`")
     return await _new_run(control, token, options, question, now)
 
 
-async def close_run(run: Run, report: Document, *, full: bool) -> None:
+async def close_run(run: ValidationRun, report: Document, *, full: bool) -> None:
     """Store the report (its differences are records already), and make it the latest. full: it compared everything."""
     await run.records.save("report", {name: value for name, value in report.items() if name != "differences"})
     summary = {name: report[name] for name in ("id", "result", "differences_total", "finished_at")}
@@ -58,14 +60,16 @@ def new_run_id(now: float) -> str:
     return f"{instant(now)[:19].replace(':', '').replace('-', '')}Z-{token_hex(3)}"
 
 
-async def _new_run(control: ControlTable, token: int, options: ValidationOptions, question: str, now: float) -> Run:
+async def _new_run(
+    control: ControlTable, token: int, options: ValidationOptions, question: str, now: float
+) -> ValidationRun:
     started = instant(now)
     run = options.run or new_run_id(now)
     records = RunRecords(control, run, token)
     await records.save("run", {"question": question, "started_at": started})
     if options.sample is None:
         await records.point(OPEN, {"id": run, "finished": False, "question": question, "started_at": started})
-    return Run(run, started, False, records)
+    return ValidationRun(run, started, False, records)
 
 
 def _obstacle(unfinished: Document | None, question: str, now: float, *, required: bool) -> str:

@@ -5,15 +5,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 from service.core.item.wire import Item
-from service.core.rules.verdict import Kind, Place
-from service.validation.progress import Ledger
+from service.core.rules.verdict import Kind, Pair
+from service.validation.progress import ValidationProgress
 from service.validation.reader import Reader
-from service.validation.recheck import Candidate, Outcome, Recheck, Resolved
+from service.validation.recheck import Candidate, Recheck, RecheckOutcome, Resolved
 from service.validation.repair import REPAIRABLE, Repair
 from service.validation.report import Difference, difference
 from service.validation.tally import Tally, count_run
 from service.validation.waits import Waits
-from service.validation.walks import Examined, Walk, as_seen
+from service.validation.walks import ComparisonWalk, Examined, as_seen
 
 CHUNK_CANDIDATES = 2_000
 """Differences of one segment that wait to be looked at again: the bound on memory."""
@@ -23,7 +23,7 @@ CHUNK_PAGES = 64
 does again."""
 
 
-SetAside = Callable[[Place], Awaitable[Kind | None]]
+SetAside = Callable[[Pair], Awaitable[Kind | None]]
 """Whether a place waits for an operator: QUARANTINED, HELD, or None."""
 
 
@@ -62,7 +62,7 @@ class Settlement:
         self._set_aside = set_aside
         self._repair = repair
 
-    async def settle(self, walk: Walk, chunk: Chunk) -> list[Difference]:
+    async def settle(self, walk: ComparisonWalk, chunk: Chunk) -> list[Difference]:
         """Count every candidate of ``chunk`` in its tally, and return the differences."""
         resolved = await self._recheck.resolve(walk.question, chunk.candidates)
         resolved = [await self._left_to_operator(one) for one in resolved]
@@ -72,12 +72,14 @@ class Settlement:
 
     async def _left_to_operator(self, one: Resolved) -> Resolved:
         """A difference of a key in quarantine, or of a held item, is called that, and is left alone."""
-        if one.outcome is not Outcome.LASTS or one.finding.kind not in REPAIRABLE:
+        if one.outcome is not RecheckOutcome.LASTS or one.finding.kind not in REPAIRABLE:
             return one
         kind = await self._set_aside(one.finding.place)
         return one if kind is None else as_seen(one, kind)
 
-    async def _repaired(self, repair: Repair, walk: Walk, resolved: list[Resolved], tally: Tally) -> list[Resolved]:
+    async def _repaired(
+        self, repair: Repair, walk: ComparisonWalk, resolved: list[Resolved], tally: Tally
+    ) -> list[Resolved]:
         """Repair what lasts, look again, and return everything as it is now."""
         broken = [one for one in resolved if _repairable(one)]
         if not broken:
@@ -92,11 +94,11 @@ class SegmentWalker:
     """Walks segments of any walk."""
 
     reader: Reader
-    ledger: Ledger
+    ledger: ValidationProgress
     settlement: Settlement
     waits: Waits
 
-    async def walk(self, walk: Walk, segment: int, segments: int) -> None:
+    async def walk(self, walk: ComparisonWalk, segment: int, segments: int) -> None:
         """Walk one segment from where its progress stands to its end, saving the progress after each
         chunk."""
         progress = self.ledger.progress(walk.name, segment)
@@ -110,7 +112,7 @@ class SegmentWalker:
                 await self._close(walk, segment, chunk)
                 chunk = Chunk()
 
-    async def walk_pages(self, walk: Walk, pages: AsyncIterator[list[Item]]) -> None:
+    async def walk_pages(self, walk: ComparisonWalk, pages: AsyncIterator[list[Item]]) -> None:
         """Walk pages that are no segment's: a sample."""
         chunk = Chunk()
         async for items in pages:
@@ -120,7 +122,7 @@ class SegmentWalker:
                 chunk = Chunk()
         await self._close(walk, 0, chunk)
 
-    async def _close(self, walk: Walk, segment: int, chunk: Chunk) -> None:
+    async def _close(self, walk: ComparisonWalk, segment: int, chunk: Chunk) -> None:
         """Settle and save a chunk."""
         differences = await self.settlement.settle(walk, chunk)
         await self.ledger.save(walk.name, segment, chunk.last_key, chunk.tally, differences)
@@ -128,19 +130,19 @@ class SegmentWalker:
 
 def _repairable(one: Resolved) -> bool:
     known = one.finding.place.old_key is not None
-    return one.outcome is Outcome.LASTS and one.finding.kind in REPAIRABLE and known
+    return one.outcome is RecheckOutcome.LASTS and one.finding.kind in REPAIRABLE and known
 
 
-def _counted(walk: Walk, one: Resolved, tally: Tally) -> list[Difference]:
+def _counted(walk: ComparisonWalk, one: Resolved, tally: Tally) -> list[Difference]:
     walk.count(tally, one)
-    if one.outcome is Outcome.AGREES:
+    if one.outcome is RecheckOutcome.AGREES:
         return []
     if one.finding.kind is Kind.UNINDEXED:
-        count_run(tally, "index_missing", one.outcome is Outcome.LASTS)
+        count_run(tally, "index_missing", one.outcome is RecheckOutcome.LASTS)
         return []
     count_run(tally, "differences")
     count_run(tally, "inverse_failures", one.finding.inverse_failed)
-    if one.outcome is Outcome.NOT_YET:
+    if one.outcome is RecheckOutcome.NOT_YET:
         count_run(tally, "not_yet")
-    kind = one.outcome.value if one.outcome is Outcome.NOT_YET else one.finding.kind.value
+    kind = one.outcome.value if one.outcome is RecheckOutcome.NOT_YET else one.finding.kind.value
     return [difference(one.finding, one.candidate.first_seen, kind)]

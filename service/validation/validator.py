@@ -16,7 +16,7 @@ from service.control.quarantine import Quarantine
 from service.control.repairs import registered
 from service.control.table import ControlTable
 from service.core.mapping.mapping import Mapping
-from service.core.rules.verdict import Kind, Place
+from service.core.rules.verdict import Kind, Pair
 from service.dynamodb.protocol import Fence, ItemStore
 from service.errors import Interrupted, Misconfigured
 from service.metrics import Metrics
@@ -25,16 +25,16 @@ from service.tasks import task_group
 from service.validation.difference_file import DifferenceFile
 from service.validation.indexes import IndexChecks
 from service.validation.options import ValidationOptions
-from service.validation.progress import Ledger
+from service.validation.progress import ValidationProgress
 from service.validation.reader import ReadBudget, Reader
 from service.validation.recheck import Recheck
 from service.validation.repair import Mend, Repair, by_redriving, by_writing_v2
 from service.validation.report import Report, instant
-from service.validation.run import Run, close_run, open_run
+from service.validation.run import ValidationRun, close_run, open_run
 from service.validation.sample import sample
 from service.validation.segment import SegmentWalker, Settlement
 from service.validation.waits import Settled, Waits
-from service.validation.walks import OldWalk, V2Walk, Walk
+from service.validation.walks import ComparisonWalk, OldWalk, V2Walk
 
 LEASE = "validation"
 
@@ -126,7 +126,7 @@ class _Parts:
         seconds = self.settings.lease_seconds
         return registered(self.control, self.clock, self.options.owner, seconds, permitted=self.permitted)
 
-    async def set_aside(self, place: Place) -> Kind | None:
+    async def set_aside(self, place: Pair) -> Kind | None:
         quarantine, old_table = Quarantine(self.control, self.clock), self.mapping.old.table
         for table, key in ((old_table, place.old_key), (place.table, place.v2_key)):
             if table is not None and key is not None and await quarantine.holds(table, key):
@@ -139,7 +139,7 @@ class _Parts:
 async def _run(parts: _Parts, lease: Lease) -> Report:
     """Open or go on with a run, walk, report, close."""
     run = await open_run(parts.control, lease.token, parts.options, parts.question, parts.clock.now())
-    ledger = await Ledger.load(run.records)
+    ledger = await ValidationProgress.load(run.records)
     with ExitStack() as files:
         if parts.options.output is not None:
             ledger.write_to(files.enter_context(DifferenceFile.open(parts.options.output, ledger.output_size)))
@@ -153,7 +153,7 @@ async def _run(parts: _Parts, lease: Lease) -> Report:
     return report
 
 
-async def _walk_both(parts: _Parts, run: Run, ledger: Ledger) -> None:
+async def _walk_both(parts: _Parts, run: ValidationRun, ledger: ValidationProgress) -> None:
     """Walk the old table, then every v2 table: what the first walk leaves to the second is there when it
     comes."""
     reader = parts.reader()
@@ -166,7 +166,7 @@ async def _walk_both(parts: _Parts, run: Run, ledger: Ledger) -> None:
         await _walk(parts, run, walker, walk)
 
 
-async def _walk(parts: _Parts, run: Run, walker: SegmentWalker, walk: Walk) -> None:
+async def _walk(parts: _Parts, run: ValidationRun, walker: SegmentWalker, walk: ComparisonWalk) -> None:
     if parts.options.sample is None:
         await _together(walker.walk(walk, segment, parts.segments) for segment in range(parts.segments))
         return
@@ -208,7 +208,7 @@ def _check(mapping: Mapping, options: ValidationOptions) -> None:
         )
 
 
-def _report(parts: _Parts, run: Run, ledger: Ledger) -> Report:
+def _report(parts: _Parts, run: ValidationRun, ledger: ValidationProgress) -> Report:
     return Report(
         run=run.id,
         mapping=parts.mapping.hash,

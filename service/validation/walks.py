@@ -11,7 +11,7 @@ from service.core.mapping.mapping import Mapping
 from service.core.rules.verdict import (
     Finding,
     Kind,
-    Place,
+    Pair,
     Source,
     as_written,
     entity_of_key,
@@ -22,7 +22,7 @@ from service.core.rules.verdict import (
 )
 from service.validation.indexes import IndexChecks
 from service.validation.reader import Reader, at_old, at_v2
-from service.validation.recheck import Candidate, Outcome, Question, Resolved, Sight, look_at_items
+from service.validation.recheck import Candidate, Question, RecheckOutcome, Resolved, Sight, look_at_items
 from service.validation.tally import Tally, count_item
 
 OLD_COLUMNS: Table[Kind, tuple[str, ...]] = {
@@ -51,7 +51,7 @@ class Examined:
     candidates: list[Candidate] = field(default_factory=list)
 
 
-class Walk(Protocol):
+class ComparisonWalk(Protocol):
     """One side's walk. ``name`` tells its progress from the other walks'."""
 
     name: str
@@ -172,7 +172,7 @@ class V2Walk:
         return live
 
     def _examine_one(
-        self, examined: Examined, place: Place, item: Item, old: Source | None, at_home: list[Source]
+        self, examined: Examined, place: Pair, item: Item, old: Source | None, at_home: list[Source]
     ) -> None:
         stray = misplaced(self._mapping, place, item, old)
         if stray is not None and stray.kind is Kind.EXTRA:
@@ -194,7 +194,7 @@ class V2Walk:
 
 def _count(tally: Tally, resolved: Resolved, table: Table[Kind, tuple[str, ...]]) -> None:
     columns = table.get(resolved.finding.kind, ())
-    if resolved.outcome is Outcome.NOT_YET:
+    if resolved.outcome is RecheckOutcome.NOT_YET:
         columns = columns[:1]
     count_item(tally, resolved.finding.place.entity, *columns)
 

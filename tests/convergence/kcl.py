@@ -15,10 +15,10 @@ from service.dynamodb.protocol import RecordsPage
 from service.errors import TablesplitError
 from service.streams.kcl.children import Children, ReadStream
 from service.streams.kcl.frames import bare, document, opening
-from service.streams.kcl.held_shard import READ_AHEAD, Parts
+from service.streams.kcl.held_shard import READ_AHEAD, ShardParts
 from service.streams.kcl.sink_slot import SinkSlot, check_claim
-from service.streams.patience import Patience
 from service.streams.requests import StreamRequests
+from service.streams.retry import StreamRetry
 from service.streams.shards import Shards
 from tests.convergence.conductor import Killed
 from tests.convergence.live import Live, Pace, Process
@@ -70,9 +70,9 @@ class KclWorker(Process):
         """Serve its children."""
         live, slot = self.live, SinkSlot(self.live.conductor)
         claims = SharedCheckpoints(self.control, live.arn, live.mapping.hash, live.conductor, TRUST_SECONDS)
-        patience = Patience(live.conductor, _ignore)
+        patience = StreamRetry(live.conductor, _ignore)
         requests = StreamRequests(self.store, live.arn, live.mapping.old.table, patience)
-        parts = Parts(requests, slot, Pace(), live.conductor, patience, _ignore, TRUST_SECONDS, lambda: None)
+        parts = ShardParts(requests, slot, Pace(), live.conductor, patience, _ignore, TRUST_SECONDS, lambda: None)
         shards = Shards(requests, claims, live.conductor, patience)
         self.children = Children({live.arn: ReadStream(live.arn, claims, shards, parts)})
         return self._apply(slot)

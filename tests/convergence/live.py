@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from backfill.copier import Copier, Target, Turns
-from backfill.throttle import Waits, WriteLimits
+from backfill.copier import Copier, RequestSlots, Target
+from backfill.throttle import ThrottleWaits, WriteLimits
 from backfill.window import Window
 from service.control.checkpoints import Checkpoints
 from service.control.quarantine import Quarantine
@@ -22,7 +22,7 @@ from service.errors import Poison
 from service.migration.settlement.guarded_retry import Retry
 from service.streams.embedded import EmbeddedEngine
 from service.streams.start import initial_positions
-from service.sync.sinks.guarded import Applier, Consumer
+from service.sync.sinks.guarded import Applier, GuardedSink
 from tests.builders.mappings import crm
 from tests.convergence.application import old_key, random_item
 from tests.convergence.conductor import Conductor, Killed
@@ -153,10 +153,10 @@ class Process:
         """What it does."""
         raise NotImplementedError
 
-    def consumer(self, fence: Fence, taken_over: Callable[[], int] = lambda: 0) -> Consumer:
+    def consumer(self, fence: Fence, taken_over: Callable[[], int] = lambda: 0) -> GuardedSink:
         """The real consumer, which writes through this process's own view."""
         live = self.live
-        return Consumer(
+        return GuardedSink(
             Applier(self.store, fence=fence, count=_ignore),
             Quarantine(self.control, live.conductor),
             live.mapping,
@@ -216,12 +216,12 @@ class Backfill(Process):
 
     async def main(self) -> None:
         live = self.live
-        waits = Waits(live.conductor, lambda _reason, _seconds: None)
+        waits = ThrottleWaits(live.conductor, lambda _reason, _seconds: None)
         target = Target(
             store=self.store,
             quarantine=Quarantine(self.control, live.conductor),
             limits=WriteLimits(live.conductor, waits, None),
-            turns=Turns(waits, 2),
+            turns=RequestSlots(waits, 2),
             fence=_unfenced,
             clock=live.conductor,
             patience_seconds=60.0,

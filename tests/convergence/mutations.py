@@ -17,7 +17,7 @@ from service.core.item.write import Delete, Put
 from service.core.mapping.mapping import Mapping
 from service.core.rules import guarded as apply_rule
 from service.core.rules import purge
-from service.core.rules.purge import PurgeFacts, Verdict
+from service.core.rules.purge import PurgeFacts, PurgeVerdict
 from service.core.shards import Position
 from tests.convergence.repairing import Repair
 from tests.convergence.runs import Cast
@@ -73,9 +73,9 @@ def unconditional(rule: str, *arguments: Any) -> Any:
     return None if write is None else replace(write, condition=None)
 
 
-def blind_purge(facts: PurgeFacts, *, horizon: float, grace: float, **ignored: Any) -> Verdict:
+def blind_purge(facts: PurgeFacts, *, horizon: float, grace: float, **ignored: Any) -> PurgeVerdict:
     """The purger takes a fact for what it would like it to be."""
-    return Verdict(REAL["may_purge"](replace(facts, **ignored), horizon=horizon, grace=grace).allowed, "none")
+    return PurgeVerdict(REAL["may_purge"](replace(facts, **ignored), horizon=horizon, grace=grace).allowed, "none")
 
 
 def children_at_once(known: dict[str, Position], shard_id: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from service.control.checkpoints import Checkpoints
-from service.control.quarantine import Suspects
+from service.control.quarantine import QuarantineCache
 from service.control.table import ControlTable
 from service.streams.kcl import held_shard
 from service.streams.kcl.held_shard import HeldShard
@@ -133,7 +133,7 @@ async def applied_at_once(held: HeldShard, _shard_id: str, _changes: object) -> 
     held._in_hand.done.set_result(None)
 
 
-async def never_refreshed(_suspects: Suspects) -> None:
+async def never_refreshed(_suspects: QuarantineCache) -> None:
     """What a shard's former owner has put into quarantine is not looked for."""
 
 
@@ -144,7 +144,7 @@ def skips_what_was_brought(records: Sequence[dict[str, Any]], sequence: str | No
 
 MUTATIONS: dict[str, tuple[Any, str, Callable[..., Any]]] = {
     "applied is said before it is": (HeldShard, "apply", applied_at_once),
-    "quarantine of a former owner unknown": (Suspects, "refresh", never_refreshed),
+    "quarantine of a former owner unknown": (QuarantineCache, "refresh", never_refreshed),
     "a record delivered again is taken for applied": (held_shard, "after", skips_what_was_brought),
 }
 

@@ -11,29 +11,29 @@ from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change
 from service.core.rules import guarded as apply_rule
 from service.errors import Poison
-from service.sync.sinks.guarded import Consumer
+from service.sync.sinks.guarded import GuardedSink
 from tests.convergence.live import fails
 from tests.convergence.mutations import no_guard, no_tombstone
 from tests.convergence.test_live import replay
 
 WITHIN = 150
-REAL_APPLY = Consumer.apply
+REAL_APPLY = GuardedSink.apply
 KEPT: set[asyncio.Task[None]] = set()
 
 
-async def checkpoint_first(consumer: Consumer, shard_id: str, changes: Sequence[Change]) -> None:
+async def checkpoint_first(consumer: GuardedSink, shard_id: str, changes: Sequence[Change]) -> None:
     """Say "applied" at once, and apply in the background."""
     KEPT.add(asyncio.create_task(_in_background(consumer, shard_id, changes)))
 
 
-async def _in_background(consumer: Consumer, shard_id: str, changes: Sequence[Change]) -> None:
+async def _in_background(consumer: GuardedSink, shard_id: str, changes: Sequence[Change]) -> None:
     try:
         await REAL_APPLY(consumer, shard_id, changes)
     except Exception:  # noqa: BLE001 - the process was killed, or the mutation shows
         return
 
 
-async def drop_poison(_consumer: Consumer, _change: Change, _poison: Poison) -> None:
+async def drop_poison(_consumer: GuardedSink, _change: Change, _poison: Poison) -> None:
     """Log and carry on."""
 
 
@@ -43,8 +43,8 @@ async def one_change_waits(quarantine: Quarantine, waiting: WaitingChange, _fenc
 
 
 MUTATIONS: dict[str, tuple[Any, str, Callable[..., Any]]] = {
-    "checkpoint before effect": (Consumer, "apply", checkpoint_first),
-    "poison is logged and dropped": (Consumer, "_to_quarantine", drop_poison),
+    "checkpoint before effect": (GuardedSink, "apply", checkpoint_first),
+    "poison is logged and dropped": (GuardedSink, "_to_quarantine", drop_poison),
     "changes behind the poison are forgotten": (Quarantine, "wait_behind", one_change_waits),
     "guard dropped": (apply_rule, "older_than", no_guard),
     "no tombstone": (apply_rule, "tombstone", no_tombstone),

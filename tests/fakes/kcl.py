@@ -22,9 +22,9 @@ from service.streams.kcl.daemon import JAR
 from service.streams.kcl.lease_table import LeaseTable, lease_table_name, new_lease_table
 from service.streams.kcl.properties import DaemonOptions
 from service.streams.kcl.reader import KclEngine, KclReader, NamedStream, ReaderParts
-from service.streams.kcl.reports import Shares
-from service.streams.patience import Patience
+from service.streams.kcl.reports import ShardReports
 from service.streams.requests import StreamRequests
+from service.streams.retry import StreamRetry
 from service.streams.shard_reader import EngineSettings
 from service.streams.shards import Shards
 
@@ -72,7 +72,7 @@ class OneWorker:
         self._place = place
         self._sink = sink
         self._settings = settings
-        self._shares = Shares(ControlTable(place.plane, name), "forward", SystemClock())
+        self._shares = ShardReports(ControlTable(place.plane, name), "forward", SystemClock())
         self._options = options(place.endpoint, application=name)
         self._census: Census | None = None
 
@@ -98,7 +98,7 @@ class OneWorker:
         place, clock = self._place, SystemClock()
         lease_table = lease_table_name(self._options.application, place.table)
         place.control.create_table(new_lease_table(lease_table))
-        patience = Patience(clock, lambda _: None)
+        patience = StreamRetry(clock, lambda _: None)
         requests = StreamRequests(place.plane, place.arn, place.table, patience)
         shards = Shards(requests, self.checkpoints, clock, patience)
         counted = CountedStream(place.table, shards, LeaseTable(place.plane, lease_table, "control"))

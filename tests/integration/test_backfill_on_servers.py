@@ -10,7 +10,7 @@ import pytest
 
 from backfill.options import BackfillOptions
 from backfill.report import BackfillReport
-from backfill.walk import Parts
+from backfill.walk import WalkParts
 from backfill.worker import run_backfill
 from service.clock import SystemClock
 from service.config import Settings
@@ -54,7 +54,7 @@ class Server:
             await self.plane.insert_many(old.table, items[start : start + 25], old.key_names)
 
     async def backfill(self, **options: Any) -> BackfillReport:
-        parts = Parts(
+        parts = WalkParts(
             self.plane,
             self.control,
             self.mapping,

@@ -28,8 +28,8 @@ from service.sync.sinks import forward as forward_ledger
 from service.sync.sinks import ledger_parts
 from service.sync.sinks import reverse as reverse_ledger
 from service.sync.sinks.ledger_parts import LedgerParts
-from service.sync.sinks.observer import Noting
-from service.sync.sinks.reverse import ReverseLedger
+from service.sync.sinks.observer import EnteringSink
+from service.sync.sinks.reverse import ReverseSink
 from tests.convergence.trampoline import Turn
 from tests.fakes.memory_stream import FIRST_SEQUENCE
 from tests.two_way.conductor import Entering
@@ -48,7 +48,7 @@ REAL_AUTHORSHIP_ON_V2 = authorship.authorship_on_v2
 REAL_WRITTEN = ledger_forward._written
 REAL_READ = Ledger.read
 REAL_LEDGER_PUT = Ledger.put
-REAL_REVERSE_WRITES = ReverseLedger._writes
+REAL_REVERSE_WRITES = ReverseSink._writes
 REAL_SWITCH = Entering.switch
 REAL_PARTS = World.parts
 REAL_COMMIT = LedgerParts.commit
@@ -111,7 +111,7 @@ def one_step_burial(mapping: Mapping, found: Found, _version: str, _base: str) -
     return Delete(found.place.table, found.place.key, ledger_writes.as_read(mapping, found, ()))
 
 
-def one_step_deletes(self: ReverseLedger, before: Entry, plan: ReversePlan) -> list[Write]:
+def one_step_deletes(self: ReverseSink, before: Entry, plan: ReversePlan) -> list[Write]:
     """Reverse deletes the old item at once."""
     mapping, key = self._parts.mapping, before.key
     return [
@@ -162,7 +162,7 @@ def not_held_by_forward(mapping: Mapping, change: Change, version: str, entry: E
     return plan if plan.entry is None else replace(plan, entry=replace(plan.entry, held_since=entry.held_since))
 
 
-async def notes_nothing(_noting: Noting, _changes: Sequence[Change]) -> None:
+async def notes_nothing(_noting: EnteringSink, _changes: Sequence[Change]) -> None:
     """Before it carries, reverse only observes."""
 
 
@@ -243,7 +243,7 @@ MUTATIONS = (
     _ledger_forgets("authorship on v2 without seen", _without_seen_on_v2, seed=33),
     _patched("authorship on v2 without the base", authorship, "count_version", lambda *_: "", seed=6),
     _patched("forward deletes in one step", ledger_forward, "burial", one_step_burial, seed=5),
-    _patched("reverse deletes in one step", ReverseLedger, "_writes", one_step_deletes, seed=0),
+    _patched("reverse deletes in one step", ReverseSink, "_writes", one_step_deletes, seed=0),
     _patched("covered changes are applied", ledger_forward, "_covers", lambda *_: False, seed=44),
     _patched("a half-done guarded move stays so", ledger_forward, "_below", lambda *_: False, seed=3240),
     _patched("reverse writes the record's image", reverse_ledger, "reverse_plan", image_of_record, seed=1),
@@ -263,7 +263,7 @@ MUTATIONS = (
     _patched("entered without drain", Entering, "drain", left_out, seed=44),
     _patched("entered without a horizon", Entering, "horizon", left_out, seed=77),
     _patched("entered without observing", Entering, "observe", left_out, seed=36),
-    _patched("entered without noting", Noting, "apply_key", notes_nothing, seed=317),
+    _patched("entered without noting", EnteringSink, "apply_key", notes_nothing, seed=317),
     _patched("entered before anybody acknowledged", Entering, "switch", entered_first, seed=2),
     _patched("purged at once before entered", World, "parts", purging_at_once, seed=512),
 )

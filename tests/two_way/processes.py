@@ -3,10 +3,10 @@
 from service.core.item.change import Change, parse_record
 from service.core.phases.acting import Side
 from service.core.rules import guarded as apply_rule
-from service.sync.sinks.forward import ForwardLedger
+from service.sync.sinks.forward import ForwardSink
 from service.sync.sinks.guarded import Applier
-from service.sync.sinks.observer import Noting, Observer
-from service.sync.sinks.reverse import ReverseLedger
+from service.sync.sinks.observer import EnteringSink, IntruderSink
+from service.sync.sinks.reverse import ReverseSink
 from tests.convergence.trampoline import Turn
 from tests.two_way.witness import Witness
 from tests.two_way.world import GENERATION, World
@@ -34,15 +34,15 @@ class Process:
     def _side(self) -> Side:
         return "old" if self.table == self.world.old else "v2"
 
-    def _new_sink(self) -> ForwardLedger | ReverseLedger | Noting | None:
+    def _new_sink(self) -> ForwardSink | ReverseSink | EnteringSink | None:
         parts = self.world.parts(self._side, self._witness, self._witness.count)
         if self.rule == "guarded":
             return None
         if self._side == "old":
-            return ForwardLedger(parts, 1)
+            return ForwardSink(parts, 1)
         if self.rule == "ledger":
-            return ReverseLedger(parts, 1)
-        return Noting(parts, Observer(self.world.mapping, self._witness), 1)
+            return ReverseSink(parts, 1)
+        return EnteringSink(parts, IntruderSink(self.world.mapping, self._witness), 1)
 
     @property
     def superseded(self) -> bool:

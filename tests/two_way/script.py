@@ -14,10 +14,10 @@ from service.core.mapping.inverse import inverse
 from service.core.mapping.transform import forward
 from service.core.phases.acting import Side
 from service.core.rules import guarded as apply_rule
-from service.sync.sinks.forward import ForwardLedger
+from service.sync.sinks.forward import ForwardSink
 from service.sync.sinks.guarded import Applier
-from service.sync.sinks.observer import Noting, Observer
-from service.sync.sinks.reverse import ReverseLedger
+from service.sync.sinks.observer import EnteringSink, IntruderSink
+from service.sync.sinks.reverse import ReverseSink
 from tests.builders.mappings import crm
 from tests.two_way.application import CREATED, KEY
 from tests.two_way.judge import judge
@@ -214,11 +214,11 @@ class Script:
         if side == "old" and (self.forward_guarded or world.rule == "guarded"):
             self._guarded(change)
         elif side == "old":
-            _run(ForwardLedger(parts, 1).apply_key([change]))
+            _run(ForwardSink(parts, 1).apply_key([change]))
         elif world.rule == "ledger":
-            _run(ReverseLedger(parts, 1).apply_key([change]))
+            _run(ReverseSink(parts, 1).apply_key([change]))
         elif world.rule == "entering":
-            _run(Noting(parts, Observer(self.mapping, witness), 1).apply_key([change]))
+            _run(EnteringSink(parts, IntruderSink(self.mapping, witness), 1).apply_key([change]))
         witness.judged(change)
         world.read.add((change.table, change.sequence))
 

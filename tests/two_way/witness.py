@@ -1,6 +1,6 @@
 """What is wrong at any moment of a two-way run, not only at its end: a false author (I8), an item that the sync made live twice."""
 
-from service.control.activity import Activities, Watch
+from service.control.activity import Activities, ActivityRecorder
 from service.core.item.change import Change
 from service.core.item.wire import Item
 from service.core.phases.acting import Side
@@ -11,7 +11,7 @@ TAKEN_FOR_OURS = ("own", "carried_back", "held")
 """Outcomes of a change which, when the sink has seen no application, it takes for one of ours."""
 
 
-class Witness(Watch):
+class Witness(ActivityRecorder):
     """Hears from a sink whom it takes for the author of the change in hand."""
 
     def __init__(self, world: World, side: Side) -> None:

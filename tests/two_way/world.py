@@ -7,10 +7,10 @@ from random import Random
 
 import orjson
 
-from service.control.activity import Watch
+from service.control.activity import ActivityRecorder
 from service.control.conflicts import Conflicts
 from service.control.ledger import Ledger
-from service.control.quarantine import Quarantine, Suspects
+from service.control.quarantine import Quarantine, QuarantineCache
 from service.control.table import ControlTable
 from service.core.item.wire import Item
 from service.core.item.write import TransactItem
@@ -169,7 +169,7 @@ class World:
         """The items that stand in v2."""
         return [item for table in self.v2_tables for item in self.memory.items(table) if "id" in item]
 
-    def parts(self, side: Side, watch: Watch, count: Callable[[str], None]) -> LedgerParts:
+    def parts(self, side: Side, watch: ActivityRecorder, count: Callable[[str], None]) -> LedgerParts:
         """What a direction of the ledger rule works with."""
         control = self.control
         quarantine = Quarantine(control, self.clock)
@@ -177,7 +177,7 @@ class World:
             store=self.memory,
             ledger=Ledger(control, self.clock, self.old, self.epoch),
             quarantine=quarantine,
-            suspects=Suspects(quarantine, self.clock),
+            suspects=QuarantineCache(quarantine, self.clock),
             conflicts=Conflicts(control),
             mapping=self.mapping,
             clock=self.clock,

@@ -12,21 +12,21 @@ from typing import Any
 import pytest
 
 from backfill.records import Pulse, read_standing
-from backfill.segments import Run, Segment
+from backfill.segments import BackfillRun, Segment
 from service.control.activity import Activity
 from service.control.audit import Audit, End, Record
 from service.control.checkpoints import Checkpoint
-from service.control.conflicts import Head as ConflictHead
+from service.control.conflicts import ConflictHead as ConflictHead
 from service.control.leases import LeaseRecord
-from service.control.quarantine import Head as QuarantineHead
+from service.control.quarantine import QuarantineHead as QuarantineHead
 from service.control.state import MigrationState, load_started_state
-from service.control.table import Chunk, ControlTable
+from service.control.table import ControlTable, PackedPart
 from service.control.verification import Verification
 from service.control.workers import Beat
 from service.core.item.wire import Item
 from service.core.item.write import Put
 from service.core.mapping.mapping import Mapping, load_mapping
-from service.core.phases.gate import Standing
+from service.core.phases.gate import Since
 from service.core.rules.ledger import Entry
 from service.validation.records import Document
 from tests.acceptance.command_line import VARIABLES
@@ -41,13 +41,13 @@ KINDS: dict[str, Any] = {
     "activity": Activity,
     "audit": Record,
     "audit end": End,
-    "backfill": Run,
+    "backfill": BackfillRun,
     "backfill#progress": Pulse,
     "backfill#segments": Segment,
     "checkpoint": Checkpoint,
     "conflict": ConflictHead,
-    "conflict#": Chunk,
-    "gate": dict[str, Standing],
+    "conflict#": PackedPart,
+    "gate": dict[str, Since],
     "lease": LeaseRecord,
     "ledger": Entry,
     "quarantine": QuarantineHead,

@@ -8,7 +8,7 @@ from backfill.budget import budget_of
 from backfill.options import ArrayJob
 from backfill.report import BackfillReport, SlicesReport
 from backfill.segments import Spent
-from backfill.walk import Parts
+from backfill.walk import WalkParts
 from backfill.worker import run_array_job
 from service.config import Settings
 from service.control.table import ControlTable
@@ -70,8 +70,8 @@ class Job:
     def __init__(self, world: World, index: int, size: int, **options: Any) -> None:
         self.connection = Connection(world.db)
         parts = world.parts(**{"owner": f"job {index}", **options})
-        self.parts = Parts(
-            **{name: getattr(parts, name) for name in Parts.__slots__}
+        self.parts = WalkParts(
+            **{name: getattr(parts, name) for name in WalkParts.__slots__}
             | {"store": self.connection, "control": ControlTable(self.connection, "control")}  # type: ignore[arg-type]
         )
         self._job = ArrayJob(index, size, "array-1")

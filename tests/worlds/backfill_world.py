@@ -10,10 +10,10 @@ from backfill.progress import Snapshot
 from backfill.records import BackfillRecords
 from backfill.report import BackfillReport
 from backfill.segments import Segment
-from backfill.walk import Parts
+from backfill.walk import WalkParts
 from backfill.worker import run_backfill
 from service.config import Settings
-from service.control.quarantine import Head, Quarantine
+from service.control.quarantine import Quarantine, QuarantineHead
 from service.control.state import MigrationState, change_state, in_forward, load_state, with_stream
 from service.control.table import ControlTable
 from service.core.item.wire import Item
@@ -114,9 +114,9 @@ class World:
         """A backfill on its way."""
         return asyncio.ensure_future(run_backfill(self.parts(**options), self.estimate))
 
-    def parts(self, **options: Any) -> Parts:
+    def parts(self, **options: Any) -> WalkParts:
         """What a worker is made of."""
-        return Parts(
+        return WalkParts(
             self.db,
             self.control,
             MAPPING,
@@ -165,7 +165,7 @@ class World:
         run = await self.records.run()
         return {} if run is None else await self.records.segments(run)
 
-    async def quarantined(self) -> list[Head]:
+    async def quarantined(self) -> list[QuarantineHead]:
         return list((await Quarantine(self.control, self.clock).heads()).values())
 
 

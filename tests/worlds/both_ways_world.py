@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 
-from service.control.activity import Activities, Watch
+from service.control.activity import Activities, ActivityRecorder
 from service.control.conflicts import Conflicts
 from service.control.ledger import Ledger
-from service.control.quarantine import Quarantine, Suspects
+from service.control.quarantine import Quarantine, QuarantineCache
 from service.control.state import change_state, load_started_state
 from service.control.workers import Beat, LaneBeat, Workers
 from service.core.item.change import Change, parse_record
@@ -21,9 +21,9 @@ from service.core.item.write import Delete, Put
 from service.core.mapping.transform import forward
 from service.core.phases.acting import Acting, Side
 from service.dynamodb.protocol import Fence
-from service.sync.sinks.forward import ForwardLedger
+from service.sync.sinks.forward import ForwardSink
 from service.sync.sinks.ledger_parts import LedgerParts
-from service.sync.sinks.reverse import ReverseLedger
+from service.sync.sinks.reverse import ReverseSink
 from tests.worlds.validation_world import GENERATION, MAPPING, World, lead_key, old_key
 
 COUNT = "0001." + "0" * 19 + "1"
@@ -83,11 +83,11 @@ class BothWays(World):
             store=self.db,
             ledger=Ledger(self.control, self.clock, "old", self.epoch),
             quarantine=self.quarantine,
-            suspects=Suspects(self.quarantine, self.clock),
+            suspects=QuarantineCache(self.quarantine, self.clock),
             conflicts=self.conflicts,
             mapping=MAPPING,
             clock=self.clock,
-            watch=Watch(Activities(self.control), side, self.clock, quiet=False),
+            watch=ActivityRecorder(Activities(self.control), side, self.clock, quiet=False),
             generations={"old": GENERATION, "leads": GENERATION},
             purge_at_once=True,
             fence=fence,
@@ -112,7 +112,7 @@ class BothWays(World):
         new = [orjson.loads(content) for _, content in records[self.read[table, shard] :]]
         self.read[table, shard] = len(records)
         changes: list[Change] = [parse_record(one, table=table, shard_id=shard) for one in new]
-        sink = ForwardLedger(self.parts("old"), 1) if table == "old" else ReverseLedger(self.parts("v2"), 1)
+        sink = ForwardSink(self.parts("old"), 1) if table == "old" else ReverseSink(self.parts("v2"), 1)
         await sink.apply(shard, changes)
 
     def _ends(self) -> dict[tuple[str, str], int]:

@@ -15,7 +15,7 @@ from service.core.phases.gate import Condition, Gate
 from service.core.phases.moves import Command, PhaseMove
 from service.errors import Refused
 from service.migration.completion import strip_stamps
-from service.migration.phase.move import Ask, Moved, Parts, make_move
+from service.migration.phase.move import Ask, Moved, MoveParts, make_move
 from service.migration.phase.steps import Strip
 from service.migration.start import create_and_start
 from tests.fakes.clocks import VirtualClock
@@ -92,11 +92,11 @@ class MoveWorld:
         )
 
     @property
-    def parts(self) -> Parts:
+    def parts(self) -> MoveParts:
         async def status() -> Document:
             return {"phase": "as it is"}
 
-        return Parts(self.app, "ann", self.log, self.hooks, status, self.strip, self.gate)
+        return MoveParts(self.app, "ann", self.log, self.hooks, status, self.strip, self.gate)
 
     @asynccontextmanager
     async def running(self, **state: Any) -> AsyncIterator[None]:

@@ -16,7 +16,7 @@ from service.core.mapping.mapping import Mapping
 from service.errors import Fenced
 from service.metrics import Metrics
 from service.migration.settlement.guarded_retry import Retry
-from service.sync.sinks.guarded import Applier, Consumer
+from service.sync.sinks.guarded import Applier, GuardedSink
 from service.sync.upkeep.purge import Purger
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.memory import MemoryDynamoDB
@@ -78,9 +78,9 @@ class SyncWorld:
         self.changes.append(change)
         return change
 
-    def consumer(self, owner: Owner | None = None, concurrency: int = 4) -> Consumer:
+    def consumer(self, owner: Owner | None = None, concurrency: int = 4) -> GuardedSink:
         fence = (owner or Owner()).check
-        return Consumer(
+        return GuardedSink(
             Applier(self.db, fence=fence, count=self._count),
             self.quarantine,
             self.mapping,

@@ -24,7 +24,7 @@ SYNC = "start `tablesplit sync`, or see why it has stopped: tablesplit status"
 VALIDATE = "tablesplit validate"
 
 
-class Limits(Protocol):
+class GateLimits(Protocol):
     """The settings that a gate depends on, all in seconds."""
 
     @property
@@ -111,7 +111,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Judgement:
     """A condition as judged: what is, what should be, and what to do when it is not."""
 
     value: Value
@@ -120,7 +120,7 @@ class Verdict:
     remedy: str
 
 
-Judge = Callable[[PhaseMove, Facts, Limits], Verdict]
+Judge = Callable[[PhaseMove, Facts, GateLimits], Judgement]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class Asked:
     forceable: bool = True
 
 
-def gate_of(move: PhaseMove, facts: Facts, limits: Limits) -> Gate:
+def gate_of(move: PhaseMove, facts: Facts, limits: GateLimits) -> Gate:
     """The gate of ``move``; its conditions do not say since when yet."""
     conditions = []
     for asked in CONDITIONS:
@@ -144,24 +144,24 @@ def gate_of(move: PhaseMove, facts: Facts, limits: Limits) -> Gate:
     return Gate(move.to, tuple(conditions))
 
 
-def _backfill(_: PhaseMove, facts: Facts, __: Limits) -> Verdict:
-    return Verdict(facts.backfill, "finished", facts.backfill == "finished", "tablesplit migrate")
+def _backfill(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
+    return Judgement(facts.backfill, "finished", facts.backfill == "finished", "tablesplit migrate")
 
 
-def _caught_up(lane: LaneFacts) -> Verdict:
+def _caught_up(lane: LaneFacts) -> Judgement:
     value = "nobody reads the stream" if lane.owner is None else lane.caught_up
-    return Verdict(value, True, lane.owner is not None and lane.caught_up, SYNC)
+    return Judgement(value, True, lane.owner is not None and lane.caught_up, SYNC)
 
 
-def _forward_caught_up(_: PhaseMove, facts: Facts, __: Limits) -> Verdict:
+def _forward_caught_up(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
     return _caught_up(facts.forward)
 
 
-def _reverse_caught_up(_: PhaseMove, facts: Facts, __: Limits) -> Verdict:
+def _reverse_caught_up(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
     return _caught_up(facts.reverse)
 
 
-def _lag(_: PhaseMove, facts: Facts, limits: Limits) -> Verdict:
+def _lag(_: PhaseMove, facts: Facts, limits: GateLimits) -> Judgement:
     lanes = (facts.forward, facts.reverse)
     low_for = min(0.0 if lane.lag_low_since is None else facts.now - lane.lag_low_since for lane in lanes)
     measured = all(lane.owner is not None and lane.lag_low_since is not None for lane in lanes)
@@ -169,38 +169,38 @@ def _lag(_: PhaseMove, facts: Facts, limits: Limits) -> Verdict:
         f"{max(lane.lag_seconds for lane in lanes):.0f} s, low for {max(low_for, 0.0):.0f} s" if measured else "not low"
     )
     threshold = f"below {limits.gate_lag_seconds:g} s for {limits.gate_lag_low_seconds:g} s"
-    return Verdict(value, threshold, measured and low_for >= limits.gate_lag_low_seconds, f"wait, or {SYNC}")
+    return Judgement(value, threshold, measured and low_for >= limits.gate_lag_low_seconds, f"wait, or {SYNC}")
 
 
-def _validation(move: PhaseMove, facts: Facts, limits: Limits) -> Verdict:
+def _validation(move: PhaseMove, facts: Facts, limits: GateLimits) -> Judgement:
     since_phase = move is COMPLETE  # there is no way back: what was compared before the last move does not count
     threshold = f"equal, at most {limits.gate_validation_age_seconds:g} s old"
     threshold += ", begun in this phase" if since_phase else ""
     last = facts.validation
     if last is None:
-        return Verdict("never run in full", threshold, False, VALIDATE)
+        return Judgement("never run in full", threshold, False, VALIDATE)
     age = facts.now - last.finished_at
     fresh = -CLOCK_TOLERANCE_SECONDS <= age <= limits.gate_validation_age_seconds
     counts = not since_phase or last.started_at >= facts.phase_since
     value = f"{'equal' if last.equal else f'{last.differences} differences'}, {age:.0f} s old"
     remedy = VALIDATE if last.equal else f"{VALIDATE} --repair, then {VALIDATE}"
-    return Verdict(value, threshold, last.equal and fresh and counts, remedy)
+    return Judgement(value, threshold, last.equal and fresh and counts, remedy)
 
 
-def _quarantine(_: PhaseMove, facts: Facts, __: Limits) -> Verdict:
+def _quarantine(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
     remedy = "tablesplit quarantine list, then mend and retry each"
-    return Verdict(facts.quarantine, 0, facts.quarantine == 0, remedy)
+    return Judgement(facts.quarantine, 0, facts.quarantine == 0, remedy)
 
 
-def _conflicts(_: PhaseMove, facts: Facts, __: Limits) -> Verdict:
-    return Verdict(facts.conflicts, 0, facts.conflicts == 0, "tablesplit conflicts list, then resolve each")
+def _conflicts(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
+    return Judgement(facts.conflicts, 0, facts.conflicts == 0, "tablesplit conflicts list, then resolve each")
 
 
-def _verification(_: PhaseMove, facts: Facts, __: Limits) -> Verdict:
-    return Verdict(f"{facts.unverified} touched keys differ", "0", facts.unverified == 0, f"{VALIDATE} --repair")
+def _verification(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
+    return Judgement(f"{facts.unverified} touched keys differ", "0", facts.unverified == 0, f"{VALIDATE} --repair")
 
 
-def _intruders(move: PhaseMove, facts: Facts, _: Limits) -> Verdict:
+def _intruders(move: PhaseMove, facts: Facts, _: GateLimits) -> Judgement:
     """None since the last full equal validation began: what was there before, it has compared."""
     quiet: Side = "v2" if move.start == "forward" else "old"
     side, last = facts.sides[quiet], facts.validation
@@ -211,60 +211,60 @@ def _intruders(move: PhaseMove, facts: Facts, _: Limits) -> Verdict:
         f"stop the application's writes to {quiet} (the log has the keys), then {VALIDATE} --repair, then {VALIDATE}"
     )
     value = "none" if met else f"writes to {quiet}: {told}"
-    return Verdict(value, "none since the last full equal validation", met, remedy)
+    return Judgement(value, "none since the last full equal validation", met, remedy)
 
 
-def _headroom(_: PhaseMove, facts: Facts, limits: Limits) -> Verdict:
+def _headroom(_: PhaseMove, facts: Facts, limits: GateLimits) -> Judgement:
     told = [lane.headroom_seconds for lane in (facts.forward, facts.reverse) if lane.headroom_seconds is not None]
     least = min(told, default=None)
     threshold = f"at least {limits.gate_headroom_seconds:g} s"
     value = None if least is None else round(least)
-    return Verdict(value, threshold, least is not None and least >= limits.gate_headroom_seconds, SYNC)
+    return Judgement(value, threshold, least is not None and least >= limits.gate_headroom_seconds, SYNC)
 
 
-def _reverse_verified(_: PhaseMove, facts: Facts, __: Limits) -> Verdict:
+def _reverse_verified(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
     if facts.reverse.owner is None:
-        return Verdict("reverse sync does not run", "running, 0 inverse failures", False, SYNC)
+        return Judgement("reverse sync does not run", "running, 0 inverse failures", False, SYNC)
     failures = None if facts.validation is None else facts.validation.inverse_failures
     value = "never validated in full" if failures is None else f"running, {failures} inverse failures"
-    return Verdict(value, "running, 0 inverse failures", failures == 0, VALIDATE)
+    return Judgement(value, "running, 0 inverse failures", failures == 0, VALIDATE)
 
 
-def _tombstones(_: PhaseMove, facts: Facts, __: Limits) -> Verdict:
+def _tombstones(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
     overdue = facts.forward.tombstones_overdue
     remedy = "wait for the purger; a repair that hangs holds it back"
-    return Verdict(f"{overdue} overdue", "0 overdue", overdue == 0, remedy)
+    return Judgement(f"{overdue} overdue", "0 overdue", overdue == 0, remedy)
 
 
-def _quiet(move: PhaseMove, facts: Facts, limits: Limits) -> Verdict:
+def _quiet(move: PhaseMove, facts: Facts, limits: GateLimits) -> Judgement:
     assert move.closes is not None
     last = max(facts.sides[move.closes].last_change_at or 0.0, facts.phase_since)
     quiet_for = facts.now - last
     remedy = f"move every instance of the application off {move.closes}, then wait"
     value = f"{move.closes} quiet for {max(quiet_for, 0.0):.0f} s"
-    return Verdict(value, f"{limits.gate_quiet_seconds:g} s", quiet_for >= limits.gate_quiet_seconds, remedy)
+    return Judgement(value, f"{limits.gate_quiet_seconds:g} s", quiet_for >= limits.gate_quiet_seconds, remedy)
 
 
-def _gap(_: PhaseMove, facts: Facts, __: Limits) -> Verdict:
-    return Verdict("; ".join(facts.gaps) or "none", "none", not facts.gaps, f"{VALIDATE} --repair")
+def _gap(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
+    return Judgement("; ".join(facts.gaps) or "none", "none", not facts.gaps, f"{VALIDATE} --repair")
 
 
-def _hold(_: PhaseMove, facts: Facts, __: Limits) -> Verdict:
-    return Verdict(facts.hold or "none", "none", facts.hold is None, "tablesplit release")
+def _hold(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
+    return Judgement(facts.hold or "none", "none", facts.hold is None, "tablesplit release")
 
 
-def _move(_: PhaseMove, facts: Facts, __: Limits) -> Verdict:
+def _move(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
     remedy = "finish it, or give it up: the command that began it, or its opposite"
-    return Verdict(facts.moving or "none", "none", facts.moving is None, remedy)
+    return Judgement(facts.moving or "none", "none", facts.moving is None, remedy)
 
 
-def _workers(_: PhaseMove, facts: Facts, __: Limits) -> Verdict:
+def _workers(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
     """Silent ones are named, but hold nothing back: their leases have run out."""
     heard = [worker for worker in facts.workers if worker.heard]
     told = [_told(worker) for worker in facts.workers if worker.failure or not worker.heard]
     met = bool(heard) and not any(worker.failure for worker in heard)
     value = "; ".join([f"{len(heard)} at work", *told])
-    return Verdict(value, "at least 1 at work, none stopped", met, SYNC)
+    return Judgement(value, "at least 1 at work, none stopped", met, SYNC)
 
 
 def _told(worker: WorkerFacts) -> str:

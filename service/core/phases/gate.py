@@ -69,21 +69,21 @@ class GateClosed(Refused):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Since:
     """How a condition was when last looked at, and since when (epoch seconds)."""
 
     met: bool
     since: float
 
 
-def standings(conditions: Iterable[Condition], was: Mapping[str, Standing], now: float) -> dict[str, Standing]:
+def standings(conditions: Iterable[Condition], was: Mapping[str, Since], now: float) -> dict[str, Since]:
     """How the conditions stand now: one that is as it ``was`` keeps its since. A since that lies ahead (a clock was put back)
     counts from now."""
     found = {}
     for one in conditions:
         before = was.get(one.name)
         kept = before is not None and before.met == one.met and before.since <= now
-        found[one.name] = before if kept and before is not None else Standing(one.met, now)
+        found[one.name] = before if kept and before is not None else Since(one.met, now)
     return found
 
 

@@ -14,7 +14,7 @@ from service.core.rules.verdict import fingerprint
 from service.errors import Poison
 
 
-class Sides(NamedTuple):
+class BothSides(NamedTuple):
     """The known v2 places of an item as read, and then its old item."""
 
     found: tuple[Found, ...]
@@ -40,7 +40,7 @@ def home(mapping: Mapping, old: Item | None) -> Place | None:
         return None
 
 
-def agree(mapping: Mapping, sides: Sides) -> bool:
+def agree(mapping: Mapping, sides: BothSides) -> bool:
     """Whether the one live v2 item stands for the old item, or neither side has one."""
     image = old_image(mapping, sides.old)
     alive = [one for one in sides.found if live(one.item, one.place.key, mapping.stamp)]
@@ -53,7 +53,7 @@ def agree(mapping: Mapping, sides: Sides) -> bool:
         return False
 
 
-def forgettable(mapping: Mapping, entry: Entry, sides: Sides) -> bool:
+def forgettable(mapping: Mapping, entry: Entry, sides: BothSides) -> bool:
     """Whether the old item tells all that the ledger entry does: both sides agree, nothing is held, and the one place that is
     known to be live is where the old item belongs."""
     place = home(mapping, sides.old)

@@ -21,7 +21,7 @@ class PurgeFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class PurgeVerdict:
     """Whether the tombstone may be purged; if not, ``reason`` is the first condition not met, as a slug for
     the metrics."""
 
@@ -29,7 +29,7 @@ class Verdict:
     reason: str
 
 
-def may_purge(facts: PurgeFacts, *, horizon: float, grace: float) -> Verdict:
+def may_purge(facts: PurgeFacts, *, horizon: float, grace: float) -> PurgeVerdict:
     """The conditions of DESIGN section 4, in order.
 
     (a) The backfill has finished, and its superseded workers can no longer write. (b) The checkpoints have
@@ -46,4 +46,4 @@ def may_purge(facts: PurgeFacts, *, horizon: float, grace: float) -> Verdict:
         "repair": facts.oldest_repair_age is None or facts.oldest_repair_age < facts.tombstone_age,
     }
     unmet = next((reason for reason, met in conditions.items() if not met), None)
-    return Verdict(unmet is None, unmet or "none")
+    return PurgeVerdict(unmet is None, unmet or "none")

@@ -19,7 +19,7 @@ from service.core.mapping.inverse import inverse
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import V2Item, forward, old_key
 from service.core.rules.forward import old_form, old_image
-from service.core.rules.ledger import Place as V2Place
+from service.core.rules.ledger import Place
 from service.errors import Poison
 
 UNKNOWN_ENTITY = "unknown"
@@ -42,7 +42,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Pair:
     """One old key and one v2 key that belong together. ``old_key`` is None when the v2 item does not tell it,
     ``table`` and ``v2_key`` are None when the old item cannot be mapped."""
 
@@ -60,7 +60,7 @@ class Source:
     """
 
     item: Item
-    place: Place
+    place: Pair
     expected: V2Item | None
     reason: str = ""
     image: Item | None = None
@@ -77,10 +77,10 @@ class Finding:
     """
 
     kind: Kind
-    place: Place
+    place: Pair
     fields: tuple[str, ...] = ()
     inverse_failed: bool = False
-    now: Place | None = None
+    now: Pair | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +105,11 @@ def _source(mapping: Mapping, old: Item, image: Item, *, both_ways: bool) -> Sou
     except Poison as poison:
         named = old.get(mapping.old.entity, {}).get("S", "")
         entity = named if named in mapping.entities else UNKNOWN_ENTITY
-        return Source(old, Place(entity, key, None, None), None, poison.reason, kept)
-    return Source(old, Place(expected.entity, key, expected.table, expected.key), expected, image=kept)
+        return Source(old, Pair(entity, key, None, None), None, poison.reason, kept)
+    return Source(old, Pair(expected.entity, key, expected.table, expected.key), expected, image=kept)
 
 
-def judge(mapping: Mapping, place: Place, v2: Item | None, old: Source | None) -> Finding:
+def judge(mapping: Mapping, place: Pair, v2: Item | None, old: Source | None) -> Finding:
     """What ``v2``, the item at the place's v2 key, and ``old``, the item at its old key, say about the
     place."""
     stray = misplaced(mapping, place, v2, old)
@@ -124,7 +124,7 @@ def judge(mapping: Mapping, place: Place, v2: Item | None, old: Source | None) -
     return _compared(mapping, place, v2, old.item, old.expected)
 
 
-def misplaced(mapping: Mapping, place: Place, v2: Item | None, old: Source | None) -> Finding | None:
+def misplaced(mapping: Mapping, place: Pair, v2: Item | None, old: Source | None) -> Finding | None:
     """The finding when no old item belongs at the place, or it cannot be mapped; None when one belongs
     here."""
     if old is not None and old.expected is None:
@@ -137,14 +137,14 @@ def misplaced(mapping: Mapping, place: Place, v2: Item | None, old: Source | Non
     return Finding(Kind.TOMBSTONE if is_bare(mapping, place.table, v2) else Kind.EXTRA, place, now=now)
 
 
-def place_of(mapping: Mapping, table: str, item: Item) -> Place:
+def place_of(mapping: Mapping, table: str, item: Item) -> Pair:
     """The place of a v2 item, its old key made by the mapping of the fields that it holds, whatever its stamp says."""
     key = {name: item[name] for name in key_names(mapping, table)}
     entity = mapping.entity_at(table, item)
     if entity is None or any(rule.required and rule.name not in item for rule in entity.key_rules):
-        return Place(entity_of_key(mapping, table, item), None, table, key)
+        return Pair(entity_of_key(mapping, table, item), None, table, key)
     old = {name: {"S": template.render(item)} for name, template in entity.old_key.items()}
-    return Place(entity.name, old, table, key)
+    return Pair(entity.name, old, table, key)
 
 
 def entity_of_key(mapping: Mapping, table: str, item: Item) -> str:
@@ -207,7 +207,7 @@ def is_bare(mapping: Mapping, table: str | None, item: Item) -> bool:
     return stamp is not None and stamp.tombstone and item.keys() == {*key_names(mapping, table), mapping.stamp}
 
 
-def _compared(mapping: Mapping, place: Place, live: Item, old: Item, expected: V2Item) -> Finding:
+def _compared(mapping: Mapping, place: Pair, live: Item, old: Item, expected: V2Item) -> Finding:
     fields = differences(expected.item, without(live, mapping.stamp))
     stamp = _stamp(mapping, live)
     sound = stamp is not None and not stamp.tombstone
@@ -217,11 +217,11 @@ def _compared(mapping: Mapping, place: Place, live: Item, old: Item, expected: V
     return Finding(Kind.MISMATCH if fields else Kind.EQUAL, place, tuple(fields), inverse_failed)
 
 
-def _compared_back(mapping: Mapping, place: Place, live: Item, image: Item) -> Finding:
+def _compared_back(mapping: Mapping, place: Pair, live: Item, image: Item) -> Finding:
     assert place.table is not None
     assert place.v2_key is not None
     try:
-        fields = differences(image, old_form(mapping, V2Place(place.table, place.v2_key), live))
+        fields = differences(image, old_form(mapping, Place(place.table, place.v2_key), live))
     except Poison as poison:
         return Finding(Kind.MISMATCH, place, (poison.reason,))
     return Finding(Kind.MISMATCH if fields else Kind.EQUAL, place, tuple(fields))

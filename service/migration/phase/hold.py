@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from service.control.state import Hold, MigrationState, change_state
-from service.migration.phase.move import Parts
+from service.migration.phase.move import MoveParts
 from service.sync.positions import require_started
 
 
-async def hold(parts: Parts, why: str) -> Hold:
+async def hold(parts: MoveParts, why: str) -> Hold:
     """Close every gate; in the place of an earlier hold, if there was one. Raises Misconfigured before the start."""
     app = parts.app
     await require_started(app)
@@ -18,7 +18,7 @@ async def hold(parts: Parts, why: str) -> Hold:
     return held
 
 
-async def release(parts: Parts) -> Hold | None:
+async def release(parts: MoveParts) -> Hold | None:
     """Take the hold away; what it was, or None when there was none."""
     app = parts.app
     held = (await require_started(app)).hold

@@ -55,7 +55,7 @@ class Hooks(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class MoveParts:
     """What a move is made with. by: who asks; status: the document of `status --json`; gate: ``ask_gate``."""
 
     app: App
@@ -94,7 +94,7 @@ class Moved:
         return "\n".join([*(f"{step:12} {seconds:.1f} s" for step, seconds in self.seconds.items()), self.said])
 
 
-async def make_move(parts: Parts, ask: Ask) -> Moved:
+async def make_move(parts: MoveParts, ask: Ask) -> Moved:
     """Make the move that ``ask.command`` means, go on with it, or give it up.
 
     Raises GateClosed, Refused (no such move, another is running, vetoed, not to be overridden), Misconfigured for an unknown
@@ -155,7 +155,7 @@ async def preview_move(app: App, command: Command) -> Preview:
     return Preview(f"goes on with the move {move_text(state)}", None)
 
 
-async def _begin(parts: Parts, ask: Ask, lease: Lease, phase_move: PhaseMove) -> None:
+async def _begin(parts: MoveParts, ask: Ask, lease: Lease, phase_move: PhaseMove) -> None:
     gate = await open_gate(parts, ask, phase_move)
     state = await _load(parts.app)
     now = parts.app.clock.now()
@@ -167,7 +167,7 @@ async def _begin(parts: Parts, ask: Ask, lease: Lease, phase_move: PhaseMove) ->
     await _store(parts, lease, None, move)
 
 
-async def open_gate(parts: Parts, ask: Ask, phase_move: PhaseMove) -> Gate:
+async def open_gate(parts: MoveParts, ask: Ask, phase_move: PhaseMove) -> Gate:
     """The gate once it is open, or all that closes it is overridden. Raises GateClosed when it stays closed."""
     clock = parts.app.clock
     deadline = clock.monotonic() + ask.wait_seconds
@@ -181,7 +181,7 @@ async def open_gate(parts: Parts, ask: Ask, phase_move: PhaseMove) -> Gate:
         await clock.sleep(LOOK_SECONDS)
 
 
-async def _ask_hook(parts: Parts, state: MigrationState, move: Move) -> None:
+async def _ask_hook(parts: MoveParts, state: MigrationState, move: Move) -> None:
     try:
         await parts.hooks.before(_document(state, move), await parts.status())
     except Refused as veto:
@@ -189,7 +189,7 @@ async def _ask_hook(parts: Parts, state: MigrationState, move: Move) -> None:
         raise
 
 
-async def _go_on(parts: Parts, ask: Ask, lease: Lease) -> Moved:
+async def _go_on(parts: MoveParts, ask: Ask, lease: Lease) -> Moved:
     """Do the step that the move is at, persist the next one, until there is none."""
     seconds: dict[str, float] = {}
     while (move := (await _load(parts.app)).move) is not None:
@@ -205,7 +205,7 @@ async def _go_on(parts: Parts, ask: Ask, lease: Lease) -> Moved:
     return Moved((state := await _load(parts.app)).phase, _said(state), seconds)
 
 
-async def _do(parts: Parts, ask: Ask, lease: Lease, move: Move) -> None:
+async def _do(parts: MoveParts, ask: Ask, lease: Lease, move: Move) -> None:
     try:
         await Steps(parts.app, move.to, lease.check, parts.strip).do(move.step)
     except (Fenced, Refused):
@@ -217,21 +217,21 @@ async def _do(parts: Parts, ask: Ask, lease: Lease, move: Move) -> None:
         raise Fatal(f"the move to {move.to} stands at {move.step}: {failure.message}", remedy=remedy) from failure
 
 
-async def _withdraw(parts: Parts, ask: Ask, lease: Lease, state: MigrationState, said: str) -> Moved:
+async def _withdraw(parts: MoveParts, ask: Ask, lease: Lease, state: MigrationState, said: str) -> Moved:
     assert state.move is not None
     await _tell(parts, "move given up", replace(state.move, why=ask.why), "given up")
     await _store(parts, lease, state.move, None)
     return Moved(state.phase, said, {})
 
 
-async def _tell(parts: Parts, action: str, move: Move, outcome: str) -> None:
+async def _tell(parts: MoveParts, action: str, move: Move, outcome: str) -> None:
     state = await _load(parts.app)
     document = {**_document(state, move), "outcome": outcome}
     await parts.audit.append(action, move.why, document)
     await parts.hooks.after(document, await parts.status())
 
 
-async def _store(parts: Parts, lease: Lease, was: Move | None, move: Move | None) -> None:
+async def _store(parts: MoveParts, lease: Lease, was: Move | None, move: Move | None) -> None:
     """Replace the move under way. Raises Refused when it is not as it was: somebody has edited it, or taken over. A backfill and
     a first move shut each other out here, because both are begun in this one record."""
 

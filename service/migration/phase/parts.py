@@ -13,7 +13,7 @@ from service.control.audit import Audit
 from service.control.workers import worker_id
 from service.migration.completion import strip_stamps
 from service.migration.phase.hook import PhaseHooks
-from service.migration.phase.move import Parts
+from service.migration.phase.move import MoveParts
 from service.migration.status.snapshot import take_snapshot
 
 PATIENCE = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
@@ -36,7 +36,7 @@ def _identity(settings: Settings) -> str:
     return f"access key {key}, {worker_id()}"
 
 
-async def move_parts(app: App) -> Parts:
+async def move_parts(app: App) -> MoveParts:
     """The parts, ready for use."""
 
     async def status() -> dict[str, Any]:
@@ -45,4 +45,4 @@ async def move_parts(app: App) -> Parts:
 
     who = await caller_identity(app.settings)
     hooks = PhaseHooks(app.settings, app.clock, app.metrics)
-    return Parts(app, who, Audit(app.control, app.clock, who), hooks, status, strip_stamps)
+    return MoveParts(app, who, Audit(app.control, app.clock, who), hooks, status, strip_stamps)

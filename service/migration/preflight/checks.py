@@ -25,7 +25,7 @@ CLOCK_TOLERANCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class PreflightCheck:
     """One line of the report. ``note`` blocks nothing, but should be read."""
 
     name: str
@@ -38,7 +38,7 @@ class Check:
 class PreflightReport:
     """Every check, in the order in which they were made."""
 
-    checks: tuple[Check, ...]
+    checks: tuple[PreflightCheck, ...]
 
     @property
     def passed(self) -> bool:
@@ -76,63 +76,65 @@ async def run_preflight(app: App, sample: int, stop: asyncio.Event) -> Preflight
     return PreflightReport(tuple(checks))
 
 
-async def _guarded(name: str, check: Callable[[App], Awaitable[Check]], app: App) -> Check:
+async def _guarded(name: str, check: Callable[[App], Awaitable[PreflightCheck]], app: App) -> PreflightCheck:
     try:
         return await check(app)
     except TablesplitError as error:
-        return Check(name, error.message, "blocked", error.remedy)
+        return PreflightCheck(name, error.message, "blocked", error.remedy)
 
 
-async def _caller(app: App) -> Check:
+async def _caller(app: App) -> PreflightCheck:
     identity = await asyncio.to_thread(app.tables.plane.caller_identity)
-    return Check("caller", f"{identity.arn} in {app.settings.aws_region}")
+    return PreflightCheck("caller", f"{identity.arn} in {app.settings.aws_region}")
 
 
-async def _clock(app: App) -> Check:
+async def _clock(app: App) -> PreflightCheck:
     before = app.clock.now()
     server = await asyncio.to_thread(app.tables.plane.server_time)
     skew = server - (before + app.clock.now()) / 2
     if abs(skew) <= CLOCK_TOLERANCE_SECONDS:
-        return Check("clock", f"within {CLOCK_TOLERANCE_SECONDS:.0f} s of the server's")
-    return Check("clock", f"{skew:+.0f} s off the server's", "blocked", "set this machine's clock (NTP)")
+        return PreflightCheck("clock", f"within {CLOCK_TOLERANCE_SECONDS:.0f} s of the server's")
+    return PreflightCheck("clock", f"{skew:+.0f} s off the server's", "blocked", "set this machine's clock (NTP)")
 
 
-async def _old_table(app: App) -> Check:
+async def _old_table(app: App) -> PreflightCheck:
     old = await app.tables.old_table()
     await app.store.scan(old.name, segment=0, segments=1, start=None, limit=1)
-    return Check("old table", f"{old.name}: about {old.item_count} items, {old.size_bytes / 1e6:.1f} MB, {old.billing}")
+    return PreflightCheck(
+        "old table", f"{old.name}: about {old.item_count} items, {old.size_bytes / 1e6:.1f} MB, {old.billing}"
+    )
 
 
-def _stream(old: TableDescription) -> Check:
+def _stream(old: TableDescription) -> PreflightCheck:
     if old.stream_view_type is None:
-        return Check("stream", "off: create-tables enables it")
+        return PreflightCheck("stream", "off: create-tables enables it")
     if old.stream_view_type == STREAM_VIEW_TYPE:
-        return Check("stream", f"on, {STREAM_VIEW_TYPE}")
+        return PreflightCheck("stream", f"on, {STREAM_VIEW_TYPE}")
     remedy = f"disable it once nobody reads it; create-tables then enables it as {STREAM_VIEW_TYPE}"
-    return Check("stream", f"on, but {old.stream_view_type}; {STREAM_VIEW_TYPE} is needed", "blocked", remedy)
+    return PreflightCheck("stream", f"on, but {old.stream_view_type}; {STREAM_VIEW_TYPE} is needed", "blocked", remedy)
 
 
-async def _stream_permissions(app: App) -> Check:
+async def _stream_permissions(app: App) -> PreflightCheck:
     old = await app.tables.old_table()
     if old.stream_arn is None or old.stream_view_type is None:
-        return Check("stream permissions", "not tried: there is no stream yet", "note")
+        return PreflightCheck("stream permissions", "not tried: there is no stream yet", "note")
     shards = (await app.store.describe_stream(old.stream_arn)).shards
     if shards:
         await app.store.shard_iterator(old.stream_arn, shards[-1].shard_id, "LATEST")
-    return Check("stream permissions", f"can read the stream: {len(shards)} shards")
+    return PreflightCheck("stream permissions", f"can read the stream: {len(shards)} shards")
 
 
-def _existing(name: str) -> Callable[[App], Awaitable[Check]]:
-    async def check(app: App) -> Check:
+def _existing(name: str) -> Callable[[App], Awaitable[PreflightCheck]]:
+    async def check(app: App) -> PreflightCheck:
         found = await app.tables.describe(name)
         if found is None:
-            return Check(f"table {name}", "does not exist: create-tables makes it")
+            return PreflightCheck(f"table {name}", "does not exist: create-tables makes it")
         wanted = next(table for table in app.tables.wanted() if table.name == name)
         differences = table_differences(wanted, found)
         if differences:
             remedy = "give the new table another name, or delete the existing one yourself"
-            return Check(f"table {name}", "; ".join(differences), "blocked", remedy)
-        return Check(f"table {name}", "exists, as it must be")
+            return PreflightCheck(f"table {name}", "; ".join(differences), "blocked", remedy)
+        return PreflightCheck(f"table {name}", "exists, as it must be")
 
     return check
 
@@ -141,36 +143,36 @@ def _made_tables(app: App) -> list[str]:
     return [table.name for table in app.tables.wanted()]
 
 
-async def _mapping_checks(app: App, old: TableDescription, sample: int, stop: asyncio.Event) -> list[Check]:
+async def _mapping_checks(app: App, old: TableDescription, sample: int, stop: asyncio.Event) -> list[PreflightCheck]:
     trial = await map_sample(app.store, app.mapping, sample, stop)
     expected = expect(app, trial, old, configured_limits(app.settings), load_prices(app.settings.price_file))
     return [*_trial_checks(trial), *_forecast_checks(expected)]
 
 
-def _trial_checks(trial: Trial) -> list[Check]:
+def _trial_checks(trial: Trial) -> list[PreflightCheck]:
     rejected = ", ".join(f"{reason} {count}" for reason, count in sorted(trial.rejected.items()))
     fix = "see `tablesplit migrate --dry-run` for the keys; correct the items or the mapping"
     return [
-        Check("mapping", f"{trial.mapped} of {trial.items} sampled items can be mapped"),
-        Check("rejected items", rejected or "none", "blocked" if rejected else "ok", fix if rejected else ""),
+        PreflightCheck("mapping", f"{trial.mapped} of {trial.items} sampled items can be mapped"),
+        PreflightCheck("rejected items", rejected or "none", "blocked" if rejected else "ok", fix if rejected else ""),
         _count_check(
             "inverse", trial.inverse_failures, "sampled items do not come back", "report this: it is a defect"
         ),
         _count_check("collisions", trial.collisions, "v2 keys made twice", "correct the key templates"),
-        Check(
+        PreflightCheck(
             "growth",
             f"v2 items are {trial.growth:.2f} times as large; the largest {max(trial.v2_sizes, default=0)} bytes",
         ),
     ]
 
 
-def _count_check(name: str, count: int, what: str, remedy: str) -> Check:
-    return Check(name, f"{count} {what}", "blocked", remedy) if count else Check(name, f"0 {what}")
+def _count_check(name: str, count: int, what: str, remedy: str) -> PreflightCheck:
+    return PreflightCheck(name, f"{count} {what}", "blocked", remedy) if count else PreflightCheck(name, f"0 {what}")
 
 
-def _forecast_checks(report: ForecastReport) -> list[Check]:
+def _forecast_checks(report: ForecastReport) -> list[PreflightCheck]:
     if report.forecast is None:
-        return [Check(name, value, "note") for name, value in report.facts()]
-    expected = [Check(name, value) for name, value in report.facts() if name in EXPECTED]
-    retention = Check("retention", report.retention_text(), RETENTION[report.retention.verdict], report.remedy)
+        return [PreflightCheck(name, value, "note") for name, value in report.facts()]
+    expected = [PreflightCheck(name, value) for name, value in report.facts() if name in EXPECTED]
+    retention = PreflightCheck("retention", report.retention_text(), RETENTION[report.retention.verdict], report.remedy)
     return [*expected, retention]

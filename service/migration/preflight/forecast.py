@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Literal
 
-from service.migration.preflight.sample import Place, Trial
+from service.migration.preflight.sample import SamplePlace, Trial
 
 PARTITION_WRITE_UNITS_PER_SECOND = 1000
 """DynamoDB's limit for one partition of a table or index, so for one partition key until DynamoDB splits it
@@ -23,7 +23,7 @@ BoundName = Literal["hottest_partition_key", "max_write_units", "max_read_units"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ForecastLimits:
     """Capacity units per second that the operator allows the backfill at most; None: any."""
 
     write_units: float | None = None
@@ -66,7 +66,7 @@ class Forecast:
     index_write_units: float
     read_units: float
     v2_bytes: float
-    hottest: Place
+    hottest: SamplePlace
     hottest_share: float
     bounds: tuple[Bound, ...]
 
@@ -81,7 +81,7 @@ class Forecast:
         return max(self.bounds, key=lambda bound: bound.seconds)
 
 
-def forecast(trial: Trial, item_count: int, limits: Limits) -> Forecast:
+def forecast(trial: Trial, item_count: int, limits: ForecastLimits) -> Forecast:
     """Extrapolate ``trial`` (at least one item mapped). item_count: DescribeTable's, which may be behind."""
     items = trial.items if trial.whole else max(item_count, trial.items)
     scale = items / trial.items
@@ -120,12 +120,12 @@ def _stored_bytes(trial: Trial) -> int:
     return sum(trial.v2_sizes) + trial.index_bytes + entries * STORAGE_OVERHEAD_BYTES
 
 
-def _units_beside(trial: Trial, hottest: Place) -> int:
+def _units_beside(trial: Trial, hottest: SamplePlace) -> int:
     """Of the table or index that ``hottest`` is in."""
     return sum(units for place, units in trial.write_units.items() if place[:2] == hottest[:2])
 
 
-def _bounds(hottest: float, writes: float, reads: float, limits: Limits) -> tuple[Bound, ...]:
+def _bounds(hottest: float, writes: float, reads: float, limits: ForecastLimits) -> tuple[Bound, ...]:
     bounds = [Bound("hottest_partition_key", hottest / PARTITION_WRITE_UNITS_PER_SECOND)]
     if limits.write_units:
         bounds.append(Bound("max_write_units", writes / limits.write_units))

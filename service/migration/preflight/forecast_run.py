@@ -8,13 +8,15 @@ from service.dynamodb.prices import Prices
 from service.dynamodb.table_description import TableDescription
 from service.errors import Interrupted
 from service.migration.preflight.cost import cost_of
-from service.migration.preflight.forecast import Limits, forecast
+from service.migration.preflight.forecast import ForecastLimits, forecast
 from service.migration.preflight.report import ForecastReport
 from service.migration.preflight.retention import judge_retention
 from service.migration.preflight.sample import Trial, map_sample
 
 
-async def run_forecast(app: App, sample: int, limits: Limits, prices: Prices, stop: asyncio.Event) -> ForecastReport:
+async def run_forecast(
+    app: App, sample: int, limits: ForecastLimits, prices: Prices, stop: asyncio.Event
+) -> ForecastReport:
     """Map the first ``sample`` items on trial, and extrapolate. Writes nothing.
 
     Raises Interrupted when ``stop`` is set, Misconfigured as ``Tables.old_table`` does.
@@ -26,7 +28,7 @@ async def run_forecast(app: App, sample: int, limits: Limits, prices: Prices, st
     return expect(app, trial, old, limits, prices)
 
 
-def expect(app: App, trial: Trial, old: TableDescription, limits: Limits, prices: Prices) -> ForecastReport:
+def expect(app: App, trial: Trial, old: TableDescription, limits: ForecastLimits, prices: Prices) -> ForecastReport:
     """The report on ``trial``, a sample of the table that ``old`` describes."""
     settings = app.settings
     if not trial.mapped:
@@ -43,6 +45,6 @@ def expect(app: App, trial: Trial, old: TableDescription, limits: Limits, prices
     )
 
 
-def configured_limits(settings: Settings) -> Limits:
+def configured_limits(settings: Settings) -> ForecastLimits:
     """Those of a backfill that is not told others."""
-    return Limits(settings.max_write_units, settings.max_read_units)
+    return ForecastLimits(settings.max_write_units, settings.max_read_units)

@@ -8,7 +8,7 @@ from service.dynamodb.prices import Prices
 from service.migration.preflight.cost import Cost
 from service.migration.preflight.forecast import Bound, Forecast, Sizes
 from service.migration.preflight.retention import Retention
-from service.migration.preflight.sample import Place, Trial
+from service.migration.preflight.sample import SamplePlace, Trial
 
 FASTER = {
     "hottest_partition_key": "spread its partition key in the mapping ({field:shard16}, docs/MAPPING.md)",
@@ -163,12 +163,12 @@ def _dual_text(cost: Cost) -> str:
     )
 
 
-def _place_text(place: Place) -> str:
+def _place_text(place: SamplePlace) -> str:
     table, index, key = place
     return f"{table}{f' index {index}' if index else ''} are at {key}"
 
 
-def _bound_text(bound: Bound, hottest: Place) -> str:
+def _bound_text(bound: Bound, hottest: SamplePlace) -> str:
     if bound.name == "hottest_partition_key":
         return f"1,000 write units a second and partition key ({hottest[2]})"
     return f"--{bound.name.replace('_', '-')}"

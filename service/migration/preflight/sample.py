@@ -16,7 +16,7 @@ from service.errors import Poison
 
 PAGE_ITEMS = 250
 
-Place = tuple[str, str, str]
+SamplePlace = tuple[str, str, str]
 """Where writes meet DynamoDB's limit for one partition key: v2 table, index ("" for the base table), partition key value."""
 
 
@@ -39,7 +39,7 @@ class Trial:
     inverse_failures: int = 0
     collisions: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
-    write_units: Counter[Place] = field(default_factory=Counter)
+    write_units: Counter[SamplePlace] = field(default_factory=Counter)
 
     @property
     def growth(self) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from service.clock import Clock
-from service.control.quarantine import Head, Quarantine
+from service.control.quarantine import Quarantine, QuarantineHead
 from service.control.repairs import registered
 from service.control.table import ControlTable, Stored
 from service.control.waiting_changes import WaitingChange
@@ -64,14 +64,14 @@ class Retry:
                 settled = await quarantine.settle(key_id, head)
         return Retried(key_id, None)
 
-    async def _writes(self, head: Stored[Head], waiting: Sequence[WaitingChange]) -> tuple[Put, ...]:
+    async def _writes(self, head: Stored[QuarantineHead], waiting: Sequence[WaitingChange]) -> tuple[Put, ...]:
         if waiting:
             return change_writes(self.mapping, [one.change for one in waiting], waiting[-1].generation)
         old = await self.store.get(head.value.table, head.value.key)
         return (copy_write(self.mapping, old, self.generation),) if old is not None else ()
 
 
-async def drop(quarantine: Quarantine, key_id: str) -> Head:
+async def drop(quarantine: Quarantine, key_id: str) -> QuarantineHead:
     """Take a key out of quarantine without applying what waits: those changes are lost. Returns its head, to
     say so.
 

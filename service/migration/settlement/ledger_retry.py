@@ -8,7 +8,7 @@ together with it, from the old image of the first to the new image of the second
 from collections.abc import Sequence
 from dataclasses import replace
 
-from service.control.quarantine import Head
+from service.control.quarantine import QuarantineHead
 from service.control.table import Stored
 from service.control.waiting_changes import WaitingChange
 from service.core.rules.authorship import authorship_on_old, live
@@ -19,7 +19,7 @@ from service.core.rules.ledger_writes import Found
 from service.errors import Poison
 from service.migration.settlement.guarded_retry import Retried
 from service.sync.redrive import Redriver
-from service.sync.sinks.forward import ForwardLedger
+from service.sync.sinks.forward import ForwardSink
 from service.sync.sinks.ledger_parts import LedgerParts
 
 
@@ -28,7 +28,7 @@ class LedgerRetry:
 
     def __init__(self, parts: LedgerParts) -> None:
         self._parts = parts
-        self._forward = ForwardLedger(parts, concurrency=1)
+        self._forward = ForwardSink(parts, concurrency=1)
         self._redriver = Redriver(parts.store, parts.conflicts, parts.mapping, parts.clock)
 
     async def retry(self, key_id: str) -> Retried:
@@ -45,7 +45,7 @@ class LedgerRetry:
             if await quarantine.settle(key_id, head):
                 return Retried(key_id, None)
 
-    async def _apply(self, key_id: str, head: Stored[Head]) -> tuple[str, Poison | None]:
+    async def _apply(self, key_id: str, head: Stored[QuarantineHead]) -> tuple[str, Poison | None]:
         """The version up to which changes are applied ("" for none), and what keeps the others."""
         changes = await self._parts.quarantine.changes(key_id)
         try:
@@ -79,7 +79,7 @@ class LedgerRetry:
             return None
         return WaitingChange(replace(second.change, old=first.change.old), second.generation)
 
-    async def _copy(self, head: Head) -> None:
+    async def _copy(self, head: QuarantineHead) -> None:
         """The copy that the backfill could not make, if nothing has come of the item since: then the ledger does not know it."""
         parts = self._parts
         read = await parts.ledger.read(head.key)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from service.clock import Clock, iso
-from service.control.conflicts import Conflict, Conflicts, Head, Kept, Resolution, described, described_held
+from service.control.conflicts import Conflict, ConflictHead, Conflicts, Kept, Resolution, described, described_held
 from service.control.ledger import Ledger
 from service.control.state import MigrationState
 from service.control.table import ControlTable, Stored
@@ -40,7 +40,7 @@ class Choice:
     """What is to be done about an open conflict; nothing is written yet. lost: what that gives up, a line each."""
 
     conflict_id: str
-    was: Stored[Head]
+    was: Stored[ConflictHead]
     kept: Kept
     writes: tuple[TransactItem, ...]
     lost: tuple[str, ...]
@@ -120,7 +120,7 @@ class Resolving:
         facts = {"id": choice.conflict_id, "kept": choice.kept, "key": plain_key(choice.was.value.key)}
         await self.audit("conflict resolved", why, {**facts, "lost": list(choice.lost)})
 
-    async def _open(self, name: str) -> Stored[Head]:
+    async def _open(self, name: str) -> Stored[ConflictHead]:
         if await self._conflicts.is_held(name):
             raise Refused(f"{name} has two live keys on v2", remedy="delete one of the two on v2")
         was = await self._conflicts.head(name)

@@ -18,7 +18,7 @@ from service.control.verification import read_verification
 from service.control.workers import Beat, LaneName, Workers, owner_among
 from service.core.phases.acting import Side
 from service.core.phases.conditions import Facts, FullValidation, LaneFacts, SideFacts, WorkerFacts, gate_of
-from service.core.phases.gate import Gate, Standing, standings
+from service.core.phases.gate import Gate, Since, standings
 from service.core.phases.moves import PhaseMove
 from service.validation.records import latest_full
 
@@ -135,7 +135,7 @@ def _seconds(instant: Any) -> float:
     return datetime.fromisoformat(instant).timestamp()
 
 
-async def _noted(control: ControlTable, move: PhaseMove, gate: Gate, now: float) -> dict[str, Standing]:
+async def _noted(control: ControlTable, move: PhaseMove, gate: Gate, now: float) -> dict[str, Since]:
     """Since when each condition is as it is; written only when one has changed."""
-    records = control.records("gate", dict[str, Standing])
+    records = control.records("gate", dict[str, Since])
     return await records.change(f"{move.start}-{move.to}", lambda was: standings(gate.conditions, was or {}, now))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from backfill.records import Standing, read_standing
+from backfill.records import RunStatus, read_standing
 from service.app import App
 from service.clock import iso
 from service.control.activity import Activities
@@ -170,7 +170,7 @@ async def _state(app: App) -> MigrationState | None:
     return await load_state(app.control, app.mapping)
 
 
-def _backfill(standing: Standing | None, prices: Prices) -> BackfillStatus:
+def _backfill(standing: RunStatus | None, prices: Prices) -> BackfillStatus:
     if standing is None:
         return NOT_STARTED
     pulse = standing.pulse if standing.state == "running" else None

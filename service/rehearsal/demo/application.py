@@ -15,7 +15,7 @@ from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import old_key
 from service.core.phases.acting import Side
-from service.rehearsal.application import Exists, Missing
+from service.rehearsal.application import ItemExists, Missing
 from service.rehearsal.keys import key_text
 
 T = TypeVar("T")
@@ -85,7 +85,7 @@ class ExampleApplication:
         except NotFound:
             raise Missing from None
         except AlreadyExists:
-            raise Exists from None
+            raise ItemExists from None
 
 
 def links_to(mapping: Mapping, items: Iterable[Item]) -> Links:

@@ -15,7 +15,7 @@ from service.rehearsal.application import Application
 from service.rehearsal.demo.application import ExampleApplication, links_to
 from service.rehearsal.demo.items import old_items
 from service.rehearsal.report import RehearsalReport
-from service.rehearsal.run import Plan, Rehearsal
+from service.rehearsal.run import Rehearsal, RehearsalPlan
 from service.rehearsal.servers.local_servers import local_server
 from service.rehearsal.tables import load_items, own_tables
 from service.validation.options import ValidationOptions
@@ -117,7 +117,7 @@ class _Demo:
         seconds = self.app.clock.monotonic() - self.began
         return DemoReport(rehearsed.report, rehearsed.backfill, rehearsed.status, rehearsed.validation, seconds)
 
-    def _plan(self) -> Plan:
+    def _plan(self) -> RehearsalPlan:
         """Every writer has links to the same few leads and deals, so that they meet."""
         known = [item for item in self.items if item[self.app.mapping.old.entity]["S"] in WRITTEN]
         shared = known[:: max(1, len(known) // SHARED_ITEMS)]
@@ -127,4 +127,4 @@ class _Demo:
         def application(_: int) -> Application:
             return ExampleApplication(self.app.settings, self.app.mapping, links)
 
-        return Plan(application, shared, validation=ValidationOptions(index_sample=INDEX_SAMPLE))
+        return RehearsalPlan(application, shared, validation=ValidationOptions(index_sample=INDEX_SAMPLE))

@@ -14,9 +14,9 @@ from service.core.shards import RETENTION_SECONDS, awaiting_children, may_open
 from service.streams.engine import EngineSnapshot
 from service.streams.kcl.held_shard import READ_AHEAD
 from service.streams.kcl.lease_table import LeaseTable
-from service.streams.kcl.reports import SHARE_SECONDS, HeldView, Share, Shares, share_name
+from service.streams.kcl.reports import SHARE_SECONDS, HeldView, ShardReport, ShardReports, share_name
 from service.streams.measures import ShardMeasure, stream_snapshot, unfinished
-from service.streams.patience import Patience
+from service.streams.retry import StreamRetry
 from service.streams.rounds import Rounds
 from service.streams.shards import Shards
 from service.tasks import task_group
@@ -41,7 +41,7 @@ class Evidence:
     def __init__(self) -> None:
         self._watches: dict[tuple[str, str], deque[_Watch]] = {}
 
-    def note(self, ticket: int, shares: Mapping[str, Share]) -> Iterator[tuple[str, int]]:
+    def note(self, ticket: int, shares: Mapping[str, ShardReport]) -> Iterator[tuple[str, int]]:
         """Take ``shares`` into account, which were read after ``ticket`` was drawn: every shard that has been read to its end, and
         since which ticket at least."""
         seen = {(worker, shard): share for worker, share in shares.items() for shard in share.shards}
@@ -55,7 +55,7 @@ class Evidence:
                 watches.append(_Watch(ticket, share.number))
 
 
-def _settled(watches: deque[_Watch], share: Share, view: HeldView) -> int | None:
+def _settled(watches: deque[_Watch], share: ShardReport, view: HeldView) -> int | None:
     """The newest ticket whose watch is over. What a worker that has begun anew says is no evidence for what was asked before."""
     if watches and (share.number < watches[0].number or view.pages < (watches[0].page or 0) - READ_AHEAD - 1):
         watches.clear()
@@ -87,9 +87,9 @@ class Census:
     def __init__(
         self,
         streams: Sequence[CountedStream],
-        shares: Shares,
+        shares: ShardReports,
         clock: Clock,
-        patience: Patience,
+        patience: StreamRetry,
         discovery_seconds: float,
     ) -> None:
         self._counts = [_StreamCount(stream, clock, patience) for stream in streams]
@@ -141,7 +141,7 @@ class Census:
 class _StreamCount:
     """One stream's part of the census."""
 
-    def __init__(self, stream: CountedStream, clock: Clock, patience: Patience) -> None:
+    def __init__(self, stream: CountedStream, clock: Clock, patience: StreamRetry) -> None:
         self._stream = stream
         self._clock = clock
         self._patience = patience
@@ -180,7 +180,7 @@ class _StreamCount:
         self._rows_seen_at = now
         return set(unfinished(known)) - (await self._patience(self._stream.leases.rows)).keys()
 
-    def note(self, ticket: int, shares: Mapping[str, Share]) -> None:
+    def note(self, ticket: int, shares: Mapping[str, ShardReport]) -> None:
         """Take the workers' shares into account, which were read after ``ticket`` was drawn."""
         mine = {worker: _of(self._stream.table, share) for worker, share in shares.items()}
         self._views = {}
@@ -203,8 +203,8 @@ class _StreamCount:
         return stream_snapshot(known, read, waiting, self._rounds.count, self._clock.now())
 
 
-def _of(table: str, share: Share) -> Share:
+def _of(table: str, share: ShardReport) -> ShardReport:
     """The shards of one table's stream, by their ids."""
     prefix = share_name(table, "")
     shards = {name.removeprefix(prefix): view for name, view in share.shards.items() if name.startswith(prefix)}
-    return Share(share.number, share.said_at, shards)
+    return ShardReport(share.number, share.said_at, shards)

@@ -11,7 +11,7 @@ from service.control.claims import Claim, Claims
 from service.errors import Fenced
 from service.log import get_logger
 from service.streams.kcl.frames import HEADER, answer, document, frame_length, framed
-from service.streams.kcl.held_shard import HeldShard, Parts
+from service.streams.kcl.held_shard import HeldShard, ShardParts
 from service.streams.shards import Shards
 
 
@@ -22,7 +22,7 @@ class ReadStream:
     arn: str
     claims: Claims
     shards: Shards
-    parts: Parts
+    parts: ShardParts
 
 
 class Talk(Protocol):

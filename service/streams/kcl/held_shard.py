@@ -18,9 +18,9 @@ from service.dynamodb.protocol import Fence, RecordsPage
 from service.errors import Fenced, Trimmed
 from service.streams.kcl.reports import HeldView
 from service.streams.kcl.sink_slot import SinkSlot
-from service.streams.patience import Patience
 from service.streams.requests import StreamRequests
-from service.streams.shard_reader import EngineSettings, Lane, ShardReader
+from service.streams.retry import StreamRetry
+from service.streams.shard_reader import EngineSettings, ReaderContext, ShardReader
 from service.tasks import task_group
 
 MILLISECONDS = 1000
@@ -67,7 +67,7 @@ DELIVERED = "delivered"
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ShardParts:
     """What the shards of one stream share. trust_seconds: how long a confirmed claim is trusted. standing: raises Fenced once the
     worker cannot know any more whether the rule that it works by is in force."""
 
@@ -75,7 +75,7 @@ class Parts:
     slot: SinkSlot
     settings: EngineSettings
     clock: Clock
-    patience: Patience
+    patience: StreamRetry
     applied: Callable[[float], None]
     trust_seconds: float
     standing: Fence
@@ -96,7 +96,7 @@ class HeldShard:
     showed that the shard is read to its end, with everything up to it applied and saved; 0 before.
     """
 
-    def __init__(self, shard_id: str, claim: Claim, parts: Parts) -> None:
+    def __init__(self, shard_id: str, claim: Claim, parts: ShardParts) -> None:
         self.shard_id = shard_id
         self.table = parts.requests.table
         self.asked = False
@@ -220,9 +220,9 @@ class HeldShard:
     def _is_applying(self) -> bool:
         return self._in_hand is not None and not self._in_hand.done.done()
 
-    def _lane(self) -> Lane:
+    def _lane(self) -> ReaderContext:
         parts = self._parts
-        return Lane(
+        return ReaderContext(
             requests=self,
             shards=self,
             sink=self,

@@ -18,12 +18,12 @@ from service.streams.engine import EngineSnapshot, ShardSink
 from service.streams.kcl.census import Census
 from service.streams.kcl.children import Children, ReadStream
 from service.streams.kcl.daemon import Daemon, require_daemon
-from service.streams.kcl.held_shard import Parts
+from service.streams.kcl.held_shard import ShardParts
 from service.streams.kcl.properties import DaemonOptions, properties, property_text
-from service.streams.kcl.reports import SHARE_SECONDS, Shares, share_name
+from service.streams.kcl.reports import SHARE_SECONDS, ShardReports, share_name
 from service.streams.kcl.sink_slot import SinkSlot
-from service.streams.patience import Patience
 from service.streams.requests import StreamRequests
+from service.streams.retry import StreamRetry
 from service.streams.shard_reader import EngineSettings
 from service.streams.shards import Shards
 from service.tasks import task_group
@@ -48,7 +48,7 @@ class ReaderParts:
     """
 
     store: StreamStore
-    shares: Shares
+    shares: ShardReports
     options: DaemonOptions
     settings: EngineSettings
     clock: Clock
@@ -170,9 +170,9 @@ class KclReader:
 
 
 def _read_stream(stream: NamedStream, slot: SinkSlot, parts: ReaderParts) -> ReadStream:
-    patience = Patience(parts.clock, parts.retried)
+    patience = StreamRetry(parts.clock, parts.retried)
     requests = StreamRequests(parts.store, stream.arn, stream.table, patience)
-    shared = Parts(
+    shared = ShardParts(
         requests, slot, parts.settings, parts.clock, patience, parts.applied, parts.trust_seconds, parts.standing
     )
     return ReadStream(stream.arn, stream.claims, Shards(requests, stream.claims, parts.clock, patience), shared)

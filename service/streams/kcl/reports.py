@@ -30,7 +30,7 @@ class HeldView:
 
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
-class Share:
+class ShardReport:
     """What one worker says. number: counts what it has said; said_at: epoch seconds; shards: by "table/shard"."""
 
     number: int
@@ -43,18 +43,18 @@ def share_name(table: str, shard_id: str) -> str:
     return f"{table}/{shard_id}"
 
 
-class Shares:
+class ShardReports:
     """Every worker's share of one lane."""
 
     def __init__(self, control: ControlTable, lane: str, clock: Clock) -> None:
-        self._records = control.records(f"share#{lane}", Share)
+        self._records = control.records(f"share#{lane}", ShardReport)
         self._clock = clock
 
     async def say(self, worker: str, number: int, shards: Mapping[str, HeldView]) -> None:
         """Replace this worker's share."""
-        await self._records.save(worker, Share(number, self._clock.now(), dict(shards)))
+        await self._records.save(worker, ShardReport(number, self._clock.now(), dict(shards)))
 
-    async def heard(self) -> dict[str, Share]:
+    async def heard(self) -> dict[str, ShardReport]:
         """The shares of those that have not fallen silent, by worker."""
         quiet = self._clock.now() - QUIET_SECONDS
         return {

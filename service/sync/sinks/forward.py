@@ -17,7 +17,7 @@ from service.sync.sinks.key_order import KeysAtOnce
 from service.sync.sinks.ledger_parts import LedgerParts
 
 
-class ForwardLedger:
+class ForwardSink:
     """Implements ``streams.engine.ShardSink``. concurrency: keys in hand at once."""
 
     def __init__(self, parts: LedgerParts, concurrency: int) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 from service.clock import Clock
-from service.control.quarantine import Quarantine, Suspects
+from service.control.quarantine import Quarantine, QuarantineCache
 from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change
 from service.core.item.write import Put
@@ -21,7 +21,7 @@ from service.errors import Poison
 from service.sync.sinks.key_order import KeysAtOnce
 
 
-class Outcome(StrEnum):
+class WriteOutcome(StrEnum):
     """What became of a write or a change. STALE: v2 holds something as new or newer already (a replay,
     another owner)."""
 
@@ -39,7 +39,7 @@ class Applier:
         self._fence = fence
         self._count = count
 
-    async def apply(self, writes: Sequence[Put]) -> list[Outcome]:
+    async def apply(self, writes: Sequence[Put]) -> list[WriteOutcome]:
         """Send ``writes`` one after the other; their outcomes. Each is acknowledged when this returns.
 
         Raises Poison when DynamoDB refuses an item for itself, Fenced when the lease has passed, Retryable
@@ -47,19 +47,19 @@ class Applier:
         """
         return [await self._send(write) for write in writes]
 
-    async def _send(self, write: Put) -> Outcome:
+    async def _send(self, write: Put) -> WriteOutcome:
         written = await self._store.write(write, fence=self._fence)
-        outcome = Outcome.APPLIED if written else Outcome.STALE
+        outcome = WriteOutcome.APPLIED if written else WriteOutcome.STALE
         self._count(outcome)
         return outcome
 
 
-class Consumer:
+class GuardedSink:
     """Implements ``streams.engine.ShardSink`` for the phase ``forward``, in which every change on the old
     table is the application's.
 
     concurrency: keys in hand at once, over all shards. count: told each outcome. on_tombstone: told each
-    tombstone written. taken_over: as ``Suspects`` has it.
+    tombstone written. taken_over: as ``QuarantineCache`` has it.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Consumer:
         self._fence = fence
         self._count = count
         self._on_tombstone = on_tombstone
-        self._suspects = Suspects(quarantine, clock, taken_over)
+        self._suspects = QuarantineCache(quarantine, clock, taken_over)
 
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:  # noqa: ARG002 (ShardSink names it)
         """Return only when every effect of ``changes`` is acknowledged by DynamoDB or quarantined.
@@ -109,7 +109,7 @@ class Consumer:
         for index, change in enumerate(changes):
             if not await self._quarantine.wait_behind(self._waiting(change), self._fence):
                 return changes[index:]
-            self._count(Outcome.QUARANTINED)
+            self._count(WriteOutcome.QUARANTINED)
         return ()
 
     async def _apply_run(self, changes: Sequence[Change]) -> Sequence[Change]:
@@ -147,7 +147,7 @@ class Consumer:
         outcomes = await self._applier.apply(writes)
         lives = run[-1].new is not None  # then the first write is the item itself, the others are tombstones
         for write, outcome in list(zip(writes, outcomes, strict=True))[lives:]:
-            if outcome is Outcome.APPLIED:
+            if outcome is WriteOutcome.APPLIED:
                 self._on_tombstone(write)
         if self._is_suspect(run[0]):
             await self._quarantine.resolve_copy(run[0].table, run[0].key)
@@ -156,7 +156,7 @@ class Consumer:
     async def _to_quarantine(self, change: Change, poison: Poison) -> None:
         await self._quarantine.add_change(self._waiting(change), poison, self._fence)
         self._suspects.add(change.table, change.key)
-        self._count(Outcome.QUARANTINED)
+        self._count(WriteOutcome.QUARANTINED)
 
     def _is_suspect(self, change: Change) -> bool:
         return self._suspects.include(change.table, change.key)

@@ -6,10 +6,10 @@ from random import uniform
 
 from service.app import App
 from service.clock import Clock
-from service.control.activity import Activities, Watch
+from service.control.activity import Activities, ActivityRecorder
 from service.control.conflicts import Conflicts, Held
 from service.control.ledger import Ledger, Read, ledger_id
-from service.control.quarantine import Quarantine, Suspects
+from service.control.quarantine import Quarantine, QuarantineCache
 from service.control.state import MigrationState
 from service.core.item.wire import Item
 from service.core.item.write import Delete, TransactItem, Write
@@ -34,11 +34,11 @@ class LedgerParts:
     store: ItemStore
     ledger: Ledger
     quarantine: Quarantine
-    suspects: Suspects
+    suspects: QuarantineCache
     conflicts: Conflicts
     mapping: Mapping
     clock: Clock
-    watch: Watch
+    watch: ActivityRecorder
     generations: dict[str, int]
     purge_at_once: bool
     fence: Fence
@@ -96,13 +96,15 @@ def ledger_parts(
     count: Callable[[str], None],
     taken_over: Callable[[], int] = lambda: 0,
 ) -> LedgerParts:
-    """Parts that apply the changes of ``side`` by ``state``. count: told each outcome. taken_over: as ``Suspects`` has it."""
+    """Parts that apply the changes of ``side`` by ``state``.
+
+    count: called with each outcome. taken_over: see ``QuarantineCache``."""
     quarantine = Quarantine(app.control, app.clock)
     return LedgerParts(
         store=app.store,
         ledger=Ledger(app.control, app.clock, app.mapping.old.table, state.epoch),
         quarantine=quarantine,
-        suspects=Suspects(quarantine, app.clock, taken_over),
+        suspects=QuarantineCache(quarantine, app.clock, taken_over),
         conflicts=Conflicts(app.control),
         mapping=app.mapping,
         clock=app.clock,
@@ -115,10 +117,10 @@ def ledger_parts(
     )
 
 
-def watch(app: App, state: MigrationState, side: Side) -> Watch:
+def watch(app: App, state: MigrationState, side: Side) -> ActivityRecorder:
     """What notes the application's changes of ``side``."""
     quiet = state.acting.quiet_side == side
-    return Watch(Activities(app.control), side, app.clock, quiet=quiet, since=state.phase_since)
+    return ActivityRecorder(Activities(app.control), side, app.clock, quiet=quiet, since=state.phase_since)
 
 
 def _generations(app: App, state: MigrationState) -> dict[str, int]:

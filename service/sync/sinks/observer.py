@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from service.control.activity import Watch
+from service.control.activity import ActivityRecorder
 from service.core.item.change import Change
 from service.core.item.stamp import stream_version
 from service.core.mapping.mapping import Mapping
@@ -14,10 +14,10 @@ from service.sync.sinks.key_order import KeysAtOnce
 from service.sync.sinks.ledger_parts import LedgerParts
 
 
-class Observer:
+class IntruderSink:
     """Implements ``streams.engine.ShardSink``. An application-made change of v2 is an intruder there: it is noted and logged."""
 
-    def __init__(self, mapping: Mapping, watch: Watch) -> None:
+    def __init__(self, mapping: Mapping, watch: ActivityRecorder) -> None:
         self._mapping = mapping
         self._watch = watch
 
@@ -34,10 +34,10 @@ class Observer:
         await self._watch.saw(name, change.table, change.key)
 
 
-class Noting:
+class EnteringSink:
     """Implements ``streams.engine.ShardSink`` for the stream of one v2 table: observes, and notes. Carries nothing."""
 
-    def __init__(self, parts: LedgerParts, observer: Observer, concurrency: int) -> None:
+    def __init__(self, parts: LedgerParts, observer: IntruderSink, concurrency: int) -> None:
         self._parts = parts
         self._observer = observer
         self._keys = KeysAtOnce(concurrency)

@@ -15,7 +15,7 @@ from service.sync.sinks.key_order import KeysAtOnce
 from service.sync.sinks.ledger_parts import LedgerParts
 
 
-class ReverseLedger:
+class ReverseSink:
     """Implements ``streams.engine.ShardSink`` for the stream of one v2 table. concurrency: keys in hand at once."""
 
     def __init__(self, parts: LedgerParts, concurrency: int) -> None:

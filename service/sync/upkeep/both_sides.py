@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
-from service.core.rules.agreement import Sides
+from service.core.rules.agreement import BothSides
 from service.core.rules.ledger import Place
 from service.core.rules.ledger_writes import Found
 from service.dynamodb.protocol import ItemStore
@@ -13,7 +13,7 @@ Asked = tuple[Item, Sequence[Place]]
 """An old key, and the v2 places to look at."""
 
 
-async def read_sides(store: ItemStore, mapping: Mapping, asked: Sequence[Asked]) -> list[Sides]:
+async def read_sides(store: ItemStore, mapping: Mapping, asked: Sequence[Asked]) -> list[BothSides]:
     """Both sides of each, in the order asked; v2 first, as ``core.verdict.lasts`` needs it."""
     wanted: dict[str, dict[str, Item]] = {}
     for _, places in asked:
@@ -26,7 +26,7 @@ async def read_sides(store: ItemStore, mapping: Mapping, asked: Sequence[Asked])
     olds = {Place(mapping.old.table, key).text: key for key, _ in asked}
     old = await _read(store, mapping.old.table, names, list(olds.values()))
     return [
-        Sides(
+        BothSides(
             tuple(Found(place, v2.get(place.text)) for place in places),
             old.get(Place(mapping.old.table, key).text),
         )

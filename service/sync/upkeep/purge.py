@@ -20,7 +20,7 @@ from service.core.item.wire import Item
 from service.core.item.write import Put
 from service.core.mapping.mapping import Mapping
 from service.core.rules.guarded import is_bare_tombstone, purge_write
-from service.core.rules.purge import PurgeFacts, Verdict, may_purge
+from service.core.rules.purge import PurgeFacts, PurgeVerdict, may_purge
 from service.core.shards import ROUNDS_TO_PASS
 from service.dynamodb.protocol import ItemStore
 from service.errors import Poison, Retryable
@@ -192,7 +192,7 @@ class Purger:
             self._finished = (finished_at, now)
         return now - self._finished[1]
 
-    def _verdict(self, seen: Seen, around: Surroundings) -> Verdict:
+    def _verdict(self, seen: Seen, around: Surroundings) -> PurgeVerdict:
         facts = PurgeFacts(
             tombstone_age=around.now - seen.at,
             backfill_finished_age=around.backfill_finished_age,

@@ -32,7 +32,7 @@ from service.control.table import ControlTable
 from service.control.workers import BOTH, LaneName, Workers, owner_among
 from service.core.item.stamp import GENERATION_DIGITS
 from service.core.mapping.mapping import Mapping
-from service.core.rules.agreement import Sides, forgettable, places_of
+from service.core.rules.agreement import BothSides, forgettable, places_of
 from service.dynamodb.protocol import Fence, ItemStore
 from service.sync.upkeep.both_sides import read_sides
 
@@ -161,7 +161,7 @@ class Trimmer:
             if forgettable(self._mapping, read.entry, seen) and not self._waits(read, seen, quarantined):
                 await self._store.write(self._ledger.delete(read), fence=self._fence)
 
-    def _waits(self, read: Read, sides: Sides, quarantined: Collection[str]) -> bool:
+    def _waits(self, read: Read, sides: BothSides, quarantined: Collection[str]) -> bool:
         """Whether the key, on either side, is in quarantine."""
         keys = [(self._mapping.old.table, read.entry.key), *((one.place.table, one.place.key) for one in sides.found)]
         return any(quarantine_id(table, key) in quarantined for table, key in keys)

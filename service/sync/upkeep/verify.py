@@ -15,7 +15,7 @@ from service.control.verification import LISTED, Verification, save_verification
 from service.control.workers import BOTH, Workers
 from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
-from service.core.rules.agreement import Sides, agree, home, places_of
+from service.core.rules.agreement import BothSides, agree, home, places_of
 from service.dynamodb.protocol import ItemStore
 from service.errors import Retryable
 from service.log import get_logger
@@ -49,7 +49,7 @@ class _Walk:
     settled: bool
     checked: int = 0
     pending: int = 0
-    suspects: list[tuple[Read, Sides]] = field(default_factory=list)
+    suspects: list[tuple[Read, BothSides]] = field(default_factory=list)
     differences: list[Item] = field(default_factory=list)
 
 
@@ -128,13 +128,13 @@ class Verifier:
             else:
                 walk.pending += 1
 
-    async def _read(self, entries: Sequence[Read]) -> list[Sides]:
+    async def _read(self, entries: Sequence[Read]) -> list[BothSides]:
         asked = [(read.entry.key, places_of(read.entry)) for read in entries]
         return await read_sides(self._store, self._mapping, asked)
 
-    async def _read_at_home(self, suspects: Sequence[tuple[Read, Sides]]) -> list[Sides]:
+    async def _read_at_home(self, suspects: Sequence[tuple[Read, BothSides]]) -> list[BothSides]:
         """The same, with the place where the old item belonged at the first sight."""
-        found: list[Sides] = []
+        found: list[BothSides] = []
         for start in range(0, len(suspects), LOOK_ENTRIES):
             asked = []
             for read, sides in suspects[start : start + LOOK_ENTRIES]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from backfill.leases import Claims
+from backfill.leases import JobLeases
 from backfill.records import BackfillRecords, read_standing
 from backfill.report import BackfillReport, SlicesReport
 from backfill.slices import Slices
@@ -165,7 +165,7 @@ async def _scans_hang(operation: str, subject: object) -> None:
 async def test_a_job_waits_for_many_siblings_longer_than_for_one() -> None:
     """Hundreds of jobs begin at once, each of which opens the run for a moment: none is refused for their number."""
     world, (job, _) = await begun(2)
-    claims = Claims(world.control, "sibling", world.clock, world.settings)
+    claims = JobLeases(world.control, "sibling", world.clock, world.settings)
     busy = asyncio.ensure_future(_in_turn_for(claims, world, times=10, seconds=20))
     await world.clock.advance(1)
     job.begin()
@@ -173,7 +173,7 @@ async def test_a_job_waits_for_many_siblings_longer_than_for_one() -> None:
     assert isinstance(await job.report(world), BackfillReport)
 
 
-async def _in_turn_for(claims: Claims, world: World, *, times: int, seconds: float) -> None:
+async def _in_turn_for(claims: JobLeases, world: World, *, times: int, seconds: float) -> None:
     for _ in range(times):
         async with claims.alone():
             await world.clock.sleep(seconds)
@@ -274,7 +274,7 @@ async def test_a_job_that_outlived_its_run_takes_nothing_of_the_next_one() -> No
     run = await world.records.run()
     assert run is not None
     parts = first.parts
-    outlived = Slices(parts, Claims(parts.control, "late", world.clock, parts.settings), run)
+    outlived = Slices(parts, JobLeases(parts.control, "late", world.clock, parts.settings), run)
     await BackfillRecords(world.control, token=99).save_run(replace(run, id="next", finished_at=None))
     assert await outlived.left() == []
     await outlived.copy(0)

@@ -5,16 +5,16 @@ import pytest
 from backfill.budget import Budget
 from backfill.display import LINE_SECONDS, LogLines
 from backfill.progress import Progress, Snapshot
-from backfill.segments import Outcomes, Run, Segment, standing, total, unfinished
-from backfill.throttle import Waits
+from backfill.segments import BackfillRun, Outcomes, Segment, standing, total, unfinished
+from backfill.throttle import ThrottleWaits
 from service.dynamodb.prices import load_prices
 from tests.fakes.clocks import VirtualClock
 
 
 def begun(clock: VirtualClock, *, estimate: int | None, segments: int = 2, done: int = 0) -> Progress:
-    run = Run("r", "m", 1, segments, 0.0, estimate)
+    run = BackfillRun("r", "m", 1, segments, 0.0, estimate)
     stands = {n: Segment("r", None, Outcomes(copied=done), False) for n in range(segments)}
-    return Progress(clock, Waits(clock, lambda reason, seconds: None), run, stands, Budget(load_prices(None)))
+    return Progress(clock, ThrottleWaits(clock, lambda reason, seconds: None), run, stands, Budget(load_prices(None)))
 
 
 def acknowledge(progress: Progress, number: int, items: int, *, done: bool = False) -> Snapshot:
@@ -113,7 +113,7 @@ async def test_a_log_gets_a_line_now_and_then_and_one_at_the_end(monkeypatch: py
 
 
 def test_records_of_another_run_say_nothing() -> None:
-    run = Run("new", "m", 1, 3, 0.0)
+    run = BackfillRun("new", "m", 1, 3, 0.0)
     found = [(0, Segment("old", None, Outcomes(5), True)), (1, Segment("new", None, Outcomes(7), True))]
     segments = standing(run, found)
     assert unfinished(segments) == [0, 2]

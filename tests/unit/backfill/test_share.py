@@ -6,7 +6,7 @@ import pytest
 
 from backfill.options import ArrayJob, array_job
 from backfill.records import BackfillRecords, Pulse, together
-from backfill.segments import Run
+from backfill.segments import BackfillRun
 from backfill.share import EqualShare
 from service.config import load_settings
 from service.errors import Misconfigured
@@ -16,7 +16,7 @@ from tests.worlds.backfill_world import World
 async def test_those_that_are_left_use_what_the_others_had() -> None:
     """A share grows to the whole when nobody else is alive."""
     world = World()
-    run = Run("r", "hash", 1, 8, 0.0, slices=4)
+    run = BackfillRun("r", "hash", 1, 8, 0.0, slices=4)
     shares = [EqualShare(BackfillRecords(world.control, 0, number), run, world.clock) for number in range(4)]
     for number in range(4):
         await _pulse(world, run, number)
@@ -37,7 +37,7 @@ async def test_those_that_are_left_use_what_the_others_had() -> None:
 
 async def test_a_job_begins_with_the_least_share_until_the_others_have_seen_it() -> None:
     world = World()
-    run = Run("r", "hash", 1, 8, 0.0, slices=4)
+    run = BackfillRun("r", "hash", 1, 8, 0.0, slices=4)
     share = EqualShare(BackfillRecords(world.control, 0, 0), run, world.clock)
     seen = [share.now]
     for _ in range(4):
@@ -48,7 +48,7 @@ async def test_a_job_begins_with_the_least_share_until_the_others_have_seen_it()
     assert all(was <= now for was, now in pairwise(seen))
 
 
-async def _pulse(world: World, run: Run, number: int, *, ended: bool = False) -> None:
+async def _pulse(world: World, run: BackfillRun, number: int, *, ended: bool = False) -> None:
     pulse = Pulse(run.id, world.clock.now(), 10.0, 5.0, ended=ended)
     await BackfillRecords(world.control, 0, number).save_pulse(pulse)
 

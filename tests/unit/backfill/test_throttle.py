@@ -4,15 +4,15 @@ import asyncio
 
 import pytest
 
-from backfill.throttle import TRACKED_KEYS, AdaptiveLimit, Pace, ReadLimit, Reason, Waits, WriteLimits
+from backfill.throttle import TRACKED_KEYS, AdaptiveLimit, Pace, ReadLimit, Reason, ThrottleWaits, WriteLimits
 from service.core.mapping.capacity import write_units
 from tests.fakes.clocks import VirtualClock
 
 KEY = ("leads", "LEAD")
 
 
-def waits(clock: VirtualClock) -> Waits:
-    return Waits(clock, lambda reason, seconds: None)
+def waits(clock: VirtualClock) -> ThrottleWaits:
+    return ThrottleWaits(clock, lambda reason, seconds: None)
 
 
 def test_a_pace_spaces_what_is_reserved() -> None:
@@ -111,7 +111,7 @@ async def test_the_keys_that_are_remembered_are_bounded_and_the_busy_ones_stay()
 async def test_every_wait_is_counted_under_its_reason_and_shown_while_it_lasts() -> None:
     clock = VirtualClock()
     counted: list[tuple[Reason, float]] = []
-    told = Waits(clock, lambda reason, seconds: counted.append((reason, seconds)))
+    told = ThrottleWaits(clock, lambda reason, seconds: counted.append((reason, seconds)))
     limits = WriteLimits(clock, told, 10)
     await limits.admit({KEY: 1}, 20)
     waiting = asyncio.ensure_future(limits.admit({KEY: 1}, 1))

@@ -2,7 +2,7 @@
 
 from structlog.testing import capture_logs
 
-from service.control.activity import QUIET_SIDE_WRITTEN, Activities, Watch
+from service.control.activity import QUIET_SIDE_WRITTEN, Activities, ActivityRecorder
 from service.control.table import ControlTable
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.memory import MemoryDynamoDB
@@ -18,7 +18,7 @@ def activities() -> Activities:
 
 async def test_a_write_on_the_quiet_side_is_counted_and_its_key_is_in_the_log() -> None:
     clock, known = VirtualClock(), activities()
-    watch = Watch(known, "old", clock, quiet=True)
+    watch = ActivityRecorder(known, "old", clock, quiet=True)
     with capture_logs() as said:
         await watch.saw("DEAL", "crm", KEY)
         await watch.saw("DEAL", "crm", KEY)
@@ -30,7 +30,7 @@ async def test_a_write_on_the_quiet_side_is_counted_and_its_key_is_in_the_log() 
 
 async def test_where_the_application_belongs_its_writes_are_only_a_sign_of_life() -> None:
     clock, known = VirtualClock(), activities()
-    watch = Watch(known, "v2", clock, quiet=False)
+    watch = ActivityRecorder(known, "v2", clock, quiet=False)
     with capture_logs() as said:
         await watch.saw("DEAL", "deals", KEY)
     await watch.flush()

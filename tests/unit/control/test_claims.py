@@ -7,7 +7,7 @@ from service.control.claims import SharedCheckpoints
 from service.control.table import ControlTable
 from service.core.shards import Position
 from service.errors import Fenced, Retryable
-from service.sync.shared_lane import Standing
+from service.sync.shared_lane import RuleFence
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.memory import MemoryDynamoDB
 
@@ -120,7 +120,7 @@ async def test_only_claims_over_another_worker_count_as_takeovers(world: World) 
 
 
 async def test_standing_once_run_out_has_for_ever(world: World) -> None:
-    standing = Standing(world.clock, TRUST)
+    standing = RuleFence(world.clock, TRUST)
     world.clock._elapsed += 5
     standing.seen(world.clock.monotonic())
     world.clock._elapsed += 5

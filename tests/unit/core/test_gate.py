@@ -16,7 +16,7 @@ from service.core.phases.conditions import (
     WorkerFacts,
     gate_of,
 )
-from service.core.phases.gate import Condition, Gate, GateClosed, Standing, require_forceable, standings
+from service.core.phases.gate import Condition, Gate, GateClosed, Since, require_forceable, standings
 from service.core.phases.moves import BACK, COMPLETE, CUTOVER, FINISH, HOME, MOVES, PhaseMove
 from service.errors import Misconfigured, Refused
 
@@ -245,15 +245,15 @@ def test_any_other_condition_can_be_overridden() -> None:
     ("was", "met", "since"),
     [
         (None, True, 50.0),
-        (Standing(True, 20.0), True, 20.0),
-        (Standing(False, 20.0), True, 50.0),
-        (Standing(True, 60.0), True, 50.0),  # a clock was put back
+        (Since(True, 20.0), True, 20.0),
+        (Since(False, 20.0), True, 50.0),
+        (Since(True, 60.0), True, 50.0),  # a clock was put back
     ],
 )
-def test_since_is_kept_until_the_condition_changes(was: Standing | None, met: bool, since: float) -> None:
+def test_since_is_kept_until_the_condition_changes(was: Since | None, met: bool, since: float) -> None:
     condition = Condition("lag", 1, 2, met, None, "")
     found = standings([condition], {} if was is None else {"lag": was}, 50.0)
-    assert found == {"lag": Standing(met, since)}
+    assert found == {"lag": Since(met, since)}
 
 
 def test_the_text_says_what_to_do_about_what_is_not_met() -> None:

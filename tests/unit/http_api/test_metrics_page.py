@@ -11,7 +11,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from service.core.item.write import Put
 from service.errors import Fatal, Retryable
 from service.http_api import create_http_api
-from service.http_api.view import View
+from service.http_api.view import HttpView
 from service.migration.start import create_and_start
 from service.sync.forward_lane import ForwardLane
 from service.sync.reverse_lane import ReverseLane
@@ -32,7 +32,7 @@ async def world() -> Started:
 async def page(world: Started) -> dict[str, float]:
     """The samples without labels, and those of the phase, of a page in OpenMetrics."""
     lanes = Lanes(ForwardLane(world.app), ReverseLane(world.app))
-    content, content_type = await View(world.app, lanes).metrics(OPENMETRICS)
+    content, content_type = await HttpView(world.app, lanes).metrics(OPENMETRICS)
     assert content_type.startswith(OPENMETRICS.split(";")[0])
     samples = [sample for family in parsed(content.decode()) for sample in family.samples]
     return {sample.labels.get("phase", sample.name): sample.value for sample in samples if len(sample.labels) < 2}
@@ -100,7 +100,7 @@ async def test_a_process_that_cannot_report_still_says_that_its_lanes_have_stopp
 @pytest.mark.parametrize(("accept", "kind"), [(OPENMETRICS, "application/openmetrics-text"), ("*/*", "text/plain")])
 async def test_whoever_accepts_openmetrics_gets_it(world: Started, accept: str, kind: str) -> None:
     lanes = Lanes(ForwardLane(world.app), ReverseLane(world.app))
-    transport = httpx.ASGITransport(create_http_api(View(world.app, lanes), None, world.app.clock))
+    transport = httpx.ASGITransport(create_http_api(HttpView(world.app, lanes), None, world.app.clock))
     async with httpx.AsyncClient(transport=transport, base_url="http://tablesplit") as http:
         answer = await http.get("/metrics", headers={"Accept": accept})
     assert answer.headers["content-type"].startswith(kind)

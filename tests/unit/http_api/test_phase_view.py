@@ -10,12 +10,12 @@ from service.control.state import Move
 from service.core.phases.gate import GateClosed
 from service.errors import Misconfigured, Refused
 from service.http_api.phase_view import PhaseView
-from service.migration.phase.move import Parts
+from service.migration.phase.move import MoveParts
 from tests.worlds.move_world import MoveWorld
 
 
 def view_of(world: MoveWorld, monkeypatch: pytest.MonkeyPatch) -> PhaseView:
-    async def parts(_: object) -> Parts:
+    async def parts(_: object) -> MoveParts:
         return world.parts
 
     monkeypatch.setattr("service.http_api.phase_view.move_parts", parts)

@@ -10,7 +10,7 @@ from service.config import Settings
 from service.control.table import ControlTable
 from service.errors import Misconfigured, Refused
 from service.http_api import ValidationRequest
-from service.http_api.view import View
+from service.http_api.view import HttpView
 from service.migration.start import create_and_start
 from service.sync.forward_lane import ForwardLane
 from service.sync.reverse_lane import ReverseLane
@@ -22,14 +22,14 @@ from tests.worlds.validation_world import MAPPING
 
 
 @pytest.fixture
-def view() -> View:
+def view() -> HttpView:
     db = MemoryDynamoDB()
     db.create_table("control", ("pk", "sk"))
     app = SimpleNamespace(clock=VirtualClock(), mapping=MAPPING, control=ControlTable(db, "control"))
-    return View(cast(Any, app), cast(Any, SimpleNamespace(unready=lambda: None)))
+    return HttpView(cast(Any, app), cast(Any, SimpleNamespace(unready=lambda: None)))
 
 
-async def test_a_validation_that_fails_says_so_under_its_id(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_validation_that_fails_says_so_under_its_id(view: HttpView, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail(*_: object) -> None:
         raise Refused("another validation is running", remedy="wait for it")
 
@@ -45,7 +45,7 @@ async def test_a_validation_that_fails_says_so_under_its_id(view: View, monkeypa
     assert await view.validation("20260101T000000Z-abcdef") is None
 
 
-async def test_one_validation_at_a_time_is_started_here(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_validation_at_a_time_is_started_here(view: HttpView, monkeypatch: pytest.MonkeyPatch) -> None:
     async def until_stopped(_app: object, _options: object, stop: Any) -> None:
         await stop.wait()
 
@@ -56,25 +56,25 @@ async def test_one_validation_at_a_time_is_started_here(view: View, monkeypatch:
     await view.close()
 
 
-async def test_an_entity_that_the_mapping_does_not_know_is_refused_at_once(view: View) -> None:
+async def test_an_entity_that_the_mapping_does_not_know_is_refused_at_once(view: HttpView) -> None:
     with pytest.raises(Misconfigured, match="unknown entity 'GOBLIN'"):
         await view.start_validation(ValidationRequest(entity="GOBLIN"))
 
 
-async def test_conflicts_are_listed_as_on_the_command_line(view: View) -> None:
+async def test_conflicts_are_listed_as_on_the_command_line(view: HttpView) -> None:
     assert await view.conflicts() == {"items": []}
 
 
 @pytest.fixture
-async def started() -> View:
+async def started() -> HttpView:
     """The view of a migration that has begun, on tables in memory."""
     world = Started()
     await create_and_start(world.app)
     world.app.settings = Settings(endpoint_url="http://memory", control_table="control")  # type: ignore[misc] # a namespace
-    return View(world.app, Lanes(ForwardLane(world.app), ReverseLane(world.app)))
+    return HttpView(world.app, Lanes(ForwardLane(world.app), ReverseLane(world.app)))
 
 
-async def test_the_console_gets_everything_its_page_shows(started: View) -> None:
+async def test_the_console_gets_everything_its_page_shows(started: HttpView) -> None:
     await started.phases.hold("audit week")
     events = started.events()
     assert events is not None
@@ -90,7 +90,7 @@ async def test_the_console_gets_everything_its_page_shows(started: View) -> None
     assert document["phase"]["failed"] is None
 
 
-async def test_a_hold_is_taken_away_once(started: View) -> None:
+async def test_a_hold_is_taken_away_once(started: HttpView) -> None:
     await started.phases.hold("audit week")
     assert (await started.phases.release())["released"]["why"] == "audit week"
     assert await started.phases.release() == {"released": None}

@@ -10,7 +10,7 @@ from service.core.item.wire import Item
 from service.core.item.write import Put
 from service.dynamodb.prices import Prices, read_prices
 from service.migration.preflight.cost import cost_of
-from service.migration.preflight.forecast import Bound, Forecast, Limits, Sizes, forecast, sizes_of
+from service.migration.preflight.forecast import Bound, Forecast, ForecastLimits, Sizes, forecast, sizes_of
 from service.migration.preflight.retention import judge_retention
 from service.migration.preflight.sample import Trial, map_sample
 from tests.builders.mappings import shop
@@ -55,7 +55,7 @@ def prices(more: str = "") -> Prices:
 
 
 def test_a_sample_of_four_stands_for_four_thousand() -> None:
-    expected = forecast(trial(), 4000, Limits())
+    expected = forecast(trial(), 4000, ForecastLimits())
     assert (expected.items, expected.items_known) == (4000, True)
     assert (expected.base_write_units, expected.index_write_units) == (8000, 6000)
     assert expected.read_units == 1954  # 8,000,000 bytes / 4096, rounded up
@@ -68,7 +68,7 @@ def test_an_index_has_partition_keys_of_its_own() -> None:
     spread = Counter(
         {("leads", "", "a"): 3, ("leads", "", "b"): 3, ("leads", "GSI1", "x"): 4, ("leads", "GSI1", "y"): 2}
     )
-    expected = forecast(trial(write_units=spread), 4000, Limits())
+    expected = forecast(trial(write_units=spread), 4000, ForecastLimits())
     assert expected.hottest == ("leads", "GSI1", "x")
     assert expected.hottest_share == pytest.approx(4 / 6)
     assert expected.binding == Bound("hottest_partition_key", 4.0)
@@ -77,29 +77,29 @@ def test_an_index_has_partition_keys_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("limits", "binding"),
     [
-        (Limits(), Bound("hottest_partition_key", 6.0)),
-        (Limits(write_units=100), Bound("max_write_units", 140.0)),  # 14,000 units, the indexes' among them
-        (Limits(write_units=10_000), Bound("hottest_partition_key", 6.0)),
-        (Limits(read_units=10), Bound("max_read_units", 195.4)),
-        (Limits(write_units=100, read_units=10), Bound("max_read_units", 195.4)),
+        (ForecastLimits(), Bound("hottest_partition_key", 6.0)),
+        (ForecastLimits(write_units=100), Bound("max_write_units", 140.0)),  # 14,000 units, the indexes' among them
+        (ForecastLimits(write_units=10_000), Bound("hottest_partition_key", 6.0)),
+        (ForecastLimits(read_units=10), Bound("max_read_units", 195.4)),
+        (ForecastLimits(write_units=100, read_units=10), Bound("max_read_units", 195.4)),
     ],
 )
-def test_what_takes_longest_binds(limits: Limits, binding: Bound) -> None:
+def test_what_takes_longest_binds(limits: ForecastLimits, binding: Bound) -> None:
     assert forecast(trial(), 4000, limits).binding == binding
 
 
 def test_a_sample_that_is_everything_needs_no_count() -> None:
-    expected = forecast(trial(whole=True), 0, Limits())
+    expected = forecast(trial(whole=True), 0, ForecastLimits())
     assert (expected.items, expected.items_known, expected.base_write_units) == (4, True, 8)
 
 
 def test_a_count_below_the_sample_is_not_believed() -> None:
-    expected = forecast(trial(), 3, Limits())
+    expected = forecast(trial(), 3, ForecastLimits())
     assert (expected.items, expected.items_known) == (4, False)
 
 
 def test_a_rejected_item_is_read_and_not_written() -> None:
-    expected = forecast(trial(items=8, old_sizes=[4096] * 8), 8000, Limits())
+    expected = forecast(trial(items=8, old_sizes=[4096] * 8), 8000, ForecastLimits())
     assert (expected.base_write_units, expected.read_units) == (8000, 8000)
 
 

@@ -9,7 +9,7 @@ from service.app import App
 from service.config import Settings
 from service.dynamodb.prices import load_prices
 from service.dynamodb.table_description import TableDescription
-from service.migration.preflight.forecast import Limits
+from service.migration.preflight.forecast import ForecastLimits
 from service.migration.preflight.forecast_run import expect
 from service.migration.preflight.report import ForecastReport
 from service.migration.preflight.sample import Trial
@@ -21,10 +21,10 @@ UNFOLLOWED = (
 )
 
 
-def report(found: Trial, item_count: int, limits: Limits | None = None) -> ForecastReport:
+def report(found: Trial, item_count: int, limits: ForecastLimits | None = None) -> ForecastReport:
     app = cast(App, SimpleNamespace(settings=Settings(), mapping=MAPPING))
     old = cast(TableDescription, SimpleNamespace(item_count=item_count))
-    return expect(app, found, old, limits or Limits(), load_prices(None))
+    return expect(app, found, old, limits or ForecastLimits(), load_prices(None))
 
 
 def test_a_copy_that_ends_in_time_is_a_go() -> None:
@@ -39,12 +39,12 @@ def test_a_copy_that_ends_in_time_is_a_go() -> None:
 @pytest.mark.parametrize(
     ("items", "limits", "way"),
     [
-        (60_000_000, Limits(), "spread its partition key in the mapping ({field:shard16}, docs/MAPPING.md)"),
-        (60_000_000, Limits(write_units=100), "raise --max-write-units"),
-        (60_000_000, Limits(read_units=10), "raise --max-read-units"),
+        (60_000_000, ForecastLimits(), "spread its partition key in the mapping ({field:shard16}, docs/MAPPING.md)"),
+        (60_000_000, ForecastLimits(write_units=100), "raise --max-write-units"),
+        (60_000_000, ForecastLimits(read_units=10), "raise --max-read-units"),
     ],
 )
-def test_a_no_go_says_what_makes_the_copy_shorter(items: int, limits: Limits, way: str) -> None:
+def test_a_no_go_says_what_makes_the_copy_shorter(items: int, limits: ForecastLimits, way: str) -> None:
     said = report(trial(), items, limits)
     assert (said.ok, said.retention.verdict) == (False, "no-go")
     assert said.remedy == f"{way}; {UNFOLLOWED}"

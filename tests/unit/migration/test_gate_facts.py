@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from backfill.records import BackfillRecords
-from backfill.segments import Run
+from backfill.segments import BackfillRun
 from service.control.activity import Activities
 from service.control.quarantine import Quarantine
 from service.control.state import Hold, MigrationState, Move
@@ -41,7 +41,7 @@ async def ready() -> Started:
     started = Started()
     started.db.after = None
     records = BackfillRecords(started.control)
-    await records.save_run(Run("b1", MAPPING.hash, 1, 1, NOW - 8000, finished_at=NOW - 7000))
+    await records.save_run(BackfillRun("b1", MAPPING.hash, 1, 1, NOW - 8000, finished_at=NOW - 7000))
     await RunRecords(started.control, "r1", 1).point("full", FULL)
     await Workers(started.control, started.clock).say("w1", Beat(1, NOW, LANE, LANE))
     return started

@@ -6,7 +6,7 @@ import pytest
 
 from service.clock import SystemClock
 from service.core.item.wire import Item
-from service.rehearsal.application import Application, Exists, Missing
+from service.rehearsal.application import Application, ItemExists, Missing
 from service.rehearsal.by_mapping import MappedApplication
 from service.rehearsal.demo.application import ExampleApplication, links_to
 from service.rehearsal.keys import key_text
@@ -45,7 +45,7 @@ async def application(request, crm, moto_server) -> AsyncIterator[Application]:
 @pytest.mark.parametrize("side", ["old", "v2"])
 async def test_an_item_is_created_changed_moved_and_deleted(crm, application, side):
     await application.create(side, DEAL)
-    with pytest.raises(Exists):
+    with pytest.raises(ItemExists):
         await application.create(side, DEAL)
     await application.update(side, KEY, {"stage": {"S": "lost"}})
     await application.update(side, KEY, MOVED)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from service.rehearsal.drill import DrillReport
-from service.rehearsal.judgement import Ledger
+from service.rehearsal.judgement import Tally
 from service.rehearsal.moves import TimedMove
 from service.rehearsal.report import RehearsalReport
 
@@ -16,7 +16,7 @@ MOVES = (
     TimedMove("rollback", "forward", 0.25, {"acknowledge": 2.0}),
     TimedMove("cutover", "dual", 9.0, {}),
 )
-LEDGER = Ledger(acknowledged=3, present=2, replaced=1, in_conflict=0, lost=(), merged=1, different=())
+LEDGER = Tally(acknowledged=3, present=2, replaced=1, in_conflict=0, lost=(), merged=1, different=())
 REPORT = RehearsalReport(MOVES, {"update": 3}, LEDGER, in_flight=1, slowest=0.25, pause=0.0, compared=True)
 
 FAILURES = [

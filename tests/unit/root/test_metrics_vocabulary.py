@@ -17,7 +17,7 @@ from service.core.phases.acting import Side
 from service.dynamodb.error_answers import ITEM_OPERATIONS, STREAM_OPERATIONS
 from service.dynamodb.metering import WRITES
 from service.metrics import CapacityKind, Direction, Result
-from service.sync.sinks.guarded import Outcome
+from service.sync.sinks.guarded import WriteOutcome
 
 ROOT = Path(metrics.__file__).parents[1]
 NO_PART = ("demo", "rehearsal", "cli")
@@ -62,7 +62,7 @@ def test_every_outcome_of_a_write_is_declared() -> None:
     told = {word for word in first_words("count", "_count") if word.isidentifier()}  # and not text.count("=")
     assert {"quarantined", "overflow"} <= told
     assert told <= {*metrics.WRITE_OUTCOMES, *metrics.TOMBSTONE_OUTCOMES}
-    assert {one.value for one in Outcome} <= set(metrics.WRITE_OUTCOMES)
+    assert {one.value for one in WriteOutcome} <= set(metrics.WRITE_OUTCOMES)
 
 
 def test_every_operation_is_declared() -> None:

@@ -16,9 +16,9 @@ from service.errors import StreamGone
 from service.streams.kcl.census import ROWS_SECONDS, Census, CountedStream
 from service.streams.kcl.lease_table import KEY, LeaseTable
 from service.streams.kcl.reader import HUNG_SECONDS, KclReader
-from service.streams.kcl.reports import HeldView, Shares
-from service.streams.patience import Patience
+from service.streams.kcl.reports import HeldView, ShardReports
 from service.streams.requests import StreamRequests
+from service.streams.retry import StreamRetry
 from service.streams.shards import Shards
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.memory import MemoryDynamoDB
@@ -36,8 +36,8 @@ class World:
         self.shard_id = self.db.stream("old").describe(None).shards[0].shard_id
         control = ControlTable(self.db, "control")
         self.claims = SharedCheckpoints(control, arn, "m", self.clock, 6.0, token=1)
-        self.shares = Shares(control, "forward", self.clock)
-        patience = Patience(self.clock, lambda _: None)
+        self.shares = ShardReports(control, "forward", self.clock)
+        patience = StreamRetry(self.clock, lambda _: None)
         shards = Shards(StreamRequests(self.db, arn, "old", patience), self.claims, self.clock, patience)
         counted = CountedStream("old", shards, LeaseTable(self.db, "leases", "control"))
         self.census = Census([counted], self.shares, self.clock, patience, 2.0)

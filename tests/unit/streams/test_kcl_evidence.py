@@ -1,14 +1,14 @@
 """When shards that other workers read count as read to their end, and what would be taken for it too early."""
 
 from service.streams.kcl.census import Evidence
-from service.streams.kcl.reports import HeldView, Share
+from service.streams.kcl.reports import HeldView, ShardReport
 
 
-def share(number: int, pages: int, tip_page: int) -> dict[str, Share]:
-    return {"w": Share(number, 0.0, {"s": HeldView(pages, tip_page, 0.0, 0.0, None)})}
+def share(number: int, pages: int, tip_page: int) -> dict[str, ShardReport]:
+    return {"w": ShardReport(number, 0.0, {"s": HeldView(pages, tip_page, 0.0, 0.0, None)})}
 
 
-def noted(evidence: Evidence, ticket: int, said: dict[str, Share]) -> list[tuple[str, int]]:
+def noted(evidence: Evidence, ticket: int, said: dict[str, ShardReport]) -> list[tuple[str, int]]:
     return list(evidence.note(ticket, said))
 
 

@@ -3,8 +3,8 @@
 import asyncio
 
 from service.core.shards import Position
-from service.streams.patience import Patience
 from service.streams.requests import StreamRequests
+from service.streams.retry import StreamRetry
 from service.streams.shards import Shards
 from tests.fakes.clocks import VirtualClock, settle
 from tests.fakes.scripted_stream import ScriptedStream
@@ -28,7 +28,7 @@ async def test_a_child_found_by_two_looks_at_once_is_saved_once_so_its_progress_
     positions = SlowPositions(RecordingSink(), {"p": Position(None)})
     positions.gate = asyncio.Event()
     clock = VirtualClock()
-    patience = Patience(clock, lambda reason: None)
+    patience = StreamRetry(clock, lambda reason: None)
     shards = Shards(StreamRequests(stream, stream.arn, "old", patience), positions, clock, patience)
     await shards.load()
     looks = asyncio.gather(shards.look(), shards.look_for_children("p"))

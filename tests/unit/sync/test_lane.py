@@ -7,7 +7,7 @@ from typing import Any
 
 from service.control.leases import SYNC_LEASE, Lease
 from service.core.item.write import Put
-from service.http_api.view import View
+from service.http_api.view import HttpView
 from service.migration.start import create_and_start
 from service.sync.forward_lane import ForwardLane
 from service.sync.lane import RETRY_SECONDS
@@ -28,8 +28,8 @@ async def running(world: Started) -> AsyncIterator[ForwardLane]:
         await task
 
 
-def view_of(world: Started, lane: ForwardLane) -> View:
-    return View(world.app, Lanes(lane, ReverseLane(world.app)))
+def view_of(world: Started, lane: ForwardLane) -> HttpView:
+    return HttpView(world.app, Lanes(lane, ReverseLane(world.app)))
 
 
 def v2_item(world: Started, name: str) -> dict[str, Any] | None:

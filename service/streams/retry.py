@@ -17,7 +17,7 @@ LONGEST_WAIT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class StreamRetry:
     """Repeats a request until it succeeds, with full jitter. ``retried`` is told each reason, for the
     metrics."""
 
