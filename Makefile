@@ -13,13 +13,22 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print(1 + min(3, os.cpu_count() or 1
 # Tests start hundreds of processes: one that must compile all it imports takes 5 s of CPU to start, instead of 1.5
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test kcl kcl-where-possible deployment check format bench scale model soak lock settings metrics cost dashboards image sbom release clean
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+.PHONY: demo test test-slow test-all kcl kcl-where-possible deployment check format bench scale model soak lock settings metrics cost dashboards image sbom release clean
 
 demo: $(READY)
 	$(BIN)/tablesplit demo
 
-test: $(READY) kcl-where-possible
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+# What anyone runs: five minutes on two cores after the set-up. The last line names what this machine could not run.
+test: $(READY)
+	$(PYTEST) -m "not slow and not deployment"
+
+# What `make test` leaves out: the other 60,000 interleavings, containers, every kill test, the kcl engine, Terraform, models
+test-slow: $(READY) kcl-where-possible
+	$(PYTEST) -m "slow or deployment"
+
+test-all: test test-slow docs
 
 # The daemon of the kcl engine, in Java: needs Maven and a JDK 17. Its own tests run with it.
 KCL_JAR := deploy/kcl/target/streams-multilang-daemon.jar
@@ -65,7 +74,7 @@ LOCK := $(BIN)/uv pip compile --generate-hashes --no-emit-index-url --no-emit-fi
 # Everything for the developers; then for the image what it needs at run time, what builds it, and what the kcl image adds, at the same versions.
 lock: $(READY)
 	$(LOCK) pyproject.toml --output-file requirements.lock --all-extras --universal --python-version 3.11
-	$(LOCK) pyproject.toml --output-file deploy/image.lock --extra speed --python-version 3.12 --python-platform linux --constraint requirements.lock
+	$(LOCK) pyproject.toml --output-file deploy/image.lock --python-version 3.12 --python-platform linux --constraint requirements.lock
 	printf 'hatchling\nhatch-vcs\n' | $(LOCK) - --output-file deploy/build.lock --python-version 3.12 --python-platform linux --constraint requirements.lock
 	printf 'amazon-kclpy\n' | $(LOCK) - --output-file deploy/kcl.lock --no-deps --python-version 3.12 --python-platform linux --constraint requirements.lock
 

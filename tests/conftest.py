@@ -1,6 +1,7 @@
 """What all tests share: servers, an environment of their own, the hypothesis profiles."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -18,6 +19,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The slowest first. One worker begins with them, and mostly waits, while the others compute and then take over from the end of
     its list; none of the longest is left for the end."""
     items.sort(key=lambda item: ("container" not in item.keywords, "slow" not in item.keywords))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One closing line for what this machine could not run, and how to get it."""
+    reasons = Counter(
+        report.longrepr[2].removeprefix("Skipped: ") for report in terminalreporter.stats.get("skipped", [])
+    )
+    if reasons:
+        lacking = "; ".join(f"{count} because {reason}" for reason, count in reasons.most_common())
+        terminalreporter.write_line(f"{reasons.total()} tests did not run: {lacking}")
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_attempt, wait_fixed
 
 from service.core.item.wire import Item
 
@@ -115,15 +115,24 @@ class CommandLine:
         return {**os.environ, "AWS_ENDPOINT_URL": self.endpoint, **tables, **self.settings}
 
 
+LOOK_EVERY_SECONDS = 0.1
+
+
 def until(condition: Callable[[], object], *, within: float, otherwise: Callable[[], str]) -> None:
-    """Return once ``condition`` holds: something that another process does. After ``within`` seconds fail with ``otherwise``."""
-    looking = Retrying(
-        retry=retry_if_result(lambda holds: not holds), stop=stop_after_delay(within), wait=wait_fixed(0.1)
+    """Return once ``condition`` holds: something that another process does. Else fail with ``otherwise``.
+
+    within: seconds on an idle machine. Looks are counted, not seconds: on a loaded machine a look takes longer, and so does
+    what it waits for.
+    """
+    looks = Retrying(
+        retry=retry_if_result(lambda holds: not holds),
+        stop=stop_after_attempt(round(within / LOOK_EVERY_SECONDS)),
+        wait=wait_fixed(LOOK_EVERY_SECONDS),
     )
     try:
-        looking(condition)
+        looks(condition)
     except RetryError:
-        raise AssertionError(f"not within {within:g} s: {otherwise()}") from None
+        raise AssertionError(f"not after {looks.statistics['attempt_number']} looks: {otherwise()}") from None
 
 
 @contextmanager

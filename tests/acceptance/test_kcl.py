@@ -30,6 +30,9 @@ STREAMS = 5
 LEASE = {"TABLESPLIT_LEASE_SECONDS": "6", "TABLESPLIT_HEARTBEAT_SECONDS": "1"}
 STOPS_WITHIN_SECONDS = 25
 
+Choice = Callable[[subprocess.Popen[bytes]], list[psutil.Process]]
+"""Which of a worker's processes may be killed; none: it has none of them now."""
+
 
 async def test_killed_children_daemons_and_workers_lose_nothing_under_live_writers(
     own_dynamodb_local: str, table_prefix: str, tmp_path: Path
@@ -40,8 +43,9 @@ async def test_killed_children_daemons_and_workers_lose_nothing_under_live_write
         async with _writers(cli) as writes:
             await asyncio.to_thread(cli.run, "migrate")
             await asyncio.to_thread(_all_shards_are_read, cli, workers)
-            for victim in (_child, _daemon, _child, _daemon, _child, _itself):
-                await asyncio.to_thread(_kill, cli, workers, victim)
+            random = Random(7)
+            for choose in (_child, _daemon, _child, _daemon, _child, _itself):
+                await asyncio.to_thread(_kill, cli, workers, choose, random)
             workers.append(stack.enter_context(ended(_worker(cli))))
         await asyncio.to_thread(_judge, cli, writes)
         for worker in workers:
@@ -115,16 +119,26 @@ def _stop(worker: subprocess.Popen[bytes]) -> None:
         assert psutil.wait_procs(family, timeout=5)[1] == []
 
 
-def _kill(
-    cli: CommandLine,
-    workers: list[subprocess.Popen[bytes]],
-    victim: Callable[[subprocess.Popen[bytes]], psutil.Process],
-) -> None:
-    """kill -9 of one process; then every shard is read again."""
-    alive = [worker for worker in workers if worker.poll() is None and _family(worker, "kcl.child")]
-    before = psutil.pids()
-    victim(Random(len(before)).choice(alive)).kill()
+def _kill(cli: CommandLine, workers: list[subprocess.Popen[bytes]], choose: Choice, random: Random) -> None:
+    """Kill -9 one process, wait until it and what it has started are gone, then until every shard is read again."""
+    victim = _victim(cli, workers, choose, random)
+    gone = [victim, *_children(victim)]
+    victim.kill()
+    until(lambda: not any(map(_lives, gone)), within=90, otherwise=lambda: f"still alive: {gone}")
     _all_shards_are_read(cli, workers)
+
+
+def _victim(cli: CommandLine, workers: list[subprocess.Popen[bytes]], choose: Choice, random: Random) -> psutil.Process:
+    """A process that ``choose`` finds in a worker that reads a shard. A lease may just be on its way from one worker to another,
+    so there may be none at first."""
+    chosen: list[psutil.Process] = []
+
+    def look() -> list[psutil.Process]:
+        chosen[:] = [process for worker in workers if _family(worker, "kcl.child") for process in choose(worker)]
+        return chosen
+
+    until(look, within=90, otherwise=lambda: cli.said("sync"))
+    return random.choice(chosen)
 
 
 def _all_shards_are_read(cli: CommandLine, workers: list[subprocess.Popen[bytes]]) -> None:
@@ -135,21 +149,41 @@ def _all_shards_are_read(cli: CommandLine, workers: list[subprocess.Popen[bytes]
     )
 
 
-def _child(worker: subprocess.Popen[bytes]) -> psutil.Process:
-    return _family(worker, "kcl.child")[0]
+def _child(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    return _family(worker, "kcl.child")
 
 
-def _daemon(worker: subprocess.Popen[bytes]) -> psutil.Process:
-    return _family(worker, "StreamsMultiLangDaemon")[0]
+def _daemon(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    return _family(worker, "StreamsMultiLangDaemon")
 
 
-def _itself(worker: subprocess.Popen[bytes]) -> psutil.Process:
-    return psutil.Process(worker.pid)
+def _itself(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    return [psutil.Process(worker.pid)] if worker.poll() is None else []
 
 
 def _family(worker: subprocess.Popen[bytes], word: str) -> list[psutil.Process]:
-    """The worker's processes whose command line has ``word``."""
+    """The worker's living processes whose command line has ``word``."""
+    if worker.poll() is not None:
+        return []
+    return [process for process in _children(psutil.Process(worker.pid)) if word in _command(process)]
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
     try:
-        return [one for one in psutil.Process(worker.pid).children(recursive=True) if word in " ".join(one.cmdline())]
-    except psutil.NoSuchProcess:  # one has just gone: look again
-        return [] if worker.poll() is not None else _family(worker, word)
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:  # it has just ended
+        return []
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return ""
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

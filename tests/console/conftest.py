@@ -1,7 +1,6 @@
 """The browser, and the real HTTP side on a real port with a view whose state a test sets."""
 
 import asyncio
-import os
 import shutil
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -20,6 +19,7 @@ from service.http_api.events import ConsoleEvents
 from service.http_api.server import serve_http
 from service.rehearsal.servers.local_servers import free_port
 from tests.console.states import CLOSED, STATES
+from tests.fakes.servers import required
 from tests.unit.http_api.test_http_api import FakePhases, FakeView
 
 TOKEN = "the right token"
@@ -99,11 +99,7 @@ class Service:
 def browser() -> Iterator[Browser]:
     """The machine's Chromium; none is downloaded. Not the session's: while Playwright is open its event loop runs in this thread,
     and other modules' tests begin their own."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        if os.environ.get("CI") == "true":
-            raise AssertionError("no Chromium: install Debian's package chromium")
-        pytest.skip("no Chromium on this machine")
+    chromium = shutil.which("google-chrome") or required("chromium", "chromium")
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield started

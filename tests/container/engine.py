@@ -12,10 +12,10 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-import pytest
-
+from service.errors import Misconfigured
 from service.rehearsal.servers.local_servers import free_port
 from tests.acceptance.command_line import until
+from tests.fakes.servers import or_skip
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "tablesplit:local"
@@ -32,13 +32,14 @@ def docker(*arguments: str, status: int | None = 0) -> str:
 
 def require_engine() -> None:
     """Skip without a container engine; fail in CI."""
-    try:
-        docker("compose", "version")
-        docker("info")
-    except (FileNotFoundError, AssertionError) as missing:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"no container engine: {str(missing)[:200]}")
+    with or_skip():
+        try:
+            docker("compose", "version")
+            docker("info")
+        except (FileNotFoundError, AssertionError) as missing:
+            raise Misconfigured(
+                f"no container engine ({str(missing)[:200]})", remedy="start Docker Engine"
+            ) from missing
 
 
 @dataclass(frozen=True)

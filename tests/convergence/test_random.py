@@ -14,6 +14,8 @@ from tests.convergence.runs import run_seed
 
 SEEDS = int(os.environ.get("SOAK") or 20_000)
 CHUNKS = 16
+QUICK_CHUNKS = 2
+"""Those that `make test` runs: 2,500 interleavings."""
 
 
 def replay(seed: int) -> None:
@@ -25,7 +27,10 @@ def replay(seed: int) -> None:
         raise Violated(f"seed {seed}: {error}\nagain: {again}") from error
 
 
-@pytest.mark.parametrize("chunk", range(CHUNKS))
+@pytest.mark.parametrize(
+    "chunk",
+    [pytest.param(chunk, marks=() if chunk < QUICK_CHUNKS else pytest.mark.slow) for chunk in range(CHUNKS)],
+)
 def test_random_interleavings_converge(chunk: int) -> None:
     for seed in range(chunk, SEEDS, CHUNKS):
         replay(seed)

@@ -1,13 +1,10 @@
 """The kcl engine on DynamoDB Local: what its daemon needs, KCL properties that keep tests short, and one worker by itself."""
 
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
-
-import pytest
 
 from service.clock import SystemClock
 from service.control.claims import SharedCheckpoints
@@ -16,6 +13,7 @@ from service.core.shards import Position
 from service.dynamodb.client import DynamoDBClient
 from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.table_description import NewTable
+from service.errors import Misconfigured
 from service.streams.engine import EngineSnapshot, ShardSink
 from service.streams.kcl.census import Census, CountedStream
 from service.streams.kcl.daemon import JAR
@@ -27,6 +25,7 @@ from service.streams.requests import StreamRequests
 from service.streams.retry import StreamRetry
 from service.streams.shard_reader import EngineSettings
 from service.streams.shards import Shards
+from tests.fakes.servers import or_skip
 
 JARS = Path(__file__).parents[2] / "deploy" / "kcl" / "target"
 
@@ -43,10 +42,10 @@ TRUST_SECONDS = 6.0
 def require_kcl() -> None:
     """Skip where Java or the daemon's jar is missing; fail there in CI."""
     if shutil.which("java") is None or not (JARS / JAR).is_file():
-        reason = "the kcl engine's daemon is not built: make kcl (Maven, JDK 17)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        with or_skip():
+            raise Misconfigured(
+                "the kcl engine's daemon is not built", remedy="install Maven and JDK 17, then make kcl"
+            )
 
 
 @dataclass(frozen=True)

@@ -59,4 +59,13 @@ def or_skip() -> Iterator[None]:
     except Misconfigured as missing:
         if os.environ.get("CI") == "true":
             raise
-        pytest.skip(f"{missing}; {missing.remedy}")
+        pytest.skip(f"{missing}: {missing.remedy}")
+
+
+def required(name: str, package: str) -> str:
+    """The path of a program; without it the test is skipped on a laptop, and fails in CI. package: Debian's, which has it."""
+    with or_skip():
+        path = shutil.which(name)
+        if path is None:
+            raise Misconfigured(f"{name} is not installed", remedy=f"apt-get install {package}")
+        return path

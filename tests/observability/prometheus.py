@@ -12,7 +12,8 @@ import yaml
 
 from service.rehearsal.servers.local_servers import free_port
 from tests.acceptance.command_line import ended, until
-from tests.observability.programs import PROMETHEUS, installed
+from tests.fakes.servers import required
+from tests.observability.programs import PROMETHEUS
 from tests.observability.rules import read
 
 INTERVAL = "1s"
@@ -53,7 +54,7 @@ def prometheus(folder: Path, targets: dict[str, int]) -> Iterator[Prometheus]:
     configuration = folder / "prometheus.yml"
     configuration.write_text(yaml.safe_dump(configured(targets)))
     command = [
-        installed("prometheus"),
+        required("prometheus", "prometheus"),
         f"--config.file={configuration}",
         f"--storage.tsdb.path={folder / 'series'}",
         f"--web.listen-address=127.0.0.1:{port}",

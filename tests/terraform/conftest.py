@@ -25,5 +25,5 @@ def _ready(folder: Path) -> Terraform:
     try:
         terraform.init()
     except Misconfigured as missing:  # in CI as well: there is no package of the provider to install
-        pytest.skip(f"{missing}; {missing.remedy}")
+        pytest.skip(f"{missing}: {missing.remedy}")
     return terraform

@@ -13,7 +13,7 @@ from service.metrics import Metrics
 from service.migration.status.gauges import MigrationGauges
 from service.migration.status.status import BackfillStatus, LaneStatus
 from tests.builders.statuses import CLOSED, KNOWN
-from tests.observability.programs import installed
+from tests.fakes.servers import required
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
 GAUGES: list[tuple[str, float]] = [
@@ -183,5 +183,5 @@ def test_promtool_finds_nothing_to_improve() -> None:
     metrics = Metrics(("leads",))
     metrics.show(MigrationGauges(KNOWN))
     page, _ = metrics.page()
-    done = subprocess.run([installed("promtool"), "check", "metrics"], input=page, capture_output=True)
+    done = subprocess.run([required("promtool", "prometheus"), "check", "metrics"], input=page, capture_output=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
