@@ -66,8 +66,8 @@ def kcl_lines(*, tasks: int = 2, streams: int = 5, shards: int = 5) -> list[Line
     return [
         Line(f"leases of {shards} shards, renewed", _million(leases), "million writes", "write_million"),
         Line("KCL's workers and leaders, reported", _million(reports), "million writes", "write_million"),
-        Line("KCL's looks for leases", _million(looks), "million reads", "read_million"),
-        Line("what workers read, said", _million(tasks * LANES / SHARE_SECONDS), "million writes", "write_million"),
+        Line("KCL's searches for leases", _million(looks), "million reads", "read_million"),
+        Line("what workers read, reported", _million(tasks * LANES / SHARE_SECONDS), "million writes", "write_million"),
         Line("what workers read, counted", _million(tasks * CONTROL_READS), "million reads", "read_million"),
     ]
 

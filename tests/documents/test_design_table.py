@@ -19,9 +19,18 @@ PAGES = (
     "docs/DESIGN.md",
     "docs/MAPPING.md",
     "docs/SCALE.md",
+    "docs/RELEASING.md",
+    "docs/glossary.md",
+    "docs/model/README.md",
+    "deploy/RUNBOOK.md",
+    "examples/README.md",
     *sorted(map(str, ROOT.glob("docs/decisions/*"))),
+    *sorted(map(str, ROOT.glob("deploy/*/README.md"))),
 )
 RULES = "## 12. Rule, code, guard, test"
+MODELS = "## 14. Models, code and tests"
+INTERLEAVINGS = "tests/two_way/test_interleavings.py"
+"""Where a test of section 14 is that is named without a file."""
 
 
 def rows() -> list[list[str]]:
@@ -79,6 +88,23 @@ def test_the_mutations_are_those_of_the_convergence_tests() -> None:
     said = {one.strip("[]") for row in rows() for one in named(row[3]) if one.startswith("[")}
     both = {mutation.name for mutation in (*MUTATIONS, *TWO_WAY_MUTATIONS)}
     assert said == both | set(LIVE_MUTATIONS) | set(KCL_MUTATIONS)
+
+
+def test_the_models_section_names_code_tests_and_mutants_that_exist_and_every_mutant() -> None:
+    names = named((ROOT / "docs/DESIGN.md").read_text(encoding="utf-8").split(f"\n{MODELS}\n")[1])
+    files = [name.partition("::") for name in names if "/" in name]
+    tests = [(INTERLEAVINGS, "", name) for name in names if name.startswith("test_")]
+    absent = [f"{path}::{name}" for path, _, name in (*files, *tests) if name and not exists(ROOT / path, name)]
+    assert absent == []
+    mutants = {path.stem for path in (ROOT / "docs/model/mutants").glob("*.cfg")}
+    assert {name for name in names if re.fullmatch(r"[A-Z]\w+(-\w+)+", name)} == mutants
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_definition_that_a_page_names_exists(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8").split(f"\n{RULES}\n")[0]
+    places = re.findall(r"`((?:service|backfill)/[\w/]+\.py)::([\w.]+)`", text)
+    assert [f"{path}::{name}" for path, name in places if not exists(ROOT / path, name)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: Path(page).name)
