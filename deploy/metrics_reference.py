@@ -7,8 +7,7 @@ from prometheus_client import Metric
 
 from service.core.phases.gate import Condition, Gate
 from service.metrics import GATE_CONDITIONS, Metrics
-from service.migration.status.gauges import MigrationGauges
-from service.migration.status.readings import NOTHING
+from service.migration.status.gauges import NOTHING, MigrationGauges
 
 PREFIX = "tablesplit_"
 SUFFIXES = {"counter": "_total", "info": "_info"}

@@ -90,6 +90,9 @@ class IteratorExpired(Retryable):
         super().__init__(message, reason="iterator_expired")
 
 
+CHECK_ENDPOINT = "check that the endpoint is up and reachable (AWS_REGION, AWS_ENDPOINT_URL)"
+"""What the operator does when DynamoDB does not answer."""
+
 GAP_REMEDY = "tablesplit create-tables --accept-gap, then tablesplit validate --repair"
 """What the operator does about stream changes that can no longer be read."""
 

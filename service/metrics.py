@@ -60,7 +60,7 @@ ROLES = ("owner", "reader", "standby", "stopped")
 SHARD_STATES = ("reading", "waiting", "finished")
 BACKFILL_STATES = ("not started", "running", "stopped", "finished")
 SEGMENT_STATES = ("done", "open")
-GATE_CONDITIONS = tuple(asked.name for asked in CONDITIONS)
+GATE_CONDITIONS = tuple(row.name for row in CONDITIONS)
 
 _LEDGER_OUTCOMES = {*get_args(ForwardOutcome), *get_args(ReverseOutcome)}
 WRITE_OUTCOMES = (*sorted(_LEDGER_OUTCOMES | {"stale", "quarantined"}), OTHER)

@@ -55,4 +55,5 @@ async def _watch(app: App, stop: asyncio.Event) -> Answer:
 
 
 def _caught_up(status: Status) -> bool:
-    return status.backfill.state == "finished" and status.forward.caught_up and status.reverse.caught_up
+    facts = status.facts
+    return facts.backfill.state == "finished" and facts.forward.caught_up and facts.reverse.caught_up

@@ -81,6 +81,10 @@ class Beat:
         """One of its lanes."""
         return self.forward if name == "forward" else self.reverse
 
+    def alive(self, now: float) -> bool:
+        """Whether its worker has not been silent for QUIET_SECONDS at ``now``, epoch seconds."""
+        return self.said_at > now - QUIET_SECONDS
+
 
 class Workers:
     """Every worker's last beat."""
@@ -100,8 +104,8 @@ class Workers:
 
     async def heard(self) -> dict[str, Beat]:
         """The beats of the workers that have not fallen silent, by worker id."""
-        quiet = self._clock.now() - QUIET_SECONDS
-        return {worker: beat for worker, beat in (await self.all()).items() if beat.said_at > quiet}
+        now = self._clock.now()
+        return {worker: beat for worker, beat in (await self.all()).items() if beat.alive(now)}
 
     async def say(self, worker: str, beat: Beat) -> None:
         """Replace the worker's last beat."""

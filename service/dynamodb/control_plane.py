@@ -30,8 +30,7 @@ from service.dynamodb.table_description import (
     create_table_request,
     table_description,
 )
-from service.dynamodb.transport import CHECK_ENDPOINT
-from service.errors import Misconfigured, Retryable, TablesplitError
+from service.errors import CHECK_ENDPOINT, Misconfigured, Retryable, TablesplitError
 
 ATTEMPTS = 5
 

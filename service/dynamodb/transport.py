@@ -13,7 +13,7 @@ from service.clock import Clock
 from service.dynamodb.credentials import CredentialSource
 from service.dynamodb.error_answers import Call, CredentialsExpired, error_of
 from service.dynamodb.signing import Signer
-from service.errors import Misconfigured, Retryable, TablesplitError
+from service.errors import CHECK_ENDPOINT, Misconfigured, Retryable, TablesplitError
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,6 @@ def _error_content(content: bytes) -> dict[str, Any]:
 
 
 Explain = Callable[[Call, float, Exception], TablesplitError]
-CHECK_ENDPOINT = "check that the endpoint is up and reachable (AWS_REGION, AWS_ENDPOINT_URL)"
 
 
 def _certificate(call: Call, _: float, error: Exception) -> TablesplitError:

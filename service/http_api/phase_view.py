@@ -26,7 +26,8 @@ from service.log import get_logger
 from service.migration.phase.hold import hold, release
 from service.migration.phase.move import Ask, make_move, open_gate, under_way
 from service.migration.phase.parts import move_parts
-from service.migration.status.gate import ask_gate, hold_text
+from service.migration.status.facts import hold_text
+from service.migration.status.gate import ask_gate
 from service.sync.positions import require_started
 
 Document = dict[str, Any]

@@ -2,11 +2,33 @@
 
 from typing import Any
 
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
 from service.control.table import ControlTable, Records
 from service.errors import Fenced
 
 OPEN, LATEST, FULL = "open", "latest", "full"
 Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="ignore"))
+class FullRun:
+    """The summary of a finished run that compared everything."""
+
+    id: str
+    result: str
+    """equal | different."""
+    differences_total: int
+    inverse_failures: int
+    started_at: str
+    """ISO 8601."""
+    finished_at: str
+
+    @property
+    def equal(self) -> bool:
+        """Both sides were equal."""
+        return self.result == "equal"
 
 
 class RunRecords:
@@ -51,9 +73,9 @@ async def latest_summary(control: ControlTable) -> Document | None:
     return None if latest is None else latest.value
 
 
-async def latest_full(control: ControlTable) -> Document | None:
-    """The same of the latest finished run that compared everything, with ``inverse_failures`` and ``started_at``."""
-    full = await runs(control).get(FULL)
+async def latest_full(control: ControlTable) -> FullRun | None:
+    """The latest finished run that compared everything. Raises Fatal when the record is damaged."""
+    full = await control.records("validation", FullRun).get(FULL)
     return None if full is None else full.value
 
 

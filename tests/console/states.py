@@ -3,16 +3,18 @@
 from dataclasses import replace
 from typing import Any
 
+from service.core.phases.facts import BackfillFacts, Facts, FullValidation, LaneFacts, WorkerFacts
 from service.core.phases.gate import Condition, Gate
-from service.migration.status.status import BackfillStatus, LaneStatus, Status, ValidationStatus, WorkerStatus
+from service.migration.status.status import Status
 
 Document = dict[str, Any]
 SINCE = "2026-01-05T09:00:00Z"
+SINCE_SECONDS = 1_767_603_600.0
 LOST = "the stream of old table crm is arn:new; saved positions are of arn:old: changes may be lost"
-WORKER = WorkerStatus("app-1-7-abc123", "owner", "owner", 0.4, None)
+WORKER = WorkerFacts("app-1-7-abc123", 0.4, True, None, "owner", "owner")
 
-FINISHED = BackfillStatus("finished", 8928, 8, 8, 0.0, None)
-CAUGHT_UP = LaneStatus(0.2, True, 4, {"applied": 512})
+FINISHED = BackfillFacts("finished", 8928, 8, 8)
+CAUGHT_UP = LaneFacts("app", True, 0.2, shards=4, outcomes={"applied": 512})
 
 VALIDATION: Document = {
     "id": "20260105T090000Z-abcdef",
@@ -44,23 +46,25 @@ def gate(to: str = "dual", *, opened: bool = True) -> Gate:
 
 
 READY = Status(
-    phase="forward",
-    phase_since=SINCE,
-    mapping="08c2fe54be76392e",
-    rule="guarded",
-    move=None,
-    hold=None,
-    backfill=FINISHED,
-    forward=CAUGHT_UP,
-    reverse=LaneStatus(0.0, True, 4, {}),
-    quarantine=0,
-    conflicts=0,
-    validation=ValidationStatus("equal", 0, SINCE),
-    retention_headroom_seconds=86_000.0,
-    gap=None,
-    workers=(WORKER,),
+    Facts(
+        now=SINCE_SECONDS,
+        phase="forward",
+        phase_since=SINCE_SECONDS,
+        mapping="08c2fe54be76392e",
+        backfill=FINISHED,
+        forward=CAUGHT_UP,
+        reverse=LaneFacts("app", True, 0.0, shards=4),
+        validation=FullValidation(True, 0, 0, SINCE_SECONDS, SINCE_SECONDS, SINCE),
+        workers=(WORKER,),
+    ),
     gate=gate(),
+    retention_headroom_seconds=86_000.0,
 )
+
+
+def ready(*, gate: Gate | None = READY.gate, **facts: Any) -> Status:
+    """READY with another gate, or with some facts replaced."""
+    return replace(READY, facts=replace(READY.facts, **facts), gate=gate)
 
 
 def document(status: Status, **more: Any) -> Document:
@@ -68,7 +72,7 @@ def document(status: Status, **more: Any) -> Document:
     known: Document = {
         "status": status.to_json(),
         "unready": None,
-        "phase": {"phase": status.phase, "failed": None},
+        "phase": {"phase": status.facts.phase, "failed": None},
         "validation": VALIDATION,
         "validating": False,
         "quarantine": [],
@@ -93,18 +97,17 @@ def conflicting(key: str = "LEAD#5") -> Document:
     }  # fmt: skip
 
 
-EMPTY = BackfillStatus("not started", 0, 0, 0, 0.0, None)
-RUNNING = BackfillStatus("running", 3100, 2, 8, 412.0, 14.0)
-BEHIND = LaneStatus(95.0, False, 4, {"applied": 10})
-SILENT = LaneStatus(None, False, 0, {})
+EMPTY = BackfillFacts()
+RUNNING = BackfillFacts("running", 3100, 2, 8, 412.0, 14.0)
+BEHIND = LaneFacts("app", False, 95.0, shards=4, outcomes={"applied": 10})
+SILENT = LaneFacts()
 CLOSED = gate(opened=False)
 STOPPED = replace(WORKER, forward="stopped", failure=LOST)
 
 STATES: dict[str, tuple[Document, str]] = {
     "preparing": (
         document(
-            replace(
-                READY,
+            ready(
                 phase="prepare",
                 backfill=EMPTY,
                 forward=SILENT,
@@ -118,25 +121,25 @@ STATES: dict[str, tuple[Document, str]] = {
         ),
         "Preparing",
     ),
-    "copying": (document(replace(READY, backfill=RUNNING, gate=CLOSED)), "Copying"),
-    "catching-up": (document(replace(READY, forward=BEHIND, gate=CLOSED)), "Catching up"),
-    "not-ready": (document(replace(READY, gate=CLOSED, hold="audit week, by ops")), "Not ready to cut over"),
+    "copying": (document(ready(backfill=RUNNING, gate=CLOSED)), "Copying"),
+    "catching-up": (document(ready(forward=BEHIND, gate=CLOSED)), "Catching up"),
+    "not-ready": (document(ready(gate=CLOSED, hold="audit week, by ops")), "Not ready to cut over"),
     "ready": (document(READY), "Ready to cut over"),
-    "moving": (document(replace(READY, move="to dual, step horizon: waits until 09:05:00")), "A move is under way"),
+    "moving": (document(ready(moving="to dual, step horizon: waits until 09:05:00")), "A move is under way"),
     "dual": (
-        document(replace(READY, phase="dual", rule="ledger", gate=gate("reverse", opened=False))),
+        document(ready(phase="dual", rule="ledger", gate=gate("reverse", opened=False))),
         "Both sides are live",
     ),
-    "reverse": (document(replace(READY, phase="reverse", rule="ledger", gate=gate("complete", opened=False))), "On v2"),
-    "complete": (document(replace(READY, phase="complete", rule="ledger", gate=None, workers=())), "Complete"),
+    "reverse": (document(ready(phase="reverse", rule="ledger", gate=gate("complete", opened=False))), "On v2"),
+    "complete": (document(ready(phase="complete", rule="ledger", gate=None, workers=())), "Complete"),
     "quarantine": (
-        document(replace(READY, quarantine=1, gate=CLOSED), quarantine=[quarantined()]),
+        document(ready(quarantine=1, gate=CLOSED), quarantine=[quarantined()]),
         "Items in quarantine",
     ),
-    "conflicts": (document(replace(READY, phase="dual", conflicts=1), conflicts=[conflicting()]), "Conflicts are open"),
-    "error": (document(replace(READY, workers=(STOPPED,), gate=CLOSED), unready=LOST), "Sync has stopped"),
+    "conflicts": (document(ready(phase="dual", conflicts=1), conflicts=[conflicting()]), "Conflicts are open"),
+    "error": (document(ready(workers=(STOPPED,), gate=CLOSED), unready=LOST), "Sync has stopped"),
     "gap": (
-        document(replace(READY, gap="records of the old table's stream were lost", gate=CLOSED)),
+        document(ready(gaps=("records of the old table's stream were lost",), gate=CLOSED)),
         "Changes may be lost",
     ),
     "move-stopped": (

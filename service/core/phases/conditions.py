@@ -1,23 +1,17 @@
-"""Which conditions a phase move must meet, and how each is judged out of the facts.
+"""The conditions of a phase move, and how each is judged from the facts.
 
-A condition that the limits measure in time is judged by the clocks of the machines, which must agree within
-CLOCK_TOLERANCE_SECONDS: what seems to lie further ahead than that is not met. No item depends on it.
+Conditions with a limit in seconds compare the clocks of several machines, which must agree within CLOCK_TOLERANCE_SECONDS: a
+time that seems to lie further in the future does not meet the condition. No item depends on these clocks.
 """
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Protocol
 
 from service.core.phases.acting import Side
+from service.core.phases.facts import Facts, LaneFacts, WorkerFacts
 from service.core.phases.gate import Condition, Gate, Value
-from service.core.phases.moves import (
-    BACK,
-    COMPLETE,
-    CUTOVER,
-    FINISH,
-    HOME,
-    PhaseMove,
-)
+from service.core.phases.moves import BACK, COMPLETE, CUTOVER, FINISH, HOME, PhaseMove
 
 CLOCK_TOLERANCE_SECONDS = 10.0
 SYNC = "start `tablesplit sync`, or see why it has stopped: tablesplit status"
@@ -44,75 +38,8 @@ class GateLimits(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class LaneFacts:
-    """One direction. owner: who reads it, None: nobody is heard of. The rest as that worker says (``workers.LaneBeat``)."""
-
-    owner: str | None = None
-    caught_up: bool = False
-    lag_seconds: float = 0.0
-    lag_low_since: float | None = None
-    headroom_seconds: float | None = None
-    tombstones_overdue: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class FullValidation:
-    """The latest finished validation of everything. Times are epoch seconds."""
-
-    equal: bool
-    differences: int
-    inverse_failures: int
-    started_at: float
-    finished_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class SideFacts:
-    """The application on one side. intruders: its writes while the side should have been quiet, by entity. Epoch seconds."""
-
-    last_change_at: float | None = None
-    intruders: Mapping[str, int] = field(default_factory=dict)
-    last_intruder_at: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerFacts:
-    """A sync process. silent_seconds: age of its last beat; heard: it counts as alive; failure: why a lane has stopped."""
-
-    name: str
-    silent_seconds: float
-    heard: bool
-    failure: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known at one look. now, phase_since: epoch seconds.
-
-    backfill: its state as ``status`` shows it. conflicts: open ones and held items. unverified: keys touched under the ledger
-    rule that differ when looked at again. gaps: whose stream records were lost, a repair being owed. hold, moving: as ``status``
-    says them.
-    """
-
-    now: float
-    phase_since: float
-    backfill: str
-    forward: LaneFacts
-    reverse: LaneFacts
-    validation: FullValidation | None
-    quarantine: int
-    conflicts: int
-    unverified: int
-    sides: Mapping[Side, SideFacts]
-    gaps: tuple[str, ...]
-    hold: str | None
-    moving: str | None
-    workers: tuple[WorkerFacts, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Judgement:
-    """A condition as judged: what is, what should be, and what to do when it is not."""
+    """A judged condition: the value now, the value wanted, whether that is met, and what to do if it is not."""
 
     value: Value
     threshold: Value
@@ -124,28 +51,31 @@ Judge = Callable[[PhaseMove, Facts, GateLimits], Judgement]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A row of the table: which moves ask for the condition. forceable: an operator may override it."""
+class ConditionRow:
+    """A row of the table of conditions."""
 
     name: str
     moves: Collection[PhaseMove]
+    """The moves that must meet the condition."""
     judge: Judge
     forceable: bool = True
+    """An operator may override it."""
 
 
 def gate_of(move: PhaseMove, facts: Facts, limits: GateLimits) -> Gate:
-    """The gate of ``move``; its conditions do not say since when yet."""
-    conditions = []
-    for asked in CONDITIONS:
-        if move in asked.moves:
-            verdict = asked.judge(move, facts, limits)
-            remedy = "" if verdict.met else verdict.remedy
-            conditions.append(Condition(asked.name, verdict.value, verdict.threshold, verdict.met, None, remedy))
-    return Gate(move.to, tuple(conditions))
+    """The gate of ``move``. The ``since`` of its conditions is None: the facts of one moment do not show it."""
+    rows = [row for row in CONDITIONS if move in row.moves]
+    return Gate(move.to, tuple(_condition(row.name, row.judge(move, facts, limits)) for row in rows))
+
+
+def _condition(name: str, judgement: Judgement) -> Condition:
+    remedy = "" if judgement.met else judgement.remedy
+    return Condition(name, judgement.value, judgement.threshold, judgement.met, None, remedy)
 
 
 def _backfill(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
-    return Judgement(facts.backfill, "finished", facts.backfill == "finished", "tablesplit migrate")
+    state = facts.backfill.state
+    return Judgement(state, "finished", state == "finished", "tablesplit migrate")
 
 
 def _caught_up(lane: LaneFacts) -> Judgement:
@@ -163,25 +93,24 @@ def _reverse_caught_up(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
 
 def _lag(_: PhaseMove, facts: Facts, limits: GateLimits) -> Judgement:
     lanes = (facts.forward, facts.reverse)
-    low_for = min(0.0 if lane.lag_low_since is None else facts.now - lane.lag_low_since for lane in lanes)
     measured = all(lane.owner is not None and lane.lag_low_since is not None for lane in lanes)
-    value = (
-        f"{max(lane.lag_seconds for lane in lanes):.0f} s, low for {max(low_for, 0.0):.0f} s" if measured else "not low"
-    )
+    low_for = min(0.0 if lane.lag_low_since is None else facts.now - lane.lag_low_since for lane in lanes)
+    highest = max(lane.lag_seconds or 0.0 for lane in lanes)
+    value = f"{highest:.0f} s, low for {max(low_for, 0.0):.0f} s" if measured else "not low"
     threshold = f"below {limits.gate_lag_seconds:g} s for {limits.gate_lag_low_seconds:g} s"
     return Judgement(value, threshold, measured and low_for >= limits.gate_lag_low_seconds, f"wait, or {SYNC}")
 
 
 def _validation(move: PhaseMove, facts: Facts, limits: GateLimits) -> Judgement:
-    since_phase = move is COMPLETE  # there is no way back: what was compared before the last move does not count
+    in_this_phase = move is COMPLETE  # it cannot be undone, so a comparison from before the last move does not count
     threshold = f"equal, at most {limits.gate_validation_age_seconds:g} s old"
-    threshold += ", begun in this phase" if since_phase else ""
+    threshold += ", begun in this phase" if in_this_phase else ""
     last = facts.validation
     if last is None:
         return Judgement("never run in full", threshold, False, VALIDATE)
     age = facts.now - last.finished_at
     fresh = -CLOCK_TOLERANCE_SECONDS <= age <= limits.gate_validation_age_seconds
-    counts = not since_phase or last.started_at >= facts.phase_since
+    counts = not in_this_phase or last.started_at >= facts.phase_since
     value = f"{'equal' if last.equal else f'{last.differences} differences'}, {age:.0f} s old"
     remedy = VALIDATE if last.equal else f"{VALIDATE} --repair, then {VALIDATE}"
     return Judgement(value, threshold, last.equal and fresh and counts, remedy)
@@ -197,26 +126,27 @@ def _conflicts(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
 
 
 def _verification(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
-    return Judgement(f"{facts.unverified} touched keys differ", "0", facts.unverified == 0, f"{VALIDATE} --repair")
+    differ = 0 if facts.verification is None else facts.verification.differences
+    return Judgement(f"{differ} touched keys differ", "0", differ == 0, f"{VALIDATE} --repair")
 
 
 def _intruders(move: PhaseMove, facts: Facts, _: GateLimits) -> Judgement:
-    """None since the last full equal validation began: what was there before, it has compared."""
+    """No write to the quiet side since the last full equal validation began: it has compared what was written before."""
     quiet: Side = "v2" if move.start == "forward" else "old"
     side, last = facts.sides[quiet], facts.validation
     compared_since = last.started_at if last is not None and last.equal else float("-inf")
     met = side.last_intruder_at is None or side.last_intruder_at < compared_since
-    told = ", ".join(f"{count} {entity}" for entity, count in sorted(side.intruders.items()))
+    writes = ", ".join(f"{count} {entity}" for entity, count in sorted(side.intruders.items()))
     remedy = (
         f"stop the application's writes to {quiet} (the log has the keys), then {VALIDATE} --repair, then {VALIDATE}"
     )
-    value = "none" if met else f"writes to {quiet}: {told}"
+    value = "none" if met else f"writes to {quiet}: {writes}"
     return Judgement(value, "none since the last full equal validation", met, remedy)
 
 
 def _headroom(_: PhaseMove, facts: Facts, limits: GateLimits) -> Judgement:
-    told = [lane.headroom_seconds for lane in (facts.forward, facts.reverse) if lane.headroom_seconds is not None]
-    least = min(told, default=None)
+    lanes = (facts.forward, facts.reverse)
+    least = min((lane.headroom_seconds for lane in lanes if lane.headroom_seconds is not None), default=None)
     threshold = f"at least {limits.gate_headroom_seconds:g} s"
     value = None if least is None else round(least)
     return Judgement(value, threshold, least is not None and least >= limits.gate_headroom_seconds, SYNC)
@@ -259,15 +189,15 @@ def _move(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
 
 
 def _workers(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
-    """Silent ones are named, but hold nothing back: their leases have run out."""
-    heard = [worker for worker in facts.workers if worker.heard]
-    told = [_told(worker) for worker in facts.workers if worker.failure or not worker.heard]
-    met = bool(heard) and not any(worker.failure for worker in heard)
-    value = "; ".join([f"{len(heard)} at work", *told])
+    """Silent workers are named, but do not block the move: their leases have expired."""
+    alive = [worker for worker in facts.workers if worker.heard]
+    in_trouble = [_trouble_text(worker) for worker in facts.workers if worker.failure or not worker.heard]
+    met = bool(alive) and not any(worker.failure for worker in alive)
+    value = "; ".join([f"{len(alive)} at work", *in_trouble])
     return Judgement(value, "at least 1 at work, none stopped", met, SYNC)
 
 
-def _told(worker: WorkerFacts) -> str:
+def _trouble_text(worker: WorkerFacts) -> str:
     state = f"stopped ({worker.failure})" if worker.failure and worker.heard else "silent"
     return f"{worker.name} {state}, heard of {worker.silent_seconds:.0f} s ago"
 
@@ -275,25 +205,25 @@ def _told(worker: WorkerFacts) -> str:
 ALL = (CUTOVER, FINISH, BACK, HOME, COMPLETE)
 ONWARD = (CUTOVER, FINISH, COMPLETE)
 CONDITIONS = (
-    Asked("backfill", (CUTOVER,), _backfill, forceable=False),
-    Asked("forward_caught_up", ALL, _forward_caught_up),
-    Asked("reverse_caught_up", ALL, _reverse_caught_up),
-    Asked("lag", ONWARD, _lag),
-    Asked("validation", ONWARD, _validation),
-    Asked("reverse_verified", (CUTOVER,), _reverse_verified),
-    Asked("quarantine", ONWARD, _quarantine),
-    Asked("conflicts", (*ONWARD, HOME), _conflicts),
-    Asked("verification", ONWARD, _verification),
-    Asked("intruders", (CUTOVER, COMPLETE), _intruders),
-    Asked("headroom", (CUTOVER, FINISH), _headroom),
-    Asked("tombstones", (CUTOVER,), _tombstones),
-    Asked("quiet", (FINISH, HOME, COMPLETE), _quiet),
-    Asked("gap", ALL, _gap, forceable=False),
-    Asked("hold", ALL, _hold),
-    Asked("move", ALL, _move, forceable=False),
-    Asked("workers", ALL, _workers),
+    ConditionRow("backfill", (CUTOVER,), _backfill, forceable=False),
+    ConditionRow("forward_caught_up", ALL, _forward_caught_up),
+    ConditionRow("reverse_caught_up", ALL, _reverse_caught_up),
+    ConditionRow("lag", ONWARD, _lag),
+    ConditionRow("validation", ONWARD, _validation),
+    ConditionRow("reverse_verified", (CUTOVER,), _reverse_verified),
+    ConditionRow("quarantine", ONWARD, _quarantine),
+    ConditionRow("conflicts", (*ONWARD, HOME), _conflicts),
+    ConditionRow("verification", ONWARD, _verification),
+    ConditionRow("intruders", (CUTOVER, COMPLETE), _intruders),
+    ConditionRow("headroom", (CUTOVER, FINISH), _headroom),
+    ConditionRow("tombstones", (CUTOVER,), _tombstones),
+    ConditionRow("quiet", (FINISH, HOME, COMPLETE), _quiet),
+    ConditionRow("gap", ALL, _gap, forceable=False),
+    ConditionRow("hold", ALL, _hold),
+    ConditionRow("move", ALL, _move, forceable=False),
+    ConditionRow("workers", ALL, _workers),
 )
-"""The table. The way back asks for little: it must be open when things are bad. An unfinished backfill cannot be overridden
-because under the ledger rule an item that v2 lacks counts as deleted."""
+"""Every condition, in the order in which it is shown. A rollback has few conditions, because it must be possible when things
+are bad. An unfinished backfill cannot be overridden, because under the ledger rule an item that v2 lacks counts as deleted."""
 
-NEVER_FORCED = frozenset(asked.name for asked in CONDITIONS if not asked.forceable)
+NEVER_FORCED = frozenset(row.name for row in CONDITIONS if not row.forceable)

@@ -1,4 +1,4 @@
-"""The gate of a phase move: its conditions as values, and what an operator may override."""
+"""The gate of a phase move as a value: its conditions, since when each is met or not, and what an operator may override."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -11,22 +11,26 @@ Value = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition. since: for how long it has been as it is (met, or not), ISO 8601 in UTC; remedy: the command to run, or
-    what else to do; empty where nothing is to be done."""
+    """One condition."""
 
     name: str
     value: Value
+    """What it is now."""
     threshold: Value
+    """What it must be."""
     met: bool
     since: str | None
+    """When ``met`` last changed, ISO 8601 in UTC."""
     remedy: str
+    """The command to run, or what else to do; empty where nothing is to be done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The conditions of a move to phase ``to``."""
+    """The conditions of a phase move."""
 
     to: str
+    """The phase that the move leads to."""
     conditions: tuple[Condition, ...]
 
     @property
@@ -40,61 +44,66 @@ class Gate:
         return not self.closed
 
     def open_despite(self, forced: Collection[str]) -> bool:
-        """Whether all are met but those that are overridden."""
+        """Whether every condition that is not met is overridden by ``forced``."""
         return all(condition.name in forced for condition in self.closed)
 
     def to_json(self) -> dict[str, Any]:
         """The document that `cutover --dry-run --json`, /v1/gate and the status show."""
-        return {"to": self.to, "open": self.open, "conditions": [asdict(one) for one in self.conditions]}
+        return {"to": self.to, "open": self.open, "conditions": [asdict(condition) for condition in self.conditions]}
 
     def to_text(self) -> str:
-        """A line a condition; below one that is not met, what to do."""
+        """One line for each condition; below one that is not met, what to do."""
         lines = [f"gate to {self.to}: {'open' if self.open else 'closed'}"]
-        for one in self.conditions:
-            mark, since = ("ok " if one.met else "NO "), f", since {one.since}" if one.since else ""
-            lines.append(f"  {mark} {one.name:17} {one.value} (wanted: {one.threshold}{since})")
-            if not one.met:
-                lines.append(f"      {'':17} {one.remedy}")
+        for condition in self.conditions:
+            mark, since = ("ok " if condition.met else "NO "), f", since {condition.since}" if condition.since else ""
+            lines.append(f"  {mark} {condition.name:17} {condition.value} (wanted: {condition.threshold}{since})")
+            if not condition.met:
+                lines.append(f"      {'':17} {condition.remedy}")
         return "\n".join(lines)
 
 
 class GateClosed(Refused):
-    """The gate is closed: ``gate`` says why."""
+    """``gate`` is closed by conditions that are not overridden; the message names them."""
 
     def __init__(self, gate: Gate, forced: Collection[str] = ()) -> None:
-        closed = [one for one in gate.closed if one.name not in forced]
-        reasons = "; ".join(f"{one.name} is {one.value}, wanted {one.threshold}" for one in closed)
-        super().__init__(f"the gate to {gate.to} is closed: {reasons}", remedy="; ".join(one.remedy for one in closed))
+        closed = [condition for condition in gate.closed if condition.name not in forced]
+        reasons = "; ".join(
+            f"{condition.name} is {condition.value}, wanted {condition.threshold}" for condition in closed
+        )
+        remedy = "; ".join(condition.remedy for condition in closed)
+        super().__init__(f"the gate to {gate.to} is closed: {reasons}", remedy=remedy)
         self.gate = gate
 
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """How a condition was when last looked at, and since when (epoch seconds)."""
+    """Whether a condition was met when it was last judged, and since when (epoch seconds). Stored in the control table."""
 
     met: bool
     since: float
 
 
-def standings(conditions: Iterable[Condition], was: Mapping[str, Since], now: float) -> dict[str, Since]:
-    """How the conditions stand now: one that is as it ``was`` keeps its since. A since that lies ahead (a clock was put back)
-    counts from now."""
-    found = {}
-    for one in conditions:
-        before = was.get(one.name)
-        kept = before is not None and before.met == one.met and before.since <= now
-        found[one.name] = before if kept and before is not None else Since(one.met, now)
-    return found
+def since_when(conditions: Iterable[Condition], before: Mapping[str, Since], now: float) -> dict[str, Since]:
+    """Since when each condition is met or not, by its name: the stored time, unless ``met`` has changed since ``before``.
+
+    A stored time that lies in the future (a clock was set back) is replaced by ``now``, epoch seconds.
+    """
+    return {condition.name: _since(condition.met, before.get(condition.name), now) for condition in conditions}
+
+
+def _since(met: bool, before: Since | None, now: float) -> Since:
+    if before is not None and before.met == met and before.since <= now:
+        return before
+    return Since(met, now)
 
 
 def require_forceable(forced: Collection[str], gate: Gate, never: Collection[str]) -> None:
     """Raises Misconfigured for a name that the gate does not have, Refused for a condition that cannot be overridden."""
-    names = [condition.name for condition in gate.conditions]
+    remedies = {condition.name: condition.remedy for condition in gate.conditions}
     for name in forced:
-        if name not in names:
+        if name not in remedies:
             raise Misconfigured(
-                f"--force {name}: the gate to {gate.to} has no such condition", remedy=f"one of: {', '.join(names)}"
+                f"--force {name}: the gate to {gate.to} has no such condition", remedy=f"one of: {', '.join(remedies)}"
             )
         if name in never:
-            remedy = next(one.remedy for one in gate.conditions if one.name == name)
-            raise Refused(f"{name} cannot be overridden: writes would be lost", remedy=remedy)
+            raise Refused(f"{name} cannot be overridden: writes would be lost", remedy=remedies[name])

@@ -31,7 +31,8 @@ from service.core.phases.moves import (
 from service.errors import Fatal, Fenced, Refused
 from service.log import get_logger
 from service.migration.phase.steps import Steps, Strip
-from service.migration.status.gate import ask_gate, move_text
+from service.migration.status.facts import move_text
+from service.migration.status.gate import ask_gate
 from service.sync.positions import require_started
 
 MOVE_LEASE = "move"

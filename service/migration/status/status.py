@@ -1,160 +1,148 @@
-"""One snapshot of the whole migration. The command line, the API, the log line and the metrics all render this value."""
+"""The status of the whole migration. The command line, the API, the log line and the metrics all render this one value."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from service.clock import iso
+from service.core.phases.acting import Side
+from service.core.phases.facts import (
+    BackfillFacts,
+    Facts,
+    FullValidation,
+    LaneFacts,
+    SideFacts,
+    VerificationFacts,
+    WorkerFacts,
+)
 from service.core.phases.gate import Gate
 
 
 @dataclass(frozen=True, slots=True)
-class BackfillStatus:
-    """How far the bulk copy is. state: not started | running | stopped | finished. eta_seconds: None until it can be told.
-    cost_usd: of the run so far, by the price file."""
-
-    state: str
-    items: int
-    segments_done: int
-    segments: int
-    items_per_second: float
-    eta_seconds: float | None
-    cost_usd: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class LaneStatus:
-    """How far one direction's streams are applied: the old table's forward, the v2 tables' in reverse.
-
-    lag_seconds: age of the oldest unapplied change; None while no worker reports.
-    caught_up: every shard has been read to its end and applied since the question was asked.
-    shards: not read to their end yet, shards_waiting of them for their parents; shards_finished: those that are.
-    outcomes: how many writes ended how, since the worker began.
-    catch_up_seconds: expected time until caught up; None: not known. stopped: a worker's lane has, and no other has taken over.
-    """
-
-    lag_seconds: float | None
-    caught_up: bool
-    shards: int
-    outcomes: Mapping[str, int]
-    shards_waiting: int = 0
-    shards_finished: int = 0
-    catch_up_seconds: float | None = None
-    stopped: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerStatus:
-    """One sync process. forward, reverse: owner | standby | stopped. failure: why a lane has stopped, with the remedy, or None.
-    heard: it counts as alive."""
-
-    id: str
-    forward: str
-    reverse: str
-    seen_seconds_ago: float
-    failure: str | None
-    heard: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class ValidationStatus:
-    """The latest finished validation that compared everything. result: equal | different; differences: how many; age_seconds:
-    since it finished."""
-
-    result: str
-    differences: int
-    finished_at: str
-    age_seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class VerificationStatus:
-    """The last re-verification of touched keys. checked: found equal; pending: not quiet yet; differences: keys that differ, a
-    hundred at most."""
-
-    checked: int
-    pending: int
-    differences: int
-    finished_at: str
-
-
-@dataclass(frozen=True, slots=True)
 class Status:
-    """The snapshot. phase_since: ISO 8601, UTC. rule: guarded | entering | ledger. move: the phase move under way, and its
-    step; hold: why an operator keeps the gate closed; gap: why a reconcile pass is owed; each None for none. conflicts: open
-    ones, held items among them. gate: of the move that leads on; None where none does.
-    verification: None before the first `dual`. rogue_writes: the application's, by the side that should be quiet, since the
-    phase began.
-    """
+    """The facts, and what is derived from them."""
 
-    phase: str
-    phase_since: str
-    mapping: str
-    rule: str
-    move: str | None
-    hold: str | None
-    backfill: BackfillStatus
-    forward: LaneStatus
-    reverse: LaneStatus
-    quarantine: int
-    conflicts: int
-    validation: ValidationStatus | None
-    retention_headroom_seconds: float | None
-    gap: str | None
-    workers: tuple[WorkerStatus, ...]
+    facts: Facts
     gate: Gate | None = None
-    verification: VerificationStatus | None = None
-    rogue_writes: Mapping[str, int] = field(default_factory=dict)
+    """The gate of the move that leads on; None where none does."""
+    retention_headroom_seconds: float | None = None
+    """Time until the first unread change may be trimmed; None: no lane has saved a position."""
 
     def to_json(self) -> dict[str, Any]:
         """The document that `status --json` and /v1/status give."""
-        return {**asdict(self), "gate": None if self.gate is None else self.gate.to_json()}
+        facts = self.facts
+        return {
+            "phase": facts.phase,
+            "phase_since": iso(facts.phase_since),
+            "mapping": facts.mapping,
+            "rule": facts.rule,
+            "move": facts.moving,
+            "hold": facts.hold,
+            "backfill": asdict(facts.backfill),
+            "forward": _lane_document(facts.forward),
+            "reverse": _lane_document(facts.reverse),
+            "quarantine": facts.quarantine,
+            "conflicts": facts.conflicts,
+            "validation": _validation_document(facts.validation, facts.now),
+            "retention_headroom_seconds": self.retention_headroom_seconds,
+            "gap": self.gap,
+            "workers": [_worker_document(worker) for worker in facts.workers],
+            "gate": None if self.gate is None else self.gate.to_json(),
+            "verification": _verification_document(facts.verification),
+            "rogue_writes": {side: activity.rogue_writes for side, activity in facts.sides.items()},
+        }
+
+    @property
+    def gap(self) -> str | None:
+        """Why a repair is owed; None: none is."""
+        return "; ".join(self.facts.gaps) or None
 
     def to_log(self) -> dict[str, Any]:
         """The facts of the log line."""
+        facts = self.facts
         return {
-            "phase": self.phase,
-            "backfill": self.backfill.state,
-            "lag_seconds": self.forward.lag_seconds,
-            "caught_up": self.forward.caught_up,
-            "reverse_lag_seconds": self.reverse.lag_seconds,
-            "quarantine": self.quarantine,
-            "conflicts": self.conflicts,
-            "workers": len(self.workers),
+            "phase": facts.phase,
+            "backfill": facts.backfill.state,
+            "lag_seconds": facts.forward.lag_seconds,
+            "caught_up": facts.forward.caught_up,
+            "reverse_lag_seconds": facts.reverse.lag_seconds,
+            "quarantine": facts.quarantine,
+            "conflicts": facts.conflicts,
+            "workers": len(facts.workers),
             "gate": None if self.gate is None else _gate_text(self.gate),
         }
 
     def to_text(self) -> str:
-        """The same for people, a line a subject."""
-        lines = [
-            f"phase        {self.phase} since {self.phase_since}, mapping {self.mapping}",
-            f"backfill     {_backfill_text(self.backfill)}",
-            f"forward      {_lane_text(self.forward)}",
-            f"reverse      {_lane_text(self.reverse)}",
-            f"quarantine   {self.quarantine} {'key' if self.quarantine == 1 else 'keys'}",
-            f"conflicts    {self.conflicts} open",
-            f"validation   {_validation_text(self.validation)}",
-            *(f"worker       {_worker_text(worker)}" for worker in self.workers),
-        ]
-        if self.retention_headroom_seconds is not None:
-            lines.append(
-                f"headroom     {self.retention_headroom_seconds / 3600:.1f} h until unread changes are trimmed"
-            )
-        if self.move is not None:
-            lines.append(f"move         {self.move}")
-        if self.hold is not None:
-            lines.append(f"hold         {self.hold}: `tablesplit release` lifts it")
-        if self.verification is not None:
-            lines.append(f"verification {_verification_text(self.verification)}")
-        if self.gate is not None:
-            lines.append(f"gate         {_gate_text(self.gate)}")
-        if any(self.rogue_writes.values()):
-            lines.append(f"rogue        {_rogue_text(self.rogue_writes)}")
-        if self.gap is not None:
-            lines.append(f"gap          {self.gap}: run `tablesplit validate --repair`")
-        return "\n".join(lines)
+        """The same for people, one line for each subject."""
+        return "\n".join([*_always_shown(self.facts), *self._shown_when_known()])
+
+    def _shown_when_known(self) -> list[str]:
+        facts = self.facts
+        lines = {
+            "headroom     ": _headroom_text(self.retention_headroom_seconds),
+            "move         ": facts.moving,
+            "hold         ": facts.hold and f"{facts.hold}: `tablesplit release` lifts it",
+            "verification ": facts.verification and _verification_text(facts.verification),
+            "gate         ": self.gate and _gate_text(self.gate),
+            "rogue        ": _rogue_text(facts.sides),
+            "gap          ": self.gap and f"{self.gap}: run `tablesplit validate --repair`",
+        }
+        return [f"{subject}{text}" for subject, text in lines.items() if text is not None]
 
 
-def _backfill_text(backfill: BackfillStatus) -> str:
+def _lane_document(lane: LaneFacts) -> dict[str, Any]:
+    return {
+        "lag_seconds": lane.lag_seconds,
+        "caught_up": lane.caught_up,
+        "shards": lane.shards,
+        "outcomes": dict(lane.outcomes),
+        "shards_waiting": lane.shards_waiting,
+        "shards_finished": lane.shards_finished,
+        "catch_up_seconds": lane.catch_up_seconds,
+        "stopped": lane.stopped,
+    }
+
+
+def _worker_document(worker: WorkerFacts) -> dict[str, Any]:
+    return {
+        "id": worker.name,
+        "forward": worker.forward,
+        "reverse": worker.reverse,
+        "seen_seconds_ago": worker.silent_seconds,
+        "failure": worker.failure,
+        "heard": worker.heard,
+    }
+
+
+def _validation_document(validation: FullValidation | None, now: float) -> dict[str, Any] | None:
+    if validation is None:
+        return None
+    return {
+        "result": validation.result,
+        "differences": validation.differences,
+        "finished_at": validation.finished_text,
+        "age_seconds": validation.age(now),
+    }
+
+
+def _verification_document(verification: VerificationFacts | None) -> dict[str, Any] | None:
+    return None if verification is None else {**asdict(verification), "finished_at": iso(verification.finished_at)}
+
+
+def _always_shown(facts: Facts) -> list[str]:
+    return [
+        f"phase        {facts.phase} since {iso(facts.phase_since)}, mapping {facts.mapping}",
+        f"backfill     {_backfill_text(facts.backfill)}",
+        f"forward      {_lane_text(facts.forward)}",
+        f"reverse      {_lane_text(facts.reverse)}",
+        f"quarantine   {facts.quarantine} {'key' if facts.quarantine == 1 else 'keys'}",
+        f"conflicts    {facts.conflicts} open",
+        f"validation   {_validation_text(facts.validation)}",
+        *(f"worker       {_worker_text(worker)}" for worker in facts.workers),
+    ]
+
+
+def _backfill_text(backfill: BackfillFacts) -> str:
     if backfill.state == "not started":
         return backfill.state
     eta = "" if backfill.eta_seconds is None else f", about {backfill.eta_seconds:.0f} s to go"
@@ -164,7 +152,7 @@ def _backfill_text(backfill: BackfillStatus) -> str:
     )
 
 
-def _lane_text(lane: LaneStatus) -> str:
+def _lane_text(lane: LaneFacts) -> str:
     if lane.stopped:
         return "stopped, and no other worker has taken over: see why below"
     if lane.lag_seconds is None:
@@ -176,20 +164,24 @@ def _lane_text(lane: LaneStatus) -> str:
     return f"{state}, lag {lane.lag_seconds:.0f} s, {lane.shards} shards; {outcomes or 'no changes yet'}"
 
 
-def _validation_text(validation: ValidationStatus | None) -> str:
+def _validation_text(validation: FullValidation | None) -> str:
     if validation is None:
         return "never run in full"
-    return f"{validation.result} ({validation.differences} differences) at {validation.finished_at}"
+    return f"{validation.result} ({validation.differences} differences) at {validation.finished_text}"
 
 
-def _verification_text(found: VerificationStatus) -> str:
-    told = f"{found.checked} touched keys equal, {found.differences} different, {found.pending} not quiet yet"
-    return f"{told} at {found.finished_at}"
+def _verification_text(verification: VerificationFacts) -> str:
+    counts = f"{verification.checked} touched keys equal, {verification.differences} different"
+    return f"{counts}, {verification.pending} not quiet yet at {iso(verification.finished_at)}"
 
 
-def _rogue_text(rogue_writes: Mapping[str, int]) -> str:
-    told = ", ".join(f"{count} on {side}" for side, count in sorted(rogue_writes.items()) if count)
-    return f"{told}, which should be quiet, since the phase began"
+def _headroom_text(seconds: float | None) -> str | None:
+    return None if seconds is None else f"{seconds / 3600:.1f} h until unread changes are trimmed"
+
+
+def _rogue_text(sides: Mapping[Side, SideFacts]) -> str | None:
+    counts = [f"{activity.rogue_writes} on {side}" for side, activity in sorted(sides.items()) if activity.rogue_writes]
+    return f"{', '.join(counts)}, which should be quiet, since the phase began" if counts else None
 
 
 def _gate_text(gate: Gate) -> str:
@@ -197,6 +189,7 @@ def _gate_text(gate: Gate) -> str:
     return f"to {gate.to}: {f'closed by {closed}' if closed else 'open'}"
 
 
-def _worker_text(worker: WorkerStatus) -> str:
+def _worker_text(worker: WorkerFacts) -> str:
+    roles = f"forward {worker.forward}, reverse {worker.reverse}"
     failure = f"; STOPPED: {worker.failure}" if worker.failure else ""
-    return f"{worker.id} (forward {worker.forward}, reverse {worker.reverse}), seen {worker.seen_seconds_ago:.0f} s ago{failure}"
+    return f"{worker.name} ({roles}), seen {worker.silent_seconds:.0f} s ago{failure}"

@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 
 from service.config import Settings
-from service.core.phases.conditions import (
-    CONDITIONS,
-    NEVER_FORCED,
+from service.core.phases.conditions import CONDITIONS, NEVER_FORCED, gate_of
+from service.core.phases.facts import (
+    BackfillFacts,
     Facts,
     FullValidation,
     LaneFacts,
     SideFacts,
+    VerificationFacts,
     WorkerFacts,
-    gate_of,
 )
-from service.core.phases.gate import Condition, Gate, GateClosed, Since, require_forceable, standings
+from service.core.phases.gate import Condition, Gate, GateClosed, Since, require_forceable, since_when
 from service.core.phases.moves import BACK, COMPLETE, CUTOVER, FINISH, HOME, MOVES, PhaseMove
 from service.errors import Misconfigured, Refused
 
@@ -27,17 +27,11 @@ VALIDATION = FullValidation(True, 0, 0, NOW - 700, NOW - 600)
 GOOD = Facts(
     now=NOW,
     phase_since=NOW - 1000,
-    backfill="finished",
+    backfill=BackfillFacts("finished"),
     forward=LANE,
     reverse=LANE,
     validation=VALIDATION,
-    quarantine=0,
-    conflicts=0,
-    unverified=0,
     sides={"old": SideFacts(NOW - 61), "v2": SideFacts(NOW - 61)},
-    gaps=(),
-    hold=None,
-    moving=None,
     workers=(WorkerFacts("w1", 0.2, True, None),),
 )
 
@@ -87,8 +81,8 @@ def intruded(side: str, at: float) -> dict[str, SideFacts]:
 
 Row = tuple[str, PhaseMove, dict[str, Any], Any]
 CLOSED: dict[str, Row] = {
-    "no backfill": ("backfill", CUTOVER, {"backfill": "not started"}, "not started"),
-    "backfill running": ("backfill", CUTOVER, {"backfill": "running"}, "running"),
+    "no backfill": ("backfill", CUTOVER, {"backfill": BackfillFacts()}, "not started"),
+    "backfill running": ("backfill", CUTOVER, {"backfill": BackfillFacts("running")}, "running"),
     "forward behind": ("forward_caught_up", BACK, {"forward": replace(LANE, caught_up=False)}, False),
     "nobody reads the old stream": ("forward_caught_up", CUTOVER, {"forward": LaneFacts()}, "nobody reads the stream"),
     "reverse behind": ("reverse_caught_up", HOME, {"reverse": replace(LANE, caught_up=False)}, False),
@@ -140,7 +134,12 @@ CLOSED: dict[str, Row] = {
     "reverse never verified": ("reverse_verified", CUTOVER, {"validation": None}, "never validated in full"),
     "quarantine": ("quarantine", FINISH, {"quarantine": 2}, 2),
     "conflicts": ("conflicts", HOME, {"conflicts": 1}, 1),
-    "touched keys differ": ("verification", FINISH, {"unverified": 2}, "2 touched keys differ"),
+    "touched keys differ": (
+        "verification",
+        FINISH,
+        {"verification": VerificationFacts(0, 0, 2, NOW)},
+        "2 touched keys differ",
+    ),
     "rogue write": ("intruders", CUTOVER, {"sides": intruded("v2", NOW - 699)}, "writes to v2: 1 DEAL, 2 LEAD"),
     "rogue write as the validation began": (
         "intruders",
@@ -252,7 +251,7 @@ def test_any_other_condition_can_be_overridden() -> None:
 )
 def test_since_is_kept_until_the_condition_changes(was: Since | None, met: bool, since: float) -> None:
     condition = Condition("lag", 1, 2, met, None, "")
-    found = standings([condition], {} if was is None else {"lag": was}, 50.0)
+    found = since_when([condition], {} if was is None else {"lag": was}, 50.0)
     assert found == {"lag": Since(met, since)}
 
 

@@ -3,16 +3,15 @@
 import subprocess
 from dataclasses import replace
 from math import isnan
-from typing import Any
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parsed_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parsed_text
 
+from service.core.phases.facts import BackfillFacts, LaneFacts
 from service.metrics import Metrics
 from service.migration.status.gauges import MigrationGauges
-from service.migration.status.status import BackfillStatus, LaneStatus
-from tests.builders.statuses import CLOSED, KNOWN
+from tests.builders.statuses import CLOSED, KNOWN, known
 from tests.fakes.servers import required
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
@@ -58,14 +57,11 @@ GAUGES: list[tuple[str, float]] = [
     ("tablesplit_verification_differences", 3),
     ("tablesplit_verification_pending", 2),
 ]
-UNKNOWN: dict[str, Any] = {
-    "forward": LaneStatus(None, False, 0, {}),
-    "backfill": BackfillStatus("not started", 0, 0, 0, 0.0, None),
-    "validation": None,
-    "verification": None,
-    "retention_headroom_seconds": None,
-    "gate": None,
-}
+UNKNOWN = replace(
+    known(forward=LaneFacts(), backfill=BackfillFacts(), validation=None, verification=None),
+    retention_headroom_seconds=None,
+    gate=None,
+)
 NOT_KNOWN = [
     'tablesplit_lag_seconds{direction="forward"}',
     'tablesplit_catch_up_seconds{direction="forward"}',
@@ -108,7 +104,7 @@ def test_every_gauge_of_the_migration_is_among_those_checked() -> None:
 def test_what_is_not_known_any_more_is_not_shown_as_it_was(name: str) -> None:
     metrics = Metrics()
     metrics.show(MigrationGauges(KNOWN))
-    metrics.show(MigrationGauges(replace(KNOWN, **UNKNOWN)))
+    metrics.show(MigrationGauges(UNKNOWN))
     assert isnan(shown(metrics)[name])
 
 

@@ -48,7 +48,7 @@ async def taken(world: Started) -> Status:
 
 async def test_a_lane_is_as_its_owner_says(world: Started) -> None:
     await say(world, "a", replace(READING, catch_up_seconds=7.0))
-    lane = (await taken(world)).forward
+    lane = (await taken(world)).facts.forward
     assert (lane.shards, lane.shards_waiting, lane.shards_finished) == (4, 1, 9)
     assert (lane.lag_seconds, lane.catch_up_seconds, lane.caught_up, lane.stopped) == (3.0, 7.0, True, False)
 
@@ -58,15 +58,18 @@ async def test_a_lane_has_stopped_once_nobody_has_taken_it_over(world: Started, 
     await say(world, "a", LaneBeat("stopped", failure="the stream is gone"), "reverse")
     if owned:
         await say(world, "b", READING, "reverse")
-    status = await taken(world)
-    assert (status.reverse.stopped, status.forward.stopped) == (stopped, False)
+    facts = (await taken(world)).facts
+    assert (facts.reverse.stopped, facts.forward.stopped) == (stopped, False)
 
 
-async def test_a_silent_worker_is_told_from_one_that_is_heard_of(world: Started) -> None:
+async def test_a_silent_worker_is_told_apart_from_a_live_one(world: Started) -> None:
     await say(world, "silent", READING)
     await world.clock.advance(QUIET_SECONDS + 1)
     await say(world, "alive", READING)
-    assert {worker.id: worker.heard for worker in (await taken(world)).workers} == {"silent": False, "alive": True}
+    assert {worker.name: worker.heard for worker in (await taken(world)).facts.workers} == {
+        "silent": False,
+        "alive": True,
+    }
 
 
 async def test_rogue_writes_are_those_of_the_phase(world: Started) -> None:
@@ -74,30 +77,28 @@ async def test_rogue_writes_are_those_of_the_phase(world: Started) -> None:
     began = world.clock.now()
     await activities.note_intruder("v2", "LEAD", began + 1, began)
     await activities.note_intruder("v2", "DEAL", began + 2, began)
-    assert (await taken(world)).rogue_writes == {"old": 0, "v2": 2}
+    assert (await taken(world)).to_json()["rogue_writes"] == {"old": 0, "v2": 2}
     await change_state(
         world.control, world.app.mapping, 0.0, lambda was: replace(was, phase="reverse", phase_since=began + 60)
     )
-    assert (await taken(world)).rogue_writes == {"old": 0, "v2": 0}
+    assert (await taken(world)).to_json()["rogue_writes"] == {"old": 0, "v2": 0}
     await activities.note_intruder("v2", "LEAD", began + 61, began + 60)
-    assert (await taken(world)).rogue_writes == {"old": 0, "v2": 1}
+    assert (await taken(world)).to_json()["rogue_writes"] == {"old": 0, "v2": 1}
 
 
-async def test_the_age_of_the_latest_validation_is_told(world: Started) -> None:
+async def test_the_latest_validation_has_an_age(world: Started) -> None:
     await runs(world.control).save(FULL, FULL_RUN)
     await world.clock.advance(90)
-    validation = (await taken(world)).validation
-    assert validation is not None
-    assert validation.age_seconds == pytest.approx(90)
+    assert (await taken(world)).to_json()["validation"]["age_seconds"] == pytest.approx(90)
 
 
 @pytest.mark.parametrize(("rounds", "lag", "caught_up"), [(1, 0.0, True), (0, 0.0, False), (1, 2.0, False)])
-async def test_every_serving_process_takes_the_owners_word_for_it(
+async def test_every_serving_process_shows_what_the_owner_last_reported(
     world: Started, rounds: int, lag: float, caught_up: bool
 ) -> None:
     await say(world, "a", replace(READING, rounds=rounds, lag_seconds=lag))
-    status = await take_running_snapshot(world.app)
-    assert (status.forward.caught_up, status.reverse.caught_up) == (caught_up, False)
+    facts = (await take_running_snapshot(world.app)).facts
+    assert (facts.forward.caught_up, facts.reverse.caught_up) == (caught_up, False)
 
 
 async def test_no_answer_in_time_is_no_status(world: Started, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,6 +154,6 @@ async def test_a_finished_shard_has_no_headroom_to_lose(world: Started) -> None:
 async def test_a_sample_does_not_count_as_the_latest_validation(world: Started) -> None:
     await runs(world.control).save(FULL, {**FULL_RUN, "result": "different", "differences_total": 500})
     await runs(world.control).save(LATEST, FULL_RUN)
-    validation = (await taken(world)).validation
+    validation = (await taken(world)).facts.validation
     assert validation is not None
     assert (validation.result, validation.differences) == ("different", 500)

@@ -1,25 +1,24 @@
 """What the snapshot says to people, and to programs."""
 
-from dataclasses import replace
-
 import pytest
 
-from service.migration.status.status import LaneStatus, Status
-from tests.builders.statuses import KNOWN
+from service.core.phases.facts import LaneFacts, SideFacts
+from service.migration.status.status import Status
+from tests.builders.statuses import KNOWN, known
 
 LINES: list[tuple[Status, str]] = [
     (KNOWN, "backfill     running: 7 items, segments 2/5, 4 items/s, about 12.50 USD, about 60 s to go"),
     (
-        replace(KNOWN, forward=LaneStatus(40.0, False, 4, {}, catch_up_seconds=90.0)),
+        known(forward=LaneFacts("a", False, 40.0, shards=4, catch_up_seconds=90.0)),
         "forward      not caught up for about 90 s more, lag 40 s, 4 shards; no changes yet",
     ),
     (
-        replace(KNOWN, forward=LaneStatus(0.0, True, 4, {"applied": 2}, catch_up_seconds=0.0)),
+        known(forward=LaneFacts("a", True, 0.0, shards=4, outcomes={"applied": 2}, catch_up_seconds=0.0)),
         "forward      caught up, lag 0 s, 4 shards; applied 2",
     ),
     (KNOWN, "reverse      stopped, and no other worker has taken over: see why below"),
     (
-        replace(KNOWN, reverse=LaneStatus(None, False, 0, {})),
+        known(reverse=LaneFacts()),
         "reverse      no sync worker reports: start `tablesplit sync`",
     ),
     (KNOWN, "rogue        8 on v2, which should be quiet, since the phase began"),
@@ -32,7 +31,7 @@ def test_a_subject_has_a_line(status: Status, line: str) -> None:
 
 
 def test_no_rogue_write_is_no_line() -> None:
-    assert "rogue" not in replace(KNOWN, rogue_writes={"old": 0, "v2": 0}).to_text()
+    assert "rogue" not in known(sides={"old": SideFacts(), "v2": SideFacts()}).to_text()
 
 
 def test_the_document_has_what_the_gauges_have() -> None:

@@ -162,7 +162,7 @@ async def test_a_place_that_only_the_old_item_tells_is_looked_at(world: BothWays
 async def test_the_status_shows_what_was_found() -> None:
     app = Started().app
     await create_and_start(app)
-    assert (await take_snapshot(app, tips=(True, True))).verification is None
+    assert (await take_snapshot(app, tips=(True, True))).facts.verification is None
     await save_verification(app.control, Verification(7, 2, (old_key("LEAD", "a"),), 0.0))
     status = await take_snapshot(app, tips=(True, True))
     assert status.to_json()["verification"] == {

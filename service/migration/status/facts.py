@@ -1,0 +1,170 @@
+"""Reads what is known of the migration, once and from the control table alone: every machine reads the same."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+
+from backfill.records import RunStatus, read_standing
+from service.app import App
+from service.clock import iso
+from service.control.activity import Activities, Activity
+from service.control.conflicts import Conflicts
+from service.control.quarantine import Quarantine
+from service.control.state import MigrationState
+from service.control.table import ControlTable
+from service.control.verification import read_verification
+from service.control.workers import Beat, LaneName, Workers, owner_among
+from service.core.phases.facts import (
+    BackfillFacts,
+    Facts,
+    FullValidation,
+    LaneFacts,
+    SideFacts,
+    VerificationFacts,
+    WorkerFacts,
+)
+from service.dynamodb.prices import Prices, load_prices
+from service.validation.records import latest_full
+
+Tips = tuple[bool, bool]
+"""Whether forward and reverse have caught up."""
+
+
+async def read_facts(app: App, state: MigrationState, tips: Tips | None) -> Facts:
+    """Every record that the gate and the status need, each read once. ``tips``: None means what the lanes' owners last reported.
+
+    Raises Fatal when a record is damaged.
+    """
+    beats = await Workers(app.control, app.clock).all()
+    now = app.clock.now()
+    alive = {worker: beat for worker, beat in beats.items() if beat.alive(now)}
+    forward, reverse = tips or (_at_tip(alive, "forward"), _at_tip(alive, "reverse"))
+    activities = await Activities(app.control).load()
+    return Facts(
+        now=now,
+        phase_since=state.phase_since,
+        mapping=state.mapping_hash,
+        phase=state.phase,
+        rule=state.rule,
+        backfill=_backfill(await read_standing(app.control, now), load_prices(app.settings.price_file)),
+        forward=_lane(alive, "forward", forward),
+        reverse=_lane(alive, "reverse", reverse),
+        workers=tuple(_worker(name, beat, now) for name, beat in beats.items()),
+        validation=await _validation(app.control),
+        verification=await _verification(app.control),
+        quarantine=len(await Quarantine(app.control, app.clock).heads()),
+        conflicts=await _conflicts(Conflicts(app.control)),
+        sides={side: _side(activity, state.phase_since) for side, activity in activities.items()},
+        gaps=gap_texts(state),
+        hold=hold_text(state),
+        moving=move_text(state),
+    )
+
+
+def move_text(state: MigrationState) -> str | None:
+    """The move under way, for people; None: there is none."""
+    move = state.move
+    return None if move is None else f"to {move.to}: {move.step} since {iso(move.since)} (by {move.by})"
+
+
+def hold_text(state: MigrationState) -> str | None:
+    """Why an operator keeps the gate closed; None: nobody does."""
+    hold = state.hold
+    return None if hold is None else f"{hold.why} (by {hold.by}, {iso(hold.at)})"
+
+
+def gap_texts(state: MigrationState) -> tuple[str, ...]:
+    """Which table's stream records were lost; a repair is owed for each."""
+    gaps = {"the old table": state.gap_since, "a v2 table": state.reverse_gap_since}
+    return tuple(f"stream records of {table} were lost, accepted at {iso(at)}" for table, at in gaps.items() if at)
+
+
+def _backfill(run: RunStatus | None, prices: Prices) -> BackfillFacts:
+    if run is None:
+        return BackfillFacts()
+    pulse = run.pulse if run.state == "running" else None
+    return BackfillFacts(
+        state=run.state,
+        items=run.outcomes.items,
+        segments_done=run.segments_done,
+        segments=run.run.segments,
+        items_per_second=pulse.items_per_second if pulse else 0.0,
+        eta_seconds=pulse.eta_seconds if pulse else None,
+        cost_usd=prices.of_units(run.spent.write_units, run.spent.read_units),
+    )
+
+
+def _lane(alive: Mapping[str, Beat], name: LaneName, caught_up: bool) -> LaneFacts:
+    owner = owner_among(dict(alive), name)
+    if owner is None:
+        return LaneFacts(stopped=any(beat.lane(name).role == "stopped" for beat in alive.values()))
+    lane = owner[1].lane(name)
+    return LaneFacts(
+        owner=owner[0],
+        caught_up=caught_up,
+        lag_seconds=lane.lag_seconds,
+        lag_low_since=lane.lag_low_since,
+        headroom_seconds=lane.retention_headroom_seconds,
+        tombstones_overdue=lane.tombstones_overdue,
+        shards=lane.shards,
+        shards_waiting=lane.shards_waiting,
+        shards_finished=lane.shards_finished,
+        catch_up_seconds=lane.catch_up_seconds,
+        outcomes=_outcomes(alive, name),
+    )
+
+
+def _outcomes(alive: Mapping[str, Beat], name: LaneName) -> dict[str, int]:
+    """Over all workers that read the lane."""
+    total: Counter[str] = Counter()
+    for beat in alive.values():
+        if beat.lane(name).reads:
+            total.update(beat.lane(name).outcomes)
+    return dict(total)
+
+
+def _at_tip(alive: Mapping[str, Beat], name: LaneName) -> bool:
+    """Whether the lane's owner knows of nothing unapplied."""
+    owner = owner_among(dict(alive), name)
+    return owner is not None and owner[1].lane(name).at_tip
+
+
+def _worker(name: str, beat: Beat, now: float) -> WorkerFacts:
+    return WorkerFacts(
+        name=name,
+        silent_seconds=max(0.0, now - beat.said_at),
+        heard=beat.alive(now),
+        failure=beat.forward.failure or beat.reverse.failure,
+        forward=beat.forward.role,
+        reverse=beat.reverse.role,
+    )
+
+
+def _side(activity: Activity, phase_since: float) -> SideFacts:
+    rogue_writes = sum(activity.intruders_since(phase_since).values())
+    return SideFacts(activity.last_change_at, activity.intruders, activity.last_intruder_at, rogue_writes)
+
+
+async def _conflicts(conflicts: Conflicts) -> int:
+    return await conflicts.count_open() + len(await conflicts.held())
+
+
+async def _verification(control: ControlTable) -> VerificationFacts | None:
+    last = await read_verification(control)
+    if last is None:
+        return None
+    return VerificationFacts(last.checked, last.pending, len(last.differences), last.finished_at)
+
+
+async def _validation(control: ControlTable) -> FullValidation | None:
+    last = await latest_full(control)
+    if last is None:
+        return None
+    return FullValidation(
+        equal=last.equal,
+        differences=last.differences_total,
+        inverse_failures=last.inverse_failures,
+        started_at=datetime.fromisoformat(last.started_at).timestamp(),
+        finished_at=datetime.fromisoformat(last.finished_at).timestamp(),
+        finished_text=last.finished_at,
+    )
