@@ -1,24 +1,41 @@
 """Every error tablesplit raises, as a small tree by what the operator does about it.
 
-Retryable: wait. Poison: the item goes to quarantine. Fatal: stop, and run the command in ``remedy``.
+- Retryable: wait; the same request may succeed later.
+- Poison: nothing at once; the item goes to quarantine.
+- Stopped: the command or the lane ends; its ``remedy`` is what the operator does next. Its kinds stand side by side:
+  Fatal (going on could lose items), Misconfigured, Refused (an ordinary no), Interrupted, Fenced. So ``except Fatal``
+  does not catch an ordinary no, and ``except Stopped`` catches all of them.
 """
+
+import re
+
+CHECK_ENDPOINT = "check that the endpoint is up and reachable (AWS_REGION, AWS_ENDPOINT_URL)"
+"""What the operator does when DynamoDB does not answer."""
+
+GAP_REMEDY = "tablesplit create-tables --accept-gap, then tablesplit validate --repair"
+"""What the operator does about stream changes that can no longer be read."""
 
 
 class TablesplitError(Exception):
     """Base of all our errors. ``str(error)`` is one line: what is wrong, and where."""
 
-    kind = "error"
+    exit_status = 3
+    """Of a command that ends with the error."""
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
 
+    @property
+    def kind(self) -> str:
+        """How `--json` and the API name the error: after the nearest of KINDS that it is, ``stream_gone``."""
+        name = next((base.__name__ for base in type(self).__mro__ if base in KINDS), "Error")
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
 
 class Retryable(TablesplitError):
     """Passing trouble; the same request may succeed later. ``reason`` is a metrics label (throttled, timeout, ...)."""
-
-    kind = "retryable"
 
     def __init__(self, message: str, *, reason: str, remedy: str = "") -> None:
         super().__init__(message, remedy=remedy)
@@ -28,59 +45,15 @@ class Retryable(TablesplitError):
 class Throttled(Retryable):
     """The server asks for fewer requests (or a partition key is at its limit): shrink, then try again."""
 
-    kind = "throttled"
-
     def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(message, reason="throttled", remedy=remedy)
 
 
-class Poison(TablesplitError):
-    """One item that cannot be mapped or written, whatever is retried. ``reason`` is a slug, ``message`` the one line."""
+class CredentialsExpired(Retryable):
+    """The session token has expired: renew the credentials, then send the request again."""
 
-    kind = "poison"
-
-    def __init__(self, message: str, *, reason: str, remedy: str = "") -> None:
-        super().__init__(message, remedy=remedy)
-        self.reason = reason
-
-
-class Fatal(TablesplitError):
-    """Going on could lose or corrupt items: stop. ``remedy`` says the command to run. Exit status 3."""
-
-    kind = "fatal"
-    exit_status = 3
-
-
-class Misconfigured(Fatal):
-    """Wrong usage or configuration: nothing was touched. Exit status 2."""
-
-    kind = "misconfigured"
-    exit_status = 2
-
-
-class Refused(Fatal):
-    """The answer is no (a check is not met, somebody else is at work): nothing was touched. Exit status 1."""
-
-    kind = "refused"
-    exit_status = 1
-
-
-class Interrupted(Fatal):
-    """Stopped by the operator on the way; ``remedy`` is the command that goes on. Exit status 3."""
-
-    kind = "interrupted"
-
-
-class Paused(Interrupted):
-    """Stopped at a limit that the operator has set: the same command would stop again. Exit status 3."""
-
-    kind = "paused"
-
-
-class Fenced(Fatal):
-    """This worker's own monotonic clock has passed its lease: it writes nothing more; a standby has taken over."""
-
-    kind = "fenced"
+    def __init__(self, message: str) -> None:
+        super().__init__(message, reason="expired_credentials")
 
 
 class IteratorExpired(Retryable):
@@ -90,20 +63,71 @@ class IteratorExpired(Retryable):
         super().__init__(message, reason="iterator_expired")
 
 
-CHECK_ENDPOINT = "check that the endpoint is up and reachable (AWS_REGION, AWS_ENDPOINT_URL)"
-"""What the operator does when DynamoDB does not answer."""
+class Poison(TablesplitError):
+    """One item that cannot be mapped or written, whatever is retried. ``reason`` is a slug, ``message`` the one line."""
 
-GAP_REMEDY = "tablesplit create-tables --accept-gap, then tablesplit validate --repair"
-"""What the operator does about stream changes that can no longer be read."""
+    def __init__(self, message: str, *, reason: str, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.reason = reason
+
+
+class Stopped(TablesplitError):
+    """Neither waiting nor quarantine helps; never raised itself, only its subclasses."""
+
+
+class Fatal(Stopped):
+    """Going on could lose or corrupt items: stop. ``remedy`` is the command to run."""
 
 
 class Trimmed(Fatal):
     """Unread stream records are gone (older than 24 hours). Going on would skip them."""
 
-    kind = "trimmed"
-
 
 class StreamGone(Fatal):
-    """The stream or a shard of it is not there any more although it was not read to its end."""
+    """The stream or one of its shards no longer exists although it was not read to its end."""
 
-    kind = "stream_gone"
+
+class Misconfigured(Stopped):
+    """Wrong usage or configuration: nothing was touched."""
+
+    exit_status = 2
+
+
+class Refused(Stopped):
+    """The answer is no (a check is not met, another process holds the lease): nothing was touched."""
+
+    exit_status = 1
+
+
+class Interrupted(Stopped):
+    """The operator stopped the command before its end; ``remedy`` is the command that goes on."""
+
+
+class Paused(Interrupted):
+    """Stopped at a limit that the operator has set: the same command would stop again."""
+
+
+class Fenced(Stopped):
+    """This worker's lease has expired by its own monotonic clock: it writes nothing more; another worker has taken over."""
+
+
+class ConditionRefusedError(Exception):
+    """The condition of a single write was not met. Not one of the tree: ``service.dynamodb`` turns it into False."""
+
+
+KINDS = frozenset(
+    {
+        Retryable,
+        Throttled,
+        Poison,
+        Fatal,
+        Trimmed,
+        StreamGone,
+        Misconfigured,
+        Refused,
+        Interrupted,
+        Paused,
+        Fenced,
+    }
+)
+"""The errors that programs can tell apart. Every other class has the kind of the nearest of these that it derives from."""

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from service.errors import Fatal
+from service.errors import Stopped
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ async def task_group() -> AsyncIterator[Tasks]:
 
 def gravest(failures: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first Fatal of a group, nested groups included, or else its first error."""
-    failure: BaseException = failures.subgroup(Fatal) or failures
+    failure: BaseException = failures.subgroup(Stopped) or failures
     while isinstance(failure, BaseExceptionGroup):
         failure = failure.exceptions[0]
     return failure

@@ -11,7 +11,6 @@ from service.errors import TablesplitError
 class CommandFailed(TablesplitError):
     """A program that a release needs is not there, or did not do its work."""
 
-    kind = "failed"
     exit_status = 1
 
 

@@ -5,9 +5,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from service.errors import Fatal, Retryable, TablesplitError
+from service.errors import Retryable, TablesplitError
 
-FAILED = 3
 AGAIN = "run the same command again: nothing that was done is lost"
 
 
@@ -42,8 +41,3 @@ def print_error(error: TablesplitError, *, as_json: bool) -> None:
     if as_json:
         document = {"error": {"kind": error.kind, "message": error.message, "remedy": remedy}}
         print(json.dumps(document, ensure_ascii=False, indent=2))
-
-
-def exit_status(error: TablesplitError) -> int:
-    """1: the answer is no. 2: wrong usage or configuration. 3: a failure on the way."""
-    return error.exit_status if isinstance(error, Fatal) else FAILED

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from service.app import App, open_app
-from service.cli.answer import Answer, exit_status, print_answer, print_error
+from service.cli.answer import Answer, print_answer, print_error
 from service.config import Settings, load_settings
 from service.errors import Interrupted, TablesplitError
 
@@ -32,7 +32,7 @@ def run_command(
         settings = load_settings(**{name: value for name, value in changes.items() if value is not None})
     except TablesplitError as error:
         print_error(error, as_json=as_json)
-        sys.exit(exit_status(error))
+        sys.exit(error.exit_status)
 
     async def opened(stop: asyncio.Event) -> Answer:
         async with open_app(settings) as app:
@@ -52,7 +52,7 @@ def look_first(body: Callable[[App], Awaitable[T]], *, as_json: bool) -> T:
         return asyncio.run(opened())
     except TablesplitError as error:
         print_error(error, as_json=as_json)
-        sys.exit(exit_status(error))
+        sys.exit(error.exit_status)
 
 
 def run_alone(
@@ -66,7 +66,7 @@ def run_alone(
         answer = asyncio.run(stoppable(body, this_command(), grace_seconds))
     except TablesplitError as error:
         print_error(error, as_json=as_json)
-        sys.exit(exit_status(error))
+        sys.exit(error.exit_status)
     print_answer(answer, as_json=as_json)
     sys.exit(answer.exit_status)
 

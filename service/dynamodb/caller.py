@@ -9,9 +9,9 @@ import orjson
 from service.clock import Clock
 from service.dynamodb.metering import FAILURES, Meter, count_answer, failed
 from service.dynamodb.protocol import Fence
-from service.dynamodb.retry import RetryPolicy
 from service.dynamodb.transport import Transport
 from service.errors import Retryable
+from service.retry import RetryPolicy
 
 T = TypeVar("T")
 Request = dict[str, Any]

@@ -14,9 +14,9 @@ from service.dynamodb.credentials import CredentialSource
 from service.dynamodb.endpoints import resolve_endpoints
 from service.dynamodb.items import ItemOperations
 from service.dynamodb.metering import Meter
-from service.dynamodb.retry import RetryPolicy
 from service.dynamodb.streams import StreamOperations
 from service.dynamodb.transport import Api, Transport
+from service.retry import RetryPolicy
 
 ITEMS_TARGET = "DynamoDB_20120810"
 STREAMS_TARGET = "DynamoDBStreams_20120810"

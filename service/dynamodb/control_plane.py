@@ -21,7 +21,7 @@ from botocore.exceptions import (
 
 from service.config import Settings
 from service.dynamodb.credentials import RENEWAL_REMEDY, expired_credentials, no_credentials
-from service.dynamodb.error_answers import Call, CredentialsExpired, coded_error
+from service.dynamodb.error_answers import Call, coded_error
 from service.dynamodb.table_description import (
     STREAM_VIEW_TYPE,
     Identity,
@@ -30,7 +30,7 @@ from service.dynamodb.table_description import (
     create_table_request,
     table_description,
 )
-from service.errors import CHECK_ENDPOINT, Misconfigured, Retryable, TablesplitError
+from service.errors import CHECK_ENDPOINT, CredentialsExpired, Misconfigured, Retryable, TablesplitError
 
 ATTEMPTS = 5
 

@@ -14,6 +14,8 @@ import orjson
 
 from service.errors import (
     GAP_REMEDY,
+    ConditionRefusedError,
+    CredentialsExpired,
     Fatal,
     IteratorExpired,
     Misconfigured,
@@ -58,17 +60,6 @@ STREAM_OPERATIONS = frozenset({"DescribeStream", "GetShardIterator", "GetRecords
 _UNAUTHORIZED = re.compile(
     r"User: (?P<user>\S+) is not authorized to perform: (?P<action>dynamodb:\w+)( on resource: (?P<resource>arn:\S+))?"
 )
-
-
-class ConditionRefusedError(Exception):
-    """The condition of the one write was not met."""
-
-
-class CredentialsExpired(Retryable):
-    """The session token has run out: renew the credentials, then send the request again."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, reason="expired_credentials")
 
 
 @dataclass(frozen=True, slots=True)

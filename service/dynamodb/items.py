@@ -10,12 +10,11 @@ import orjson
 from service.core.item.wire import Item
 from service.core.item.write import Absent, Check, Delete, Put, TransactItem, Update, Write
 from service.dynamodb.caller import Answer, Caller, Request
-from service.dynamodb.error_answers import ConditionRefusedError
 from service.dynamodb.expressions import Placeholders, condition_fields, update_fields
 from service.dynamodb.metering import MEASURED
 from service.dynamodb.partiql import PartiQLInserts
 from service.dynamodb.protocol import Fence, Page
-from service.errors import Throttled
+from service.errors import ConditionRefusedError, Throttled
 
 GET_MANY_KEYS = 100
 """BatchGetItem takes at most 100 keys

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from service.dynamodb.error_answers import CONFLICTS, THROTTLING, ConditionRefusedError, plain_code
-from service.dynamodb.retry import RetryCounter
-from service.errors import Retryable, TablesplitError, Throttled
+from service.dynamodb.error_answers import CONFLICTS, THROTTLING, plain_code
+from service.errors import ConditionRefusedError, Retryable, TablesplitError, Throttled
 from service.metrics import CapacityKind, Result
+from service.retry import RetryCounter
 
 MEASURED = {"ReturnConsumedCapacity": "TOTAL"}
 """What a request says to be told the units it consumed. It costs no units."""

@@ -17,7 +17,7 @@ from service.dynamodb.caller import Answer, Caller
 from service.dynamodb.error_answers import coded_error
 from service.dynamodb.metering import MEASURED
 from service.dynamodb.protocol import Fence, InsertRefused, InsertThrottled
-from service.errors import Fatal, Poison, Retryable, Throttled
+from service.errors import Poison, Retryable, Stopped, Throttled
 
 
 class InsertGroup:
@@ -112,7 +112,7 @@ class PartiQLInserts:
         probe = [{"Statement": insert_statement(table, ("tablesplit_probe",)), "Parameters": [{"S": "x"}]}]
         try:
             answer = await self._post(table, probe)
-        except (Fatal, Poison):
+        except (Stopped, Poison):
             return False
         except Retryable as error:
             if error.reason != "server_error":

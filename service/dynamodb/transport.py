@@ -11,9 +11,9 @@ from yarl import URL
 
 from service.clock import Clock
 from service.dynamodb.credentials import CredentialSource
-from service.dynamodb.error_answers import Call, CredentialsExpired, error_of
+from service.dynamodb.error_answers import Call, error_of
 from service.dynamodb.signing import Signer
-from service.errors import CHECK_ENDPOINT, Misconfigured, Retryable, TablesplitError
+from service.errors import CHECK_ENDPOINT, CredentialsExpired, Misconfigured, Retryable, TablesplitError
 
 
 @dataclass(frozen=True, slots=True)

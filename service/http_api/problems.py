@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.core.phases.gate import GateClosed
-from service.errors import Fatal, Misconfigured, Refused, Retryable, TablesplitError
+from service.errors import Misconfigured, Refused, Retryable, Stopped, TablesplitError
 
 MAX_BODY_BYTES = 64 * 1024
 PROBLEM = "application/problem+json"
@@ -67,7 +67,7 @@ def _status_of(error: TablesplitError) -> int:
             return 409
         case Misconfigured():
             return 400
-        case Retryable() | Fatal():
+        case Retryable() | Stopped():
             return 503
     return 500
 

@@ -19,9 +19,9 @@ import orjson
 
 from service.clock import Clock, iso
 from service.config import Settings
-from service.dynamodb.retry import RetryCounter, RetryPolicy
 from service.errors import Refused, Retryable
 from service.log import get_logger
+from service.retry import RetryCounter, RetryPolicy
 
 Document = dict[str, Any]
 SIGNATURE_HEADER = "X-Tablesplit-Signature"
