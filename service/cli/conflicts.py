@@ -12,7 +12,7 @@ from service.cli.answer import Answer
 from service.cli.options import as_json, yes
 from service.cli.run import confirm, look_first, run_command
 from service.control.conflicts import Conflicts, Kept, listing
-from service.migration.phase.parts import move_parts
+from service.migration.phase.move_parts import move_parts
 from service.migration.settlement.resolution import Choice, Resolving
 from service.sync.positions import require_started
 

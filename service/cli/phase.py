@@ -16,8 +16,8 @@ from service.core.phases.gate import GateClosed
 from service.core.phases.moves import Command
 from service.migration.phase.hold import hold as hold_gate
 from service.migration.phase.hold import release as release_gate
-from service.migration.phase.move import Ask, make_move, preview_move
-from service.migration.phase.parts import move_parts
+from service.migration.phase.move import MoveRequest, make_move, preview_move
+from service.migration.phase.move_parts import move_parts
 
 MAX_WAIT_SECONDS = 7 * 86_400
 
@@ -107,7 +107,7 @@ def _run(command: Command, asked: dict[str, Any], *, dry: bool, yes: bool, as_js
         _preview(command, asked, as_json=as_json)
         return
     confirm_override(asked["forced"], asked["again"], yes=yes)
-    ask = Ask(command, asked["why"], asked["forced"], asked["wait"])
+    ask = MoveRequest(command, asked["why"], asked["forced"], asked["wait"])
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         try:

@@ -24,8 +24,8 @@ from service.core.phases.moves import (
 from service.errors import Misconfigured, Refused, TablesplitError
 from service.log import get_logger
 from service.migration.phase.hold import hold, release
-from service.migration.phase.move import Ask, make_move, open_gate, under_way
-from service.migration.phase.parts import move_parts
+from service.migration.phase.move import MoveRequest, make_move, open_gate, under_way
+from service.migration.phase.move_parts import move_parts
 from service.migration.status.facts import hold_text
 from service.migration.status.gate import ask_gate
 from service.sync.positions import require_started
@@ -75,7 +75,7 @@ class PhaseView:
             raise Refused("a move runs in this process", remedy="watch it: GET /v1/phase")
         state = await require_started(self._app)
         command, move = _asked(state, to)
-        ask = Ask(command, why, forced)
+        ask = MoveRequest(command, why, forced)
         if move is not None:
             await open_gate(await move_parts(self._app), ask, move)
         self._failed = None
@@ -97,7 +97,7 @@ class PhaseView:
             with suppress(asyncio.CancelledError):
                 await self._moving
 
-    async def _move(self, ask: Ask) -> None:
+    async def _move(self, ask: MoveRequest) -> None:
         try:
             await make_move(await move_parts(self._app), ask)
         except TablesplitError as failure:

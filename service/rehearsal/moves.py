@@ -9,7 +9,8 @@ from service.control.conflicts import Conflicts, Resolution
 from service.core.phases.moves import Command
 from service.migration.completion import strip_stamps
 from service.migration.phase.hook import PhaseHooks
-from service.migration.phase.move import Ask, MoveParts, make_move
+from service.migration.phase.move import MoveRequest, make_move
+from service.migration.phase.move_parts import MoveParts
 
 BY = "rehearsal"
 GATE_WAIT_SECONDS = 60.0
@@ -49,7 +50,7 @@ class TimedMove:
 async def move(app: App, command: Command) -> TimedMove:
     """Make the move. Raises GateClosed when its gate stays closed for a minute, and as ``make_move`` does."""
     begun = app.clock.monotonic()
-    moved = await make_move(_parts(app), Ask(command, why="a rehearsal", wait_seconds=GATE_WAIT_SECONDS))
+    moved = await make_move(_parts(app), MoveRequest(command, why="a rehearsal", wait_seconds=GATE_WAIT_SECONDS))
     gate = app.clock.monotonic() - begun - sum(moved.seconds.values())
     return TimedMove(command, moved.phase, max(0.0, gate), moved.seconds)
 

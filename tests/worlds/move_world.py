@@ -15,7 +15,8 @@ from service.core.phases.gate import Condition, Gate
 from service.core.phases.moves import Command, PhaseMove
 from service.errors import Refused
 from service.migration.completion import strip_stamps
-from service.migration.phase.move import Ask, Moved, MoveParts, make_move
+from service.migration.phase.move import Moved, MoveRequest, make_move
+from service.migration.phase.move_parts import MoveParts
 from service.migration.phase.steps import Strip
 from service.migration.start import create_and_start
 from tests.fakes.clocks import VirtualClock
@@ -124,7 +125,7 @@ class MoveWorld:
 
     def asked(self, command: Command, **more: Any) -> asyncio.Task[Moved]:
         """The command, begun."""
-        return asyncio.create_task(make_move(self.parts, Ask(command, **more)))
+        return asyncio.create_task(make_move(self.parts, MoveRequest(command, **more)))
 
     async def done(self, work: asyncio.Future[Any]) -> Any:
         await self.clock.until(work.done, within=3000.0)

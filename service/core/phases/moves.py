@@ -146,9 +146,10 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class Withdraw:
-    """The command asks for the opposite of the move under way, which can be given up still. said: what that leaves."""
+    """The command asks for the opposite of the move under way, which can still be given up."""
 
-    said: str
+    outcome: str
+    """What that leaves, in one line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,14 @@
-"""An operator's hold: it keeps every gate closed until it is released. Both are written to the audit log."""
+"""An operator's hold keeps every gate closed until it is released. Both acts are recorded in the audit log."""
 
 from dataclasses import replace
 
 from service.control.state import Hold, MigrationState, change_state
-from service.migration.phase.move import MoveParts
+from service.migration.phase.move_parts import MoveParts
 from service.sync.positions import require_started
 
 
 async def hold(parts: MoveParts, why: str) -> Hold:
-    """Close every gate; in the place of an earlier hold, if there was one. Raises Misconfigured before the start."""
+    """Close every gate; replaces an earlier hold. Raises Misconfigured before the migration has started."""
     app = parts.app
     await require_started(app)
     now = app.clock.now()
@@ -19,7 +19,7 @@ async def hold(parts: MoveParts, why: str) -> Hold:
 
 
 async def release(parts: MoveParts) -> Hold | None:
-    """Take the hold away; what it was, or None when there was none."""
+    """Remove the hold and return it; None when there was none."""
     app = parts.app
     held = (await require_started(app)).hold
     if held is not None:

@@ -1,7 +1,9 @@
-"""What a phase move is made with, put together for a command or for the service."""
+"""What a phase move needs around it: who asks, the audit log, the hooks, the status for them, and the gate."""
 
 import asyncio
-from typing import Any
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
@@ -10,17 +12,63 @@ from botocore.exceptions import BotoCoreError, ClientError
 from service.app import App
 from service.config import Settings
 from service.control.audit import Audit
+from service.control.state import MigrationState
 from service.control.workers import worker_id
+from service.core.phases.gate import Gate
+from service.core.phases.moves import PhaseMove
 from service.migration.completion import strip_stamps
 from service.migration.phase.hook import PhaseHooks
-from service.migration.phase.move import MoveParts
+from service.migration.phase.steps import Strip
+from service.migration.status.gate import ask_gate
 from service.migration.status.snapshot import take_snapshot
 
-PATIENCE = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
+STS_LIMITS = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
+
+
+class AuditLog(Protocol):
+    """Records every move (``service.control.audit``)."""
+
+    async def append(self, action: str, why: str, facts: dict[str, Any]) -> object: ...
+
+
+class Hooks(Protocol):
+    """Called before and after a move (``service.migration.phase.hook``). ``before`` raises Refused to veto it."""
+
+    async def before(self, move: dict[str, Any], status: dict[str, Any]) -> None: ...
+
+    async def after(self, move: dict[str, Any], status: dict[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class MoveParts:
+    """What a move is made with."""
+
+    app: App
+    by: str
+    """The operator, for the audit log."""
+    audit: AuditLog
+    hooks: Hooks
+    status: Callable[[], Awaitable[dict[str, Any]]]
+    """The document of `status --json`, for the hooks."""
+    strip: Strip
+    """Removes the stamps from v2 when the migration is completed."""
+    gate: Callable[[App, MigrationState, PhaseMove], Awaitable[Gate]] = ask_gate
+
+
+async def move_parts(app: App) -> MoveParts:
+    """The parts for the operator who runs this process."""
+
+    async def status() -> dict[str, Any]:
+        """Taken only for a hook: asking the workers takes some seconds."""
+        return {} if app.settings.hook is None else (await take_snapshot(app)).to_json()
+
+    operator = await caller_identity(app.settings)
+    hooks = PhaseHooks(app.settings, app.clock, app.metrics)
+    return MoveParts(app, operator, Audit(app.control, app.clock, operator), hooks, status, strip_stamps)
 
 
 async def caller_identity(settings: Settings) -> str:
-    """The caller's ARN. Where AWS can't be asked (a local server has no STS): the access key's id, and this process's name."""
+    """The caller's ARN. Where STS does not answer (a local server has none): the access key's id, and this process's name."""
     return await asyncio.to_thread(_identity, settings)
 
 
@@ -28,21 +76,9 @@ def _identity(settings: Settings) -> str:
     session = boto3.Session(region_name=settings.aws_region)
     if settings.endpoint_url is None:
         try:
-            return str(session.client("sts", config=PATIENCE).get_caller_identity()["Arn"])
+            return str(session.client("sts", config=STS_LIMITS).get_caller_identity()["Arn"])
         except (BotoCoreError, ClientError):
-            pass  # who it was is told as well as it can be: a log must not keep anybody from a rollback
+            pass  # the access key has to do: the audit log must not prevent a rollback
     credentials = session.get_credentials()
     key = credentials.get_frozen_credentials().access_key if credentials is not None else "no credentials"
     return f"access key {key}, {worker_id()}"
-
-
-async def move_parts(app: App) -> MoveParts:
-    """The parts, ready for use."""
-
-    async def status() -> dict[str, Any]:
-        """For the hook only: it takes some seconds to ask the workers."""
-        return {} if app.settings.hook is None else (await take_snapshot(app)).to_json()
-
-    who = await caller_identity(app.settings)
-    hooks = PhaseHooks(app.settings, app.clock, app.metrics)
-    return MoveParts(app, who, Audit(app.control, app.clock, who), hooks, status, strip_stamps)

@@ -115,8 +115,8 @@ def test_a_rollback_gives_the_first_cutover_up_until_reverse_carries(step: str) 
     decision = decide("rollback", acting("forward", rule), UnderWay("dual", step))
     assert isinstance(decision, Withdraw) is (step in {"settle", "switch", "horizon", "drain", "observe"})
     if isinstance(decision, Withdraw):
-        assert decision.said.startswith("the move to dual was given up: the phase stays forward")
-        assert ("stays with the ledger rule" in decision.said) is (rule == "entering")
+        assert decision.outcome.startswith("the move to dual was given up: the phase stays forward")
+        assert ("stays with the ledger rule" in decision.outcome) is (rule == "entering")
     else:
         assert decision == No(f"a move to dual is under way (at {step})", "finish it first: tablesplit cutover")
 

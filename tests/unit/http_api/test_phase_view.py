@@ -10,7 +10,7 @@ from service.control.state import Move
 from service.core.phases.gate import GateClosed
 from service.errors import Misconfigured, Refused
 from service.http_api.phase_view import PhaseView
-from service.migration.phase.move import MoveParts
+from service.migration.phase.move_parts import MoveParts
 from tests.worlds.move_world import MoveWorld
 
 

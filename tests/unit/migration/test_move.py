@@ -14,7 +14,7 @@ from service.core.item.write import Put
 from service.core.phases.acting import Acting
 from service.core.phases.gate import GateClosed
 from service.core.phases.moves import FIRST_DUAL, LATER, Command
-from service.errors import Fatal, Misconfigured, Refused
+from service.errors import Fatal, Fenced, Misconfigured, Refused, Stopped
 from service.migration.phase.hold import hold, release
 from tests.fakes.clocks import settle
 from tests.worlds.move_world import MoveWorld, Worker, is_state
@@ -362,3 +362,26 @@ async def test_completing_waits_the_horizon_out_and_then_strips() -> None:
     assert moved.seconds["idle"] >= HORIZON
     assert stripped == ["complete"]
     assert replace(await world.state(), phase_since=0.0).phase == "complete"
+
+
+@pytest.mark.parametrize(
+    ("failure", "raised", "message"),
+    [
+        (Fatal("lost", remedy="restore it"), Fatal, "the move to complete stands at strip: lost"),
+        (Misconfigured("no region", remedy="set it"), Fatal, "the move to complete stands at strip: no region"),
+        (Refused("no"), Refused, "no"),
+        (Fenced("too late"), Fenced, "too late"),
+    ],
+)
+async def test_what_stops_a_step_is_fatal_with_the_way_on_but_a_no_stays_a_no(
+    failure: Stopped, raised: type[Stopped], message: str
+) -> None:
+    async def strip(*_: object) -> None:
+        raise failure
+
+    world = MoveWorld(strip=strip)
+    async with world.running(phase="reverse", **LEDGER):
+        with pytest.raises(Stopped) as stopped:
+            await world.move("complete")
+    assert (type(stopped.value), stopped.value.message) == (raised, message)
+    assert stopped.value.remedy.endswith("then go on with: tablesplit complete") is (raised is Fatal)
