@@ -1,4 +1,4 @@
-"""The clock that everything with a deadline is given, so that tests decide what time it is."""
+"""The clock, given to everything that has a deadline, so that tests decide the time; and dates as text."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ class Clock(Protocol):
         """Seconds on a clock that never goes back; only differences mean anything, and only in this process."""
 
     def now(self) -> float:
-        """Seconds since the epoch, UTC. For reports only: no decision about an item rests on it."""
+        """Seconds since the epoch, UTC. For reports only: no decision about an item depends on it."""
 
     async def sleep(self, seconds: float) -> None:
         """Return after ``seconds``."""

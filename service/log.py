@@ -1,4 +1,4 @@
-"""The log: one event a line on stderr, for people or as JSON. Item contents are never logged; keys only in debug."""
+"""The log: one event on each line of stderr, for people or as JSON. Item contents are never logged, keys only at level debug."""
 
 import logging
 import sys
@@ -9,7 +9,7 @@ from service.config import Settings
 
 
 def configure_log(settings: Settings) -> None:
-    """Set up structlog for this process, as the settings say."""
+    """Set up structlog for this process by ``log_format`` and ``log_level``."""
     json = settings.log_format == "json"
     structlog.configure(
         processors=[

@@ -1,6 +1,8 @@
-"""What one process counts and measures of itself; the parts of the pipeline tell it here.
+"""What one process counts and measures of itself, and the page that shows it.
 
-Gauges of the whole migration are on the page from the first ``show`` on: a backfill's page has none.
+First the vocabulary: every value that a label can have, so that each series exists from the start and their number is bounded.
+Then Cells, the series of one metric, and Metrics, to which the parts of the pipeline report. The gauges of the whole migration
+are on the page from the first ``show`` on; the page of a backfill has none.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,44 +24,23 @@ from prometheus_client import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from service.core.phases.acting import Phase
+from service.core.phases.acting import Phase, Side
 from service.core.phases.conditions import CONDITIONS
 from service.core.rules.forward import Outcome as ForwardOutcome
 from service.core.rules.reverse import Outcome as ReverseOutcome
 
-Series = TypeVar("Series", Counter, Gauge, Histogram)
-
-
-class Cells(Generic[Series]):
-    """Every series of ``metric``: one for each combination of its labels' values, exposed from now on."""
-
-    def __init__(self, metric: Series, vocabulary: Mapping[str, Sequence[str]]) -> None:
-        self._metric: Series = metric
-        self._known = [frozenset(values) for values in vocabulary.values()]
-        self._series: dict[tuple[str, ...], Series] = {
-            values: metric.labels(*values) for values in product(*vocabulary.values())
-        }
-
-    def at(self, *values: str) -> Series:
-        """The series of these label values. One that its vocabulary lacks counts as OTHER: nothing stops for want of a name."""
-        found = self._series.get(values)
-        return found if found is not None else self._other(values)
-
-    def _other(self, values: tuple[str, ...]) -> Series:
-        bounded = tuple(value if value in known else OTHER for value, known in zip(values, self._known, strict=True))
-        return self._series.setdefault(bounded, self._metric.labels(*bounded))
-
+Direction = Literal["forward", "reverse"]
+CapacityKind = Literal["read", "write"]
+Result = Literal["ok", "throttled", "conflict", "condition", "error", "timeout"]
 
 OTHER = "other"
-"""Stands for a value that a later version of a server, say, comes up with: so the number of series stays bounded."""
+"""Stands for a value outside the vocabulary, such as the error code of a later version of a server."""
 
 PHASES: tuple[str, ...] = get_args(Phase)
-DIRECTIONS = ("forward", "reverse")
-SIDES = ("old", "v2")
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
+SIDES: tuple[str, ...] = get_args(Side)
 ROLES = ("owner", "reader", "standby", "stopped")
-SHARD_STATES = ("reading", "waiting", "finished")
 BACKFILL_STATES = ("not started", "running", "stopped", "finished")
-SEGMENT_STATES = ("done", "open")
 GATE_CONDITIONS = tuple(row.name for row in CONDITIONS)
 
 _LEDGER_OUTCOMES = {*get_args(ForwardOutcome), *get_args(ReverseOutcome)}
@@ -83,8 +64,8 @@ OPERATIONS = (
     "UpdateItem",
     OTHER,
 )
-RESULTS = ("ok", "throttled", "conflict", "condition", "error", "timeout")
-CAPACITY_KINDS = ("read", "write")
+RESULTS: tuple[str, ...] = get_args(Result)
+CAPACITY_KINDS: tuple[str, ...] = get_args(CapacityKind)
 
 RETRY_REASONS = (
     "claim_unconfirmed",
@@ -108,20 +89,37 @@ RETRY_REASONS = (
 )
 WAIT_REASONS = ("operator_read_limit", "operator_write_limit", "partition_throttled", "target_slow")
 
-
-Direction = Literal["forward", "reverse"]
-CapacityKind = Literal["read", "write"]
-Result = Literal["ok", "throttled", "conflict", "condition", "error", "timeout"]
-
 LAG_BUCKETS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600)
 REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
-# Every series would come with a second one that says when its counting began, which nothing here asks for.
+# Without this, every series has a second one with the time at which its counting began, which nothing here uses.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no annotation there
+
+Series = TypeVar("Series", Counter, Gauge, Histogram)
+
+
+class Cells(Generic[Series]):
+    """The series of ``metric``, one for each combination of label values in ``vocabulary``; all are exposed from the start."""
+
+    def __init__(self, metric: Series, vocabulary: Mapping[str, Sequence[str]]) -> None:
+        self._metric: Series = metric
+        self._known = [frozenset(values) for values in vocabulary.values()]
+        self._series: dict[tuple[str, ...], Series] = {
+            values: metric.labels(*values) for values in product(*vocabulary.values())
+        }
+
+    def at(self, *values: str) -> Series:
+        """The series of these label values. A value outside the vocabulary counts as OTHER and stops nothing."""
+        series = self._series.get(values)
+        return series if series is not None else self._other(values)
+
+    def _other(self, values: tuple[str, ...]) -> Series:
+        bounded = tuple(value if value in known else OTHER for value, known in zip(values, self._known, strict=True))
+        return self._series.setdefault(bounded, self._metric.labels(*bounded))
 
 
 class Metrics:
-    """The metrics of a process. ``tables``: those it works on, by which consumed capacity is told apart."""
+    """The metrics of a process. ``tables``: the tables that it works on, the label values of consumed capacity."""
 
     def __init__(self, tables: Iterable[str] = ()) -> None:
         self.registry = CollectorRegistry()
@@ -203,44 +201,44 @@ class Metrics:
         return Cells(histogram, vocabulary)
 
     def count_retry(self, reason: str) -> None:
-        """A request is about to be sent again."""
+        """A request is about to be sent again, because of ``Retryable.reason``."""
         self._retries.at(reason).inc()
 
     def count_wait(self, reason: str, seconds: float) -> None:
-        """The pipeline has slowed down on purpose."""
+        """The pipeline has waited on purpose."""
         self._waits.at(reason).inc(seconds)
 
     def count_write(self, direction: Direction, outcome: str) -> None:
-        """What became of a change, or of a write made of it."""
+        """A change, or a write that was made from it, has ended with ``outcome``."""
         self._writes.at(direction, outcome).inc()
 
     def count_copies(self, outcome: str, items: int = 1) -> None:
-        """Items that the backfill is done with."""
+        """The backfill has finished with ``items`` items."""
         self._copies.at(outcome).inc(items)
 
     def count_purge(self, outcome: str) -> None:
-        """A tombstone is gone, or why it was not removed."""
+        """The purger has finished with a tombstone: removed it, or has a reason to leave it."""
         self._purges.at(outcome).inc()
 
     def count_request(self, operation: str, result: Result, seconds: float) -> None:
-        """One attempt of a request, and how long its answer took."""
+        """One attempt of a request has ended, ``seconds`` after it was sent."""
         self._requests.at(operation, result).inc()
         self._request_seconds.at(operation).observe(seconds)
 
     def count_units(self, table: str, kind: CapacityKind, units: float) -> None:
-        """Capacity units that an answer says were consumed."""
+        """An answer reports consumed capacity units."""
         self._units.at(table, kind).inc(units)
 
     def observe_apply_lag(self, direction: Direction, seconds: float) -> None:
-        """A change has been applied, so old."""
+        """A change has been applied when it was ``seconds`` old."""
         self._apply_lag.at(direction).observe(seconds)
 
     def set_read_lag(self, direction: Direction, seconds: float | None) -> None:
-        """How far reading is behind; None: this process does not read."""
+        """How far reading is behind the stream; None: this process does not read it."""
         self._read_lag.at(direction).set(nan if seconds is None else seconds)
 
     def outcomes(self, direction: Direction) -> dict[str, int]:
-        """What ``count_write`` has counted so far."""
+        """The counts of ``count_write`` so far, without zeros."""
         return {
             outcome: int(counted)
             for outcome in WRITE_OUTCOMES
@@ -248,7 +246,7 @@ class Metrics:
         }
 
     def set_build(self, version: str, mapping: str) -> None:
-        """Which program and which mapping this is."""
+        """The version of the program, and the hash of its mapping."""
         self._build.info({"version": version, "mapping": mapping})
 
     def set_ready(self, ready: bool) -> None:
@@ -256,14 +254,14 @@ class Metrics:
         self._ready.set(ready)
 
     def show(self, gauges: Collector) -> None:
-        """From now on have ``gauges`` on the page, in the place of those that were shown before."""
+        """Put ``gauges`` on the page; they replace those that were shown before."""
         if self._shown is not None:
             self.registry.unregister(self._shown)
         self._shown = gauges
         self.registry.register(gauges)
 
     def page(self, accept: str = "") -> tuple[bytes, str]:
-        """The page and its content type: OpenMetrics for who says in its Accept header that it takes that."""
+        """The page and its content type: OpenMetrics for a client whose Accept header allows it."""
         encoder, content_type = choose_encoder(accept)
         return encoder(self.registry), content_type
 

@@ -1,4 +1,4 @@
-"""Task groups whose failure is one error: callers catch Fatal and Retryable, not groups of them."""
+"""Task groups that fail with one error: callers catch Stopped and Retryable, not groups of them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -11,33 +11,33 @@ T = TypeVar("T")
 
 
 class Tasks(asyncio.TaskGroup):
-    """A TaskGroup that can be waited for inside its block."""
+    """A TaskGroup whose tasks can be awaited inside its block."""
 
     def __init__(self) -> None:
         super().__init__()
         self._running: set[asyncio.Task[Any]] = set()
 
-    def create_task(  # type: ignore[override]  # coroutines and what else there is by name: all that is needed here
+    def create_task(  # type: ignore[override]  # narrower: a coroutine, and options by name
         self, coro: Coroutine[Any, Any, T], **options: Any
     ) -> asyncio.Task[T]:
-        """As ``TaskGroup.create_task``."""
+        """Like ``TaskGroup.create_task``."""
         task: asyncio.Task[T] = super().create_task(coro, **options)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task
 
     async def ended(self) -> None:
-        """Return once all tasks have."""
+        """Return when every task has ended."""
         while self._running:
             await asyncio.wait(self._running)
 
 
 @asynccontextmanager
 async def task_group() -> AsyncIterator[Tasks]:
-    """A TaskGroup that raises the gravest error itself: a Fatal before anything that would be tried again.
+    """A TaskGroup that raises the gravest error itself: a Stopped rather than an error that would be retried.
 
-    When the caller has been cancelled, that goes first: whoever tries again after an error would never end otherwise. Every
-    group of ours is one of these: a plain one that fails can leave its caller looking cancelled (see below).
+    A cancellation of the caller wins over every error: otherwise a caller that retries after an error would never end. Every task
+    group of the service is one of these, because a plain one that fails can leave its caller looking cancelled (see below).
     """
     caller = asyncio.current_task()
     assert caller is not None
@@ -45,8 +45,8 @@ async def task_group() -> AsyncIterator[Tasks]:
     try:
         async with Tasks() as tasks:
             yield tasks
-            # Here, not at the block's end: a TaskGroup that fails takes its own interruption of the caller back only if that
-            # came within the block (up to Python 3.12), so that later it could not be told from a cancellation.
+            # Inside the block, because a TaskGroup that fails (up to Python 3.12) undoes its own interruption of the caller only
+            # if it came within the block; after the block it would look like a cancellation.
             await tasks.ended()
     except BaseExceptionGroup as failures:
         if caller.cancelling() > before:
@@ -55,7 +55,7 @@ async def task_group() -> AsyncIterator[Tasks]:
 
 
 def gravest(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first Fatal of a group, nested groups included, or else its first error."""
+    """The first Stopped of a group, nested groups included, or else its first error."""
     failure: BaseException = failures.subgroup(Stopped) or failures
     while isinstance(failure, BaseExceptionGroup):
         failure = failure.exceptions[0]

@@ -1,4 +1,4 @@
-"""The backfill of this migration: started first where that was not done, shown as it goes."""
+"""The backfill of this migration: starts the migration if that was not done yet, and shows the progress."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ from service.migration.start import ensure_started
 
 
 async def copy_old_table(app: App, options: BackfillOptions, stop: asyncio.Event) -> BackfillReport:
-    """Start the migration if need be, then copy. Raises as ``run_backfill`` and ``ensure_started`` do."""
+    """Start the migration if needed, then copy. Raises what ``run_backfill`` and ``ensure_started`` raise."""
     async with _parts(app, options, stop) as (parts, estimate):
         return await run_backfill(parts, estimate)
 
@@ -23,7 +23,7 @@ async def copy_old_table(app: App, options: BackfillOptions, stop: asyncio.Event
 async def copy_slices(
     app: App, options: BackfillOptions, job: ArrayJob, stop: asyncio.Event
 ) -> BackfillReport | SlicesReport:
-    """The same as a job of an array. Raises as ``run_array_job`` and ``ensure_started`` do."""
+    """The same as a job of an array. Raises what ``run_array_job`` and ``ensure_started`` raise."""
     async with _parts(app, options, stop) as (parts, estimate):
         return await run_array_job(parts, job, estimate)
 
@@ -32,7 +32,7 @@ async def copy_slices(
 async def _parts(
     app: App, options: BackfillOptions, stop: asyncio.Event
 ) -> AsyncIterator[tuple[WalkParts, int | None]]:
-    """What a backfill needs, with DynamoDB's count of the old items."""
+    """What a backfill needs, and DynamoDB's count of the old items; None: not known."""
     await ensure_started(app)
     old = await app.tables.old_table()
     with opened_display(app.clock) as display:
@@ -43,6 +43,6 @@ async def _parts(
 
 
 async def try_copy(app: App, options: BackfillOptions, stop: asyncio.Event) -> DryRunReport:
-    """Map every old item and write nothing; nothing needs to exist but the old table. Raises as ``dry_run`` does."""
+    """Map every old item and write nothing; only the old table has to exist. Raises what ``dry_run`` raises."""
     await app.tables.old_table()
     return await dry_run(app.store, app.mapping, app.settings, app.clock, app.metrics, options=options, stop=stop)

@@ -1,6 +1,6 @@
-"""The end of a migration: the stamps go from v2, page by page; bare tombstones go whole. The old table is left as it is.
+"""The end of a migration: removes the stamps and the bare tombstones from v2, page by page. The old table stays as it is.
 
-Nothing of tablesplit writes v2 any more by then: both directions are off, and the writer horizon has passed.
+By then tablesplit no longer writes v2: both directions are off, and the writer horizon has passed.
 """
 
 import asyncio
@@ -19,24 +19,21 @@ from service.errors import Poison
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class Stripped:
-    """How far a v2 table is. start: where the next page begins. stamps, tombstones: that went; a page done again counts
-    once, because what is gone is not found again."""
+    """How far a v2 table is stripped."""
 
     start: Item | None = None
+    """The key after which the next page begins; None: at the start of the table."""
     done: bool = False
     stamps: int = 0
+    """Stamps removed. A page that is repeated counts once: what is removed is not there again."""
     tombstones: int = 0
+    """Bare tombstones removed."""
 
 
 async def strip_stamps(app: App, fence: Fence) -> None:
-    """Take the stamps off every v2 item, and bare tombstones away. Goes on where it stopped. ``fence`` ends every write."""
+    """Remove the stamp from every v2 item, and the bare tombstones. Goes on where it stopped. ``fence`` guards every write."""
     for table in app.mapping.tables:
         await _strip_table(app, table, fence)
-
-
-async def stripped(app: App) -> dict[str, Stripped]:
-    """How far each v2 table is, by name."""
-    return {table: stored.value for table, stored in (await _records(app).all()).items()}
 
 
 async def _strip_table(app: App, table: str, fence: Fence) -> None:
@@ -56,21 +53,21 @@ async def _strip_table(app: App, table: str, fence: Fence) -> None:
 
 
 async def _strip_page(app: App, table: str, items: list[Item], fence: Fence) -> tuple[int, int]:
-    """How many stamps, and how many tombstones, went."""
-    turns = asyncio.Semaphore(app.settings.backfill_concurrency)
+    """How many stamps, and how many tombstones, were removed."""
+    slots = asyncio.Semaphore(app.settings.backfill_concurrency)
 
-    async def one(item: Item) -> tuple[int, int]:
-        async with turns:
+    async def strip(item: Item) -> tuple[int, int]:
+        async with slots:
             return await _strip_item(app, table, item, fence)
 
-    gone = await asyncio.gather(*(one(item) for item in items if app.mapping.stamp in item))
-    return sum(stamps for stamps, _ in gone), sum(tombstones for _, tombstones in gone)
+    removed = await asyncio.gather(*(strip(item) for item in items if app.mapping.stamp in item))
+    return sum(stamps for stamps, _ in removed), sum(tombstones for _, tombstones in removed)
 
 
 async def _strip_item(app: App, table: str, item: Item, fence: Fence) -> tuple[int, int]:
     if _is_tombstone(app, table, item) and await app.store.write(purge_write(app.mapping, table, item), fence=fence):
         return 0, 1
-    # A tombstone that the application has made an item of meanwhile loses its stamp like any other.
+    # A tombstone that the application has turned into an item meanwhile loses its stamp like any other item.
     key = {name: item[name] for name in app.mapping.tables[table].key_names}
     stamp = app.mapping.stamp
     return int(await app.store.write(Update(table, key, {}, (stamp,), Exists((stamp,))), fence=fence)), 0
@@ -80,7 +77,7 @@ def _is_tombstone(app: App, table: str, item: Item) -> bool:
     try:
         return is_bare_tombstone(app.mapping, table, item)
     except Poison:
-        return False  # a damaged stamp goes like any other
+        return False  # a damaged stamp is removed like any other
 
 
 def _records(app: App) -> Records[Stripped]:

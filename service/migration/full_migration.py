@@ -1,4 +1,4 @@
-"""The whole way in one command: tables, backfill, catching up with the stream, a full comparison."""
+"""A whole migration up to the cutover in one command: tables, backfill, catching up with the stream, a full validation."""
 
 import asyncio
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from service.validation.report import Report
 
 @dataclass(frozen=True, slots=True)
 class FullMigration:
-    """What each step answered."""
+    """The result of each step."""
 
     started: Started
     backfill: BackfillReport
@@ -38,14 +38,14 @@ class FullMigration:
         }
 
     def to_text(self) -> str:
-        """Step by step; the last line is the verdict."""
+        """The steps in order; the last line is the verdict."""
         return "\n".join([self.started.to_text(), self.backfill.to_text(), self.validation.to_text().rstrip()])
 
 
 async def run_full_migration(app: App, options: BackfillOptions, stop: asyncio.Event) -> FullMigration:
     """Run every step. Raises Interrupted when ``stop`` is set.
 
-    Sync is done here; where another process does it this one stands by, and takes over should the other have been killed.
+    This process syncs meanwhile. Where another process does, this one stands by, and takes over if the other is killed.
     """
     started = await create_and_start(app)
     async with sync_lanes(app):

@@ -1,6 +1,7 @@
-"""Going over to another mapping, before the first `dual`: the migration adopts it, then every item is transformed anew.
+"""Changes the mapping before the first `dual`: the migration adopts the new one, then every item is transformed again.
 
-Nobody may sync meanwhile: a worker that still has the former mapping would write by it. Killed anywhere, the same command goes on.
+No sync may run meanwhile: a worker that still has the former mapping would write by it. After a kill at any point, the same
+command goes on.
 """
 
 import asyncio
@@ -9,10 +10,10 @@ from typing import Any
 
 from service.app import App
 from service.control.checkpoints import Checkpoints
-from service.control.leases import REVERSE_LEASE, SYNC_LEASE, Lease
+from service.control.leases import REVERSE_LEASE, SYNC_LEASE
 from service.control.state import MigrationState, change_any_state, load_any_state
-from service.control.workers import worker_id
 from service.errors import Refused
+from service.migration.start import lane_lease
 from service.migration.validation import run_validation
 from service.sync.worker import catch_up, sync_lanes
 from service.validation.options import ValidationOptions
@@ -21,22 +22,26 @@ from service.validation.report import Report
 
 @dataclass(frozen=True, slots=True)
 class Remapped:
-    """The mapping's hash before and after, the tables made for it, and what the pass over every item found."""
+    """The result of a remap."""
 
     was: str
+    """The former mapping's hash."""
     mapping: str
+    """The new mapping's hash."""
     tables: dict[str, str]
+    """``created`` or ``exists``, by table."""
     validation: Report
+    """Of the repair that transformed every item again."""
 
     @property
     def ok(self) -> bool:
-        """Every item is as the new mapping makes it."""
+        """Whether every item is as the new mapping makes it."""
         return self.validation.equal
 
     def to_json(self) -> dict[str, Any]:
         """The document of `remap --json`."""
-        found = {name: value for name, value in asdict(self).items() if name != "validation"}
-        return {"result": "equal" if self.ok else "different", **found, "validation": self.validation.to_json()}
+        fields = {name: value for name, value in asdict(self).items() if name != "validation"}
+        return {"result": "equal" if self.ok else "different", **fields, "validation": self.validation.to_json()}
 
     def to_text(self) -> str:
         """The change, then the report."""
@@ -47,9 +52,9 @@ class Remapped:
 
 
 async def remap(app: App, stop: asyncio.Event) -> Remapped:
-    """Adopt the mapping that is configured now, and write right all that it makes otherwise.
+    """Adopt the configured mapping, and rewrite every item that it maps differently.
 
-    Raises Refused after the first `dual`, while a sync is at work, and for a mapping that leaves out a table in use.
+    Raises Refused after the first `dual`, while a sync runs, and for a mapping that lacks a table in use.
     """
     state = await load_any_state(app.control, app.mapping)
     _require_possible(app, state)
@@ -79,13 +84,9 @@ def _require_possible(app: App, state: MigrationState) -> None:
 
 
 async def _adopt(app: App, state: MigrationState) -> None:
-    """The debt first, then the positions, then the mapping: a crash on the way leaves none of it forgotten."""
+    """The owed repair first, then the positions, then the mapping: so a crash in between loses none of them."""
     now = app.clock.now()
-
-    def held(name: str) -> Any:
-        return Lease.try_acquire(app.control, name, worker_id(), app.clock, app.settings)
-
-    async with held(SYNC_LEASE) as forward, held(REVERSE_LEASE) as reverse:
+    async with lane_lease(app, SYNC_LEASE) as forward, lane_lease(app, REVERSE_LEASE) as reverse:
         await change_any_state(app.control, app.mapping, lambda was: replace(was, gap_since=was.gap_since or now))
         if state.stream_arn is not None:
             await Checkpoints(app.control, state.stream_arn, app.mapping.hash, forward.token).adopt()

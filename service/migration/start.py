@@ -1,4 +1,4 @@
-"""Starting a migration: tables, stream, saved positions, phase `forward`; and starting over after stream records were lost."""
+"""Starts a migration: tables, stream, saved positions, phase `forward`; and continues after stream records were lost."""
 
 from collections import abc
 from contextlib import AbstractAsyncContextManager
@@ -28,8 +28,8 @@ from service.sync.positions import _save, require_same_stream, require_started
 
 
 async def require_no_traces(store: ItemStore, mapping: Mapping, page_items: int) -> None:
-    """Raises Fatal when the first page of a table shows a write by the ledger rule: what a migration begun anew would take for
-    the application's, and the guarded rule would overwrite what was written on v2."""
+    """Raises Fatal when the first page of a table shows a write by the ledger rule. A new migration would take it for the
+    application's write, and the guarded rule would overwrite what was written on v2."""
     for table in (*mapping.tables, mapping.old.table):
         page = await store.scan(table, segment=0, segments=1, start=None, limit=page_items)
         if any(by_ledger_rule(item, mapping.stamp) for item in page.items):
@@ -42,9 +42,10 @@ async def require_no_traces(store: ItemStore, mapping: Mapping, page_items: int)
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What `create-tables` found and made. tables: each v2 table and the control table: ``created`` or ``exists``."""
+    """What `create-tables` found and made."""
 
     tables: dict[str, str]
+    """``created`` or ``exists``, by the name of each v2 table and of the control table."""
     stream: str
     generation: int
     phase: str
@@ -54,16 +55,16 @@ class Started:
         return asdict(self)
 
     def to_text(self) -> str:
-        """A line a table, then the stream and the phase."""
+        """One line for each table, then the stream and the phase."""
         lines = [f"{state:8} {name}" for name, state in self.tables.items()]
         return "\n".join([*lines, f"stream   {self.stream} (generation {self.generation})", f"phase    {self.phase}"])
 
 
 async def create_and_start(app: App) -> Started:
-    """Make what is missing, save the stream positions and enter `forward`. Done again, it changes nothing.
+    """Make the tables that are missing, save the stream positions and enter `forward`. Repeated, it changes nothing.
 
-    Raises Refused when an existing table is different, Misconfigured when the old table is not there, StreamGone when the old table
-    has got another stream since.
+    Raises Refused when an existing table is different, Misconfigured when the old table does not exist, StreamGone when the old
+    table has another stream than before.
     """
     await app.tables.old_table()
     made = await app.tables.make_missing()
@@ -73,7 +74,7 @@ async def create_and_start(app: App) -> Started:
 
 
 async def ensure_started(app: App) -> MigrationState:
-    """What `migrate` and `sync` do first: the same, for v2 tables that exist. Raises Misconfigured when one is missing."""
+    """The same for `migrate` and `sync`, which need existing v2 tables. Raises Misconfigured when one is missing."""
     await app.tables.old_table()
     await app.tables.require_v2_tables()
     await app.tables.make_missing()
@@ -81,7 +82,7 @@ async def ensure_started(app: App) -> MigrationState:
 
 
 async def _begin(app: App) -> MigrationState:
-    """Stream first, then its positions, then the phase: whatever is scanned later can't have changed unseen before."""
+    """Stream first, then its positions, then the phase: so every change from before a later scan is in the stream."""
     state = await load_state(app.control, app.mapping)
     if state is not None and state.started:
         await require_same_stream(app, state)
@@ -95,24 +96,24 @@ async def _enter_forward(app: App) -> MigrationState:
     await require_no_traces(app.store, app.mapping, app.settings.page_items)
     arn = await app.tables.enable_old_stream()
     await change_state(app.control, app.mapping, app.clock.now(), lambda was: with_stream(was, arn))
-    # No lease token is above 0 yet: nobody reads the stream before the phase is `forward`.
+    # No lease token is above 0 yet: no worker reads the stream before the phase is `forward`.
     await _save(app, arn, 0, await initial_positions(app.store, arn, now=app.clock.now()))
     now = app.clock.now()
     return await change_state(app.control, app.mapping, now, lambda was: in_forward(was, now))
 
 
 async def accept_gap(app: App) -> Started:
-    """Go on from what the streams still hold, as a new generation where an ARN is new; a repair is owed from then on.
+    """Continue from what the streams still hold, as a new generation where an ARN is new. From then on a repair is owed.
 
-    Raises Refused while a sync still holds a lease.
+    Raises Refused while a sync holds a lease.
     """
     state = await require_started(app)
     await app.tables.enable_v2_streams()
     made = await app.tables.make_missing()
     arn = await app.tables.enable_old_stream()
     now = app.clock.now()
-    async with sync_lease(app) as forward, _reverse_lease(app) as reverse:
-        # The debt is written down before it is made: a crash on the way must not leave it forgotten.
+    async with lane_lease(app, SYNC_LEASE) as forward, lane_lease(app, REVERSE_LEASE) as reverse:
+        # The gap is stored before the positions are replaced: a crash in between must not lose it.
         await change_state(app.control, app.mapping, now, lambda was: replace(was, gap_since=now))
         await _replace_positions(app, await _after_gap(app, state.stream_arn, arn), arn, forward.token)
         state = await change_state(app.control, app.mapping, now, lambda was: with_stream(was, arn))
@@ -122,7 +123,7 @@ async def accept_gap(app: App) -> Started:
 
 
 async def _accept_v2_gap(app: App, state: MigrationState, table: str, token: int) -> MigrationState:
-    """The same for a v2 table's stream. Nothing is owed where nothing was lost, or before v2's records are carried."""
+    """The same for a v2 table's stream. No repair is owed where no record was lost, or while v2's records are not carried yet."""
     arn, now = await app.tables.v2_stream(table), app.clock.now()
     gap = await _after_gap(app, state.v2_streams[table], arn)
     if state.rule != "guarded" and gap.lost:
@@ -133,34 +134,34 @@ async def _accept_v2_gap(app: App, state: MigrationState, table: str, token: int
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """The positions that are saved of a stream, those that replace them, and whether records in between may be lost."""
+    """Of one stream; positions by shard id."""
 
-    known: abc.Mapping[str, Position]
+    saved: abc.Mapping[str, Position]
     positions: abc.Mapping[str, Position]
+    """Those that replace the saved ones."""
     lost: bool
+    """Records in between may be lost."""
 
 
-async def _after_gap(app: App, was: str | None, arn: str) -> _Gap:
-    """``was``: the ARN whose positions are saved."""
-    known, now = await Checkpoints(app.control, arn, app.mapping.hash).load(), app.clock.now()
-    if arn != was:
-        return _Gap(known, await initial_positions(app.store, arn, now=now), lost=True)
-    positions = await positions_after_gap(app.store, arn, known, now=now)
-    moved = (one.state == "reading" and positions.get(shard_id) != one for shard_id, one in known.items())
-    return _Gap(known, positions, lost=any(moved))
+async def _after_gap(app: App, saved_arn: str | None, arn: str) -> _Gap:
+    """``saved_arn``: the stream whose positions are saved."""
+    saved, now = await Checkpoints(app.control, arn, app.mapping.hash).load(), app.clock.now()
+    if arn != saved_arn:
+        return _Gap(saved, await initial_positions(app.store, arn, now=now), lost=True)
+    positions = await positions_after_gap(app.store, arn, saved, now=now)
+    lost = any(
+        position.state == "reading" and positions.get(shard_id) != position for shard_id, position in saved.items()
+    )
+    return _Gap(saved, positions, lost)
 
 
 async def _replace_positions(app: App, gap: _Gap, arn: str, token: int) -> None:
     checkpoints = Checkpoints(app.control, arn, app.mapping.hash, token)
-    for shard_id in gap.known.keys() - gap.positions.keys():
+    for shard_id in gap.saved.keys() - gap.positions.keys():
         await checkpoints.forget(shard_id)
     await _save(app, arn, token, gap.positions)
 
 
-def sync_lease(app: App) -> AbstractAsyncContextManager[Lease]:
-    """The lease of whoever may move the stream's positions. Raises Refused while another holds it."""
-    return Lease.try_acquire(app.control, SYNC_LEASE, worker_id(), app.clock, app.settings)
-
-
-def _reverse_lease(app: App) -> AbstractAsyncContextManager[Lease]:
-    return Lease.try_acquire(app.control, REVERSE_LEASE, worker_id(), app.clock, app.settings)
+def lane_lease(app: App, name: str) -> AbstractAsyncContextManager[Lease]:
+    """The lease of a lane, under which its stream's positions may be changed. Raises Refused while another process holds it."""
+    return Lease.try_acquire(app.control, name, worker_id(), app.clock, app.settings)

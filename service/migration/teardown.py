@@ -1,4 +1,4 @@
-"""Dropping everything that tablesplit made: only while nobody works on it."""
+"""Drops everything that tablesplit made, only while no sync and no backfill runs."""
 
 from typing import Any
 
@@ -15,35 +15,36 @@ WRITTEN = ("dual", "reverse", "complete")
 
 
 async def drop_all(app: App) -> list[str]:
-    """Delete the v2 tables, KCL's tables where the kcl engine was used, and the control table; the names of those that existed.
+    """Delete the v2 tables, KCL's tables where the kcl engine was used, and the control table. Returns the names of those that
+    existed.
 
-    Raises Refused once v2 may hold what the old table does not, and while a sync or a backfill is heard of: it would fail on the
-    way, with less to say about why.
+    Raises Refused once v2 may hold what the old table does not, and while a sync or a backfill runs: it would fail later, with
+    a less clear reason.
     """
     of_kcl: list[str] = []
     if await app.tables.describe(app.settings.control_table) is not None:
         await _require_v2_to_be_a_copy(app)
-        await _require_nobody_at_work(app)
+        await _require_nothing_runs(app)
         of_kcl = await app.tables.delete(await _kcl_tables(app))
     return [*of_kcl, *await app.tables.drop()]
 
 
 async def _kcl_tables(app: App) -> list[str]:
-    """Those that exist, of lease tables that are this migration's. Where the kcl engine was never used, none is asked for."""
-    found: list[str] = []
+    """The existing tables of KCL that belong to this migration. Where the kcl engine was never used, no request is sent."""
+    existing: list[str] = []
     for lane, tables in (("forward", (app.mapping.old.table,)), ("reverse", app.mapping.tables)):
         used = await engine_in_force(app.control, lane)
         if used is not None and used.application is not None:
             for table in tables:
-                found += await _of_stream(app, lease_table_name(used.application, table))
-    return found
+                existing += await _of_stream(app, lease_table_name(used.application, table))
+    return existing
 
 
 async def _of_stream(app: App, name: str) -> list[str]:
     if await app.tables.describe(name) is None or not await _is_own(app, name):
         return []
-    named = [f"{name}{suffix}" for suffix in SUFFIXES]
-    return [one for one in named if await app.tables.describe(one) is not None]
+    tables = [f"{name}{suffix}" for suffix in SUFFIXES]
+    return [table for table in tables if await app.tables.describe(table) is not None]
 
 
 async def _is_own(app: App, lease_table: str) -> bool:
@@ -54,7 +55,7 @@ async def _is_own(app: App, lease_table: str) -> bool:
 
 
 async def _require_v2_to_be_a_copy(app: App) -> None:
-    """By the record as it stands, of whatever mapping: starting over must stay possible after a change of that."""
+    """Raises Refused otherwise. Reads the state of any mapping: starting over must stay possible after a change of mapping."""
     try:
         stored = await app.control.records(PARTITION, dict[str, Any]).get(NAME)
     except Fatal as damaged:
@@ -71,7 +72,7 @@ async def _require_v2_to_be_a_copy(app: App) -> None:
         )
 
 
-async def _require_nobody_at_work(app: App) -> None:
+async def _require_nothing_runs(app: App) -> None:
     for worker in await Workers(app.control, app.clock).heard():
         raise Refused(f"sync worker {worker} is at work", remedy="stop it first")
     standing = await read_standing(app.control, app.clock.now())

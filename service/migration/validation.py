@@ -1,4 +1,4 @@
-"""One validation of the live migration: it waits for the sync to settle, and a repair that ends equal closes the gaps."""
+"""One validation of the live migration: waits for the sync to settle. A repair that ends equal closes the gaps."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,12 +16,12 @@ from service.validation.report import Report
 from service.validation.validator import validate
 
 SETTLE_WITHIN_SECONDS = 30.0
-"""How long one question may take. The validation gives a key up after ``settle_timeout_seconds``."""
+"""How long to ask whether the sync has caught up. The validation gives up a key after ``settle_timeout_seconds``."""
 
 
 async def run_validation(app: App, options: ValidationOptions, stop: asyncio.Event) -> Report:
-    """Validate, and repair if ``options`` say so. Raises as ``validator.validate`` does, Misconfigured when nothing was started,
-    Refused for a repair that may not be made now: see ``_require_repairable``."""
+    """Validate, and repair if ``options.repair``. Raises what ``validator.validate`` raises, Misconfigured before the migration has
+    started, Refused for a repair that is not allowed now: see ``_require_repairable``."""
     state = await require_started(app)
     both_ways = state.rule != "guarded"
     workers = Workers(app.control, app.clock)
@@ -45,8 +45,8 @@ async def run_validation(app: App, options: ValidationOptions, stop: asyncio.Eve
 
 
 async def _require_repairable(state: MigrationState, workers: Workers) -> None:
-    """Raises Refused before the backfill has finished, while a move is under way, and, where reverse must carry the repair,
-    when it does not run."""
+    """Raises Refused before the backfill has finished, while a move is under way, and when reverse must carry the repair but does
+    not run."""
     if state.backfill_finished_at is None:
         raise Refused(
             "the backfill has not finished: a repair would race it", remedy="finish it first: tablesplit migrate"
@@ -60,8 +60,8 @@ async def _require_repairable(state: MigrationState, workers: Workers) -> None:
 
 
 def _settled(workers: Workers, lanes: tuple[LaneName, ...]) -> Callable[[], Awaitable[None]]:
-    """Waits until the sync has applied what was in the streams of ``lanes``, however long. A lane that no worker runs is not
-    waited for: nothing would come."""
+    """Waits without limit until the sync has applied what is in the streams of ``lanes``. A lane that no worker runs is left out:
+    it would never end."""
 
     async def settled() -> None:
         while running := await _running(workers, lanes):
@@ -81,7 +81,7 @@ def _last_gap(state: MigrationState) -> float | None:
 
 
 def _without_gaps(closed: MigrationState, state: MigrationState) -> MigrationState:
-    """The state without the gaps that were known when the repair began; one accepted since stays."""
+    """The state without the gaps that were known when the repair began; a gap that was accepted later stays."""
     gap, reverse_gap = state.gap_since, state.reverse_gap_since
     return replace(
         state,

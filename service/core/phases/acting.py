@@ -1,4 +1,4 @@
-"""What a worker acts by: the phase, the rule by which changes are applied, and the ledger's epoch."""
+"""The phase, the rule by which changes are applied, and the ledger's epoch: what every worker acts by."""
 
 from typing import Literal
 
@@ -6,21 +6,20 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 Side = Literal["old", "v2"]
-
-
 Phase = Literal["prepare", "forward", "dual", "reverse", "complete"]
 Rule = Literal["guarded", "entering", "ledger"]
-"""guarded: put if newer, before the first move into `dual`. entering: forward already applies by the ledger, reverse still
-only observes. ledger: both by the ledger, from then on for good."""
+"""guarded: put if newer; before the first move into `dual`. entering: forward already applies by the ledger, reverse still
+only observes. ledger: both directions apply by the ledger; the rule never changes again."""
 
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", strict=True))
 class Acting:
-    """One of these is in force in the whole migration; each lane reports the one that it works by."""
+    """One value is in force in the whole migration; each lane reports the value that it acts by."""
 
     phase: Phase
     rule: Rule
     epoch: int
+    """Of the ledger: its counts begin anew with each epoch, above those of all earlier ones."""
 
     @property
     def forward_by_ledger(self) -> bool:

@@ -1,6 +1,6 @@
-"""The phases as data: who writes where, what each direction does, which moves exist, and a move's steps in order.
+"""The phases as data: who writes where, what each direction does, which moves exist, and the steps of a move in order.
 
-DESIGN section 6. Deciding what a command means is pure; ``service.migration.phase.move`` does it.
+DESIGN section 6. What a command means is decided here, purely; ``service.migration.phase.move`` carries it out.
 """
 
 from dataclasses import dataclass
@@ -27,22 +27,25 @@ Step = Literal[
 
 @dataclass(frozen=True, slots=True)
 class PhaseRow:
-    """What holds in a phase. writes: the sides that the application may write; forward, reverse: what each direction does."""
+    """What holds in a phase."""
 
     writes: tuple[Side, ...]
+    """The sides that the application may write."""
     forward: str
+    """What the forward lane does."""
     reverse: str
+    """What the reverse lane does."""
 
 
-BEFORE_FIRST_DUAL = PhaseRow(("old",), "guarded put", "observes")
+BEFORE_FIRST_DUAL = PhaseRow(("old",), forward="guarded put", reverse="observes")
 AFTER_FIRST_DUAL: dict[Phase, PhaseRow] = {
-    "prepare": PhaseRow(("old",), "off", "off"),
-    "forward": PhaseRow(("old",), "ledger rule", "ledger rule"),
-    "dual": PhaseRow(("old", "v2"), "ledger rule", "ledger rule"),
-    "reverse": PhaseRow(("v2",), "ledger rule", "ledger rule"),
-    "complete": PhaseRow(("v2",), "off", "off"),
+    "prepare": PhaseRow(("old",), forward="off", reverse="off"),
+    "forward": PhaseRow(("old",), forward="ledger rule", reverse="ledger rule"),
+    "dual": PhaseRow(("old", "v2"), forward="ledger rule", reverse="ledger rule"),
+    "reverse": PhaseRow(("v2",), forward="ledger rule", reverse="ledger rule"),
+    "complete": PhaseRow(("v2",), forward="off", reverse="off"),
 }
-ENTERING = PhaseRow(("old",), "ledger rule", "observes")
+ENTERING = PhaseRow(("old",), forward="ledger rule", reverse="observes")
 
 
 def phase_row(acting: Acting) -> PhaseRow:
@@ -55,49 +58,51 @@ def phase_row(acting: Acting) -> PhaseRow:
 
 @dataclass(frozen=True, slots=True)
 class PhaseMove:
-    """A move that exists. closes: the side that the application must have left before; keeps: what becomes of its writes."""
+    """A move between two phases."""
 
     command: Command
     start: Phase
     to: Phase
     closes: Side | None
+    """The side that the application must have stopped writing before; None: neither."""
     keeps: str
+    """What happens to the application's writes, for people."""
 
 
 CUTOVER = PhaseMove(
     "cutover",
-    "forward",
-    "dual",
-    None,
-    "the application may write both sides then; every write is carried to the other side",
+    start="forward",
+    to="dual",
+    closes=None,
+    keeps="the application may write both sides then; every write is carried to the other side",
 )
 FINISH = PhaseMove(
     "cutover --finish",
-    "dual",
-    "reverse",
-    "old",
-    "the application writes v2 only; every v2 write is still carried to the old table",
+    start="dual",
+    to="reverse",
+    closes="old",
+    keeps="the application writes v2 only; every v2 write is still carried to the old table",
 )
 BACK = PhaseMove(
     "rollback",
-    "reverse",
-    "dual",
-    None,
-    "everything written to v2 stays, there and in the old table; the application may write both sides",
+    start="reverse",
+    to="dual",
+    closes=None,
+    keeps="everything written to v2 stays, there and in the old table; the application may write both sides",
 )
 HOME = PhaseMove(
     "rollback",
-    "dual",
-    "forward",
-    "v2",
-    "everything written to v2 stays, there and in the old table; the application writes the old table only",
+    start="dual",
+    to="forward",
+    closes="v2",
+    keeps="everything written to v2 stays, there and in the old table; the application writes the old table only",
 )
 COMPLETE = PhaseMove(
     "complete",
-    "reverse",
-    "complete",
-    "old",
-    "v2 stays as it is, without stamps; the old table stays as it was last written; there is no way back",
+    start="reverse",
+    to="complete",
+    closes="old",
+    keeps="v2 stays as it is, without stamps; the old table stays as it was last written; there is no way back",
 )
 MOVES = (CUTOVER, FINISH, BACK, HOME, COMPLETE)
 
@@ -105,8 +110,8 @@ FIRST_DUAL: tuple[Step, ...] = ("settle", "switch", "horizon", "drain", "observe
 LATER: tuple[Step, ...] = ("announce", "acknowledge")
 COMPLETING: tuple[Step, ...] = (*LATER, "idle", "strip")
 WITHDRAWABLE = frozenset({"settle", "switch", "horizon", "drain", "observe", "announce"})
-"""Up to here a move can be given up. A fence that was not waited out would be forgotten by the next one, so once reverse carries
-(`arm`) the move is finished, and can be undone after that."""
+"""The steps at which a move can still be given up. From `arm` on reverse carries: the move is finished first and can be undone
+after that, because the next move would not wait for a fence that this one left unfinished."""
 
 
 def move_between(start: Phase, to: str) -> PhaseMove | None:
@@ -120,8 +125,8 @@ def next_move(phase: Phase) -> PhaseMove | None:
 
 
 def first_step(move: PhaseMove, rule: Rule) -> Step:
-    """Where a move begins. One into `dual` that was given up before reverse carried begins anew: its waits may not have
-    been long enough."""
+    """The first step of a move. A move into `dual` that was given up before reverse carried starts again from the beginning: its
+    waits may not have been long enough."""
     return FIRST_DUAL[0] if move is CUTOVER and rule != "ledger" else LATER[0]
 
 
@@ -165,23 +170,24 @@ Decision = Begin | Resume | Withdraw | No
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """A move that has begun: where to, and the step that it is at."""
+    """A move that has begun."""
 
     to: Phase
     step: str
+    """The step that it is at."""
 
 
 def decide(command: Command, acting: Acting, under_way: UnderWay | None) -> Decision:
-    """What ``command`` means where the migration stands now."""
-    asked = next((move for move in MOVES if (move.command, move.start) == (command, acting.phase)), None)
+    """What ``command`` means in the present phase, with the move ``under_way``."""
+    possible = next((move for move in MOVES if (move.command, move.start) == (command, acting.phase)), None)
     if under_way is not None:
-        return _while_moving(command, asked, acting, under_way)
-    return Begin(asked) if asked is not None else _no_such_move(command, acting.phase)
+        return _while_moving(command, possible, acting, under_way)
+    return Begin(possible) if possible is not None else _no_such_move(command, acting.phase)
 
 
 def command_to(to: Phase, phase: Phase, under_way: UnderWay | None) -> Command | None:
-    """The command that leads from ``phase`` to ``to``; back to ``phase`` itself is the one that gives the move under way up.
-    None: there is none."""
+    """The command that leads from ``phase`` to ``to``. Where both are the same, the command that gives up the move under way.
+    None: there is no such command."""
     move = move_between(phase, to)
     if move is not None:
         return move.command
@@ -196,28 +202,28 @@ def opposite(command: Command) -> Command:
     return "cutover" if command == "rollback" else "rollback"
 
 
-def _while_moving(command: Command, asked: PhaseMove | None, acting: Acting, under_way: UnderWay) -> Decision:
-    entered = acting.phase == under_way.to  # and not acknowledged by everybody yet
+def _while_moving(command: Command, possible: PhaseMove | None, acting: Acting, under_way: UnderWay) -> Decision:
+    entered = acting.phase == under_way.to  # but not every worker has acknowledged it yet
     leads_there = any((move.command, move.to) == (command, under_way.to) for move in MOVES)
-    if (entered and leads_there) or (asked is not None and asked.to == under_way.to):
+    if (entered and leads_there) or (possible is not None and possible.to == under_way.to):
         return Resume()
     moving = _command_of(acting.phase, under_way.to)
     back = (command == "rollback") != (moving == "rollback")
     if back and under_way.step in WITHDRAWABLE:
-        return Withdraw(_left_by(acting, under_way.to))
+        return Withdraw(_withdrawal_text(acting, under_way.to))
     return No(f"a move to {under_way.to} is under way (at {under_way.step})", f"finish it first: tablesplit {moving}")
 
 
 def _command_of(phase: Phase, to: Phase) -> Command:
-    """The command that goes on with a move to ``to``; once the phase is entered, any that leads there."""
+    """The command that goes on with a move to ``to``; once the phase is entered, any command that leads there."""
     return next(move.command for move in MOVES if move.to == to and phase in (move.start, to))
 
 
-def _left_by(acting: Acting, to: Phase) -> str:
-    said = f"the move to {to} was given up: the phase stays {acting.phase}"
+def _withdrawal_text(acting: Acting, to: Phase) -> str:
+    text = f"the move to {to} was given up: the phase stays {acting.phase}"
     if acting.rule == "entering":
-        said += ". Forward stays with the ledger rule, which a later cutover needs anyway"
-    return said
+        text += ". Forward stays with the ledger rule, which a later cutover needs anyway"
+    return text
 
 
 def _no_such_move(command: Command, phase: Phase) -> No:

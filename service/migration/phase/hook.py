@@ -1,8 +1,8 @@
-"""Phase hooks: an executable or a URL that is asked before each phase move, and told after it.
+"""Phase hooks: an executable or a URL that is called before each phase move, which it may veto, and after it.
 
-It gets one JSON document: ``{"event": "before"|"after", "sent_at": ..., "move": {...}, "status": {...}}``, signed with HMAC-SHA-256
-over its bytes. A URL gets it as the body of a POST with the header ``X-Tablesplit-Signature: sha256=<hex>``; an executable gets it
-on stdin, and event and signature as its arguments.
+The hook receives one JSON document: ``{"event": "before"|"after", "sent_at": ..., "move": {...}, "status": {...}}``, signed with
+HMAC-SHA-256 over its bytes. A URL receives it as the body of a POST with the header ``X-Tablesplit-Signature: sha256=<hex>``; an
+executable receives it on stdin, with the event and the signature as its arguments.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 from contextlib import suppress
+from functools import partial
 from subprocess import PIPE, STDOUT, Popen, TimeoutExpired
 from typing import Any
 
@@ -23,13 +24,12 @@ from service.errors import Refused, Retryable
 from service.log import get_logger
 from service.retry import RetryCounter, RetryPolicy
 
-Document = dict[str, Any]
 SIGNATURE_HEADER = "X-Tablesplit-Signature"
 SHOWN_CHARACTERS = 500
 
 
 class PhaseHooks:
-    """The hook that the settings name; without one nobody is asked. metrics: told the reason of each further attempt."""
+    """The hook that the settings name; without one, nothing is called. ``metrics`` counts each further attempt by its reason."""
 
     def __init__(self, settings: Settings, clock: Clock, metrics: RetryCounter) -> None:
         self._hook = settings.hook
@@ -39,32 +39,30 @@ class PhaseHooks:
         deadline = settings.hook_attempts * settings.hook_timeout_seconds
         self._retries = RetryPolicy(clock, settings.hook_attempts, deadline, metrics)
 
-    async def before(self, move: Document, status: Document) -> None:
-        """Ask whether the move may begin. Raises Refused when the hook says no, with its reason, or does not answer."""
+    async def before(self, move: dict[str, Any], status: dict[str, Any]) -> None:
+        """Ask whether the move may begin. Raises Refused when the hook vetoes it, with the hook's reason, or does not answer."""
         try:
-            await self._tell("before", move, status)
+            await self._call("before", move, status)
         except Retryable as silent:
             raise Refused(
                 f"the hook {self._hook} does not answer: {silent.message}",
                 remedy="mend the hook, or unset TABLESPLIT_HOOK",
             ) from silent
 
-    async def after(self, move: Document, status: Document) -> None:
-        """Tell that the move is made. A hook that fails now undoes nothing; it is logged."""
+    async def after(self, move: dict[str, Any], status: dict[str, Any]) -> None:
+        """Report that the move has ended. A hook that fails now undoes nothing; the failure is logged."""
         try:
-            await self._tell("after", move, status)
+            await self._call("after", move, status)
         except (Retryable, Refused) as failure:
             get_logger().error("the hook has failed after the move", hook=self._hook, reason=failure.message)
 
-    async def _tell(self, event: str, move: Document, status: Document) -> None:
+    async def _call(self, event: str, move: dict[str, Any], status: dict[str, Any]) -> None:
         if self._hook is None:
             return
         body = orjson.dumps({"event": event, "sent_at": iso(self._clock.now()), "move": move, "status": status})
         signature = signature_of(body, self._secret)
-        ask = self._post if self._hook.startswith(("http://", "https://")) else self._execute
-
-        async def attempt() -> None:
-            await ask(self._hook or "", event, body, signature)
+        send = self._post if self._hook.startswith(("http://", "https://")) else self._execute
+        attempt = partial(send, self._hook, event, body, signature)
 
         try:
             await attempt()
@@ -79,25 +77,25 @@ class PhaseHooks:
                 aiohttp.ClientSession(timeout=timeout) as http,
                 http.post(url, data=body, headers=headers, allow_redirects=False) as answer,
             ):
-                said = _line(await answer.content.read(4 * SHOWN_CHARACTERS))
+                reason = _line(await answer.content.read(4 * SHOWN_CHARACTERS))
         except TimeoutError as late:
             raise Retryable(f"no answer within {self._seconds:g} s", reason="hook_timeout") from late
         except aiohttp.ClientError as error:
             raise Retryable(str(error) or type(error).__name__, reason="hook_unreachable") from error
         if answer.status >= 500:
-            raise Retryable(f"HTTP status {answer.status}: {said}", reason="hook_failed")
+            raise Retryable(f"HTTP status {answer.status}: {reason}", reason="hook_failed")
         if answer.status >= 300:
-            raise _veto(url, f"HTTP status {answer.status}: {said}")
+            raise _veto(url, f"HTTP status {answer.status}: {reason}")
 
     async def _execute(self, path: str, event: str, body: bytes, signature: str) -> None:
-        # a thread, and not asyncio's own: the pipes of a process killed there may outlive the event loop
-        status, said = await asyncio.to_thread(_run, [path, event, signature], body, self._seconds)
+        # In a thread, not by asyncio's own subprocesses: the pipes of a process that is killed there may outlive the event loop.
+        status, output = await asyncio.to_thread(_run, [path, event, signature], body, self._seconds)
         if status != 0:
-            raise _veto(path, f"exit status {status}: {_line(said, last=True)}")
+            raise _veto(path, f"exit status {status}: {_line(output, last=True)}")
 
 
 def _run(command: list[str], body: bytes, seconds: float) -> tuple[int, bytes]:
-    """A command's exit status and what it said; ended with its children after so many seconds. Raises Retryable."""
+    """A command's exit status and output. After ``seconds`` it is killed together with its children. Raises Retryable."""
     if shutil.which(command[0]) is None:
         raise Retryable("No such file, or not executable", reason="hook_unreachable")
     try:
@@ -106,13 +104,13 @@ def _run(command: list[str], body: bytes, seconds: float) -> tuple[int, bytes]:
         raise Retryable(f"{error.strerror or error}", reason="hook_unreachable") from error
     with process:
         try:
-            said, _ = process.communicate(body, timeout=seconds)
+            output, _ = process.communicate(body, timeout=seconds)
         except TimeoutExpired as late:
             raise Retryable(f"no answer within {seconds:g} s", reason="hook_timeout") from late
         finally:
-            with suppress(ProcessLookupError):  # with its children, which may hold its output open
+            with suppress(ProcessLookupError):  # the whole group: a child may hold the output open
                 os.killpg(process.pid, signal.SIGKILL)
-    return process.returncode, said
+    return process.returncode, output
 
 
 def signature_of(body: bytes, secret: bytes) -> str:
@@ -120,11 +118,13 @@ def signature_of(body: bytes, secret: bytes) -> str:
     return hmac.digest(secret, body, "sha256").hex()
 
 
-def _veto(hook: str, said: str) -> Refused:
-    return Refused(f"the hook {hook} vetoes the move: {said}", remedy="do what it asks for, then run the command again")
+def _veto(hook: str, reason: str) -> Refused:
+    return Refused(
+        f"the hook {hook} vetoes the move: {reason}", remedy="do what it asks for, then run the command again"
+    )
 
 
-def _line(said: bytes, *, last: bool = False) -> str:
-    """The first line that says something, or the last."""
-    lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()] or ["(nothing)"]
+def _line(output: bytes, *, last: bool = False) -> str:
+    """The first line that is not empty, or the last one; cut after SHOWN_CHARACTERS."""
+    lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()] or ["(nothing)"]
     return lines[-1 if last else 0][:SHOWN_CHARACTERS]

@@ -1,9 +1,9 @@
-"""The steps of a phase move: what each changes and what it waits for. Every one may be done again.
+"""The steps of a phase move: what each changes, and what it waits for. Each of them can be repeated.
 
-A step that waits has a deadline on this process's monotonic clock, and says whom it waited for.
+A step that waits has a deadline on this process's monotonic clock; its error names the worker that it waited for.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -19,13 +19,13 @@ from service.errors import Fatal
 CAUGHT_UP_WITHIN_SECONDS = 15.0
 
 Waiting = Callable[[], Awaitable[str | None]]
-"""What a step still waits for, or None."""
+"""Gives what a step still waits for, for people; None: nothing."""
 
 Strip = Callable[[App, Fence], Awaitable[None]]
 
 
 class Steps:
-    """The steps of one move to ``to``. ``fence``: of the lease "move". ``strip``: takes the stamps off v2."""
+    """The steps of one move to ``to``. ``fence``: of the lease "move". ``strip``: removes the stamps from v2."""
 
     def __init__(self, app: App, to: Phase, fence: Fence, strip: Strip) -> None:
         self._app = app
@@ -53,8 +53,8 @@ class Steps:
         self._fence()
 
     async def _settle(self) -> None:
-        """No repair by the guarded rule begins while a move is under way; those that have begun end, and all that they have
-        written is read."""
+        """Wait for the repairs that have begun, and until the sync has read what they wrote. No repair by the guarded rule begins
+        while a move is under way."""
         repairs = RepairWatch(self._app.control, self._app.clock, self._app.settings.writer_horizon_seconds)
 
         async def unfinished() -> str | None:
@@ -69,7 +69,7 @@ class Steps:
         await self._until(self._unacknowledged)
 
     async def _pass_horizon(self) -> None:
-        """Waited out whole by this process, also when another has begun to: clocks of two processes are not compared."""
+        """Wait the whole horizon, even if another process has begun to: the clocks of two processes are not compared."""
         await self._app.clock.sleep(self._app.settings.writer_horizon_seconds)
 
     async def _enter(self) -> None:
@@ -87,25 +87,26 @@ class Steps:
         await self._until(behind)
 
     async def _unacknowledged(self) -> str | None:
-        """Whose acknowledgement is missing, or None. A worker that is not heard of holds nothing back, but each direction
-        needs one that works."""
+        """Which workers have not acknowledged the phase and rule; None: all have. A silent worker does not block the move, but each
+        direction needs an owner that works."""
         acting = (await self._state()).acting
-        told = [await self._missing(lane, acting) for lane in BOTH]
-        return "; ".join(line for line in told if line) or None
+        missing = [await self._missing(lane, acting) for lane in BOTH]
+        return "; ".join(text for text in missing if text) or None
 
     async def _missing(self, lane: LaneName, acting: Acting) -> str | None:
         now = self._app.clock.now()
-        heard = await self._workers.heard()
-        owners = {worker: beat for worker, beat in heard.items() if beat.lane(lane).role == "owner"}
-        if not owners:
-            failures = [
-                f": worker {worker} says {why}" for worker, beat in heard.items() if (why := beat.lane(lane).failure)
-            ]
+        lanes = {
+            worker: (beat.lane(lane), now - beat.said_at) for worker, beat in (await self._workers.heard()).items()
+        }
+        if not any(beat.role == "owner" for beat, _ in lanes.values()):
+            failures = [f": worker {worker} says {beat.failure}" for worker, (beat, _) in lanes.items() if beat.failure]
             return f"no worker does {lane} sync{''.join(failures)}"
-        reading = {worker: beat for worker, beat in heard.items() if beat.lane(lane).reads}
-        late = [(worker, now - beat.said_at) for worker, beat in reading.items() if beat.lane(lane).acting != acting]
-        if not late:
-            return None
+        late = [(worker, age) for worker, (beat, age) in lanes.items() if beat.reads and beat.acting != acting]
+        return await self._late_text(lane, acting, late) if late else None
+
+    async def _late_text(self, lane: LaneName, acting: Acting, late: Sequence[tuple[str, float]]) -> str:
+        """``late``: each worker, and the age of its last beat in seconds."""
+        now = self._app.clock.now()
         renewed = await renewed_seconds_ago(self._app.control, LANE_LEASES[lane], now)
         lease = "nobody holds its lease" if renewed is None else f"its lease was renewed {renewed:.0f} s ago"
         return "; ".join(
@@ -117,9 +118,9 @@ class Steps:
     async def _until(self, waiting: Waiting) -> None:
         seconds = self._app.settings.move_deadline_seconds
         deadline = self._app.clock.monotonic() + seconds
-        while (what := await waiting()) is not None:
+        while (missing := await waiting()) is not None:
             if self._app.clock.monotonic() >= deadline:
-                raise Fatal(f"waited {seconds:g} s: {what}")
+                raise Fatal(f"waited {seconds:g} s: {missing}")
             await self._app.clock.sleep(BEAT_SECONDS)
 
     async def _change(self, change: Callable[[MigrationState], MigrationState]) -> None:
