@@ -1,4 +1,4 @@
-"""The reference of every metric, in Markdown, from what the registry of a process exposes."""
+"""The reference of every metric in Markdown, made from the registry of a process."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,11 +12,11 @@ from service.migration.status.gauges import NOTHING, MigrationGauges
 PREFIX = "tablesplit_"
 SUFFIXES = {"counter": "_total", "info": "_info"}
 DEPLOYED = {"table": "each table of the mapping, the control table, `other`", "version": "any", "mapping": "any"}
-"""What labels may say that the deployment decides."""
+"""Label values that depend on the deployment."""
 
 
 def metrics_table() -> str:
-    """A row for each metric: its name, type, labels and their values, unit, the processes that have it, what it says."""
+    """A row for each metric: its name, type, labels and their values, unit, the processes that have it, its meaning."""
     both = {metric.name for metric in _families(_example())}
     rows = ["| metric | type | labels | unit | process | meaning |", "|---|---|---|---|---|---|"]
     return "\n".join([*rows, *(_row(metric, metric.name in both) for metric in _families(_migrating()))])
@@ -29,7 +29,7 @@ def _example() -> Metrics:
 
 
 def _migrating() -> Metrics:
-    """With the gauges of the migration: every label says all that it may."""
+    """With the gauges of the migration, and every value of every label."""
     metrics = _example()
     conditions = tuple(Condition(name, None, None, True, None, "") for name in GATE_CONDITIONS)
     metrics.show(MigrationGauges(replace(NOTHING, gate=Gate("", conditions))))
@@ -47,9 +47,9 @@ def _row(metric: Metric, both: bool) -> str:
 
 
 def _labels(metric: Metric) -> str:
-    told: dict[str, dict[str, None]] = {}
+    values_of: dict[str, dict[str, None]] = {}  # by label, in order and without repetitions
     for sample in metric.samples:
         for label, value in sample.labels.items():
-            told.setdefault(label, {})[f"`{value}`"] = None
-    told.pop("le", None)
-    return "; ".join(f"**{label}**: {DEPLOYED.get(label, ', '.join(values))}" for label, values in told.items())
+            values_of.setdefault(label, {})[f"`{value}`"] = None
+    values_of.pop("le", None)
+    return "; ".join(f"**{label}**: {DEPLOYED.get(label, ', '.join(values))}" for label, values in values_of.items())

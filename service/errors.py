@@ -33,6 +33,10 @@ class TablesplitError(Exception):
         name = next((base.__name__ for base in type(self).__mro__ if base in KINDS), "Error")
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
+    def to_json(self) -> dict[str, str]:
+        """The document that the API and the console show."""
+        return {"kind": self.kind, "message": self.message, "remedy": self.remedy}
+
 
 class Retryable(TablesplitError):
     """Passing trouble; the same request may succeed later. ``reason`` is a metrics label (throttled, timeout, ...)."""

@@ -144,5 +144,4 @@ def confirm_override(forced: tuple[str, ...], again: tuple[str, ...], *, yes: bo
 
 def _closed(closed: GateClosed) -> Answer:
     print_error(closed, as_json=False)  # the document has it with the gate
-    error = {"kind": closed.kind, "message": closed.message, "remedy": closed.remedy}
-    return Answer({"error": error, "gate": closed.gate.to_json()}, closed.gate.to_text(), ok=False)
+    return Answer({"error": closed.to_json(), "gate": closed.gate.to_json()}, closed.gate.to_text(), ok=False)

@@ -4,7 +4,9 @@ for it."""
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from secrets import token_hex
-from typing import Any
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
 
 from service.clock import Clock
 from service.control.state import MigrationState, load_started_state
@@ -15,6 +17,16 @@ from service.dynamodb.protocol import Fence
 from service.errors import Fenced, Refused
 
 PARTITION = "repair"
+
+
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="ignore"))
+class Repair:
+    """A repair under way."""
+
+    owner: str
+    """The worker that repairs."""
+    started_at: float | None = None
+    """By its clock, epoch seconds; for people."""
 
 
 @asynccontextmanager
@@ -32,7 +44,7 @@ async def registered(
     either is seen by it or sees the repair, and waits. ``seconds`` after the start the fence raises Fenced. A request that
     is on its way then is covered by the writer horizon, after which the purger no longer waits for a repair whose worker died.
     """
-    records = control.records(PARTITION, dict[str, Any])
+    records = control.records(PARTITION, Repair)
     name = token_hex(8)
     deadline = clock.monotonic() + seconds
 
@@ -40,7 +52,7 @@ async def registered(
         if clock.monotonic() >= deadline:
             raise Fenced(f"repair of {owner} took longer than {seconds:g} s", remedy="run the command again")
 
-    await records.save(name, {"owner": owner, "started_at": clock.now()})
+    await records.save(name, Repair(owner, clock.now()))
     try:
         if permitted is not None:
             await permitted()
@@ -53,7 +65,7 @@ class RepairWatch:
     """The repairs under way as one observer sees them, on its own monotonic clock."""
 
     def __init__(self, control: ControlTable, clock: Clock, horizon_seconds: float) -> None:
-        self._records = control.records(PARTITION, dict[str, Any])
+        self._records = control.records(PARTITION, Repair)
         self._clock = clock
         self._horizon = horizon_seconds
         self._looked_at = float("-inf")

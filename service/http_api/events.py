@@ -66,8 +66,7 @@ class ConsoleEvents:
         try:
             return _framed("status", await self._take())
         except TablesplitError as unread:
-            trouble = {"kind": unread.kind, "message": unread.message, "remedy": unread.remedy}
-            return _framed("trouble", trouble)
+            return _framed("trouble", unread.to_json())
 
 
 def _replace(queue: asyncio.Queue[bytes | None], event: bytes | None) -> None:

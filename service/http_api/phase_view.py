@@ -1,4 +1,4 @@
-"""The phase over HTTP: the gate, where the migration stands, and moves that run in the background of this process."""
+"""The phase over HTTP: the gate, the present phase, and moves that run in the background of this process."""
 
 import asyncio
 from contextlib import suppress
@@ -30,27 +30,25 @@ from service.migration.status.facts import hold_text
 from service.migration.status.gate import ask_gate
 from service.sync.positions import require_started
 
-Document = dict[str, Any]
-
 
 class PhaseView:
-    """What /v1/gate and /v1/phase show and start."""
+    """Behind /v1/gate and /v1/phase."""
 
     def __init__(self, app: App) -> None:
         self._app = app
         self._moving: asyncio.Task[None] | None = None
-        self._failed: Document | None = None
+        self._failed: dict[str, Any] | None = None
 
     async def gate(self, to: Phase | None) -> Gate:
-        """The gate of the move to ``to``; None: of the one that leads on. Raises Refused when there is no such move."""
+        """The gate of the move to ``to``; None: of the move that leads on. Raises Refused when there is no such move."""
         state = await require_started(self._app)
         move = next_move(state.phase) if to is None else move_between(state.phase, to)
         if move is None:
             raise _no_move(state.phase, to)
         return await ask_gate(self._app, state, move)
 
-    async def phase(self) -> Document:
-        """Where the migration stands, the move under way, and why the last one begun here has stopped."""
+    async def phase(self) -> dict[str, Any]:
+        """The document of /v1/phase: the phase, the move under way, and why the last move that began here has stopped."""
         state = await require_started(self._app)
         row, onward = phase_row(state.acting), next_move(state.phase)
         return {
@@ -67,47 +65,47 @@ class PhaseView:
         }
 
     async def start(self, to: Phase, why: str, forced: tuple[str, ...]) -> None:
-        """Begin, go on with or give up a move in the background, once its gate is open.
+        """Begin, resume or give up a move in the background, once its gate is open.
 
-        Raises GateClosed, Refused (no such move, one runs here), Misconfigured for an unknown condition.
+        Raises GateClosed, Refused (no such move, or one already runs here), Misconfigured for an unknown condition.
         """
         if self._moving is not None and not self._moving.done():
             raise Refused("a move runs in this process", remedy="watch it: GET /v1/phase")
         state = await require_started(self._app)
-        command, move = _asked(state, to)
-        ask = MoveRequest(command, why, forced)
+        command, move = _command(state, to)
+        request = MoveRequest(command, why, forced)
         if move is not None:
-            await open_gate(await move_parts(self._app), ask, move)
+            await open_gate(await move_parts(self._app), request, move)
         self._failed = None
-        self._moving = asyncio.create_task(self._move(ask))
+        self._moving = asyncio.create_task(self._move(request))
 
-    async def hold(self, why: str) -> Document:
-        """Close every gate; what holds them now."""
+    async def hold(self, why: str) -> dict[str, Any]:
+        """Close every gate; returns the hold."""
         return {"hold": asdict(await hold(await move_parts(self._app), why))}
 
-    async def release(self) -> Document:
-        """Take the hold away; what it was."""
+    async def release(self) -> dict[str, Any]:
+        """Remove the hold; returns what it was."""
         held = await release(await move_parts(self._app))
         return {"released": None if held is None else asdict(held)}
 
     async def close(self) -> None:
-        """Stop a move that runs; it can be gone on with."""
+        """Stop a move that runs; the same command resumes it."""
         if self._moving is not None:
             self._moving.cancel()
             with suppress(asyncio.CancelledError):
                 await self._moving
 
-    async def _move(self, ask: MoveRequest) -> None:
+    async def _move(self, request: MoveRequest) -> None:
         try:
-            await make_move(await move_parts(self._app), ask)
+            await make_move(await move_parts(self._app), request)
         except TablesplitError as failure:
             get_logger().error(
-                "a phase move has stopped", command=ask.command, reason=failure.message, remedy=failure.remedy
+                "a phase move has stopped", command=request.command, reason=failure.message, remedy=failure.remedy
             )
-            self._failed = {"kind": failure.kind, "message": failure.message, "remedy": failure.remedy}
+            self._failed = failure.to_json()
 
 
-def _asked(state: MigrationState, to: Phase) -> tuple[Command, PhaseMove | None]:
+def _command(state: MigrationState, to: Phase) -> tuple[Command, PhaseMove | None]:
     """The command that leads to ``to``, and the move that it would begin. Raises Refused where it leads nowhere."""
     if to == "complete":
         raise Misconfigured("completing cannot be undone: a person does it", remedy="run: tablesplit complete")

@@ -1,4 +1,4 @@
-"""What the HTTP side shows and starts, out of this process's parts."""
+"""What the HTTP API and the console page show and start in this process."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ from service.validation.records import stored_report
 from service.validation.run import new_run_id
 
 SHOWN_ITEMS = 50
-"""Of a list on the console page."""
+"""The length of a list on the console page."""
 
 
 class HttpView:
@@ -38,29 +38,30 @@ class HttpView:
         self._failed: dict[str, Any] | None = None
 
     def unready(self) -> str | None:
-        """Why a lane has stopped, with the remedy; None while both work or stand by."""
+        """Why a lane has stopped, with the remedy; None while both lanes work or stand by."""
         return self._lanes.unready()
 
     async def metrics(self, accept: str) -> tuple[bytes, str]:
-        """The metrics page, its gauges as of now, and its content type. It comes also when DynamoDB is away."""
+        """The metrics page with present gauges, and its content type. It is served even when DynamoDB does not answer."""
         try:
             self._app.metrics.show(MigrationGauges(await take_running_snapshot(self._app)))
-        except TablesplitError:  # why is logged with the status
+        except TablesplitError:  # the reason is in the log, with the status
             self._app.metrics.show(MigrationGauges(None))
         return self._app.metrics.page(accept)
 
     async def status(self) -> dict[str, Any]:
-        """The snapshot's document."""
+        """The document of /v1/status."""
         return (await take_snapshot(self._app)).to_json()
 
     async def validation(self, run_id: str | None) -> dict[str, Any] | None:
-        """A report, or None. Of the latest run started here that failed: why, and what to do."""
+        """A report, or None. For the latest run started here, if it failed: the reason and the remedy."""
         if self._failed is not None and self._failed["id"] == run_id:
             return self._failed
         return await stored_report(self._app.control, run_id)
 
     async def start_validation(self, request: ValidationRequest) -> str:
-        """Start a run in the background; its id. Raises Refused while one runs here, Misconfigured for an unknown entity."""
+        """Start a run in the background; returns its id. Raises Refused while one runs here, Misconfigured for an unknown
+        entity."""
         if self._validating is not None and not self._validating.done():
             raise Refused("a validation runs in this process", remedy="wait for it: GET /v1/validation")
         if request.entity is not None and request.entity not in self._app.mapping.entities:
@@ -81,14 +82,14 @@ class HttpView:
 
     async def audit(self) -> dict[str, Any]:
         """The audit log, the oldest record first."""
-        return {"items": [one.to_json() for one in await Audit(self._app.control, self._app.clock, "").all()]}
+        return {"items": [entry.to_json() for entry in await Audit(self._app.control, self._app.clock, "").all()]}
 
     def events(self) -> AsyncIterator[bytes] | None:
-        """The console's events for one more listener; None when there are too many."""
+        """The console's events for a further listener; None when there are too many."""
         return self._events.listen()
 
     async def _console(self) -> dict[str, Any]:
-        """All that the console page shows."""
+        """Everything that the console page shows."""
         quarantine, conflicting, audit = await self.quarantine(), await self.conflicts(), await self.audit()
         return {
             "status": (await take_running_snapshot(self._app)).to_json(),
@@ -106,11 +107,10 @@ class HttpView:
             await run_validation(self._app, options, self._stop)
         except TablesplitError as failure:
             get_logger().error("validation failed", run=options.run, reason=failure.message, remedy=failure.remedy)
-            error = {"kind": failure.kind, "message": failure.message, "remedy": failure.remedy}
-            self._failed = {"id": options.run, "state": "failed", "error": error}
+            self._failed = {"id": options.run, "state": "failed", "error": failure.to_json()}
 
     async def close(self) -> None:
-        """End the console's events, and stop a validation or a phase move that runs; it can be gone on with."""
+        """End the console's events, and stop a validation or a phase move that runs; both can be resumed."""
         self._stop.set()
         await self._events.close()
         await self.phases.close()

@@ -1,5 +1,6 @@
 """Validation's records in the control table: runs, their progress, and their reports."""
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import ConfigDict
@@ -29,6 +30,16 @@ class FullRun:
     def equal(self) -> bool:
         """Both sides were equal."""
         return self.result == "equal"
+
+    @property
+    def started_seconds(self) -> float:
+        """When it started, epoch seconds."""
+        return datetime.fromisoformat(self.started_at).timestamp()
+
+    @property
+    def finished_seconds(self) -> float:
+        """When it finished, epoch seconds."""
+        return datetime.fromisoformat(self.finished_at).timestamp()
 
 
 class RunRecords:

@@ -1,1 +1,4 @@
-"""Phase moves: gate, hook, steps."""
+"""Moves the phase: gate, hook, and steps that are stored one by one.
+
+Entry points: ``move.make_move``, ``move.preview_move``, ``hold.hold``, ``hold.release``, ``move_parts.move_parts``.
+"""

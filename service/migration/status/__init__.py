@@ -1,1 +1,4 @@
-"""One snapshot, many renderings."""
+"""Where the migration stands: the facts are read once; gate, status, page, log line and metrics are made from them.
+
+Entry points: ``snapshot.take_snapshot``, ``snapshot.take_running_snapshot``, ``gate.ask_gate``, ``gauges.MigrationGauges``.
+"""

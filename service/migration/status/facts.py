@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
 
 from backfill.records import RunStatus, read_standing
 from service.app import App
@@ -164,7 +163,7 @@ async def _validation(control: ControlTable) -> FullValidation | None:
         equal=last.equal,
         differences=last.differences_total,
         inverse_failures=last.inverse_failures,
-        started_at=datetime.fromisoformat(last.started_at).timestamp(),
-        finished_at=datetime.fromisoformat(last.finished_at).timestamp(),
+        started_at=last.started_seconds,
+        finished_at=last.finished_seconds,
         finished_text=last.finished_at,
     )
