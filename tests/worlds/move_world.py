@@ -1,4 +1,4 @@
-"""A migration in memory whose phase is moved: workers that only say beats; gate, audit log and hooks as a test sets them."""
+"""A migration in memory whose phase is moved: workers that only report beats; gate, audit log and hooks as a test sets them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -57,11 +57,13 @@ class Hooks:
 
 @dataclass
 class Worker:
-    """A sync process that only says beats. stuck: what it works by whatever is in force; silent: it says nothing any more."""
+    """A sync process that only reports beats."""
 
     name: str
     stuck: Acting | None = None
+    """What it acts by, whatever is in force."""
     silent: bool = False
+    """It reports no more."""
     behind: bool = False
     rounds: int = 0
     number: int = 0
@@ -101,7 +103,7 @@ class MoveWorld:
 
     @asynccontextmanager
     async def running(self, **state: Any) -> AsyncIterator[None]:
-        """The migration started, in this state, and its workers at work."""
+        """The migration started, in this state, with its workers running."""
         await self.done(asyncio.ensure_future(create_and_start(self.app)))
         await self.set(**{"backfill_finished_at": 1.0, **state})
         self.db.after = self._note

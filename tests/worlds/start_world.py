@@ -1,4 +1,4 @@
-"""A migration about to start, on tables in memory: the order of its first writes is noted."""
+"""A migration about to start, on tables in memory; the order of its first writes is recorded."""
 
 from dataclasses import dataclass, field
 from types import SimpleNamespace

@@ -215,9 +215,9 @@ def test_an_overridden_condition_no_longer_closes_the_gate_and_others_do() -> No
     closed = gate(CUTOVER, quarantine=1, hold="sale")
     assert not closed.open_despite(("quarantine",))
     assert closed.open_despite(("quarantine", "hold"))
-    told = GateClosed(closed, ("quarantine",))
-    assert told.message == "the gate to dual is closed: hold is sale, wanted none"
-    assert told.remedy == "tablesplit release"
+    error = GateClosed(closed, ("quarantine",))
+    assert error.message == "the gate to dual is closed: hold is sale, wanted none"
+    assert error.remedy == "tablesplit release"
 
 
 @pytest.mark.parametrize(

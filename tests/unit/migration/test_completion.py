@@ -1,4 +1,4 @@
-"""Completing: stamps go from v2 page by page, tombstones go whole, and a killed run goes on where it stopped."""
+"""Completing: stamps and bare tombstones are removed from v2 page by page, and a killed run goes on where it stopped."""
 
 import asyncio
 import contextlib

@@ -27,7 +27,7 @@ class World:
         self.questions += operation == "query"
 
 
-async def test_while_nobody_owns_the_stream_it_asks_at_the_pace_of_the_beats() -> None:
+async def test_without_an_owner_it_polls_at_the_pace_of_the_beats() -> None:
     world = World()
     stop = asyncio.Event()
     waiting = asyncio.create_task(catch_up(world.app, stop))

@@ -1,4 +1,4 @@
-"""The gate out of the control table alone: what every machine is told, and since when."""
+"""The gate from the control table alone: every machine gets the same conditions, with the same times."""
 
 import asyncio
 from dataclasses import replace
@@ -61,7 +61,7 @@ async def test_a_gate_that_is_open_says_since_when() -> None:
     assert {condition.since for condition in gate.conditions} == {"2023-11-14T22:13:20Z"}
 
 
-async def test_before_anything_was_done_it_says_all_that_is_missing() -> None:
+async def test_before_the_start_the_gate_names_everything_that_is_missing() -> None:
     started = Started()
     found = closed(await ask_gate(started.app, STATE, CUTOVER, tips=(False, False)))
     assert found["backfill"] == "not started"
@@ -70,7 +70,7 @@ async def test_before_anything_was_done_it_says_all_that_is_missing() -> None:
     assert found["workers"] == "0 at work"
 
 
-async def test_what_stands_in_the_control_table_closes_it() -> None:
+async def test_records_in_the_control_table_close_the_gate() -> None:
     started = await ready()
     quarantine = Quarantine(started.control, started.clock)
     await quarantine.add_copy("old", {"pk": {"S": "x"}}, Poison("bad", reason="bad"))
@@ -96,7 +96,7 @@ async def test_what_stands_in_the_control_table_closes_it() -> None:
     }
 
 
-async def test_since_is_kept_for_whoever_asks_next_and_by_move() -> None:
+async def test_since_is_stored_for_each_move() -> None:
     started = await ready()
     await asked(started)
     await started.clock.advance(60)
@@ -109,7 +109,7 @@ async def test_since_is_kept_for_whoever_asks_next_and_by_move() -> None:
 
 
 @pytest.mark.parametrize(("rounds", "caught_up"), [(1, True), (0, False)])
-async def test_without_being_told_it_asks_the_workers_whether_they_have_caught_up(rounds: int, caught_up: bool) -> None:
+async def test_without_tips_the_gate_asks_the_workers_whether_they_have_caught_up(rounds: int, caught_up: bool) -> None:
     started = await ready()
 
     async def beat() -> None:
@@ -126,7 +126,7 @@ async def test_without_being_told_it_asks_the_workers_whether_they_have_caught_u
     beating.cancel()
 
 
-async def test_a_record_that_somebody_has_edited_stops_it_with_what_to_restore() -> None:
+async def test_a_damaged_record_stops_the_gate_with_a_remedy() -> None:
     started = await ready()
     edited = {"pk": {"S": "gate"}, "sk": {"S": "forward-dual"}, "document": {"S": "[]"}, "rev": {"S": "1"}}
     started.db.apply(Put("control", edited))

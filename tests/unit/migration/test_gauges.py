@@ -1,4 +1,4 @@
-"""The page of metrics shows the snapshot, nothing that is not known, and no more series than are declared."""
+"""The metrics page shows the status, no value that is not known, and only the declared series."""
 
 import subprocess
 from dataclasses import replace

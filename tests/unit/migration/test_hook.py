@@ -37,7 +37,7 @@ def signed(body: bytes) -> str:
     return hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
 
 
-async def test_without_a_hook_nobody_is_asked() -> None:
+async def test_without_a_hook_nothing_is_called() -> None:
     await hooks(None).before(MOVE, STATUS)
     await hooks(None).after(MOVE, STATUS)
 

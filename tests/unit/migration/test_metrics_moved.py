@@ -1,4 +1,4 @@
-"""Every counter is moved by a real run, and no run makes a series that was not there from the start."""
+"""Real runs move every counter, and create no series that did not exist from the start."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace

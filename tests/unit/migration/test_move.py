@@ -1,4 +1,4 @@
-"""Phase moves: the order of their steps, and what becomes of them under kills, silent workers, vetoes and jumping clocks."""
+"""Phase moves: the order of their steps, and how they end under kills, silent workers, vetoes and jumping clocks."""
 
 import asyncio
 import itertools
@@ -84,7 +84,7 @@ async def test_a_first_cutover_killed_after_any_write_is_gone_on_with_by_the_sam
 
 @pytest.mark.parametrize("command", ["cutover --finish", "rollback"])
 @pytest.mark.parametrize("write", range(4))
-async def test_a_later_move_killed_after_any_write_is_gone_on_with(write: int, command: Command) -> None:
+async def test_a_later_move_killed_after_any_write_is_resumed(write: int, command: Command) -> None:
     world = MoveWorld()
     writes = itertools.count()
     to = "reverse" if command == "cutover --finish" else "forward"
@@ -373,7 +373,7 @@ async def test_completing_waits_the_horizon_out_and_then_strips() -> None:
         (Fenced("too late"), Fenced, "too late"),
     ],
 )
-async def test_what_stops_a_step_is_fatal_with_the_way_on_but_a_no_stays_a_no(
+async def test_an_error_in_a_step_names_the_command_that_goes_on_and_a_refusal_stays_a_refusal(
     failure: Stopped, raised: type[Stopped], message: str
 ) -> None:
     async def strip(*_: object) -> None:

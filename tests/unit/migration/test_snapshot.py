@@ -1,4 +1,4 @@
-"""The snapshot of the whole migration, and what a serving process makes of one that cannot be taken."""
+"""The snapshot of the whole migration, and the error in a serving process when it cannot be taken."""
 
 import asyncio
 from dataclasses import replace
@@ -46,7 +46,7 @@ async def taken(world: Started) -> Status:
     return await take_snapshot(world.app, tips=(True, False))
 
 
-async def test_a_lane_is_as_its_owner_says(world: Started) -> None:
+async def test_a_lane_is_as_its_owner_reports(world: Started) -> None:
     await say(world, "a", replace(READING, catch_up_seconds=7.0))
     lane = (await taken(world)).facts.forward
     assert (lane.shards, lane.shards_waiting, lane.shards_finished) == (4, 1, 9)
@@ -54,7 +54,7 @@ async def test_a_lane_is_as_its_owner_says(world: Started) -> None:
 
 
 @pytest.mark.parametrize(("owned", "stopped"), [(False, True), (True, False)])
-async def test_a_lane_has_stopped_once_nobody_has_taken_it_over(world: Started, owned: bool, stopped: bool) -> None:
+async def test_a_stopped_lane_shows_until_another_worker_takes_over(world: Started, owned: bool, stopped: bool) -> None:
     await say(world, "a", LaneBeat("stopped", failure="the stream is gone"), "reverse")
     if owned:
         await say(world, "b", READING, "reverse")
@@ -111,12 +111,12 @@ async def test_no_answer_in_time_is_no_status(world: Started, monkeypatch: pytes
         await take_running_snapshot(world.app)
 
 
-def test_it_is_given_up_before_prometheus_gives_the_page_up() -> None:
+def test_a_serving_process_gives_up_before_prometheus_does() -> None:
     text = (Path(__file__).parents[3] / "deploy" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8")
     assert float(yaml.safe_load(text)["global"]["scrape_timeout"].removesuffix("s")) > RUNNING_SECONDS + 0.5
 
 
-async def test_a_server_that_was_started_anew_and_empty_has_no_status(world: Started) -> None:
+async def test_a_new_and_empty_server_has_no_status(world: Started) -> None:
     del world.db.tables["control"]
     with pytest.raises(TablesplitError):
         await take_running_snapshot(world.app)
@@ -134,8 +134,8 @@ async def test_headroom_is_that_of_the_lane_further_behind(world: Started) -> No
     assert (await taken(world)).retention_headroom_seconds == 70_000.0
 
 
-async def test_headroom_of_a_lane_that_nobody_reads_shrinks_while_the_other_is_well(world: Started) -> None:
-    """By what owners say alone it would stay at a day until forward's records are trimmed."""
+async def test_headroom_of_a_lane_without_a_reader_shrinks_while_the_other_is_well(world: Started) -> None:
+    """By the owners' reports alone it would stay at a day until forward's records are trimmed."""
     await world.clock.advance(20 * 3600)
     await say(world, "a", replace(READING, retention_headroom_seconds=DAY), "reverse")
     assert (await taken(world)).retention_headroom_seconds == pytest.approx(4 * 3600, abs=60)

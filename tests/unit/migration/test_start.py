@@ -1,4 +1,4 @@
-"""Starting a migration, and starting over after stream records were lost."""
+"""Starting a migration, and continuing after stream records were lost."""
 
 import asyncio
 from dataclasses import replace

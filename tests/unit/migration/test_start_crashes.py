@@ -1,4 +1,4 @@
-"""A start, and the acceptance of a gap, killed after any request: done again, it ends as if it had run through."""
+"""A start, and the acceptance of a gap, killed after any request: repeated, each ends as if it had not been killed."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What the snapshot says to people, and to programs."""
+"""The status as text for people, and as a document for programs."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Dropping what tablesplit made, and who must not be at work then."""
+"""Dropping what tablesplit made, and the processes that must not run meanwhile."""
 
 from dataclasses import replace
 from typing import Any
@@ -41,7 +41,7 @@ async def at_work(world: Started, said_at: float) -> Any:
     return workers
 
 
-async def test_nothing_is_dropped_under_a_worker_that_is_heard_of() -> None:
+async def test_nothing_is_dropped_under_a_live_worker() -> None:
     world = Started()
     dropped = droppable(world)
     await at_work(world, world.clock.now())
@@ -50,7 +50,7 @@ async def test_nothing_is_dropped_under_a_worker_that_is_heard_of() -> None:
     assert dropped == []
 
 
-async def test_a_worker_that_fell_silent_does_not_hold_it_up() -> None:
+async def test_a_silent_worker_does_not_block_the_drop() -> None:
     world = Started()
     dropped = droppable(world)
     await at_work(world, world.clock.now() - QUIET_SECONDS - 1)
@@ -58,7 +58,7 @@ async def test_a_worker_that_fell_silent_does_not_hold_it_up() -> None:
     assert dropped == ["all"]
 
 
-async def test_without_a_control_table_there_is_nobody_to_ask() -> None:
+async def test_without_a_control_table_no_worker_is_looked_up() -> None:
     world = Started()
     dropped = droppable(world)
     world.tables.existing.clear()
@@ -97,7 +97,7 @@ async def test_with_a_damaged_record_nothing_is_dropped() -> None:
     assert dropped == []
 
 
-async def test_a_mapping_that_was_changed_does_not_keep_one_from_starting_over() -> None:
+async def test_a_changed_mapping_does_not_prevent_starting_over() -> None:
     world = Started()
     dropped = droppable(world)
     await create_and_start(world.app)

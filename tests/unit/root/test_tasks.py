@@ -27,7 +27,7 @@ async def with_a_body() -> None:
 
 
 @pytest.mark.parametrize("work", [both, with_a_body])
-async def test_a_fatal_goes_before_what_would_be_tried_again(work):
+async def test_an_error_that_stops_wins_over_one_that_is_retried(work):
     with pytest.raises(Fenced):
         await work()
 
@@ -45,7 +45,7 @@ async def fails_in_the_block(tasks: asyncio.TaskGroup) -> None:
 
 
 @pytest.mark.parametrize("body", [waits_in_the_block, waits_at_its_end, fails_in_the_block])
-async def test_a_caller_that_tries_again_ends_when_it_is_cancelled_while_a_task_fails(body):
+async def test_a_caller_that_retries_ends_when_it_is_cancelled_while_a_task_fails(body):
     begun, stopping = asyncio.Event(), asyncio.Event()
 
     async def fenced_when_stopped() -> None:
