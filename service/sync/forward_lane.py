@@ -4,12 +4,12 @@ Under the ledger rule whoever has it re-verifies what was touched, too.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 from service.app import App
 from service.control.leases import LANE_LEASES, SYNC_LEASE, Lease
 from service.control.ledger import Ledger
-from service.control.quarantine import Quarantine
 from service.control.state import MigrationState
 from service.control.workers import Workers
 from service.core.item.write import Put
@@ -17,7 +17,7 @@ from service.streams.engine import ShardSink
 from service.sync.lane import Lane, Reading, Work
 from service.sync.positions import require_same_stream, require_started
 from service.sync.sinks.forward import ForwardSink
-from service.sync.sinks.guarded import Applier, GuardedSink
+from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext
 from service.sync.sinks.ledger_parts import ledger_parts
 from service.sync.upkeep.purge import Purger
 from service.sync.upkeep.trim import Trimmer
@@ -67,21 +67,11 @@ class ForwardLane(Lane):
 
     def _guarded(self, reading: Reading, state: MigrationState) -> ShardSink:
         app = self.app
-        return GuardedSink(
-            Applier(app.store, fence=reading.fence, count=self.count),
-            Quarantine(app.control, app.clock),
-            app.mapping,
-            app.clock,
-            generation=state.generation,
-            concurrency=app.settings.sync_concurrency,
-            fence=reading.fence,
-            count=self.count,
-            on_tombstone=self._remember,
-            taken_over=reading.taken_over,
-        )
+        context = GuardedSinkContext(app.stores, state.generation, reading.fence, _ForwardEvents(self, reading))
+        return GuardedSink(context, app.settings.sync_concurrency)
 
-    def _remember(self, tombstone: Put) -> None:
-        """Let the purger know. Where it runs in another worker, its sweep finds the tombstone."""
+    def remember(self, tombstone: Put) -> None:
+        """Hand a tombstone that has just been written to the purger. If the purger runs in another worker, its sweep finds it."""
         if self._purger is not None:
             self._purger.add(tombstone)
 
@@ -129,3 +119,20 @@ class ForwardLane(Lane):
             workers=workers,
             trimmer=trimmer,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _ForwardEvents:
+    """Implements ``SinkEvents`` for the forward lane."""
+
+    lane: ForwardLane
+    reading: Reading
+
+    def count(self, outcome: str) -> None:
+        self.lane.count(outcome)
+
+    def tombstone(self, put: Put) -> None:
+        self.lane.remember(put)
+
+    def taken_over(self) -> int:
+        return self.reading.taken_over()

@@ -13,6 +13,7 @@ from backfill.throttle import ThrottleWaits, WriteLimits
 from backfill.window import Window
 from service.control.checkpoints import Checkpoints
 from service.control.quarantine import Quarantine
+from service.control.stores import Stores
 from service.control.table import ControlTable
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Put
@@ -22,7 +23,7 @@ from service.errors import Poison
 from service.migration.settlement.guarded_retry import Retry
 from service.streams.embedded import EmbeddedEngine
 from service.streams.start import initial_positions
-from service.sync.sinks.guarded import Applier, GuardedSink
+from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext
 from tests.builders.mappings import crm
 from tests.convergence.application import old_key, random_item
 from tests.convergence.conductor import Conductor, Killed
@@ -138,6 +139,17 @@ BAD: Item = {"entity_type": {"S": "GOBLIN"}}
 REFUSED: Item = {"company": CURSED}
 
 
+@dataclass(frozen=True)
+class _Uncounted:
+    """Implements ``SinkEvents``: nobody counts here."""
+
+    taken_over: Callable[[], int]
+
+    def count(self, outcome: str) -> None: ...
+
+    def tombstone(self, put: Put) -> None: ...
+
+
 class Process:
     """Something that can be killed: its requests go through a view of the tables of its own."""
 
@@ -155,19 +167,8 @@ class Process:
 
     def consumer(self, fence: Fence, taken_over: Callable[[], int] = lambda: 0) -> GuardedSink:
         """The real consumer, which writes through this process's own view."""
-        live = self.live
-        return GuardedSink(
-            Applier(self.store, fence=fence, count=_ignore),
-            Quarantine(self.control, live.conductor),
-            live.mapping,
-            live.conductor,
-            generation=GENERATION,
-            concurrency=3,
-            fence=fence,
-            count=_ignore,
-            on_tombstone=_ignore,
-            taken_over=taken_over,
-        )
+        stores = Stores(self.store, self.control, self.live.mapping, self.live.conductor)
+        return GuardedSink(GuardedSinkContext(stores, GENERATION, fence, _Uncounted(taken_over)), 3)
 
     async def kill(self) -> None:
         """As kill -9: what was under way is not made any more."""

@@ -4,7 +4,7 @@ from service.core.item.change import Change, parse_record
 from service.core.phases.acting import Side
 from service.core.rules import guarded as apply_rule
 from service.sync.sinks.forward import ForwardSink
-from service.sync.sinks.guarded import Applier
+from service.sync.sinks.guarded import apply_writes
 from service.sync.sinks.observer import EnteringSink, IntruderSink
 from service.sync.sinks.reverse import ReverseSink
 from tests.convergence.trampoline import Turn
@@ -98,7 +98,7 @@ class Process:
     async def _guarded(self, changes: list[Change]) -> None:
         """The guarded rule, with the changes of a page coalesced."""
         for write in apply_rule.change_writes(self.world.mapping, changes, GENERATION):
-            await Applier(self.world.memory, fence=lambda: None, count=lambda _: None).apply([write])
+            await apply_writes(self.world.memory, [write], fence=lambda: None)
 
 
 def take_over(world: World, table: str) -> None:

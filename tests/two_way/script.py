@@ -15,7 +15,7 @@ from service.core.mapping.transform import forward
 from service.core.phases.acting import Side
 from service.core.rules import guarded as apply_rule
 from service.sync.sinks.forward import ForwardSink
-from service.sync.sinks.guarded import Applier
+from service.sync.sinks.guarded import apply_writes
 from service.sync.sinks.observer import EnteringSink, IntruderSink
 from service.sync.sinks.reverse import ReverseSink
 from tests.builders.mappings import crm
@@ -223,9 +223,8 @@ class Script:
         world.read.add((change.table, change.sequence))
 
     def _guarded(self, change: Change) -> None:
-        applier = Applier(self.world.memory, fence=lambda: None, count=lambda _: None)
         for write in apply_rule.change_writes(self.mapping, [change], GENERATION):
-            _run(applier.apply([write]))
+            _run(apply_writes(self.world.memory, [write], fence=lambda: None))
 
     def _changes(self, stream: Stream) -> list[Change]:
         table = self.world.old if stream == "old" else self.table

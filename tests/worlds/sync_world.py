@@ -8,6 +8,7 @@ from typing import Any, cast
 from service.clock import Clock
 from service.control.leases import Lease
 from service.control.quarantine import Quarantine, quarantine_id
+from service.control.stores import Stores
 from service.control.table import ControlTable
 from service.core.item.change import Change
 from service.core.item.wire import Item
@@ -16,7 +17,7 @@ from service.core.mapping.mapping import Mapping
 from service.errors import Fenced
 from service.metrics import Metrics
 from service.migration.settlement.guarded_retry import Retry
-from service.sync.sinks.guarded import Applier, GuardedSink
+from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext
 from service.sync.upkeep.purge import Purger
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.memory import MemoryDynamoDB
@@ -60,6 +61,7 @@ class SyncWorld:
         for name, shape in MAPPING.tables.items():
             self.db.create_table(name, shape.key_names)
         self.control = ControlTable(self.db, "control")
+        self.stores = Stores(self.db, self.control, self.mapping, self.clock)
         self.quarantine = Quarantine(self.control, self.clock)
         self.tombstones: list[Put] = []
 
@@ -79,18 +81,7 @@ class SyncWorld:
         return change
 
     def consumer(self, owner: Owner | None = None, concurrency: int = 4) -> GuardedSink:
-        fence = (owner or Owner()).check
-        return GuardedSink(
-            Applier(self.db, fence=fence, count=self._count),
-            self.quarantine,
-            self.mapping,
-            self.clock,
-            generation=1,
-            concurrency=concurrency,
-            fence=fence,
-            count=self._count,
-            on_tombstone=self.tombstones.append,
-        )
+        return GuardedSink(GuardedSinkContext(self.stores, 1, (owner or Owner()).check, self), concurrency)
 
     def purger(self, owner: Owner | None = None) -> Purger:
         times = SimpleNamespace(
@@ -130,9 +121,15 @@ class SyncWorld:
     def id(self, name: str) -> str:
         return quarantine_id("old", old_key("LEAD", name))
 
-    def _count(self, outcome: str) -> None:
+    def count(self, outcome: str) -> None:
         self.counts[outcome] += 1
         self.metrics.count_write("forward", outcome)
+
+    def tombstone(self, put: Put) -> None:
+        self.tombstones.append(put)
+
+    def taken_over(self) -> int:
+        return 0
 
     def _count_purge(self, outcome: str) -> None:
         self.counts[outcome] += 1
