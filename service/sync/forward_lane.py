@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.app import App
-from service.control.leases import LANE_LEASES, SYNC_LEASE, Lease
+from service.control.leases import SYNC_LEASE, Lease
 from service.control.ledger import Ledger
 from service.control.state import MigrationState
-from service.control.workers import Workers
 from service.core.item.write import Put
 from service.streams.engine import ShardSink
 from service.sync.lane import Lane, Reading, Work
@@ -82,43 +81,15 @@ class ForwardLane(Lane):
 
     def _new_purger(self, lease: Lease) -> Purger:
         app = self.app
+        metrics = app.metrics
         return Purger(
-            app.store,
-            app.control,
-            app.mapping,
-            app.clock,
-            app.settings,
-            lease=lease,
-            rounds=self.rounds,
-            count=app.metrics.count_purge,
-            retried=app.metrics.count_retry,
+            app.stores, app.settings, lease, rounds=self.rounds, count=metrics.count_purge, retried=metrics.count_retry
         )
 
     def _verifier(self, lease: Lease, state: MigrationState) -> Verifier:
         app = self.app
         ledger = Ledger(app.control, app.clock, app.mapping.old.table, state.epoch)
-        workers = Workers(app.control, app.clock)
-        trimmer = Trimmer(
-            app.store,
-            app.control,
-            app.mapping,
-            app.clock,
-            app.settings,
-            ledger=ledger,
-            workers=workers,
-            leases=LANE_LEASES,
-            fence=lease.check,
-        )
-        return Verifier(
-            app.store,
-            app.control,
-            app.mapping,
-            app.clock,
-            app.settings,
-            ledger=ledger,
-            workers=workers,
-            trimmer=trimmer,
-        )
+        return Verifier(app.stores, app.settings, ledger, Trimmer(app.stores, app.settings, ledger, lease.check))
 
 
 @dataclass(frozen=True, slots=True)

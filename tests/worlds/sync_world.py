@@ -91,12 +91,9 @@ class SyncWorld:
             heartbeat_seconds=2.0,
         )
         return Purger(
-            self.db,
-            self.control,
-            self.mapping,
-            self.clock,
+            self.stores,
             times,
-            lease=cast(Lease, owner or Owner()),
+            cast(Lease, owner or Owner()),
             rounds=lambda: self.rounds,
             count=self._count_purge,
             retried=self._count_retry,

@@ -11,18 +11,15 @@ from typing import Protocol
 
 import orjson
 
-from service.clock import Clock
 from service.control.leases import Lease
 from service.control.repairs import RepairWatch
 from service.control.state import load_state
-from service.control.table import ControlTable
+from service.control.stores import Stores
 from service.core.item.wire import Item
 from service.core.item.write import Put
-from service.core.mapping.mapping import Mapping
 from service.core.rules.guarded import is_bare_tombstone, purge_write
 from service.core.rules.purge import PurgeFacts, PurgeVerdict, may_purge
 from service.core.shards import ROUNDS_TO_PASS
-from service.dynamodb.protocol import ItemStore
 from service.errors import Poison, Retryable
 from service.tasks import task_group
 
@@ -82,28 +79,23 @@ class Purger:
 
     def __init__(
         self,
-        store: ItemStore,
-        control: ControlTable,
-        mapping: Mapping,
-        clock: Clock,
+        stores: Stores,
         times: PurgeTimes,
-        *,
         lease: Lease,
+        *,
         rounds: Callable[[], int],
         count: Callable[[str], None],
         retried: Callable[[str], None],
     ) -> None:
-        self._store = store
-        self._control = control
-        self._mapping = mapping
-        self._clock = clock
+        self._stores = stores
+        self._clock = stores.clock
         self._times = times
         self._lease = lease
         self._rounds = rounds
         self._count = count
         self._retried = retried
-        self._repairs = RepairWatch(control, clock, times.writer_horizon_seconds)
-        self._key_names = {table: shape.key_names for table, shape in mapping.tables.items()}
+        self._repairs = RepairWatch(stores.control, stores.clock, times.writer_horizon_seconds)
+        self._key_names = {table: shape.key_names for table, shape in stores.mapping.tables.items()}
         self._queue: dict[bytes, Seen] = {}
         self._finished: tuple[float, float] | None = None
 
@@ -148,7 +140,7 @@ class Purger:
         for table in self._key_names:
             start: Item | None = None
             while True:
-                page = await self._store.scan(
+                page = await self._stores.store.scan(
                     table, segment=0, segments=1, start=start, limit=SWEEP_PAGE_ITEMS, consistent=False
                 )
                 for item in page.items:
@@ -171,7 +163,7 @@ class Purger:
 
     def _is_tombstone(self, table: str, item: Item) -> bool:
         try:
-            return is_bare_tombstone(self._mapping, table, item)
+            return is_bare_tombstone(self._stores.mapping, table, item)
         except Poison:
             return False  # an item with a damaged stamp: `validate` reports it
 
@@ -182,7 +174,7 @@ class Purger:
 
     async def _backfill_finished_age(self) -> float | None:
         """Seconds since this process first saw that the backfill, this very run of it, has finished."""
-        state = await load_state(self._control, self._mapping)
+        state = await load_state(self._stores.control, self._stores.mapping)
         finished_at = state.backfill_finished_at if state is not None else None
         now = self._clock.monotonic()
         if finished_at is None:
@@ -203,6 +195,8 @@ class Purger:
         return may_purge(facts, horizon=self._times.writer_horizon_seconds, grace=self._times.purge_grace_seconds)
 
     async def _purge(self, seen: Seen) -> bool:
-        written = await self._store.write(purge_write(self._mapping, seen.table, seen.item), fence=self._lease.check)
+        written = await self._stores.store.write(
+            purge_write(self._stores.mapping, seen.table, seen.item), fence=self._lease.check
+        )
         self._count("purged" if written else "changed")
         return written

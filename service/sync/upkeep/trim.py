@@ -22,18 +22,16 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from service.clock import Clock
 from service.control.checkpoints import takeovers
-from service.control.leases import lease_token
+from service.control.leases import LANE_LEASES, lease_token
 from service.control.ledger import Ledger, Read
 from service.control.quarantine import Quarantine, quarantine_id
 from service.control.state import MigrationState, change_state, load_started_state
-from service.control.table import ControlTable
-from service.control.workers import BOTH, LaneName, Workers, owner_among
+from service.control.stores import Stores
+from service.control.workers import BOTH, Workers, owner_among
 from service.core.item.stamp import GENERATION_DIGITS
-from service.core.mapping.mapping import Mapping
 from service.core.rules.agreement import BothSides, forgettable, places_of
-from service.dynamodb.protocol import Fence, ItemStore
+from service.dynamodb.protocol import Fence
 from service.sync.upkeep.both_sides import read_sides
 
 DROPPED_AT_ONCE = 1_000
@@ -66,29 +64,14 @@ class _Standing:
 class Trimmer:
     """Drops what ``Verifier`` offers it. ``leases``: of the lanes, by name. ``fence``: of the lane that it runs beside."""
 
-    def __init__(
-        self,
-        store: ItemStore,
-        control: ControlTable,
-        mapping: Mapping,
-        clock: Clock,
-        times: TrimTimes,
-        *,
-        ledger: Ledger,
-        workers: Workers,
-        leases: dict[LaneName, str],
-        fence: Fence,
-    ) -> None:
-        self._store = store
-        self._control = control
-        self._mapping = mapping
-        self._clock = clock
+    def __init__(self, stores: Stores, times: TrimTimes, ledger: Ledger, fence: Fence) -> None:
+        self._stores = stores
+        self._clock = stores.clock
         self._times = times
         self._ledger = ledger
-        self._workers = workers
-        self._leases = leases
+        self._workers = Workers(stores.control, stores.clock)
         self._fence = fence
-        self._begun = clock.monotonic()
+        self._begun = stores.clock.monotonic()
         self._standing: _Standing | None = None
         self._since = (0.0, 0.0)
         self._offered: list[Read] = []
@@ -115,7 +98,7 @@ class Trimmer:
         await self._drop()
         due = self._clock.monotonic() >= self._begun + self._times.ledger_trim_seconds
         if self._current and due:
-            await change_state(self._control, self._mapping, self._clock.now(), self._raised)
+            await change_state(self._stores.control, self._stores.mapping, self._clock.now(), self._raised)
 
     def _raised(self, state: MigrationState) -> MigrationState:
         """The state in the next epoch; not while a move is under way, whose steps ask who has acknowledged what."""
@@ -135,33 +118,36 @@ class Trimmer:
             self._standing, self._since = found, (self._clock.monotonic(), self._clock.now())
 
     async def _standing_now(self) -> _Standing | None:
-        state = await load_started_state(self._control, self._mapping)
+        state = await load_started_state(self._stores.control, self._stores.mapping)
         heard = await self._workers.heard()
         for lane in BOTH:
             reading = [beat.lane(lane) for beat in heard.values() if beat.lane(lane).reads]
             if owner_among(heard, lane) is None or any(said.acting != state.acting for said in reading):
                 return None
-        tokens = [await lease_token(self._control, self._leases[lane]) for lane in BOTH]
+        tokens = [await lease_token(self._stores.control, LANE_LEASES[lane]) for lane in BOTH]
         arns = [arn for arn in (state.stream_arn, *state.v2_streams.values()) if arn is not None]
-        return _Standing(state.epoch, tuple(tokens), await takeovers(self._control, arns))
+        return _Standing(state.epoch, tuple(tokens), await takeovers(self._stores.control, arns))
 
     async def _drop(self) -> None:
         """Drop what was offered and still may go, once both lanes have read past what was in the streams."""
         offered, self._offered = self._offered, []
         if not offered or not await self._workers.caught_up(CAUGHT_UP_WITHIN_SECONDS, BOTH):
             return
-        quarantined = (await Quarantine(self._control, self._clock).heads()).keys()
+        quarantined = (await Quarantine(self._stores.control, self._clock).heads()).keys()
         sides = await read_sides(
-            self._store, self._mapping, [(read.entry.key, places_of(read.entry)) for read in offered]
+            self._stores.store, self._stores.mapping, [(read.entry.key, places_of(read.entry)) for read in offered]
         )
         await self._look_around()
         if self._standing is None or not self._steady():
             return
         for read, seen in zip(offered, sides, strict=True):
-            if forgettable(self._mapping, read.entry, seen) and not self._waits(read, seen, quarantined):
-                await self._store.write(self._ledger.delete(read), fence=self._fence)
+            if forgettable(self._stores.mapping, read.entry, seen) and not self._waits(read, seen, quarantined):
+                await self._stores.store.write(self._ledger.delete(read), fence=self._fence)
 
     def _waits(self, read: Read, sides: BothSides, quarantined: Collection[str]) -> bool:
         """Whether the key, on either side, is in quarantine."""
-        keys = [(self._mapping.old.table, read.entry.key), *((one.place.table, one.place.key) for one in sides.found)]
+        keys = [
+            (self._stores.mapping.old.table, read.entry.key),
+            *((one.place.table, one.place.key) for one in sides.found),
+        ]
         return any(quarantine_id(table, key) in quarantined for table, key in keys)

@@ -8,15 +8,12 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
-from service.clock import Clock
 from service.control.ledger import Ledger, Read
-from service.control.table import ControlTable
+from service.control.stores import Stores
 from service.control.verification import LISTED, Verification, save_verification
 from service.control.workers import BOTH, Workers
 from service.core.item.wire import Item
-from service.core.mapping.mapping import Mapping
 from service.core.rules.agreement import BothSides, agree, home, places_of
-from service.dynamodb.protocol import ItemStore
 from service.errors import Retryable
 from service.log import get_logger
 from service.sync.upkeep.both_sides import read_sides
@@ -56,25 +53,12 @@ class _Walk:
 class Verifier:
     """Walks the ledger every ``verify_seconds``."""
 
-    def __init__(
-        self,
-        store: ItemStore,
-        control: ControlTable,
-        mapping: Mapping,
-        clock: Clock,
-        times: VerifyTimes,
-        *,
-        ledger: Ledger,
-        workers: Workers,
-        trimmer: Trimmer,
-    ) -> None:
-        self._store = store
-        self._control = control
-        self._mapping = mapping
-        self._clock = clock
+    def __init__(self, stores: Stores, times: VerifyTimes, ledger: Ledger, trimmer: Trimmer) -> None:
+        self._stores = stores
+        self._clock = stores.clock
         self._times = times
         self._ledger = ledger
-        self._workers = workers
+        self._workers = Workers(stores.control, stores.clock)
         self._trimmer = trimmer
 
     async def run(self) -> NoReturn:
@@ -95,7 +79,7 @@ class Verifier:
         await self._look_again(walk)
         await self._trimmer.end()
         found = Verification(walk.checked, walk.pending, tuple(walk.differences[:LISTED]), self._clock.now())
-        await save_verification(self._control, found)
+        await save_verification(self._stores.control, found)
         return found
 
     async def _settled(self) -> bool:
@@ -107,7 +91,7 @@ class Verifier:
         quiet = [read for read in entries if walk.settled and read.entry.touched_at <= quiet_since]
         walk.pending += len(entries) - len(quiet)
         for read, sides in zip(quiet, await self._read(quiet), strict=True):
-            if agree(self._mapping, sides):
+            if agree(self._stores.mapping, sides):
                 walk.checked += 1
                 await self._trimmer.offer(read)
             elif len(walk.suspects) < MAX_SUSPECTS:
@@ -121,7 +105,7 @@ class Verifier:
         settled = bool(walk.suspects) and await self._settled()
         after = await self._read_at_home(walk.suspects) if settled else before
         for (read, _), first, second in zip(walk.suspects, before, after, strict=True):
-            if agree(self._mapping, second):
+            if agree(self._stores.mapping, second):
                 walk.checked += 1
             elif settled and first.fingerprint == second.fingerprint:
                 walk.differences.append(read.entry.key)
@@ -130,7 +114,7 @@ class Verifier:
 
     async def _read(self, entries: Sequence[Read]) -> list[BothSides]:
         asked = [(read.entry.key, places_of(read.entry)) for read in entries]
-        return await read_sides(self._store, self._mapping, asked)
+        return await read_sides(self._stores.store, self._stores.mapping, asked)
 
     async def _read_at_home(self, suspects: Sequence[tuple[Read, BothSides]]) -> list[BothSides]:
         """The same, with the place where the old item belonged at the first sight."""
@@ -138,10 +122,10 @@ class Verifier:
         for start in range(0, len(suspects), LOOK_ENTRIES):
             asked = []
             for read, sides in suspects[start : start + LOOK_ENTRIES]:
-                place = home(self._mapping, sides.old)
+                place = home(self._stores.mapping, sides.old)
                 known = {one.text: one for one in (*places_of(read.entry), *([place] if place else []))}
                 asked.append((read.entry.key, list(known.values())))
-            found += await read_sides(self._store, self._mapping, asked)
+            found += await read_sides(self._stores.store, self._stores.mapping, asked)
         return found
 
 
