@@ -77,7 +77,7 @@ class ActivityRecorder:
         self._since = since
         self._seen_at: float | None = None
 
-    async def saw(self, entity: str, table: str, key: Item) -> None:
+    async def application_changed(self, entity: str, table: str, key: Item) -> None:
         """The application has changed an item of ``entity``. On the quiet side that is logged, and noted when this returns."""
         self._seen_at = self._clock.now()
         if self._quiet:

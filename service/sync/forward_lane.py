@@ -15,9 +15,9 @@ from service.core.item.write import Put
 from service.streams.engine import ShardSink
 from service.sync.lane import Lane, Reading, Work
 from service.sync.positions import require_same_stream, require_started
+from service.sync.sinks.context import ledger_transaction, sink_context
 from service.sync.sinks.forward import ForwardSink
 from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext
-from service.sync.sinks.ledger_parts import ledger_parts
 from service.sync.upkeep.purge import Purger
 from service.sync.upkeep.trim import Trimmer
 from service.sync.upkeep.verify import Verifier
@@ -76,8 +76,9 @@ class ForwardLane(Lane):
 
     def _ledger(self, reading: Reading, state: MigrationState) -> ShardSink:
         app = self.app
-        parts = ledger_parts(app, state, reading.fence, "old", self.count, reading.taken_over)
-        return ForwardSink(parts, app.settings.sync_concurrency)
+        transaction = ledger_transaction(app, state, reading.fence)
+        context = sink_context(app, state, "old", self.count, reading.taken_over)
+        return ForwardSink(transaction, context, app.settings.sync_concurrency)
 
     def _new_purger(self, lease: Lease) -> Purger:
         app = self.app

@@ -35,14 +35,15 @@ class Process:
         return "old" if self.table == self.world.old else "v2"
 
     def _new_sink(self) -> ForwardSink | ReverseSink | EnteringSink | None:
-        parts = self.world.parts(self._side, self._witness, self._witness.count)
+        transaction, context = self.world.transaction(), self.world.context(self._witness, self._witness.count)
         if self.rule == "guarded":
             return None
         if self._side == "old":
-            return ForwardSink(parts, 1)
+            return ForwardSink(transaction, context, 1)
         if self.rule == "ledger":
-            return ReverseSink(parts, 1)
-        return EnteringSink(parts, IntruderSink(self.world.mapping, self._witness), 1)
+            return ReverseSink(transaction, context, 1)
+        intruders = IntruderSink(self.world.mapping, self._witness)
+        return EnteringSink(transaction, intruders, context.generations, 1)
 
     @property
     def superseded(self) -> bool:

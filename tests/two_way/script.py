@@ -210,15 +210,16 @@ class Script:
         world = self.world
         side: Side = "old" if stream == "old" else "v2"
         witness = Witness(world, side)
-        parts = world.parts(side, witness, witness.count)
+        transaction, context = world.transaction(), world.context(witness, witness.count)
         if side == "old" and (self.forward_guarded or world.rule == "guarded"):
             self._guarded(change)
         elif side == "old":
-            _run(ForwardSink(parts, 1).apply_key([change]))
+            _run(ForwardSink(transaction, context, 1).apply_key([change]))
         elif world.rule == "ledger":
-            _run(ReverseSink(parts, 1).apply_key([change]))
+            _run(ReverseSink(transaction, context, 1).apply_key([change]))
         elif world.rule == "entering":
-            _run(EnteringSink(parts, IntruderSink(self.mapping, witness), 1).apply_key([change]))
+            intruders = IntruderSink(self.mapping, witness)
+            _run(EnteringSink(transaction, intruders, context.generations, 1).apply_key([change]))
         witness.judged(change)
         world.read.add((change.table, change.sequence))
 

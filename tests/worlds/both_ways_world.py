@@ -12,6 +12,7 @@ from service.control.conflicts import Conflicts
 from service.control.ledger import Ledger
 from service.control.quarantine import Quarantine, QuarantineCache
 from service.control.state import change_state, load_started_state
+from service.control.stores import Stores
 from service.control.workers import Beat, LaneBeat, Workers
 from service.core.item.change import Change, parse_record
 from service.core.item.stamp import Stamp, encode_stamp
@@ -21,8 +22,9 @@ from service.core.item.write import Delete, Put
 from service.core.mapping.transform import forward
 from service.core.phases.acting import Acting, Side
 from service.dynamodb.protocol import Fence
+from service.sync.sinks.context import SinkContext
 from service.sync.sinks.forward import ForwardSink
-from service.sync.sinks.ledger_parts import LedgerParts
+from service.sync.sinks.ledger_transaction import LedgerTransaction
 from service.sync.sinks.reverse import ReverseSink
 from tests.worlds.validation_world import GENERATION, MAPPING, World, lead_key, old_key
 
@@ -78,21 +80,23 @@ class BothWays(World):
         self.settled = settled or self.carry  # type: ignore[method-assign]  # what the sync does between two looks
         return (await self.validate(settled=True, both_ways=True, **options)).to_json()
 
-    def parts(self, side: Side, fence: Fence = lambda: None) -> LedgerParts:
-        return LedgerParts(
-            store=self.db,
-            ledger=Ledger(self.control, self.clock, "old", self.epoch),
-            quarantine=self.quarantine,
-            suspects=QuarantineCache(self.quarantine, self.clock),
-            conflicts=self.conflicts,
-            mapping=MAPPING,
-            clock=self.clock,
-            watch=ActivityRecorder(Activities(self.control), side, self.clock, quiet=False),
-            generations={"old": GENERATION, "leads": GENERATION},
+    def transaction(self, fence: Fence = lambda: None) -> LedgerTransaction:
+        return LedgerTransaction(
+            Stores(self.db, self.control, MAPPING, self.clock),
+            Ledger(self.control, self.clock, "old", self.epoch),
+            self.conflicts,
+            fence,
             purge_at_once=True,
-            fence=fence,
-            count=lambda _: None,
             retried=lambda _: None,
+        )
+
+    def context(self, side: Side) -> SinkContext:
+        return SinkContext(
+            self.quarantine,
+            QuarantineCache(self.quarantine, self.clock),
+            ActivityRecorder(Activities(self.control), side, self.clock, quiet=False),
+            {"old": GENERATION, "leads": GENERATION},
+            count=lambda _: None,
         )
 
     def old_lead(self, name: str = "a") -> Item | None:
@@ -112,7 +116,10 @@ class BothWays(World):
         new = [orjson.loads(content) for _, content in records[self.read[table, shard] :]]
         self.read[table, shard] = len(records)
         changes: list[Change] = [parse_record(one, table=table, shard_id=shard) for one in new]
-        sink = ForwardSink(self.parts("old"), 1) if table == "old" else ReverseSink(self.parts("v2"), 1)
+        transaction = self.transaction()
+        forward = table == "old"
+        context = self.context("old" if forward else "v2")
+        sink = ForwardSink(transaction, context, 1) if forward else ReverseSink(transaction, context, 1)
         await sink.apply(shard, changes)
 
     def _ends(self) -> dict[tuple[str, str], int]:

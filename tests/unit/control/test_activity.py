@@ -20,8 +20,8 @@ async def test_a_write_on_the_quiet_side_is_counted_and_its_key_is_in_the_log() 
     clock, known = VirtualClock(), activities()
     watch = ActivityRecorder(known, "old", clock, quiet=True)
     with capture_logs() as said:
-        await watch.saw("DEAL", "crm", KEY)
-        await watch.saw("DEAL", "crm", KEY)
+        await watch.application_changed("DEAL", "crm", KEY)
+        await watch.application_changed("DEAL", "crm", KEY)
     assert (await known.load())["old"].intruders == {"DEAL": 2}
     assert [(one["event"], one["side"], one["table"], one["key"]) for one in said] == [
         (QUIET_SIDE_WRITTEN, "old", "crm", KEY)
@@ -32,7 +32,7 @@ async def test_where_the_application_belongs_its_writes_are_only_a_sign_of_life(
     clock, known = VirtualClock(), activities()
     watch = ActivityRecorder(known, "v2", clock, quiet=False)
     with capture_logs() as said:
-        await watch.saw("DEAL", "deals", KEY)
+        await watch.application_changed("DEAL", "deals", KEY)
     await watch.flush()
     assert said == []
     found = (await known.load())["v2"]
