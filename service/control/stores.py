@@ -1,4 +1,4 @@
-"""What most parts that read and write tables need together: the items, the control table, the mapping and the clock."""
+"""Stores: the four things that most code that reads and writes tables needs together."""
 
 from dataclasses import dataclass
 

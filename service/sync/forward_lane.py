@@ -1,6 +1,6 @@
-"""The forward lane: reads the old table's stream, applies it to v2 by the rule in force, and purges v2's tombstones.
+"""The forward lane: it reads the old table's stream and applies it to v2 by the rule in force.
 
-Under the ledger rule whoever has it re-verifies what was touched, too.
+The worker that holds its lease also purges v2's tombstones and, under the ledger rule, verifies the keys that were touched.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
@@ -41,13 +41,13 @@ class ForwardLane(Lane):
         return state
 
     def streams(self, state: MigrationState) -> dict[str, str]:
-        """The old table's."""
+        """The old table's stream."""
         if state.phase == "complete" or state.stream_arn is None:
             return {}
         return {self.app.mapping.old.table: state.stream_arn}
 
     def open(self, reading: Reading, state: MigrationState) -> Work:
-        """What reads the old table's stream; beside it, in the worker that holds the lease, purger and verification."""
+        """The engine that reads the old table's stream and, in the worker that holds the lease, purger and verifier beside it."""
         self._purger = None
         if state.phase == "complete":
             return Work(())
@@ -61,7 +61,7 @@ class ForwardLane(Lane):
         return [self._purger.run(), *verifier]
 
     def overdue(self) -> int:
-        """Tombstones on v2 that should be purged by now."""
+        """Tombstones on v2 that should have been purged by now."""
         return self._purger.overdue() if self._purger is not None else 0
 
     def _guarded(self, reading: Reading, state: MigrationState) -> ShardSink:
@@ -70,7 +70,8 @@ class ForwardLane(Lane):
         return GuardedSink(context, app.settings.sync_concurrency)
 
     def remember(self, tombstone: Put) -> None:
-        """Hand a tombstone that has just been written to the purger. If the purger runs in another worker, its sweep finds it."""
+        """Pass a tombstone that has just been written to the purger. If the purger runs in another worker, its sweep finds the
+        tombstone."""
         if self._purger is not None:
             self._purger.add(tombstone)
 

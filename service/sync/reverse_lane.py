@@ -1,4 +1,5 @@
-"""The reverse lane: reads the v2 tables' streams; observes before the first `dual`, and carries to the old table from then on."""
+"""The reverse lane: it reads the v2 tables' streams. Before the first `dual` it only observes; from then on it carries to the
+old table."""
 
 from service.control.leases import REVERSE_LEASE, Lease
 from service.control.state import MigrationState
@@ -17,8 +18,10 @@ class ReverseLane(Lane):
     lease = REVERSE_LEASE
 
     async def ready_state(self, lease: Lease | None) -> MigrationState:
-        """The state, once the v2 tables' streams are those whose positions are saved; the first time, whoever has the lease saves
-        them."""
+        """The state, once the v2 tables' streams are those whose positions are saved.
+
+        The first time, the worker that holds the lease saves their first positions.
+        """
         state = await require_started(self.app)
         if state.phase == "complete":
             return state
@@ -28,11 +31,11 @@ class ReverseLane(Lane):
         return state
 
     def streams(self, state: MigrationState) -> dict[str, str]:
-        """The v2 tables'."""
+        """The v2 tables' streams."""
         return {} if state.phase == "complete" else dict(state.v2_streams)
 
     def open(self, reading: Reading, state: MigrationState) -> Work:
-        """What reads the v2 tables' streams."""
+        """The engines that read the v2 tables' streams."""
         return Work(reading.engines(self.streams(state), lambda: self._sink(reading, state)))
 
     def _sink(self, reading: Reading, state: MigrationState) -> ShardSink:

@@ -22,7 +22,9 @@ from service.dynamodb.protocol import Fence
 from service.errors import Poison
 from service.migration.settlement.guarded_retry import Retry
 from service.streams.embedded import EmbeddedEngine
-from service.streams.start import initial_positions
+from service.streams.requests import StreamRequests
+from service.streams.retry import StreamRetry
+from service.streams.shards import initial_positions
 from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext
 from tests.builders.mappings import crm
 from tests.convergence.application import old_key, random_item
@@ -200,16 +202,9 @@ class Sync(Process):
 
     def _engine(self) -> EmbeddedEngine:
         live = self.live
-        return EmbeddedEngine(
-            self.store,
-            arn=live.arn,
-            table=live.mapping.old.table,
-            sink=self.consumer(_unfenced),
-            positions=Checkpoints(self.control, live.arn, live.mapping.hash, self.token),
-            settings=Pace(),
-            clock=live.conductor,
-            retried=_ignore,
-        )
+        requests = StreamRequests(self.store, live.arn, live.mapping.old.table, StreamRetry(live.conductor, _ignore))
+        positions = Checkpoints(self.control, live.arn, live.mapping.hash, self.token)
+        return EmbeddedEngine(requests, self.consumer(_unfenced), positions, Pace())
 
 
 class Backfill(Process):

@@ -150,7 +150,7 @@ class Lanes:
             self.world.epoch = acting.epoch
             said = LaneBeat(role="owner", acting=acting, rounds=rounds)
             beat = Beat(number, self.world.clock.now(), said, said)
-            await Workers(self.world.control, self.world.clock).say("w", beat)
+            await Workers(self.world.control, self.world.clock).report("w", beat)
             await self.world.clock.sleep(0.5)
 
 

@@ -95,7 +95,7 @@ class Steps:
 
     async def _missing(self, lane: LaneName, acting: Acting) -> str | None:
         now = self._app.clock.now()
-        heard = await self._workers.heard()
+        heard = await self._workers.live()
         owners = {worker: beat for worker, beat in heard.items() if beat.lane(lane).role == "owner"}
         if not owners:
             failures = [

@@ -70,7 +70,7 @@ def gap_texts(state: MigrationState) -> tuple[str, ...]:
 
 async def _gathered(app: App, state: MigrationState, tips: Tips) -> Facts:
     workers = Workers(app.control, app.clock)
-    beats, heard = await workers.all(), await workers.heard()
+    beats, heard = await workers.all(), await workers.live()
     now = app.clock.now()
     standing = await read_standing(app.control, now)
     conflicts = Conflicts(app.control)

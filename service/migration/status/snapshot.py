@@ -93,7 +93,7 @@ async def take_snapshot(app: App, *, tips: tuple[bool, bool] | None = None) -> S
     workers = Workers(app.control, app.clock)
     if tips is None:
         tips = await ask_tips(workers)
-    heard = await workers.heard()
+    heard = await workers.live()
     now = app.clock.now()
     conflicts = Conflicts(app.control)
     return Status(
@@ -126,7 +126,7 @@ async def take_running_snapshot(app: App) -> Status:
     """
     try:
         async with asyncio.timeout(RUNNING_SECONDS):
-            heard = await Workers(app.control, app.clock).heard()
+            heard = await Workers(app.control, app.clock).live()
             status = await take_snapshot(app, tips=(_at_tip(heard, "forward"), _at_tip(heard, "reverse")))
     except TimeoutError as late:
         raise Retryable(f"no status within {RUNNING_SECONDS:g} s", reason="timeout", remedy=CHECK_ENDPOINT) from late

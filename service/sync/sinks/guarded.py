@@ -1,8 +1,8 @@
-"""The consumer: applies the old table's changes to v2, key by key in order, many keys at once.
+"""The guarded sink: it applies the old table's changes to v2 by the guarded rule, in order per key, many keys at once.
 
-Changes of one key in one batch are coalesced; a change that cannot be mapped or written goes to quarantine
-and the later ones of its key wait behind it, everything else goes on. It returns only when each effect is
-acknowledged, so the engine may checkpoint then.
+Changes of one key in one batch are coalesced. A change that cannot be mapped or written goes to quarantine, and the later ones
+of its key wait behind it; all other keys go on. The sink returns only when each effect is acknowledged, so that the engine may
+checkpoint then.
 """
 
 from collections.abc import Callable, Sequence
@@ -73,21 +73,21 @@ class GuardedSink:
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:  # noqa: ARG002 (ShardSink names it)
         """Return only when every effect of ``changes`` is acknowledged by DynamoDB or quarantined.
 
-        Raises Fatal (Fenced, ...) or Retryable; then any part may be done, and applying all again changes
-        nothing that is done.
+        Raises Fatal (Fenced, ...) or Retryable. Then any part of the changes may be done, and applying all of them again
+        changes nothing that is done.
         """
         await self._quarantined.refresh()
         await self._keys.apply(changes, self._apply_key)
 
     async def _apply_key(self, changes: Sequence[Change]) -> None:
-        """All changes of one key. Each turn takes at least one away: waiting, applied or quarantined."""
+        """Apply all changes of one key. Each pass takes at least one of them away: it waits, is applied or is quarantined."""
         while changes:
             changes = await self._wait_behind(changes)
             if changes:
                 changes = await self._apply_run(changes)
 
     async def _wait_behind(self, changes: Sequence[Change]) -> Sequence[Change]:
-        """Put changes behind those of their key that wait; returns those that need not wait."""
+        """Add changes behind those of their key that wait in quarantine; return those that need not wait."""
         if not self._may_be_quarantined(changes[0]):
             return changes
         for index, change in enumerate(changes):
@@ -97,10 +97,10 @@ class GuardedSink:
         return ()
 
     async def _apply_run(self, changes: Sequence[Change]) -> Sequence[Change]:
-        """Apply up to the first change that cannot be mapped, quarantine that one, and return those after it.
+        """Apply up to the first change that cannot be mapped, quarantine that one, and return the changes after it.
 
-        When the server refuses what the run comes to, nothing of it has been written: its first change is
-        quarantined instead.
+        When DynamoDB refuses the coalesced write, nothing of the run has been written: then its first change is quarantined
+        instead.
         """
         run, poison = self._split(changes)
         try:
@@ -113,8 +113,8 @@ class GuardedSink:
         return changes[len(run) + 1 :]
 
     def _split(self, changes: Sequence[Change]) -> tuple[Sequence[Change], Poison | None]:
-        """The changes before the first that cannot be mapped, and why it cannot be. A single one is left for
-        its write to find out."""
+        """The changes before the first that cannot be mapped, and why it cannot be. A single change is not checked here: its
+        write shows it."""
         if len(changes) > 1:
             for index, change in enumerate(changes):
                 try:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pytest
 
 from service.control.table import ControlTable
-from service.control.workers import QUIET_SECONDS, Beat, LaneBeat, Workers
+from service.control.workers import SILENT_SECONDS, Beat, LaneBeat, Workers
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.memory import MemoryDynamoDB
 
@@ -24,7 +24,7 @@ async def answer(said: Iterable[tuple[str, int, int]], within: float = 12.0) -> 
     beats = list(said)
 
     async def say(name: str, number: int, rounds: int) -> None:
-        await all_workers.say(name, Beat(number, clock.now(), LaneBeat("owner", rounds=rounds)))
+        await all_workers.report(name, Beat(number, clock.now(), LaneBeat("owner", rounds=rounds)))
 
     await say(*beats[0])
     asked = asyncio.create_task(all_workers.caught_up(within))
@@ -57,18 +57,18 @@ async def test_nobody_who_reads_the_stream_means_not_caught_up() -> None:
 async def test_a_silent_owner_is_no_owner() -> None:
     clock = VirtualClock()
     all_workers = workers(clock)
-    await all_workers.say("a", Beat(1, clock.now(), LaneBeat("owner")))
+    await all_workers.report("a", Beat(1, clock.now(), LaneBeat("owner")))
     assert (await all_workers.owner() or ("", None))[0] == "a"
-    await clock.advance(QUIET_SECONDS + 1)
+    await clock.advance(SILENT_SECONDS + 1)
     assert await all_workers.owner() is None
 
 
 async def test_a_worker_that_leaves_takes_the_long_silent_with_it() -> None:
     clock = VirtualClock()
     all_workers = workers(clock)
-    await all_workers.say("killed", Beat(1, clock.now(), LaneBeat("owner")))
+    await all_workers.report("killed", Beat(1, clock.now(), LaneBeat("owner")))
     await clock.advance(4000)
-    await all_workers.say("a", Beat(1, clock.now(), LaneBeat("owner")))
-    await all_workers.say("b", Beat(1, clock.now(), LaneBeat("standby")))
+    await all_workers.report("a", Beat(1, clock.now(), LaneBeat("owner")))
+    await all_workers.report("b", Beat(1, clock.now(), LaneBeat("standby")))
     await all_workers.leave("b")
     assert list(await all_workers.all()) == ["a"]

@@ -15,7 +15,7 @@ from service.control.table import ControlTable
 from service.core.item.write import Put
 from service.core.shards import Position
 from service.streams.kcl.children import Children, ReadStream
-from service.streams.kcl.held_shard import ShardParts
+from service.streams.kcl.held_shard import HeldShardContext
 from service.streams.kcl.sink_slot import SinkSlot
 from service.streams.requests import StreamRequests
 from service.streams.retry import StreamRetry
@@ -39,11 +39,11 @@ class World:
         self.shard_id = self.db.stream("old").describe(None).shards[0].shard_id
         self.claims = SharedCheckpoints(ControlTable(self.db, "control"), self.arn, "m", SystemClock(), 6.0)
         self.slot = SinkSlot(SystemClock())
-        patience = StreamRetry(SystemClock(), lambda _: None)
-        requests = StreamRequests(self.db, self.arn, "old", patience)
-        parts = ShardParts(requests, self.slot, PACE, SystemClock(), patience, lambda _: None, 6.0, lambda: None)
-        shards = Shards(requests, self.claims, SystemClock(), patience)
-        self.children = Children({self.arn: ReadStream(self.arn, self.claims, shards, parts)})
+        retry = StreamRetry(SystemClock(), lambda _: None)
+        requests = StreamRequests(self.db, self.arn, "old", retry)
+        context = HeldShardContext(requests, self.slot, PACE, lambda _: None, 6.0, lambda: None)
+        shards = Shards(requests, self.claims)
+        self.children = Children({self.arn: ReadStream(self.arn, self.claims, shards, context)})
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:

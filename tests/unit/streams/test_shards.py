@@ -28,10 +28,10 @@ async def test_a_child_found_by_two_looks_at_once_is_saved_once_so_its_progress_
     positions = SlowPositions(RecordingSink(), {"p": Position(None)})
     positions.gate = asyncio.Event()
     clock = VirtualClock()
-    patience = StreamRetry(clock, lambda reason: None)
-    shards = Shards(StreamRequests(stream, stream.arn, "old", patience), positions, clock, patience)
+    retry = StreamRetry(clock, lambda reason: None)
+    shards = Shards(StreamRequests(stream, stream.arn, "old", retry), positions)
     await shards.load()
-    looks = asyncio.gather(shards.look(), shards.look_for_children("p"))
+    looks = asyncio.gather(shards.refresh(), shards.refresh_children("p"))
     await settle()
     positions.gate.set()
     await looks

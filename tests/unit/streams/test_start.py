@@ -1,7 +1,7 @@
 """Where reading starts: at the saved start, and after an accepted gap."""
 
 from service.core.shards import FIRST_READ_SECONDS, Position
-from service.streams.start import initial_positions, positions_after_gap
+from service.streams.shards import initial_positions, positions_after_gap
 from tests.fakes.scripted_stream import ScriptedStream
 from tests.worlds.stream_run import running
 

@@ -40,7 +40,7 @@ class PurgeWorld(SyncWorld):
         purged = 0
         for _ in range(int(seconds // step)):
             await self.clock.advance(step)
-            purged += await self.purge.look()
+            purged += await self.purge.purge_due()
         return purged
 
     @property
@@ -93,7 +93,7 @@ async def test_a_backfill_that_finished_anew_between_two_looks_starts_its_horizo
     await world.wait(GRACE - 100)
     await world.finish_backfill(at=2.0)
     await world.clock.advance(200)
-    assert await world.purge.look() == 0
+    assert await world.purge.purge_due() == 0
 
 
 async def test_it_waits_until_two_rounds_have_passed_the_tombstone(world: PurgeWorld) -> None:
@@ -118,7 +118,7 @@ async def test_it_waits_for_a_repair_begun_before_the_tombstone(world: PurgeWorl
     world.horizon_seconds = GRACE + 100
     await world.finish_backfill()
     await world.begin(Owner(held_since=-world.horizon_seconds))
-    await world.purge.look()
+    await world.purge.purge_due()
     repairing = asyncio.create_task(_repair(world.control, world, world.horizon_seconds))
     await world.clock.advance(10)
     await world.consumer().apply("shard", [world.put(lead("a")), world.delete("a")])
