@@ -79,7 +79,7 @@ class Checkpoints:
     def _fenced(self, shard_id: str) -> Fenced:
         return Fenced(
             f"a newer owner of the stream has saved shard {shard_id} of {self._arn}: this worker writes nothing more",
-            remedy="start the command again: it goes on where the newer owner stands",
+            remedy="start the command again: it continues from the position of the newer owner",
         )
 
 

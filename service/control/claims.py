@@ -7,7 +7,6 @@ without a renewal for each of hundreds of idle shards.
 """
 
 from collections.abc import Mapping
-from typing import Protocol
 
 from service.clock import Clock
 from service.control.checkpoints import CLAIMS_PER_OWNER, Checkpoint, Checkpoints
@@ -18,7 +17,7 @@ from service.errors import Fenced, Retryable
 
 
 class SharedCheckpoints:
-    """Implements ``Claims`` in the control table."""
+    """The positions of one stream, for workers that share it."""
 
     def __init__(
         self,
@@ -63,22 +62,22 @@ class SharedCheckpoints:
 
 
 class ClaimedShard:
-    """Implements ``Claim`` in the control table."""
+    """One shard that this worker has claimed."""
 
     def __init__(
         self,
         records: Records[Checkpoint],
         shard_id: str,
-        found: Checkpoint,
+        checkpoint: Checkpoint,
         token: int,
         clock: Clock,
         trust_seconds: float,
         trusted_until: float,
     ) -> None:
-        self.position = found.position
+        self.position = checkpoint.position
         self._records = records
         self._shard_id = shard_id
-        self._mapping_hash = found.mapping_hash
+        self._mapping_hash = checkpoint.mapping_hash
         self._token = token
         self._clock = clock
         self._trust_seconds = trust_seconds
@@ -118,42 +117,3 @@ class ClaimedShard:
             remedy="nothing: the other worker goes on with it",
         )
         raise self._lost
-
-
-class Claim(Protocol):
-    """One shard that this worker has claimed."""
-
-    position: Position
-    """The position that was saved last."""
-
-    async def confirm(self) -> None:
-        """Check that the claim stands. It is trusted for one lease time, counted from before the check.
-
-        Raises Fenced when another worker has claimed the shard since.
-        """
-
-    def check(self) -> None:
-        """The fence: return while the claim can be trusted. Raises Fenced when it is lost, Retryable when it must be confirmed
-        first."""
-
-    async def save(self, position: Position, fence: Fence) -> None:
-        """Save a position; it is acknowledged when this returns.
-
-        Raises Fenced when another worker has claimed the shard, and what ``fence`` raises.
-        """
-
-
-class Claims(Protocol):
-    """The positions of one stream, for workers that share it."""
-
-    async def load(self) -> Mapping[str, Position]:
-        """The position of every known shard of the stream."""
-
-    async def save(self, shard_id: str, position: Position) -> None:
-        """Save the first position of a shard. If another worker has saved one already, that one stays."""
-
-    async def forget(self, shard_id: str) -> None:
-        """Delete the position of a finished shard that can't come back."""
-
-    async def claim(self, shard_id: str) -> Claim | None:
-        """Claim a shard, from another worker too. None: the shard is not known."""

@@ -132,10 +132,10 @@ class Conflicts:
 
     async def head(self, conflict_id: str) -> Stored[ConflictHead]:
         """One head as it is stored. Raises Misconfigured when there is none."""
-        found = await self._heads.get(conflict_id)
-        if found is None:
+        stored = await self._heads.get(conflict_id)
+        if stored is None:
             raise Misconfigured(f"no conflict has the id {conflict_id}", remedy="see `tablesplit conflicts list --all`")
-        return found
+        return stored
 
     async def load(self, conflict_id: str) -> Conflict:
         """A conflict with its images. Raises Misconfigured when there is none."""

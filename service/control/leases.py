@@ -141,11 +141,11 @@ class Lease:
 
         Raises Fenced when another worker holds the lease.
         """
-        found = await self._request.records.get(self._request.name)
-        if found is None or (found.value.owner, found.value.token) != (self._request.owner, self.token):
+        stored = await self._request.records.get(self._request.name)
+        if stored is None or (stored.value.owner, stored.value.token) != (self._request.owner, self.token):
             self._lost = self._request.fenced("was taken over")
             raise self._lost
-        return found
+        return stored
 
     @asynccontextmanager
     async def _held_for_block(self) -> AsyncIterator[None]:
@@ -180,19 +180,19 @@ class LeaseRequest:
 
         None: the record changed, or another worker took the lease first.
         """
-        seen = await self.records.get(self.name)
+        stored = await self.records.get(self.name)
         seen_at = self.clock.monotonic()
-        while _held(seen) and self.clock.monotonic() < seen_at + self._trust(seen.value):
+        while _held(stored) and self.clock.monotonic() < seen_at + self._trust(stored.value):
             await self.clock.sleep(self.times.lease_seconds / LOOKS_PER_LEASE)
-            was, seen = seen, await self.records.get(self.name)
-            if _held(seen) and seen.rev != was.rev:
+            before, stored = stored, await self.records.get(self.name)
+            if _held(stored) and stored.rev != before.rev:
                 return None
-        return await self._write(seen)
+        return await self._write(stored)
 
-    async def _write(self, seen: Stored[LeaseRecord] | None) -> Lease | None:
+    async def _write(self, before: Stored[LeaseRecord] | None) -> Lease | None:
         asked_at = self.clock.monotonic()
-        token = seen.value.token + 1 if seen is not None else 1
-        stored = await self.records.put(self.name, self.record(token), seen)
+        token = before.value.token + 1 if before is not None else 1
+        stored = await self.records.put(self.name, self.record(token), before)
         return None if stored is None else Lease(self, stored, asked_at)
 
     def _trust(self, holder: LeaseRecord) -> float:
@@ -222,17 +222,17 @@ class LeaseRequest:
         )
 
 
-def _held(seen: Stored[LeaseRecord] | None) -> TypeGuard[Stored[LeaseRecord]]:
-    return seen is not None and not seen.value.released
+def _held(stored: Stored[LeaseRecord] | None) -> TypeGuard[Stored[LeaseRecord]]:
+    return stored is not None and not stored.value.released
 
 
 async def lease_token(control: ControlTable, name: str) -> int | None:
     """The token of a lease's last holder; None: it never had one."""
-    found = await control.records("lease", LeaseRecord).get(name)
-    return found.value.token if found is not None else None
+    stored = await control.records("lease", LeaseRecord).get(name)
+    return stored.value.token if stored is not None else None
 
 
 async def renewed_seconds_ago(control: ControlTable, name: str, now: float) -> float | None:
     """How long ago the holder of a lease renewed it; None: nobody holds it. ``now``: epoch seconds."""
-    found = await control.records("lease", LeaseRecord).get(name)
-    return max(0.0, now - found.value.renewed_at) if _held(found) else None
+    stored = await control.records("lease", LeaseRecord).get(name)
+    return max(0.0, now - stored.value.renewed_at) if _held(stored) else None

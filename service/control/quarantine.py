@@ -70,10 +70,10 @@ class Quarantine:
 
     async def head(self, key_id: str) -> Stored[QuarantineHead]:
         """The head of an id. Raises Misconfigured when there is none."""
-        found = await self._heads.get(key_id)
-        if found is None:
+        stored = await self._heads.get(key_id)
+        if stored is None:
             raise Misconfigured(f"nothing in quarantine has the id {key_id}", remedy="see `tablesplit quarantine list`")
-        return found
+        return stored
 
     async def holds(self, table: str, key: Item) -> bool:
         """Whether a key is in quarantine."""
@@ -99,15 +99,15 @@ class Quarantine:
     async def resolve_copy(self, table: str, key: Item) -> None:
         """Remove the backfill's head of ``key``: a change that was applied since then has replaced the item."""
         key_id = quarantine_id(table, key)
-        found = await self._heads.get(key_id)
-        if found is not None and found.value.origin == "backfill":
-            await self._heads.remove(key_id, found)
+        stored = await self._heads.get(key_id)
+        if stored is not None and stored.value.origin == "backfill":
+            await self._heads.remove(key_id, stored)
 
     async def resolve(self, table: str, key: Item) -> None:
         """Remove a key with all changes that wait for it: they are not needed any more."""
         key_id = quarantine_id(table, key)
-        while (found := await self._heads.get(key_id)) is not None:
-            await self.settle(key_id, found)
+        while (stored := await self._heads.get(key_id)) is not None:
+            await self.settle(key_id, stored)
 
     async def settle(self, key_id: str, was: Stored[QuarantineHead]) -> bool:
         """Remove the changes up to those that ``was`` knows of, and the head too unless more have come. False: more have come."""
@@ -153,36 +153,6 @@ class Quarantine:
         return WaitingChanges(self._control, key_id)
 
 
-def listing(heads: dict[str, QuarantineHead]) -> dict[str, Any]:
-    """The document of `quarantine list --json` and /v1/quarantine, oldest first."""
-    ordered = sorted(heads.items(), key=lambda item: (item[1].first_seen, item[0]))
-    return {"items": [described(key_id, head) for key_id, head in ordered]}
-
-
-def described(key_id: str, head: QuarantineHead) -> dict[str, Any]:
-    """One key of the listing."""
-    return {
-        "id": key_id,
-        "table": head.table,
-        "key": plain_key(head.key),
-        "reason": head.reason,
-        "message": head.message,
-        "first_seen": iso(head.first_seen),
-        "attempts": head.attempts,
-        "waiting": head.waiting,
-        "origin": head.origin,
-    }
-
-
-def shown(key_id: str, head: QuarantineHead, changes: Sequence[WaitingChange]) -> dict[str, Any]:
-    """The document of `quarantine show --json`: the key, and the images of every change that waits."""
-    images = [
-        {"version": item.version, "old": item.change.old, "new": item.change.new, "created": item.change.created}
-        for item in changes
-    ]
-    return {**described(key_id, head), "changes": images}
-
-
 REFRESH_SECONDS = 30.0
 """How often the list of keys in quarantine is read again. In the meantime only keys that the backfill quarantines are missed,
 and that blocks nothing."""
@@ -226,3 +196,33 @@ class QuarantineCache:
     def discard(self, table: str, key: Item) -> None:
         """A key has left quarantine."""
         self._ids.discard(quarantine_id(table, key))
+
+
+def listing(heads: dict[str, QuarantineHead]) -> dict[str, Any]:
+    """The document of `quarantine list --json` and /v1/quarantine, oldest first."""
+    ordered = sorted(heads.items(), key=lambda item: (item[1].first_seen, item[0]))
+    return {"items": [described(key_id, head) for key_id, head in ordered]}
+
+
+def described(key_id: str, head: QuarantineHead) -> dict[str, Any]:
+    """One key of the listing."""
+    return {
+        "id": key_id,
+        "table": head.table,
+        "key": plain_key(head.key),
+        "reason": head.reason,
+        "message": head.message,
+        "first_seen": iso(head.first_seen),
+        "attempts": head.attempts,
+        "waiting": head.waiting,
+        "origin": head.origin,
+    }
+
+
+def shown(key_id: str, head: QuarantineHead, changes: Sequence[WaitingChange]) -> dict[str, Any]:
+    """The document of `quarantine show --json`: the key, and the images of every change that waits."""
+    images = [
+        {"version": item.version, "old": item.change.old, "new": item.change.new, "created": item.change.created}
+        for item in changes
+    ]
+    return {**described(key_id, head), "changes": images}

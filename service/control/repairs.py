@@ -74,17 +74,17 @@ class RepairWatch:
         for the writer horizon, and is removed then.
         """
         asked_at = self._clock.monotonic()
-        found = await self._records.all()
+        repairs = await self._records.all()
         seen_at = self._clock.monotonic()
-        self._seen = {name: self._seen.get(name) or (self._looked_at, seen_at) for name in found}
+        self._seen = {name: self._seen.get(name) or (self._looked_at, seen_at) for name in repairs}
         self._looked_at = asked_at
-        begun = []
+        starts = []
         for name, (earliest, first_seen) in self._seen.items():
             if seen_at < first_seen + self._horizon:
-                begun.append(earliest)
+                starts.append(earliest)
             else:
                 await self._records.forget(name)
-        return seen_at - min(begun) if begun else None
+        return seen_at - min(starts) if starts else None
 
 
 def require_repairs_allowed(state: MigrationState) -> None:

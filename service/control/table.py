@@ -73,15 +73,15 @@ class Records(Generic[T]):
 
     async def all(self) -> dict[str, Stored[T]]:
         """Every record of the partition, by name, in the order of the names."""
-        found: dict[str, Stored[T]] = {}
+        records: dict[str, Stored[T]] = {}
         start: Item | None = None
         while True:
             key = {"pk": {"S": self._partition}}
             page = await self._store.query(self._table, key, start=start, consistent=True)
-            found |= {item["sk"]["S"]: self._read(item) for item in page.items}
+            records |= {item["sk"]["S"]: self._read(item) for item in page.items}
             start = page.last_key
             if start is None:
-                return found
+                return records
 
     async def put(self, name: str, value: T, was: Stored[T] | None, *, fence: Fence | None = None) -> Stored[T] | None:
         """Write the record if it is still as it ``was`` (None: absent). Return it as stored, or None if it had changed.
@@ -92,8 +92,8 @@ class Records(Generic[T]):
         put, stored = self.as_put(name, value, was)
         if await self._store.write(put, fence=fence):
             return stored
-        found = await self.get(name)
-        return stored if found is not None and found.rev == stored.rev else None
+        current = await self.get(name)
+        return stored if current is not None and current.rev == stored.rev else None
 
     async def change(self, name: str, change: Callable[[T | None], T]) -> T:
         """Replace the record by ``change`` of its value; return what was stored. If another writer comes first, do it again.

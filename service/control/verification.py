@@ -31,6 +31,6 @@ async def read_verification(control: ControlTable) -> Verification | None:
     return None if stored is None else stored.value
 
 
-async def save_verification(control: ControlTable, found: Verification) -> None:
+async def save_verification(control: ControlTable, result: Verification) -> None:
     """Replace the result of the last walk."""
-    await control.records("verification", Verification).save(NAME, found)
+    await control.records("verification", Verification).save(NAME, result)

@@ -32,8 +32,8 @@ class WaitingChanges:
 
     async def load(self) -> list[WaitingChange]:
         """Every change that waits."""
-        found = await self._records.all()
-        return [waiting_from([found[name].value for name in names]) for _, names in _by_version(found)]
+        chunks = await self._records.all()
+        return [waiting_from([chunks[name].value for name in names]) for _, names in _by_version(chunks)]
 
     def puts(self, waiting: WaitingChange) -> list[Put]:
         """The writes that keep a change, for a transaction. The same change always gives the same writes."""
@@ -45,10 +45,10 @@ class WaitingChanges:
     async def forget(self, upto: str) -> None:
         """Remove the changes up to a version, the oldest first and each whole. So what a crash leaves is readable and still has
         the newest changes."""
-        found = await self._records.all()
-        for version, names in _by_version(found):
+        chunks = await self._records.all()
+        for version, names in _by_version(chunks):
             if version <= upto:
-                await self._store.transact([self._records.as_delete(name, found[name]) for name in names])
+                await self._store.transact([self._records.as_delete(name, chunks[name]) for name in names])
 
 
 def _by_version(names: Iterable[str]) -> Iterator[tuple[str, Iterator[str]]]:

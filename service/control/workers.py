@@ -124,10 +124,6 @@ class Workers:
             if name == worker or name not in recent:
                 await self._beats.forget(name)
 
-    async def owner(self, lane: LaneName = "forward") -> tuple[str, Beat] | None:
-        """The live worker that holds the lane's lease, if there is one."""
-        return owner_among(await self.live(), lane)
-
     async def caught_up(
         self, within_seconds: float, lanes: tuple[LaneName, ...] = FORWARD, acting: Acting | None = None
     ) -> bool:

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from service.core.item.change import Change
-from service.core.shards import RETENTION_SECONDS, ROUNDS_TO_PASS, Position
-
-__all__ = ["ROUNDS_TO_PASS", "EngineSnapshot", "Position", "Positions", "ShardSink", "StreamEngine"]
+from service.core.shards import RETENTION_SECONDS, Position
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,4 +61,4 @@ class StreamRequests:
         except Trimmed as error:
             raise self.trimmed("unread changes are older than 24 hours and gone", shard_id) from error
         except StreamGone as error:
-            raise self.gone("not there any more although unread", shard_id) from error
+            raise self.gone("no longer there although unread", shard_id) from error

@@ -26,9 +26,9 @@ async def require_same_stream(app: App, state: MigrationState) -> None:
     old = await app.tables.old_table()
     if old.stream_arn == state.stream_arn and old.stream_view_type is not None:
         return
-    found = old.stream_arn if old.stream_view_type is not None else "off"
+    current = old.stream_arn if old.stream_view_type is not None else "off"
     raise StreamGone(
-        f"the stream of old table {old.name} is {found}; saved positions are of {state.stream_arn}: changes may be lost",
+        f"the stream of old table {old.name} is {current}; saved positions are of {state.stream_arn}: changes may be lost",
         remedy=GAP_REMEDY,
     )
 
@@ -52,10 +52,10 @@ async def follow_v2_streams(app: App, state: MigrationState, token: int) -> Migr
 async def require_same_v2_streams(app: App, state: MigrationState) -> None:
     """Raises StreamGone when a v2 table's stream is off, or is not the one whose positions are saved."""
     for table in app.mapping.tables:
-        found, saved = await app.tables.v2_stream(table), state.v2_streams.get(table)
-        if found != saved:
+        current, saved = await app.tables.v2_stream(table), state.v2_streams.get(table)
+        if current != saved:
             raise StreamGone(
-                f"the stream of v2 table {table} is {found}; saved positions are of {saved}: changes may be lost",
+                f"the stream of v2 table {table} is {current}; saved positions are of {saved}: changes may be lost",
                 remedy=GAP_REMEDY,
             )
 

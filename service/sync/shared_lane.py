@@ -57,7 +57,7 @@ class RuleFence:
         if self._lost is None and self._clock.monotonic() >= self._good_until:
             self._lost = Fenced(
                 "the migration's state could not be read in time: this worker writes nothing more",
-                remedy="nothing: it begins anew with what is saved",
+                remedy="nothing: it starts again from what is saved",
             )
         if self._lost is not None:
             raise self._lost
@@ -122,7 +122,7 @@ class SharedLaneWorker:
             mine = self._options.application
             raise Misconfigured(
                 f"other workers read this lane by TABLESPLIT_KCL_APPLICATION={engine.application}, this one by {mine}",
-                remedy="give every worker the same",
+                remedy="set the same value for every worker",
             )
         return True
 

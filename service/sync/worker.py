@@ -71,7 +71,7 @@ async def _beat(app: App, lanes: Lanes, workers: Workers) -> None:
             logged = None
         except TablesplitError as failure:
             if failure.message != logged:
-                get_logger().warning("cannot report", reason=failure.message)
+                get_logger().warning("cannot report the state of this worker", reason=failure.message)
             logged = failure.message
         await app.clock.sleep(BEAT_SECONDS)
 
@@ -100,5 +100,5 @@ async def raise_failure(app: App) -> None:
     for worker, beat in (await Workers(app.control, app.clock).live()).items():
         if beat.forward.role == "stopped" and beat.forward.failure is not None:
             raise Interrupted(
-                f"sync worker {worker} has stopped: {beat.forward.failure}", remedy="mend that, then run this again"
+                f"sync worker {worker} has stopped: {beat.forward.failure}", remedy="remove the cause, then run this again"
             )

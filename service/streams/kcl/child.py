@@ -125,7 +125,7 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon_kclpy
         the daemon is restarted, so that the shard is claimed again and no record is passed over.
         """
         if self._lost:
-            raise ConnectionError("another worker has claimed the shard, and KCL goes on with it here")
+            raise ConnectionError("another worker has claimed the shard, but KCL goes on delivering it here")
         answer = self._link.ask(question)
         self._lost = answer["lost"]
         return answer

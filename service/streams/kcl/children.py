@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from service.control.claims import Claim, Claims
+from service.control.claims import ClaimedShard, SharedCheckpoints
 from service.errors import Fenced
 from service.log import get_logger
 from service.streams.kcl.frames import HEADER, answer, document, frame_length, framed
@@ -20,7 +20,7 @@ class ReadStream:
     """A stream that this worker reads."""
 
     arn: str
-    claims: Claims
+    claims: SharedCheckpoints
     shards: Shards
     """Adopts a shard that a child names before it was listed."""
     context: HeldShardContext
@@ -111,7 +111,7 @@ class Children:
         self.claimed += 1
         return HeldShard(shard_id, claim, stream.context)
 
-    async def _claim(self, stream: ReadStream, shard_id: str) -> Claim:
+    async def _claim(self, stream: ReadStream, shard_id: str) -> ClaimedShard:
         retry = stream.context.requests.retry
         claim = await retry(lambda: stream.claims.claim(shard_id))
         if claim is not None:

@@ -27,7 +27,7 @@ def frame_length(header: bytes) -> int:
     """How many bytes follow a header. Raises ConnectionError when the header cannot be one of this protocol."""
     length: int = HEADER.unpack(header)[0]
     if length > LONGEST_BYTES:
-        raise ConnectionError(f"a frame of {length} bytes: not of ours")
+        raise ConnectionError(f"a frame of {length} bytes is too long for this protocol")
     return length
 
 
@@ -60,7 +60,7 @@ def document(frame: bytes) -> dict[str, Any]:
     try:
         content = json.loads(frame)
     except ValueError as error:
-        raise ConnectionError("a frame that is no JSON") from error
+        raise ConnectionError("a frame that is not JSON") from error
     if not isinstance(content, dict):
-        raise ConnectionError("a frame that is no JSON object")
+        raise ConnectionError("a frame that is not a JSON object")
     return content

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from service.control.claims import Claim
+from service.control.claims import ClaimedShard
 from service.core.item.change import Change
 from service.core.shards import Position
 from service.dynamodb.protocol import Fence, RecordsPage
@@ -20,6 +20,22 @@ from service.streams.kcl.sink_slot import SinkSlot
 from service.streams.requests import StreamRequests
 from service.streams.shard_reader import EngineSettings, ReaderContext, ShardReader
 from service.tasks import task_group
+
+READ_AHEAD = 2
+"""At most so many pages are read before the child has delivered the current one: one waits in the daemon's queue, and one in
+the thread that reads, for room in the queue (deploy/kcl/README.md)."""
+
+CONFIRMS_PER_TRUST = 3
+"""How often a claim is confirmed in the time for which it is trusted."""
+
+END_WAITS_SECONDS = (0.5, 1.0, 2.0, 4.0)
+"""How long DescribeStream may take to list a shard as ended after GetRecords has reached its end."""
+
+SILENT_SECONDS, SILENT_POLLS = 10.0, 5
+"""A shard for which nothing was delivered for so long, or for so many polls, is not being read."""
+
+DELIVERED = "delivered"
+"""Stands for an iterator: the daemon has its own."""
 
 MILLISECONDS = 1000
 
@@ -53,23 +69,6 @@ def lower(first: str | None, second: str | None) -> str | None:
     return None if first is None or second is None else min(first, second, key=int)
 
 
-READ_AHEAD = 2
-"""At most so many pages are read before the child has delivered the current one: one waits in the daemon's queue, and one in
-the thread that reads, for room in the queue (deploy/kcl/README.md)."""
-
-CONFIRMS_PER_TRUST = 3
-"""How often a claim is confirmed in the time for which it is trusted."""
-
-END_WAITS_SECONDS = (0.5, 1.0, 2.0, 4.0)
-"""How long DescribeStream may take to list a shard as ended after GetRecords has reached its end."""
-
-SILENT_SECONDS, SILENT_POLLS = 10.0, 5
-"""A shard for which nothing was delivered for so long, or for so many polls, is not being read."""
-
-DELIVERED = "delivered"
-"""Stands for an iterator: the daemon has its own."""
-
-
 @dataclass(frozen=True, slots=True)
 class HeldShardContext:
     """What the shards of one stream share."""
@@ -101,7 +100,7 @@ class HeldShard:
     the last page that showed that the shard is read to its end, with everything up to it applied and saved; 0 before the first.
     """
 
-    def __init__(self, shard_id: str, claim: Claim, context: HeldShardContext) -> None:
+    def __init__(self, shard_id: str, claim: ClaimedShard, context: HeldShardContext) -> None:
         self.shard_id = shard_id
         self.table = context.requests.table
         self.child_waits = False
@@ -169,7 +168,7 @@ class HeldShard:
         """Give up the page that is being applied, if there is one: ``deliver`` raises Fenced, and the next owner applies the
         page."""
         if self._in_hand is not None and self._is_applying():
-            self._in_hand.done.set_exception(Fenced("this worker stops", remedy="nothing: the next one goes on"))
+            self._in_hand.done.set_exception(Fenced("this worker stops", remedy="nothing: the next owner goes on"))
 
     @property
     def delivered_at(self) -> float | None:

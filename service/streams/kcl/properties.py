@@ -67,7 +67,7 @@ def read_properties(path: Path | None) -> dict[str, str]:
 def _property(line: str, where: str) -> tuple[str, str]:
     matched = re.fullmatch(r"\s*([A-Za-z][\w.]*)\s*[=:]\s*(.*?)\s*", line)
     if matched is None:
-        raise Misconfigured(f"{where}: {line.strip()!r} is no property", remedy=REMEDY)
+        raise Misconfigured(f"{where}: {line.strip()!r} is not a property", remedy=REMEDY)
     name, value = matched.groups()
     if name in OURS:
         raise Misconfigured(f"{where}: {name} is set by tablesplit", remedy=f"take {name} out of the file")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from service.clock import Clock
-from service.control.claims import Claims
+from service.control.claims import SharedCheckpoints
 from service.core.shards import RETENTION_SECONDS
 from service.dynamodb.protocol import Fence, StreamStore
 from service.errors import Retryable, TablesplitError
@@ -39,7 +39,7 @@ class NamedStream:
 
     table: str
     arn: str
-    claims: Claims
+    claims: SharedCheckpoints
 
 
 @dataclass(frozen=True, slots=True)

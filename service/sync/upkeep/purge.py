@@ -110,7 +110,7 @@ class Purger:
     def overdue(self) -> int:
         """Tombstones that should have been purged long ago."""
         latest = self._clock.monotonic() - self._times.purge_grace_seconds - self._times.writer_horizon_seconds
-        return sum(seen.at < latest - OVERDUE_SECONDS for seen in self._queue.values())
+        return sum(tombstone.at < latest - OVERDUE_SECONDS for tombstone in self._queue.values())
 
     async def run(self) -> None:
         """Purge at every heartbeat, and sweep every ``purge_sweep_seconds``, until cancelled. Raises Fenced, or another Fatal."""
@@ -122,18 +122,18 @@ class Purger:
         while True:
             try:
                 await work()
-            except Retryable as passing:  # the next time does what was left
-                self._retried(passing.reason)
+            except Retryable as failure:  # the next time does what was left
+                self._retried(failure.reason)
             await self._clock.sleep(seconds)
 
     async def purge_due(self) -> int:
         """Purge the tombstones that may be purged now; return how many were purged."""
         conditions = await self._read_conditions()
         purged = 0
-        for name, seen in list(self._queue.items()):
-            if self._verdict(seen, conditions).allowed:
-                purged += await self._purge(seen)
-                if self._queue.get(name) is seen:  # unless a newer tombstone has replaced it
+        for name, tombstone in list(self._queue.items()):
+            if self._verdict(tombstone, conditions).allowed:
+                purged += await self._purge(tombstone)
+                if self._queue.get(name) is tombstone:  # unless a newer tombstone has replaced it
                     del self._queue[name]
         return purged
 
@@ -186,19 +186,19 @@ class Purger:
             self._finished = (finished_at, now)
         return now - self._finished[1]
 
-    def _verdict(self, seen: SeenTombstone, conditions: PurgeConditions) -> PurgeVerdict:
+    def _verdict(self, tombstone: SeenTombstone, conditions: PurgeConditions) -> PurgeVerdict:
         facts = PurgeFacts(
-            tombstone_age=conditions.now - seen.at,
+            tombstone_age=conditions.now - tombstone.at,
             backfill_finished_age=conditions.backfill_finished_age,
-            read_past=conditions.rounds >= seen.round + ROUNDS_TO_PASS,
+            read_past=conditions.rounds >= tombstone.round + ROUNDS_TO_PASS,
             ownership_age=conditions.now - self._lease.held_since,
             oldest_repair_age=conditions.oldest_repair_age,
         )
         return may_purge(facts, horizon=self._times.writer_horizon_seconds, grace=self._times.purge_grace_seconds)
 
-    async def _purge(self, seen: SeenTombstone) -> bool:
+    async def _purge(self, tombstone: SeenTombstone) -> bool:
         written = await self._stores.store.write(
-            purge_write(self._stores.mapping, seen.table, seen.item), fence=self._lease.check
+            purge_write(self._stores.mapping, tombstone.table, tombstone.item), fence=self._lease.check
         )
         self._count("purged" if written else "changed")
         return written

@@ -201,7 +201,7 @@ def test_an_operators_property_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("what is this", ":2: 'what is this' is no property"),
+        ("what is this", ":2: 'what is this' is not a property"),
         ("workerId = mine", ":2: workerId is set by tablesplit"),
         ("initialPositionInStream = LATEST", ":2: initialPositionInStream is set by tablesplit"),
     ],
