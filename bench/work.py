@@ -104,9 +104,9 @@ class Bench:
 
     async def apply(self, items: int) -> int:
         changes = changes_of(self.mapping, items)
-        consumer = self._consumer()
+        sink = self._sink()
         for start in range(0, len(changes), PAGE):
-            await consumer.apply("shard", changes[start : start + PAGE])
+            await sink.apply("shard", changes[start : start + PAGE])
         return len(changes)
 
     async def validate(self, _: int) -> int:
@@ -117,7 +117,7 @@ class Bench:
         assert report.equal, report.to_text()
         return sum(counts["old"] for counts in report.to_json()["counts"].values())
 
-    def _consumer(self) -> GuardedSink:
+    def _sink(self) -> GuardedSink:
         stores = Stores(self.store, self.control, self.mapping, self.clock)
         context = GuardedSinkContext(stores, generation=1, fence=_unfenced, events=_Counted(self.metrics))
         return GuardedSink(context, self.settings.sync_concurrency)

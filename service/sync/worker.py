@@ -100,5 +100,6 @@ async def raise_failure(app: App) -> None:
     for worker, beat in (await Workers(app.control, app.clock).live()).items():
         if beat.forward.role == "stopped" and beat.forward.failure is not None:
             raise Interrupted(
-                f"sync worker {worker} has stopped: {beat.forward.failure}", remedy="remove the cause, then run this again"
+                f"sync worker {worker} has stopped: {beat.forward.failure}",
+                remedy="remove the cause, then run this again",
             )

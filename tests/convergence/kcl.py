@@ -1,7 +1,7 @@
 """A scripted Kinesis Client Library on the in-memory table: leases that move at any moment, and children that deliver pages ahead.
 
 A worker that has lost a lease learns of it late: its child goes on with what it has, as a real one does. The service's side is
-the real code: children, claims, held shards, consumer.
+the real code: children, claims, held shards, sink.
 """
 
 import asyncio
@@ -80,9 +80,7 @@ class KclWorker(Process):
     async def _apply(self, slot: SinkSlot) -> None:
         """Apply, by a sink that is changed now and then."""
         while True:
-            async with slot.filled(
-                self.consumer(check_claim, lambda: self.children.claimed), self.children.save_applied
-            ):
+            async with slot.filled(self.sink(check_claim, lambda: self.children.claimed), self.children.save_applied):
                 await self.live.conductor.sleep(40.0)
 
     def lease(self, shard_id: str) -> None:

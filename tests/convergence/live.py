@@ -1,4 +1,4 @@
-"""The real consumer, quarantine, engine, checkpoints and backfill copier on the in-memory table, under a conductor."""
+"""The real sink, quarantine, engine, checkpoints and backfill copier on the in-memory table, under a conductor."""
 
 import asyncio
 import random
@@ -167,8 +167,8 @@ class Process:
         """What it does."""
         raise NotImplementedError
 
-    def consumer(self, fence: Fence, taken_over: Callable[[], int] = lambda: 0) -> GuardedSink:
-        """The real consumer, which writes through this process's own view."""
+    def sink(self, fence: Fence, taken_over: Callable[[], int] = lambda: 0) -> GuardedSink:
+        """The real sink, which writes through this process's own view."""
         stores = Stores(self.store, self.control, self.live.mapping, self.live.conductor)
         return GuardedSink(GuardedSinkContext(stores, GENERATION, fence, _Uncounted(taken_over)), 3)
 
@@ -189,7 +189,7 @@ class Process:
 
 
 class Sync(Process):
-    """A sync process: engine, consumer, checkpoints."""
+    """A sync process: engine, sink, checkpoints."""
 
     def __init__(self, live: Live) -> None:
         self.token = live.owner
@@ -204,7 +204,7 @@ class Sync(Process):
         live = self.live
         requests = StreamRequests(self.store, live.arn, live.mapping.old.table, StreamRetry(live.conductor, _ignore))
         positions = Checkpoints(self.control, live.arn, live.mapping.hash, self.token)
-        return EmbeddedEngine(requests, self.consumer(_unfenced), positions, Pace())
+        return EmbeddedEngine(requests, self.sink(_unfenced), positions, Pace())
 
 
 class Backfill(Process):

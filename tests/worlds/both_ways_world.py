@@ -1,4 +1,4 @@
-"""The tables of the validation tests under the ledger rule, with both directions of it applying what the streams hold."""
+"""The tables of the validation tests under the ledger rule, with both directions applying what the streams hold."""
 
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -56,14 +56,14 @@ class BothWays(World):
         self.quarantine = Quarantine(self.control, self.clock)
 
     def stand(self, old: Item | None, v2: Item | None) -> None:
-        """Both sides as given, and no record of it left to read."""
+        """Both sides as given, with no record of them left to read."""
         for table, item in (("old", old), ("leads", v2)):
             if item is not None:
                 self.db.apply(Put(table, item))
         self.skip()
 
     def skip(self) -> None:
-        """Whatever the streams hold counts as applied: a gap."""
+        """Everything in the streams counts as applied: a gap."""
         for place in self._ends():
             self.read[place] = self._ends()[place]
 
@@ -77,7 +77,7 @@ class BothWays(World):
         self, settled: Callable[[], Coroutine[Any, Any, None]] | None = None, **options: Any
     ) -> dict[str, Any]:
         """The document of a validation both ways."""
-        self.settled = settled or self.carry  # type: ignore[method-assign]  # what the sync does between two looks
+        self.settled = settled or self.carry  # type: ignore[method-assign]  # what the sync does between two comparisons
         return (await self.validate(settled=True, both_ways=True, **options)).to_json()
 
     def transaction(self, fence: Fence = lambda: None) -> LedgerTransaction:
@@ -115,7 +115,7 @@ class BothWays(World):
         records = self.db.stream(table)._all[shard].records
         new = [orjson.loads(content) for _, content in records[self.read[table, shard] :]]
         self.read[table, shard] = len(records)
-        changes: list[Change] = [parse_record(one, table=table, shard_id=shard) for one in new]
+        changes: list[Change] = [parse_record(record, table=table, shard_id=shard) for record in new]
         transaction = self.transaction()
         forward = table == "old"
         context = self.context("old" if forward else "v2")
@@ -124,14 +124,14 @@ class BothWays(World):
 
     def _ends(self) -> dict[tuple[str, str], int]:
         return {
-            (table, shard): len(one.records)
+            (table, shard): len(shard_records.records)
             for table in ("old", "leads")
-            for shard, one in self.db.stream(table)._all.items()
+            for shard, shard_records in self.db.stream(table)._all.items()
         }
 
 
 class Lanes:
-    """Both lanes as one worker: they carry twice a second and say so. ``acting``: what they work by (None: as the state says);
+    """Both lanes as one worker: they carry twice a second and report it. ``acting``: what they apply by (None: as in the state);
     ``reads``: whether they make rounds."""
 
     def __init__(self, world: BothWays) -> None:
@@ -148,8 +148,8 @@ class Lanes:
                 rounds += 1
             acting = self.acting or (await load_started_state(self.world.control, MAPPING)).acting
             self.world.epoch = acting.epoch
-            said = LaneBeat(role="owner", acting=acting, rounds=rounds)
-            beat = Beat(number, self.world.clock.now(), said, said)
+            lane_beat = LaneBeat(role="owner", acting=acting, rounds=rounds)
+            beat = Beat(number, self.world.clock.now(), lane_beat, lane_beat)
             await Workers(self.world.control, self.world.clock).report("w", beat)
             await self.world.clock.sleep(0.5)
 

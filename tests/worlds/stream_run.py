@@ -80,7 +80,7 @@ class MemoryPositions:
 
 @dataclass
 class Run:
-    """One run of an engine, and all that it works with. ages: of the changes, as the metrics are told when they are applied."""
+    """One run of an engine, and all that it works with. ages: of the changes, as reported to the metrics when they are applied."""
 
     engine: EmbeddedEngine
     sink: RecordingSink
@@ -91,7 +91,7 @@ class Run:
     ages: list[float] = field(default_factory=list)
 
     async def rounds(self, more: int = 2) -> None:
-        """Wait until the whole stream has been read to its end so many times more."""
+        """Wait until the whole stream has been read to its end ``more`` times."""
         target = self.engine.snapshot().rounds + more
         await self.clock.until(lambda: self.task.done() or self.engine.snapshot().rounds >= target)
         if self.task.done():

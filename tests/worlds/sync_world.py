@@ -1,4 +1,4 @@
-"""The applying half of a sync in memory: consumer, quarantine, retries, purger; changes are made by hand."""
+"""The applying half of a sync in memory: sink, quarantine, retries, purger; changes are made by hand."""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -25,7 +25,7 @@ from tests.worlds.validation_world import MAPPING, lead, lead_key, old_key
 
 
 def bad(name: str, **attributes: Any) -> Item:
-    """An old item that cannot be mapped: its entity is unknown."""
+    """An old item that cannot be mapped, because its entity is unknown."""
     return {**lead(name, **attributes), "entity_type": {"S": "GOBLIN"}}
 
 
@@ -43,7 +43,7 @@ class Owner:
 
 @dataclass
 class SyncWorld:
-    """An old table whose changes a test hands to consumers. ``rounds`` is what the engine would say; counts, metrics: what was
+    """An old table whose changes a test passes to sinks. ``rounds``: what the engine would report. counts, metrics: what was
     counted."""
 
     db: MemoryDynamoDB = field(default_factory=MemoryDynamoDB)
@@ -80,7 +80,7 @@ class SyncWorld:
         self.changes.append(change)
         return change
 
-    def consumer(self, owner: Owner | None = None, concurrency: int = 4) -> GuardedSink:
+    def sink(self, owner: Owner | None = None, concurrency: int = 4) -> GuardedSink:
         return GuardedSink(GuardedSinkContext(self.stores, 1, (owner or Owner()).check, self), concurrency)
 
     def purger(self, owner: Owner | None = None) -> Purger:
@@ -111,7 +111,7 @@ class SyncWorld:
         )
 
     def v2(self, name: str, month: str = "2024-05") -> Item | None:
-        """The lead as it stands in v2: None where there is nothing or a bare tombstone."""
+        """The lead in v2; None if there is nothing or a bare tombstone."""
         found = self.db.item("leads", lead_key(name, month))
         return None if found is None or "id" not in found else found
 
@@ -138,5 +138,5 @@ class SyncWorld:
 
 
 def fixed_mapping() -> Mapping:
-    """The mapping once an operator has taught it what a GOBLIN is: a lead."""
+    """The mapping once an operator has added GOBLIN to it, as a lead."""
     return replace(MAPPING, entities={**MAPPING.entities, "GOBLIN": MAPPING.entities["LEAD"]})

@@ -63,8 +63,11 @@ class Evidence:
 
 
 def _newest_proven(probes: deque[_Probe], report: ShardReport, view: ShardView) -> int | None:
-    """The newest ticket whose probe is answered. A worker that has restarted counts from 1 again, which answers no earlier
-    probe."""
+    """The newest ticket whose probe is answered.
+
+    A worker that has restarted counts its reports from 1 again, and a shard that is claimed again counts its pages from 0: then
+    the probes so far are dropped.
+    """
     if probes and (report.number < probes[0].number or view.pages < (probes[0].page or 0) - READ_AHEAD - 1):
         probes.clear()
     for probe in probes:

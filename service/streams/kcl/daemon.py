@@ -117,7 +117,9 @@ class Daemon:
         status = await self._run_to_its_end()
         output = " | ".join(self._last_lines) or "nothing"
         if status == BAD_INPUT:
-            raise Misconfigured(f"KCL's daemon refuses what it was given: {output}", remedy="correct the setting that it names")
+            raise Misconfigured(
+                f"KCL's daemon refuses what it was given: {output}", remedy="correct the setting that it names"
+            )
         if status == TRIMMED:
             await self._lost()
         get_logger().warning("KCL's daemon has ended and is started anew", status=status, said=output)

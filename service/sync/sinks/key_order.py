@@ -21,8 +21,8 @@ class KeysAtOnce:
         self._slots = asyncio.Semaphore(concurrency)
 
     async def apply(self, changes: Sequence[Change], work: Work) -> None:
-        """Return when ``work`` is done for every key of ``changes``. When it fails for one key, it is stopped for the others,
-        and the failure is raised."""
+        """Return when ``work`` is done for every key of ``changes``. When it fails for one key, it is cancelled for the others,
+        and this raises the failure."""
         runs = by_key(changes)
         todo = iter(runs)
         async with task_group() as tasks:

@@ -38,6 +38,7 @@ DROPPED_AT_ONCE = 1_000
 """Entries kept in memory, about 1 KB each, until both lanes have caught up."""
 
 CATCH_UP_SECONDS = 60.0
+"""How long to wait until both lanes have caught up."""
 LAST_EPOCH = 10**GENERATION_DIGITS - 1
 
 
@@ -116,7 +117,7 @@ class Trimmer:
         return self._clock.monotonic() >= self._since[0] + self._times.writer_horizon_seconds
 
     async def _update_baseline(self) -> None:
-        """Read what is in force now, and keep since when it is so, on this process's own monotonic clock."""
+        """Read what is in force now, and since when that has been so on this process's own monotonic clock."""
         baseline = await self._read_baseline()
         if baseline != self._baseline:
             self._baseline, self._since = baseline, (self._clock.monotonic(), self._clock.now())

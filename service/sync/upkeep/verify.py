@@ -46,7 +46,9 @@ class _Walk:
     caught_up: bool
     """Whether both lanes have caught up since the walk started."""
     checked: int = 0
+    """How many entries were found equal on both sides."""
     pending: int = 0
+    """How many entries were not quiet yet, or cannot be judged in this walk."""
     candidates: list[tuple[Read, BothSides]] = field(default_factory=list)
     """Entries that seem to differ, with both sides as they were."""
     differences: list[Item] = field(default_factory=list)

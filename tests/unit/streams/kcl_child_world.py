@@ -107,14 +107,14 @@ class Kcl:
         await self.ask({"action": "processRecords", "records": list(records), "millisBehindLatest": None})
 
     async def ask(self, action: dict[str, Any]) -> None:
-        """Return once the child says that it is done. Raises EOFError when it ends instead."""
+        """Return once the child has answered that it is done. Raises EOFError when it ends instead."""
         self._write(action)
         async with asyncio.timeout(ANSWER_SECONDS):
-            while (said := await self._said())["action"] == "checkpoint":
-                self.checkpoints.append(said["sequenceNumber"])
+            while (answer := await self._answer())["action"] == "checkpoint":
+                self.checkpoints.append(answer["sequenceNumber"])
                 error = self.errors.pop(0) if self.errors else None
                 self._write({"action": "checkpoint", "sequenceNumber": None, "subSequenceNumber": None, "error": error})
-        assert said == {"action": "status", "responseFor": action["action"]}
+        assert answer == {"action": "status", "responseFor": action["action"]}
 
     async def status(self) -> int:
         """The child's exit status."""
@@ -124,12 +124,12 @@ class Kcl:
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(action).encode() + b"\n")
 
-    async def _said(self) -> dict[str, Any]:
+    async def _answer(self) -> dict[str, Any]:
         assert self.process.stdout is not None
         while line := await self.process.stdout.readline():
             if line.strip():
-                said: dict[str, Any] = json.loads(line)
-                return said
+                answer: dict[str, Any] = json.loads(line)
+                return answer
         raise EOFError
 
 

@@ -1,4 +1,4 @@
-"""The census: what several workers' shares come to, and what KCL would keep to itself."""
+"""The census: what several workers' reports add up to, and what KCL itself would not report."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -42,7 +42,7 @@ class World:
         counted = CountedStream("old", shards, LeaseTable(self.db, "leases", "control"))
         self.census = Census([counted], self.reports, self.clock, retry, 2.0)
 
-    async def say(self, worker: str, number: int, pages: int, lag: float = 0.0) -> None:
+    async def report(self, worker: str, number: int, pages: int, lag: float = 0.0) -> None:
         """A worker that has the shard, and is at its end as of its last page but one."""
         view = ShardView(pages, max(0, pages - 1), lag, lag, self.clock.now())
         await self.reports.save(worker, number, {f"old/{self.shard_id}": view})
@@ -63,7 +63,7 @@ async def test_rounds_pass_while_the_workers_read_on_and_none_when_one_falls_sil
     world = World()
     async with world.counting():
         for number in range(1, 20):
-            await world.say("w", number, 2 * number)
+            await world.report("w", number, 2 * number)
             await world.clock.advance(0.6)
         rounds = world.census.snapshot().rounds
         assert rounds >= 2
@@ -76,9 +76,9 @@ async def test_of_two_workers_that_show_one_shard_the_worse_counts() -> None:
     # One of them is superseded, and does not know it yet: what it shows must not hide the lag of the other.
     world = World()
     async with world.counting():
-        await world.say("a", 1, 10, lag=0.0)
-        await world.say("b", 1, 10, lag=90.0)
-        await world.say("c", 1, 10, lag=0.0)
+        await world.report("a", 1, 10, lag=0.0)
+        await world.report("b", 1, 10, lag=90.0)
+        await world.report("c", 1, 10, lag=0.0)
         await world.clock.advance(1)
         assert world.census.snapshot().lag_seconds == 90.0
 

@@ -8,8 +8,8 @@ def report(number: int, pages: int, tip_page: int) -> dict[str, ShardReport]:
     return {"w": ShardReport(number, 0.0, {"s": ShardView(pages, tip_page, 0.0, 0.0, None)})}
 
 
-def noted(evidence: Evidence, ticket: int, said: dict[str, ShardReport]) -> list[tuple[str, int]]:
-    return list(evidence.note(ticket, said))
+def noted(evidence: Evidence, ticket: int, reports: dict[str, ShardReport]) -> list[tuple[str, int]]:
+    return list(evidence.note(ticket, reports))
 
 
 def test_the_end_counts_once_seen_at_a_page_that_was_surely_read_since() -> None:
@@ -21,8 +21,8 @@ def test_the_end_counts_once_seen_at_a_page_that_was_surely_read_since() -> None
     assert noted(evidence, 5, report(14, 107, 107)) == [("s", 1)]
 
 
-def test_a_share_that_was_measured_before_the_look_is_no_beginning() -> None:
-    # A simpler rule counts from the share in view: what is in it may be older than the look, by any number of pages.
+def test_a_report_that_was_measured_before_the_look_is_no_beginning() -> None:
+    # A simpler rule counts from the report in view: its content may be older than the look, by any number of pages.
     evidence = Evidence()
     noted(evidence, 1, report(10, 100, 99))
     assert noted(evidence, 2, report(11, 150, 149)) == []

@@ -29,7 +29,7 @@ TIMES = SimpleNamespace(ledger_trim_seconds=60.0, writer_horizon_seconds=6.0, ve
 
 
 class Trimming:
-    """A world in `dual` with both lanes at work, and the walks of one worker."""
+    """A world in `dual` with both lanes running, and the walks of one worker."""
 
     def __init__(self) -> None:
         self.world = BothWays()

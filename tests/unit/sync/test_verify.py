@@ -1,4 +1,4 @@
-"""Re-verification: what was touched under the ledger rule is compared once it is quiet; what differs twice is told."""
+"""Re-verification: what was touched under the ledger rule is compared once it is quiet; what differs twice is reported."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -104,7 +104,7 @@ DIFFERENT = [
 
 
 @pytest.mark.parametrize("v2", [row[1] for row in DIFFERENT], ids=[row[0] for row in DIFFERENT])
-async def test_a_difference_that_lasts_is_told(world: BothWays, v2: Item | None) -> None:
+async def test_a_difference_that_lasts_is_reported(world: BothWays, v2: Item | None) -> None:
     await touched(world, A, lead("b"))
     spoil(world, v2)
     found = await walked(world)
