@@ -218,6 +218,6 @@ async def serve_alone(lane: Lane) -> None:
 async def _until_changed(app: App, acting: Acting) -> None:
     while True:
         await app.clock.sleep(BEAT_SECONDS)
-        with suppress(Retryable):  # the lease ends the lane when this lasts
+        with suppress(Retryable):  # if this lasts, the lane loses its lease, and ends
             if (await load_started_state(app.control, app.mapping)).acting != acting:
                 return

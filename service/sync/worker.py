@@ -92,7 +92,7 @@ async def catch_up(app: App, stop: asyncio.Event) -> None:
         if stop.is_set():
             raise Interrupted("stopped while catching up", remedy="go on with: tablesplit full-migration")
         await raise_failure(app)
-        await app.clock.sleep(BEAT_SECONDS)  # while no worker holds the lease, the answer is no at once
+        await app.clock.sleep(BEAT_SECONDS)  # while no worker holds the lease, caught_up answers no at once
 
 
 async def raise_failure(app: App) -> None:

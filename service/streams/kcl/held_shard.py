@@ -107,13 +107,15 @@ class HeldShard:
         self.pages = self.tip_page = 0
         self._claim = claim
         self._context = context
+        self._retry = context.requests.retry
+        self._clock = context.requests.retry.clock
         self._deliveries: asyncio.Queue[_Delivery] = asyncio.Queue(1)
         self._in_hand: _Delivery | None = None
         self._read_up_to = claim.position.sequence
         self._last_delivered: str | None = None
         self._checkpointed: str | None = None
         self._finished = asyncio.Event()
-        self._delivered_at = deque([context.requests.retry.clock.now()] * (READ_AHEAD + 1), maxlen=READ_AHEAD + 1)
+        self._delivered_at = deque([self._clock.now()] * (READ_AHEAD + 1), maxlen=READ_AHEAD + 1)
         self.reader = ShardReader(shard_id, self._reader_context())
 
     @property
@@ -135,7 +137,7 @@ class HeldShard:
         """Return once ``records`` are applied: the sequence number that the child may checkpoint, or None for no more than
         before."""
         self.pages += 1
-        self._delivered_at.append(self._context.requests.retry.clock.now())
+        self._delivered_at.append(self._clock.now())
         fresh = after(records, self._read_up_to)
         if records:
             self._last_delivered = records[-1]["dynamodb"]["SequenceNumber"]
@@ -216,7 +218,7 @@ class HeldShard:
 
     async def save(self, shard_id: str, position: Position) -> None:  # noqa: ARG002 (SavedShards names it)
         """Save a position, under the claim."""
-        await self._context.requests.retry(lambda: self._claim.save(position, self._context.rule_fence))
+        await self._retry(lambda: self._claim.save(position, self._context.rule_fence))
 
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:
         """Have the current page applied under the claim, which is confirmed before and while that takes."""
@@ -239,8 +241,8 @@ class HeldShard:
             shards=self,
             sink=self,
             settings=context.settings,
-            clock=context.requests.retry.clock,
-            retry=context.requests.retry,
+            clock=self._clock,
+            retry=self._retry,
             pages=asyncio.Semaphore(2),  # the page being applied, and the next one
             interval_seconds=0.0,  # the daemon sets the pace
             begin=self._begin,
@@ -266,12 +268,12 @@ class HeldShard:
                 raise self._context.requests.gone("not listed any more although unread", self.shard_id)
             if listed[self.shard_id] is not None or seconds is None:
                 break
-            await self._context.requests.retry.clock.sleep(seconds)
+            await self._clock.sleep(seconds)
         return listed[self.shard_id] is not None
 
     async def _confirm_regularly(self) -> None:
         while True:
-            await self._context.requests.retry.clock.sleep(self._context.trust_seconds / CONFIRMS_PER_TRUST)
+            await self._clock.sleep(self._context.trust_seconds / CONFIRMS_PER_TRUST)
             await self._claim.confirm()
 
     def _check_fences(self) -> None:

@@ -67,7 +67,7 @@ class EnteringSink:
         version = stream_version(self._generations[change.table], change.sequence)
         try:
             key = old_key_of(self._mapping, place, change)
-        except Poison:  # forward writes no item whose old key cannot be told
+        except Poison:  # not an item of ours: each of those gives its old key
             return
         attempt = 0
         while True:

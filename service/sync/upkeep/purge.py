@@ -122,7 +122,7 @@ class Purger:
         while True:
             try:
                 await work()
-            except Retryable as failure:  # the next time does what was left
+            except Retryable as failure:  # the next pass does what is left
                 self._retried(failure.reason)
             await self._clock.sleep(seconds)
 
