@@ -9,7 +9,6 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from backfill.display import LogLines
@@ -21,18 +20,18 @@ from bench.items import many_items
 from service.app import GC_THRESHOLDS
 from service.clock import SystemClock
 from service.config import Settings, load_configured_mapping, use_local_credentials
-from service.control.quarantine import Quarantine
 from service.control.state import change_state, in_forward, with_stream
+from service.control.stores import Stores
 from service.control.table import ControlTable
 from service.core.item.change import Change
 from service.core.item.wire import Item
-from service.core.item.write import TransactItem, Write
+from service.core.item.write import Put, TransactItem, Write
 from service.core.mapping.mapping import Mapping
 from service.dynamodb.client import DynamoDBClient
 from service.dynamodb.protocol import Fence, Page
 from service.log import configure_log
 from service.metrics import Metrics
-from service.sync.sinks.guarded import Applier, GuardedSink
+from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext
 from service.validation.options import ValidationOptions
 from service.validation.validator import validate
 from tests.fakes.memory import MemoryDynamoDB
@@ -105,9 +104,9 @@ class Bench:
 
     async def apply(self, items: int) -> int:
         changes = changes_of(self.mapping, items)
-        consumer = self._consumer()
+        sink = self._sink()
         for start in range(0, len(changes), PAGE):
-            await consumer.apply("shard", changes[start : start + PAGE])
+            await sink.apply("shard", changes[start : start + PAGE])
         return len(changes)
 
     async def validate(self, _: int) -> int:
@@ -118,19 +117,25 @@ class Bench:
         assert report.equal, report.to_text()
         return sum(counts["old"] for counts in report.to_json()["counts"].values())
 
-    def _consumer(self) -> GuardedSink:
-        count = partial(self.metrics.count_write, "forward")
-        return GuardedSink(
-            Applier(self.store, fence=_unfenced, count=count),
-            Quarantine(self.control, self.clock),
-            self.mapping,
-            self.clock,
-            generation=1,
-            concurrency=self.settings.sync_concurrency,
-            fence=_unfenced,
-            count=count,
-            on_tombstone=lambda _: None,
-        )
+    def _sink(self) -> GuardedSink:
+        stores = Stores(self.store, self.control, self.mapping, self.clock)
+        context = GuardedSinkContext(stores, generation=1, fence=_unfenced, events=_Counted(self.metrics))
+        return GuardedSink(context, self.settings.sync_concurrency)
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """Implements ``SinkEvents``: outcomes are counted, as in production."""
+
+    metrics: Metrics
+
+    def count(self, outcome: str) -> None:
+        self.metrics.count_write("forward", outcome)
+
+    def tombstone(self, put: Put) -> None: ...
+
+    def taken_over(self) -> int:
+        return 0
 
 
 def changes_of(mapping: Mapping, items: int) -> list[Change]:

@@ -47,7 +47,7 @@ def look(known: dict[str, Position], rounds: Rounds) -> None:
 def seconds_a_look(live: int) -> float:
     """CPU seconds of one look, the least of some rounds."""
     known, rounds = known_shards(live), Rounds()
-    rounds.looked(rounds.ticket())
+    rounds.listed(rounds.ticket())
     return min(_timed(known, rounds) for _ in range(ROUNDS))
 
 

@@ -1,4 +1,4 @@
-"""Activity: when the application last wrote each side, as the lanes see it, and how often on the side that should be quiet."""
+"""Activity: when the application last wrote each side, and how often it wrote the side that should be quiet."""
 
 from dataclasses import field, replace
 
@@ -17,18 +17,18 @@ QUIET_SIDE_WRITTEN = "the application has written the side that should be quiet"
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class Activity:
-    """The application's changes on one side, in epoch seconds of the lane's clock.
-
-    intruders: writes while the side should have been quiet (rogue writes on v2, stragglers on old), by entity, since the
-    phase of the last of them began.
-    """
+    """The application's changes on one side. Times are epoch seconds of the lane's clock."""
 
     last_change_at: float | None = None
+    """When a lane last saw a change by the application; None: never."""
     intruders: dict[str, int] = field(default_factory=dict)
+    """Writes while the side should have been quiet, by entity, since the phase of the last of them began: rogue writes on v2,
+    stragglers on old."""
     last_intruder_at: float | None = None
+    """When a lane last saw such a write; None: never."""
 
     def intruders_since(self, phase_since: float) -> dict[str, int]:
-        """Those of the phase that began at ``phase_since``."""
+        """The intruders of the phase that began at ``phase_since``."""
         return self.intruders if (self.last_intruder_at or 0.0) >= phase_since else {}
 
 
@@ -39,13 +39,13 @@ class Activities:
         self._records = control.records("activity", Activity)
 
     async def load(self) -> dict[Side, Activity]:
-        """By side; a side without a record has seen nothing."""
-        found = await self._records.all()
+        """The activity by side; a side without a record has had no activity."""
+        records = await self._records.all()
         sides: tuple[Side, ...] = ("old", "v2")
-        return {side: found[side].value if side in found else Activity() for side in sides}
+        return {side: records[side].value if side in records else Activity() for side in sides}
 
     async def note_change(self, side: Side, at: float) -> None:
-        """The application changed ``side`` at ``at``; an earlier time than the one noted changes nothing."""
+        """Record that the application changed ``side`` at ``at``. A time earlier than the recorded one changes nothing."""
 
         def later(was: Activity | None) -> Activity:
             known = was or Activity()
@@ -54,8 +54,11 @@ class Activities:
         await self._records.change(side, later)
 
     async def note_intruder(self, side: Side, entity: str, at: float, since: float = 0.0) -> None:
-        """The application wrote an ``entity`` on ``side``, which should be quiet, in the phase that began at ``since``. A replay
-        counts again."""
+        """Record that the application wrote an ``entity`` on ``side``, which should be quiet, in the phase that began at
+        ``since``.
+
+        A replayed change is counted again. Raises Retryable while other writers keep changing the record.
+        """
         for _ in range(CHANGE_ATTEMPTS):
             was = await self._records.get(side)
             known = was.value if was else Activity()
@@ -67,25 +70,27 @@ class Activities:
 
 
 class ActivityRecorder:
-    """What one lane sees of one side. ``quiet``: the application should not write there now; since: when the phase began."""
+    """Records what one lane sees of the application's changes on one side."""
 
     def __init__(self, activities: Activities, side: Side, clock: Clock, *, quiet: bool, since: float = 0.0) -> None:
+        """``quiet``: the application should not write this side now. ``since``: when the phase began, in epoch seconds."""
         self._activities = activities
         self._side: Side = side
         self._clock = clock
         self._quiet = quiet
         self._since = since
-        self._seen_at: float | None = None
+        self._changed_at: float | None = None
 
-    async def saw(self, entity: str, table: str, key: Item) -> None:
-        """The application has changed an item of ``entity``. On the quiet side that is logged, and noted when this returns."""
-        self._seen_at = self._clock.now()
+    async def application_changed(self, entity: str, table: str, key: Item) -> None:
+        """The application has changed an item of ``entity``. On the quiet side the change is logged, and is recorded when this
+        returns."""
+        self._changed_at = self._clock.now()
         if self._quiet:
             get_logger().warning(QUIET_SIDE_WRITTEN, side=self._side, entity=entity, table=table, key=key)
-            await self._activities.note_intruder(self._side, entity, self._seen_at, self._since)
+            await self._activities.note_intruder(self._side, entity, self._changed_at, self._since)
 
     async def flush(self) -> None:
-        """Note the last change seen, if there is a new one."""
-        seen_at, self._seen_at = self._seen_at, None
-        if seen_at is not None:
-            await self._activities.note_change(self._side, seen_at)
+        """Record the time of the last change seen, if there is a new one."""
+        changed_at, self._changed_at = self._changed_at, None
+        if changed_at is not None:
+            await self._activities.note_change(self._side, changed_at)

@@ -1,7 +1,7 @@
-"""The audit log: who did what, when and why, each record chained to the one before by its hash, in the control table.
+"""The audit log in the control table: who did what, when and why. Each record is chained to the one before by its hash.
 
-The newest record's number and hash stand in a record of their own, the *end*, written in the same transaction: so a log that was
-cut off shows too.
+A record of its own, the *end*, holds the newest record's number and hash and is written in the same transaction. So a log whose
+last records were cut off is detected too.
 """
 
 from dataclasses import dataclass, field, replace
@@ -24,17 +24,20 @@ NOTHING_BEFORE = ""
 
 @checked.dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class Record:
-    """One entry. number: from 1; at: epoch seconds; previous: the hash of the record before, "" for the first; hash: over all the
-    rest of this one."""
+    """One entry of the log."""
 
     number: int
+    """Counts from 1."""
     at: float
+    """Epoch seconds."""
     who: str
     action: str
     why: str
     facts: dict[str, Any]
     previous: str
+    """The hash of the record before; "" for the first."""
     hash: str = ""
+    """The hash over everything else in this record."""
 
     def to_json(self) -> dict[str, Any]:
         """The entry as `audit list --json` shows it."""
@@ -52,15 +55,17 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class AuditVerdict:
-    """Whether the log is whole. broken: what is wrong with it, a line each; hash: the newest record's."""
+    """Whether the log is whole."""
 
     records: int
     hash: str
+    """The newest record's hash."""
     broken: tuple[str, ...] = field(default=())
+    """What is wrong with the log, one line each."""
 
     @property
     def ok(self) -> bool:
-        """Nothing was edited, removed or inserted."""
+        """Whether nothing was edited, removed or inserted."""
         return not self.broken
 
     def to_json(self) -> dict[str, Any]:
@@ -80,9 +85,10 @@ class AuditVerdict:
 
 
 class Audit:
-    """The log. who: whoever writes to it from here."""
+    """The log."""
 
     def __init__(self, control: ControlTable, clock: Clock, who: str) -> None:
+        """``who``: who is recorded as the author of the entries that are appended here."""
         self._control = control
         self._records = control.records(PARTITION, Record)
         self._ends = control.records(f"{PARTITION} end", End)
@@ -90,7 +96,10 @@ class Audit:
         self._who = who
 
     async def append(self, action: str, why: str, facts: dict[str, Any]) -> None:
-        """Add an entry at the end; after whoever was faster. ``facts``: JSON values. Raises Retryable when that lasts."""
+        """Add an entry at the end, after those of other writers that came first. ``facts``: JSON values.
+
+        Raises Retryable while other writers keep appending.
+        """
         for _ in range(CHANGE_ATTEMPTS):
             end = await self._ends.get(END)
             record = self._next(end, action, why, facts)

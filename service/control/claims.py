@@ -1,13 +1,12 @@
-"""Claims: which worker may apply a shard's changes, where several share a stream.
+"""Claims: which worker may apply a shard's changes when several workers share a stream.
 
-A claim is a number on the shard's checkpoint in the control table. Whoever takes the shard over raises it; from then on the
-worker before it can save no position, and a lease time later, by its own monotonic clock, it writes nothing more: it trusts a
-claim only for so long since it last saw it. So the writer horizon holds here as it does for a lease, without a renewal for each
-of hundreds of idle shards.
+A claim is a number on the shard's checkpoint in the control table. A worker that takes the shard over raises it. From then on
+the worker before it can save no position, and one lease time later, by its own monotonic clock, it writes nothing more: it
+trusts a claim only for that long after it last confirmed it. So the writer horizon holds for claims as it does for leases,
+without a renewal for each of hundreds of idle shards.
 """
 
 from collections.abc import Mapping
-from typing import Protocol
 
 from service.clock import Clock
 from service.control.checkpoints import CLAIMS_PER_OWNER, Checkpoint, Checkpoints
@@ -18,7 +17,7 @@ from service.errors import Fenced, Retryable
 
 
 class SharedCheckpoints:
-    """Implements ``streams.kcl.claims.Claims``. ``token``: of the lane's lease, where this worker holds it; 0 for the others."""
+    """The positions of one stream, for workers that share it."""
 
     def __init__(
         self,
@@ -29,6 +28,8 @@ class SharedCheckpoints:
         trust_seconds: float,
         token: int = 0,
     ) -> None:
+        """``trust_seconds``: how long a confirmed claim is trusted. ``token``: of the lane's lease if this worker holds it,
+        else 0."""
         self._checkpoints = Checkpoints(control, stream_arn, mapping_hash, token)
         self._records = control.records(f"checkpoint#{stream_arn}", Checkpoint)
         self._mapping_hash = mapping_hash
@@ -37,19 +38,19 @@ class SharedCheckpoints:
         self._token = token
 
     async def load(self) -> Mapping[str, Position]:
-        """Every known shard, parents first. Raises as ``Checkpoints.load`` does."""
+        """The position of every known shard, parents first. Raises as ``Checkpoints.load`` does."""
         return await self._checkpoints.load()
 
     async def save(self, shard_id: str, position: Position) -> None:
-        """Save the first position of a shard, unless another worker was faster: then its position stands."""
+        """Save the first position of a shard. If another worker has saved one already, that one stays."""
         await self._records.put(shard_id, Checkpoint(self._mapping_hash, position), None)
 
     async def forget(self, shard_id: str) -> None:
-        """Drop a finished shard that can't come back."""
+        """Delete the position of a finished shard that can't come back."""
         await self._records.forget(shard_id, (self._token + 1) * CLAIMS_PER_OWNER)
 
     async def claim(self, shard_id: str) -> "ClaimedShard | None":
-        """Claim a shard, over whoever has it. None: it is not known."""
+        """Claim a shard, from another worker too. None: the shard is not known."""
         asked_at = self._clock.monotonic()
         stored = await self._records.claim(shard_id)
         if stored is None:
@@ -61,22 +62,22 @@ class SharedCheckpoints:
 
 
 class ClaimedShard:
-    """Implements ``streams.kcl.claims.Claim``."""
+    """One shard that this worker has claimed."""
 
     def __init__(
         self,
         records: Records[Checkpoint],
         shard_id: str,
-        found: Checkpoint,
+        checkpoint: Checkpoint,
         token: int,
         clock: Clock,
         trust_seconds: float,
         trusted_until: float,
     ) -> None:
-        self.position = found.position
+        self.position = checkpoint.position
         self._records = records
         self._shard_id = shard_id
-        self._mapping_hash = found.mapping_hash
+        self._mapping_hash = checkpoint.mapping_hash
         self._token = token
         self._clock = clock
         self._trust_seconds = trust_seconds
@@ -84,7 +85,7 @@ class ClaimedShard:
         self._lost: Fenced | None = None
 
     async def confirm(self) -> None:
-        """See that the claim stands. Raises Fenced when another worker has claimed the shard since."""
+        """Check that the claim stands, and trust it again. Raises Fenced when another worker has claimed the shard since."""
         asked_at = self._clock.monotonic()
         stored = await self._records.get(self._shard_id)
         if stored is None or stored.token != self._token:
@@ -101,7 +102,10 @@ class ClaimedShard:
             )
 
     async def save(self, position: Position, fence: Fence) -> None:
-        """Acknowledged when it returns. Raises Fenced when another worker has claimed the shard, and what ``fence`` raises."""
+        """Save a position; it is acknowledged when this returns.
+
+        Raises Fenced when another worker has claimed the shard, and what ``fence`` raises.
+        """
         checkpoint = Checkpoint(self._mapping_hash, position)
         if not await self._records.save(self._shard_id, checkpoint, self._token, fence=fence):
             self._lose()
@@ -113,37 +117,3 @@ class ClaimedShard:
             remedy="nothing: the other worker goes on with it",
         )
         raise self._lost
-
-
-class Claim(Protocol):
-    """One shard, claimed by this worker."""
-
-    position: Position
-    """As it was saved last."""
-
-    async def confirm(self) -> None:
-        """See that the claim stands: it is trusted for a lease time from before the look. Raises Fenced when another worker has
-        claimed the shard since."""
-
-    def check(self) -> None:
-        """The fence. Return while the claim can be trusted. Raises Fenced when it is lost, Retryable when it must be confirmed
-        first."""
-
-    async def save(self, position: Position, fence: Fence) -> None:
-        """Acknowledged when it returns. Raises Fenced when another worker has claimed the shard, and what ``fence`` raises."""
-
-
-class Claims(Protocol):
-    """The positions of one stream, for workers that share it. Implemented by ``service.control.claims``."""
-
-    async def load(self) -> Mapping[str, Position]:
-        """Every known shard of the stream."""
-
-    async def save(self, shard_id: str, position: Position) -> None:
-        """Save the first position of a shard, unless another worker was faster: then its position stands."""
-
-    async def forget(self, shard_id: str) -> None:
-        """Drop a finished shard that can't come back."""
-
-    async def claim(self, shard_id: str) -> Claim | None:
-        """Claim a shard, over whoever has it. None: it is not known."""

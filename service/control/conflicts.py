@@ -1,8 +1,8 @@
-"""The conflict log: changes of the old table that lost against v2, each kept whole; old items that a repair replaced; and
-items that are held.
+"""The conflict log in the control table.
 
-One head record per conflict, so that open ones can be counted and listed without their images, and the images in chunks
-beside it.
+It keeps, whole, each change of the old table that lost against v2 and each old item that a repair replaced. It also lists the
+items that are held. A conflict is one head record, so that open conflicts can be counted and listed without their images, and
+the images in chunks beside it.
 """
 
 from dataclasses import asdict, replace
@@ -20,7 +20,7 @@ from service.core.item.write import Delete, Put
 from service.errors import Misconfigured
 
 Reason = Literal["overlap", "deleted", "two_live_keys", "unreadable", "redriven"]
-"""redriven: no change was lost, but an old item that differed from v2 when a repair had v2 carried over it."""
+"""redriven: no change was lost, but a repair had v2 carried over an old item that differed from it."""
 
 Kept = Literal["old", "v2", "merge"]
 STRICT = ConfigDict(extra="forbid")
@@ -28,34 +28,36 @@ STRICT = ConfigDict(extra="forbid")
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Resolution:
-    """How a conflict was settled. kept: whose version; at: epoch seconds."""
+    """How a conflict was resolved."""
 
     kept: Kept
+    """Whose version was kept."""
     by: str
     at: float
+    """Epoch seconds."""
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class ConflictHead:
-    """A conflict without its images. key: the old item's; fields: those that both sides changed; version: of the change,
-    "" for none; at: epoch seconds."""
+    """A conflict without its images."""
 
     old_table: str
     key: Item
+    """The old item's key."""
     entity: str
     reason: Reason
     fields: tuple[str, ...]
+    """The fields that both sides changed."""
     version: str
+    """The version of the change; "" if there was none."""
     at: float
+    """Epoch seconds."""
     resolution: Resolution | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A change that lost: whole, with what stood at each known v2 place (table, key, item or None), stamps included.
-
-    change None (``redriven``): it was no change, but ``old``, the old item as it stood.
-    """
+    """A change that lost, with its images."""
 
     id: str
     old_table: str
@@ -64,26 +66,32 @@ class Conflict:
     reason: Reason
     fields: tuple[str, ...]
     change: WaitingChange | None
+    """The whole change. None: there was no change, but ``old`` was replaced (reason ``redriven``)."""
     v2: tuple[tuple[str, Item, Item | None], ...]
+    """Each known v2 place: table, key, and the item there or None, stamps included."""
     at: float
+    """Epoch seconds."""
     resolution: Resolution | None = None
     old: Item | None = None
+    """The old item that a repair replaced."""
 
     @property
     def lost(self) -> Item | None:
-        """The old item that lost, stamp included; None: a delete did."""
+        """The old item that lost, stamp included; None: a delete lost."""
         return self.change.change.new if self.change is not None else self.old
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Held:
-    """An old item with two live v2 places, which are carried nowhere until one of them goes. since: epoch seconds."""
+    """An old item with two live v2 places. Neither is carried until one of them is deleted."""
 
     old_table: str
     key: Item
     entity: str
     keys: tuple[tuple[str, Item], ...]
+    """The live v2 places: table and key."""
     since: float
+    """Epoch seconds."""
 
 
 class Conflicts:
@@ -96,7 +104,7 @@ class Conflicts:
 
     def puts(self, conflict: Conflict) -> list[Put]:
         """The writes that keep a conflict, for the transaction that decides it: a head, and chunks of at most 300 KB (four
-        items of 400 KB that do not compress are eight). Each is refused when it is there already."""
+        items of 400 KB that do not compress make eight). DynamoDB refuses each of them if it exists already."""
         head = ConflictHead(
             conflict.old_table,
             conflict.key,
@@ -115,19 +123,19 @@ class Conflicts:
         ]
 
     async def heads(self) -> dict[str, ConflictHead]:
-        """Every conflict, resolved ones too, by id."""
+        """Every conflict by id, resolved ones too."""
         return {name: stored.value for name, stored in (await self._heads.all()).items()}
 
     async def count_open(self) -> int:
-        """How many are not resolved."""
+        """How many conflicts are not resolved."""
         return sum(head.resolution is None for head in (await self.heads()).values())
 
     async def head(self, conflict_id: str) -> Stored[ConflictHead]:
         """One head as it is stored. Raises Misconfigured when there is none."""
-        found = await self._heads.get(conflict_id)
-        if found is None:
+        stored = await self._heads.get(conflict_id)
+        if stored is None:
             raise Misconfigured(f"no conflict has the id {conflict_id}", remedy="see `tablesplit conflicts list --all`")
-        return found
+        return stored
 
     async def load(self, conflict_id: str) -> Conflict:
         """A conflict with its images. Raises Misconfigured when there is none."""
@@ -149,7 +157,7 @@ class Conflicts:
         )
 
     def resolved_put(self, conflict_id: str, was: Stored[ConflictHead], resolution: Resolution) -> Put:
-        """The write that marks a conflict as resolved, if its head still is as it was."""
+        """The write that marks a conflict as resolved, if its head still is as it ``was``."""
         return self._heads.as_put(conflict_id, replace(was.value, resolution=resolution), was)[0]
 
     async def held(self) -> dict[str, Held]:
@@ -161,11 +169,11 @@ class Conflicts:
         return await self._held.get(ledger_id) is not None
 
     def held_put(self, ledger_id: str, held: Held) -> Put:
-        """The write that notes a held item, whatever was noted before."""
+        """The write that records a held item, over any record of it."""
         return replace(self._held.as_put(ledger_id, held, None)[0], condition=None)
 
     def held_delete(self, ledger_id: str) -> Delete:
-        """The write that notes that an item is held no longer."""
+        """The write that removes the record of a held item."""
         return self._held.as_removal(ledger_id)
 
     def _chunks(self, conflict_id: str) -> Records[PackedPart]:
@@ -173,17 +181,19 @@ class Conflicts:
 
 
 async def listing(conflicts: Conflicts, *, resolved: bool = False) -> dict[str, Any]:
-    """The document of `conflicts list --json` and /v1/conflicts, oldest first: open conflicts (``resolved``: the others too)
-    and held items."""
+    """The document of `conflicts list --json` and /v1/conflicts, oldest first: open conflicts and held items.
+
+    ``resolved``: resolved conflicts too.
+    """
     heads, held = await conflicts.heads(), await conflicts.held()
     rows = [described(name, head) for name, head in heads.items() if resolved or head.resolution is None]
-    rows += [described_held(name, one) for name, one in held.items()]
+    rows += [described_held(name, item) for name, item in held.items()]
     return {"items": sorted(rows, key=lambda row: (row["at"], row["id"]))}
 
 
 def described(conflict_id: str, head: ConflictHead) -> dict[str, Any]:
     """One conflict of the listing."""
-    settled = head.resolution
+    resolution = head.resolution
     return {
         "id": conflict_id,
         "kind": "conflict",
@@ -193,8 +203,8 @@ def described(conflict_id: str, head: ConflictHead) -> dict[str, Any]:
         "reason": head.reason,
         "fields": list(head.fields),
         "at": iso(head.at),
-        "resolution": {"kept": settled.kept, "by": settled.by, "at": iso(settled.at)} if settled else None,
-        "remedy": "" if settled else f"see `tablesplit conflicts show {conflict_id}`, then resolve it",
+        "resolution": {"kept": resolution.kept, "by": resolution.by, "at": iso(resolution.at)} if resolution else None,
+        "remedy": "" if resolution else f"see `tablesplit conflicts show {conflict_id}`, then resolve it",
     }
 
 

@@ -1,7 +1,7 @@
-"""Which engine reads a lane: written down by the worker that holds its lease, so that those who read without it know.
+"""The engine in force: which stream engine reads a lane. The worker that holds the lane's lease records it for the others.
 
-Under the embedded engine only the holder of the lease reads. Under the kcl engine every worker does, as long as the holder is one
-of them.
+Under the embedded engine only the holder of the lease reads. Under the kcl engine every worker reads, as long as the holder of
+the lease uses it too.
 """
 
 from typing import Literal
@@ -18,16 +18,18 @@ Engine = Literal["embedded", "kcl"]
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class InForce:
-    """application: the beginning of KCL's table names, which all readers of a lane must share; afterwards the last one that there
-    was. settled: False while readers of the kcl engine may still write although the embedded one is in force."""
+    """The record of one lane."""
 
     engine: Engine
     application: str | None = None
+    """The prefix of KCL's table names, which all readers of a lane must share. It stays recorded after a change to the embedded
+    engine."""
     settled: bool = True
+    """False while readers of the kcl engine may still write although the embedded engine is in force."""
 
 
 async def engine_in_force(control: ControlTable, lane: str) -> InForce | None:
-    """What the last holder of the lane's lease has written; None: nobody yet."""
+    """What the last holder of the lane's lease recorded; None: nothing was recorded yet."""
     stored = await _records(control).get(lane)
     return None if stored is None else stored.value
 
@@ -35,10 +37,10 @@ async def engine_in_force(control: ControlTable, lane: str) -> InForce | None:
 async def put_embedded_in_force(
     control: ControlTable, clock: Clock, lane: str, lease: Lease, horizon_seconds: float
 ) -> None:
-    """Let the embedded engine read ``lane`` from now on. Returns when it may begin: after the kcl engine when the writer horizon
-    has passed, and none of the former readers can write any more. One that an earlier holder did not wait out is waited out whole.
+    """Let the embedded engine read ``lane`` from now on; return when it may begin.
 
-    Raises Fenced when the lease is lost.
+    After the kcl engine that is when the writer horizon has passed, so that none of its readers can write any more. If an
+    earlier holder stopped during that wait, the whole horizon is waited for again. Raises Fenced when the lease is lost.
     """
     was = await engine_in_force(control, lane) or InForce("embedded")
     if was.engine == "kcl" or not was.settled:

@@ -13,10 +13,11 @@ from service.core.item.write import Delete, Put
 from service.core.rules.ledger import Entry, new_entry
 
 PARTITIONS = tuple(f"{number:02x}" for number in range(256))
+"""The first two hex digits of an entry's name."""
 
 
 def ledger_id(table: str, key: Item) -> str:
-    """The name of an old item's entry: 32 hex digits, always the same, never shared."""
+    """The name of an old item's entry: 32 hex digits, always the same for the same item, and different for different items."""
     return blake2b(orjson.dumps([table, key], option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
 
 
@@ -26,12 +27,14 @@ class Read:
 
     entry: Entry
     was: Stored[Entry] | None
+    """The record that was read; None: there was none."""
 
 
 class Ledger:
-    """The entries. ``epoch``: that of the entries it makes."""
+    """The entries."""
 
     def __init__(self, control: ControlTable, clock: Clock, old_table: str, epoch: int) -> None:
+        """``epoch``: the epoch of the entries that are created here."""
         self._control = control
         self._clock = clock
         self._old_table = old_table
@@ -44,12 +47,12 @@ class Ledger:
         return Read(was.value if was else new_entry(key, self._epoch), was)
 
     def put(self, read: Read, entry: Entry) -> Put:
-        """The write that replaces what was read by ``entry``, if it still is as it was read."""
+        """The write that replaces the entry that was read by ``entry``, if it has not changed since."""
         name = ledger_id(self._old_table, entry.key)
         return self._records(name).as_put(name, replace(entry, touched_at=self._clock.now()), read.was)[0]
 
     def delete(self, read: Read) -> Delete:
-        """The write that drops what was read, if it still is as it was read."""
+        """The write that drops the entry that was read, if it has not changed since."""
         assert read.was is not None
         name = ledger_id(self._old_table, read.entry.key)
         return self._records(name).as_delete(name, read.was)

@@ -1,5 +1,8 @@
-"""Repairs under way: whoever writes what it has read earlier registers before it reads, and the purger waits
-for it."""
+"""Repairs under way, and whether one may begin.
+
+A repair writes what it has read earlier. So it registers before it reads, and the purger keeps every tombstone until it is
+over.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -38,11 +41,12 @@ async def registered(
     *,
     permitted: Callable[[], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Fence]:
-    """Register a repair for the block, and remove it at its end; yields the fence for its writes.
+    """Register a repair for the block, and remove it at the end; yield the fence for its writes.
 
-    ``permitted`` is asked once it is registered, and raises where nothing may be repaired now. In this order a phase move
-    either is seen by it or sees the repair, and waits. ``seconds`` after the start the fence raises Fenced. A request that
-    is on its way then is covered by the writer horizon, after which the purger no longer waits for a repair whose worker died.
+    ``permitted`` is called once the repair is registered, and raises when nothing may be repaired now. In this order either the
+    repair sees a phase move, or the move sees the repair and waits. ``seconds`` after the start the fence raises Fenced. A
+    request that is still on its way then is covered by the writer horizon, after which the purger no longer waits for a repair
+    whose worker died.
     """
     records = control.records(PARTITION, Repair)
     name = token_hex(8)
@@ -61,6 +65,10 @@ async def registered(
         await records.forget(name)
 
 
+_Seen = tuple[float, float]
+"""When a repair has begun at the earliest, and when it was first seen."""
+
+
 class RepairWatch:
     """The repairs under way as one observer sees them, on its own monotonic clock."""
 
@@ -74,42 +82,38 @@ class RepairWatch:
     async def oldest_age(self) -> float | None:
         """Seconds since the oldest repair that can still write may have begun; None: there is none.
 
-        One that is new may have begun right after the previous look. One whose worker died counts for the
-        writer horizon, and is taken off then.
+        A repair that is seen for the first time may have begun right after the previous look. A repair whose worker died counts
+        for the writer horizon, and is removed then.
         """
         asked_at = self._clock.monotonic()
-        found = await self._records.all()
+        repairs = await self._records.all()
         seen_at = self._clock.monotonic()
-        self._seen = {name: self._seen.get(name) or (self._looked_at, seen_at) for name in found}
+        self._seen = {name: self._seen.get(name) or (self._looked_at, seen_at) for name in repairs}
         self._looked_at = asked_at
-        begun = []
+        starts = []
         for name, (earliest, first_seen) in self._seen.items():
             if seen_at < first_seen + self._horizon:
-                begun.append(earliest)
+                starts.append(earliest)
             else:
                 await self._records.forget(name)
-        return seen_at - min(begun) if begun else None
-
-
-_Seen = tuple[float, float]
-"""When a repair has begun at the earliest, and when it was first seen."""
+        return seen_at - min(starts) if starts else None
 
 
 def require_repairs_allowed(state: MigrationState) -> None:
     """Raises Refused while nothing may be repaired or retried."""
     if state.move is None and state.rule != "entering":
         return
-    told = (
+    reason = (
         f"a move to {state.move.to} is under way, at {state.move.step}" if state.move else "the rule is being changed"
     )
     raise Refused(
-        f"nothing is repaired or retried now: {told}", remedy="wait until it is done: tablesplit status --watch"
+        f"nothing is repaired or retried now: {reason}", remedy="wait until it is done: tablesplit status --watch"
     )
 
 
 def repairs_allowed(control: ControlTable, mapping: Mapping, rule: Rule) -> Callable[[], Awaitable[None]]:
-    """Asked before each run of writes by ``rule``: raises Refused as ``require_repairs_allowed`` does, and once another rule
-    is in force."""
+    """A check to call before each run of writes by ``rule``. It raises Refused as ``require_repairs_allowed`` does, and once
+    another rule is in force."""
 
     async def allowed() -> None:
         state = await load_started_state(control, mapping)

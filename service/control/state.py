@@ -1,4 +1,4 @@
-"""The migration's own record: its phase and rule, the move under way, the mapping it was begun with, and its streams."""
+"""The migration's own record: its phase and rule, the move under way, the mapping it was started with, and its streams."""
 
 from collections.abc import Callable
 from dataclasses import field, replace
@@ -18,16 +18,21 @@ STRICT = ConfigDict(extra="forbid", strict=True)
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Move:
-    """A phase move under way. step: the one that is being done (``core.phases``); since: when it began; by, why: for
-    the audit log. forced: gate conditions that were overridden. Times are epoch seconds."""
+    """A phase move under way. Times are epoch seconds."""
 
     to: Phase
     step: str
+    """The step that is being done (``core.phases.moves``)."""
     since: float
+    """When the step began."""
     begun_at: float
+    """When the move began."""
     by: str
+    """Who makes the move, for the audit log."""
     why: str = ""
+    """The reason given, for the audit log."""
     forced: tuple[str, ...] = ()
+    """The gate conditions that were overridden."""
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -37,18 +42,12 @@ class Hold:
     why: str
     by: str
     at: float
+    """Epoch seconds."""
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class MigrationState:
-    """Where the migration stands. Times are epoch seconds.
-
-    rule, epoch: how changes are applied, and the ledger's epoch (0 before the ledger rule). generations, v2_generations: every
-    stream ARN that the old table, and the v2 tables, have had, to its number; stream_arn, v2_streams: those read now.
-    gap_since, reverse_gap_since: when the operator last accepted that records of the old table's stream, or of a v2 table's,
-    are lost; until a repair begun since has closed the gap. backfill_finished_at: None while a bulk copy is to be made or
-    runs (also again).
-    """
+    """Where the migration stands. Times are epoch seconds."""
 
     phase: Phase
     phase_since: float
@@ -56,16 +55,26 @@ class MigrationState:
     old_table: str
     created_at: float
     generations: dict[str, int] = field(default_factory=dict)
+    """The number of every stream that the old table has had, by ARN."""
     stream_arn: str | None = None
+    """The stream of the old table that is read now."""
     gap_since: float | None = None
+    """When the operator last accepted that changes of the old table's stream are lost; None: there is no gap, or a repair that
+    began later has closed it."""
     backfill_finished_at: float | None = None
+    """None while a bulk copy is still to be made or is running, a repeated one too."""
     rule: Rule = "guarded"
+    """How changes are applied."""
     epoch: int = 0
+    """The ledger's epoch; 0 before the ledger rule."""
     move: Move | None = None
     hold: Hold | None = None
     v2_streams: dict[str, str] = field(default_factory=dict)
+    """The stream of each v2 table that is read now, by table."""
     v2_generations: dict[str, int] = field(default_factory=dict)
+    """The number of every stream that the v2 tables have had, by ARN."""
     reverse_gap_since: float | None = None
+    """As ``gap_since``, for the streams of the v2 tables."""
 
     @property
     def generation(self) -> int:
@@ -81,7 +90,7 @@ class MigrationState:
 
     @property
     def acting(self) -> Acting:
-        """What a worker acts by."""
+        """The phase, rule and epoch that a worker acts by."""
         return Acting(self.phase, self.rule, self.epoch)
 
 
@@ -97,13 +106,13 @@ def new_state(mapping: Mapping, now: float) -> MigrationState:
 
 
 def with_stream(state: MigrationState, arn: str) -> MigrationState:
-    """The state once ``arn`` is the old table's stream to read: one not seen before gets the next generation, above all
+    """The state once ``arn`` is the old table's stream to read. An ARN not seen before gets the next generation, above all
     others."""
     return replace(state, generations=_numbered(state, state.generations, arn), stream_arn=arn)
 
 
 def with_v2_stream(state: MigrationState, table: str, arn: str) -> MigrationState:
-    """The same for the stream of a v2 table."""
+    """As ``with_stream``, for the stream of a v2 table."""
     generations = _numbered(state, state.v2_generations, arn)
     return replace(state, v2_generations=generations, v2_streams={**state.v2_streams, table: arn})
 
@@ -116,14 +125,15 @@ def _numbered(state: MigrationState, generations: dict[str, int], arn: str) -> d
 
 
 def in_forward(state: MigrationState, now: float) -> MigrationState:
-    """The state of a prepared migration once it is in phase ``forward``, since ``now``; one that is further on stays."""
+    """The state of a prepared migration once it is in phase ``forward``, since ``now``. A migration that is further on stays as
+    it is."""
     return replace(state, phase="forward", phase_since=now) if state.phase == "prepare" else state
 
 
 async def load_state(control: ControlTable, mapping: Mapping) -> MigrationState | None:
     """The state, or None before `create-tables`.
 
-    Raises Fatal when it was begun with another mapping or is damaged, Misconfigured when it is that of
+    Raises Fatal when the migration was started with another mapping or the record is damaged, Misconfigured when it belongs to
     another old table.
     """
     stored = await _records(control).get(NAME)
@@ -131,7 +141,7 @@ async def load_state(control: ControlTable, mapping: Mapping) -> MigrationState 
 
 
 async def load_started_state(control: ControlTable, mapping: Mapping) -> MigrationState:
-    """The state of a migration that has begun. Raises Misconfigured when it has not, and as ``load_state`` does."""
+    """The state of a migration that has started. Raises Misconfigured when it has not, and as ``load_state`` does."""
     state = await load_state(control, mapping)
     if state is None or not state.started:
         raise Misconfigured("the migration has not been started", remedy="start it with: tablesplit create-tables")
@@ -141,10 +151,10 @@ async def load_started_state(control: ControlTable, mapping: Mapping) -> Migrati
 async def change_state(
     control: ControlTable, mapping: Mapping, now: float, change: Callable[[MigrationState], MigrationState]
 ) -> MigrationState:
-    """Store ``change`` of the state (of a new one when there is none) and return it; made again when another
-    writer was faster.
+    """Store ``change`` of the state (of a new one when there is none) and return it. If another writer comes first, change it
+    again.
 
-    ``change`` must give the same when it is applied to its own result. Raises as ``load_state`` does.
+    ``change`` must return its own result unchanged when it is applied to it. Raises as ``load_state`` does.
     """
 
     def apply(was: MigrationState | None) -> MigrationState:
@@ -154,8 +164,10 @@ async def change_state(
 
 
 async def load_any_state(control: ControlTable, mapping: Mapping) -> MigrationState:
-    """The state of a migration that has begun, whatever mapping it was begun with. Raises Misconfigured when there is none, or
-    it is that of another old table."""
+    """The state of a migration that has started, whatever mapping it was started with.
+
+    Raises Misconfigured when there is none, or it belongs to another old table.
+    """
     stored = await _records(control).get(NAME)
     if stored is None or not stored.value.started:
         raise Misconfigured("the migration has not been started", remedy="start it with: tablesplit create-tables")
@@ -165,7 +177,7 @@ async def load_any_state(control: ControlTable, mapping: Mapping) -> MigrationSt
 async def change_any_state(
     control: ControlTable, mapping: Mapping, change: Callable[[MigrationState], MigrationState]
 ) -> MigrationState:
-    """As ``change_state``, for a migration that may have been begun with another mapping. Raises as ``load_any_state`` does."""
+    """As ``change_state``, for a migration that may have been started with another mapping. Raises as ``load_any_state`` does."""
     await load_any_state(control, mapping)
 
     def apply(was: MigrationState | None) -> MigrationState:

@@ -1,8 +1,8 @@
 """The control table: what tablesplit remembers, as small typed records under (partition, name).
 
-A record is one item: ``pk``, ``sk``, ``document`` (its value as JSON text), ``rev`` (new and random at each
-write) and, for records that only the holder of a lease writes, ``token``. This is the only module that knows
-this form.
+A record is one item: ``pk``, ``sk``, ``document`` (its value as JSON text), ``rev`` (random, new at each write) and, for
+records that only the holder of a lease writes, ``token``. A value that is too large for one record is packed into several. This
+is the only module that knows this form.
 """
 
 import base64
@@ -25,29 +25,29 @@ from service.errors import Fatal, Retryable
 T = TypeVar("T")
 
 CHANGE_ATTEMPTS = 50
-"""Each refused attempt of ``change`` means that another writer's succeeded; so many in a row are no accident.
-"""
+"""Each refused attempt of ``change`` means that another writer succeeded. So many in a row are not a coincidence."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Stored(Generic[T]):
-    """A record as it was read: its value, the revision that a later write is conditional on, and the token of whoever wrote it."""
+    """A record as it was read."""
 
     value: T
     rev: str
+    """The revision: a later write is made on condition that it has not changed."""
     token: int = 0
+    """The token of the worker that wrote the record."""
 
 
 class ControlTable:
-    """The table, for whoever opens a partition of it."""
+    """The control table, from which the records of each partition are opened."""
 
     def __init__(self, store: ItemStore, table: str) -> None:
         self.store = store
         self.table = table
 
     def records(self, partition: str, kind: type[T]) -> "Records[T]":
-        """The records of one partition, all of one kind: a dataclass, a pydantic model, or ``dict[str,
-        Any]``."""
+        """The records of one partition, all of one kind: a dataclass, a pydantic model, or ``dict[str, Any]``."""
         return Records(self, partition, _adapter(kind))  # type: ignore[arg-type]  # mypy: type[T] might be unhashable
 
 
@@ -58,8 +58,7 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 class Records(Generic[T]):
-    """The records of one partition. Reads are consistent; a record that cannot be read raises Fatal with the
-    remedy."""
+    """The records of one partition. Reads are consistent; a record that cannot be read raises Fatal with the remedy."""
 
     def __init__(self, control: ControlTable, partition: str, adapter: TypeAdapter[T]) -> None:
         self._store = control.store
@@ -74,33 +73,32 @@ class Records(Generic[T]):
 
     async def all(self) -> dict[str, Stored[T]]:
         """Every record of the partition, by name, in the order of the names."""
-        found: dict[str, Stored[T]] = {}
+        records: dict[str, Stored[T]] = {}
         start: Item | None = None
         while True:
             key = {"pk": {"S": self._partition}}
             page = await self._store.query(self._table, key, start=start, consistent=True)
-            found |= {item["sk"]["S"]: self._read(item) for item in page.items}
+            records |= {item["sk"]["S"]: self._read(item) for item in page.items}
             start = page.last_key
             if start is None:
-                return found
+                return records
 
     async def put(self, name: str, value: T, was: Stored[T] | None, *, fence: Fence | None = None) -> Stored[T] | None:
-        """Write the record if it still is as it ``was`` (None: absent). Returns it as stored, or None when it
-        was not.
+        """Write the record if it is still as it ``was`` (None: absent). Return it as stored, or None if it had changed.
 
-        A lost answer is no ambiguity: a refused write is looked up by the revision that it would have left.
+        A lost answer leaves no doubt: after a refused write the record is read, and has the new revision if that write was
+        made.
         """
         put, stored = self.as_put(name, value, was)
         if await self._store.write(put, fence=fence):
             return stored
-        found = await self.get(name)
-        return stored if found is not None and found.rev == stored.rev else None
+        current = await self.get(name)
+        return stored if current is not None and current.rev == stored.rev else None
 
     async def change(self, name: str, change: Callable[[T | None], T]) -> T:
-        """Replace the record by ``change`` of what it is, as often as another writer comes in between;
-        returns what was stored.
+        """Replace the record by ``change`` of its value; return what was stored. If another writer comes first, do it again.
 
-        ``change`` must give the same when it is applied to its own result: it may be, after a lost answer.
+        ``change`` must return its own result unchanged when it is applied to it: that happens after a lost answer.
         """
         for _ in range(CHANGE_ATTEMPTS):
             was = await self.get(name)
@@ -112,18 +110,19 @@ class Records(Generic[T]):
         raise self._contended(name)
 
     async def remove(self, name: str, was: Stored[T]) -> bool:
-        """Delete the record if it still is as it ``was``. False: it was not, or was gone."""
+        """Delete the record if it is still as it ``was``. False: it had changed or was gone."""
         return await self._store.write(self.as_delete(name, was))
 
     async def save(self, name: str, value: T, token: int = 0, *, fence: Fence | None = None) -> bool:
-        """Write the record over any that has no newer ``token`` (of a lease: the writer's). False:
-        superseded."""
+        """Write the record over any that has no newer ``token`` (of the lease that the writer holds). False: a newer writer has
+        saved it."""
         put, _ = self.as_put(name, value, None)
         item = {**put.item, "token": {"N": str(token)}}
         return await self._store.write(Put(self._table, item, _no_newer(token)), fence=fence)
 
     async def claim(self, name: str) -> Stored[T] | None:
-        """Give the record the next token, its value as it is: whoever has saved it before can do so no more. None: there is none.
+        """Give the record the next token, with its value unchanged: a worker that saved it before can do so no more. None:
+        there is no record.
 
         A lost answer costs a token: the claim is made again, above the one that may have been taken.
         """
@@ -138,11 +137,11 @@ class Records(Generic[T]):
         raise self._contended(name)
 
     async def forget(self, name: str, token: int = 0) -> bool:
-        """Delete the record unless it has a newer ``token``. False: superseded."""
+        """Delete the record unless it has a newer ``token``. False: a newer writer has saved it."""
         return await self._store.write(Delete(self._table, self._key(name), _no_newer(token)))
 
     def as_put(self, name: str, value: T, was: Stored[T] | None) -> tuple[Put, Stored[T]]:
-        """The write that ``put`` makes, for a transaction, and the record it leaves."""
+        """The write that ``put`` makes, for a transaction, and the record as it is stored then."""
         stored = Stored(value, token_hex(8))
         item = {
             **self._key(name),
@@ -156,7 +155,7 @@ class Records(Generic[T]):
         return Delete(self._table, self._key(name), _unchanged(was))
 
     def as_removal(self, name: str) -> Delete:
-        """The removal of the record, whatever it is, for a transaction."""
+        """The unconditional removal of the record, for a transaction."""
         return Delete(self._table, self._key(name))
 
     def _contended(self, name: str) -> Retryable:
@@ -196,23 +195,23 @@ def _reason(error: KeyError | ValidationError) -> str:
 
 
 CHUNK_CHARACTERS = 300_000
-"""Of base64 text, so that a record stays well below DynamoDB's 400 KB; two incompressible images of an item take three
-chunks or four."""
+"""Of base64 text, so that a record stays well below DynamoDB's 400 KB. Two incompressible images of an item take three or four
+chunks."""
 
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class PackedPart:
-    """Part of a value."""
+    """One chunk of a packed value."""
 
     text: str
 
 
 def packed(value: Any) -> list[PackedPart]:
-    """A JSON value in chunks; the same again for the same value."""
+    """A JSON value in chunks. The same value always gives the same chunks."""
     text = base64.b64encode(gzip.compress(orjson.dumps(value), mtime=0)).decode()
     return [PackedPart(text[start : start + CHUNK_CHARACTERS]) for start in range(0, len(text), CHUNK_CHARACTERS)]
 
 
 def unpacked(chunks: list[PackedPart]) -> Any:
-    """The value that ``packed`` has cut up."""
+    """The value of the ``chunks`` that ``packed`` returned."""
     return orjson.loads(gzip.decompress(base64.b64decode("".join(chunk.text for chunk in chunks))))

@@ -1,4 +1,4 @@
-"""What the re-verification of touched keys last found, in the control table."""
+"""The result of the last walk that verified touched keys, in the control table."""
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
@@ -8,25 +8,29 @@ from service.core.item.wire import Item
 
 NAME = "latest"
 LISTED = 100
+"""How many differing keys are listed at most."""
 
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class Verification:
-    """The last walk over the ledger. checked: entries found equal; pending: not quiet yet; differences: old keys that differ,
-    at most LISTED of them. finished_at: epoch seconds."""
+    """The last walk over the ledger."""
 
     checked: int
+    """How many entries were found equal on both sides."""
     pending: int
+    """How many entries were not quiet yet."""
     differences: tuple[Item, ...]
+    """The old keys that differ, at most LISTED of them."""
     finished_at: float
+    """Epoch seconds."""
 
 
 async def read_verification(control: ControlTable) -> Verification | None:
-    """The latest walk, or None."""
+    """The result of the last walk, or None."""
     stored = await control.records("verification", Verification).get(NAME)
     return None if stored is None else stored.value
 
 
-async def save_verification(control: ControlTable, found: Verification) -> None:
-    """Replace the latest walk."""
-    await control.records("verification", Verification).save(NAME, found)
+async def save_verification(control: ControlTable, result: Verification) -> None:
+    """Replace the result of the last walk."""
+    await control.records("verification", Verification).save(NAME, result)

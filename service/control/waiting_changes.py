@@ -1,5 +1,4 @@
-"""Changes that wait in quarantine: each kept whole, both images, in chunks that fit into control table
-records."""
+"""Changes that wait in quarantine: each is kept whole, with both images, in chunks that fit into control table records."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -13,14 +12,14 @@ from service.core.item.write import Put
 
 @dataclass(frozen=True, slots=True)
 class WaitingChange:
-    """A change and the stream generation it was read in."""
+    """A change, and the generation of the stream that it was read in."""
 
     change: Change
     generation: int
 
     @property
     def version(self) -> str:
-        """Its version, which orders it among the others of its key."""
+        """The version of the change, which orders it among the others of its key."""
         return stream_version(self.generation, self.change.sequence)
 
 
@@ -33,27 +32,27 @@ class WaitingChanges:
 
     async def load(self) -> list[WaitingChange]:
         """Every change that waits."""
-        found = await self._records.all()
-        return [waiting_from([found[name].value for name in names]) for _, names in _by_version(found)]
+        chunks = await self._records.all()
+        return [waiting_from([chunks[name].value for name in names]) for _, names in _by_version(chunks)]
 
     def puts(self, waiting: WaitingChange) -> list[Put]:
-        """The writes that keep a change, for a transaction; the same again for the same change."""
+        """The writes that keep a change, for a transaction. The same change always gives the same writes."""
         return [
             self._records.as_put(f"{waiting.version}#{number:03d}", chunk, None)[0]
             for number, chunk in enumerate(packed(asdict(waiting)))
         ]
 
     async def forget(self, upto: str) -> None:
-        """Remove the changes up to a version, the oldest first and each whole: what a crash leaves can be read, and
-        ends with the newest."""
-        found = await self._records.all()
-        for version, names in _by_version(found):
+        """Remove the changes up to a version, the oldest first and each whole. So what a crash leaves is readable and still has
+        the newest changes."""
+        chunks = await self._records.all()
+        for version, names in _by_version(chunks):
             if version <= upto:
-                await self._store.transact([self._records.as_delete(name, found[name]) for name in names])
+                await self._store.transact([self._records.as_delete(name, chunks[name]) for name in names])
 
 
 def _by_version(names: Iterable[str]) -> Iterator[tuple[str, Iterator[str]]]:
-    """The chunks' names, those of one change together."""
+    """The chunks' names, grouped by change."""
     return groupby(names, key=lambda name: name.partition("#")[0])
 
 

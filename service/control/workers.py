@@ -1,4 +1,7 @@
-"""The workers' beats: what each sync process last said of itself, lane by lane, in the control table."""
+"""The workers' beats: what each sync process last reported about itself, lane by lane, in the control table.
+
+A beat answers two questions from any machine: which worker reads a lane, and whether a lane has caught up.
+"""
 
 import os
 import socket
@@ -15,17 +18,19 @@ from service.control.table import ControlTable
 from service.core.phases.acting import Acting
 from service.core.shards import ROUNDS_TO_PASS
 
-QUIET_SECONDS = 10.0
-"""A worker that has said nothing for so long has stopped or lost its connection. The clocks of the machines must agree better than
-this."""
+SILENT_SECONDS = 10.0
+"""A worker that has not reported for so long has stopped or lost its connection. The clocks of the machines must agree more
+closely than this."""
 
 FORGOTTEN_SECONDS = 3600.0
+"""A worker that has been silent for so long is no longer listed."""
 
-SAID_SINCE = 2
-"""The second thing said after one that was seen was measured after the look, because the first one was written before it began."""
-
+BEATS_TO_BE_FRESH = 2
+"""The question saw beat n. Beat n+1 may have been measured before the question, and written after it. Beat n+2 was certainly
+measured after the question, because it was measured after beat n+1 was written."""
 
 BEAT_SECONDS = 0.5
+"""How often a worker reports."""
 LaneName = Literal["forward", "reverse"]
 FORWARD: tuple[LaneName, ...] = ("forward",)
 BOTH: tuple[LaneName, ...] = ("forward", "reverse")
@@ -33,57 +38,62 @@ BOTH: tuple[LaneName, ...] = ("forward", "reverse")
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class LaneBeat:
-    """What one lane of a worker says. role: owner of the lane's lease, standby, stopped, or reader: it reads shards, and another
-    worker is the owner (kcl engine).
-
-    acting: what it works by, None while it does not read. rounds, shards, lag_seconds, retention_headroom_seconds: of its
-    engines, the worst of them. lag_low_since: epoch seconds since when lag has been below the limit of the gate, None: it is not.
-    shards_waiting: of the shards, those that wait for their parents; shards_finished: further ones that are read to their end.
-    catch_up_seconds: expected until there is no lag, None: not known.
-    outcomes: of its writes; tombstones_overdue: that should be purged by now; failure: why it stopped.
-    """
+    """What a worker reports about one of its lanes. Of several engines, the worst value counts."""
 
     role: Literal["owner", "reader", "standby", "stopped"] = "standby"
+    """owner: holds the lane's lease. reader: reads shards while another worker is the owner (kcl engine). standby, stopped:
+    does not read."""
     acting: Acting | None = None
+    """What the lane applies changes by; None while it does not read."""
     rounds: int = 0
     shards: int = 0
+    """How many shards are not read to their end."""
     lag_seconds: float = 0.0
     lag_low_since: float | None = None
+    """Since when lag has been below the limit of the gate, in epoch seconds; None: it is not."""
     retention_headroom_seconds: float | None = None
     outcomes: dict[str, int] = field(default_factory=dict)
+    """How many of its writes had each outcome."""
     tombstones_overdue: int = 0
+    """How many tombstones should have been purged by now."""
     failure: str | None = None
+    """Why the lane stopped."""
     shards_waiting: int = 0
+    """How many of ``shards`` wait for their parents."""
     shards_finished: int = 0
+    """How many further shards are read to their end."""
     catch_up_seconds: float | None = None
+    """The expected time until there is no lag; None: not known."""
 
     @property
     def reads(self) -> bool:
-        """Whether it applies changes."""
+        """Whether the lane applies changes."""
         return self.role in ("owner", "reader")
 
     @property
     def at_tip(self) -> bool:
-        """Whether it reads the streams and knows of nothing unapplied."""
+        """Whether the lane reads the streams and knows of nothing unapplied."""
         return self.rounds > 0 and self.lag_seconds == 0
 
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class Beat:
-    """What a worker said. number: counts its beats; said_at: epoch seconds."""
+    """One report of a worker."""
 
     number: int
+    """Counts the worker's beats."""
     said_at: float
+    """When it was reported, in epoch seconds."""
     forward: LaneBeat = field(default_factory=LaneBeat)
     reverse: LaneBeat = field(default_factory=LaneBeat)
 
     def lane(self, name: LaneName) -> LaneBeat:
-        """One of its lanes."""
+        """The report about one of its lanes."""
         return self.forward if name == "forward" else self.reverse
 
     def alive(self, now: float) -> bool:
-        """Whether its worker has not been silent for QUIET_SECONDS at ``now``, epoch seconds."""
-        return self.said_at > now - QUIET_SECONDS
+        """Whether its worker has not been silent for SILENT_SECONDS at ``now``, epoch seconds."""
+        return self.said_at > now - SILENT_SECONDS
 
 
 class Workers:
@@ -102,77 +112,74 @@ class Workers:
             if stored.value.said_at > oldest
         }
 
-    async def heard(self) -> dict[str, Beat]:
+    async def live(self) -> dict[str, Beat]:
         """The beats of the workers that have not fallen silent, by worker id."""
         now = self._clock.now()
         return {worker: beat for worker, beat in (await self.all()).items() if beat.alive(now)}
 
-    async def say(self, worker: str, beat: Beat) -> None:
+    async def report(self, worker: str, beat: Beat) -> None:
         """Replace the worker's last beat."""
         await self._beats.save(worker, beat)
 
     async def leave(self, worker: str) -> None:
         """Forget the worker, and those that have been silent for an hour."""
-        alive = await self.all()
+        recent = await self.all()
         for name in await self._beats.all():
-            if name == worker or name not in alive:
+            if name == worker or name not in recent:
                 await self._beats.forget(name)
-
-    async def owner(self, lane: LaneName = "forward") -> tuple[str, Beat] | None:
-        """The worker that has the lane's lease and is heard of, if any."""
-        return owner_among(await self.heard(), lane)
 
     async def caught_up(
         self, within_seconds: float, lanes: tuple[LaneName, ...] = FORWARD, acting: Acting | None = None
     ) -> bool:
-        """Whether every shard of ``lanes`` has been read to its end and applied since this was asked; False when that isn't
-        known in time.
+        """Whether every change that was in the streams of ``lanes`` when this was called has been read and applied.
 
-        ``acting``: and by this, from before the first of the rounds that count. No clock is compared: it looks for enough
-        beats and then for enough rounds of one and the same owner of each lane.
+        False also when that is not known within ``within_seconds``. ``acting``: and if it was applied by this phase, rule and
+        epoch, from before the first of the rounds that count. Clocks are not compared: this waits for enough beats, and then
+        for enough rounds, of one and the same owner of each lane.
         """
         deadline = self._clock.monotonic() + within_seconds
-        heard = await self.heard()
-        questions = [_Question(lane, acting, heard) for lane in lanes]
-        while self._clock.monotonic() < deadline and all(question.look(heard) for question in questions):
-            if all(question.answered for question in questions):
+        live = await self.live()
+        questions = [_Question(lane, acting, live) for lane in lanes]
+        while self._clock.monotonic() < deadline and all(question.update(live) for question in questions):
+            if all(question.caught_up for question in questions):
                 return True
             await self._clock.sleep(BEAT_SECONDS / 2)
-            heard = await self.heard()
+            live = await self.live()
         return False
 
 
 class _Question:
     """Whether one lane has caught up since the first beat that was seen."""
 
-    def __init__(self, lane: LaneName, acting: Acting | None, heard: dict[str, Beat]) -> None:
-        self.answered = False
+    def __init__(self, lane: LaneName, acting: Acting | None, live: dict[str, Beat]) -> None:
+        self.caught_up = False
         self._lane = lane
         self._acting = acting
-        self._asked = owner_among(heard, lane)
-        self._base: int | None = None
+        self._first = owner_among(live, lane)
+        self._first_rounds: int | None = None
 
-    def look(self, heard: dict[str, Beat]) -> bool:
-        """Take the beats as they are now into account; False: there will be no answer."""
-        now = owner_among(heard, self._lane)
-        if self._asked is None or now is None or now[0] != self._asked[0]:
+    def update(self, live: dict[str, Beat]) -> bool:
+        """Take the newest beats into account. False: the question cannot be answered any more."""
+        owner = owner_among(live, self._lane)
+        if self._first is None or owner is None or owner[0] != self._first[0]:
             return False
-        said = now[1].lane(self._lane)
-        if self._acting is not None and said.acting != self._acting:
+        beat, lane_beat = owner[1], owner[1].lane(self._lane)
+        if self._acting is not None and lane_beat.acting != self._acting:
             return False
-        if self._base is None and now[1].number >= self._asked[1].number + SAID_SINCE:
-            self._base = said.rounds
-        self.answered = self._base is not None and said.rounds >= self._base + ROUNDS_TO_PASS
+        if self._first_rounds is None and beat.number >= self._first[1].number + BEATS_TO_BE_FRESH:
+            self._first_rounds = lane_beat.rounds
+        self.caught_up = self._first_rounds is not None and lane_beat.rounds >= self._first_rounds + ROUNDS_TO_PASS
         return True
 
 
-def owner_among(heard: dict[str, Beat], lane: LaneName) -> tuple[str, Beat] | None:
-    """The owner of ``lane`` that was heard of last."""
-    owners = [(worker, beat) for worker, beat in heard.items() if beat.lane(lane).role == "owner"]
-    return max(owners, key=lambda one: one[1].said_at, default=None)
+def owner_among(live: dict[str, Beat], lane: LaneName) -> tuple[str, Beat] | None:
+    """The owner of ``lane`` among these beats; of two, the one that reported last."""
+    owners = [(worker, beat) for worker, beat in live.items() if beat.lane(lane).role == "owner"]
+    return max(owners, key=lambda owner: owner[1].said_at, default=None)
 
 
 @cache
 def worker_id() -> str:
-    """Host, process id and something random: one process's own, also in containers where every process id is 1."""
+    """The id of this process: host, process id and something random. So it is unique in containers too, where every process id
+    is 1."""
     return f"{socket.gethostname()}-{os.getpid()}-{token_hex(3)}"

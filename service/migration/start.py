@@ -23,7 +23,7 @@ from service.core.rules.authorship import by_ledger_rule
 from service.core.shards import Position
 from service.dynamodb.protocol import ItemStore
 from service.errors import Fatal
-from service.streams.start import initial_positions, positions_after_gap
+from service.streams.shards import initial_positions, positions_after_gap
 from service.sync.positions import _save, require_same_stream, require_started
 
 

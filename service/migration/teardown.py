@@ -73,7 +73,7 @@ async def _require_v2_to_be_a_copy(app: App) -> None:
 
 
 async def _require_nothing_runs(app: App) -> None:
-    for worker in await Workers(app.control, app.clock).heard():
+    for worker in await Workers(app.control, app.clock).live():
         raise Refused(f"sync worker {worker} is at work", remedy="stop it first")
     standing = await read_standing(app.control, app.clock.now())
     if standing is not None and standing.state == "running":

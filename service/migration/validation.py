@@ -72,7 +72,7 @@ def _settled(workers: Workers, lanes: tuple[LaneName, ...]) -> Callable[[], Awai
 
 
 async def _running(workers: Workers, lanes: tuple[LaneName, ...]) -> tuple[LaneName, ...]:
-    heard = await workers.heard()
+    heard = await workers.live()
     return tuple(lane for lane in lanes if owner_among(heard, lane) is not None)
 
 

@@ -3,61 +3,48 @@
 import asyncio
 from collections.abc import Callable
 
-from service.clock import Clock
 from service.core.shards import awaiting_children, may_open
-from service.dynamodb.protocol import StreamStore
 from service.streams.engine import EngineSnapshot, Positions, ShardSink
 from service.streams.measures import ShardMeasure, stream_snapshot, unfinished
 from service.streams.requests import StreamRequests
-from service.streams.retry import StreamRetry
 from service.streams.rounds import Rounds
 from service.streams.shard_reader import READ_INTERVAL_SECONDS, EngineSettings, ReaderContext, ShardReader
 from service.streams.shards import Shards
 from service.tasks import task_group
 
 PAGES_IN_MEMORY = 32
-"""Pages of at most 1 MB, over all shards: read and not applied yet."""
+"""Pages of at most 1 MB that are read and not applied yet, over all shards."""
 
 CHILD_WAITS_SECONDS = (0.25, 0.5, 1.0, 2.0, 4.0)
-"""How long to wait before each question for the children of an ended shard. Later ones come with the
+"""How long to wait before each further request for the children of an ended shard. Children that come later are found by the
 regular discovery."""
 
 
 class EmbeddedEngine:
-    """A StreamEngine on the data plane. The stream's positions must have been saved before
-    (``streams.start``).
-
-    ``retried`` is told the reason of every retry, ``applied`` the age in seconds of every change that has been
-    applied, for the metrics. An engine runs once.
-    """
+    """Implements ``StreamEngine`` with GetRecords. The stream's first positions must have been saved before. Runs once."""
 
     def __init__(
         self,
-        store: StreamStore,
-        *,
-        arn: str,
-        table: str,
+        requests: StreamRequests,
         sink: ShardSink,
         positions: Positions,
         settings: EngineSettings,
-        clock: Clock,
-        retried: Callable[[str], None],
         applied: Callable[[float], None] = lambda _: None,
     ) -> None:
-        patience = StreamRetry(clock, retried)
-        requests = StreamRequests(store, arn, table, patience)
+        """``applied`` is called with the age in seconds of every change that has been applied, for the metrics."""
+        clock = requests.retry.clock
         self._clock = clock
         self._settings = settings
         self._rounds = Rounds()
-        self._shards = Shards(requests, positions, clock, patience)
+        self._shards = Shards(requests, positions)
         self._readers: dict[str, ShardReader] = {}
-        self._lane = ReaderContext(
+        self._reader_context = ReaderContext(
             requests=requests,
             shards=self._shards,
             sink=sink,
             settings=settings,
             clock=clock,
-            patience=patience,
+            retry=requests.retry,
             pages=asyncio.Semaphore(PAGES_IN_MEMORY),
             interval_seconds=READ_INTERVAL_SECONDS,
             begin=lambda: (self._rounds.ticket(), clock.now()),
@@ -66,7 +53,7 @@ class EmbeddedEngine:
         )
 
     async def run(self) -> None:
-        """Read until cancelled; then every position that was applied is saved within five seconds.
+        """Read until cancelled; then save every position that was applied, within five seconds.
 
         Raises Fatal (Trimmed, StreamGone, Fenced, what the sink raises) when going on could skip a record.
         """
@@ -75,7 +62,7 @@ class EmbeddedEngine:
             tasks.create_task(self._discover(tasks))
 
     def snapshot(self) -> EngineSnapshot:
-        """Where it stands now."""
+        """The state of the stream now."""
         now, known = self._clock.now(), self._shards.known
         read = {
             shard_id: ShardMeasure(reader.lag_seconds(now), reader.read_lag_seconds(now), reader.as_of)
@@ -87,8 +74,8 @@ class EmbeddedEngine:
     async def _discover(self, tasks: asyncio.TaskGroup) -> None:
         while True:
             ticket = self._rounds.ticket()
-            await self._shards.look()
-            self._rounds.looked(ticket)
+            await self._shards.refresh()
+            self._rounds.listed(ticket)
             self._open_shards(tasks)
             self._settle_round()
             await self._clock.sleep(self._settings.shard_discovery_seconds)
@@ -96,7 +83,7 @@ class EmbeddedEngine:
     def _open_shards(self, tasks: asyncio.TaskGroup) -> None:
         for shard_id in unfinished(self._shards.known):
             if shard_id not in self._readers and may_open(self._shards.known, shard_id):
-                self._readers[shard_id] = ShardReader(shard_id, self._lane)
+                self._readers[shard_id] = ShardReader(shard_id, self._reader_context)
                 tasks.create_task(self._read_shard(shard_id, tasks))
 
     async def _read_shard(self, shard_id: str, tasks: asyncio.TaskGroup) -> None:
@@ -109,16 +96,16 @@ class EmbeddedEngine:
         for seconds in CHILD_WAITS_SECONDS:
             if self._shards.has_child(shard_id):
                 return
-            await self._shards.look_for_children(shard_id)
+            await self._shards.refresh_children(shard_id)
             self._open_shards(tasks)
             await self._clock.sleep(seconds)
 
     def _note_end(self, shard_id: str, ticket: int) -> None:
         self._rounds.read_to_end(shard_id, ticket)
-        # to settle goes over all known shards, finished ones of two days too: not at every read of each of hundreds
+        # settling goes over all known shards, and finished ones stay for two days: too much for every read of hundreds of shards
         if self._rounds.may_be_complete(len(self._readers)):
             self._settle_round()
 
     def _settle_round(self) -> None:
-        late = awaiting_children(self._shards.known, self._clock.now())
-        self._rounds.settle(unfinished(self._shards.known), children_late=bool(late))
+        waited_for = awaiting_children(self._shards.known, self._clock.now())
+        self._rounds.settle(unfinished(self._shards.known), children_late=bool(waited_for))

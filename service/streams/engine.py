@@ -1,66 +1,59 @@
-"""What every stream engine keeps, and what it needs from the layers above: the contract between reading and
-applying."""
+"""The contract between reading a stream and applying it: what every stream engine promises, and what it needs from the layers
+above."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from service.core.item.change import Change
-from service.core.shards import RETENTION_SECONDS, ROUNDS_TO_PASS, Position
-
-__all__ = ["ROUNDS_TO_PASS", "EngineSnapshot", "Position", "Positions", "ShardSink", "StreamEngine"]
+from service.core.shards import RETENTION_SECONDS, Position
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSnapshot:
-    """One look at an engine.
-
-    rounds: how many times every known shard has been read to its end, applied and checkpointed since the
-    engine started. A caller that sees the count rise by ROUNDS_TO_PASS knows that everything that was in the stream
-    when it first looked has been applied.
-    lag_seconds: age of the oldest unapplied change (whole seconds, as the stream dates them); 0 when read to
-    the end.
-    retention_headroom_seconds: how long the engine may stand still before DynamoDB may trim unread changes;
-    negative: it may have.
-    shards_waiting: those of shards_reading that wait for their parents. read_lag_seconds: age of the newest change read where
-    that is furthest behind; 0 when read to the end.
-    """
+    """The state of an engine at one moment."""
 
     shards_reading: int
+    """Shards that are not read to their end."""
     shards_finished: int
     rounds: int
+    """How many times every known shard has been read to its end, applied and checkpointed since the engine started. When the
+    count has risen by ROUNDS_TO_PASS, everything that was in the stream at the first look has been applied."""
     lag_seconds: float
+    """Age of the oldest unapplied change, in whole seconds as the stream dates them; 0 when the stream is read to its end."""
     retention_headroom_seconds: float = RETENTION_SECONDS
+    """How long the engine may stand still before DynamoDB may trim unread changes; if negative, it may have trimmed some."""
     shards_waiting: int = 0
+    """How many of ``shards_reading`` wait for their parents."""
     read_lag_seconds: float = 0.0
+    """Age of the newest change that was read, in the shard that is furthest behind; 0 when the stream is read to its end."""
 
 
 class ShardSink(Protocol):
-    """Applies changes. Implemented by the consumer."""
+    """Applies changes. Implemented in ``service.sync.sinks``."""
 
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:
-        """Return only when every effect of ``changes`` (one shard, stream order) is acknowledged by DynamoDB
-        or quarantined."""
+        """Return only when every effect of ``changes`` (one shard, stream order) is acknowledged by DynamoDB or quarantined."""
 
 
 class Positions(Protocol):
-    """Remembers positions durably. Implemented by the checkpoints."""
+    """Stores positions durably. Implemented by ``service.control.checkpoints``."""
 
     async def load(self) -> Mapping[str, Position]:
-        """Every known shard of the stream."""
+        """The position of every known shard of the stream."""
 
     async def save(self, shard_id: str, position: Position) -> None:
-        """Acknowledged when it returns. Raises Fenced when a newer owner has saved since."""
+        """Save a position; it is acknowledged when this returns. Raises Fenced when a newer owner has saved the shard since."""
 
     async def forget(self, shard_id: str) -> None:
-        """Drop a finished shard that can't come back. Raises Fenced as ``save`` does."""
+        """Delete the position of a finished shard that can't come back. Raises Fenced as ``save`` does."""
 
 
 class StreamEngine(Protocol):
-    """Reads a stream: parents before children, per-key order, effect before checkpoint."""
+    """Reads a stream: parents before children, in order per key, effect before checkpoint."""
 
     async def run(self) -> None:
         """Read until cancelled. Raises Fatal when going on could skip a record (I5)."""
 
     def snapshot(self) -> EngineSnapshot:
-        """Where it stands now."""
+        """The state of the stream now."""

@@ -1,4 +1,4 @@
-"""Where a stream stands, out of its shards' positions and what is known of those that are being read."""
+"""The snapshot of a stream, computed from its shards' positions and from what is known about the shards being read."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -9,25 +9,28 @@ from service.streams.engine import EngineSnapshot
 
 @dataclass(frozen=True, slots=True)
 class ShardMeasure:
-    """A shard that is being read. lag_seconds, read_lag_seconds: as ``EngineSnapshot`` has them. as_of: epoch seconds before which
-    everything is applied; None: not known."""
+    """A shard that is being read."""
 
     lag_seconds: float
+    """As in ``EngineSnapshot``."""
     read_lag_seconds: float
+    """As in ``EngineSnapshot``."""
     as_of: float | None
+    """Everything before this moment (epoch seconds) is applied; None: not known."""
 
 
 def unfinished(known: Mapping[str, Position]) -> list[str]:
-    """Shards that are not read to their end."""
+    """The shards that are not read to their end."""
     return [shard_id for shard_id, position in known.items() if position.state == "reading"]
 
 
 def stream_snapshot(
     known: Mapping[str, Position], read: Mapping[str, ShardMeasure], waiting: Collection[str], rounds: int, now: float
 ) -> EngineSnapshot:
-    """The snapshot of one stream at ``now``, epoch seconds. A shard that nobody reads lags as long as it is known to be unread.
+    """The snapshot of one stream at ``now``, epoch seconds. A shard that no worker reads lags by the time since it is known to
+    be unread.
 
-    read: those that are being read. waiting: those of the others that wait for their parents.
+    ``read``: the shards that are being read. ``waiting``: those of the others that wait for their parents.
     """
     left = unfinished(known)
     measures = {shard_id: read[shard_id] for shard_id in left if shard_id in read}
@@ -39,8 +42,8 @@ def stream_snapshot(
         shards_reading=len(left),
         shards_finished=len(known) - len(left),
         rounds=rounds,
-        lag_seconds=max([0.0, *ages, *(one.lag_seconds for one in measures.values())]),
+        lag_seconds=max([0.0, *ages, *(measure.lag_seconds for measure in measures.values())]),
         retention_headroom_seconds=RETENTION_SECONDS - behind,
         shards_waiting=len(waiting),
-        read_lag_seconds=max([0.0, *ages, *(one.read_lag_seconds for one in measures.values())]),
+        read_lag_seconds=max([0.0, *ages, *(measure.read_lag_seconds for measure in measures.values())]),
     )

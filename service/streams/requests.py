@@ -1,5 +1,4 @@
-"""The requests to one stream, patient with passing trouble; lost data is told with table, shard and
-remedy."""
+"""The requests to one stream. They wait out passing trouble; lost data is reported with table, shard and remedy."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -14,16 +13,19 @@ Result = TypeVar("Result")
 class StreamRequests:
     """DescribeStream, GetShardIterator and GetRecords of the stream ``arn`` of ``table``."""
 
-    def __init__(self, store: StreamStore, arn: str, table: str, patience: StreamRetry) -> None:
+    def __init__(self, store: StreamStore, arn: str, table: str, retry: StreamRetry) -> None:
         self._store = store
         self._arn = arn
-        self._patience = patience
+        self.retry = retry
         self.table = table
 
     async def describe(self, *, children_of: str | None = None) -> StreamDescription:
-        """The stream's listing. Raises StreamGone also when the stream is switched off: what is written to
-        the table since then is in no stream, or in one with another ARN."""
-        described = await self._ask(lambda: self._store.describe_stream(self._arn, children_of=children_of))
+        """The stream's listing.
+
+        Raises StreamGone also when the stream is switched off: what is written to the table since then is in no stream, or in
+        one with another ARN.
+        """
+        described = await self._send(lambda: self._store.describe_stream(self._arn, children_of=children_of))
         if described.status in ("DISABLING", "DISABLED"):
             raise self.gone(f"the stream is {described.status}")
         return described
@@ -31,32 +33,32 @@ class StreamRequests:
     async def open(self, shard_id: str, sequence: str | None) -> str:
         """An iterator right after ``sequence``, or at the trim horizon. Raises Trimmed, StreamGone."""
         if sequence is None:
-            return await self._ask(lambda: self._store.shard_iterator(self._arn, shard_id, "TRIM_HORIZON"), shard_id)
-        return await self._ask(
+            return await self._send(lambda: self._store.shard_iterator(self._arn, shard_id, "TRIM_HORIZON"), shard_id)
+        return await self._send(
             lambda: self._store.shard_iterator(self._arn, shard_id, "AFTER_SEQUENCE_NUMBER", sequence),
             shard_id,
         )
 
     async def read(self, shard_id: str, iterator: str) -> RecordsPage:
         """The next records. Raises IteratorExpired, Trimmed, StreamGone."""
-        return await self._ask(lambda: self._store.get_records(iterator), shard_id)
+        return await self._send(lambda: self._store.get_records(iterator), shard_id)
 
     def trimmed(self, why: str, shard_id: str | None = None) -> Trimmed:
         """The error for unread changes that are too old to be read."""
         return Trimmed(self._message(why, shard_id), remedy=GAP_REMEDY)
 
     def gone(self, why: str, shard_id: str | None = None) -> StreamGone:
-        """The error for a shard or stream that is not there any more."""
+        """The error for a shard or stream that no longer exists."""
         return StreamGone(self._message(why, shard_id), remedy=GAP_REMEDY)
 
     def _message(self, why: str, shard_id: str | None) -> str:
         where = f"table {self.table}, " + (f"shard {shard_id}" if shard_id else f"stream {self._arn}")
         return f"{where}: {why}; changes may be missing"
 
-    async def _ask(self, request: Callable[[], Awaitable[Result]], shard_id: str | None = None) -> Result:
+    async def _send(self, request: Callable[[], Awaitable[Result]], shard_id: str | None = None) -> Result:
         try:
-            return await self._patience(request)
+            return await self.retry(request)
         except Trimmed as error:
             raise self.trimmed("unread changes are older than 24 hours and gone", shard_id) from error
         except StreamGone as error:
-            raise self.gone("not there any more although unread", shard_id) from error
+            raise self.gone("no longer there although unread", shard_id) from error

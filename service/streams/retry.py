@@ -1,5 +1,4 @@
-"""Waits out passing trouble in a stream lane: the lane has no deadline of its own, retention is its only
-one."""
+"""Retries the requests of a stream lane. The lane has no deadline of its own; only the stream's retention limits it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -18,15 +17,17 @@ LONGEST_WAIT_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class StreamRetry:
-    """Repeats a request until it succeeds, with full jitter. ``retried`` is told each reason, for the
-    metrics."""
+    """Repeats a request until it succeeds, with full jitter."""
 
     clock: Clock
     retried: Callable[[str], None]
+    """Called with the reason of every retry, for the metrics."""
 
     async def __call__(self, request: Callable[[], Awaitable[Result]]) -> Result:
-        """The request's result. Raises what isn't Retryable at once, and IteratorExpired, which a new
-        iterator cures."""
+        """The request's result.
+
+        Raises at once what isn't Retryable, and IteratorExpired, which only a new iterator cures.
+        """
 
         async def once() -> Result:
             return await request()
@@ -35,11 +36,11 @@ class StreamRetry:
             retry=retry_if_exception(_is_passing),
             wait=wait_random_exponential(multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS),
             sleep=self.clock.sleep,
-            before_sleep=self._tell,
+            before_sleep=self._report_retry,
         )
         return await retrying(once)
 
-    def _tell(self, state: RetryCallState) -> None:
+    def _report_retry(self, state: RetryCallState) -> None:
         failure = state.outcome.exception() if state.outcome else None
         if isinstance(failure, Retryable):
             self.retried(failure.reason)

@@ -1,49 +1,61 @@
-"""The shards of a stream as the engine knows them, kept in step with DescribeStream and saved."""
+"""The shards of a stream with their positions: the first positions, those after a gap, and the known shards while the stream is
+read.
+
+``Shards`` keeps the known shards in step with DescribeStream, and saves every position before it counts as known.
+"""
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 
-from service.clock import Clock
-from service.core.shards import Listing, Position, forgettable, new_shards, vanished
-from service.dynamodb.protocol import StreamDescription
+from service.core.shards import (
+    Listing,
+    Position,
+    after_gap,
+    first_positions,
+    forgettable,
+    new_shards,
+    too_late_to_open,
+    vanished,
+)
+from service.dynamodb.protocol import StreamDescription, StreamStore
+from service.errors import StreamGone, Trimmed
 from service.streams.engine import Positions
 from service.streams.requests import StreamRequests
-from service.streams.retry import StreamRetry
 
 CONFIRM_SECONDS = 2.0
-"""A listing can lag behind (the DynamoDB Streams Kinesis Adapter repairs such listings too): a shard
-counts as vanished only when a second look, this much later, does not show it either."""
+"""A listing can lag behind (the DynamoDB Streams Kinesis Adapter repairs such listings too). So a shard counts as vanished only
+when a second listing, this much later, does not show it either."""
 
 
 class Shards:
     """Every known shard of one stream with its position. Only what is saved is known."""
 
-    def __init__(self, requests: StreamRequests, positions: Positions, clock: Clock, patience: StreamRetry) -> None:
+    def __init__(self, requests: StreamRequests, positions: Positions) -> None:
         self.known: dict[str, Position] = {}
         self._requests = requests
         self._positions = positions
-        self._clock = clock
-        self._patience = patience
+        self._retry = requests.retry
         self._adopting = asyncio.Lock()
 
     async def load(self) -> None:
-        """Take up the saved positions."""
-        self.known = dict(await self._patience(self._positions.load))
+        """Load the saved positions."""
+        self.known = dict(await self._retry(self._positions.load))
 
     async def save(self, shard_id: str, position: Position) -> None:
-        """Save a position, then know it."""
-        await self._patience(lambda: self._positions.save(shard_id, position))
+        """Save a position. Only then is it known."""
+        await self._retry(lambda: self._positions.save(shard_id, position))
         self.known[shard_id] = position
 
-    async def look(self) -> None:
-        """Adopt new shards and forget old ones. Raises StreamGone when an unread shard has vanished."""
+    async def refresh(self) -> None:
+        """List the shards, adopt new ones and forget old ones. Raises StreamGone when an unread shard has vanished."""
         listed = _listing(await self._requests.describe())
         if vanished(self.known, listed):
-            listed = await self._look_again()
+            listed = await self._confirm_vanished()
         await self._adopt(listed)
         await self._forget(listed)
 
-    async def look_for_children(self, shard_id: str) -> None:
+    async def refresh_children(self, shard_id: str) -> None:
         """Adopt the children of an ended shard, if they are listed yet."""
         await self._adopt(_listing(await self._requests.describe(children_of=shard_id)))
 
@@ -51,8 +63,8 @@ class Shards:
         """Whether a child of the shard is known."""
         return any(position.parent_id == shard_id for position in self.known.values())
 
-    async def _look_again(self) -> Listing:
-        await self._clock.sleep(CONFIRM_SECONDS)
+    async def _confirm_vanished(self) -> Listing:
+        await self._retry.clock.sleep(CONFIRM_SECONDS)
         listed = _listing(await self._requests.describe())
         lost = vanished(self.known, listed)
         if lost:
@@ -60,15 +72,46 @@ class Shards:
         return listed
 
     async def _adopt(self, listed: Listing) -> None:
-        # One at a time: two looks that find the same new shard must not save its start over its progress.
+        # One at a time: two listings with the same new shard must not save its start over its progress.
         async with self._adopting:
             for shard_id in new_shards(self.known, listed):
-                await self.save(shard_id, Position(listed[shard_id], as_of=self._clock.now()))
+                await self.save(shard_id, Position(listed[shard_id], as_of=self._retry.clock.now()))
 
     async def _forget(self, listed: Listing) -> None:
-        for shard_id in forgettable(self.known, listed, self._clock.now()):
-            await self._patience(partial(self._positions.forget, shard_id))
+        for shard_id in forgettable(self.known, listed, self._retry.clock.now()):
+            await self._retry(partial(self._positions.forget, shard_id))
             del self.known[shard_id]
+
+
+async def initial_positions(stream_store: StreamStore, arn: str, *, now: float) -> dict[str, Position]:
+    """The trim horizon of every shard that exists, parents first (save them in this order), before the first Scan.
+
+    ``now``: epoch seconds. Raises StreamGone when there is no such stream.
+    """
+    return first_positions(_listing(await stream_store.describe_stream(arn)), now)
+
+
+async def positions_after_gap(
+    stream_store: StreamStore, arn: str, known: Mapping[str, Position], *, now: float
+) -> dict[str, Position]:
+    """The positions that replace ``known`` (all of it) once the operator accepts that changes are lost.
+
+    Asks DynamoDB which positions are trimmed. The tables must be repaired afterwards. For a changed ARN there is nothing to
+    keep: take ``initial_positions`` of the new one. Raises StreamGone when there is no such stream.
+    """
+    listed = _listing(await stream_store.describe_stream(arn))
+    trimmed = [s for s in listed if s in known and await _is_trimmed(stream_store, arn, s, known[s], now)]
+    return after_gap(known, listed, trimmed, now)
+
+
+async def _is_trimmed(store: StreamStore, arn: str, shard_id: str, position: Position, now: float) -> bool:
+    if position.state == "finished" or position.sequence is None:
+        return too_late_to_open(position, now) and position.state == "reading"
+    try:
+        await store.shard_iterator(arn, shard_id, "AFTER_SEQUENCE_NUMBER", position.sequence)
+    except (Trimmed, StreamGone):
+        return True
+    return False
 
 
 def _listing(described: StreamDescription) -> Listing:

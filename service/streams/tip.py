@@ -1,27 +1,25 @@
-"""When an open shard counts as read to its end. DynamoDB never says so, so this is evidence, gathered over
-several pages."""
+"""When an open shard counts as read to its end. DynamoDB never says so, so it is inferred from several pages."""
 
 from typing import Any
 
 from service.dynamodb.protocol import RecordsPage
 
 PAGES_AT_TIP = 4
-"""This many short pages in a row. One empty page proves nothing: "it might take multiple calls to get to a
-portion of the shard that contains stream records" (API reference, GetRecords). The count is ours; who
-rests a decision on it waits for two rounds."""
+"""This many short pages in a row. One empty page proves nothing: "it might take multiple calls to get to a portion of the shard
+that contains stream records" (API reference, GetRecords). The number is our choice; a decision that depends on it waits for two
+rounds."""
 
 SHORT_PAGE_RECORDS = 500
 SHORT_PAGE_BYTES = 500_000
-"""Half of what GetRecords returns at most (1,000 records, 1 MB): a page above either is probably one of a
-backlog."""
+"""Half of what GetRecords returns at most (1,000 records, 1 MB): a page above either limit is probably one of a backlog."""
 
 RECENT_SECONDS = 120.0
-"""A short page's records must not be older: thin traffic long ago makes short pages too. Generous, because
+"""A short page's records must not be older: little traffic long ago makes short pages too. The limit is generous, because
 clocks differ and DynamoDB Local cuts times down to the minute."""
 
 
 class Tip:
-    """Follows the pages of one iterator chain. Begin a new one with every new iterator."""
+    """Follows the pages of one iterator chain. Start a new one with every new iterator."""
 
     def __init__(self) -> None:
         self._short_pages = 0
@@ -32,7 +30,7 @@ class Tip:
         return self._short_pages >= PAGES_AT_TIP
 
     def note(self, page: RecordsPage, now: float) -> None:
-        """Take the next page into account; ``now``: epoch seconds when its request began."""
+        """Take the next page into account. ``now``: when its request began, in epoch seconds."""
         self._short_pages = self._short_pages + 1 if is_short(page, now) else 0
 
 

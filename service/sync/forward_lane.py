@@ -1,24 +1,23 @@
-"""The forward lane: reads the old table's stream, applies it to v2 by the rule in force, and purges v2's tombstones.
+"""The forward lane: it reads the old table's stream and applies it to v2 by the rule in force.
 
-Under the ledger rule whoever has it re-verifies what was touched, too.
+The worker that holds its lease also purges v2's tombstones and, under the ledger rule, verifies the keys that were touched.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 from service.app import App
-from service.control.leases import LANE_LEASES, SYNC_LEASE, Lease
+from service.control.leases import SYNC_LEASE, Lease
 from service.control.ledger import Ledger
-from service.control.quarantine import Quarantine
 from service.control.state import MigrationState
-from service.control.workers import Workers
 from service.core.item.write import Put
 from service.streams.engine import ShardSink
 from service.sync.lane import Lane, Reading, Work
 from service.sync.positions import require_same_stream, require_started
+from service.sync.sinks.context import ledger_transaction, sink_context
 from service.sync.sinks.forward import ForwardSink
-from service.sync.sinks.guarded import Applier, GuardedSink
-from service.sync.sinks.ledger_parts import ledger_parts
+from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext
 from service.sync.upkeep.purge import Purger
 from service.sync.upkeep.trim import Trimmer
 from service.sync.upkeep.verify import Verifier
@@ -42,13 +41,13 @@ class ForwardLane(Lane):
         return state
 
     def streams(self, state: MigrationState) -> dict[str, str]:
-        """The old table's."""
+        """The old table's stream."""
         if state.phase == "complete" or state.stream_arn is None:
             return {}
         return {self.app.mapping.old.table: state.stream_arn}
 
     def open(self, reading: Reading, state: MigrationState) -> Work:
-        """What reads the old table's stream; beside it, in the worker that holds the lease, purger and verification."""
+        """The engine that reads the old table's stream and, in the worker that holds the lease, purger and verifier beside it."""
         self._purger = None
         if state.phase == "complete":
             return Work(())
@@ -62,70 +61,51 @@ class ForwardLane(Lane):
         return [self._purger.run(), *verifier]
 
     def overdue(self) -> int:
-        """Tombstones on v2 that should be purged by now."""
+        """Tombstones on v2 that should have been purged by now."""
         return self._purger.overdue() if self._purger is not None else 0
 
     def _guarded(self, reading: Reading, state: MigrationState) -> ShardSink:
         app = self.app
-        return GuardedSink(
-            Applier(app.store, fence=reading.fence, count=self.count),
-            Quarantine(app.control, app.clock),
-            app.mapping,
-            app.clock,
-            generation=state.generation,
-            concurrency=app.settings.sync_concurrency,
-            fence=reading.fence,
-            count=self.count,
-            on_tombstone=self._remember,
-            taken_over=reading.taken_over,
-        )
+        context = GuardedSinkContext(app.stores, state.generation, reading.fence, _ForwardEvents(self, reading))
+        return GuardedSink(context, app.settings.sync_concurrency)
 
-    def _remember(self, tombstone: Put) -> None:
-        """Let the purger know. Where it runs in another worker, its sweep finds the tombstone."""
+    def remember(self, tombstone: Put) -> None:
+        """Pass a tombstone that has just been written to the purger. If the purger runs in another worker, its sweep finds the
+        tombstone."""
         if self._purger is not None:
             self._purger.add(tombstone)
 
     def _ledger(self, reading: Reading, state: MigrationState) -> ShardSink:
         app = self.app
-        parts = ledger_parts(app, state, reading.fence, "old", self.count, reading.taken_over)
-        return ForwardSink(parts, app.settings.sync_concurrency)
+        transaction = ledger_transaction(app, state, reading.fence)
+        context = sink_context(app, state, "old", self.count, reading.taken_over)
+        return ForwardSink(transaction, context, app.settings.sync_concurrency)
 
     def _new_purger(self, lease: Lease) -> Purger:
         app = self.app
+        metrics = app.metrics
         return Purger(
-            app.store,
-            app.control,
-            app.mapping,
-            app.clock,
-            app.settings,
-            lease=lease,
-            rounds=self.rounds,
-            count=app.metrics.count_purge,
-            retried=app.metrics.count_retry,
+            app.stores, app.settings, lease, rounds=self.rounds, count=metrics.count_purge, retried=metrics.count_retry
         )
 
     def _verifier(self, lease: Lease, state: MigrationState) -> Verifier:
         app = self.app
         ledger = Ledger(app.control, app.clock, app.mapping.old.table, state.epoch)
-        workers = Workers(app.control, app.clock)
-        trimmer = Trimmer(
-            app.store,
-            app.control,
-            app.mapping,
-            app.clock,
-            app.settings,
-            ledger=ledger,
-            workers=workers,
-            leases=LANE_LEASES,
-            fence=lease.check,
-        )
-        return Verifier(
-            app.store,
-            app.control,
-            app.mapping,
-            app.clock,
-            app.settings,
-            ledger=ledger,
-            workers=workers,
-            trimmer=trimmer,
-        )
+        return Verifier(app.stores, app.settings, ledger, Trimmer(app.stores, app.settings, ledger, lease.check))
+
+
+@dataclass(frozen=True, slots=True)
+class _ForwardEvents:
+    """Implements ``SinkEvents`` for the forward lane."""
+
+    lane: ForwardLane
+    reading: Reading
+
+    def count(self, outcome: str) -> None:
+        self.lane.count(outcome)
+
+    def tombstone(self, put: Put) -> None:
+        self.lane.remember(put)
+
+    def taken_over(self) -> int:
+        return self.reading.taken_over()

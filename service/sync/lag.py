@@ -1,13 +1,13 @@
-"""What a lane's lag tells in the course of time: since when it has been low, and when it will be gone."""
+"""What follows from a lane's lag over time: since when it has been low, and when it will be gone."""
 
 from collections import deque
 
 from service.clock import Clock
 
 WINDOW_SECONDS = 60.0
-"""What the speed of catching up is measured over. Lag comes in whole seconds."""
+"""The time over which the speed of catching up is measured. Lag comes in whole seconds."""
 LEAST_SPAN_SECONDS = 5.0
-"""No speed is told from less."""
+"""No speed is computed from a shorter time."""
 
 
 class LowLag:
@@ -19,7 +19,7 @@ class LowLag:
         self._since: float | None = None
 
     def note(self, lag: float | None) -> float | None:
-        """Take a lag into account (None: not known); since when it has been low, in epoch seconds, or None."""
+        """Take a lag into account (None: not known); return since when it has been low, in epoch seconds, or None."""
         low = lag is not None and lag < self._limit
         self._since = (self._since or self._clock.now()) if low else None
         return self._since
@@ -33,7 +33,7 @@ class CatchingUp:
         self._samples: deque[tuple[float, float]] = deque()
 
     def note(self, lag: float | None) -> float | None:
-        """Take a lag into account (None: not known); the seconds that are left, or None while it does not shrink."""
+        """Take a lag into account (None: not known); return the seconds that are left, or None while it does not shrink."""
         if not lag:
             self._samples.clear()
             return lag
@@ -41,7 +41,7 @@ class CatchingUp:
         self._samples.append((now, lag))
         while self._samples[0][0] < now - WINDOW_SECONDS:
             self._samples.popleft()
-        began, first = self._samples[0]
-        if now - began < LEAST_SPAN_SECONDS or lag >= first:
+        first_at, first = self._samples[0]
+        if now - first_at < LEAST_SPAN_SECONDS or lag >= first:
             return None
-        return lag * (now - began) / (first - lag)
+        return lag * (now - first_at) / (first - lag)

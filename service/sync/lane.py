@@ -1,7 +1,7 @@
 """A lane: one direction of the sync. It waits for its lease, reads its streams, and applies them by the rule in force.
 
-A lane changes its rule only right after its positions are saved: it stops its engines, which save what they have applied,
-and starts others.
+A lane changes its rule only right after its positions are saved: it stops its engines, which save what they have applied, and
+starts others.
 """
 
 from abc import ABC, abstractmethod
@@ -23,49 +23,50 @@ from service.errors import Fenced, Retryable, TablesplitError
 from service.log import get_logger
 from service.streams.embedded import EmbeddedEngine
 from service.streams.engine import EngineSnapshot, ShardSink, StreamEngine
+from service.streams.requests import StreamRequests
+from service.streams.retry import StreamRetry
 from service.sync.lag import CatchingUp, LowLag
 from service.tasks import task_group
 
 RETRY_SECONDS = 15.0
-"""How long a lane that has stopped waits before it looks whether the operator has mended what stopped it."""
+"""How long a lane that has stopped waits before it tries again, in case the operator has removed the cause."""
 
 Role = Literal["owner", "reader", "standby", "stopped"]
 
 
 class Reading(Protocol):
-    """How a lane reads: alone, under its lease, or together with others.
-
-    lease: the lane's, where this worker holds it. fence: of every write that its sinks make. taken_over: how many shards have come
-    one by one from other workers.
-    """
+    """How a lane reads: alone, under its lease, or together with other workers."""
 
     lease: Lease | None
+    """The lane's lease, if this worker holds it."""
     fence: Fence
+    """Checked before every write that the lane's sinks make."""
 
-    def taken_over(self) -> int: ...
+    def taken_over(self) -> int:
+        """How many shards this worker has taken over so far, one by one, from other workers."""
 
     def engines(self, streams: Mapping[str, str], sink: Callable[[], ShardSink]) -> list[StreamEngine]:
-        """What reads ``streams`` (ARN by table) into sinks."""
+        """The engines that read ``streams`` (ARN by table), each into a sink that ``sink`` makes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a lane does by one state: its engines, and what runs beside them."""
+    """What a lane does while one state is in force."""
 
     engines: Sequence[StreamEngine]
+    """Read the lane's streams."""
     others: Sequence[Coroutine[Any, Any, None]] = ()
+    """Run beside the engines."""
 
 
 class Lane(ABC):
-    """One process's lane. role and failure say how it stands; a failure stops the lane, not the process.
-
-    serve: how it reads until cancelled: ``serve_alone``, or ``sharing.serve_shared``.
-    """
+    """One process's lane. A failure stops the lane, not the process; ``role`` and ``failure`` show it."""
 
     name: LaneName
     lease: str
 
     def __init__(self, app: App, serve: "Callable[[Lane], Awaitable[None]] | None" = None) -> None:
+        """``serve``: how the lane reads until it is cancelled: ``serve_alone``, or ``shared_lane.serve_shared``."""
         self.app = app
         self.role: Role = "standby"
         self.failure: TablesplitError | None = None
@@ -77,29 +78,31 @@ class Lane(ABC):
 
     @abstractmethod
     async def ready_state(self, lease: Lease | None) -> MigrationState:
-        """The state of a migration whose streams this lane can read. Raises what keeps it from that.
+        """The state of a migration whose streams this lane can read. Raises what prevents that.
 
-        ``lease``: the lane's. Who has none waits for the one who has.
+        ``lease``: the lane's, if this worker holds it. A worker without it waits until the one that holds it has prepared the
+        lane.
         """
 
     @abstractmethod
     def streams(self, state: MigrationState) -> dict[str, str]:
-        """The ARN of each stream that is read by ``state``, by table; none once the migration is complete."""
+        """The ARN of each stream that is read in ``state``, by table; none once the migration is complete."""
 
     @abstractmethod
     def open(self, reading: Reading, state: MigrationState) -> Work:
-        """The work by ``state``."""
+        """The work to do while ``state`` is in force."""
 
     def count(self, outcome: str) -> None:
-        """Count what became of a change of this lane's."""
+        """Count the outcome of one of this lane's changes."""
         self.app.metrics.count_write(self.name, outcome)
 
     def overdue(self) -> int:
-        """Tombstones that should be purged by now."""
+        """Tombstones that should have been purged by now."""
         return 0
 
     async def run(self) -> None:
-        """Serve until cancelled. Whatever stops the lane is logged and shown with its remedy; then it tries again, as a standby."""
+        """Serve until cancelled. What stops the lane is logged and shown with its remedy; then the lane tries again, as a
+        standby."""
         while True:
             try:
                 await self._serve(self)
@@ -114,21 +117,24 @@ class Lane(ABC):
                 await self.app.clock.sleep(RETRY_SECONDS)
 
     def hold_lease(self, stand_by: Callable[[], None]) -> AbstractAsyncContextManager[Lease]:
-        """The lane's lease, once it is free. stand_by: told whenever another is seen to hold it."""
+        """The lane's lease, once it is free. ``stand_by`` is called whenever another worker is seen to hold it."""
         app = self.app
         return Lease.acquire(app.control, self.lease, worker_id(), app.clock, app.settings, stand_by=stand_by)
 
     def stand_by(self) -> None:
-        """Another worker reads."""
+        """Another worker reads the lane."""
         self._leave("standby", None)
 
     async def work(self, reading: Reading, state: MigrationState, until: Callable[[], Awaitable[None]]) -> None:
-        """Work by ``state`` until ``until`` returns; the positions of all that was applied are saved when this does."""
+        """Do the work of ``state`` until ``until`` returns. When this returns, the positions of everything that was applied are
+        saved."""
         work = self.open(reading, state)
         self._engines = work.engines
         self.role, self.failure, self.acting = "owner" if reading.lease else "reader", None, state.acting
         async with task_group() as tasks:
-            working = [tasks.create_task(one) for one in (*(engine.run() for engine in work.engines), *work.others)]
+            working = [
+                tasks.create_task(coroutine) for coroutine in (*(engine.run() for engine in work.engines), *work.others)
+            ]
             await until()
             for task in working:
                 task.cancel()
@@ -142,33 +148,34 @@ class Lane(ABC):
         return min((engine.snapshot().rounds for engine in self._engines), default=0)
 
     def read_lag(self) -> float | None:
-        """Age in seconds of the newest change read, where that is furthest behind; None while this process does not read."""
+        """Age in seconds of the newest change that was read, in the engine that is furthest behind; None while this process
+        does not read."""
         return max((engine.snapshot().read_lag_seconds for engine in self._engines), default=None)
 
     def beat(self) -> LaneBeat:
-        """What this lane says of itself now."""
+        """What this lane reports about itself now."""
         failure = f"{self.failure.message} ({self.failure.remedy})" if self.failure else None
-        said = LaneBeat(self.role, self.acting, outcomes=self.app.metrics.outcomes(self.name), failure=failure)
-        seen = [engine.snapshot() for engine in self._engines]
-        if not seen:
+        beat = LaneBeat(self.role, self.acting, outcomes=self.app.metrics.outcomes(self.name), failure=failure)
+        snapshots = [engine.snapshot() for engine in self._engines]
+        if not snapshots:
             self._low.note(None)
             self._catching_up.note(None)
-            return said
-        return self._measured(said, seen)
+            return beat
+        return self._with_measures(beat, snapshots)
 
-    def _measured(self, said: LaneBeat, seen: list[EngineSnapshot]) -> LaneBeat:
-        lag = max(one.lag_seconds for one in seen)
+    def _with_measures(self, beat: LaneBeat, snapshots: list[EngineSnapshot]) -> LaneBeat:
+        lag = max(snapshot.lag_seconds for snapshot in snapshots)
         rounds = self.rounds()
         return replace(
-            said,
+            beat,
             rounds=rounds,
-            shards=sum(one.shards_reading for one in seen),
-            shards_waiting=sum(one.shards_waiting for one in seen),
-            shards_finished=sum(one.shards_finished for one in seen),
+            shards=sum(snapshot.shards_reading for snapshot in snapshots),
+            shards_waiting=sum(snapshot.shards_waiting for snapshot in snapshots),
+            shards_finished=sum(snapshot.shards_finished for snapshot in snapshots),
             lag_seconds=lag,
             lag_low_since=self._low.note(lag if rounds else None),
             catch_up_seconds=self._catching_up.note(lag if rounds or lag else None),
-            retention_headroom_seconds=min(one.retention_headroom_seconds for one in seen),
+            retention_headroom_seconds=min(snapshot.retention_headroom_seconds for snapshot in snapshots),
             tombstones_overdue=self.overdue(),
         )
 
@@ -192,17 +199,10 @@ class Alone:
 
     def _engine(self, table: str, arn: str, sink: ShardSink) -> StreamEngine:
         app = self._lane.app
-        return EmbeddedEngine(
-            app.store,
-            arn=arn,
-            table=table,
-            sink=sink,
-            positions=Checkpoints(app.control, arn, app.mapping.hash, self._token),
-            settings=app.settings,
-            clock=app.clock,
-            retried=app.metrics.count_retry,
-            applied=partial(app.metrics.observe_apply_lag, self._lane.name),
-        )
+        requests = StreamRequests(app.store, arn, table, StreamRetry(app.clock, app.metrics.count_retry))
+        positions = Checkpoints(app.control, arn, app.mapping.hash, self._token)
+        applied = partial(app.metrics.observe_apply_lag, self._lane.name)
+        return EmbeddedEngine(requests, sink, positions, app.settings, applied)
 
 
 async def serve_alone(lane: Lane) -> None:
@@ -218,6 +218,6 @@ async def serve_alone(lane: Lane) -> None:
 async def _until_changed(app: App, acting: Acting) -> None:
     while True:
         await app.clock.sleep(BEAT_SECONDS)
-        with suppress(Retryable):  # the lease ends the lane when this lasts
+        with suppress(Retryable):  # if this lasts, the lane loses its lease, and ends
             if (await load_started_state(app.control, app.mapping)).acting != acting:
                 return

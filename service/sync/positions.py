@@ -1,4 +1,4 @@
-"""The streams that a lane follows: that they are those whose positions are saved, and the first positions of new ones."""
+"""Checks that a lane's streams are those whose positions are saved, and saves the first positions of new ones."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -8,11 +8,11 @@ from service.control.checkpoints import Checkpoints
 from service.control.state import MigrationState, change_state, load_started_state, with_v2_stream
 from service.core.shards import Position
 from service.errors import GAP_REMEDY, Misconfigured, StreamGone
-from service.streams.start import initial_positions
+from service.streams.shards import initial_positions
 
 
 async def require_started(app: App) -> MigrationState:
-    """The state of a migration that has begun. Raises Misconfigured when it has not."""
+    """The state of a migration that has started. Raises Misconfigured when it has not."""
     if await app.tables.describe(app.settings.control_table) is None:
         raise Misconfigured(
             f"control table {app.settings.control_table} does not exist: nothing has been started",
@@ -22,19 +22,20 @@ async def require_started(app: App) -> MigrationState:
 
 
 async def require_same_stream(app: App, state: MigrationState) -> None:
-    """Raises StreamGone when the old table's stream is not the one whose positions are saved, or is off."""
+    """Raises StreamGone when the old table's stream is off, or is not the one whose positions are saved."""
     old = await app.tables.old_table()
     if old.stream_arn == state.stream_arn and old.stream_view_type is not None:
         return
-    found = old.stream_arn if old.stream_view_type is not None else "off"
+    current = old.stream_arn if old.stream_view_type is not None else "off"
     raise StreamGone(
-        f"the stream of old table {old.name} is {found}; saved positions are of {state.stream_arn}: changes may be lost",
+        f"the stream of old table {old.name} is {current}; saved positions are of {state.stream_arn}: changes may be lost",
         remedy=GAP_REMEDY,
     )
 
 
 async def follow_v2_streams(app: App, state: MigrationState, token: int) -> MigrationState:
-    """Save the positions of the v2 streams that are not followed yet: all that they hold is still to be read.
+    """Save the first positions of the v2 streams that are not followed yet, at the trim horizon: all their changes are still to
+    be read.
 
     Only before the first `dual`, when nothing is carried back. ``token``: of the reverse lane's lease.
     """
@@ -49,12 +50,12 @@ async def follow_v2_streams(app: App, state: MigrationState, token: int) -> Migr
 
 
 async def require_same_v2_streams(app: App, state: MigrationState) -> None:
-    """Raises StreamGone when a v2 table's stream is not the one whose positions are saved, or is off."""
+    """Raises StreamGone when a v2 table's stream is off, or is not the one whose positions are saved."""
     for table in app.mapping.tables:
-        found, saved = await app.tables.v2_stream(table), state.v2_streams.get(table)
-        if found != saved:
+        current, saved = await app.tables.v2_stream(table), state.v2_streams.get(table)
+        if current != saved:
             raise StreamGone(
-                f"the stream of v2 table {table} is {found}; saved positions are of {saved}: changes may be lost",
+                f"the stream of v2 table {table} is {current}; saved positions are of {saved}: changes may be lost",
                 remedy=GAP_REMEDY,
             )
 

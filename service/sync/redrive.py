@@ -1,4 +1,7 @@
-"""Re-driving v2 items (``core.redrive``): written, and what they will replace on the old table kept in the conflict log."""
+"""Re-drives v2 items (``core.rules.redrive``): each is written so that reverse carries it to the old table again.
+
+What it will replace on the old table is kept in the conflict log.
+"""
 
 from dataclasses import dataclass
 from secrets import token_hex
@@ -19,7 +22,7 @@ from service.dynamodb.protocol import Fence, ItemStore
 
 @dataclass(frozen=True, slots=True)
 class Redriver:
-    """Has v2 items carried to the old table anew."""
+    """Has v2 items carried to the old table again."""
 
     store: ItemStore
     conflicts: Conflicts
@@ -27,20 +30,20 @@ class Redriver:
     clock: Clock
 
     async def redrive(self, found: Found, old: Item | None, fence: Fence) -> bool:
-        """Re-drive the live v2 item ``found``; ``old``, the old item as it stands, is kept where it differs.
+        """Re-drive the live v2 item ``found``. The old item ``old`` is kept in the conflict log if it differs.
 
-        False: the v2 item is not as it was read any more. Raises Poison when it cannot be carried.
+        False: the v2 item has changed since it was read. Raises Poison when it cannot be carried.
         """
         wanted = redrive(self.mapping, found)
         image = old_image(self.mapping, old)
         kept: list[TransactItem] = []
         if old is not None and image is not None and not equal(image, wanted.old):
-            kept += self.conflicts.puts(self._kept(found, old, wanted))
+            kept += self.conflicts.puts(self._conflict(found, old, wanted))
         if not kept:
             return await self.store.write(wanted.update, fence=fence)
         return await self.store.transact([wanted.update, *kept], fence=fence)
 
-    def _kept(self, found: Found, old: Item, wanted: Redrive) -> Conflict:
+    def _conflict(self, found: Found, old: Item, wanted: Redrive) -> Conflict:
         table, place = self.mapping.old.table, found.place
         key = {name: wanted.old[name] for name in self.mapping.old.key_names}
         return Conflict(

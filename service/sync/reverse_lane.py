@@ -1,11 +1,12 @@
-"""The reverse lane: reads the v2 tables' streams; observes before the first `dual`, and carries to the old table from then on."""
+"""The reverse lane: it reads the v2 tables' streams. Before the first `dual` it only observes; from then on it carries to the
+old table."""
 
 from service.control.leases import REVERSE_LEASE, Lease
 from service.control.state import MigrationState
 from service.streams.engine import ShardSink
 from service.sync.lane import Lane, Reading, Work
 from service.sync.positions import follow_v2_streams, require_same_v2_streams, require_started
-from service.sync.sinks.ledger_parts import ledger_parts, watch
+from service.sync.sinks.context import activity_recorder, ledger_transaction, sink_context
 from service.sync.sinks.observer import EnteringSink, IntruderSink
 from service.sync.sinks.reverse import ReverseSink
 
@@ -17,8 +18,10 @@ class ReverseLane(Lane):
     lease = REVERSE_LEASE
 
     async def ready_state(self, lease: Lease | None) -> MigrationState:
-        """The state, once the v2 tables' streams are those whose positions are saved; the first time, whoever has the lease saves
-        them."""
+        """The state, once the v2 tables' streams are those whose positions are saved.
+
+        The first time, the worker that holds the lease saves their first positions.
+        """
         state = await require_started(self.app)
         if state.phase == "complete":
             return state
@@ -28,19 +31,20 @@ class ReverseLane(Lane):
         return state
 
     def streams(self, state: MigrationState) -> dict[str, str]:
-        """The v2 tables'."""
+        """The v2 tables' streams."""
         return {} if state.phase == "complete" else dict(state.v2_streams)
 
     def open(self, reading: Reading, state: MigrationState) -> Work:
-        """What reads the v2 tables' streams."""
+        """The engines that read the v2 tables' streams."""
         return Work(reading.engines(self.streams(state), lambda: self._sink(reading, state)))
 
     def _sink(self, reading: Reading, state: MigrationState) -> ShardSink:
         app = self.app
-        observer = IntruderSink(app.mapping, watch(app, state, "v2"))
+        intruders = IntruderSink(app.mapping, activity_recorder(app, state, "v2"))
         if not state.acting.forward_by_ledger:
-            return observer
-        parts = ledger_parts(app, state, reading.fence, "v2", self.count, reading.taken_over)
+            return intruders
+        transaction = ledger_transaction(app, state, reading.fence)
+        context = sink_context(app, state, "v2", self.count, reading.taken_over)
         if not state.acting.reverse_carries:
-            return EnteringSink(parts, observer, app.settings.sync_concurrency)
-        return ReverseSink(parts, app.settings.sync_concurrency)
+            return EnteringSink(transaction, intruders, context.generations, app.settings.sync_concurrency)
+        return ReverseSink(transaction, context, app.settings.sync_concurrency)

@@ -1,4 +1,4 @@
-"""The lanes of one process, side by side."""
+"""The two lanes of one process, with their beats and metrics; and waiting until sync has caught up."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -17,7 +17,7 @@ from service.sync.shared_lane import serve_shared
 from service.tasks import task_group
 
 CATCH_UP_SECONDS = 15.0
-"""How long one question whether sync has caught up may take; it is asked until the answer is yes."""
+"""How long one question whether sync has caught up may take; it is repeated until the answer is yes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Lanes:
     reverse: Lane
 
     def beat(self, number: int, now: float) -> Beat:
-        """What this process says of itself now, in epoch seconds."""
+        """What this process reports about itself now. ``now``: epoch seconds."""
         return Beat(number, now, self.forward.beat(), self.reverse.beat())
 
     def unready(self) -> str | None:
@@ -41,9 +41,10 @@ class Lanes:
 
 @asynccontextmanager
 async def sync_lanes(app: App, *beside: Coroutine[Any, Any, None]) -> AsyncIterator[Lanes]:
-    """Both lanes with their beats in the background, and the coroutines ``beside`` them.
+    """Run both lanes with their beats in the background, and the coroutines ``beside`` them.
 
-    At the end the lanes save their positions and give their leases back."""
+    At the end the lanes save their positions and give their leases back.
+    """
     serve = serve_shared if app.settings.engine == "kcl" else serve_alone
     lanes = Lanes(ForwardLane(app, serve), ReverseLane(app, serve))
     workers = Workers(app.control, app.clock)
@@ -57,26 +58,26 @@ async def sync_lanes(app: App, *beside: Coroutine[Any, Any, None]) -> AsyncItera
                 for task in running:
                     task.cancel()
     finally:
-        with suppress(TablesplitError):  # a beat that cannot be taken back is forgotten after an hour
+        with suppress(TablesplitError):  # a beat that cannot be removed is forgotten after an hour
             await workers.leave(worker_id())
 
 
 async def _beat(app: App, lanes: Lanes, workers: Workers) -> None:
-    number, silent_because = 0, None
+    number, logged = 0, None
     while True:
         number += 1
         try:
-            await workers.say(worker_id(), lanes.beat(number, app.clock.now()))
-            silent_because = None
-        except TablesplitError as silent:
-            if silent.message != silent_because:
-                get_logger().warning("cannot report", reason=silent.message)
-            silent_because = silent.message
+            await workers.report(worker_id(), lanes.beat(number, app.clock.now()))
+            logged = None
+        except TablesplitError as failure:
+            if failure.message != logged:
+                get_logger().warning("cannot report the state of this worker", reason=failure.message)
+            logged = failure.message
         await app.clock.sleep(BEAT_SECONDS)
 
 
 async def _measure(app: App, lanes: Lanes) -> None:
-    """Measure this process for its metrics, also while it cannot report."""
+    """Set the metrics of this process, also while it cannot report its beats."""
     while True:
         app.metrics.set_ready(lanes.unready() is None)
         for lane in (lanes.forward, lanes.reverse):
@@ -91,13 +92,14 @@ async def catch_up(app: App, stop: asyncio.Event) -> None:
         if stop.is_set():
             raise Interrupted("stopped while catching up", remedy="go on with: tablesplit full-migration")
         await raise_failure(app)
-        await app.clock.sleep(BEAT_SECONDS)  # while no worker owns the stream yet, the answer is an immediate no
+        await app.clock.sleep(BEAT_SECONDS)  # while no worker holds the lease, caught_up answers no at once
 
 
 async def raise_failure(app: App) -> None:
-    """Raises Interrupted when a worker says that its lane has stopped: catching up would wait for ever."""
-    for worker, beat in (await Workers(app.control, app.clock).heard()).items():
+    """Raises Interrupted when a worker reports that its forward lane has stopped: waiting would never end."""
+    for worker, beat in (await Workers(app.control, app.clock).live()).items():
         if beat.forward.role == "stopped" and beat.forward.failure is not None:
             raise Interrupted(
-                f"sync worker {worker} has stopped: {beat.forward.failure}", remedy="mend that, then run this again"
+                f"sync worker {worker} has stopped: {beat.forward.failure}",
+                remedy="remove the cause, then run this again",
             )

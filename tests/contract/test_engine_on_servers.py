@@ -19,7 +19,9 @@ from service.dynamodb.table_description import NewTable
 from service.errors import StreamGone
 from service.streams.embedded import EmbeddedEngine
 from service.streams.engine import StreamEngine
-from service.streams.start import initial_positions
+from service.streams.requests import StreamRequests
+from service.streams.retry import StreamRetry
+from service.streams.shards import initial_positions
 from tests.builders.planes import open_plane, plane_settings
 from tests.fakes.kcl import OneWorker, Place, require_kcl
 from tests.worlds.stream_run import MemoryPositions, Pace, RecordingSink
@@ -94,16 +96,8 @@ async def reading(old: Old, sink: RecordingSink, start: Mapping[str, Position]) 
 @asynccontextmanager
 async def _embedded(old: Old, sink: RecordingSink, start: Mapping[str, Position]) -> AsyncIterator[Reading]:
     positions = MemoryPositions(sink, start)
-    engine = EmbeddedEngine(
-        old.plane,
-        arn=old.arn,
-        table=old.table,
-        sink=sink,
-        positions=positions,
-        settings=FAST,
-        clock=SystemClock(),
-        retried=lambda reason: None,
-    )
+    requests = StreamRequests(old.plane, old.arn, old.table, StreamRetry(SystemClock(), lambda reason: None))
+    engine = EmbeddedEngine(requests, sink, positions, FAST)
     run = Reading(engine, asyncio.create_task(engine.run()))
     yield run
     run.saved = positions.saved

@@ -1,7 +1,7 @@
 """A scripted Kinesis Client Library on the in-memory table: leases that move at any moment, and children that deliver pages ahead.
 
 A worker that has lost a lease learns of it late: its child goes on with what it has, as a real one does. The service's side is
-the real code: children, claims, held shards, consumer.
+the real code: children, claims, held shards, sink.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from service.dynamodb.protocol import RecordsPage
 from service.errors import TablesplitError
 from service.streams.kcl.children import Children, ReadStream
 from service.streams.kcl.frames import bare, document, opening
-from service.streams.kcl.held_shard import READ_AHEAD, ShardParts
+from service.streams.kcl.held_shard import READ_AHEAD, HeldShardContext
 from service.streams.kcl.sink_slot import SinkSlot, check_claim
 from service.streams.requests import StreamRequests
 from service.streams.retry import StreamRetry
@@ -70,19 +70,17 @@ class KclWorker(Process):
         """Serve its children."""
         live, slot = self.live, SinkSlot(self.live.conductor)
         claims = SharedCheckpoints(self.control, live.arn, live.mapping.hash, live.conductor, TRUST_SECONDS)
-        patience = StreamRetry(live.conductor, _ignore)
-        requests = StreamRequests(self.store, live.arn, live.mapping.old.table, patience)
-        parts = ShardParts(requests, slot, Pace(), live.conductor, patience, _ignore, TRUST_SECONDS, lambda: None)
-        shards = Shards(requests, claims, live.conductor, patience)
-        self.children = Children({live.arn: ReadStream(live.arn, claims, shards, parts)})
+        retry = StreamRetry(live.conductor, _ignore)
+        requests = StreamRequests(self.store, live.arn, live.mapping.old.table, retry)
+        context = HeldShardContext(requests, slot, Pace(), _ignore, TRUST_SECONDS, lambda: None)
+        shards = Shards(requests, claims)
+        self.children = Children({live.arn: ReadStream(live.arn, claims, shards, context)})
         return self._apply(slot)
 
     async def _apply(self, slot: SinkSlot) -> None:
         """Apply, by a sink that is changed now and then."""
         while True:
-            async with slot.filled(
-                self.consumer(check_claim, lambda: self.children.claimed), self.children.save_applied
-            ):
+            async with slot.filled(self.sink(check_claim, lambda: self.children.claimed), self.children.save_applied):
                 await self.live.conductor.sleep(40.0)
 
     def lease(self, shard_id: str) -> None:
@@ -116,7 +114,7 @@ class KclWorker(Process):
 
     async def _serve(self, talk: "_Talk") -> None:
         try:
-            await self.children.converse(talk)
+            await self.children.serve_child(talk)
         except (TablesplitError, ConnectionError, Killed):
             pass  # what would stop the lane; a worker that is started anew goes on
         finally:
@@ -166,7 +164,7 @@ class _Ahead:
 
 
 class _Talk:
-    """Both ends of one child's connection. Implements ``children.Talk``."""
+    """Both ends of one child's connection. Implements ``children.ChildConnection``."""
 
     def __init__(self) -> None:
         self._asked: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
@@ -186,7 +184,7 @@ class _Talk:
             raise ConnectionError
         return asked
 
-    async def say(self, said: bytes) -> None:
+    async def send(self, said: bytes) -> None:
         self._said.put_nowait(said)
 
     def hang_up(self) -> None:

@@ -1,4 +1,4 @@
-"""The real consumer, quarantine, engine, checkpoints and backfill copier on the in-memory table, under a conductor."""
+"""The real sink, quarantine, engine, checkpoints and backfill copier on the in-memory table, under a conductor."""
 
 import asyncio
 import random
@@ -13,6 +13,7 @@ from backfill.throttle import ThrottleWaits, WriteLimits
 from backfill.window import Window
 from service.control.checkpoints import Checkpoints
 from service.control.quarantine import Quarantine
+from service.control.stores import Stores
 from service.control.table import ControlTable
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Put
@@ -21,8 +22,10 @@ from service.dynamodb.protocol import Fence
 from service.errors import Poison
 from service.migration.settlement.guarded_retry import Retry
 from service.streams.embedded import EmbeddedEngine
-from service.streams.start import initial_positions
-from service.sync.sinks.guarded import Applier, GuardedSink
+from service.streams.requests import StreamRequests
+from service.streams.retry import StreamRetry
+from service.streams.shards import initial_positions
+from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext
 from tests.builders.mappings import crm
 from tests.convergence.application import old_key, random_item
 from tests.convergence.conductor import Conductor, Killed
@@ -138,6 +141,17 @@ BAD: Item = {"entity_type": {"S": "GOBLIN"}}
 REFUSED: Item = {"company": CURSED}
 
 
+@dataclass(frozen=True)
+class _Uncounted:
+    """Implements ``SinkEvents``: nobody counts here."""
+
+    taken_over: Callable[[], int]
+
+    def count(self, outcome: str) -> None: ...
+
+    def tombstone(self, put: Put) -> None: ...
+
+
 class Process:
     """Something that can be killed: its requests go through a view of the tables of its own."""
 
@@ -153,21 +167,10 @@ class Process:
         """What it does."""
         raise NotImplementedError
 
-    def consumer(self, fence: Fence, taken_over: Callable[[], int] = lambda: 0) -> GuardedSink:
-        """The real consumer, which writes through this process's own view."""
-        live = self.live
-        return GuardedSink(
-            Applier(self.store, fence=fence, count=_ignore),
-            Quarantine(self.control, live.conductor),
-            live.mapping,
-            live.conductor,
-            generation=GENERATION,
-            concurrency=3,
-            fence=fence,
-            count=_ignore,
-            on_tombstone=_ignore,
-            taken_over=taken_over,
-        )
+    def sink(self, fence: Fence, taken_over: Callable[[], int] = lambda: 0) -> GuardedSink:
+        """The real sink, which writes through this process's own view."""
+        stores = Stores(self.store, self.control, self.live.mapping, self.live.conductor)
+        return GuardedSink(GuardedSinkContext(stores, GENERATION, fence, _Uncounted(taken_over)), 3)
 
     async def kill(self) -> None:
         """As kill -9: what was under way is not made any more."""
@@ -186,7 +189,7 @@ class Process:
 
 
 class Sync(Process):
-    """A sync process: engine, consumer, checkpoints."""
+    """A sync process: engine, sink, checkpoints."""
 
     def __init__(self, live: Live) -> None:
         self.token = live.owner
@@ -199,16 +202,9 @@ class Sync(Process):
 
     def _engine(self) -> EmbeddedEngine:
         live = self.live
-        return EmbeddedEngine(
-            self.store,
-            arn=live.arn,
-            table=live.mapping.old.table,
-            sink=self.consumer(_unfenced),
-            positions=Checkpoints(self.control, live.arn, live.mapping.hash, self.token),
-            settings=Pace(),
-            clock=live.conductor,
-            retried=_ignore,
-        )
+        requests = StreamRequests(self.store, live.arn, live.mapping.old.table, StreamRetry(live.conductor, _ignore))
+        positions = Checkpoints(self.control, live.arn, live.mapping.hash, self.token)
+        return EmbeddedEngine(requests, self.sink(_unfenced), positions, Pace())
 
 
 class Backfill(Process):

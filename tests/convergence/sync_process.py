@@ -1,6 +1,6 @@
 """A sync process in steps: reads the stream, applies it by the real rules, saves positions, purges tombstones.
 
-The order of its awaits is that of the engine and the consumer; what is decided about an item is decided in service.core.
+The order of its awaits is that of the engine and the sink; what is decided about an item is decided in service.core.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Random interleavings of the real service code: engine, consumer, quarantine, checkpoints, copier; killed and superseded.
+"""Random interleavings of the real service code: engine, sink, quarantine, checkpoints, copier; killed and superseded.
 
 ``test_random.py`` runs twenty times as many interleavings of the rules alone, purges and repairs among them.
 """

@@ -21,19 +21,19 @@ REAL_APPLY = GuardedSink.apply
 KEPT: set[asyncio.Task[None]] = set()
 
 
-async def checkpoint_first(consumer: GuardedSink, shard_id: str, changes: Sequence[Change]) -> None:
+async def checkpoint_first(sink: GuardedSink, shard_id: str, changes: Sequence[Change]) -> None:
     """Say "applied" at once, and apply in the background."""
-    KEPT.add(asyncio.create_task(_in_background(consumer, shard_id, changes)))
+    KEPT.add(asyncio.create_task(_in_background(sink, shard_id, changes)))
 
 
-async def _in_background(consumer: GuardedSink, shard_id: str, changes: Sequence[Change]) -> None:
+async def _in_background(sink: GuardedSink, shard_id: str, changes: Sequence[Change]) -> None:
     try:
-        await REAL_APPLY(consumer, shard_id, changes)
+        await REAL_APPLY(sink, shard_id, changes)
     except Exception:  # noqa: BLE001 - the process was killed, or the mutation shows
         return
 
 
-async def drop_poison(_consumer: GuardedSink, _change: Change, _poison: Poison) -> None:
+async def drop_poison(_sink: GuardedSink, _change: Change, _poison: Poison) -> None:
     """Log and carry on."""
 
 

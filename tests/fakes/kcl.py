@@ -19,7 +19,7 @@ from service.streams.kcl.census import Census, CountedStream
 from service.streams.kcl.daemon import JAR
 from service.streams.kcl.lease_table import LeaseTable, lease_table_name, new_lease_table
 from service.streams.kcl.properties import DaemonOptions
-from service.streams.kcl.reader import KclEngine, KclReader, NamedStream, ReaderParts
+from service.streams.kcl.reader import KclEngine, KclReader, KclReaderContext, NamedStream
 from service.streams.kcl.reports import ShardReports
 from service.streams.requests import StreamRequests
 from service.streams.retry import StreamRetry
@@ -71,7 +71,7 @@ class OneWorker:
         self._place = place
         self._sink = sink
         self._settings = settings
-        self._shares = ShardReports(ControlTable(place.plane, name), "forward", SystemClock())
+        self._reports = ShardReports(ControlTable(place.plane, name), "forward", SystemClock())
         self._options = options(place.endpoint, application=name)
         self._census: Census | None = None
 
@@ -85,7 +85,7 @@ class OneWorker:
         self._census = self._new_census()
         await self._census.begin()
         named = NamedStream(self._place.table, self._place.arn, self.checkpoints)
-        async with KclReader.open([named], self._parts()) as reader:
+        async with KclReader.open([named], self._context()) as reader:
             await KclEngine(reader, self._sink, self._census).run()
 
     def snapshot(self) -> EngineSnapshot:
@@ -97,21 +97,21 @@ class OneWorker:
         place, clock = self._place, SystemClock()
         lease_table = lease_table_name(self._options.application, place.table)
         place.control.create_table(new_lease_table(lease_table))
-        patience = StreamRetry(clock, lambda _: None)
-        requests = StreamRequests(place.plane, place.arn, place.table, patience)
-        shards = Shards(requests, self.checkpoints, clock, patience)
+        retry = StreamRetry(clock, lambda _: None)
+        requests = StreamRequests(place.plane, place.arn, place.table, retry)
+        shards = Shards(requests, self.checkpoints)
         counted = CountedStream(place.table, shards, LeaseTable(place.plane, lease_table, "control"))
-        return Census([counted], self._shares, clock, patience, self._settings.shard_discovery_seconds)
+        return Census([counted], self._reports, clock, retry, self._settings.shard_discovery_seconds)
 
-    def _parts(self) -> ReaderParts:
-        return ReaderParts(
+    def _context(self) -> KclReaderContext:
+        return KclReaderContext(
             store=self._place.plane,
-            shares=self._shares,
+            reports=self._reports,
             options=self._options,
             settings=self._settings,
             clock=SystemClock(),
             trust_seconds=TRUST_SECONDS,
-            standing=lambda: None,
+            rule_fence=lambda: None,
             retried=lambda _: None,
         )
 

@@ -10,7 +10,7 @@ from service.dynamodb.protocol import IteratorType, RecordsPage, ShardDescriptio
 from service.errors import StreamGone, Trimmed
 
 FIRST_SEQUENCE = 10**21 - 2
-"""One digit is gained after two records, so that whoever compares sequence numbers unpadded is wrong soon."""
+"""One digit is gained after two records, so that a comparison of unpadded sequence numbers soon goes wrong."""
 
 
 @dataclass(slots=True)

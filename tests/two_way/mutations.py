@@ -25,9 +25,9 @@ from service.core.rules.ledger import Entry, Place, Track, count_version
 from service.core.rules.ledger_writes import Found
 from service.core.rules.reverse import ReversePlan
 from service.sync.sinks import forward as forward_ledger
-from service.sync.sinks import ledger_parts
+from service.sync.sinks import ledger_transaction
 from service.sync.sinks import reverse as reverse_ledger
-from service.sync.sinks.ledger_parts import LedgerParts
+from service.sync.sinks.ledger_transaction import LedgerTransaction
 from service.sync.sinks.observer import EnteringSink
 from service.sync.sinks.reverse import ReverseSink
 from tests.convergence.trampoline import Turn
@@ -50,8 +50,8 @@ REAL_READ = Ledger.read
 REAL_LEDGER_PUT = Ledger.put
 REAL_REVERSE_WRITES = ReverseSink._writes
 REAL_SWITCH = Entering.switch
-REAL_PARTS = World.parts
-REAL_COMMIT = LedgerParts.commit
+REAL_TRANSACTION = World.transaction
+REAL_COMMIT = LedgerTransaction.commit
 REAL_CONFLICT_PUTS = Conflicts.puts
 
 
@@ -113,7 +113,7 @@ def one_step_burial(mapping: Mapping, found: Found, _version: str, _base: str) -
 
 def one_step_deletes(self: ReverseSink, before: Entry, plan: ReversePlan) -> list[Write]:
     """Reverse deletes the old item at once."""
-    mapping, key = self._parts.mapping, before.key
+    mapping, key = self._mapping, before.key
     return [
         Delete(mapping.old.table, key) if isinstance(write, Put) and is_bare(write.item, key, mapping.stamp) else write
         for write in REAL_REVERSE_WRITES(self, before, plan)
@@ -199,16 +199,16 @@ async def entered_first(entering: Entering) -> None:
     await REAL_SWITCH(entering)
 
 
-def purging_at_once(world: World, *arguments: Any) -> LedgerParts:
+def purging_at_once(world: World) -> LedgerTransaction:
     """A tombstone goes as soon as it is written, in every phase."""
-    return replace(REAL_PARTS(world, *arguments), purge_at_once=True)
+    return replace(REAL_TRANSACTION(world), purge_at_once=True)
 
 
-async def commit_in_two(self: LedgerParts, read: Read, entry: Entry, writes: Sequence[TransactItem]) -> bool:
+async def commit_in_two(self: LedgerTransaction, read: Read, entry: Entry, writes: Sequence[TransactItem]) -> bool:
     """A move is two transactions: the put, and later the tombstone."""
     if not await REAL_COMMIT(self, read, entry, writes[:1]):
         return False
-    return len(writes) < 2 or await self.store.transact(writes[1:], fence=self.fence) or True
+    return len(writes) < 2 or await self.stores.store.transact(writes[1:], fence=self.fence) or True
 
 
 def kept_whatever_is_there(self: Conflicts, conflict: Conflict) -> list[Put]:
@@ -251,21 +251,21 @@ MUTATIONS = (
     _patched("seen counts for all places of an item", Entry, "track", track_of_item, seed=5),
     _ledger_forgets("the ledger's keys are not looked at", _without_keys, seed=1),
     _patched("forward forgets the key that it makes live", forward_ledger, "forward_plan", keys_as_before, seed=1972),
-    _patched("a move is two transactions", LedgerParts, "commit", commit_in_two, seed=5),
+    _patched("a move is two transactions", LedgerTransaction, "commit", commit_in_two, seed=5),
     _patched(
         "two live places that forward finds are not held", forward_ledger, "forward_plan", not_held_by_forward, seed=491
     ),
     _patched("two live places are not held", reverse_ledger, "reverse_plan", first_of_two, seed=1),
     _patched("v2 is written whatever is there", ledger_writes, "as_read", whatever_is_there, seed=15),
     _patched("the ledger is written whatever is there", Ledger, "put", unconditional_put, seed=8),
-    _patched("a purge deletes whatever is there", ledger_parts, "still_bare", purge_whatever, seed=3),
+    _patched("a purge deletes whatever is there", ledger_transaction, "still_bare", purge_whatever, seed=3),
     _patched("a position is saved before the effect", Process, "take", position_first, seed=19),
     _patched("entered without drain", Entering, "drain", left_out, seed=44),
     _patched("entered without a horizon", Entering, "horizon", left_out, seed=77),
     _patched("entered without observing", Entering, "observe", left_out, seed=36),
     _patched("entered without noting", EnteringSink, "apply_key", notes_nothing, seed=317),
     _patched("entered before anybody acknowledged", Entering, "switch", entered_first, seed=2),
-    _patched("purged at once before entered", World, "parts", purging_at_once, seed=512),
+    _patched("purged at once before entered", World, "transaction", purging_at_once, seed=512),
 )
 
 

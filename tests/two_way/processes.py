@@ -4,7 +4,7 @@ from service.core.item.change import Change, parse_record
 from service.core.phases.acting import Side
 from service.core.rules import guarded as apply_rule
 from service.sync.sinks.forward import ForwardSink
-from service.sync.sinks.guarded import Applier
+from service.sync.sinks.guarded import apply_writes
 from service.sync.sinks.observer import EnteringSink, IntruderSink
 from service.sync.sinks.reverse import ReverseSink
 from tests.convergence.trampoline import Turn
@@ -35,14 +35,15 @@ class Process:
         return "old" if self.table == self.world.old else "v2"
 
     def _new_sink(self) -> ForwardSink | ReverseSink | EnteringSink | None:
-        parts = self.world.parts(self._side, self._witness, self._witness.count)
+        transaction, context = self.world.transaction(), self.world.context(self._witness, self._witness.count)
         if self.rule == "guarded":
             return None
         if self._side == "old":
-            return ForwardSink(parts, 1)
+            return ForwardSink(transaction, context, 1)
         if self.rule == "ledger":
-            return ReverseSink(parts, 1)
-        return EnteringSink(parts, IntruderSink(self.world.mapping, self._witness), 1)
+            return ReverseSink(transaction, context, 1)
+        intruders = IntruderSink(self.world.mapping, self._witness)
+        return EnteringSink(transaction, intruders, context.generations, 1)
 
     @property
     def superseded(self) -> bool:
@@ -98,7 +99,7 @@ class Process:
     async def _guarded(self, changes: list[Change]) -> None:
         """The guarded rule, with the changes of a page coalesced."""
         for write in apply_rule.change_writes(self.world.mapping, changes, GENERATION):
-            await Applier(self.world.memory, fence=lambda: None, count=lambda _: None).apply([write])
+            await apply_writes(self.world.memory, [write], fence=lambda: None)
 
 
 def take_over(world: World, table: str) -> None:

@@ -15,7 +15,7 @@ from service.core.mapping.transform import forward
 from service.core.phases.acting import Side
 from service.core.rules import guarded as apply_rule
 from service.sync.sinks.forward import ForwardSink
-from service.sync.sinks.guarded import Applier
+from service.sync.sinks.guarded import apply_writes
 from service.sync.sinks.observer import EnteringSink, IntruderSink
 from service.sync.sinks.reverse import ReverseSink
 from tests.builders.mappings import crm
@@ -210,22 +210,22 @@ class Script:
         world = self.world
         side: Side = "old" if stream == "old" else "v2"
         witness = Witness(world, side)
-        parts = world.parts(side, witness, witness.count)
+        transaction, context = world.transaction(), world.context(witness, witness.count)
         if side == "old" and (self.forward_guarded or world.rule == "guarded"):
             self._guarded(change)
         elif side == "old":
-            _run(ForwardSink(parts, 1).apply_key([change]))
+            _run(ForwardSink(transaction, context, 1).apply_key([change]))
         elif world.rule == "ledger":
-            _run(ReverseSink(parts, 1).apply_key([change]))
+            _run(ReverseSink(transaction, context, 1).apply_key([change]))
         elif world.rule == "entering":
-            _run(EnteringSink(parts, IntruderSink(self.mapping, witness), 1).apply_key([change]))
+            intruders = IntruderSink(self.mapping, witness)
+            _run(EnteringSink(transaction, intruders, context.generations, 1).apply_key([change]))
         witness.judged(change)
         world.read.add((change.table, change.sequence))
 
     def _guarded(self, change: Change) -> None:
-        applier = Applier(self.world.memory, fence=lambda: None, count=lambda _: None)
         for write in apply_rule.change_writes(self.mapping, [change], GENERATION):
-            _run(applier.apply([write]))
+            _run(apply_writes(self.world.memory, [write], fence=lambda: None))
 
     def _changes(self, stream: Stream) -> list[Change]:
         table = self.world.old if stream == "old" else self.table

@@ -21,7 +21,7 @@ class Witness(ActivityRecorder):
         self._application = False
         self._outcome = ""
 
-    async def saw(self, entity: str, table: str, key: Item) -> None:
+    async def application_changed(self, entity: str, table: str, key: Item) -> None:
         """The application has made the change."""
         self._application = True
 

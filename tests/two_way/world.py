@@ -11,12 +11,14 @@ from service.control.activity import ActivityRecorder
 from service.control.conflicts import Conflicts
 from service.control.ledger import Ledger
 from service.control.quarantine import Quarantine, QuarantineCache
+from service.control.stores import Stores
 from service.control.table import ControlTable
 from service.core.item.wire import Item
 from service.core.item.write import TransactItem
 from service.core.mapping.mapping import Mapping
 from service.core.phases.acting import Side
-from service.sync.sinks.ledger_parts import LedgerParts
+from service.sync.sinks.context import SinkContext
+from service.sync.sinks.ledger_transaction import LedgerTransaction
 from tests.convergence.trampoline import Trampoline, Turn
 from tests.fakes.memory import MemoryDynamoDB
 from tests.fakes.memory_stream import FIRST_SEQUENCE, MemoryStream, Shard
@@ -169,25 +171,23 @@ class World:
         """The items that stand in v2."""
         return [item for table in self.v2_tables for item in self.memory.items(table) if "id" in item]
 
-    def parts(self, side: Side, watch: ActivityRecorder, count: Callable[[str], None]) -> LedgerParts:
-        """What a direction of the ledger rule works with."""
+    def transaction(self) -> LedgerTransaction:
+        """The transaction of a sink of the ledger rule."""
         control = self.control
-        quarantine = Quarantine(control, self.clock)
-        return LedgerParts(
-            store=self.memory,
-            ledger=Ledger(control, self.clock, self.old, self.epoch),
-            quarantine=quarantine,
-            suspects=QuarantineCache(quarantine, self.clock),
-            conflicts=Conflicts(control),
-            mapping=self.mapping,
-            clock=self.clock,
-            watch=watch,
-            generations=dict.fromkeys(self.tables, GENERATION),
-            purge_at_once=self.rule == "ledger",
+        return LedgerTransaction(
+            Stores(self.memory, control, self.mapping, self.clock),
+            Ledger(control, self.clock, self.old, self.epoch),
+            Conflicts(control),
             fence=lambda: None,
-            count=count,
+            purge_at_once=self.rule == "ledger",
             retried=lambda reason: self.counts.update([reason]),
         )
+
+    def context(self, activity: ActivityRecorder, count: Callable[[str], None]) -> SinkContext:
+        """The context of a sink of the ledger rule."""
+        quarantine = Quarantine(self.control, self.clock)
+        cache = QuarantineCache(quarantine, self.clock)
+        return SinkContext(quarantine, cache, activity, dict.fromkeys(self.tables, GENERATION), count)
 
     def shards(self, table: str) -> list[str]:
         """The shards of a table's stream; they never end here."""

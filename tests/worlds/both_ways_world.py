@@ -1,4 +1,4 @@
-"""The tables of the validation tests under the ledger rule, with both directions of it applying what the streams hold."""
+"""The tables of the validation tests under the ledger rule, with both directions applying what the streams hold."""
 
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -12,6 +12,7 @@ from service.control.conflicts import Conflicts
 from service.control.ledger import Ledger
 from service.control.quarantine import Quarantine, QuarantineCache
 from service.control.state import change_state, load_started_state
+from service.control.stores import Stores
 from service.control.workers import Beat, LaneBeat, Workers
 from service.core.item.change import Change, parse_record
 from service.core.item.stamp import Stamp, encode_stamp
@@ -21,8 +22,9 @@ from service.core.item.write import Delete, Put
 from service.core.mapping.transform import forward
 from service.core.phases.acting import Acting, Side
 from service.dynamodb.protocol import Fence
+from service.sync.sinks.context import SinkContext
 from service.sync.sinks.forward import ForwardSink
-from service.sync.sinks.ledger_parts import LedgerParts
+from service.sync.sinks.ledger_transaction import LedgerTransaction
 from service.sync.sinks.reverse import ReverseSink
 from tests.worlds.validation_world import GENERATION, MAPPING, World, lead_key, old_key
 
@@ -54,14 +56,14 @@ class BothWays(World):
         self.quarantine = Quarantine(self.control, self.clock)
 
     def stand(self, old: Item | None, v2: Item | None) -> None:
-        """Both sides as given, and no record of it left to read."""
+        """Both sides as given, with no record of them left to read."""
         for table, item in (("old", old), ("leads", v2)):
             if item is not None:
                 self.db.apply(Put(table, item))
         self.skip()
 
     def skip(self) -> None:
-        """Whatever the streams hold counts as applied: a gap."""
+        """Everything in the streams counts as applied: a gap."""
         for place in self._ends():
             self.read[place] = self._ends()[place]
 
@@ -75,24 +77,26 @@ class BothWays(World):
         self, settled: Callable[[], Coroutine[Any, Any, None]] | None = None, **options: Any
     ) -> dict[str, Any]:
         """The document of a validation both ways."""
-        self.settled = settled or self.carry  # type: ignore[method-assign]  # what the sync does between two looks
+        self.settled = settled or self.carry  # type: ignore[method-assign]  # what the sync does between two comparisons
         return (await self.validate(settled=True, both_ways=True, **options)).to_json()
 
-    def parts(self, side: Side, fence: Fence = lambda: None) -> LedgerParts:
-        return LedgerParts(
-            store=self.db,
-            ledger=Ledger(self.control, self.clock, "old", self.epoch),
-            quarantine=self.quarantine,
-            suspects=QuarantineCache(self.quarantine, self.clock),
-            conflicts=self.conflicts,
-            mapping=MAPPING,
-            clock=self.clock,
-            watch=ActivityRecorder(Activities(self.control), side, self.clock, quiet=False),
-            generations={"old": GENERATION, "leads": GENERATION},
+    def transaction(self, fence: Fence = lambda: None) -> LedgerTransaction:
+        return LedgerTransaction(
+            Stores(self.db, self.control, MAPPING, self.clock),
+            Ledger(self.control, self.clock, "old", self.epoch),
+            self.conflicts,
+            fence,
             purge_at_once=True,
-            fence=fence,
-            count=lambda _: None,
             retried=lambda _: None,
+        )
+
+    def context(self, side: Side) -> SinkContext:
+        return SinkContext(
+            self.quarantine,
+            QuarantineCache(self.quarantine, self.clock),
+            ActivityRecorder(Activities(self.control), side, self.clock, quiet=False),
+            {"old": GENERATION, "leads": GENERATION},
+            count=lambda _: None,
         )
 
     def old_lead(self, name: str = "a") -> Item | None:
@@ -111,20 +115,23 @@ class BothWays(World):
         records = self.db.stream(table)._all[shard].records
         new = [orjson.loads(content) for _, content in records[self.read[table, shard] :]]
         self.read[table, shard] = len(records)
-        changes: list[Change] = [parse_record(one, table=table, shard_id=shard) for one in new]
-        sink = ForwardSink(self.parts("old"), 1) if table == "old" else ReverseSink(self.parts("v2"), 1)
+        changes: list[Change] = [parse_record(record, table=table, shard_id=shard) for record in new]
+        transaction = self.transaction()
+        forward = table == "old"
+        context = self.context("old" if forward else "v2")
+        sink = ForwardSink(transaction, context, 1) if forward else ReverseSink(transaction, context, 1)
         await sink.apply(shard, changes)
 
     def _ends(self) -> dict[tuple[str, str], int]:
         return {
-            (table, shard): len(one.records)
+            (table, shard): len(shard_records.records)
             for table in ("old", "leads")
-            for shard, one in self.db.stream(table)._all.items()
+            for shard, shard_records in self.db.stream(table)._all.items()
         }
 
 
 class Lanes:
-    """Both lanes as one worker: they carry twice a second and say so. ``acting``: what they work by (None: as the state says);
+    """Both lanes as one worker: they carry twice a second and report it. ``acting``: what they apply by (None: as in the state);
     ``reads``: whether they make rounds."""
 
     def __init__(self, world: BothWays) -> None:
@@ -141,9 +148,9 @@ class Lanes:
                 rounds += 1
             acting = self.acting or (await load_started_state(self.world.control, MAPPING)).acting
             self.world.epoch = acting.epoch
-            said = LaneBeat(role="owner", acting=acting, rounds=rounds)
-            beat = Beat(number, self.world.clock.now(), said, said)
-            await Workers(self.world.control, self.world.clock).say("w", beat)
+            lane_beat = LaneBeat(role="owner", acting=acting, rounds=rounds)
+            beat = Beat(number, self.world.clock.now(), lane_beat, lane_beat)
+            await Workers(self.world.control, self.world.clock).report("w", beat)
             await self.world.clock.sleep(0.5)
 
 

@@ -158,7 +158,9 @@ class MoveWorld:
             worker.number += 1
             worker.rounds += 0 if worker.behind else 1
             lane = LaneBeat("owner", acting, rounds=worker.rounds)
-            await Workers(self.control, self.clock).say(worker.name, Beat(worker.number, self.clock.now(), lane, lane))
+            await Workers(self.control, self.clock).report(
+                worker.name, Beat(worker.number, self.clock.now(), lane, lane)
+            )
             await self.clock.sleep(BEAT_SECONDS)
 
     async def _note(self, operation: str, subject: object) -> None:

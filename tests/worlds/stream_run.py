@@ -9,6 +9,8 @@ from service.core.item.change import Change
 from service.core.shards import Position
 from service.dynamodb.protocol import StreamStore
 from service.streams.embedded import EmbeddedEngine
+from service.streams.requests import StreamRequests
+from service.streams.retry import StreamRetry
 from tests.fakes.clocks import VirtualClock, settle
 
 
@@ -78,7 +80,7 @@ class MemoryPositions:
 
 @dataclass
 class Run:
-    """One run of an engine, and all that it works with. ages: of the changes, as the metrics are told when they are applied."""
+    """One run of an engine, and all that it works with. ages: of the changes, as reported to the metrics when they are applied."""
 
     engine: EmbeddedEngine
     sink: RecordingSink
@@ -89,7 +91,7 @@ class Run:
     ages: list[float] = field(default_factory=list)
 
     async def rounds(self, more: int = 2) -> None:
-        """Wait until the whole stream has been read to its end so many times more."""
+        """Wait until the whole stream has been read to its end ``more`` times."""
         target = self.engine.snapshot().rounds + more
         await self.clock.until(lambda: self.task.done() or self.engine.snapshot().rounds >= target)
         if self.task.done():
@@ -122,17 +124,9 @@ async def running(
     positions = MemoryPositions(sink, saved or {})
     retries: list[str] = []
     ages: list[float] = []
-    engine = EmbeddedEngine(
-        stream,
-        arn="arn:aws:dynamodb:us-east-1:1:table/old/stream/1",
-        table="old",
-        sink=sink,
-        positions=positions,
-        settings=pace,
-        clock=clock,
-        retried=retries.append,
-        applied=ages.append,
-    )
+    arn = "arn:aws:dynamodb:us-east-1:1:table/old/stream/1"
+    requests = StreamRequests(stream, arn, "old", StreamRetry(clock, retries.append))
+    engine = EmbeddedEngine(requests, sink, positions, pace, applied=ages.append)
     task = asyncio.create_task(engine.run())
     run = Run(engine, sink, positions, clock, task, retries, ages)
     try:

@@ -1,4 +1,4 @@
-"""The applying half of a sync in memory: consumer, quarantine, retries, purger; changes are made by hand."""
+"""The applying half of a sync in memory: sink, quarantine, retries, purger; changes are made by hand."""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -8,6 +8,7 @@ from typing import Any, cast
 from service.clock import Clock
 from service.control.leases import Lease
 from service.control.quarantine import Quarantine, quarantine_id
+from service.control.stores import Stores
 from service.control.table import ControlTable
 from service.core.item.change import Change
 from service.core.item.wire import Item
@@ -16,7 +17,7 @@ from service.core.mapping.mapping import Mapping
 from service.errors import Fenced
 from service.metrics import Metrics
 from service.migration.settlement.guarded_retry import Retry
-from service.sync.sinks.guarded import Applier, GuardedSink
+from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext
 from service.sync.upkeep.purge import Purger
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.memory import MemoryDynamoDB
@@ -24,7 +25,7 @@ from tests.worlds.validation_world import MAPPING, lead, lead_key, old_key
 
 
 def bad(name: str, **attributes: Any) -> Item:
-    """An old item that cannot be mapped: its entity is unknown."""
+    """An old item that cannot be mapped, because its entity is unknown."""
     return {**lead(name, **attributes), "entity_type": {"S": "GOBLIN"}}
 
 
@@ -42,7 +43,7 @@ class Owner:
 
 @dataclass
 class SyncWorld:
-    """An old table whose changes a test hands to consumers. ``rounds`` is what the engine would say; counts, metrics: what was
+    """An old table whose changes a test passes to sinks. ``rounds``: what the engine would report. counts, metrics: what was
     counted."""
 
     db: MemoryDynamoDB = field(default_factory=MemoryDynamoDB)
@@ -60,6 +61,7 @@ class SyncWorld:
         for name, shape in MAPPING.tables.items():
             self.db.create_table(name, shape.key_names)
         self.control = ControlTable(self.db, "control")
+        self.stores = Stores(self.db, self.control, self.mapping, self.clock)
         self.quarantine = Quarantine(self.control, self.clock)
         self.tombstones: list[Put] = []
 
@@ -78,19 +80,8 @@ class SyncWorld:
         self.changes.append(change)
         return change
 
-    def consumer(self, owner: Owner | None = None, concurrency: int = 4) -> GuardedSink:
-        fence = (owner or Owner()).check
-        return GuardedSink(
-            Applier(self.db, fence=fence, count=self._count),
-            self.quarantine,
-            self.mapping,
-            self.clock,
-            generation=1,
-            concurrency=concurrency,
-            fence=fence,
-            count=self._count,
-            on_tombstone=self.tombstones.append,
-        )
+    def sink(self, owner: Owner | None = None, concurrency: int = 4) -> GuardedSink:
+        return GuardedSink(GuardedSinkContext(self.stores, 1, (owner or Owner()).check, self), concurrency)
 
     def purger(self, owner: Owner | None = None) -> Purger:
         times = SimpleNamespace(
@@ -100,12 +91,9 @@ class SyncWorld:
             heartbeat_seconds=2.0,
         )
         return Purger(
-            self.db,
-            self.control,
-            self.mapping,
-            self.clock,
+            self.stores,
             times,
-            lease=cast(Lease, owner or Owner()),
+            cast(Lease, owner or Owner()),
             rounds=lambda: self.rounds,
             count=self._count_purge,
             retried=self._count_retry,
@@ -123,16 +111,22 @@ class SyncWorld:
         )
 
     def v2(self, name: str, month: str = "2024-05") -> Item | None:
-        """The lead as it stands in v2: None where there is nothing or a bare tombstone."""
+        """The lead in v2; None if there is nothing or a bare tombstone."""
         found = self.db.item("leads", lead_key(name, month))
         return None if found is None or "id" not in found else found
 
     def id(self, name: str) -> str:
         return quarantine_id("old", old_key("LEAD", name))
 
-    def _count(self, outcome: str) -> None:
+    def count(self, outcome: str) -> None:
         self.counts[outcome] += 1
         self.metrics.count_write("forward", outcome)
+
+    def tombstone(self, put: Put) -> None:
+        self.tombstones.append(put)
+
+    def taken_over(self) -> int:
+        return 0
 
     def _count_purge(self, outcome: str) -> None:
         self.counts[outcome] += 1
@@ -144,5 +138,5 @@ class SyncWorld:
 
 
 def fixed_mapping() -> Mapping:
-    """The mapping once an operator has taught it what a GOBLIN is: a lead."""
+    """The mapping once an operator has added GOBLIN to it, as a lead."""
     return replace(MAPPING, entities={**MAPPING.entities, "GOBLIN": MAPPING.entities["LEAD"]})

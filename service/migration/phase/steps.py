@@ -95,9 +95,7 @@ class Steps:
 
     async def _missing(self, lane: LaneName, acting: Acting) -> str | None:
         now = self._app.clock.now()
-        lanes = {
-            worker: (beat.lane(lane), now - beat.said_at) for worker, beat in (await self._workers.heard()).items()
-        }
+        lanes = {worker: (beat.lane(lane), now - beat.said_at) for worker, beat in (await self._workers.live()).items()}
         if not any(beat.role == "owner" for beat, _ in lanes.values()):
             failures = [f": worker {worker} says {beat.failure}" for worker, (beat, _) in lanes.items() if beat.failure]
             return f"no worker does {lane} sync{''.join(failures)}"

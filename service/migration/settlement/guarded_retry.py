@@ -13,7 +13,7 @@ from service.core.mapping.mapping import Mapping
 from service.core.rules.guarded import change_writes, copy_write
 from service.dynamodb.protocol import ItemStore
 from service.errors import Poison
-from service.sync.sinks.guarded import Applier
+from service.sync.sinks.guarded import apply_writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,12 @@ class Retry:
         """
         quarantine = Quarantine(self.control, self.clock)
         async with registered(self.control, self.clock, self.owner, self.seconds, permitted=self.permitted) as fence:
-            applier = Applier(self.store, fence=fence, count=lambda _: None)
             settled = False
             while not settled:  # again, when a change has come in between
                 head = await quarantine.head(key_id)
                 try:
-                    await applier.apply(await self._writes(head, await quarantine.changes(key_id)))
+                    writes = await self._writes(head, await quarantine.changes(key_id))
+                    await apply_writes(self.store, writes, fence)
                 except Poison as poison:
                     await quarantine.note_failure(key_id, poison)
                     return Retried(key_id, poison.message)

@@ -19,22 +19,25 @@ from service.core.rules.ledger_writes import Found
 from service.errors import Poison
 from service.migration.settlement.guarded_retry import Retried
 from service.sync.redrive import Redriver
+from service.sync.sinks.context import SinkContext
 from service.sync.sinks.forward import ForwardSink
-from service.sync.sinks.ledger_parts import LedgerParts
+from service.sync.sinks.ledger_transaction import LedgerTransaction
 
 
 class LedgerRetry:
-    """Retries keys in quarantine. ``parts``: of the forward direction, with the fence of a registered repair."""
+    """Retries keys in quarantine. ``transaction``: with the fence of a registered repair; ``context``: of the forward direction."""
 
-    def __init__(self, parts: LedgerParts) -> None:
-        self._parts = parts
-        self._forward = ForwardSink(parts, concurrency=1)
-        self._redriver = Redriver(parts.store, parts.conflicts, parts.mapping, parts.clock)
+    def __init__(self, transaction: LedgerTransaction, context: SinkContext) -> None:
+        self._transaction = transaction
+        self._context = context
+        self._store, self._mapping = transaction.stores.store, transaction.stores.mapping
+        self._forward = ForwardSink(transaction, context, concurrency=1)
+        self._redriver = Redriver(self._store, transaction.conflicts, self._mapping, transaction.stores.clock)
 
     async def retry(self, key_id: str) -> Retried:
         """Apply what waits under ``key_id``, and take the key out of quarantine; it stays, with one attempt more, when
         something cannot be applied yet. Raises Misconfigured for an unknown id, Fenced when it takes too long."""
-        quarantine = self._parts.quarantine
+        quarantine = self._context.quarantine
         while True:  # again, when something has come in between
             head = await quarantine.head(key_id)
             applied, poison = await self._apply(key_id, head)
@@ -47,9 +50,9 @@ class LedgerRetry:
 
     async def _apply(self, key_id: str, head: Stored[QuarantineHead]) -> tuple[str, Poison | None]:
         """The version up to which changes are applied ("" for none), and what keeps the others."""
-        changes = await self._parts.quarantine.changes(key_id)
+        changes = await self._context.quarantine.changes(key_id)
         try:
-            if head.value.table != self._parts.mapping.old.table:
+            if head.value.table != self._mapping.old.table:
                 await self._redrive(Place(head.value.table, head.value.key))
             elif changes:
                 return await self._carry(changes)
@@ -74,26 +77,25 @@ class LedgerRetry:
 
     async def _joined(self, first: WaitingChange, second: WaitingChange) -> WaitingChange | None:
         """Both as one change; None when reverse made the second, which says nothing about what the application wants."""
-        entry = (await self._parts.ledger.read(second.change.key)).entry
-        if authorship_on_old(second.change, self._parts.mapping.stamp, entry).ours:
+        entry = (await self._transaction.ledger.read(second.change.key)).entry
+        if authorship_on_old(second.change, self._mapping.stamp, entry).ours:
             return None
         return WaitingChange(replace(second.change, old=first.change.old), second.generation)
 
     async def _copy(self, head: QuarantineHead) -> None:
         """The copy that the backfill could not make, if nothing has come of the item since: then the ledger does not know it."""
-        parts = self._parts
-        read = await parts.ledger.read(head.key)
-        image = old_image(parts.mapping, await parts.store.get(head.table, head.key))
+        transaction, mapping = self._transaction, self._mapping
+        read = await transaction.ledger.read(head.key)
+        image = old_image(mapping, await self._store.get(head.table, head.key))
         if image is not None and read.was is None:
-            put = copy_write(parts.mapping, image, parts.generations[head.table])
-            key = {name: put.item[name] for name in parts.mapping.tables[put.table].key_names}
-            await parts.commit(read, replace(read.entry, keys=(Place(put.table, key).text,)), [put])
+            put = copy_write(mapping, image, self._context.generations[head.table])
+            key = {name: put.item[name] for name in mapping.tables[put.table].key_names}
+            await transaction.commit(read, replace(read.entry, keys=(Place(put.table, key).text,)), [put])
 
     async def _redrive(self, place: Place) -> None:
         """Have reverse carry what is at the v2 key now; nothing when the item is gone."""
-        parts = self._parts
-        item = await parts.store.get(place.table, place.key)
-        while live(item, place.key, parts.mapping.stamp):
-            if await self._redriver.redrive(Found(place, item), None, parts.fence):
+        item = await self._store.get(place.table, place.key)
+        while live(item, place.key, self._mapping.stamp):
+            if await self._redriver.redrive(Found(place, item), None, self._transaction.fence):
                 return
-            item = await parts.store.get(place.table, place.key)
+            item = await self._store.get(place.table, place.key)

@@ -7,7 +7,7 @@ from service.control.workers import worker_id
 from service.migration.settlement.guarded_retry import Retried, Retry
 from service.migration.settlement.ledger_retry import LedgerRetry
 from service.sync.positions import require_started
-from service.sync.sinks.ledger_parts import ledger_parts
+from service.sync.sinks.context import ledger_transaction, sink_context
 
 
 async def retry_key(app: App, key_id: str) -> Retried:
@@ -20,7 +20,8 @@ async def retry_key(app: App, key_id: str) -> Retried:
             app
         )  # once registered: an epoch of the ledger, too, outlives no retry begun before it
         require_repairs_allowed(state)
-        return await LedgerRetry(ledger_parts(app, state, fence, "old", lambda _: None)).retry(key_id)
+        transaction = ledger_transaction(app, state, fence)
+        return await LedgerRetry(transaction, sink_context(app, state, "old", lambda _: None)).retry(key_id)
 
 
 def _by_guarded_rule(app: App, state: MigrationState) -> Retry:

@@ -1,1 +1,4 @@
-"""The stream engine on the Kinesis Client Library: many workers read the shards of a stream, each those that it has leased."""
+"""The kcl engine: several workers share a stream, by leases of the Kinesis Client Library's daemon and by claims of our own.
+
+Entry points: ``reader.KclReader`` and ``reader.KclEngine``, ``census.Census``, ``daemon.require_daemon``.
+"""

@@ -1,9 +1,10 @@
-"""A child of the Kinesis Client Library's daemon: it hands one shard's records to the service, and checkpoints what is applied.
+"""A child of the Kinesis Client Library's daemon: it passes one shard's records to the service, and checkpoints what is
+applied.
 
     python -m service.streams.kcl.child SOCKET STREAM_ARN
 
 The daemon starts one for each shard that its worker has leased, and speaks amazon_kclpy's protocol with it on stdin and stdout.
-The service applies; a child has neither mapping nor connection to DynamoDB.
+The service applies the records; a child has neither the mapping nor a connection to DynamoDB.
 """
 
 import socket
@@ -21,7 +22,7 @@ from service.streams.kcl.frames import HEADER, bare, batch, document, frame_leng
 
 CHECKPOINT_ATTEMPTS = 8
 LEASE_IS_LOST = "ShutdownException"
-"""How KCL says at a checkpoint that another worker has the lease; a call of ``lease_lost`` follows."""
+"""How KCL reports at a checkpoint that another worker has the lease; a call of ``lease_lost`` follows."""
 
 THROTTLED = "ThrottlingException"
 
@@ -36,30 +37,34 @@ class Link:
         self._socket.connect(path)
 
     def ask(self, question: bytes) -> dict[str, Any]:
-        """The answer, as long as it may take: the service decides. Raises ConnectionError when it is gone."""
+        """The answer to ``question``. There is no deadline: the service decides. Raises ConnectionError when the service is
+        gone."""
         self._socket.sendall(framed(question))
         return document(self._read(frame_length(self._read(HEADER.size))))
 
     def _read(self, length: int) -> bytes:
-        parts, missing = [], length
+        chunks, missing = [], length
         while missing:
-            part = self._socket.recv(min(missing, 1 << 20))
-            if not part:
+            chunk = self._socket.recv(min(missing, 1 << 20))
+            if not chunk:
                 raise ConnectionError("the service has closed the connection")
-            parts.append(part)
-            missing -= len(part)
-        return b"".join(parts)
+            chunks.append(chunk)
+            missing -= len(chunk)
+        return b"".join(chunks)
 
 
 def _or_exit(method: Method) -> Method:
-    """Leave the process when ``method`` fails. amazon_kclpy would pass over the exception, and the next checkpoint over the
-    batch: that is silent loss. The daemon ends with its child, and the batch is delivered again."""
+    """Exit the process when ``method`` fails.
+
+    amazon_kclpy would ignore the exception, and the next checkpoint would pass over the batch: silent loss. The daemon ends
+    with its child, and the batch is delivered again.
+    """
 
     @wraps(method)
     def guarded(*arguments: Any) -> None:
         try:
             method(*arguments)
-        except Exception as error:  # noqa: BLE001 (whatever it is must not be passed over)
+        except Exception as error:  # noqa: BLE001 (no failure may be ignored)
             print(f"tablesplit child: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
             sys.exit(1)
 
@@ -67,13 +72,13 @@ def _or_exit(method: Method) -> Method:
 
 
 class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon_kclpy has no types
-    """What KCL calls for one shard."""
+    """The methods that KCL calls for one shard."""
 
     def __init__(self, link: Link, stream: str) -> None:
         self._link = link
         self._stream = stream
         self._lost = False
-        self._left = False
+        self._has_left = False
 
     @_or_exit
     def initialize(self, initialize_input: Any) -> None:
@@ -82,9 +87,9 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon_kclpy
 
     @_or_exit
     def process_records(self, process_records_input: Any) -> None:
-        """Have a batch applied, an empty one too: it tells that the shard was read to its end."""
+        """Have a batch applied. An empty batch is passed on too: it shows that the shard was read to its end."""
         records = batch(record.binary_data for record in process_records_input.records)
-        self._checkpoint(self._asked(records)["checkpoint"], process_records_input.checkpointer)
+        self._checkpoint(self._answer_to(records)["checkpoint"], process_records_input.checkpointer)
 
     @_or_exit
     def lease_lost(self, lease_lost_input: Any) -> None:  # noqa: ARG002 (KCL names it)
@@ -94,7 +99,7 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon_kclpy
     @_or_exit
     def shard_ended(self, shard_ended_input: Any) -> None:
         """Have the end confirmed, then checkpoint it: only then are the children of the shard read."""
-        if not self._asked(bare("end"))["lost"]:
+        if not self._answer_to(bare("end"))["lost"]:
             self._checkpoint("", shard_ended_input.checkpointer)
 
     @_or_exit
@@ -103,37 +108,40 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon_kclpy
         self._checkpoint(self._leave(), shutdown_requested_input.checkpointer)
 
     def _leave(self) -> str | None:
-        """Tell the service that this child applies no more; what can be checkpointed."""
-        if self._lost or self._left:
+        """Tell the service that this child applies no more; return the sequence number that can be checkpointed, or None."""
+        if self._lost or self._has_left:
             return None
-        self._left = True
+        self._has_left = True
         try:
             sequence: str | None = self._link.ask(bare("leave"))["checkpoint"]
         except ConnectionError:
-            return None  # the service is done with the shard already, and nothing is checkpointed
+            return None  # the service has finished with the shard, so nothing is checkpointed
         return sequence
 
-    def _asked(self, question: bytes) -> dict[str, Any]:
-        """The service's answer. Once another worker has claimed the shard, KCL must say so next; if it hands over more instead,
-        the daemon is started anew, so that the shard is claimed again and nothing is passed over."""
+    def _answer_to(self, question: bytes) -> dict[str, Any]:
+        """The service's answer.
+
+        Once another worker has claimed the shard, KCL must report that next. If it delivers more records instead, this raises:
+        the daemon is restarted, so that the shard is claimed again and no record is passed over.
+        """
         if self._lost:
-            raise ConnectionError("another worker has claimed the shard, and KCL goes on with it here")
+            raise ConnectionError("another worker has claimed the shard, but KCL goes on delivering it here")
         answer = self._link.ask(question)
         self._lost = answer["lost"]
         return answer
 
     def _checkpoint(self, sequence: str | None, checkpointer: Any) -> None:
-        """Checkpoint at ``sequence``; at the shard's end for an empty one; not at all for None."""
+        """Checkpoint at ``sequence``; "" stands for the shard's end, None for no checkpoint."""
         if sequence is None:
             return
-        patient = Retrying(
+        retrying = Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, CheckpointError) and error.value == THROTTLED),
             stop=stop_after_attempt(CHECKPOINT_ATTEMPTS),
             wait=wait_random_exponential(multiplier=0.2, max=10),
             reraise=True,
         )
         try:
-            patient(checkpointer.checkpoint, sequence or None)
+            retrying(checkpointer.checkpoint, sequence or None)
         except CheckpointError as refused:
             if refused.value != LEASE_IS_LOST:
                 raise
@@ -142,7 +150,7 @@ class ShardProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon_kclpy
 def main() -> None:
     """Serve the daemon until it closes stdin."""
     path, stream = sys.argv[1:]
-    protocol, sys.stdout = sys.stdout, sys.stderr  # a print of anybody's would break the protocol
+    protocol, sys.stdout = sys.stdout, sys.stderr  # a print statement would break the protocol
     kcl.KCLProcess(ShardProcessor(Link(path), stream), output_file=protocol).run()
 
 

@@ -1,7 +1,8 @@
-"""The Kinesis Client Library's daemon: a Java process beside the service, which reads the streams and starts a child for a shard.
+"""The Kinesis Client Library's daemon: a Java process beside the service, which reads the streams and starts a child for each
+shard.
 
-It is started anew when it ends, since it ends for much that passes: a child that gave up, a lost connection. What it had in
-hand is delivered again.
+It is restarted whenever it ends, because most reasons for its end pass: a child that gave up, a lost connection. What it was
+delivering is delivered again.
 """
 
 import asyncio
@@ -28,12 +29,12 @@ BAD_INPUT, TRIMMED = 2, 4
 """Exit statuses of the daemon (deploy/kcl/README.md)."""
 
 STOP_SECONDS = 20.0
-"""How long it may take to give its leases back; killed then, they run out by themselves."""
+"""How long the daemon may take to give its leases back. If it is killed then, they run out by themselves."""
 
 LONGEST_WAIT_SECONDS = 30.0
 LAST_LINES = 5
 FUTILE_RUNS = 3
-"""After so many ends before anything was read the lane says so, and begins anew by itself."""
+"""After so many runs in a row that read nothing, the lane reports a failure, and starts again by itself."""
 
 LONGEST_LINE_BYTES = 1 << 20
 
@@ -43,7 +44,7 @@ BUILD_REMEDY = (
 
 
 def require_daemon(options: DaemonOptions) -> str:
-    """The Java program. Raises Misconfigured when Java, our jar or amazon_kclpy is missing, with what to install."""
+    """The path of the Java program. Raises Misconfigured when Java, our jar or amazon_kclpy is missing, with what to install."""
     java = shutil.which("java")
     if java is None:
         raise Misconfigured(
@@ -53,7 +54,7 @@ def require_daemon(options: DaemonOptions) -> str:
     if not (options.jars / JAR).is_file():
         raise Misconfigured(f"the kcl engine's {JAR} is not in {options.jars}", remedy=BUILD_REMEDY)
     try:
-        import amazon_kclpy  # noqa: F401 (the children import it; here it is only asked for)
+        import amazon_kclpy  # noqa: F401 (the children import it; here only its presence is checked)
     except ImportError:
         raise Misconfigured(
             "the kcl engine needs the Python package amazon_kclpy", remedy="pip install 'tablesplit[kcl]'"
@@ -62,8 +63,7 @@ def require_daemon(options: DaemonOptions) -> str:
 
 
 class Daemon:
-    """Keeps one daemon running. restarted: told the reason of each further start. lost: raises when unread changes are gone; asked
-    when the daemon has ended because it was told so. served: how many children have come by now."""
+    """Keeps one daemon running."""
 
     def __init__(
         self,
@@ -76,6 +76,8 @@ class Daemon:
         lost: Callable[[], Awaitable[None]],
         served: Callable[[], int],
     ) -> None:
+        """``restarted`` is called with the reason of each further start. ``lost`` raises when unread changes are gone; it is
+        called when the daemon has ended with the status for that. ``served`` returns how many children have connected so far."""
         jars = f"{options.jars / JAR}{os.pathsep}{options.jars / 'lib'}/*"
         self._command = (java, f"-Xmx{options.heap_mb}m", "-cp", jars, MAIN, *map(str, files))
         self._clock = clock
@@ -84,12 +86,12 @@ class Daemon:
         self._served = served
         self._futile = 0
         self._process: asyncio.subprocess.Process | None = None
-        self._last: deque[str] = deque(maxlen=LAST_LINES)
+        self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
 
     async def run(self) -> NoReturn:
         """Keep it running until cancelled; then it gives its leases back.
 
-        Raises Misconfigured when it refuses what it was given, Fatal when it has ended several times in a row before it read
+        Raises Misconfigured when it refuses its configuration, Fatal when it has ended several times in a row before it read
         anything, and what ``lost`` raises.
         """
         while True:
@@ -97,41 +99,44 @@ class Daemon:
                 retry=retry_if_exception_type(Retryable),
                 wait=wait_random_exponential(multiplier=1.0, max=LONGEST_WAIT_SECONDS),
                 sleep=self._clock.sleep,
-                before_sleep=self._tell,
+                before_sleep=self._report_restart,
             )
             await retrying(self._run_once)
             self._restarted("kcl_daemon_ended")
 
     def kill(self) -> None:
-        """End it, and all its children, at once."""
-        if self._process is not None and self._process.returncode is None:  # else its number may be another's by now
+        """Kill it and all its children at once."""
+        # once it has ended, its process id may belong to another process
+        if self._process is not None and self._process.returncode is None:
             _kill_session(self._process)
 
     async def _run_once(self) -> None:
-        """Run it once. Raises Retryable when it has read nothing."""
-        self._last.clear()
+        """Run it until it ends. Raises Retryable when it has read nothing."""
+        self._last_lines.clear()
         before = self._served()
         status = await self._run_to_its_end()
-        said = " | ".join(self._last) or "nothing"
+        output = " | ".join(self._last_lines) or "nothing"
         if status == BAD_INPUT:
-            raise Misconfigured(f"KCL's daemon refuses what it was given: {said}", remedy="correct what it names")
+            raise Misconfigured(
+                f"KCL's daemon refuses what it was given: {output}", remedy="correct the setting that it names"
+            )
         if status == TRIMMED:
             await self._lost()
-        get_logger().warning("KCL's daemon has ended and is started anew", status=status, said=said)
+        get_logger().warning("KCL's daemon has ended and is started anew", status=status, said=output)
         self._futile = self._futile + 1 if self._served() == before else 0
         if self._futile >= FUTILE_RUNS:
-            why = f"KCL's daemon has ended {self._futile} times in a row without reading anything: {said}"
+            why = f"KCL's daemon has ended {self._futile} times in a row without reading anything: {output}"
             raise Fatal(
                 why,
                 remedy="most often a permission, an endpoint or too little memory (TABLESPLIT_KCL_HEAP_MB): see its log",
             )
         if self._futile:
-            raise Retryable(f"KCL's daemon has ended with {status}: {said}", reason="kcl_daemon_ended")
+            raise Retryable(f"KCL's daemon has ended with {status}: {output}", reason="kcl_daemon_ended")
 
     async def _run_to_its_end(self) -> int:
         pipe = asyncio.subprocess.PIPE
-        # its stdin stays open as long as this process lives: at its end the daemon leaves at once. A session of its own, because
-        # Ctrl-C would reach the children too, and break off what they have in hand.
+        # Its stdin stays open as long as this process lives; when it closes, the daemon exits at once. It has a session of its
+        # own, because Ctrl-C would reach the children too, and stop them in the middle of a batch.
         process = await asyncio.create_subprocess_exec(
             *self._command, stdin=pipe, stdout=pipe, stderr=pipe, limit=LONGEST_LINE_BYTES, start_new_session=True
         )
@@ -145,35 +150,35 @@ class Daemon:
             try:
                 await _stop(process)
             finally:
-                _kill_session(process)  # a child that is left, or all of it when even this wait is broken off
+                _kill_session(process)  # children that are left, or everything if even this wait is cancelled
             await reading
 
     async def _follow(self, output: asyncio.StreamReader) -> None:
-        """Log what it says: events of ours on stdout, its log and its children's on stderr."""
+        """Log its output: events of ours on stdout, its own log and its children's on stderr."""
         while True:
             try:
                 line = await output.readline()
-            except ValueError:  # longer than anybody reads; the rest of it follows as lines of its own
+            except ValueError:  # too long a line; the rest of it follows as further lines
                 continue
             if not line:
                 return
             text = line.decode(errors="replace").rstrip()
             if text:
-                self._last.append(text)
+                self._last_lines.append(text)
                 _log(text)
 
-    def _tell(self, state: RetryCallState) -> None:
+    def _report_restart(self, state: RetryCallState) -> None:
         failure = state.outcome.exception() if state.outcome else None
         if isinstance(failure, Retryable):
             self._restarted(failure.reason)
 
 
 def _log(text: str) -> None:
-    """A line of its log: ``time level logger ...``; a child's, and an event, have no level."""
+    """Log a line of its output: ``time level logger ...``. A child's line, and an event, have no level."""
     level = text.split(maxsplit=2)[1:2]
     logger = get_logger()
-    say = {"ERROR": logger.error, "WARN": logger.warning}.get("".join(level), logger.info)
-    say("kcl", said=text)
+    log = {"ERROR": logger.error, "WARN": logger.warning}.get("".join(level), logger.info)
+    log("kcl", said=text)
 
 
 def _kill_session(process: asyncio.subprocess.Process) -> None:

@@ -1,12 +1,14 @@
-"""KCL's lease table of one stream, brought in step with the saved positions.
+"""KCL's lease table of one stream, kept in step with the saved positions.
 
-The positions in the control table are what counts, whichever engine reads. Each worker saves them before KCL's checkpoint, so
-KCL's lies at or behind them while it reads, and far behind after the embedded engine has read; it lies beyond them only after
-the operator has accepted a gap. So whoever begins to lead a lane brings every row to its position: nothing is lost and nothing
-trimmed is asked for, whichever engine was at work before. Rows that are there already also spare KCL a first start of a minute.
+The positions in the control table are what counts, for either engine. A worker saves them before KCL's checkpoint. So KCL's
+checkpoint lies at or behind them while it reads, and far behind after the embedded engine has read; it lies beyond them only
+after the operator has accepted a gap. A worker that takes the lane's lease therefore brings every row to its position first:
+nothing is lost and nothing trimmed is requested, whichever engine read before. Rows that exist already also save KCL a minute
+at its first start.
 
-A row is ``leaseKey`` (the shard), ``checkpoint`` (a sequence number, TRIM_HORIZON or SHARD_END), ``parentShardId`` and KCL's own
-attributes, which stay as they are. Ours have one more, ``tablesplit``: whose table it is.
+A row is ``leaseKey`` (the shard), ``checkpoint`` (a sequence number, TRIM_HORIZON or SHARD_END), ``parentShardId`` and KCL's
+own attributes, which stay as they are. Our rows have one more, ``tablesplit``: the control table of the migration that they
+belong to.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,39 +29,42 @@ SCAN_ITEMS = 1000
 
 
 def lease_table_name(application: str, table: str) -> str:
-    """KCL's application for the stream of ``table``, and so its lease table."""
+    """The name of KCL's application for the stream of ``table``, which is also the name of its lease table."""
     return f"{application}-{table}"
 
 
 def new_lease_table(name: str) -> NewTable:
-    """The lease table as KCL makes it (the index is what KCL 3 assigns leases by)."""
+    """The lease table as KCL creates it (KCL 3 assigns leases by the index)."""
     index = {"LeaseOwnerToLeaseKeyIndex": ("leaseOwner", KEY)}
     return NewTable(name, (KEY, None), index, stream=False, projection="KEYS_ONLY")
 
 
 class LeaseTable:
-    """The rows of one stream. owner: the control table of the migration that they belong to."""
+    """The rows of one stream."""
 
     def __init__(self, store: ItemStore, name: str, owner: str) -> None:
+        """``owner``: the control table of the migration that the rows belong to."""
         self._store = store
         self._name = name
         self._owner = {"S": owner}
 
     async def rows(self) -> dict[str, Item]:
-        """Every row, by shard. Raises Refused when the table is not this migration's."""
-        found: dict[str, Item] = {}
+        """Every row, by shard. Raises Refused when the table does not belong to this migration."""
+        rows: dict[str, Item] = {}
         start: Item | None = None
         while True:
             page = await self._store.scan(self._name, segment=0, segments=1, start=start, limit=SCAN_ITEMS)
-            found |= {row[KEY]["S"]: row for row in page.items}
+            rows |= {row[KEY]["S"]: row for row in page.items}
             start = page.last_key
             if start is None:
-                self._require_own(found.values())
-                return found
+                self._require_own(rows.values())
+                return rows
 
     async def follow(self, rows: Mapping[str, Item], positions: Mapping[str, Position]) -> None:
-        """Bring ``rows`` to ``positions``, which must have been read after them. A row that changes meanwhile is left: its worker
-        lives, and has it right."""
+        """Bring ``rows`` to ``positions``, which must have been read after them.
+
+        A row that changes meanwhile is left: a live worker has checkpointed it, and is right.
+        """
         for shard_id, position in positions.items():
             row = rows.get(shard_id)
             if row is None:
@@ -68,7 +73,7 @@ class LeaseTable:
                 await self._correct(shard_id, row, position)
 
     async def add(self, shard_id: str, position: Position) -> None:
-        """A row for a shard that has come since, or our mark on the one that KCL was faster to make."""
+        """Add a row for a new shard. If KCL has added it already, mark that row as ours."""
         if not await self._store.write(Put(self._name, self._new_row(shard_id, position), Absent((KEY,)))):
             ours = AllOf((Exists((KEY,)), Absent((OWNER_MARK,))))
             await self._store.write(

@@ -1,6 +1,6 @@
 """The property files that the Kinesis Client Library's daemon is started with, one for each stream.
 
-Every property of KCL can be set in a file of the operator's (``TABLESPLIT_KCL_PROPERTIES``), except those that are ours.
+The operator can set every property of KCL in a file (``TABLESPLIT_KCL_PROPERTIES``), except those that tablesplit sets.
 """
 
 import re
@@ -19,8 +19,8 @@ OURS = frozenset(
         "initialPositionInStream", "callProcessRecordsEvenForEmptyRecordList", "idleTimeBetweenReadsInMillis",
     }
 )  # fmt: skip
-"""What no file may set: a wrong one reads another stream, skips records, or lets the service see no end of a shard.
-(How often an idle shard is read is TABLESPLIT_POLL_INTERVAL_SECONDS.)"""
+"""What no file may set: a wrong value reads another stream, skips records, or hides the end of a shard from the service. (How
+often an idle shard is read is TABLESPLIT_POLL_INTERVAL_SECONDS.)"""
 
 LONGEST_SOCKET_BYTES = 100
 """Unix allows 108 with the end mark."""
@@ -30,17 +30,21 @@ REMEDY = "correct the file that TABLESPLIT_KCL_PROPERTIES names: `name = value` 
 
 @dataclass(frozen=True, slots=True)
 class DaemonOptions:
-    """What the daemon is started with. jars: the folder that ``make kcl`` fills. application: the beginning of the lease tables'
-    names. worker: this process's own name. poll_seconds: pause between two reads of an idle shard. extra: further properties."""
+    """The configuration that the daemon is started with."""
 
     jars: Path
+    """The folder that ``make kcl`` fills."""
     application: str
+    """The prefix of the lease tables' names."""
     worker: str
+    """The id of this process."""
     region: str
     endpoint: str | None
     heap_mb: int
     poll_seconds: float
+    """The pause between two reads of an idle shard."""
     extra: Mapping[str, str]
+    """The operator's own KCL properties."""
 
 
 def read_properties(path: Path | None) -> dict[str, str]:
@@ -52,18 +56,18 @@ def read_properties(path: Path | None) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "is not UTF-8 text"
         raise Misconfigured(f"KCL property file {path}: {why}", remedy=REMEDY) from error
-    found = {}
+    values = {}
     for number, line in enumerate(lines, 1):
         if line.strip() and not line.lstrip().startswith(("#", "!")):
             name, value = _property(line, f"{path}:{number}")
-            found[name] = value
-    return found
+            values[name] = value
+    return values
 
 
 def _property(line: str, where: str) -> tuple[str, str]:
     matched = re.fullmatch(r"\s*([A-Za-z][\w.]*)\s*[=:]\s*(.*?)\s*", line)
     if matched is None:
-        raise Misconfigured(f"{where}: {line.strip()!r} is no property", remedy=REMEDY)
+        raise Misconfigured(f"{where}: {line.strip()!r} is not a property", remedy=REMEDY)
     name, value = matched.groups()
     if name in OURS:
         raise Misconfigured(f"{where}: {name} is set by tablesplit", remedy=f"take {name} out of the file")
@@ -71,7 +75,7 @@ def _property(line: str, where: str) -> tuple[str, str]:
 
 
 def properties(options: DaemonOptions, table: str, arn: str, socket: Path) -> dict[str, str]:
-    """The properties of one stream. Raises Misconfigured where Python stands in a folder whose name KCL cannot take."""
+    """The properties of one stream. Raises Misconfigured when Python or the socket is in a folder whose name KCL cannot use."""
     _require_startable(socket)
     # the adapter waits twice this after an empty page
     idle = max(1, int(options.poll_seconds * 1000 / 2))
@@ -107,7 +111,7 @@ def _require_startable(socket: Path) -> None:
 
 
 def property_text(values: Mapping[str, str]) -> str:
-    """As a Java property file."""
+    """The properties as a Java property file."""
     return "".join(f"{name}={_escaped(value)}\n" for name, value in values.items())
 
 

@@ -1,7 +1,7 @@
-"""What the workers of one lane tell each other of the shards that they read, in the control table.
+"""The workers' reports of one lane about the shards that they read, in the control table.
 
-One of them, the one with the lane's lease, puts it together (``census``): who has read every shard to its end is known only
-by all of them.
+The worker that holds the lane's lease combines them (``census``): only all of them together know who has read every shard to
+its end.
 """
 
 from collections.abc import Mapping
@@ -12,60 +12,68 @@ from pydantic.dataclasses import dataclass
 
 from service.clock import Clock
 from service.control.table import ControlTable
-from service.control.workers import FORGOTTEN_SECONDS, QUIET_SECONDS
+from service.control.workers import FORGOTTEN_SECONDS, SILENT_SECONDS
 
-SHARE_SECONDS = 0.5
+REPORT_SECONDS = 0.5
+"""How often a worker reports."""
 
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
-class HeldView:
-    """One shard as its worker sees it. pages, tip_page: as ``HeldShard`` has them. lag_seconds, read_lag_seconds: as
-    ``EngineSnapshot`` has them. as_of: epoch seconds before which everything is applied; None: not known."""
+class ShardView:
+    """One shard as its worker sees it."""
 
     pages: int
+    """As in ``HeldShard``."""
     tip_page: int
+    """As in ``HeldShard``."""
     lag_seconds: float
+    """As in ``EngineSnapshot``."""
     read_lag_seconds: float
+    """As in ``EngineSnapshot``."""
     as_of: float | None
+    """Everything before this moment (epoch seconds) is applied; None: not known."""
 
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class ShardReport:
-    """What one worker says. number: counts what it has said; said_at: epoch seconds; shards: by "table/shard"."""
+    """One report of a worker."""
 
     number: int
+    """Counts the worker's reports."""
     said_at: float
-    shards: dict[str, HeldView] = field(default_factory=dict)
+    """When it was reported, in epoch seconds."""
+    shards: dict[str, ShardView] = field(default_factory=dict)
+    """The worker's shards, by "table/shard"."""
 
 
-def share_name(table: str, shard_id: str) -> str:
-    """How a share calls a shard: the ids of two streams may be the same."""
+def shard_name(table: str, shard_id: str) -> str:
+    """The name of a shard in a report. Ids alone are not enough: two streams may have the same ones."""
     return f"{table}/{shard_id}"
 
 
 class ShardReports:
-    """Every worker's share of one lane."""
+    """Every worker's report of one lane."""
 
     def __init__(self, control: ControlTable, lane: str, clock: Clock) -> None:
         self._records = control.records(f"share#{lane}", ShardReport)
         self._clock = clock
 
-    async def say(self, worker: str, number: int, shards: Mapping[str, HeldView]) -> None:
-        """Replace this worker's share."""
+    async def save(self, worker: str, number: int, shards: Mapping[str, ShardView]) -> None:
+        """Replace this worker's report."""
         await self._records.save(worker, ShardReport(number, self._clock.now(), dict(shards)))
 
-    async def heard(self) -> dict[str, ShardReport]:
-        """The shares of those that have not fallen silent, by worker."""
-        quiet = self._clock.now() - QUIET_SECONDS
+    async def live(self) -> dict[str, ShardReport]:
+        """The reports of the workers that are not silent, by worker."""
+        oldest = self._clock.now() - SILENT_SECONDS
         return {
             worker: stored.value
             for worker, stored in (await self._records.all()).items()
-            if stored.value.said_at > quiet
+            if stored.value.said_at > oldest
         }
 
     async def leave(self, worker: str) -> None:
-        """Forget this worker's share, and those that are an hour old."""
-        old = self._clock.now() - FORGOTTEN_SECONDS
+        """Remove this worker's report, and those that are an hour old."""
+        oldest = self._clock.now() - FORGOTTEN_SECONDS
         for name, stored in (await self._records.all()).items():
-            if name == worker or stored.value.said_at < old:
+            if name == worker or stored.value.said_at < oldest:
                 await self._records.forget(name)

@@ -1,6 +1,22 @@
-"""The sink that all shards of a worker are applied by. It is changed only between batches, when all that was applied is saved.
+"""The slot for the sink that applies all shards of a worker. The sink changes only when nothing is being applied and everything
+applied is saved.
 
-The daemon and its children live on while the sink changes: to start them anew takes ten seconds and more.
+The daemon and its children keep running while the sink changes: restarting them takes ten seconds or more. The slot's states:
+
+    EMPTY: batches wait
+      |   filled() begins: the sink is put in
+      v
+    FILLED: each batch is applied in a task of its own
+      |   filled() ends: the sink is taken out, and no new batch begins
+      v
+    FINISHING: the batches that are being applied have CHANGE_SECONDS, then their tasks are cancelled
+      |   every task has ended, and save_applied() has saved what is applied
+      v
+    EMPTY
+
+A batch can be cancelled from two sides. When the slot cancels its task, ``_apply_by`` returns False, and ``apply`` waits for the
+next sink to apply the whole batch again; that changes nothing that is done. When the caller of ``apply`` is cancelled, it cancels
+the task too, and waits for its end before it raises CancelledError.
 """
 
 import asyncio
@@ -14,23 +30,24 @@ from service.dynamodb.protocol import Fence
 from service.streams.engine import ShardSink
 
 CHANGE_SECONDS = 2.0
-"""How long batches in hand may still take when the sink is changed; those that take longer are broken off and applied anew by
-the next one, which changes nothing that is done."""
+"""How long batches may still take when the sink changes. Those that take longer are cancelled and applied again by the next
+sink, which changes nothing that is done."""
 
 _fence: ContextVar[Fence] = ContextVar("fence")
+"""The fence of the batch that is being applied. Every batch runs in a task of its own, so each has its own value."""
 
 
 def check_claim() -> None:
     """The fence of every write that a sink makes: that of the shard whose batch is being applied.
 
-    A sink is one for all shards of a worker, and claims are lost one by one. Raises Fenced, or Retryable when the claim must be
+    One sink serves all shards of a worker, and claims are lost one by one. Raises Fenced, or Retryable when the claim must be
     confirmed first.
     """
     _fence.get()()
 
 
 class SinkSlot:
-    """Holds one sink, or none: then batches wait."""
+    """Holds one sink, or none; batches wait while there is none."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -39,10 +56,10 @@ class SinkSlot:
         self._applying: set[asyncio.Task[None]] = set()
 
     async def apply(self, shard_id: str, changes: Sequence[Change], fence: Fence) -> None:
-        """Have ``changes`` applied under ``fence`` by the sink of the moment, once there is one; raises what it raises."""
+        """Have ``changes`` applied under ``fence`` by the current sink, once there is one. Raises what the sink raises."""
         while True:
             await self._filled.wait()
-            if self._sink is not None and await self._applied(self._sink, shard_id, changes, fence):
+            if self._sink is not None and await self._apply_by(self._sink, shard_id, changes, fence):
                 return
 
     @asynccontextmanager
@@ -58,17 +75,17 @@ class SinkSlot:
             await self._finish()
             await save_applied()
 
-    async def _applied(self, sink: ShardSink, shard_id: str, changes: Sequence[Change], fence: Fence) -> bool:
-        """False: the sink was changed before it was done."""
-        task = asyncio.create_task(_under(fence, sink, shard_id, changes))
+    async def _apply_by(self, sink: ShardSink, shard_id: str, changes: Sequence[Change], fence: Fence) -> bool:
+        """Apply ``changes`` by ``sink`` in a task of their own. False: the slot cancelled the task, because the sink changes."""
+        task = asyncio.create_task(_apply_under(fence, sink, shard_id, changes))
         self._applying.add(task)
         try:
             await task
         except asyncio.CancelledError:
-            mine = asyncio.current_task()
-            assert mine is not None
-            if mine.cancelling() or not task.cancelled():
-                await _broken_off({task})
+            caller = asyncio.current_task()
+            assert caller is not None
+            if caller.cancelling() or not task.cancelled():
+                await _cancel_and_wait({task})
                 raise
             return False
         finally:
@@ -76,22 +93,23 @@ class SinkSlot:
         return True
 
     async def _finish(self) -> None:
-        late = set(self._applying)
+        """Wait until no batch is being applied; after CHANGE_SECONDS cancel those that still are."""
+        running = set(self._applying)
         time_is_up = asyncio.create_task(self._clock.sleep(CHANGE_SECONDS))
-        while late and not time_is_up.done():
-            await asyncio.wait({*late, time_is_up}, return_when=asyncio.FIRST_COMPLETED)
-            late = {task for task in late if not task.done()}
+        while running and not time_is_up.done():
+            await asyncio.wait({*running, time_is_up}, return_when=asyncio.FIRST_COMPLETED)
+            running = {task for task in running if not task.done()}
         time_is_up.cancel()
-        await _broken_off(late)
+        await _cancel_and_wait(running)
 
 
-async def _under(fence: Fence, sink: ShardSink, shard_id: str, changes: Sequence[Change]) -> None:
+async def _apply_under(fence: Fence, sink: ShardSink, shard_id: str, changes: Sequence[Change]) -> None:
     _fence.set(fence)
     await sink.apply(shard_id, changes)
 
 
-async def _broken_off(tasks: set[asyncio.Task[None]]) -> None:
-    """Cancel them, and return once they have ended; whoever waits for one of them hears how."""
+async def _cancel_and_wait(tasks: set[asyncio.Task[None]]) -> None:
+    """Cancel the tasks, and return once they have ended. How each ended is raised where it is awaited."""
     for task in tasks:
         task.cancel()
     if tasks:

@@ -1,1 +1,5 @@
-"""What a lane hands its changes to, by the rule in force."""
+"""What a lane passes its changes to, by the rule in force.
+
+Entry points: ``guarded.GuardedSink``, ``forward.ForwardSink``, ``reverse.ReverseSink``, ``observer.IntruderSink`` and
+``observer.EnteringSink``.
+"""

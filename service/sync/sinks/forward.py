@@ -1,4 +1,7 @@
-"""The old table's changes under the ledger rule: each applied exactly once, in order per key, by `core.ledger_forward`."""
+"""The forward sink: applies the old table's changes to v2 under the ledger rule, by ``core.rules.forward``.
+
+Each change is applied exactly once, and the changes of a key in their order.
+"""
 
 from collections.abc import Sequence
 
@@ -13,95 +16,96 @@ from service.core.rules.forward import Dispute, ForwardPlan, forward_plan, is_re
 from service.core.rules.ledger import Entry, Place
 from service.core.rules.ledger_writes import Found
 from service.errors import Poison
+from service.sync.sinks.context import SinkContext
 from service.sync.sinks.key_order import KeysAtOnce
-from service.sync.sinks.ledger_parts import LedgerParts
+from service.sync.sinks.ledger_transaction import LedgerTransaction
 
 
 class ForwardSink:
-    """Implements ``streams.engine.ShardSink``. concurrency: keys in hand at once."""
+    """Implements ``streams.engine.ShardSink`` for the old table's stream."""
 
-    def __init__(self, parts: LedgerParts, concurrency: int) -> None:
-        self._parts = parts
+    def __init__(self, transaction: LedgerTransaction, context: SinkContext, concurrency: int) -> None:
+        """``concurrency``: how many keys are applied at the same time, over all shards."""
+        self._transaction = transaction
+        self._context = context
+        self._mapping = transaction.stores.mapping
         self._keys = KeysAtOnce(concurrency)
 
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:  # noqa: ARG002 (ShardSink names it)
         """Return only when each change is in v2, in the conflict log or in quarantine. Raises Fatal or Retryable."""
-        await self._parts.suspects.refresh()
+        await self._context.quarantined.refresh()
         await self._keys.apply(changes, self.apply_key)
-        await self._parts.watch.flush()
+        await self._context.activity.flush()
 
     async def apply_key(self, changes: Sequence[Change]) -> None:
-        """The same for the changes of one key, in their order."""
+        """Apply the changes of one key, in their order."""
         for change in changes:
-            waiting = WaitingChange(change, self._parts.generations[change.table])
-            if await self._waits(waiting):
+            waiting = WaitingChange(change, self._context.generations[change.table])
+            if await self._wait_behind(waiting):
                 continue
             try:
                 await self.carry(waiting)
             except Poison as poison:
-                await self._to_quarantine(waiting, poison)
+                await self._context.put_in_quarantine(waiting, poison, self._transaction.fence)
 
-    async def _waits(self, waiting: WaitingChange) -> bool:
-        """Put a change behind those of its key in quarantine; False when none waits there."""
-        parts, change = self._parts, waiting.change
-        if not parts.suspects.include(change.table, change.key):
+    async def _wait_behind(self, waiting: WaitingChange) -> bool:
+        """Put a change behind those of its key in quarantine. False: none waits there, so the change is to be applied."""
+        context, change = self._context, waiting.change
+        if not context.quarantined.include(change.table, change.key):
             return False
-        if not await parts.quarantine.wait_behind(waiting, parts.fence):
+        if not await context.quarantine.wait_behind(waiting, self._transaction.fence):
             return False
-        parts.count("quarantined")
+        context.count("quarantined")
         return True
 
-    async def _to_quarantine(self, waiting: WaitingChange, poison: Poison) -> None:
-        await self._parts.quarantine.add_change(waiting, poison, self._parts.fence)
-        self._parts.suspects.add(waiting.change.table, waiting.change.key)
-        self._parts.count("quarantined")
-
     async def carry(self, waiting: WaitingChange) -> None:
-        """Apply one change, as often as the item changes meanwhile. Raises Poison when it cannot be written: then nothing is
-        done, and the ledger does not have it."""
+        """Apply one change, and decide it anew as often as the item changes meanwhile.
+
+        Raises Poison when it cannot be written: then nothing is written, and the ledger does not record it.
+        """
         change = waiting.change
         plan = await self._commit(waiting)
-        self._parts.count(plan.outcome)
+        self._context.count(plan.outcome)
         if plan.entry is None:
             return
         if plan.outcome != "own":
-            await self._parts.watch.saw(self._entity(change), change.table, change.key)
+            await self._context.activity.application_changed(self._entity(change), change.table, change.key)
         await self._purge(waiting, plan)
 
     async def _commit(self, waiting: WaitingChange) -> ForwardPlan:
-        parts, change, version = self._parts, waiting.change, waiting.version
+        transaction, change, version = self._transaction, waiting.change, waiting.version
         missing: list[Place] = []
         attempt = 0
         while True:
-            read = await parts.ledger.read(change.key)
-            found = await self._look(change, version, read, missing)
-            plan = forward_plan(parts.mapping, change, version, read.entry, found, parts.clock.now())
+            read = await transaction.ledger.read(change.key)
+            found = await self._read_places(change, version, read, missing)
+            plan = forward_plan(self._mapping, change, version, read.entry, found, transaction.stores.clock.now())
             if plan.missing is not None:
                 missing.append(plan.missing)
                 continue
-            if plan.entry is None or await parts.commit(
+            if plan.entry is None or await transaction.commit(
                 read, plan.entry, self._writes(read.entry, waiting, plan, found)
             ):
                 return plan
             attempt += 1
-            await parts.pause(attempt)
+            await transaction.pause(attempt)
 
-    async def _look(self, change: Change, version: str, read: Read, missing: list[Place]) -> list[Found]:
-        """The known places, read together and after the ledger; none for a change that needs none."""
-        if not is_read(change, self._parts.mapping, version, read.entry):
+    async def _read_places(self, change: Change, version: str, read: Read, missing: list[Place]) -> list[Found]:
+        """The items at the known places, read together and after the ledger; none for a change that needs none."""
+        if not is_read(change, self._mapping, version, read.entry):
             return []
-        places = known_places(self._parts.mapping, change, read.entry)
-        return await self._parts.read_together([*places, *missing])
+        places = known_places(self._mapping, change, read.entry)
+        return await self._transaction.read_together([*places, *missing])
 
     def _writes(
         self, before: Entry, waiting: WaitingChange, plan: ForwardPlan, found: Sequence[Found]
     ) -> list[TransactItem]:
-        """What goes with the ledger: v2, the conflict log, and the note of an item that is held."""
+        """What is written together with the ledger entry: v2, the conflict log, and the record of a held item."""
         assert plan.entry is not None
-        writes = [*plan.writes, *self._parts.held_writes(before, plan.entry)]
+        writes = [*plan.writes, *self._transaction.held_writes(before, plan.entry)]
         if plan.dispute is None:
             return writes
-        return [*writes, *self._parts.conflicts.puts(self._conflict(waiting, plan.dispute, found))]
+        return [*writes, *self._transaction.conflicts.puts(self._conflict(waiting, plan.dispute, found))]
 
     def _conflict(self, waiting: WaitingChange, dispute: Dispute, found: Sequence[Found]) -> Conflict:
         change = waiting.change
@@ -113,22 +117,22 @@ class ForwardSink:
             reason=dispute.reason,
             fields=dispute.fields,
             change=waiting,
-            v2=tuple((one.place.table, one.place.key, one.item) for one in found),
-            at=self._parts.clock.now(),
+            v2=tuple((item.place.table, item.place.key, item.item) for item in found),
+            at=self._transaction.stores.clock.now(),
         )
 
     async def _purge(self, waiting: WaitingChange, plan: ForwardPlan) -> None:
-        """Tombstones of ours: those just written on v2, and the one on the old table that this record tells of."""
-        parts, mapping, change = self._parts, self._parts.mapping, waiting.change
+        """Remove our tombstones: those just written on v2, and one on the old table that this change reports."""
+        mapping, change = self._mapping, waiting.change
         assert plan.entry is not None
         stamp = Stamp(waiting.version, base=plan.entry.seen, tombstone=True)
         for place in plan.buried:
-            await parts.purge(place.table, place.key, {**place.key, mapping.stamp: encode_stamp(stamp)})
+            await self._transaction.purge(place.table, place.key, {**place.key, mapping.stamp: encode_stamp(stamp)})
         if change.new is not None and is_bare(change.new, change.key, mapping.stamp):
-            await parts.purge(change.table, change.key, change.new)
+            await self._transaction.purge(change.table, change.key, change.new)
 
     def _entity(self, change: Change) -> str:
-        mapping = self._parts.mapping
+        mapping = self._mapping
         image = old_image(mapping, change.new) or old_image(mapping, change.old) or {}
         named = image.get(mapping.old.entity, {}).get("S", "")
         return named if named in mapping.entities else "unknown"

@@ -1,4 +1,4 @@
-"""Applying changes key by key: those of one key in their order, many keys at once."""
+"""Applies changes key by key: those of one key in their order, many keys at once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -14,14 +14,15 @@ Work = Callable[[Sequence[Change]], Awaitable[None]]
 
 
 class KeysAtOnce:
-    """At most ``concurrency`` keys in hand at once, over all shards."""
+    """Applies at most ``concurrency`` keys at the same time, over all shards."""
 
     def __init__(self, concurrency: int) -> None:
         self._concurrency = concurrency
-        self._in_hand = asyncio.Semaphore(concurrency)
+        self._slots = asyncio.Semaphore(concurrency)
 
     async def apply(self, changes: Sequence[Change], work: Work) -> None:
-        """Return when ``work`` is done for every key of ``changes``. When one fails, the others are stopped and it raises."""
+        """Return when ``work`` is done for every key of ``changes``. When it fails for one key, it is cancelled for the others,
+        and this raises the failure."""
         runs = by_key(changes)
         todo = iter(runs)
         async with task_group() as tasks:
@@ -30,7 +31,7 @@ class KeysAtOnce:
 
     async def _work(self, todo: Iterator[Sequence[Change]], work: Work) -> None:
         for changes in todo:
-            async with self._in_hand:
+            async with self._slots:
                 await work(changes)
 
 

@@ -1,4 +1,8 @@
-"""The observer: reads the v2 tables' streams before the first `dual`, carries nothing, and tells of rogue writes."""
+"""The sinks of the v2 tables' streams before the first `dual`. They carry nothing.
+
+``IntruderSink`` reports writes of the application on v2, where it should not write yet. ``EnteringSink`` also brings the ledger
+up to date while the rule changes from guarded to ledger.
+"""
 
 from collections.abc import Sequence
 
@@ -11,61 +15,65 @@ from service.core.rules.ledger import Place
 from service.core.rules.reverse import old_key_of, passed, says_nothing
 from service.errors import Poison
 from service.sync.sinks.key_order import KeysAtOnce
-from service.sync.sinks.ledger_parts import LedgerParts
+from service.sync.sinks.ledger_transaction import LedgerTransaction
 
 
 class IntruderSink:
-    """Implements ``streams.engine.ShardSink``. An application-made change of v2 is an intruder there: it is noted and logged."""
+    """Implements ``streams.engine.ShardSink``. A change of v2 by the application is an intruder: it is recorded and logged."""
 
-    def __init__(self, mapping: Mapping, watch: ActivityRecorder) -> None:
+    def __init__(self, mapping: Mapping, activity: ActivityRecorder) -> None:
         self._mapping = mapping
-        self._watch = watch
+        self._activity = activity
 
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:  # noqa: ARG002 (ShardSink names it)
-        """Return when every intruder among ``changes`` is noted."""
+        """Return when every intruder among ``changes`` is recorded."""
         for change in changes:
             if not made_by_guarded_rule(change, self._mapping.stamp):
-                await self._tell(change)
-        await self._watch.flush()
+                await self._record(change)
+        await self._activity.flush()
 
-    async def _tell(self, change: Change) -> None:
+    async def _record(self, change: Change) -> None:
         entity = self._mapping.entity_at(change.table, change.key)
         name = entity.name if entity is not None else "unknown"
-        await self._watch.saw(name, change.table, change.key)
+        await self._activity.application_changed(name, change.table, change.key)
 
 
 class EnteringSink:
-    """Implements ``streams.engine.ShardSink`` for the stream of one v2 table: observes, and notes. Carries nothing."""
+    """Implements ``streams.engine.ShardSink`` for the stream of one v2 table while the ledger rule is being entered."""
 
-    def __init__(self, parts: LedgerParts, observer: IntruderSink, concurrency: int) -> None:
-        self._parts = parts
-        self._observer = observer
+    def __init__(
+        self, transaction: LedgerTransaction, intruders: IntruderSink, generations: dict[str, int], concurrency: int
+    ) -> None:
+        """``generations``: of the streams that are read, by table. ``concurrency``: keys at the same time, over all shards."""
+        self._transaction = transaction
+        self._intruders = intruders
+        self._generations = generations
+        self._mapping = transaction.stores.mapping
         self._keys = KeysAtOnce(concurrency)
 
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:
-        """Return when the ledger has every record that forward wrote by its rule, and every intruder is noted."""
-        await self._observer.apply(shard_id, changes)
+        """Return when the ledger has every change that forward made by the ledger rule, and every intruder is recorded."""
+        await self._intruders.apply(shard_id, changes)
         await self._keys.apply(changes, self.apply_key)
 
     async def apply_key(self, changes: Sequence[Change]) -> None:
-        """Note the changes of one key, in their order."""
+        """Record the changes of one key in the ledger, in their order."""
         for change in changes:
             place = Place(change.table, change.key)
-            if has_base(change, self._parts.mapping.stamp) and not says_nothing(self._parts.mapping, place, change):
-                await self._note(place, change)
+            if has_base(change, self._mapping.stamp) and not says_nothing(self._mapping, place, change):
+                await self._record(place, change)
 
-    async def _note(self, place: Place, change: Change) -> None:
-        parts = self._parts
-        version = stream_version(parts.generations[change.table], change.sequence)
+    async def _record(self, place: Place, change: Change) -> None:
+        version = stream_version(self._generations[change.table], change.sequence)
         try:
-            key = old_key_of(parts.mapping, place, change)
-        except Poison:  # forward writes no item that tells no old one
+            key = old_key_of(self._mapping, place, change)
+        except Poison:  # not an item of ours: each of those gives its old key
             return
         attempt = 0
         while True:
-            read = await parts.ledger.read(key)
-            entry = passed(parts.mapping, place, change, version, read.entry)
-            if entry is None or await parts.commit(read, entry, ()):
+            read = await self._transaction.ledger.read(key)
+            entry = passed(self._mapping, place, change, version, read.entry)
+            if entry is None or await self._transaction.commit(read, entry, ()):
                 return
             attempt += 1
-            await parts.pause(attempt)
+            await self._transaction.pause(attempt)

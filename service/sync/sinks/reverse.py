@@ -1,4 +1,7 @@
-"""The v2 tables' changes under the ledger rule: each carries what v2 holds now to the old table, by `core.ledger_reverse`."""
+"""The reverse sink: carries the v2 tables' changes to the old table under the ledger rule, by ``core.rules.reverse``.
+
+A change is only a hint: what is carried is what v2 holds now.
+"""
 
 from collections.abc import Sequence
 
@@ -11,107 +14,109 @@ from service.core.rules.authorship import is_bare, live
 from service.core.rules.ledger import Entry, Place
 from service.core.rules.reverse import ReversePlan, old_key_of, passed, reverse_places, reverse_plan, says_nothing
 from service.errors import Poison, Retryable
+from service.sync.sinks.context import SinkContext
 from service.sync.sinks.key_order import KeysAtOnce
-from service.sync.sinks.ledger_parts import LedgerParts
+from service.sync.sinks.ledger_transaction import LedgerTransaction
 
 
 class ReverseSink:
-    """Implements ``streams.engine.ShardSink`` for the stream of one v2 table. concurrency: keys in hand at once."""
+    """Implements ``streams.engine.ShardSink`` for the stream of one v2 table."""
 
-    def __init__(self, parts: LedgerParts, concurrency: int) -> None:
-        self._parts = parts
+    def __init__(self, transaction: LedgerTransaction, context: SinkContext, concurrency: int) -> None:
+        """``concurrency``: how many keys are applied at the same time, over all shards."""
+        self._transaction = transaction
+        self._context = context
+        self._mapping = transaction.stores.mapping
         self._keys = KeysAtOnce(concurrency)
 
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:  # noqa: ARG002 (ShardSink names it)
-        """Return only when each change is noted, and what it is a hint of is on the old table, held or in quarantine."""
-        await self._parts.suspects.refresh()
+        """Return only when the ledger has each change, and the item it hints at is on the old table, held or in quarantine."""
+        await self._context.quarantined.refresh()
         await self._keys.apply(changes, self.apply_key)
-        await self._parts.watch.flush()
+        await self._context.activity.flush()
 
     async def apply_key(self, changes: Sequence[Change]) -> None:
-        """The same for the changes of one key, in their order."""
+        """Apply the changes of one key, in their order."""
         for change in changes:
-            waiting = WaitingChange(change, self._parts.generations[change.table])
+            waiting = WaitingChange(change, self._context.generations[change.table])
             try:
                 await self._carry(waiting)
             except Poison as poison:
                 await self._to_quarantine(waiting, poison)
 
     async def _carry(self, waiting: WaitingChange) -> None:
-        """Carry one change, as often as the item changes meanwhile. Raises Poison when what v2 holds has no old item."""
-        parts, change = self._parts, waiting.change
+        """Carry one change. Raises Poison when what v2 holds has no old item."""
+        change, mapping = waiting.change, self._mapping
         place = Place(change.table, change.key)
-        if not says_nothing(parts.mapping, place, change):
-            plan = await self._commit(place, old_key_of(parts.mapping, place, change), waiting)
-            parts.count(plan.outcome)
+        if not says_nothing(mapping, place, change):
+            plan = await self._commit(place, old_key_of(mapping, place, change), waiting)
+            self._context.count(plan.outcome)
             if plan.entry is not None:
                 await self._follow_up(place, change, plan)
-        if change.new is not None and is_bare(change.new, change.key, parts.mapping.stamp):
-            await parts.purge(change.table, change.key, change.new)
+        if change.new is not None and is_bare(change.new, change.key, mapping.stamp):
+            await self._transaction.purge(change.table, change.key, change.new)
 
     async def _commit(self, place: Place, key: Item, waiting: WaitingChange) -> ReversePlan:
+        """Decide and write, anew as often as the item changes meanwhile."""
+        transaction = self._transaction
         attempt = 0
         while True:
-            read = await self._parts.ledger.read(key)
+            read = await transaction.ledger.read(key)
             try:
                 plan = await self._plan(place, waiting, read)
             except Poison:
                 await self._pass(place, waiting, read)
                 raise
-            if plan.entry is None or await self._parts.commit(read, plan.entry, self._writes(read.entry, plan)):
+            if plan.entry is None or await transaction.commit(read, plan.entry, self._writes(read.entry, plan)):
                 return plan
             attempt += 1
-            await self._parts.pause(attempt)
+            await transaction.pause(attempt)
 
     async def _plan(self, place: Place, waiting: WaitingChange, read: Read) -> ReversePlan:
-        """What to do, from the old item as it is now and the known places, read together and after the ledger."""
-        parts, change, version = self._parts, waiting.change, waiting.version
-        if passed(parts.mapping, place, change, version, read.entry) is None:
+        """What to do, by the old item as it is now and the known places, which are read together and after the ledger."""
+        mapping, stores, change, version = self._mapping, self._transaction.stores, waiting.change, waiting.version
+        if passed(mapping, place, change, version, read.entry) is None:
             return ReversePlan("duplicate", None)
-        old_now = await parts.store.get(parts.mapping.old.table, read.entry.key)
-        found = await parts.read_together(reverse_places(parts.mapping, place, read.entry, old_now))
-        return reverse_plan(parts.mapping, place, change, version, read.entry, found, parts.clock.now())
+        old_now = await stores.store.get(mapping.old.table, read.entry.key)
+        found = await self._transaction.read_together(reverse_places(mapping, place, read.entry, old_now))
+        return reverse_plan(mapping, place, change, version, read.entry, found, stores.clock.now())
 
     async def _pass(self, place: Place, waiting: WaitingChange, read: Read) -> None:
-        """Note a record for which nothing can be written. Where the entry has changed meanwhile, the record is read again."""
-        entry = passed(self._parts.mapping, place, waiting.change, waiting.version, read.entry)
-        if entry is not None and not await self._parts.commit(read, entry, ()):
+        """Record in the ledger a change for which nothing can be written. If the entry has changed, the change is read again."""
+        entry = passed(self._mapping, place, waiting.change, waiting.version, read.entry)
+        if entry is not None and not await self._transaction.commit(read, entry, ()):
             raise Retryable("a ledger entry is contended", reason="ledger_contended")
 
     def _writes(self, before: Entry, plan: ReversePlan) -> list[Write]:
-        """What goes with the ledger: the old item, and the note of an item that is held, or no longer."""
+        """What is written together with the ledger entry: the old item, and the record of a held item, or its removal."""
         assert plan.entry is not None
-        parts, after = self._parts, plan.entry
         writes: list[Write] = [] if plan.put is None else [plan.put]
-        return [*writes, *parts.held_writes(before, after)]
+        return [*writes, *self._transaction.held_writes(before, plan.entry)]
 
     async def _follow_up(self, place: Place, change: Change, plan: ReversePlan) -> None:
-        """What comes after the transaction: who wrote is noted, a tombstone goes, and the key leaves quarantine."""
-        parts = self._parts
+        """After the transaction: record the application's activity, remove a tombstone, take the key out of quarantine."""
+        mapping = self._mapping
         if not plan.ours:
-            await parts.watch.saw(self._entity(place), place.table, place.key)
-        if plan.put is not None and is_bare(plan.put.item, plan.entry.key if plan.entry else {}, parts.mapping.stamp):
-            await parts.purge(
-                plan.put.table, {name: plan.put.item[name] for name in parts.mapping.old.key_names}, plan.put.item
-            )
+            await self._context.activity.application_changed(self._entity(place), place.table, place.key)
+        if plan.put is not None and is_bare(plan.put.item, plan.entry.key if plan.entry else {}, mapping.stamp):
+            key = {name: plan.put.item[name] for name in mapping.old.key_names}
+            await self._transaction.purge(plan.put.table, key, plan.put.item)
         if plan.outcome != "held":
             await self._resolve(change)
 
     async def _to_quarantine(self, waiting: WaitingChange, poison: Poison) -> None:
-        """Keep the record, whole. One of an item that is gone keeps nothing: what was bad about it is gone too."""
+        """Keep the change, whole. A change of an item that is gone is not kept: what was wrong is gone with the item."""
         change = waiting.change
-        if not live(change.new, change.key, self._parts.mapping.stamp):
+        if not live(change.new, change.key, self._mapping.stamp):
             await self._resolve(change)
             return
-        await self._parts.quarantine.add_change(waiting, poison, self._parts.fence)
-        self._parts.suspects.add(change.table, change.key)
-        self._parts.count("quarantined")
+        await self._context.put_in_quarantine(waiting, poison, self._transaction.fence)
 
     async def _resolve(self, change: Change) -> None:
-        if self._parts.suspects.include(change.table, change.key):
-            await self._parts.quarantine.resolve(change.table, change.key)
-            self._parts.suspects.discard(change.table, change.key)
+        if self._context.quarantined.include(change.table, change.key):
+            await self._context.quarantine.resolve(change.table, change.key)
+            self._context.quarantined.discard(change.table, change.key)
 
     def _entity(self, place: Place) -> str:
-        entity = self._parts.mapping.entity_at(place.table, place.key)
+        entity = self._mapping.entity_at(place.table, place.key)
         return entity.name if entity is not None else "unknown"

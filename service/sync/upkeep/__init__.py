@@ -1,1 +1,4 @@
-"""What runs beside a lane: tombstones purged, ledger trimmed, touched keys compared again."""
+"""What the forward lane does beside applying changes: purge tombstones, trim the ledger, verify touched keys.
+
+Entry points: ``purge.Purger``, ``verify.Verifier``, ``trim.Trimmer``.
+"""

@@ -1,4 +1,4 @@
-"""Reading both sides of many items of the ledger together, the v2 places first and then the old items."""
+"""Reads both sides of many items of the ledger together, the v2 places first and then the old items."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from service.core.rules.ledger_writes import Found
 from service.dynamodb.protocol import ItemStore
 
 Asked = tuple[Item, Sequence[Place]]
-"""An old key, and the v2 places to look at."""
+"""An old key, and the v2 places to read."""
 
 
-async def read_sides(store: ItemStore, mapping: Mapping, asked: Sequence[Asked]) -> list[BothSides]:
-    """Both sides of each, in the order asked; v2 first, as ``core.verdict.lasts`` needs it."""
+async def read_both_sides(store: ItemStore, mapping: Mapping, asked: Sequence[Asked]) -> list[BothSides]:
+    """Both sides of each item, in the order of ``asked``; v2 is read first, as ``core.rules.verdict.lasts`` needs it."""
     wanted: dict[str, dict[str, Item]] = {}
     for _, places in asked:
         for place in places:

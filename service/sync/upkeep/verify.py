@@ -1,38 +1,34 @@
-"""Re-verification: every key touched under the ledger rule is compared once it is quiet, again and again while it is remembered.
+"""Verifies, again and again, that both sides of every key that the ledger remembers agree. A key is compared when it is quiet.
 
-The last line of defence behind the protocol. One worker does it, beside its forward lane. What it finds is one control
-record, which `status` shows and the gate asks for. Entries that are no longer needed are trimmed in the same walk.
+This is the last line of defence behind the ledger rule. One worker does it, beside its forward lane. The result is one control
+record, which `status` shows and the gate reads. Entries that are no longer needed are trimmed in the same walk.
 """
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
-from service.clock import Clock
 from service.control.ledger import Ledger, Read
-from service.control.table import ControlTable
+from service.control.stores import Stores
 from service.control.verification import LISTED, Verification, save_verification
 from service.control.workers import BOTH, Workers
 from service.core.item.wire import Item
-from service.core.mapping.mapping import Mapping
 from service.core.rules.agreement import BothSides, agree, home, places_of
-from service.dynamodb.protocol import ItemStore
 from service.errors import Retryable
 from service.log import get_logger
-from service.sync.upkeep.both_sides import read_sides
-from service.sync.upkeep.trim import Trimmer
+from service.sync.upkeep.both_sides import read_both_sides
+from service.sync.upkeep.trim import CATCH_UP_SECONDS, Trimmer
 
-LOOK_ENTRIES = 100
-"""Entries looked at together: as many keys as one BatchGetItem reads."""
+BATCH_ENTRIES = 100
+"""Entries compared together: as many keys as one BatchGetItem reads."""
 
-MAX_SUSPECTS = 1_000
-"""Entries that seem to differ and are looked at again in one walk; any more count as pending until the next."""
-
-CAUGHT_UP_WITHIN_SECONDS = 60.0
+MAX_CANDIDATES = 1_000
+"""At most so many entries that seem to differ are compared again in one walk. Further ones count as pending until the next
+walk."""
 
 
 class VerifyTimes(Protocol):
-    """The settings that re-verification depends on."""
+    """The settings that verification depends on."""
 
     @property
     def verify_seconds(self) -> float: ...
@@ -43,38 +39,31 @@ class VerifyTimes(Protocol):
 
 @dataclass(slots=True)
 class _Walk:
-    """One walk over the ledger. started_at: epoch seconds; settled: both lanes have caught up since."""
+    """One walk over the ledger."""
 
     started_at: float
-    settled: bool
+    """Epoch seconds."""
+    caught_up: bool
+    """Whether both lanes have caught up since the walk started."""
     checked: int = 0
+    """How many entries were found equal on both sides."""
     pending: int = 0
-    suspects: list[tuple[Read, BothSides]] = field(default_factory=list)
+    """How many entries were not quiet yet, or cannot be judged in this walk."""
+    candidates: list[tuple[Read, BothSides]] = field(default_factory=list)
+    """Entries that seem to differ, with both sides as they were."""
     differences: list[Item] = field(default_factory=list)
+    """The old keys of the entries that differ."""
 
 
 class Verifier:
-    """Walks the ledger every ``verify_seconds``."""
+    """Walks over the ledger every ``verify_seconds``."""
 
-    def __init__(
-        self,
-        store: ItemStore,
-        control: ControlTable,
-        mapping: Mapping,
-        clock: Clock,
-        times: VerifyTimes,
-        *,
-        ledger: Ledger,
-        workers: Workers,
-        trimmer: Trimmer,
-    ) -> None:
-        self._store = store
-        self._control = control
-        self._mapping = mapping
-        self._clock = clock
+    def __init__(self, stores: Stores, times: VerifyTimes, ledger: Ledger, trimmer: Trimmer) -> None:
+        self._stores = stores
+        self._clock = stores.clock
         self._times = times
         self._ledger = ledger
-        self._workers = workers
+        self._workers = Workers(stores.control, stores.clock)
         self._trimmer = trimmer
 
     async def run(self) -> NoReturn:
@@ -82,74 +71,75 @@ class Verifier:
         while True:
             try:
                 await self.walk()
-            except Retryable as passing:  # the next walk looks at everything again
-                get_logger().warning("re-verification was interrupted", reason=passing.message)
+            except Retryable as failure:  # the next walk compares everything again
+                get_logger().warning("re-verification was interrupted", reason=failure.message)
             await self._clock.sleep(self._times.verify_seconds)
 
     async def walk(self) -> Verification:
-        """Look at every entry of the ledger, trim those that are no longer needed, and save what was found."""
+        """Compare every entry of the ledger, trim those that are no longer needed, and save the result."""
         await self._trimmer.begin()
-        walk = _Walk(self._clock.now(), await self._settled())
+        walk = _Walk(self._clock.now(), await self._caught_up())
         async for entries in _batched(self._ledger.all()):
-            await self._look(walk, entries)
-        await self._look_again(walk)
+            await self._compare(walk, entries)
+        await self._compare_again(walk)
         await self._trimmer.end()
-        found = Verification(walk.checked, walk.pending, tuple(walk.differences[:LISTED]), self._clock.now())
-        await save_verification(self._control, found)
-        return found
+        result = Verification(walk.checked, walk.pending, tuple(walk.differences[:LISTED]), self._clock.now())
+        await save_verification(self._stores.control, result)
+        return result
 
-    async def _settled(self) -> bool:
-        return await self._workers.caught_up(CAUGHT_UP_WITHIN_SECONDS, BOTH)
+    async def _caught_up(self) -> bool:
+        return await self._workers.caught_up(CATCH_UP_SECONDS, BOTH)
 
-    async def _look(self, walk: _Walk, entries: Sequence[Read]) -> None:
-        """Compare those that are quiet: untouched for a while, and whatever was in the streams then is applied."""
+    async def _compare(self, walk: _Walk, entries: Sequence[Read]) -> None:
+        """Compare the entries that are quiet: untouched for a while, with everything that was in the streams then applied."""
         quiet_since = walk.started_at - self._times.settle_seconds
-        quiet = [read for read in entries if walk.settled and read.entry.touched_at <= quiet_since]
+        quiet = [read for read in entries if walk.caught_up and read.entry.touched_at <= quiet_since]
         walk.pending += len(entries) - len(quiet)
         for read, sides in zip(quiet, await self._read(quiet), strict=True):
-            if agree(self._mapping, sides):
+            if agree(self._stores.mapping, sides):
                 walk.checked += 1
                 await self._trimmer.offer(read)
-            elif len(walk.suspects) < MAX_SUSPECTS:
-                walk.suspects.append((read, sides))
+            elif len(walk.candidates) < MAX_CANDIDATES:
+                walk.candidates.append((read, sides))
             else:
                 walk.pending += 1
 
-    async def _look_again(self, walk: _Walk) -> None:
-        """Count what differs twice, and was the same, as a difference; both lanes caught up in between."""
-        before = await self._read_at_home(walk.suspects)
-        settled = bool(walk.suspects) and await self._settled()
-        after = await self._read_at_home(walk.suspects) if settled else before
-        for (read, _), first, second in zip(walk.suspects, before, after, strict=True):
-            if agree(self._mapping, second):
+    async def _compare_again(self, walk: _Walk) -> None:
+        """Compare the candidates a second time, after both lanes have caught up. One that differs both times in the same way is
+        a difference."""
+        before = await self._read_at_home(walk.candidates)
+        caught_up = bool(walk.candidates) and await self._caught_up()
+        after = await self._read_at_home(walk.candidates) if caught_up else before
+        for (read, _), first, second in zip(walk.candidates, before, after, strict=True):
+            if agree(self._stores.mapping, second):
                 walk.checked += 1
-            elif settled and first.fingerprint == second.fingerprint:
+            elif caught_up and first.fingerprint == second.fingerprint:
                 walk.differences.append(read.entry.key)
             else:
                 walk.pending += 1
 
     async def _read(self, entries: Sequence[Read]) -> list[BothSides]:
         asked = [(read.entry.key, places_of(read.entry)) for read in entries]
-        return await read_sides(self._store, self._mapping, asked)
+        return await read_both_sides(self._stores.store, self._stores.mapping, asked)
 
-    async def _read_at_home(self, suspects: Sequence[tuple[Read, BothSides]]) -> list[BothSides]:
-        """The same, with the place where the old item belonged at the first sight."""
-        found: list[BothSides] = []
-        for start in range(0, len(suspects), LOOK_ENTRIES):
+    async def _read_at_home(self, candidates: Sequence[tuple[Read, BothSides]]) -> list[BothSides]:
+        """Both sides of each candidate, with the place where the old item belonged at the first comparison."""
+        both: list[BothSides] = []
+        for start in range(0, len(candidates), BATCH_ENTRIES):
             asked = []
-            for read, sides in suspects[start : start + LOOK_ENTRIES]:
-                place = home(self._mapping, sides.old)
-                known = {one.text: one for one in (*places_of(read.entry), *([place] if place else []))}
+            for read, sides in candidates[start : start + BATCH_ENTRIES]:
+                old_home = home(self._stores.mapping, sides.old)
+                known = {place.text: place for place in (*places_of(read.entry), *([old_home] if old_home else []))}
                 asked.append((read.entry.key, list(known.values())))
-            found += await read_sides(self._store, self._mapping, asked)
-        return found
+            both += await read_both_sides(self._stores.store, self._stores.mapping, asked)
+        return both
 
 
 async def _batched(entries: AsyncIterator[Read]) -> AsyncIterator[list[Read]]:
     batch: list[Read] = []
     async for read in entries:
         batch.append(read)
-        if len(batch) >= LOOK_ENTRIES:
+        if len(batch) >= BATCH_ENTRIES:
             yield batch
             batch = []
     if batch:

@@ -18,22 +18,22 @@ def activities() -> Activities:
 
 async def test_a_write_on_the_quiet_side_is_counted_and_its_key_is_in_the_log() -> None:
     clock, known = VirtualClock(), activities()
-    watch = ActivityRecorder(known, "old", clock, quiet=True)
-    with capture_logs() as said:
-        await watch.saw("DEAL", "crm", KEY)
-        await watch.saw("DEAL", "crm", KEY)
+    recorder = ActivityRecorder(known, "old", clock, quiet=True)
+    with capture_logs() as logs:
+        await recorder.application_changed("DEAL", "crm", KEY)
+        await recorder.application_changed("DEAL", "crm", KEY)
     assert (await known.load())["old"].intruders == {"DEAL": 2}
-    assert [(one["event"], one["side"], one["table"], one["key"]) for one in said] == [
+    assert [(entry["event"], entry["side"], entry["table"], entry["key"]) for entry in logs] == [
         (QUIET_SIDE_WRITTEN, "old", "crm", KEY)
     ] * 2
 
 
 async def test_where_the_application_belongs_its_writes_are_only_a_sign_of_life() -> None:
     clock, known = VirtualClock(), activities()
-    watch = ActivityRecorder(known, "v2", clock, quiet=False)
-    with capture_logs() as said:
-        await watch.saw("DEAL", "deals", KEY)
-    await watch.flush()
-    assert said == []
+    recorder = ActivityRecorder(known, "v2", clock, quiet=False)
+    with capture_logs() as logs:
+        await recorder.application_changed("DEAL", "deals", KEY)
+    await recorder.flush()
+    assert logs == []
     found = (await known.load())["v2"]
     assert (found.intruders, found.last_change_at) == ({}, clock.now())

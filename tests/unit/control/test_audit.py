@@ -76,7 +76,7 @@ def renumber(memory: MemoryDynamoDB) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tamper", "said"),
+    ("tamper", "message"),
     [
         (lambda memory: edit(memory, 2, why="another reason"), "record 2 was edited"),
         (lambda memory: edit(memory, 2, who="eve"), "record 2 was edited"),
@@ -89,13 +89,13 @@ def renumber(memory: MemoryDynamoDB) -> None:
     ],
 )
 async def test_what_is_done_to_the_log_shows(
-    memory: MemoryDynamoDB, tamper: Callable[[MemoryDynamoDB], object], said: str
+    memory: MemoryDynamoDB, tamper: Callable[[MemoryDynamoDB], object], message: str
 ) -> None:
     audit = await filled(memory)
     tamper(memory)
     verdict = await audit.verify()
     assert not verdict.ok
-    assert said in verdict.broken
+    assert message in verdict.broken
 
 
 async def test_a_log_that_is_gone_shows(memory: MemoryDynamoDB) -> None:

@@ -119,14 +119,14 @@ async def test_only_claims_over_another_worker_count_as_takeovers(world: World) 
     assert await takeovers(world.control, [ARN]) != first
 
 
-async def test_standing_once_run_out_has_for_ever(world: World) -> None:
-    standing = RuleFence(world.clock, TRUST)
+async def test_a_rule_fence_that_has_run_out_stays_so(world: World) -> None:
+    fence = RuleFence(world.clock, TRUST)
     world.clock._elapsed += 5
-    standing.seen(world.clock.monotonic())
+    fence.confirm(world.clock.monotonic())
     world.clock._elapsed += 5
-    standing.check()
+    fence.check()
     world.clock._elapsed += 1
     with pytest.raises(Fenced, match="could not be read in time"):
-        standing.check()
+        fence.check()
     with pytest.raises(Fenced):
-        standing.seen(world.clock.monotonic())
+        fence.confirm(world.clock.monotonic())

@@ -156,6 +156,6 @@ async def test_a_held_item_is_noted_again_and_taken_off_whatever_was_there(
     assert await conflicts.held() == {}
 
 
-async def test_an_unknown_id_is_told_plainly(conflicts: Conflicts) -> None:
+async def test_an_unknown_id_is_reported_plainly(conflicts: Conflicts) -> None:
     with pytest.raises(Misconfigured, match="no conflict has the id nope"):
         await conflicts.load("nope")

@@ -54,7 +54,7 @@ async def test_a_retry_killed_at_any_step_leaves_a_large_change_whole(world: Syn
     noise = random.Random(7).randbytes(150_000).hex()
     world.put(bad("a", noise={"S": noise}))
     both_images = world.put(bad("a", noise={"S": noise[::-1]}))
-    await world.consumer().apply("shard", [both_images, world.delete("a")])
+    await world.sink().apply("shard", [both_images, world.delete("a")])
     steps = itertools.count()
 
     async def die(operation: str, subject: object) -> None:
@@ -72,7 +72,7 @@ async def test_a_retry_killed_at_any_step_leaves_a_large_change_whole(world: Syn
 
 
 async def test_the_listing_names_each_key_as_the_design_says(world: SyncWorld) -> None:
-    await world.consumer().apply("shard", [world.put(bad("a"))])
+    await world.sink().apply("shard", [world.put(bad("a"))])
     (item,) = listing(await world.quarantine.heads())["items"]
     assert item["id"] == world.id("a")
     assert {name: item[name] for name in ("table", "key", "reason", "first_seen", "attempts")} == {
@@ -86,14 +86,14 @@ async def test_the_listing_names_each_key_as_the_design_says(world: SyncWorld) -
 
 async def test_show_gives_the_images_of_every_change(world: SyncWorld) -> None:
     changes = [world.put(bad("a")), world.delete("a")]
-    await world.consumer().apply("shard", changes)
+    await world.sink().apply("shard", changes)
     head = await world.quarantine.head(world.id("a"))
     document = shown(world.id("a"), head.value, await world.quarantine.changes(world.id("a")))
     assert [(one["old"], one["new"]) for one in document["changes"]] == [(one.old, one.new) for one in changes]
 
 
 async def test_a_retry_under_a_mended_mapping_replays_everything_in_order(world: SyncWorld) -> None:
-    await world.consumer().apply("shard", [world.put(lead("a")), world.put(bad("a", company={"S": "x"}))])
+    await world.sink().apply("shard", [world.put(lead("a")), world.put(bad("a", company={"S": "x"}))])
     retried = await world.retry(fixed_mapping()).retry(world.id("a"))
     item = world.v2("a")
     assert retried.failure is None
@@ -110,21 +110,21 @@ async def test_a_retry_needs_no_mapping_for_what_a_later_change_supersedes(world
         world.put(bad("a")),
         world.put(lead("a", created_at={"S": "2023-01-01"})),
     ]
-    await world.consumer().apply("shard", changes)
+    await world.sink().apply("shard", changes)
     assert (await world.retry().retry(world.id("a"))).failure is None
     assert world.v2("a", "2023-01") is not None
     assert world.v2("a") is None
 
 
 async def test_a_retry_of_a_deleted_item_leaves_nothing_alive(world: SyncWorld) -> None:
-    await world.consumer().apply("shard", [world.put(lead("a")), world.put(bad("a")), world.delete("a")])
+    await world.sink().apply("shard", [world.put(lead("a")), world.put(bad("a")), world.delete("a")])
     assert world.v2("a") is not None
     assert (await world.retry().retry(world.id("a"))).failure is None
     assert world.v2("a") is None
 
 
 async def test_a_retry_that_still_fails_counts_an_attempt_and_loses_nothing(world: SyncWorld) -> None:
-    await world.consumer().apply("shard", [world.put(bad("a"))])
+    await world.sink().apply("shard", [world.put(bad("a"))])
     retried = await world.retry().retry(world.id("a"))
     assert retried.failure is not None
     assert "entity_type is 'GOBLIN'" in retried.failure
@@ -133,14 +133,14 @@ async def test_a_retry_that_still_fails_counts_an_attempt_and_loses_nothing(worl
 
 
 async def test_a_change_that_arrives_during_a_retry_is_replayed_by_it(world: SyncWorld) -> None:
-    await world.consumer().apply("shard", [world.put(bad("a")), world.put(lead("a"))])
+    await world.sink().apply("shard", [world.put(bad("a")), world.put(lead("a"))])
     late = world.put(lead("a", company={"S": "late"}))
     arrived: list[object] = []
 
     async def arrive(operation: str, subject: object) -> None:
         if operation == "write" and "leads" in str(subject) and not arrived:
             arrived.append(subject)
-            await world.consumer().apply("shard", [late])
+            await world.sink().apply("shard", [late])
 
     world.db.after = arrive
     assert (await world.retry().retry(world.id("a"))).failure is None
@@ -152,13 +152,13 @@ async def test_a_change_that_arrives_during_a_retry_is_replayed_by_it(world: Syn
 
 @pytest.mark.parametrize("step", range(12))
 async def test_a_change_that_arrives_at_any_step_of_a_retry_ends_in_v2(world: SyncWorld, step: int) -> None:
-    consumer = world.consumer()
-    await consumer.apply("shard", [world.put(bad("a")), world.put(lead("a"))])
+    sink = world.sink()
+    await sink.apply("shard", [world.put(bad("a")), world.put(lead("a"))])
     late = world.put(lead("a", company={"S": "late"}))
     retrying = asyncio.create_task(world.retry().retry(world.id("a")))
     for _ in range(step):
         await asyncio.sleep(0)
-    await consumer.apply("shard", [late])
+    await sink.apply("shard", [late])
     await retrying
     item = world.v2("a")
     assert item is not None
@@ -167,17 +167,17 @@ async def test_a_change_that_arrives_at_any_step_of_a_retry_ends_in_v2(world: Sy
 
 
 async def test_after_a_retry_changes_are_applied_at_once_again(world: SyncWorld) -> None:
-    consumer = world.consumer()
-    await consumer.apply("shard", [world.put(bad("a")), world.put(lead("a"))])
+    sink = world.sink()
+    await sink.apply("shard", [world.put(bad("a")), world.put(lead("a"))])
     await world.retry().retry(world.id("a"))
-    await consumer.apply("shard", [world.put(lead("a", company={"S": "after"}))])
+    await sink.apply("shard", [world.put(lead("a", company={"S": "after"}))])
     item = world.v2("a")
     assert item is not None
     assert item["company"] == {"S": "after"}
 
 
 async def test_a_retry_killed_between_its_effect_and_its_end_is_done_again(world: SyncWorld) -> None:
-    await world.consumer().apply("shard", [world.put(bad("a")), world.put(lead("a"))])
+    await world.sink().apply("shard", [world.put(bad("a")), world.put(lead("a"))])
 
     async def die(operation: str, subject: object) -> None:
         if operation == "transact" and "Delete" in str(subject):
@@ -193,7 +193,7 @@ async def test_a_retry_killed_between_its_effect_and_its_end_is_done_again(world
 
 
 async def test_a_retry_that_takes_too_long_begins_no_more_writes(world: SyncWorld) -> None:
-    await world.consumer().apply("shard", [world.put(bad("a")), world.put(lead("a"))])
+    await world.sink().apply("shard", [world.put(bad("a")), world.put(lead("a"))])
 
     async def slow(operation: str, subject: object) -> None:
         if operation == "query":
@@ -208,7 +208,7 @@ async def test_a_retry_that_takes_too_long_begins_no_more_writes(world: SyncWorl
 
 
 async def test_a_retry_is_registered_before_it_reads(world: SyncWorld) -> None:
-    await world.consumer().apply("shard", [world.put(bad("a"))])
+    await world.sink().apply("shard", [world.put(bad("a"))])
     order = []
 
     async def note(operation: str, subject: object) -> None:
@@ -230,7 +230,7 @@ async def test_a_copy_is_retried_from_the_old_item_as_it_is_now(world: SyncWorld
 
 
 async def test_a_retried_copy_never_overwrites_what_a_change_wrote(world: SyncWorld) -> None:
-    await world.consumer().apply("shard", [world.put(lead("a", company={"S": "change"}))])
+    await world.sink().apply("shard", [world.put(lead("a", company={"S": "change"}))])
     await world.quarantine.add_copy("old", old_key("LEAD", "a"), UNMAPPED)
     before = world.v2("a")
     assert (await world.retry().retry(world.id("a"))).failure is None
@@ -246,14 +246,14 @@ async def test_a_copy_noted_twice_keeps_its_first_head(world: SyncWorld) -> None
 
 
 async def test_drop_takes_everything_away_and_says_what_it_was(world: SyncWorld) -> None:
-    await world.consumer().apply("shard", [world.put(bad("a")), world.put(lead("a"))])
+    await world.sink().apply("shard", [world.put(bad("a")), world.put(lead("a"))])
     dropped = await drop(world.quarantine, world.id("a"))
     assert dropped.waiting == 2
     assert await world.quarantine.heads() == {}
     assert await world.quarantine.changes(world.id("a")) == []
 
 
-async def test_an_unknown_id_is_told_plainly(world: SyncWorld) -> None:
+async def test_an_unknown_id_is_reported_plainly(world: SyncWorld) -> None:
     with pytest.raises(Misconfigured, match="nothing in quarantine has the id nope"):
         await world.retry().retry("nope")
     with pytest.raises(Misconfigured):

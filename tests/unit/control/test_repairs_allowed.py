@@ -41,7 +41,7 @@ async def beats(world: Started, **roles: Any) -> None:
     while True:
         number += 1
         lanes = {name: LaneBeat(role=role, rounds=number) for name, role in roles.items()}
-        await Workers(world.control, world.clock).say("w", Beat(number, world.clock.now(), **lanes))
+        await Workers(world.control, world.clock).report("w", Beat(number, world.clock.now(), **lanes))
         await world.clock.sleep(0.5)
 
 
@@ -116,7 +116,7 @@ async def test_a_validation_both_ways_waits_for_both_lanes() -> None:
         while True:
             number += 1
             beat = Beat(number, world.clock.now(), LaneBeat(role="owner", rounds=number), stuck)
-            await Workers(world.control, world.clock).say("w", beat)
+            await Workers(world.control, world.clock).report("w", beat)
             await world.clock.sleep(0.5)
 
     beating = asyncio.ensure_future(half())

@@ -42,7 +42,7 @@ async def test_without_an_owner_it_polls_at_the_pace_of_the_beats() -> None:
 
 async def test_a_worker_that_has_stopped_ends_the_wait_with_its_reason() -> None:
     world = World()
-    await world.workers.say(
+    await world.workers.report(
         "a", Beat(1, world.clock.now(), LaneBeat("stopped", failure="the stream is off (create-tables)"))
     )
     with pytest.raises(Interrupted, match=r"sync worker a has stopped: the stream is off \(create-tables\)"):
@@ -51,7 +51,7 @@ async def test_a_worker_that_has_stopped_ends_the_wait_with_its_reason() -> None
 
 async def test_a_worker_that_was_killed_after_it_had_stopped_does_not_end_the_wait() -> None:
     world = World()
-    await world.workers.say("killed", Beat(1, world.clock.now(), LaneBeat("stopped", failure="the stream is off")))
+    await world.workers.report("killed", Beat(1, world.clock.now(), LaneBeat("stopped", failure="the stream is off")))
     await world.clock.advance(60)
     stop = asyncio.Event()
     waiting = asyncio.create_task(catch_up(world.app, stop))

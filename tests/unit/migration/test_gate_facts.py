@@ -43,7 +43,7 @@ async def ready() -> Started:
     records = BackfillRecords(started.control)
     await records.save_run(BackfillRun("b1", MAPPING.hash, 1, 1, NOW - 8000, finished_at=NOW - 7000))
     await RunRecords(started.control, "r1", 1).point("full", FULL)
-    await Workers(started.control, started.clock).say("w1", Beat(1, NOW, LANE, LANE))
+    await Workers(started.control, started.clock).report("w1", Beat(1, NOW, LANE, LANE))
     return started
 
 
@@ -76,7 +76,9 @@ async def test_records_in_the_control_table_close_the_gate() -> None:
     await quarantine.add_copy("old", {"pk": {"S": "x"}}, Poison("bad", reason="bad"))
     await save_verification(started.control, Verification(1, 0, ({"pk": {"S": "x"}},), NOW))
     await Activities(started.control).note_intruder("v2", "LEAD", NOW - 5)
-    await Workers(started.control, started.clock).say("w2", Beat(1, NOW, replace(LANE, role="stopped", failure="gone")))
+    await Workers(started.control, started.clock).report(
+        "w2", Beat(1, NOW, replace(LANE, role="stopped", failure="gone"))
+    )
     state = replace(
         STATE,
         gap_since=NOW - 60,
@@ -115,7 +117,7 @@ async def test_without_tips_the_gate_asks_the_workers_whether_they_have_caught_u
     async def beat() -> None:
         for number in range(2, 100):
             lane = replace(LANE, rounds=9 + number * rounds)
-            await Workers(started.control, started.clock).say("w1", Beat(number, started.clock.now(), lane, lane))
+            await Workers(started.control, started.clock).report("w1", Beat(number, started.clock.now(), lane, lane))
             await started.clock.sleep(0.5)
 
     beating = asyncio.create_task(beat())

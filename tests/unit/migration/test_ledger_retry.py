@@ -35,7 +35,7 @@ def world() -> BothWays:
 
 
 async def retry(world: BothWays, key_id: str = ID) -> Retried:
-    return await LedgerRetry(world.parts("old")).retry(key_id)
+    return await LedgerRetry(world.transaction(), world.context("old")).retry(key_id)
 
 
 async def written(world: BothWays, *items: Item | None) -> None:

@@ -49,14 +49,14 @@ async def applied(metrics: Metrics) -> None:
     await change_state(world.control, MAPPING, 0.0, lambda was: replace(in_forward(was, 0.0), backfill_finished_at=1.0))
     purger, created = world.purger(), world.put(lead("a"))
     changes = [created, world.delete("a"), world.put(bad("b"))]
-    await world.consumer().apply("shard", changes)
-    await world.consumer().apply("shard", [created])
+    await world.sink().apply("shard", changes)
+    await world.sink().apply("shard", [created])
     for put in world.tombstones:
         purger.add(put)
     world.rounds = 2
-    await purger.look()
+    await purger.purge_due()
     await world.clock.advance(1000)
-    await purger.look()
+    await purger.purge_due()
 
 
 async def copied(metrics: Metrics) -> None:

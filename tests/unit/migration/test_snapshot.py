@@ -10,7 +10,7 @@ import yaml
 from service.control.activity import Activities
 from service.control.checkpoints import Checkpoints
 from service.control.state import change_state, load_started_state
-from service.control.workers import QUIET_SECONDS, Beat, LaneBeat, LaneName, Workers
+from service.control.workers import SILENT_SECONDS, Beat, LaneBeat, LaneName, Workers
 from service.errors import Fatal, Retryable, TablesplitError
 from service.migration.start import create_and_start
 from service.migration.status.snapshot import RUNNING_SECONDS, take_running_snapshot, take_snapshot
@@ -39,7 +39,7 @@ async def world() -> Started:
 async def say(world: Started, worker: str, lane: LaneBeat, name: LaneName = "forward") -> None:
     """A worker beats; its other lane stands by."""
     beat = replace(Beat(1, world.clock.now()), **{name: lane})
-    await Workers(world.control, world.clock).say(worker, beat)
+    await Workers(world.control, world.clock).report(worker, beat)
 
 
 async def taken(world: Started) -> Status:
@@ -64,7 +64,7 @@ async def test_a_stopped_lane_shows_until_another_worker_takes_over(world: Start
 
 async def test_a_silent_worker_is_told_apart_from_a_live_one(world: Started) -> None:
     await say(world, "silent", READING)
-    await world.clock.advance(QUIET_SECONDS + 1)
+    await world.clock.advance(SILENT_SECONDS + 1)
     await say(world, "alive", READING)
     assert {worker.name: worker.heard for worker in (await taken(world)).facts.workers} == {
         "silent": False,

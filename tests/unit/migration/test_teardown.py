@@ -8,7 +8,7 @@ import pytest
 from service.control.engine import put_embedded_in_force, put_kcl_in_force
 from service.control.leases import Lease
 from service.control.state import Move, change_state
-from service.control.workers import QUIET_SECONDS, Beat, Workers
+from service.control.workers import SILENT_SECONDS, Beat, Workers
 from service.core.item.write import Put
 from service.errors import Refused
 from service.migration.start import create_and_start
@@ -37,7 +37,7 @@ def droppable(world: Started) -> list[str]:
 async def at_work(world: Started, said_at: float) -> Any:
     await create_and_start(world.app)
     workers = Workers(world.control, world.clock)
-    await workers.say("w1", Beat(1, said_at))
+    await workers.report("w1", Beat(1, said_at))
     return workers
 
 
@@ -53,7 +53,7 @@ async def test_nothing_is_dropped_under_a_live_worker() -> None:
 async def test_a_silent_worker_does_not_block_the_drop() -> None:
     world = Started()
     dropped = droppable(world)
-    await at_work(world, world.clock.now() - QUIET_SECONDS - 1)
+    await at_work(world, world.clock.now() - SILENT_SECONDS - 1)
     await drop_all(world.app)
     assert dropped == ["all"]
 

@@ -15,7 +15,7 @@ from service.control.table import ControlTable
 from service.core.item.write import Put
 from service.core.shards import Position
 from service.streams.kcl.children import Children, ReadStream
-from service.streams.kcl.held_shard import ShardParts
+from service.streams.kcl.held_shard import HeldShardContext
 from service.streams.kcl.sink_slot import SinkSlot
 from service.streams.requests import StreamRequests
 from service.streams.retry import StreamRetry
@@ -39,11 +39,11 @@ class World:
         self.shard_id = self.db.stream("old").describe(None).shards[0].shard_id
         self.claims = SharedCheckpoints(ControlTable(self.db, "control"), self.arn, "m", SystemClock(), 6.0)
         self.slot = SinkSlot(SystemClock())
-        patience = StreamRetry(SystemClock(), lambda _: None)
-        requests = StreamRequests(self.db, self.arn, "old", patience)
-        parts = ShardParts(requests, self.slot, PACE, SystemClock(), patience, lambda _: None, 6.0, lambda: None)
-        shards = Shards(requests, self.claims, SystemClock(), patience)
-        self.children = Children({self.arn: ReadStream(self.arn, self.claims, shards, parts)})
+        retry = StreamRetry(SystemClock(), lambda _: None)
+        requests = StreamRequests(self.db, self.arn, "old", retry)
+        context = HeldShardContext(requests, self.slot, PACE, lambda _: None, 6.0, lambda: None)
+        shards = Shards(requests, self.claims)
+        self.children = Children({self.arn: ReadStream(self.arn, self.claims, shards, context)})
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -107,14 +107,14 @@ class Kcl:
         await self.ask({"action": "processRecords", "records": list(records), "millisBehindLatest": None})
 
     async def ask(self, action: dict[str, Any]) -> None:
-        """Return once the child says that it is done. Raises EOFError when it ends instead."""
+        """Return once the child has answered that it is done. Raises EOFError when it ends instead."""
         self._write(action)
         async with asyncio.timeout(ANSWER_SECONDS):
-            while (said := await self._said())["action"] == "checkpoint":
-                self.checkpoints.append(said["sequenceNumber"])
+            while (answer := await self._answer())["action"] == "checkpoint":
+                self.checkpoints.append(answer["sequenceNumber"])
                 error = self.errors.pop(0) if self.errors else None
                 self._write({"action": "checkpoint", "sequenceNumber": None, "subSequenceNumber": None, "error": error})
-        assert said == {"action": "status", "responseFor": action["action"]}
+        assert answer == {"action": "status", "responseFor": action["action"]}
 
     async def status(self) -> int:
         """The child's exit status."""
@@ -124,12 +124,12 @@ class Kcl:
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(action).encode() + b"\n")
 
-    async def _said(self) -> dict[str, Any]:
+    async def _answer(self) -> dict[str, Any]:
         assert self.process.stdout is not None
         while line := await self.process.stdout.readline():
             if line.strip():
-                said: dict[str, Any] = json.loads(line)
-                return said
+                answer: dict[str, Any] = json.loads(line)
+                return answer
         raise EOFError
 
 

@@ -1,4 +1,4 @@
-"""The census: what several workers' shares come to, and what KCL would keep to itself."""
+"""The census: what several workers' reports add up to, and what KCL itself would not report."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ from service.errors import StreamGone
 from service.streams.kcl.census import ROWS_SECONDS, Census, CountedStream
 from service.streams.kcl.lease_table import KEY, LeaseTable
 from service.streams.kcl.reader import HUNG_SECONDS, KclReader
-from service.streams.kcl.reports import HeldView, ShardReports
+from service.streams.kcl.reports import ShardReports, ShardView
 from service.streams.requests import StreamRequests
 from service.streams.retry import StreamRetry
 from service.streams.shards import Shards
@@ -36,16 +36,16 @@ class World:
         self.shard_id = self.db.stream("old").describe(None).shards[0].shard_id
         control = ControlTable(self.db, "control")
         self.claims = SharedCheckpoints(control, arn, "m", self.clock, 6.0, token=1)
-        self.shares = ShardReports(control, "forward", self.clock)
-        patience = StreamRetry(self.clock, lambda _: None)
-        shards = Shards(StreamRequests(self.db, arn, "old", patience), self.claims, self.clock, patience)
+        self.reports = ShardReports(control, "forward", self.clock)
+        retry = StreamRetry(self.clock, lambda _: None)
+        shards = Shards(StreamRequests(self.db, arn, "old", retry), self.claims)
         counted = CountedStream("old", shards, LeaseTable(self.db, "leases", "control"))
-        self.census = Census([counted], self.shares, self.clock, patience, 2.0)
+        self.census = Census([counted], self.reports, self.clock, retry, 2.0)
 
-    async def say(self, worker: str, number: int, pages: int, lag: float = 0.0) -> None:
+    async def report(self, worker: str, number: int, pages: int, lag: float = 0.0) -> None:
         """A worker that has the shard, and is at its end as of its last page but one."""
-        view = HeldView(pages, max(0, pages - 1), lag, lag, self.clock.now())
-        await self.shares.say(worker, number, {f"old/{self.shard_id}": view})
+        view = ShardView(pages, max(0, pages - 1), lag, lag, self.clock.now())
+        await self.reports.save(worker, number, {f"old/{self.shard_id}": view})
 
     @asynccontextmanager
     async def counting(self) -> AsyncIterator[asyncio.Task[None]]:
@@ -63,7 +63,7 @@ async def test_rounds_pass_while_the_workers_read_on_and_none_when_one_falls_sil
     world = World()
     async with world.counting():
         for number in range(1, 20):
-            await world.say("w", number, 2 * number)
+            await world.report("w", number, 2 * number)
             await world.clock.advance(0.6)
         rounds = world.census.snapshot().rounds
         assert rounds >= 2
@@ -76,9 +76,9 @@ async def test_of_two_workers_that_show_one_shard_the_worse_counts() -> None:
     # One of them is superseded, and does not know it yet: what it shows must not hide the lag of the other.
     world = World()
     async with world.counting():
-        await world.say("a", 1, 10, lag=0.0)
-        await world.say("b", 1, 10, lag=90.0)
-        await world.say("c", 1, 10, lag=0.0)
+        await world.report("a", 1, 10, lag=0.0)
+        await world.report("b", 1, 10, lag=90.0)
+        await world.report("c", 1, 10, lag=0.0)
         await world.clock.advance(1)
         assert world.census.snapshot().lag_seconds == 90.0
 
@@ -124,11 +124,11 @@ async def test_a_daemon_is_killed_when_none_of_its_shards_is_delivered_anything(
     held = [SimpleNamespace(delivered_at=None if age is None else begun - age) for age in ages]
     settings = SimpleNamespace(poll_interval_seconds=0.5)
     reader: Any = SimpleNamespace(
-        _parts=SimpleNamespace(clock=clock, settings=settings), _children=SimpleNamespace(held=tuple(held))
+        _context=SimpleNamespace(clock=clock, settings=settings), _children=SimpleNamespace(held=tuple(held))
     )
     kills: list[float] = []
     daemon: Any = SimpleNamespace(kill=lambda: kills.append(clock.now()))
-    watching = asyncio.create_task(KclReader._watch(reader, daemon))
+    watching = asyncio.create_task(KclReader._kill_when_hung(reader, daemon))
     await clock.advance(HUNG_SECONDS / 4 + 1)
     watching.cancel()
     assert bool(kills) == killed

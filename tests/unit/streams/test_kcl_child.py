@@ -79,7 +79,7 @@ async def test_a_lost_shard_is_not_checkpointed_and_kcl_says_next_that_it_is_los
 async def test_a_shard_that_is_claimed_while_its_page_is_being_saved_costs_no_other_shard_its_daemon(
     world: World,
 ) -> None:
-    # The child has been told "applied" by then: KCL tells it next that the shard is lost, and it must not end for that.
+    # By then the service has answered "applied"; KCL reports next that the shard is lost, and the child must not exit for that.
     async with world.serving(), child_of(world) as kcl:
         world.db.before = _claim_before_the_save(world)
         await kcl.process_records(world.put("1"))

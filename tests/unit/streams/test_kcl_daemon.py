@@ -32,7 +32,7 @@ def program(folder: Path, body: str) -> str:
 
 
 class Started:
-    """A daemon of a test, and what it has told. ``serving``: how many children come in each of its runs."""
+    """A daemon of a test, and what it has message. ``serving``: how many children come in each of its runs."""
 
     serving = 0
 
@@ -90,8 +90,8 @@ async def test_one_that_ends_again_and_again_before_it_reads_anything_stops_the_
     running = await ended(started)
     with pytest.raises(Fatal) as stopped:
         running.result()
-    told = "KCL's daemon has ended 3 times in a row without reading anything: not authorized 3"
-    assert stopped.value.message == told
+    message = "KCL's daemon has ended 3 times in a row without reading anything: not authorized 3"
+    assert stopped.value.message == message
     assert "permission" in stopped.value.remedy
 
 
@@ -118,7 +118,7 @@ time.sleep(600)
     assert alive == []
 
 
-async def test_what_it_refuses_is_told_with_its_own_line(tmp_path: Path) -> None:
+async def test_what_it_refuses_is_reported_with_its_own_line(tmp_path: Path) -> None:
     started = Started(tmp_path, "print('a.properties: streamName is missing', file=sys.stderr); sys.exit(2)")
     with pytest.raises(Misconfigured) as refused:
         await asyncio.wait_for(started.daemon.run(), DEADLINE_SECONDS)
@@ -199,19 +199,19 @@ def test_an_operators_property_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
-        ("what is this", ":2: 'what is this' is no property"),
+        ("what is this", ":2: 'what is this' is not a property"),
         ("workerId = mine", ":2: workerId is set by tablesplit"),
         ("initialPositionInStream = LATEST", ":2: initialPositionInStream is set by tablesplit"),
     ],
 )
-def test_a_bad_line_is_refused_with_its_number(tmp_path: Path, line: str, told: str) -> None:
+def test_a_bad_line_is_refused_with_its_number(tmp_path: Path, line: str, message: str) -> None:
     file = tmp_path / "kcl.properties"
     file.write_text(f"maxRecords = 1\n{line}\n")
     with pytest.raises(Misconfigured) as refused:
         read_properties(file)
-    assert refused.value.message == f"{file}{told}"
+    assert refused.value.message == f"{file}{message}"
 
 
 def test_a_property_file_that_is_not_there(tmp_path: Path) -> None:
@@ -226,10 +226,10 @@ def test_a_python_in_a_folder_with_a_space_is_refused(tmp_path: Path, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("socket", "told"),
+    ("socket", "message"),
     [("/tmp/a b/s", "splits a command at spaces"), (f"/{'x' * 120}", "too long for the name of a socket")],
 )
-def test_a_socket_that_a_child_cannot_be_told_of_is_refused(tmp_path: Path, socket: str, told: str) -> None:
-    with pytest.raises(Misconfigured, match=told) as refused:
+def test_a_socket_whose_name_kcl_cannot_pass_on_is_refused(tmp_path: Path, socket: str, message: str) -> None:
+    with pytest.raises(Misconfigured, match=message) as refused:
         properties(options(tmp_path), "old", "arn:x", Path(socket))
     assert "TMPDIR" in refused.value.remedy

@@ -19,7 +19,7 @@ def hour_old(clock: VirtualClock, *values: str) -> ScriptedStream:
     return stream
 
 
-async def test_the_age_of_each_change_is_told_once_it_is_applied() -> None:
+async def test_the_age_of_each_change_is_measured_once_it_is_applied() -> None:
     clock = VirtualClock()
     stream = hour_old(clock, "a")
     async with running(stream, START, clock=clock) as run:

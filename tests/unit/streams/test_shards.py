@@ -1,14 +1,58 @@
-"""The known shards of a stream, when two looks at it overlap."""
+"""The shards of a stream: where reading starts, where it goes on after an accepted gap, and listings that overlap."""
 
 import asyncio
 
-from service.core.shards import Position
+from service.core.shards import FIRST_READ_SECONDS, Position
 from service.streams.requests import StreamRequests
 from service.streams.retry import StreamRetry
-from service.streams.shards import Shards
+from service.streams.shards import Shards, initial_positions, positions_after_gap
 from tests.fakes.clocks import VirtualClock, settle
 from tests.fakes.scripted_stream import ScriptedStream
-from tests.worlds.stream_run import MemoryPositions, RecordingSink
+from tests.worlds.stream_run import MemoryPositions, RecordingSink, running
+
+NOW = 1_700_000_000.0
+
+
+async def test_the_saved_start_is_every_listed_shard() -> None:
+    stream = ScriptedStream()
+    stream.shard("c", "p")
+    stream.shard("p", "trimmed-long-ago")
+    start = await initial_positions(stream, stream.arn, now=NOW)
+    assert list(start.items()) == [
+        ("p", Position("trimmed-long-ago", as_of=NOW)),
+        ("c", Position("p", as_of=NOW)),
+    ]
+
+
+async def test_after_an_accepted_gap_the_engine_runs_on_from_what_is_left() -> None:
+    stream = ScriptedStream()
+    stream.shard("fine")
+    read, _ = stream.write("fine", "old", "x")
+    stream.shard("trimmed")
+    lost, _, _ = stream.write("trimmed", "old", "gone", "y")
+    stream.trim("trimmed", 2)
+    stream.shard("late")
+    stream.write("late", "z")
+    stream.shard("orphan", "never-seen")
+    stream.write("orphan", "w")
+    known = {
+        "fine": Position(None, read, as_of=NOW),
+        "trimmed": Position(None, lost, as_of=NOW),
+        "vanished": Position(None, as_of=NOW),
+        "late": Position(None, as_of=NOW - FIRST_READ_SECONDS - 1),
+        "done": Position(None, "9", "finished", finished_at=NOW - 1000),
+    }
+    after = await positions_after_gap(stream, stream.arn, known, now=NOW)
+    assert after == {
+        "done": known["done"],
+        "fine": known["fine"],
+        "trimmed": Position(None, as_of=NOW),
+        "late": Position(None, as_of=NOW),
+        "orphan": Position("never-seen", as_of=NOW),
+    }
+    async with running(stream, after) as run:
+        await run.rounds()
+        assert sorted(run.sink.values) == ["w", "x", "y", "z"]
 
 
 class SlowPositions(MemoryPositions):
@@ -28,10 +72,10 @@ async def test_a_child_found_by_two_looks_at_once_is_saved_once_so_its_progress_
     positions = SlowPositions(RecordingSink(), {"p": Position(None)})
     positions.gate = asyncio.Event()
     clock = VirtualClock()
-    patience = StreamRetry(clock, lambda reason: None)
-    shards = Shards(StreamRequests(stream, stream.arn, "old", patience), positions, clock, patience)
+    retry = StreamRetry(clock, lambda reason: None)
+    shards = Shards(StreamRequests(stream, stream.arn, "old", retry), positions)
     await shards.load()
-    looks = asyncio.gather(shards.look(), shards.look_for_children("p"))
+    looks = asyncio.gather(shards.refresh(), shards.refresh_children("p"))
     await settle()
     positions.gate.set()
     await looks

@@ -1,4 +1,4 @@
-"""The consumer by interleaving: order per key, effect before return, poison blocks its key only, fencing."""
+"""The guarded sink by interleaving: order per key, effect before return, poison blocks its key only, fencing."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ async def world() -> SyncWorld:
 
 async def test_changes_of_a_key_are_coalesced_to_the_last_one(world: SyncWorld) -> None:
     changes = [world.put(lead("a", company={"S": str(n)})) for n in range(3)]
-    await world.consumer().apply("shard", changes)
+    await world.sink().apply("shard", changes)
     item = world.v2("a")
     assert item is not None
     assert item["company"] == {"S": "2"}
@@ -27,9 +27,9 @@ async def test_changes_of_a_key_are_coalesced_to_the_last_one(world: SyncWorld) 
 
 async def test_a_replay_is_stale_and_changes_nothing(world: SyncWorld) -> None:
     changes = [world.put(lead("a")), world.put(lead("a", company={"S": "x"}))]
-    await world.consumer().apply("shard", changes)
+    await world.sink().apply("shard", changes)
     before = world.v2("a")
-    await world.consumer().apply("shard", changes[:1])
+    await world.sink().apply("shard", changes[:1])
     assert world.v2("a") == before
     assert world.counts["stale"] == 1
 
@@ -42,7 +42,7 @@ async def test_it_returns_only_when_every_key_is_acknowledged(world: SyncWorld) 
             await gate.wait()
 
     world.db.after = hold_one
-    applying = asyncio.create_task(world.consumer().apply("shard", [world.put(lead(n)) for n in "abc"]))
+    applying = asyncio.create_task(world.sink().apply("shard", [world.put(lead(n)) for n in "abc"]))
     await settle()
     assert world.v2("c") is not None
     assert not applying.done()
@@ -59,9 +59,9 @@ async def test_no_more_keys_are_in_hand_than_allowed(world: SyncWorld) -> None:
             await asyncio.Event().wait()
 
     world.db.before = enter
-    consumer = world.consumer(concurrency=2)
+    sink = world.sink(concurrency=2)
     batches = [[world.put(lead(f"{shard}{n}")) for n in range(3)] for shard in range(2)]
-    tasks = [asyncio.create_task(consumer.apply(str(number), batch)) for number, batch in enumerate(batches)]
+    tasks = [asyncio.create_task(sink.apply(str(number), batch)) for number, batch in enumerate(batches)]
     await settle()
     assert len(in_hand) == 2
     for task in tasks:
@@ -70,22 +70,22 @@ async def test_no_more_keys_are_in_hand_than_allowed(world: SyncWorld) -> None:
 
 
 async def test_a_removal_leaves_a_tombstone_and_tells_the_purger(world: SyncWorld) -> None:
-    await world.consumer().apply("shard", [world.put(lead("a"))])
-    await world.consumer().apply("shard", [world.delete("a")])
+    await world.sink().apply("shard", [world.put(lead("a"))])
+    await world.sink().apply("shard", [world.delete("a")])
     assert world.v2("a") is None
     assert [put.item["SK"] for put in world.tombstones] == [{"S": "2024-05#a"}]
 
 
 async def test_a_move_tells_the_purger_of_the_vacated_key_only(world: SyncWorld) -> None:
     moved = [world.put(lead("a")), world.put(lead("a", created_at={"S": "2023-01-01"}))]
-    await world.consumer().apply("shard", moved)
+    await world.sink().apply("shard", moved)
     assert world.v2("a", "2023-01") is not None
     assert [put.item["SK"] for put in world.tombstones] == [{"S": "2024-05#a"}]
 
 
 async def test_a_poison_change_blocks_its_own_key_only(world: SyncWorld) -> None:
     changes = [world.put(bad("a")), world.put(lead("b")), world.put(lead("a")), world.put(lead("c"))]
-    await world.consumer().apply("shard", changes)
+    await world.sink().apply("shard", changes)
     assert world.v2("a") is None
     assert world.v2("b") is not None
     assert world.v2("c") is not None
@@ -96,7 +96,7 @@ async def test_a_poison_change_blocks_its_own_key_only(world: SyncWorld) -> None
 
 async def test_what_comes_before_the_poison_change_is_applied(world: SyncWorld) -> None:
     changes = [world.put(lead("a", company={"S": "1"})), world.put(bad("a")), world.delete("a")]
-    await world.consumer().apply("shard", changes)
+    await world.sink().apply("shard", changes)
     item = world.v2("a")
     assert item is not None
     assert item["company"] == {"S": "1"}
@@ -105,8 +105,8 @@ async def test_what_comes_before_the_poison_change_is_applied(world: SyncWorld) 
 
 
 async def test_later_batches_wait_behind_also_after_a_restart(world: SyncWorld) -> None:
-    await world.consumer().apply("shard", [world.put(bad("a"))])
-    await world.consumer().apply("shard", [world.put(lead("a"))])
+    await world.sink().apply("shard", [world.put(bad("a"))])
+    await world.sink().apply("shard", [world.put(lead("a"))])
     assert world.v2("a") is None
     assert (await world.quarantine.heads())[world.id("a")].waiting == 2
 
@@ -114,7 +114,7 @@ async def test_later_batches_wait_behind_also_after_a_restart(world: SyncWorld) 
 async def test_a_replayed_batch_does_not_wait_twice(world: SyncWorld) -> None:
     batch = [world.put(bad("a")), world.put(lead("a")), world.put(lead("a", company={"S": "z"}))]
     for _ in range(2):
-        await world.consumer().apply("shard", batch)
+        await world.sink().apply("shard", batch)
     assert (await world.quarantine.heads())[world.id("a")].waiting == 3
     assert [one.change for one in await world.quarantine.changes(world.id("a"))] == batch
 
@@ -126,7 +126,7 @@ async def test_an_item_that_the_server_refuses_goes_to_quarantine(world: SyncWor
 
     world.db.before = refuse
     changes = [world.put(lead("a")), world.put(lead("a", company={"S": "x"})), world.put(lead("b"))]
-    await world.consumer().apply("shard", changes)
+    await world.sink().apply("shard", changes)
     head = (await world.quarantine.heads())[world.id("a")]
     assert (head.reason, head.waiting) == ("refused_by_dynamodb", 2)
     assert world.v2("b") is not None
@@ -134,14 +134,14 @@ async def test_an_item_that_the_server_refuses_goes_to_quarantine(world: SyncWor
 
 async def test_a_change_replaces_what_only_the_backfill_could_not_copy(world: SyncWorld) -> None:
     await world.quarantine.add_copy("old", old_key("LEAD", "a"), Poison("bad", reason="unknown_entity"))
-    await world.consumer().apply("shard", [world.put(lead("a"))])
+    await world.sink().apply("shard", [world.put(lead("a"))])
     assert world.v2("a") is not None
     assert await world.quarantine.heads() == {}
 
 
 async def test_a_poison_change_takes_over_the_head_that_the_backfill_made(world: SyncWorld) -> None:
     await world.quarantine.add_copy("old", old_key("LEAD", "a"), Poison("bad", reason="unknown_entity"))
-    await world.consumer().apply("shard", [world.put(bad("a"))])
+    await world.sink().apply("shard", [world.put(bad("a"))])
     head = (await world.quarantine.heads())[world.id("a")]
     assert (head.origin, head.waiting) == ("stream", 1)
 
@@ -155,9 +155,9 @@ async def test_a_fenced_worker_sends_nothing_more(world: SyncWorld) -> None:
 
     world.db.before = lose_the_lease
     written = len(world.db.written)
-    consumer = world.consumer(owner)
+    sink = world.sink(owner)
     with pytest.raises(Fenced):
-        await consumer.apply("shard", changes)
+        await sink.apply("shard", changes)
     assert len(world.db.written) == written
 
 
@@ -171,10 +171,10 @@ async def test_passing_trouble_comes_out_and_the_same_batch_again_completes_it(w
 
     world.db.after = fail_once
     changes = [world.put(lead("a")), world.put(lead("b"))]
-    consumer = world.consumer()
+    sink = world.sink()
     with pytest.raises(Retryable):
-        await consumer.apply("shard", changes)
-    await consumer.apply("shard", changes)
+        await sink.apply("shard", changes)
+    await sink.apply("shard", changes)
     assert world.v2("a") is not None
     assert world.v2("b") is not None
 
@@ -189,14 +189,14 @@ async def test_a_fatal_error_comes_out_before_a_passing_one(world: SyncWorld) ->
 
     world.db.before = fail
     with pytest.raises(Fatal, match="no permission"):
-        await world.consumer().apply("shard", [world.put(lead("a")), world.put(lead("b"))])
+        await world.sink().apply("shard", [world.put(lead("a")), world.put(lead("b"))])
 
 
 async def test_the_removal_of_an_item_whose_key_was_too_long_for_v2_does_not_stay_in_quarantine(
     world: SyncWorld,
 ) -> None:
     name = "a" * 1500
-    await world.consumer().apply("shard", [world.put(lead(name)), world.delete(name)])
+    await world.sink().apply("shard", [world.put(lead(name)), world.delete(name)])
     assert (await world.retry().retry(world.id(name))).failure is None
     assert await world.quarantine.heads() == {}
     assert world.db.items("leads") == []
@@ -205,8 +205,6 @@ async def test_the_removal_of_an_item_whose_key_was_too_long_for_v2_does_not_sta
 @pytest.mark.parametrize("wrong", ["entity_type", "id"])
 async def test_a_poison_item_that_is_nearly_all_wrong_value_goes_to_quarantine(world: SyncWorld, wrong: str) -> None:
     # Its reason quotes the value; a record that held all of it would be refused, and the lane would stop.
-    await world.consumer().apply(
-        "shard", [world.put({**lead("a"), wrong: {"S": "\n" * 390_000}}), world.put(lead("b"))]
-    )
+    await world.sink().apply("shard", [world.put({**lead("a"), wrong: {"S": "\n" * 390_000}}), world.put(lead("b"))])
     assert list(await world.quarantine.heads()) == [world.id("a")]
     assert world.v2("b") is not None

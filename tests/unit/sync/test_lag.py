@@ -8,7 +8,7 @@ from tests.fakes.clocks import VirtualClock
 ROWS: list[tuple[list[float | None], float | None]] = [
     ([None], None),
     ([0], 0),
-    ([100], None),  # nothing is told from one look
+    ([100], None),  # one sample gives no speed
     ([100, 95, 90], 90 * 6 / 10),  # ten seconds less in six: so much of the rest
     ([90, 90, 90], None),
     ([90, 95, 100], None),
@@ -23,11 +23,11 @@ async def test_the_time_that_is_left_follows_from_how_fast_lag_shrinks(
     lags: list[float | None], left: float | None
 ) -> None:
     clock = VirtualClock()
-    catching_up, told = CatchingUp(clock), None
+    catching_up, left_now = CatchingUp(clock), None
     for lag in lags:
-        told = catching_up.note(lag)
+        left_now = catching_up.note(lag)
         await clock.advance(3)
-    assert told == (None if left is None else pytest.approx(left))
+    assert left_now == (None if left is None else pytest.approx(left))
 
 
 async def test_only_the_last_minute_counts() -> None:

@@ -41,9 +41,9 @@ async def test_a_lane_that_cannot_go_on_says_why_and_goes_on_once_that_is_mended
     world = Started()
     async with running(world) as lane:
         assert (lane.role, lane.beat().at_tip, lane.rounds()) == ("stopped", False, 0)
-        told = "the migration has not been started (start it with: tablesplit create-tables)"
-        assert lane.beat().failure == told
-        assert view_of(world, lane).unready() == told
+        failure = "the migration has not been started (start it with: tablesplit create-tables)"
+        assert lane.beat().failure == failure
+        assert view_of(world, lane).unready() == failure
         await create_and_start(world.app)
         await world.clock.advance(RETRY_SECONDS + 1)
         assert (lane.role, lane.failure) == ("owner", None)

@@ -18,12 +18,12 @@ GRACE, HORIZON = 900.0, 20.0
 
 
 class PurgeWorld(SyncWorld):
-    """A lead that was deleted, the tombstone that stands for it, and a purger that has been told."""
+    """A lead that was deleted, the tombstone that stands for it, and a purger that knows of it."""
 
     async def begin(self, owner: Owner | None = None) -> None:
         self.purge = self.purger(owner)
-        consumer = self.consumer()
-        await consumer.apply("shard", [self.put(lead("a")), self.delete("a")])
+        sink = self.sink()
+        await sink.apply("shard", [self.put(lead("a")), self.delete("a")])
         for put in self.tombstones:
             self.purge.add(put)
 
@@ -40,7 +40,7 @@ class PurgeWorld(SyncWorld):
         purged = 0
         for _ in range(int(seconds // step)):
             await self.clock.advance(step)
-            purged += await self.purge.look()
+            purged += await self.purge.purge_due()
         return purged
 
     @property
@@ -93,7 +93,7 @@ async def test_a_backfill_that_finished_anew_between_two_looks_starts_its_horizo
     await world.wait(GRACE - 100)
     await world.finish_backfill(at=2.0)
     await world.clock.advance(200)
-    assert await world.purge.look() == 0
+    assert await world.purge.purge_due() == 0
 
 
 async def test_it_waits_until_two_rounds_have_passed_the_tombstone(world: PurgeWorld) -> None:
@@ -118,10 +118,10 @@ async def test_it_waits_for_a_repair_begun_before_the_tombstone(world: PurgeWorl
     world.horizon_seconds = GRACE + 100
     await world.finish_backfill()
     await world.begin(Owner(held_since=-world.horizon_seconds))
-    await world.purge.look()
+    await world.purge.purge_due()
     repairing = asyncio.create_task(_repair(world.control, world, world.horizon_seconds))
     await world.clock.advance(10)
-    await world.consumer().apply("shard", [world.put(lead("a")), world.delete("a")])
+    await world.sink().apply("shard", [world.put(lead("a")), world.delete("a")])
     world.purge.add(world.tombstones[-1])
     world.rounds = 2
     assert await world.wait(GRACE + 100) == 0
@@ -152,7 +152,7 @@ async def test_an_item_created_again_is_not_taken(world: PurgeWorld) -> None:
     await world.finish_backfill()
     await world.begin()
     world.rounds = 2
-    await world.consumer().apply("shard", [world.put(lead("a"))])
+    await world.sink().apply("shard", [world.put(lead("a"))])
     assert await world.wait(GRACE + 20) == 0
     assert world.v2("a") is not None
     assert world.counts["changed"] == 1
@@ -164,7 +164,7 @@ async def test_an_item_created_and_deleted_again_waits_its_whole_time_again(worl
     world.rounds = 2
     await world.wait(GRACE - 100)
     world.tombstones.clear()
-    await world.consumer().apply("shard", [world.put(lead("a")), world.delete("a")])
+    await world.sink().apply("shard", [world.put(lead("a")), world.delete("a")])
     world.purge.add(world.tombstones[0])
     world.rounds = 4
     assert await world.wait(GRACE - 20) == 0
@@ -206,7 +206,7 @@ async def test_the_sweep_does_not_restart_the_time_of_what_is_known(world: Purge
 async def test_live_items_are_never_swept_up(world: PurgeWorld) -> None:
     await world.finish_backfill()
     await world.begin()
-    await world.consumer().apply("shard", [world.put(lead("b"))])
+    await world.sink().apply("shard", [world.put(lead("b"))])
     world.purge = world.purger()
     await world.purge.sweep()
     world.rounds = 2
@@ -219,10 +219,10 @@ async def test_a_full_queue_drops_what_the_sweep_finds_again(
 ) -> None:
     monkeypatch.setattr("service.sync.upkeep.purge.QUEUE_TOMBSTONES", 1)
     await world.finish_backfill()
-    consumer = world.consumer()
+    sink = world.sink()
     world.purge = world.purger()
     for name in "ab":
-        await consumer.apply("shard", [world.put(lead(name)), world.delete(name)])
+        await sink.apply("shard", [world.put(lead(name)), world.delete(name)])
     for put in world.tombstones:
         world.purge.add(put)
     assert world.counts["overflow"] == 1
@@ -268,7 +268,7 @@ async def test_a_tombstone_written_while_its_predecessor_is_purged_is_kept_in_mi
         if isinstance(subject, Delete) and not arrived:
             arrived.append(subject)
             world.tombstones.clear()
-            await world.consumer().apply("shard", [world.put(lead("a")), world.delete("a")])
+            await world.sink().apply("shard", [world.put(lead("a")), world.delete("a")])
             world.purge.add(world.tombstones[0])
 
     world.db.before = delete_again

@@ -31,18 +31,18 @@ class Reader:
 
     opened: ClassVar[list["Reader"]] = []
 
-    def __init__(self, streams: Sequence[Any], parts: Any) -> None:
+    def __init__(self, streams: Sequence[Any], context: Any) -> None:
         self.streams = [stream.table for stream in streams]
-        self.slot = SinkSlot(parts.clock)
-        self.parts = parts
+        self.slot = SinkSlot(context.clock)
+        self.context = context
         self.saves = 0
         self.open_now = False
         self.taken_over = 0
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, streams: Sequence[Any], parts: Any) -> AsyncIterator["Reader"]:
-        reader = cls(streams, parts)
+    async def open(cls, streams: Sequence[Any], context: Any) -> AsyncIterator["Reader"]:
+        reader = cls(streams, context)
         cls.opened.append(reader)
         reader.open_now = True
         try:
@@ -51,7 +51,7 @@ class Reader:
             reader.open_now = False
 
     async def save_applied(self) -> None:
-        self.parts.standing()
+        self.context.rule_fence()
         self.saves += 1
 
     def snapshot(self) -> EngineSnapshot:
@@ -150,7 +150,7 @@ async def test_a_worker_that_cannot_read_the_state_begins_anew_from_what_is_save
     async with running(world) as lane:
         world.clock._elapsed += world.app.settings.lease_seconds + 1
         with pytest.raises(Exception, match="could not be read in time"):
-            readers[0].parts.standing()
+            readers[0].context.rule_fence()
         await world.clock.advance(30)
         assert (lane.role, len(readers)) == ("owner", 2)
 

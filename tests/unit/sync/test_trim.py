@@ -11,7 +11,7 @@ import pytest
 from service.control.leases import LeaseRecord
 from service.control.ledger import Ledger
 from service.control.state import Move, change_state, load_started_state
-from service.control.workers import Workers
+from service.control.stores import Stores
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Put
 from service.core.rules.agreement import BothSides, forgettable
@@ -26,11 +26,10 @@ from tests.worlds.validation_world import MAPPING, lead, lead_key, old_key
 A = lead("a", status={"S": "new"})
 KEY = old_key("LEAD", "a")
 TIMES = SimpleNamespace(ledger_trim_seconds=60.0, writer_horizon_seconds=6.0, verify_seconds=300.0, settle_seconds=2.0)
-LEASES: Any = {"forward": "sync", "reverse": "reverse sync"}
 
 
 class Trimming:
-    """A world in `dual` with both lanes at work, and the walks of one worker."""
+    """A world in `dual` with both lanes running, and the walks of one worker."""
 
     def __init__(self) -> None:
         self.world = BothWays()
@@ -41,21 +40,8 @@ class Trimming:
         """A worker takes up the forward lane, or begins anew after a change of epoch."""
         world = self.world
         ledger = Ledger(world.control, world.clock, "old", world.epoch)
-        workers = Workers(world.control, world.clock)
-        trimmer = Trimmer(
-            world.db,
-            world.control,
-            MAPPING,
-            world.clock,
-            TIMES,
-            ledger=ledger,
-            workers=workers,
-            leases=LEASES,
-            fence=self.fence,
-        )
-        self.verifier = Verifier(
-            world.db, world.control, MAPPING, world.clock, TIMES, ledger=ledger, workers=workers, trimmer=trimmer
-        )
+        stores = Stores(world.db, world.control, MAPPING, world.clock)
+        self.verifier = Verifier(stores, TIMES, ledger, Trimmer(stores, TIMES, ledger, self.fence))
 
     def fence(self) -> None:
         if not self.good:

@@ -1,4 +1,4 @@
-"""Re-verification: what was touched under the ledger rule is compared once it is quiet; what differs twice is told."""
+"""Re-verification: what was touched under the ledger rule is compared once it is quiet; what differs twice is reported."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 
 from service.control.ledger import Ledger
+from service.control.stores import Stores
 from service.control.verification import Verification, read_verification, save_verification
-from service.control.workers import Workers
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Put
 from service.errors import Retryable
@@ -46,14 +46,10 @@ def lanes(world: BothWays) -> Lanes:
 
 def verifier(world: BothWays) -> Verifier:
     return Verifier(
-        world.db,
-        world.control,
-        MAPPING,
-        world.clock,
+        Stores(world.db, world.control, MAPPING, world.clock),
         SimpleNamespace(verify_seconds=300.0, settle_seconds=2.0),
-        ledger=Ledger(world.control, world.clock, "old", 1),
-        workers=Workers(world.control, world.clock),
-        trimmer=cast(Trimmer, NoTrimming()),
+        Ledger(world.control, world.clock, "old", 1),
+        cast(Trimmer, NoTrimming()),
     )
 
 
@@ -108,7 +104,7 @@ DIFFERENT = [
 
 
 @pytest.mark.parametrize("v2", [row[1] for row in DIFFERENT], ids=[row[0] for row in DIFFERENT])
-async def test_a_difference_that_lasts_is_told(world: BothWays, v2: Item | None) -> None:
+async def test_a_difference_that_lasts_is_reported(world: BothWays, v2: Item | None) -> None:
     await touched(world, A, lead("b"))
     spoil(world, v2)
     found = await walked(world)
