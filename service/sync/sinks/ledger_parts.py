@@ -16,7 +16,7 @@ from service.core.item.write import Delete, TransactItem, Write
 from service.core.mapping.mapping import Mapping
 from service.core.phases.acting import Side
 from service.core.rules.ledger import Entry, Place, place_from
-from service.core.rules.ledger_writes import Found, still_bare
+from service.core.rules.ledger_writes import PlaceReading, still_bare
 from service.dynamodb.protocol import Fence, ItemStore
 from service.errors import Retryable
 
@@ -45,12 +45,12 @@ class LedgerParts:
     count: Callable[[str], None]
     retried: Callable[[str], None]
 
-    async def read_together(self, places: Sequence[Place]) -> list[Found]:
+    async def read_together(self, places: Sequence[Place]) -> list[PlaceReading]:
         """What stands at the v2 places, in one atomic reading."""
         if not places:
             return []
         items = await self.store.get_together([(place.table, place.key) for place in places])
-        return [Found(place, item) for place, item in zip(places, items, strict=True)]
+        return [PlaceReading(place, item) for place, item in zip(places, items, strict=True)]
 
     async def commit(self, read: Read, entry: Entry, writes: Sequence[TransactItem]) -> bool:
         """Write the entry and ``writes``, all or nothing. False: something was not as it was read."""

@@ -9,7 +9,7 @@ from service.core.item.wire import Item
 from service.core.item.write import Write
 from service.core.rules.authorship import is_bare, live
 from service.core.rules.ledger import Entry, Place
-from service.core.rules.reverse import ReversePlan, old_key_of, passed, reverse_places, reverse_plan, says_nothing
+from service.core.rules.reverse import ReversePlan, old_key_of, passed, reverse_places, reverse_plan, shows_no_item
 from service.errors import Poison, Retryable
 from service.sync.sinks.key_order import KeysAtOnce
 from service.sync.sinks.ledger_parts import LedgerParts
@@ -41,7 +41,7 @@ class ReverseSink:
         """Carry one change, as often as the item changes meanwhile. Raises Poison when what v2 holds has no old item."""
         parts, change = self._parts, waiting.change
         place = Place(change.table, change.key)
-        if not says_nothing(parts.mapping, place, change):
+        if not shows_no_item(parts.mapping, place, change):
             plan = await self._commit(place, old_key_of(parts.mapping, place, change), waiting)
             parts.count(plan.outcome)
             if plan.entry is not None:

@@ -163,5 +163,5 @@ class Trimmer:
 
     def _waits(self, read: Read, sides: BothSides, quarantined: Collection[str]) -> bool:
         """Whether the key, on either side, is in quarantine."""
-        keys = [(self._mapping.old.table, read.entry.key), *((one.place.table, one.place.key) for one in sides.found)]
+        keys = [(self._mapping.old.table, read.entry.key), *((one.place.table, one.place.key) for one in sides.v2)]
         return any(quarantine_id(table, key) in quarantined for table, key in keys)

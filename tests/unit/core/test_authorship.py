@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 
 from service.core.item.change import Change
-from service.core.item.stamp import Stamp, backfill_version, encode_stamp, stream_version
-from service.core.item.v2_item import content_hash
+from service.core.item.stamp import Stamp, backfill_version, content_hash, encode_stamp, stream_version
 from service.core.item.wire import Item
 from service.core.rules.authorship import authorship_on_old, authorship_on_v2, is_bare, live, made_by_guarded_rule
 from service.core.rules.ledger import Place, Track, count_version, new_entry

@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from service.core.item.stamp import backfill_version
-from service.core.item.v2_item import stamped
+from service.core.item.stamp import V2Item, backfill_version, stamped
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.inverse import inverse
-from service.core.mapping.transform import V2Item, forward
+from service.core.mapping.transform import forward
 from tests.builders.mappings import crm
 
 FIXED = "1970-01-01T00:00:00.000Z"

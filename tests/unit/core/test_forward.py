@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 import pytest
 
 from service.core.item.change import Change
-from service.core.item.stamp import Stamp, backfill_version, decode_stamp, encode_stamp, stream_version
-from service.core.item.v2_item import stamped
+from service.core.item.stamp import Stamp, backfill_version, decode_stamp, encode_stamp, stamped, stream_version
 from service.core.item.wire import Item
 from service.core.item.write import Check, Delete, Put, Update
 from service.core.mapping.transform import forward, v2_place
 from service.core.rules.forward import ForwardPlan, forward_plan, known_places
 from service.core.rules.ledger import Entry, Place, count_version, new_entry
-from service.core.rules.ledger_writes import MAX_NAMES, Found, burial, replacement, unchanged
+from service.core.rules.ledger_writes import MAX_NAMES, PlaceReading, burial, replacement, unchanged
 from service.errors import Poison
 from tests.builders.mappings import crm
 from tests.fakes.memory import MemoryDynamoDB
@@ -59,7 +58,7 @@ def plan(old: Item | None, new: Item | None, there: dict[str, Item], entry: Entr
     known = entry or new_entry(KEY, EPOCH)
     places = known_places(crm(), change(old, new), known)
     items = {place(month).text: item for month, item in there.items()}
-    found = [Found(one, items.get(one.text)) for one in places]
+    found = [PlaceReading(one, items.get(one.text)) for one in places]
     return forward_plan(crm(), change(old, new), VERSION, known, found, NOW)
 
 
@@ -253,7 +252,7 @@ MEANWHILE: dict[str, Item] = {
     "changes an attribute that nobody mapped": {"note": {"S": "other"}},
 }
 
-WRITES: dict[str, Callable[[Found], Update | Put | Check]] = {
+WRITES: dict[str, Callable[[PlaceReading], Update | Put | Check]] = {
     "an update": lambda found: replacement(crm(), found, forward(crm(), B), VERSION, BASE),
     "a tombstone": lambda found: burial(crm(), found, VERSION, BASE),
     "a check": lambda found: unchanged(crm(), found),
@@ -264,7 +263,7 @@ WRITES: dict[str, Callable[[Found], Update | Put | Check]] = {
 @pytest.mark.parametrize("write", WRITES)
 def test_nothing_is_written_when_the_application_meanwhile(what: str, write: str) -> None:
     memory = with_v2({**v2(A), "note": {"S": "read"}})
-    made = WRITES[write](Found(place(), memory.item(TABLE, place().key)))
+    made = WRITES[write](PlaceReading(place(), memory.item(TABLE, place().key)))
     memory.apply(Update(TABLE, place().key, MEANWHILE[what]))
     assert not memory.apply(made)
 
@@ -272,10 +271,10 @@ def test_nothing_is_written_when_the_application_meanwhile(what: str, write: str
 @pytest.mark.parametrize("write", WRITES)
 def test_nothing_is_written_where_an_item_has_come_or_gone(write: str) -> None:
     memory = with_v2(v2(A))
-    gone = WRITES[write](Found(place(), v2(A)))
+    gone = WRITES[write](PlaceReading(place(), v2(A)))
     memory.apply(Delete(TABLE, place().key))
     assert not memory.apply(gone)
     if write != "a tombstone":  # none is written where nothing was read
-        come = WRITES[write](Found(place(), None))
+        come = WRITES[write](PlaceReading(place(), None))
         memory.apply(Put(TABLE, v2(A)))
         assert not memory.apply(come)

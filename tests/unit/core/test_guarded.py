@@ -5,8 +5,15 @@ from dataclasses import replace
 import pytest
 
 from service.core.item.change import Change
-from service.core.item.stamp import Stamp, backfill_version, decode_stamp, encode_stamp, stream_version
-from service.core.item.v2_item import content_hash, stamped
+from service.core.item.stamp import (
+    Stamp,
+    backfill_version,
+    content_hash,
+    decode_stamp,
+    encode_stamp,
+    stamped,
+    stream_version,
+)
 from service.core.item.wire import Item
 from service.core.item.write import Absent, AllOf, AnyOf, Equals, Less, Put
 from service.core.mapping.transform import forward

@@ -5,20 +5,19 @@ from dataclasses import dataclass, replace
 import pytest
 
 from service.core.item.change import Change
-from service.core.item.stamp import Stamp, decode_stamp, encode_stamp, stream_version
-from service.core.item.v2_item import stamped
+from service.core.item.stamp import Stamp, decode_stamp, encode_stamp, stamped, stream_version
 from service.core.item.wire import Item
 from service.core.mapping.inverse import inverse
 from service.core.mapping.transform import forward, v2_place
 from service.core.rules.ledger import Entry, Place, Track, count_version, new_entry
-from service.core.rules.ledger_writes import Found
+from service.core.rules.ledger_writes import PlaceReading
 from service.core.rules.reverse import (
     ReversePlan,
     old_key_of,
     passed,
     reverse_places,
     reverse_plan,
-    says_nothing,
+    shows_no_item,
 )
 from service.errors import Poison
 from tests.builders.mappings import crm
@@ -72,7 +71,7 @@ def plan(old: Item | None, new: Item | None, there: dict[str, Item], entry: Entr
     places = reverse_places(crm(), place(), entry, None)
     items = {place(month).text: item for month, item in there.items()}
     places += [place(month) for month in there if place(month) not in places]
-    found = [Found(one, items.get(one.text)) for one in places]
+    found = [PlaceReading(one, items.get(one.text)) for one in places]
     return reverse_plan(crm(), place(), change(old, new), RECORD, entry, found, NOW)
 
 
@@ -259,7 +258,7 @@ NOTHING: dict[str, tuple[Item | None, Item | None, bool]] = {
 @pytest.mark.parametrize("row", NOTHING)
 def test_a_record_of_tombstones_says_nothing(row: str) -> None:
     old, new, nothing = NOTHING[row]
-    assert says_nothing(crm(), place(), change(old, new)) == nothing
+    assert shows_no_item(crm(), place(), change(old, new)) == nothing
 
 
 def test_the_places_are_the_records_the_ledgers_and_the_old_items() -> None:

@@ -2,10 +2,9 @@
 
 import pytest
 
-from service.core.item.stamp import backfill_version
-from service.core.item.v2_item import stamped
+from service.core.item.stamp import backfill_version, stamped
 from service.core.item.wire import AttributeValue, Item
-from service.core.mapping.hooks import hook
+from service.core.mapping.convert import hook_converter
 from service.core.mapping.inverse import inverse
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward, v2_place
@@ -292,5 +291,5 @@ def test_a_shard_spreads_keys_and_is_always_the_same_for_one_id() -> None:
 )
 def test_a_transform_that_fails_costs_the_item_and_not_the_run(answer: str, message: str) -> None:
     with pytest.raises(Poison) as poison:
-        hook("fails:f", lambda name: lambda value: eval(answer))({"S": "x"})
+        hook_converter("fails:f", lambda name: lambda value: eval(answer))({"S": "x"})
     assert (poison.value.reason, str(poison.value)) == ("transform_failed", message)
