@@ -66,34 +66,34 @@ class Tables:
 
         Raises Refused, before anything is created, when an existing table differs from what is wanted.
         """
-        found = {table.name: await self.describe(table.name) for table in self.wanted()}
+        existing = {table.name: await self.describe(table.name) for table in self.wanted()}
         for table in self.wanted():
-            _require_equal(table, found[table.name])
-        missing = [table for table in self.wanted() if found[table.name] is None]
+            _require_equal(table, existing[table.name])
+        missing = [table for table in self.wanted() if existing[table.name] is None]
         for table in missing:
             await asyncio.to_thread(self.plane.create_table, table)
         for table in missing:
             await until_active(self.plane, table.name, self.clock)
-        return {name: "exists" if table else "created" for name, table in found.items()}
+        return {name: "exists" if table else "created" for name, table in existing.items()}
 
     async def make(self, table: NewTable) -> None:
         """Create one more table, unless it exists. Raises Refused when a table of that name has another key."""
-        found = await self.describe(table.name)
-        if found is None:
+        existing = await self.describe(table.name)
+        if existing is None:
             await asyncio.to_thread(self.plane.create_table, table)
             await until_active(self.plane, table.name, self.clock)
-        elif found.key != table.key:
-            _require_own_key(table, found)
+        elif existing.key != table.key:
+            _require_own_key(table, existing)
 
     async def require_v2_tables(self) -> None:
         """Raises Misconfigured when a v2 table is missing, Refused when one differs from what is wanted."""
         for table in self.wanted():
-            found = await self.describe(table.name)
-            if found is None and table.name != self.control_table:
+            existing = await self.describe(table.name)
+            if existing is None and table.name != self.control_table:
                 raise Misconfigured(
                     f"v2 table {table.name} does not exist", remedy="create the tables: tablesplit create-tables"
                 )
-            _require_equal(table, found)
+            _require_equal(table, existing)
 
     async def enable_old_stream(self) -> str:
         """Enable the old table's stream if it is off. Returns its ARN, once it is ENABLED.
@@ -129,8 +129,8 @@ class Tables:
         The old table is never touched. Raises Refused, before anything is deleted, when a table has another key: a wrong variable
         may name any table.
         """
-        found = [(table, await self.describe(table.name)) for table in self.wanted()]
-        existing = [(table, description) for table, description in found if description is not None]
+        described = [(table, await self.describe(table.name)) for table in self.wanted()]
+        existing = [(table, description) for table, description in described if description is not None]
         for table, description in existing:
             _require_own_key(table, description)
         return await self.delete([table.name for table, _ in existing])
@@ -167,36 +167,36 @@ def new_v2_table(name: str, shape: TableShape) -> NewTable:
     return NewTable(name, (shape.key.partition, shape.key.sort), indexes)
 
 
-def table_differences(wanted: NewTable, found: TableDescription) -> list[str]:
-    """The differences of ``found`` from ``wanted``, a phrase each; empty when the table can be used."""
+def table_differences(wanted: NewTable, existing: TableDescription) -> list[str]:
+    """The differences of ``existing`` from ``wanted``, a phrase each; empty when the table can be used."""
     differences = []
-    if found.key != wanted.key:
-        differences.append(f"key is {_key_text(found.key)}, wanted {_key_text(wanted.key)}")
+    if existing.key != wanted.key:
+        differences.append(f"key is {_key_text(existing.key)}, wanted {_key_text(wanted.key)}")
     for name, key in wanted.indexes.items():
-        differences += _index_differences(name, key, found.indexes.get(name))
+        differences += _index_differences(name, key, existing.indexes.get(name))
     differences += [
         f"attribute {name} is of type {kind}, wanted S"
-        for name, kind in sorted(found.attribute_types.items())
+        for name, kind in sorted(existing.attribute_types.items())
         if kind != "S" and name in _key_names(wanted)
     ]
-    if wanted.stream and found.stream_view_type != STREAM_VIEW_TYPE:
-        differences.append(f"stream is {found.stream_view_type or 'off'}, wanted {STREAM_VIEW_TYPE}")
+    if wanted.stream and existing.stream_view_type != STREAM_VIEW_TYPE:
+        differences.append(f"stream is {existing.stream_view_type or 'off'}, wanted {STREAM_VIEW_TYPE}")
     return differences
 
 
-def _index_differences(name: str, key: tuple[str, str | None], found: IndexDescription | None) -> list[str]:
-    if found is None:
+def _index_differences(name: str, key: tuple[str, str | None], existing: IndexDescription | None) -> list[str]:
+    if existing is None:
         return [f"index {name} is missing"]
     differences = []
-    if found.key != key:
-        differences.append(f"index {name} has the key {_key_text(found.key)}, wanted {_key_text(key)}")
-    if found.projection != "ALL":
-        differences.append(f"index {name} projects {found.projection}, wanted ALL")
+    if existing.key != key:
+        differences.append(f"index {name} has the key {_key_text(existing.key)}, wanted {_key_text(key)}")
+    if existing.projection != "ALL":
+        differences.append(f"index {name} projects {existing.projection}, wanted ALL")
     return differences
 
 
-def _require_equal(wanted: NewTable, found: TableDescription | None) -> None:
-    differences = table_differences(wanted, found) if found else []
+def _require_equal(wanted: NewTable, existing: TableDescription | None) -> None:
+    differences = table_differences(wanted, existing) if existing else []
     if differences:
         raise Refused(
             f"table {wanted.name} exists and is different: {'; '.join(differences)}",
@@ -204,10 +204,10 @@ def _require_equal(wanted: NewTable, found: TableDescription | None) -> None:
         )
 
 
-def _require_own_key(wanted: NewTable, found: TableDescription) -> None:
-    if found.key != wanted.key:
+def _require_own_key(wanted: NewTable, existing: TableDescription) -> None:
+    if existing.key != wanted.key:
         raise Refused(
-            f"table {wanted.name} has the key {_key_text(found.key)}, not {_key_text(wanted.key)}: tablesplit did not make it",
+            f"table {wanted.name} has the key {_key_text(existing.key)}, not {_key_text(wanted.key)}: tablesplit did not make it",
             remedy="correct the variable that names it, or delete it yourself",
         )
 

@@ -40,7 +40,7 @@ class Track:
     """The ledger's record of one v2 place."""
 
     done: str = ""
-    """The version of the last stream record of the place that was processed."""
+    """The version of the last stream record of the place that is done: written for, or recorded without a write."""
     seen: str = ""
     """The highest stamp version seen there."""
 
@@ -58,7 +58,7 @@ class Entry:
     seen: str
     """The highest count seen in a stamp on the old item."""
     done: str = ""
-    """The version of the last change of the old table that was processed."""
+    """The version of the last change of the old table that is done."""
     tracks: dict[str, Track] = field(default_factory=dict)
     """By the text of the v2 place."""
     keys: tuple[str, ...] = ()

@@ -88,7 +88,7 @@ def reverse_plan(
     rest is one of the cases of ``_case_of``.
 
     Raises Poison when v2 holds something that has no old item: then ``passed`` gives the entry that records the change as
-    processed, and the key goes to quarantine.
+    done, and the key goes to quarantine.
     """
     if version <= entry.track(place).done:
         return ReversePlan("duplicate", None)
@@ -127,7 +127,7 @@ def _case_of(author: Authorship, entry: Entry) -> Literal["own", "carried_back",
 
 
 def passed(mapping: Mapping, place: Place, change: Change, version: str, entry: Entry) -> Entry | None:
-    """The entry that records a change as processed without a write; None when the ledger has it already."""
+    """The entry that records a change as done without a write; None when the ledger has it already."""
     if version <= entry.track(place).done:
         return None
     return _advanced(entry, place, version, authorship_on_v2(change, mapping.stamp, entry, place))

@@ -169,7 +169,7 @@ def lasts(before: PairReading, after: PairReading) -> bool:
     has been applied by the second. Versions at a key only grow, and X was there before and after: so X is as new as A. But X was
     read before A, so X is not newer. If old were read first, the last step would fail: X could come from a change after A.
 
-    Both ways, with both lanes caught up in between: the records of X and A were processed, and neither led to a write, which would
+    Both ways, with both lanes caught up in between: the records of X and A were read, and neither led to a write, which would
     have changed a stamp. The only mistake possible is with an application that puts back X, stamp included, after another write of
     its own. Even then the repair, which carries v2 to old, is right.
     """

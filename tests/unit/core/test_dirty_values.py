@@ -32,7 +32,7 @@ def old_item(entity: str, **attributes: AttributeValue | None) -> Item:
 
 
 def transformed(old: Item) -> V2Item:
-    """The transform, after checking that the inverse leads back."""
+    """The v2 item, after a check that its inverse is the old item."""
     v2 = forward(crm(), old)
     assert inverse(crm(), stamped(v2, backfill_version(1), "_sync"), v2.table) == old
     return v2

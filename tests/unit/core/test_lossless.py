@@ -1,4 +1,4 @@
-"""On generated items: what goes into v2 comes back byte for byte (I7), and no two items share a key."""
+"""On generated items: the inverse of a v2 item is the old item, byte for byte (I7), and no two items share a key."""
 
 import os
 import time

@@ -191,7 +191,7 @@ ROWS = {
         'default: "{touched}"',
         "24: default of 'touched' uses 'touched', whose own default is a template; use a field without one",
     ),
-    "elements of what is no list": (
+    "elements of a field that is not a list": (
         "company: {type: string",
         "company: {type: string, elements: {fields: {a: {type: int}}}",
         "20: field 'company' cannot have elements; only a field of type list without a transform can",
@@ -274,7 +274,7 @@ ROWS = {
         '"{born:month}#"',
         "12: two old items could get the same v2 key: a key template must hold {id}, beside text, months and shards only",
     ),
-    "v2 key in which the id cannot be told": (
+    "v2 key from which the id cannot be read": (
         '"{born:month}#{id}"',
         '"{status}#{id}"',
         "12: two old items could get the same v2 key: a key template must hold {id}, beside text, months and shards only",
