@@ -1,9 +1,9 @@
 """DynamoDB's limits on one item: its size in bytes, how deep it nests, how long its keys are.
 
 Sizes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html (item sizes) and
-https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html (400 KB, 32
-levels, key lengths). AWS documents the size of a number as approximate; we take the upper end, so an item at the very limit is
-quarantined by tablesplit before DynamoDB would refuse it.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html (400 KB, 32 levels, key lengths). AWS documents
+the size of a number as approximate. tablesplit takes the upper end, so it quarantines an item at the very limit before DynamoDB
+would refuse it.
 """
 
 from service.core.item.wire import AttributeValue, Item

@@ -125,6 +125,6 @@ def known_keys(path: tuple[str | int, ...]) -> list[str]:
     for step in path:
         here = here.get("properties", {}).get(step) or here.get("additionalProperties") or {}
         alternatives = [here, *here.get("anyOf", [])]
-        reference = next((schema["$ref"] for schema in alternatives if "$ref" in schema), None)
+        reference = next((alternative["$ref"] for alternative in alternatives if "$ref" in alternative), None)
         here = definitions[reference.rpartition("/")[2]] if reference else here
     return list(here.get("properties", {}))

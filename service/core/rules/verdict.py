@@ -99,10 +99,10 @@ class PairReading:
 def source(mapping: Mapping, old: Item, *, both_ways: bool = False) -> Source | None:
     """The old item with its v2 item by the mapping; None: compared both ways, it is a bare tombstone and therefore no item."""
     image = old_image(mapping, old) if both_ways else old
-    return None if image is None else _source(mapping, old, image, both_ways=both_ways)
+    return None if image is None else _source_of_image(mapping, old, image, both_ways=both_ways)
 
 
-def _source(mapping: Mapping, old: Item, image: Item, *, both_ways: bool) -> Source:
+def _source_of_image(mapping: Mapping, old: Item, image: Item, *, both_ways: bool) -> Source:
     key = old_key(mapping, old)
     kept = image if both_ways else None
     try:
@@ -142,7 +142,7 @@ def misplaced(mapping: Mapping, pair: Pair, v2: Item | None, old: Source | None)
 
 def pair_of(mapping: Mapping, table: str, item: Item) -> Pair:
     """The pair of a v2 item. Its old key is made from the item's fields by the mapping, whatever its stamp says."""
-    key = {name: item[name] for name in key_names(mapping, table)}
+    key = {name: item[name] for name in mapping.tables[table].key_names}
     entity = mapping.entity_at(table, item)
     if entity is None or any(rule.required and rule.name not in item for rule in entity.key_rules):
         return Pair(entity_of_key(mapping, table, item), None, table, key)
@@ -154,11 +154,6 @@ def entity_of_key(mapping: Mapping, table: str, item: Item) -> str:
     """The entity that a v2 item's key belongs to, whatever else the item holds; ``UNKNOWN_ENTITY`` when there is none."""
     entity = mapping.entity_at(table, item)
     return entity.name if entity is not None else UNKNOWN_ENTITY
-
-
-def key_names(mapping: Mapping, table: str) -> tuple[str, ...]:
-    """The names of the key attributes of a v2 table, the partition key's first."""
-    return next(tuple(entity.key) for entity in mapping.entities.values() if entity.table == table)
 
 
 def lasts(before: PairReading, after: PairReading) -> bool:
@@ -201,7 +196,7 @@ def is_bare(mapping: Mapping, table: str | None, item: Item) -> bool:
     if table is None:
         return False
     stamp = sound_stamp(item, mapping.stamp)
-    return stamp is not None and stamp.tombstone and item.keys() == {*key_names(mapping, table), mapping.stamp}
+    return stamp is not None and stamp.tombstone and item.keys() == {*mapping.tables[table].key_names, mapping.stamp}
 
 
 def _compare_forward(mapping: Mapping, pair: Pair, live: Item, old: Item, expected: V2Item) -> Finding:
