@@ -108,20 +108,21 @@ def reverse_plan(
 def _case_of(author: Authorship, entry: Entry) -> Literal["own", "carried_back", "applied"]:
     """What a record means once the item lives at one place at most.
 
-    | author      | its write knew reverse's last write | item was held | case         | old table                         |
-    |-------------|-------------------------------------|---------------|--------------|-----------------------------------|
-    | application | any                                 | any           | applied      | gets what v2 holds                |
-    | tablesplit  | no                                  | any           | carried_back | gets what v2 holds                |
-    | tablesplit  | yes                                 | yes           | carried_back | gets what v2 holds; the hold ends |
-    | tablesplit  | yes                                 | no            | own          | stays: it agrees already          |
+    | author      | it had seen reverse's last write | item was held | case         | old table          |
+    |-------------|----------------------------------|---------------|--------------|--------------------|
+    | application | any                              | any           | applied      | gets what v2 holds |
+    | tablesplit  | no                               | any           | carried_back | gets what v2 holds |
+    | tablesplit  | yes                              | yes           | carried_back | gets what v2 holds |
+    | tablesplit  | yes                              | no            | own          | agrees already     |
 
-    A write of forward's knew reverse's last write when the base in its stamp is not below ``entry.put``. Otherwise reverse has
-    since written over the old change that forward merged into v2, so the result must be carried back.
+    Forward had seen reverse's last write unless the base in its stamp is below ``entry.put``. Then reverse had written over an old
+    change that forward read only afterwards and applied to v2, so it must be carried back. A purge has no stamp and counts as
+    "yes". In every case a hold ends.
     """
     if not author.ours:
         return "applied"
-    missed_a_write = author.stamp is not None and (author.stamp.base or "") < entry.put
-    if missed_a_write or entry.held_since is not None:
+    missed_last_write = author.stamp is not None and (author.stamp.base or "") < entry.put
+    if missed_last_write or entry.held_since is not None:
         return "carried_back"
     return "own"
 
