@@ -1,6 +1,7 @@
 """Settings: one frozen value, read from the environment (and `.env`) once. No other module reads the environment."""
 
 import os
+import pkgutil
 import re
 from difflib import get_close_matches
 from importlib.resources import files
@@ -234,7 +235,12 @@ def load_configured_mapping(settings: Settings, *, prefix: str = "") -> Mapping:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "is not UTF-8 text"
         raise Misconfigured(f"mapping file {source}: {reason}", remedy="correct TABLESPLIT_MAPPING") from error
-    return load_mapping(text, source=source, names=lambda variable, default: prefix + _table_name(variable, default))
+    return load_mapping(
+        text,
+        source=source,
+        names=lambda variable, default: prefix + _table_name(variable, default),
+        resolve=pkgutil.resolve_name,
+    )
 
 
 def _table_name(variable: str, default: str) -> str:

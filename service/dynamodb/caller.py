@@ -1,4 +1,4 @@
-"""One operation of DynamoDB from its request to its answer: encoded, sent, and retried on passing trouble."""
+"""One DynamoDB operation from request to answer: encoded, sent, and retried after temporary failures."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -19,7 +19,7 @@ Answer = dict[str, Any]
 
 
 class Caller:
-    """Calls the operations of one service. ``meter`` is told of every attempt."""
+    """Calls the operations of one service. ``meter`` counts every attempt."""
 
     def __init__(self, transport: Transport, retries: RetryPolicy, meter: Meter, clock: Clock) -> None:
         self.transport = transport
@@ -36,14 +36,15 @@ class Caller:
         patient: bool = True,
         fence: Fence | None = None,
     ) -> Answer:
-        """The answer to ``request``. ``subject`` (the table, or the stream) is what error messages name.
+        """The answer to ``request``. ``subject`` is the table or stream, for error messages.
 
-        Raises what ``answers`` tells, after the retries; Throttled at once when not ``patient``; what ``fence`` raises.
+        Raises the errors of ``error_answers`` once the retries are used up, Throttled at once when not ``patient``, and whatever
+        ``fence`` raises.
         """
         return await self.persist(partial(self.once, operation, subject, request, fence), patient=patient)
 
     async def once(self, operation: str, subject: str, request: Request, fence: Fence | None = None) -> Answer:
-        """One attempt."""
+        """The answer to one attempt. ``fence`` is called before it is sent. Raises the errors of ``error_answers``."""
         if fence is not None:
             fence()
         body = orjson.dumps(request)
@@ -57,7 +58,10 @@ class Caller:
         return answer
 
     async def persist(self, attempt: Callable[[], Awaitable[T]], *, patient: bool = True) -> T:
-        """``attempt`` until it succeeds, or fails for good. What it attempts may change: the rest of a batch, say."""
+        """The result of ``attempt``, repeated until it succeeds or the retries are used up.
+
+        Each attempt may send something else, such as the rest of a batch. Raises the last failure.
+        """
         try:
             return await attempt()
         except Retryable as first:

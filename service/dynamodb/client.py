@@ -23,7 +23,7 @@ STREAMS_TARGET = "DynamoDBStreams_20120810"
 
 
 class DynamoDBClient(ItemOperations, StreamOperations):
-    """Implements ``ItemStore`` and ``StreamStore`` over one connection pool. Made by ``open``."""
+    """Implements ``ItemStore`` and ``StreamStore`` over one connection pool. ``open`` makes it."""
 
     def __init__(self, items: Caller, streams: Caller) -> None:
         ItemOperations.__init__(self, items)
@@ -39,34 +39,32 @@ class DynamoDBClient(ItemOperations, StreamOperations):
         *,
         credentials: CredentialSource | None = None,
     ) -> AsyncIterator[Self]:
-        """A client for the settings' region and endpoint; its connections are closed at the end. Sends
-        nothing yet.
+        """A client for the settings' region and endpoint. It sends nothing yet; its connections are closed at the end.
 
-        Raises Misconfigured when region or endpoint cannot be one. Missing credentials show with the first
-        request.
+        Raises Misconfigured when region or endpoint is not valid. Missing credentials are reported by the first request.
         """
-        places = await asyncio.to_thread(resolve_endpoints, settings.aws_region, settings.endpoint_url)
+        endpoints = await asyncio.to_thread(resolve_endpoints, settings.aws_region, settings.endpoint_url)
         source = credentials or CredentialSource(clock)
         retries = RetryPolicy(clock, settings.max_attempts, settings.retry_deadline_seconds, metrics)
         async with _connections(settings) as http:
 
             def caller(prefix: str, endpoint: str) -> Caller:
-                api = Api(prefix, endpoint, places.region)
+                api = Api(prefix, endpoint, endpoints.region)
                 transport = Transport(http, api, source, clock, settings.request_timeout_seconds)
                 return Caller(transport, retries, metrics, clock)
 
-            yield cls(caller(ITEMS_TARGET, places.items), caller(STREAMS_TARGET, places.streams))
+            yield cls(caller(ITEMS_TARGET, endpoints.items), caller(STREAMS_TARGET, endpoints.streams))
 
 
 def _connections(settings: Settings) -> aiohttp.ClientSession:
-    """The pool: at most ``settings.connections`` at once; DynamoDB closes idle ones after some minutes."""
+    """The pool: at most ``settings.connections`` at once. DynamoDB closes idle connections after some minutes."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=settings.connections, ttl_dns_cache=60),
         timeout=aiohttp.ClientTimeout(
             total=settings.request_timeout_seconds, sock_connect=settings.connect_timeout_seconds
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
-        # CRC32 covers the bytes as sent, and what is not compressed costs no CPU to unpack.
+        # The CRC32 covers the bytes as sent, and uncompressed answers cost no CPU to unpack.
         auto_decompress=False,
         skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
     )

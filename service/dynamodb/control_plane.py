@@ -1,7 +1,6 @@
-"""The control plane: tables, streams and identity through boto3. Blocking: async callers use
-``asyncio.to_thread``.
+"""The control plane: tables, streams and identity through boto3. Calls block: async callers use ``asyncio.to_thread``.
 
-Waiting for what a call has begun is in ``waits``.
+``table_waits`` waits for the operations that calls have begun.
 """
 
 from email.utils import parsedate_to_datetime
@@ -33,20 +32,19 @@ from service.dynamodb.table_description import (
 from service.errors import CHECK_ENDPOINT, CredentialsExpired, Misconfigured, Retryable, TablesplitError
 
 ATTEMPTS = 5
+"""Of one request, botocore's retries included."""
 
 
 class ControlPlane:
-    """Administration of tables. Every method raises our errors only, one line each, after botocore's own
-    retries."""
+    """Administration of tables. Every method raises only tablesplit's own errors, one line each, after botocore's retries."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises Misconfigured when region, profile or endpoint cannot be one. Takes about 0.3 s, sends
-        nothing."""
+        """Raises Misconfigured when region, profile or endpoint is not valid. Takes about 0.3 s; sends nothing."""
         self._settings = settings
         self._tables = self._client("dynamodb", settings.endpoint_url)
 
     def describe_table(self, name: str) -> TableDescription | None:
-        """The table, or None when there is none of that name."""
+        """The table; None when there is no table of that name."""
         try:
             answer = self._tables.describe_table(TableName=name)
         except self._tables.exceptions.ResourceNotFoundException:
@@ -55,34 +53,33 @@ class ControlPlane:
             raise self._error(self._tables, "DescribeTable", name, error) from error
         try:
             return table_description(answer["Table"])
-        except KeyError as missing:  # botocore takes half an answer, and one that is not JSON, for an empty one
+        except KeyError as missing:  # botocore reads half an answer, or one that is not JSON, as an empty answer
             call = self._call_of(self._tables, "DescribeTable", name)
-            what = f"damaged answer from {call.endpoint}: no {missing.args[0]} in it"
-            raise Retryable(f"{call}: {what}", reason="damaged_answer", remedy=CHECK_ENDPOINT) from missing
+            problem = f"damaged answer from {call.endpoint}: no {missing.args[0]} in it"
+            raise Retryable(f"{call}: {problem}", reason="damaged_answer", remedy=CHECK_ENDPOINT) from missing
 
     def create_table(self, table: NewTable) -> None:
-        """Begin to make ``table``. Raises Fatal when one of that name exists."""
+        """Begin to create ``table``. Raises Fatal when a table of that name exists."""
         self._call(self._tables, "create_table", table.name, create_table_request(table))
 
     def enable_stream(self, name: str) -> None:
-        """Begin to stream new and old images of every change. Raises Fatal when a stream is enabled
-        already."""
+        """Begin to stream the new and old image of every change. Raises Fatal when a stream is enabled already."""
         stream = {"StreamEnabled": True, "StreamViewType": STREAM_VIEW_TYPE}
         self._call(self._tables, "update_table", name, {"TableName": name, "StreamSpecification": stream})
 
     def delete_table(self, name: str) -> None:
-        """Begin to delete the table with everything in it."""
+        """Begin to delete the table and everything in it."""
         self._call(self._tables, "delete_table", name, {"TableName": name})
 
     def caller_identity(self) -> Identity:
-        """Who signs the requests. A local server knows nobody: ``local``."""
+        """The identity that signs the requests; ``local`` on a local server, which has no identities."""
         if self._settings.endpoint_url is not None:
             return Identity("local", "local")
         answer = self._call(self._client("sts", None), "get_caller_identity", "the caller", {})
         return Identity(answer["Account"], answer["Arn"])
 
     def server_time(self) -> float:
-        """The server's own time of day, in epoch seconds, whole seconds: the Date of its answer, even of a refusal."""
+        """The server's time in epoch seconds, whole seconds: the Date header of its answer, also when it refuses the request."""
         try:
             metadata = self._tables.list_tables(Limit=1)["ResponseMetadata"]
         except ClientError as error:
@@ -130,7 +127,7 @@ class ControlPlane:
 
 
 def connection_error(call: Call, error: Exception) -> TablesplitError:
-    """Our error for one that botocore raises without an answer of the server."""
+    """Our error for a botocore error that was raised without an answer of the server."""
     if isinstance(error, NoCredentialsError):
         return no_credentials()
     if isinstance(error, ReadTimeoutError | ConnectTimeoutError):

@@ -1,5 +1,4 @@
-"""AWS credentials for the data plane: botocore's provider chain, asked in a thread and remembered between
-requests."""
+"""AWS credentials for the data plane, from botocore's provider chain. The chain runs in a thread, and its result is cached."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,71 +11,73 @@ from service.clock import Clock
 from service.dynamodb.signing import Credentials
 from service.errors import Misconfigured
 
-LOOK_AGAIN_SECONDS = 60.0
-"""botocore renews temporary credentials from 15 minutes before their end when it is asked; asking each minute
-is enough."""
+CACHE_SECONDS = 60.0
+"""botocore renews temporary credentials from 15 minutes before they expire, but only when asked; once a minute is enough."""
 
 RENEWAL_REMEDY = "renew them (`aws sso login`, or new AWS_ACCESS_KEY_ID values), then run the same command"
 
 
 class CredentialSource:
-    """The credentials to sign with now. Safe for many tasks at once: only one of them asks botocore."""
+    """The credentials to sign with now. Many tasks may use it at once: only one of them asks botocore."""
 
     def __init__(self, clock: Clock, load: Callable[[], Callable[[], Credentials]] | None = None) -> None:
         self._clock = clock
         self._load = load or load_from_chain
-        self._ask: Callable[[], Credentials] | None = None
+        self._provider: Callable[[], Credentials] | None = None
         self._current: Credentials | None = None
-        self._look_again = 0.0
+        self._fresh_until = 0.0
         self._lock = asyncio.Lock()
 
     async def current(self) -> Credentials:
-        """Credentials that botocore holds for valid, at most a minute old. Raises Misconfigured when there
-        are none."""
-        if self._current is None or self._clock.monotonic() >= self._look_again:
-            await self._look()
+        """Credentials that botocore considered valid at most a minute ago. Raises Misconfigured when there are none."""
+        if self._is_stale():
+            await self._refresh()
         assert self._current is not None
         return self._current
 
     async def renew(self, refused: Credentials) -> None:
-        """Load the chain anew after the server called ``refused`` expired. Raises Misconfigured when it still
-        gives the same."""
+        """Load the provider chain again after the server rejected ``refused`` as expired.
+
+        Raises Misconfigured when the chain still gives the same credentials.
+        """
         async with self._lock:
             if self._current != refused:
                 return
-            self._ask = None
-            await self._read()
+            self._provider = None
+            await self._fetch()
             if self._current == refused:
                 self._current = None
                 raise expired_credentials()
 
-    async def _look(self) -> None:
-        async with self._lock:
-            if self._current is None or self._clock.monotonic() >= self._look_again:
-                await self._read()
+    def _is_stale(self) -> bool:
+        return self._current is None or self._clock.monotonic() >= self._fresh_until
 
-    async def _read(self) -> None:
-        if self._ask is None:
-            self._ask = await asyncio.to_thread(self._load)
-        self._current = await asyncio.to_thread(self._ask)
-        self._look_again = self._clock.monotonic() + LOOK_AGAIN_SECONDS
+    async def _refresh(self) -> None:
+        async with self._lock:
+            if self._is_stale():
+                await self._fetch()
+
+    async def _fetch(self) -> None:
+        if self._provider is None:
+            self._provider = await asyncio.to_thread(self._load)
+        self._current = await asyncio.to_thread(self._provider)
+        self._fresh_until = self._clock.monotonic() + CACHE_SECONDS
 
 
 def load_from_chain() -> Callable[[], Credentials]:
-    """Find the credentials provider (environment, files, container, instance ...); the function returned asks
-    it.
+    """Find the credentials provider (environment, files, container, instance ...). The returned function gets credentials from it.
 
-    Both may take a network request. Raises Misconfigured when no provider has any.
+    Both may make a network request. Raises Misconfigured when no provider has credentials.
     """
-    found = _guarded(botocore.session.Session().get_credentials)
-    if found is None:
+    provider = _translate_errors(botocore.session.Session().get_credentials)
+    if provider is None:
         raise no_credentials()
 
-    def ask() -> Credentials:
-        frozen = _guarded(found.get_frozen_credentials)
+    def current() -> Credentials:
+        frozen = _translate_errors(provider.get_frozen_credentials)
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
 
-    return ask
+    return current
 
 
 def no_credentials() -> Misconfigured:
@@ -88,11 +89,11 @@ def no_credentials() -> Misconfigured:
 
 
 def expired_credentials() -> Misconfigured:
-    """The error for credentials that the server calls expired and the chain does not renew."""
+    """The error for credentials that the server rejects as expired and the chain does not renew."""
     return Misconfigured("the AWS credentials have expired", remedy=RENEWAL_REMEDY)
 
 
-def _guarded(call: Callable[[], Any]) -> Any:
+def _translate_errors(call: Callable[[], Any]) -> Any:
     try:
         return call()
     except BotoCoreError as error:

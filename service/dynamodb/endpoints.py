@@ -1,5 +1,4 @@
-"""Where the two services are: the configured endpoint, or botocore's own rules (partitions, FIPS, config
-files)."""
+"""The endpoints of DynamoDB and DynamoDB Streams: the configured one, or by botocore's rules (partitions, FIPS, config files)."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -21,18 +20,19 @@ class Endpoints:
 
 
 def resolve_endpoints(region: str, endpoint_url: str | None) -> Endpoints:
-    """``endpoint_url`` for both services, or their endpoints in ``region`` (takes about 0.3 s: reads models
-    from disk). Raises Misconfigured for a region or URL that cannot be one.
+    """``endpoint_url`` for both services, or their endpoints in ``region``, which takes about 0.3 s to read models from disk.
+
+    Raises Misconfigured when region or URL is not valid.
     """
     if endpoint_url is not None:
-        _check(endpoint_url)
+        _require_server_url(endpoint_url)
         return Endpoints(endpoint_url, endpoint_url, region)
     session = botocore.session.Session()
     items, streams = [_endpoint(session, service, region) for service in ("dynamodb", "dynamodbstreams")]
     return Endpoints(items, streams, region)
 
 
-def _check(url: str) -> None:
+def _require_server_url(url: str) -> None:
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
@@ -51,7 +51,7 @@ def _endpoint(session: botocore.session.Session, service: str, region: str) -> s
             region_name=region,
             aws_access_key_id="unused",
             aws_secret_access_key="unused",  # noqa: S106 - nothing is signed with it
-            # An account's own endpoint would need its id; the region's serves every account.
+            # An account's own endpoint would need the account's id; the region's endpoint serves every account.
             config=Config(account_id_endpoint_mode="disabled"),
         )
     except (BotoCoreError, ValueError) as error:

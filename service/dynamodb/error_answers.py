@@ -1,8 +1,8 @@
-"""What an error answer of DynamoDB means for us: one line, and what to do, out of a code and a message.
+"""From an error answer of DynamoDB, a code and a message, to our error: one line, and what to do.
 
-Codes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html, the Streams
-API reference, BatchStatementError and CancellationReason. The three spell one trouble differently
-(``ThrottlingException``, ``ThrottlingError``), so codes are compared without the suffix.
+Codes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html, the Streams API reference,
+BatchStatementError and CancellationReason. They spell the same error differently (``ThrottlingException``, ``ThrottlingError``),
+so codes are compared without the suffix.
 """
 
 import re
@@ -29,7 +29,7 @@ from service.errors import (
 
 THROTTLING = frozenset({"ProvisionedThroughputExceeded", "Throttling", "RequestLimitExceeded", "LimitExceeded"})
 CONFLICTS = frozenset({"TransactionConflict", "TransactionInProgress"})
-SERVER_TROUBLE = frozenset({"InternalServer", "InternalFailure", "ServiceUnavailable", "Internal"})
+SERVER_ERRORS = frozenset({"InternalServer", "InternalFailure", "ServiceUnavailable", "Internal"})
 ITEM_REFUSED = frozenset({"Validation", "ItemCollectionSizeLimitExceeded", "RequestEntityTooLarge"})
 EXPIRED_CREDENTIALS = frozenset({"ExpiredToken"})
 WRONG_CREDENTIALS = frozenset(
@@ -64,10 +64,11 @@ _UNAUTHORIZED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What was asked: operation, table (or stream ARN, or item), the endpoint and region that were asked."""
+    """A request, for error messages."""
 
     operation: str
     subject: str
+    """The table, stream or shard that it concerns."""
     endpoint: str
     region: str
 
@@ -76,7 +77,7 @@ class Call:
 
 
 def error_of(call: Call, status: int, answer: Mapping[str, Any]) -> Exception:
-    """The error that an answer with a status other than 200 stands for."""
+    """The error for an answer with a status other than 200."""
     code = str(answer.get("__type", "")).rpartition("#")[2]
     message = str(answer.get("message") or answer.get("Message") or "")
     if plain_code(code) == "TransactionCanceled":
@@ -85,7 +86,7 @@ def error_of(call: Call, status: int, answer: Mapping[str, Any]) -> Exception:
 
 
 def coded_error(call: Call, code: str, message: str, status: int = 400) -> Exception:
-    """The error for a code of an answer, of one statement of a batch, or of one item of a transaction."""
+    """The error for the code of an answer, of one statement in a batch, or of one item in a transaction."""
     plain = plain_code(code)
     if plain == "ConditionalCheckFailed":
         return ConditionRefusedError()
@@ -93,26 +94,26 @@ def coded_error(call: Call, code: str, message: str, status: int = 400) -> Excep
         return Throttled(f"{call}: throttled by DynamoDB ({code})")
     if plain in CONFLICTS:
         return Retryable(f"{call}: another transaction is using the item ({code})", reason="transaction_conflict")
-    if plain in SERVER_TROUBLE or status >= 500:
+    if plain in SERVER_ERRORS or status >= 500:
         return Retryable(f"{call}: {call.endpoint} answered {code}: {_short(message)}", reason="server_error")
     return _lasting_error(call, plain, code, message)
 
 
 def cancelled(call: Call, reasons: Sequence[Mapping[str, Any]], message: str) -> Exception:
-    """The one error of a cancelled transaction out of its reasons per item.
+    """The error for a cancelled transaction, from the reason of each of its items.
 
-    An item that can never be written decides first (a retry cannot help). Then passing trouble: the
-    conditions were judged while another writer was at work, so the transaction is asked again and the next
-    answer is clean. Only when refused conditions are all there is, the answer is "refused".
+    An error that lasts comes first, because a retry cannot help. Then a temporary one: another writer interfered while the
+    conditions were checked, so the retried transaction gets a clear answer. "Refused" is the answer only when there are refused
+    conditions and nothing else.
     """
-    found = [
+    errors = [
         coded_error(call, str(reason["Code"]), str(reason.get("Message") or ""))
         for reason in reasons
         if reason.get("Code", "None") != "None"
     ]
-    lasting = [error for error in found if not isinstance(error, Retryable | ConditionRefusedError)]
-    passing = [error for error in found if isinstance(error, Retryable)]
-    for error in (*lasting, *passing, *found):
+    lasting = [error for error in errors if not isinstance(error, Retryable | ConditionRefusedError)]
+    temporary = [error for error in errors if isinstance(error, Retryable)]
+    for error in (*lasting, *temporary, *errors):
         return error
     return Retryable(f"{call}: cancelled without a reason: {_short(message)}", reason="transaction_conflict")
 
@@ -165,12 +166,12 @@ def _credentials_error(call: Call, code: str, message: str) -> Misconfigured:
 
 
 def _permission_error(call: Call, message: str) -> Fatal:
-    found = _UNAUTHORIZED.search(message)
-    action = found["action"] if found else f"dynamodb:{call.operation}"
-    policy = f"the policy of {found['user']}" if found else "the policy"
+    denied = _UNAUTHORIZED.search(message)
+    action = denied["action"] if denied else f"dynamodb:{call.operation}"
+    policy = f"the policy of {denied['user']}" if denied else "the policy"
     missing = f"{action} on {call.subject}"
-    if found and found["resource"]:
-        statement = {"Effect": "Allow", "Action": action, "Resource": found["resource"]}
+    if denied and denied["resource"]:
+        statement = {"Effect": "Allow", "Action": action, "Resource": denied["resource"]}
         missing = orjson.dumps(statement).decode()
     return Fatal(f"{call}: no permission for {action}", remedy=f"add {missing} to {policy}")
 
@@ -183,7 +184,7 @@ def _unknown_error(call: Call, code: str, message: str) -> Fatal:
 
 
 def plain_code(code: str) -> str:
-    """An error's code without the suffix in which the services differ."""
+    """An error's code without the suffix that differs between the services."""
     return code.removesuffix("Exception").removesuffix("Error")
 
 

@@ -1,8 +1,7 @@
-"""Conditions and updates as DynamoDB's expressions, with placeholders for every name and value.
+"""Conditions and updates as DynamoDB expressions, with placeholders for every name and value.
 
-The grammar:
-https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html. Names
-are always placeholders, because any word may be reserved and any character may occur in a name.
+Grammar: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html. Names are always
+placeholders, because any word may be reserved and a name may contain any character.
 """
 
 from typing import Any
@@ -12,21 +11,20 @@ from service.core.item.write import Absent, AllOf, AnyOf, Condition, Equals, Exi
 
 
 def condition_fields(condition: Condition | None) -> dict[str, Any]:
-    """The request fields that express ``condition``; none for None. Raises ValueError for a junction without
-    members."""
+    """The request fields for ``condition``; none for None. Raises ValueError for AllOf or AnyOf without members."""
     if condition is None:
         return {}
     placeholders = Placeholders()
-    return {"ConditionExpression": _expression(condition, placeholders), **_given(placeholders)}
+    return {"ConditionExpression": _expression(condition, placeholders), **_attribute_maps(placeholders)}
 
 
 def update_fields(update: Update) -> dict[str, Any]:
-    """The request fields that express what ``update`` sets and removes, and its condition."""
+    """The request fields for ``update``: what it sets and removes, and its condition."""
     placeholders = Placeholders()
     fields: dict[str, Any] = {"UpdateExpression": _changes(update, placeholders)}
     if update.condition is not None:
         fields["ConditionExpression"] = _expression(update.condition, placeholders)
-    return fields | _given(placeholders)
+    return fields | _attribute_maps(placeholders)
 
 
 def _changes(update: Update, placeholders: "Placeholders") -> str:
@@ -36,14 +34,14 @@ def _changes(update: Update, placeholders: "Placeholders") -> str:
     return " ".join(f"{word} {', '.join(terms)}" for word, terms in clauses if terms)
 
 
-def _given(placeholders: "Placeholders") -> dict[str, Any]:
+def _attribute_maps(placeholders: "Placeholders") -> dict[str, Any]:
     """The names and values that the expressions of one request use; DynamoDB refuses an empty map of either."""
     fields = {"ExpressionAttributeNames": placeholders.names(), "ExpressionAttributeValues": placeholders.values}
     return {name: content for name, content in fields.items() if content}
 
 
 class Placeholders:
-    """The names and values of one request, each name given out once (an expression may take 4 KB)."""
+    """The placeholders of one request. A name gets one placeholder however often it is used: an expression may take 4 KB."""
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
@@ -54,7 +52,7 @@ class Placeholders:
         return ".".join([self._names.setdefault(step, f"#{len(self._names)}") for step in path])
 
     def value(self, value: AttributeValue) -> str:
-        """A placeholder that stands for ``value``."""
+        """A new placeholder for ``value``."""
         placeholder = f":{len(self.values)}"
         self.values[placeholder] = value
         return placeholder
@@ -79,7 +77,7 @@ def _expression(condition: Condition, placeholders: Placeholders) -> str:
 def _junction(junction: AllOf | AnyOf, placeholders: Placeholders) -> str:
     members = junction.conditions
     if not members:
-        raise ValueError(f"{type(junction).__name__} without a condition says nothing")
+        raise ValueError(f"{type(junction).__name__} needs at least one condition")
     if len(members) == 1:
         return _expression(members[0], placeholders)
     word = " AND " if isinstance(junction, AllOf) else " OR "
@@ -87,7 +85,7 @@ def _junction(junction: AllOf | AnyOf, placeholders: Placeholders) -> str:
 
 
 def _member(member: Condition, placeholders: Placeholders) -> str:
-    # DynamoDB refuses redundant parentheses, so a junction of one is rendered as its member.
+    # DynamoDB refuses redundant parentheses, so AllOf or AnyOf of one member is rendered as that member.
     while isinstance(member, AllOf | AnyOf) and len(member.conditions) == 1:
         member = member.conditions[0]
     text = _expression(member, placeholders)

@@ -26,7 +26,7 @@ GET_TOGETHER_KEYS = 100
 
 
 class ItemOperations:
-    """Implements ``ItemStore``."""
+    """Implements ``ItemStore``; the protocol documents the methods."""
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
@@ -83,25 +83,25 @@ class ItemOperations:
         return answer.get("Item")
 
     async def get_many(self, table: str, keys: Sequence[Item]) -> list[Item]:
-        if _repeats(keys):
+        if _has_duplicates(keys):
             raise ValueError(f"get_many on {table}: the keys are not distinct")
-        found: list[Item] = []
+        items: list[Item] = []
         for chunk in _chunks(keys, GET_MANY_KEYS):
-            await self._get_chunk(table, chunk, found)
-        return found
+            await self._get_chunk(table, chunk, items)
+        return items
 
-    async def _get_chunk(self, table: str, keys: list[Item], found: list[Item]) -> None:
+    async def _get_chunk(self, table: str, keys: list[Item], items: list[Item]) -> None:
+        """Append to ``items`` those at ``keys``."""
         left = keys
 
         async def attempt() -> None:
             nonlocal left
             while left:
-                asked = {table: {"Keys": left, "ConsistentRead": True}}
-                answer = await self._caller.once("BatchGetItem", table, {"RequestItems": asked, **MEASURED})
-                found.extend(answer["Responses"].get(table, ()))
+                requested = {table: {"Keys": left, "ConsistentRead": True}}
+                answer = await self._caller.once("BatchGetItem", table, {"RequestItems": requested, **MEASURED})
+                items.extend(answer["Responses"].get(table, ()))
                 before, left = len(left), answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
-                # A full answer (16 MB) leaves keys as well: only an answer without any progress is
-                # throttling.
+                # A full answer (16 MB) leaves keys unprocessed too: only an answer without any progress is throttling.
                 if len(left) == before:
                     raise Throttled(f"BatchGetItem on {table}: throttled by DynamoDB ({before} keys unprocessed)")
 
@@ -111,8 +111,8 @@ class ItemOperations:
         check_together(reads)
         if not reads:
             return []
-        asked = [{"Get": {"TableName": table, "Key": key}} for table, key in reads]
-        request: Request = {"TransactItems": asked, **MEASURED}
+        gets = [{"Get": {"TableName": table, "Key": key}} for table, key in reads]
+        request: Request = {"TransactItems": gets, **MEASURED}
         answer = await self._caller.call("TransactGetItems", _tables(table for table, _ in reads), request)
         return [response.get("Item") for response in answer["Responses"]]
 
@@ -153,15 +153,15 @@ class ItemOperations:
 
 
 def check_together(reads: Sequence[tuple[str, Item]]) -> None:
-    """Raises ValueError for what ``get_together`` does not take."""
+    """Raises ValueError for too many reads, or a key that is read twice: ``get_together`` does not take them."""
     if len(reads) > GET_TOGETHER_KEYS:
         raise ValueError(f"get_together takes at most {GET_TOGETHER_KEYS} keys, not {len(reads)}")
-    if _repeats(reads):
+    if _has_duplicates(reads):
         raise ValueError("get_together: the keys are not distinct")
 
 
-def _repeats(asked: Sequence[object]) -> bool:
-    return len({orjson.dumps(one, option=orjson.OPT_SORT_KEYS) for one in asked}) < len(asked)
+def _has_duplicates(values: Sequence[object]) -> bool:
+    return len({orjson.dumps(value, option=orjson.OPT_SORT_KEYS) for value in values}) < len(values)
 
 
 def _page(answer: Answer) -> Page:

@@ -1,7 +1,7 @@
-"""Insert-if-absent of many items in one BatchExecuteStatement, where the server has PartiQL; conditional puts
-elsewhere.
+"""Insert-if-absent of many items: one BatchExecuteStatement where the server has PartiQL, conditional puts elsewhere.
 
-PartiQL's INSERT refuses a taken key with ``DuplicateItem``:
+``InsertGroup`` holds the items and their results, ``PartiQLInserts`` sends them. PartiQL's INSERT refuses a taken key with
+``DuplicateItem``:
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.insert.html
 """
 
@@ -21,8 +21,10 @@ from service.errors import Poison, Retryable, Stopped, Throttled
 
 
 class InsertGroup:
-    """Items on their way into a table. ``results`` is in their order: True inserted, False the key was taken,
-    None not known yet."""
+    """The items of one ``insert_many``, and the results so far.
+
+    ``results`` has one entry for each item, in their order: True: inserted; False: the key was taken; None: not known yet.
+    """
 
     def __init__(self, table: str, items: Sequence[Item], key_names: tuple[str, ...]) -> None:
         self.table = table
@@ -33,28 +35,28 @@ class InsertGroup:
         self.refused: dict[int, Poison] = {}
         self.throttled: Throttled | None = None
 
-    def waiting(self) -> Iterator[tuple[int, Item]]:
-        """Index and item of what is still to be sent together with others."""
+    def unsettled(self) -> Iterator[tuple[int, Item]]:
+        """Index and item of each item that is still to be sent together with others."""
         for index, item in enumerate(self.items):
             if self.results[index] is None and index not in self.alone:
                 yield index, item
 
     def put_alone(self, index: int) -> None:
-        """Send this item in a request of its own, so that an answer to it is about it."""
+        """Have this item sent in a request of its own, so that the answer concerns only this item."""
         self.alone.add(index)
 
     def put_all_alone(self) -> None:
-        """Send every item not yet settled in a request of its own."""
+        """Have every item without a result sent in a request of its own."""
         self.alone.update([index for index, result in enumerate(self.results) if result is None])
 
     def refuse(self, index: int, poison: Poison) -> None:
-        """The server refuses this item for itself; its key goes into the message."""
+        """Record that the server refuses this item itself. The item's key is added to the message."""
         key = {name: self.items[index].get(name) for name in self.key_names}
         message = f"{poison.message} (key {orjson.dumps(key).decode()})"
         self.refused[index] = Poison(message, reason=poison.reason, remedy=poison.remedy)
 
-    def verdict(self) -> list[bool]:
-        """The results. Raises InsertThrottled or, when nothing is left to be sent, InsertRefused."""
+    def final_results(self) -> list[bool]:
+        """The results. Raises InsertThrottled when throttling left items unsent, else InsertRefused when items were refused."""
         if self.throttled is not None:
             raise InsertThrottled(self.throttled.message, self.results)
         if self.refused:
@@ -65,14 +67,14 @@ class InsertGroup:
 OPERATION = "BatchExecuteStatement"
 TAKEN = ("DuplicateItem", "ConditionalCheckFailed")
 STATEMENT_LIMIT = 8192
-"""Characters in one statement
+"""The most characters in one statement
 (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatementRequest.html)."""
 
 InsertOne = Callable[[str, Item, str, bool, Fence | None], Awaitable[bool]]
 
 
 class PartiQLInserts:
-    """Inserts groups of items; finds out once per table whether PartiQL is there and allowed."""
+    """Inserts groups of items. It finds out once per table whether the server has PartiQL and allows it."""
 
     def __init__(self, caller: Caller, insert_one: InsertOne) -> None:
         self._caller = caller
@@ -88,14 +90,14 @@ class PartiQLInserts:
         patient: bool,
         fence: Fence | None,
     ) -> list[bool]:
-        """As ``ItemStore.insert_many`` promises."""
+        """See ``ItemStore.insert_many``."""
         group = InsertGroup(table, items, key_names)
         if await self._is_available(table):
             await self._insert_together(group, patient, fence)
         else:
             group.put_all_alone()
         await self._insert_alone(group, patient, fence)
-        return group.verdict()
+        return group.final_results()
 
     async def _is_available(self, table: str) -> bool:
         if table not in self._available:
@@ -103,11 +105,10 @@ class PartiQLInserts:
         return self._available[table]
 
     async def _probe(self, table: str) -> bool:
-        """Ask for an insert that every true PartiQL refuses, because the key is missing, with a
-        ValidationError.
+        """Whether PartiQL can be used: send an insert without a key, which real PartiQL refuses with a ValidationError.
 
-        moto answers with status 500 (and would overwrite a taken key); a policy without
-        dynamodb:PartiQLInsert denies it. In both cases conditional puts do the work.
+        moto answers with status 500 (and would overwrite a taken key); a policy without dynamodb:PartiQLInsert denies the request.
+        In both cases conditional puts are used.
         """
         probe = [{"Statement": insert_statement(table, ("tablesplit_probe",)), "Parameters": [{"S": "x"}]}]
         try:
@@ -131,7 +132,7 @@ class PartiQLInserts:
         try:
             await self._caller.persist(attempt, patient=patient)
         except Poison:
-            # One bad item can make the whole request invalid; only requests of their own tell which.
+            # One bad item can make the whole request invalid; separate requests show which one it is.
             group.put_all_alone()
         except Throttled as error:
             if patient:
@@ -139,9 +140,9 @@ class PartiQLInserts:
             group.throttled = error
 
     def _statements(self, group: InsertGroup) -> dict[int, dict[str, Any]]:
-        """The statements for what is still to be sent together, by index of the item."""
+        """The statements for the items to send together, by index of the item. An item with too long a statement is put alone."""
         statements = {}
-        for index, item in group.waiting():
+        for index, item in group.unsettled():
             statement = insert_statement(group.table, tuple(item))
             if len(statement) > STATEMENT_LIMIT:
                 group.put_alone(index)
@@ -150,27 +151,26 @@ class PartiQLInserts:
         return statements
 
     def _settle(self, group: InsertGroup, indexes: list[int], answer: Answer) -> None:
-        """Take over each statement's outcome; raise the passing trouble that some met, so that those are sent
-        again."""
+        """Record each statement's result. Raises a temporary error that a statement met, so that the caller sends it again."""
         call = self._caller.transport.describe(OPERATION, group.table)
-        passing: list[Retryable] = []
+        temporary: list[Retryable] = []
         for index, response in zip(indexes, answer["Responses"], strict=True):
-            trouble = response.get("Error", {})
-            if trouble.get("Code") in (None, *TAKEN):
-                group.results[index] = not trouble
+            failure = response.get("Error", {})
+            if failure.get("Code") in (None, *TAKEN):
+                group.results[index] = not failure
                 continue
-            error = coded_error(call, trouble["Code"], trouble.get("Message", ""))
+            error = coded_error(call, failure["Code"], failure.get("Message", ""))
             if isinstance(error, Poison):
                 group.put_alone(index)
             elif isinstance(error, Retryable):
-                passing.append(error)
+                temporary.append(error)
             else:
                 raise error
-        if passing:
-            raise next((error for error in passing if isinstance(error, Throttled)), passing[0])
+        if temporary:
+            raise next((error for error in temporary if isinstance(error, Throttled)), temporary[0])
 
     async def _insert_alone(self, group: InsertGroup, patient: bool, fence: Fence | None) -> None:
-        async def one(index: int) -> None:
+        async def insert(index: int) -> None:
             try:
                 group.results[index] = await self._insert_one(
                     group.table, group.items[index], group.key_names[0], patient, fence
@@ -182,8 +182,8 @@ class PartiQLInserts:
                     raise
                 group.throttled = error
 
-        # All are settled before the first failure is raised: nothing is left running that nobody waits for.
-        for outcome in await asyncio.gather(*map(one, group.alone), return_exceptions=True):
+        # Wait for all before raising the first failure, so that no insert is left running in the background.
+        for outcome in await asyncio.gather(*map(insert, group.alone), return_exceptions=True):
             if outcome is not None:
                 raise outcome
 
@@ -193,8 +193,7 @@ class PartiQLInserts:
 
 @lru_cache(maxsize=1024)
 def insert_statement(table: str, names: tuple[str, ...]) -> str:
-    """``INSERT`` into ``table`` of one item with these attribute names, its values as parameters in the same
-    order."""
+    """The INSERT of one item with these attribute names into ``table``; its values are parameters in the same order."""
     quoted = [name.replace("'", "''") for name in names]
     content = ", ".join([f"'{name}': ?" for name in quoted])
     return f'INSERT INTO "{table}" VALUE {{{content}}}'

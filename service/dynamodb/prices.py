@@ -1,4 +1,4 @@
-"""What capacity, streams and storage cost: a price file, which the operator can replace by one of his own."""
+"""The prices of capacity, streams and storage, from a price file that the operator can replace."""
 
 from functools import lru_cache
 from importlib.resources import files
@@ -16,7 +16,7 @@ MILLION = 1e6
 GB = 2**30
 PRICE_FILE = FileKind(
     "price file",
-    "correct the price file: the packaged service/dynamodb/prices.yaml has every word",
+    "correct the price file: the packaged service/dynamodb/prices.yaml has every key",
     "begin with a copy of the packaged service/dynamodb/prices.yaml",
 )
 
@@ -24,42 +24,41 @@ Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Prices(BaseModel):
-    """US dollars. origin: where the prices are from, and when. pitr_gb_month: None where v2 has no point-in-time recovery.
-
-    What each is for: https://aws.amazon.com/dynamodb/pricing/on-demand/
-    """
+    """Prices in US dollars. Explanation of each: https://aws.amazon.com/dynamodb/pricing/on-demand/"""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     origin: Annotated[str, Field(alias="from", min_length=1)]
+    """Where the prices come from, and their date."""
     write_million: Price
     read_million: Price
     stream_100k: Price
     storage_gb_month: Price
     pitr_gb_month: Price | None = None
+    """None: the v2 tables have no point-in-time recovery."""
 
     def of_units(self, write_units: float, read_units: float) -> float:
-        """What so many write and read request units cost."""
+        """The cost of these write and read request units."""
         return (write_units * self.write_million + read_units * self.read_million) / MILLION
 
     def of_stream_reads(self, reads: float) -> float:
-        """What so many GetRecords cost."""
+        """The cost of this number of GetRecords requests."""
         return reads * self.stream_100k / 1e5
 
     def of_storage(self, stored_bytes: float) -> float:
-        """What so many bytes cost a month, without point-in-time recovery."""
+        """The cost of these bytes a month, without point-in-time recovery."""
         return stored_bytes / GB * self.storage_gb_month
 
     def of_recovery(self, stored_bytes: float) -> float | None:
-        """What point-in-time recovery of so many bytes costs a month on top; None: the file has no price for it."""
+        """The additional cost of point-in-time recovery of these bytes a month; None: the file has no price for it."""
         return None if self.pitr_gb_month is None else stored_bytes / GB * self.pitr_gb_month
 
 
 @lru_cache(maxsize=8)
 def load_prices(path: Path | None) -> Prices:
-    """The prices in the file at ``path``; None: the packaged list prices. A file is read once in a process.
+    """The prices in the file at ``path``; None: the packaged list prices. Each file is read once in a process.
 
-    Raises Misconfigured when it can't be read or is wrong: file, line, what to do.
+    Raises Misconfigured when it cannot be read or is wrong: file, line, what to do.
     """
     source = PACKAGED if path is None else str(path)
     try:
@@ -73,13 +72,13 @@ def load_prices(path: Path | None) -> Prices:
 
 
 def read_prices(text: str, *, source: str) -> Prices:
-    """The prices that the YAML ``text`` says. source is the file's name, for messages. Raises Misconfigured."""
+    """The prices in the YAML ``text``. ``source`` is the file's name, for messages. Raises Misconfigured."""
     document = read_yaml(text, source=source, kind=PRICE_FILE)
     try:
         return Prices.model_validate(document.content)
     except ValidationError as error:
-        # A misspelt word is also a missing one: say the cause first.
-        first = min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
+        # A misspelt key makes two errors, unknown and missing: report the unknown one, which is the cause.
+        first = min(error.errors(include_url=False), key=lambda mistake: mistake["type"] != "extra_forbidden")
         raise document.wrong(first["loc"], _message(first)) from error
 
 

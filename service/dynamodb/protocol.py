@@ -1,4 +1,4 @@
-"""The data plane as the layers above see it; the tests' in-memory table implements the same protocol."""
+"""The data plane as the packages above see it. The tests' in-memory table implements the same protocols."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,50 +9,58 @@ from service.core.item.write import TransactItem, Write
 from service.errors import Poison, Throttled
 
 Fence = Callable[[], None]
-"""Called right before every attempt of a write, retries included; what it raises (Fenced) ends the call
-unsent."""
+"""Called right before every attempt of a write, retries included. When it raises (Fenced), nothing more is sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One Scan or Query page: items, where the next page starts (None: the end), capacity units consumed."""
+    """One page of a Scan or Query."""
 
     items: list[Item]
     last_key: Item | None
+    """The start of the next page; None: this page is the last."""
     consumed_units: float
+    """Capacity units."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShardDescription:
-    """A shard as DescribeStream lists it. ``ending`` is None while the shard is open."""
+    """A shard as DescribeStream lists it."""
 
     shard_id: str
     parent_id: str | None
     starting: str
+    """The first sequence number."""
     ending: str | None
+    """The last sequence number; None while the shard is open."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamDescription:
-    """A stream: its status (ENABLING, ENABLED, DISABLING, DISABLED), view type and every shard listed."""
+    """A stream as DescribeStream describes it, with every shard listed."""
 
     arn: str
     status: str
+    """ENABLING, ENABLED, DISABLING or DISABLED."""
     view_type: str
     shards: tuple[ShardDescription, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RecordsPage:
-    """One GetRecords answer: raw records in wire form, and the next iterator (None: the shard has ended)."""
+    """One GetRecords answer."""
 
     records: list[dict[str, object]]
+    """As DynamoDB sends them; ``change.parse_record`` reads one."""
     next_iterator: str | None
+    """None: the shard has ended."""
 
 
 class InsertThrottled(Throttled):
-    """Part of an impatient ``insert_many`` met throttling. ``results`` is in the order of the items; None:
-    still to be written."""
+    """Some items of an impatient ``insert_many`` were throttled.
+
+    ``results`` is in the order of the items; None: still to be written.
+    """
 
     def __init__(self, message: str, results: list[bool | None]) -> None:
         super().__init__(message)
@@ -60,10 +68,9 @@ class InsertThrottled(Throttled):
 
 
 class InsertRefused(Poison):
-    """The server refuses some items of an ``insert_many`` for themselves; all the others are written.
+    """The server refuses some items of an ``insert_many`` themselves; all other items are settled.
 
-    ``results`` is in the order of the items; None: refused. ``refused`` maps the item's index to its own
-    Poison.
+    ``results`` is in the order of the items; None: refused. ``refused`` has the Poison of each refused item, by its index.
     """
 
     def __init__(self, results: list[bool | None], refused: dict[int, Poison]) -> None:
@@ -74,9 +81,11 @@ class InsertRefused(Poison):
 
 
 class ItemStore(Protocol):
-    """Reads and conditional writes. Every call is time-limited and retried with jitter on passing trouble;
-    what remains is raised as Retryable (Throttled), Poison (the server refuses this one item), or Fatal
-    (permission, missing table, ...)."""
+    """Reads and conditional writes.
+
+    Every call has a time limit, and temporary failures are retried with jitter. A call that still fails raises Retryable
+    (Throttled), Poison (the server refuses this one item), or Fatal (permission, missing table, ...).
+    """
 
     async def scan(
         self,
@@ -88,7 +97,7 @@ class ItemStore(Protocol):
         limit: int,
         consistent: bool = True,
     ) -> Page:
-        """One page of a parallel Scan, at most ``limit`` items evaluated."""
+        """One page of a parallel Scan: at most ``limit`` items are evaluated. ``start`` None: from the beginning of the segment."""
 
     async def query(
         self,
@@ -100,28 +109,25 @@ class ItemStore(Protocol):
         limit: int | None = None,
         consistent: bool = False,
     ) -> Page:
-        """One page of the items whose key attributes equal ``key`` (partition key, or partition and sort
-        key), in sort key order."""
+        """One page of the items whose key attributes equal ``key`` (partition key, or both keys), in sort key order."""
 
     async def get(self, table: str, key: Item) -> Item | None:
-        """The item at ``key``, read consistently, or None."""
+        """The item at ``key``, read consistently; None when there is none."""
 
     async def get_many(self, table: str, keys: Sequence[Item]) -> list[Item]:
-        """The items that exist at ``keys`` (any number; distinct), read consistently, in no order.
-        UnprocessedKeys are asked again. Raises ValueError when a key is asked for twice."""
+        """The items that exist at ``keys`` (any number, distinct), read consistently, in no order. Keys that the server leaves
+        unprocessed are requested again. Raises ValueError when a key is given twice."""
 
     async def get_together(self, reads: Sequence[tuple[str, Item]]) -> list[Item | None]:
-        """What is at each (table, key), None for nothing, in the order asked, out of one atomic reading. A conflict with
-        a write is retried. Raises ValueError for more than 100 reads, or when a key is asked for twice."""
+        """The item at each (table, key), None where there is none, in the order of ``reads``, all read atomically. A conflict with
+        a write is retried. Raises ValueError for more than 100 reads, or when a key is given twice."""
 
     async def write(self, write: Write, *, patient: bool = True, fence: Fence | None = None) -> bool:
-        """Apply one conditional write. False: the condition was refused and nothing was written *now*.
+        """Apply one conditional write. False: the condition was refused, and the last attempt wrote nothing.
 
-        An attempt whose answer was lost may have been applied; its retry is then refused. So False can also
-        mean "already there": the apply rule takes it for a duplicate, and whoever needs to know (a lease)
-        reads the item and compares.
-        ``patient=False`` raises Throttled at the first throttling instead of retrying it, for callers that
-        adapt their rate.
+        An attempt whose answer was lost may have been applied; its retry is then refused. So False can also mean that the write is
+        already there: the guarded rule counts it as a duplicate, and a caller that must know (a lease) reads the item and compares.
+        ``patient=False`` raises Throttled at the first throttling instead of retrying, for callers that adapt their rate.
         """
 
     async def insert_many(
@@ -133,17 +139,19 @@ class ItemStore(Protocol):
         patient: bool = True,
         fence: Fence | None = None,
     ) -> list[bool]:
-        """Insert-if-absent of up to 25 items with distinct keys, in one request where the server has PartiQL.
-        False: the key was taken.
+        """Insert up to 25 items with distinct keys, each only if its key is free; in one request where the server has PartiQL.
 
-        Raises InsertRefused when the server refuses items for themselves, only after all others are written.
-        ``patient=False`` raises InsertThrottled, after settling what it can, instead of retrying throttled
-        items.
+        The results are in the order of the items. False: the key was taken.
+        Raises InsertRefused when the server refuses some items themselves, once all others are settled. ``patient=False`` raises
+        InsertThrottled instead of retrying throttled items, once the others are settled.
         """
 
     async def transact(self, items: Sequence[TransactItem], *, fence: Fence | None = None) -> bool:
-        """All or nothing (at most 100). False: a condition was refused. Conflicts and throttling inside it
-        are retried under one idempotency token, so a lost answer is no ambiguity here (for ten minutes)."""
+        """Apply all of at most 100 writes, or none. False: a condition was refused.
+
+        Conflicts and throttling are retried under one idempotency token, valid for ten minutes. So a retry after a lost answer
+        gives the true result.
+        """
 
 
 IteratorType = Literal["TRIM_HORIZON", "AFTER_SEQUENCE_NUMBER", "LATEST"]
@@ -153,13 +161,12 @@ class StreamStore(Protocol):
     """The DynamoDB Streams API."""
 
     async def describe_stream(self, arn: str, *, children_of: str | None = None) -> StreamDescription:
-        """The stream with all its shards (every page), or with ``children_of`` only the children of that
-        shard (ShardFilter CHILD_SHARDS). Raises StreamGone when the ARN does not exist."""
+        """The stream with all its shards (every page), or with only the children of shard ``children_of`` (ShardFilter
+        CHILD_SHARDS). Raises StreamGone when the ARN does not exist."""
 
     async def shard_iterator(self, arn: str, shard_id: str, kind: IteratorType, sequence: str | None = None) -> str:
-        """An iterator, good for 15 minutes. Raises Trimmed when the position lies before the trim horizon,
-        StreamGone when shard or stream is gone."""
+        """An iterator, valid for 15 minutes. Raises Trimmed when the position is before the trim horizon, StreamGone when shard or
+        stream does not exist."""
 
     async def get_records(self, iterator: str, limit: int = 1000) -> RecordsPage:
-        """The next records of a shard, in order. Raises IteratorExpired (open it again), Trimmed,
-        StreamGone."""
+        """The next records of a shard, in order. Raises IteratorExpired (get a new iterator), Trimmed, StreamGone."""

@@ -8,7 +8,7 @@ from service.dynamodb.protocol import IteratorType, RecordsPage, ShardDescriptio
 
 
 class StreamOperations:
-    """Implements ``StreamStore``."""
+    """Implements ``StreamStore``; the protocol documents the methods."""
 
     def __init__(self, caller: Caller) -> None:
         self._streams = caller
@@ -24,7 +24,7 @@ class StreamOperations:
             if (last := content.get("LastEvaluatedShardId")) is None:
                 break
             request["ExclusiveStartShardId"] = last
-        # A server that does not know ShardFilter (moto) lists every shard.
+        # A server that ignores ShardFilter (moto) lists every shard.
         listed = tuple(shard for shard in shards if children_of is None or shard.parent_id == children_of)
         return StreamDescription(arn, content["StreamStatus"], content["StreamViewType"], listed)
 
@@ -62,7 +62,7 @@ def _restored_image(image: Item) -> Item:
 
 
 def _restored(value: AttributeValue) -> AttributeValue:
-    """DynamoDB Local shows an empty map, at any depth, as ``{}`` in a stream's images, and as ``{"M": {}}`` elsewhere."""
+    """The value, with empty maps restored: in a stream's images DynamoDB Local writes ``{}`` for ``{"M": {}}``, at any depth."""
     if not value:
         return {"M": {}}
     if "M" in value:
@@ -73,7 +73,6 @@ def _restored(value: AttributeValue) -> AttributeValue:
 
 
 def _arn_of(iterator: str) -> str:
-    """The stream that an iterator is about: DynamoDB's begin with the ARN, before a bar; for messages
-    only."""
+    """The ARN of an iterator's stream, for messages only. DynamoDB's iterators begin with the ARN and a bar."""
     head, bar, _ = iterator.partition("|")
     return head if bar else "a shard"

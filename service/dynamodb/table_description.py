@@ -1,11 +1,11 @@
-"""Tables as the control plane describes them, and as it is asked to make them."""
+"""Tables as values: as DescribeTable describes them, and as CreateTable creates them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 KeyNames = tuple[str, str | None]
-"""Names of the partition key and, if there is one, of the sort key."""
+"""The names of the partition key and of the sort key (None: there is no sort key)."""
 
 STREAM_VIEW_TYPE = "NEW_AND_OLD_IMAGES"
 
@@ -21,54 +21,55 @@ class IndexDescription:
 
 @dataclass(frozen=True, slots=True)
 class TableDescription:
-    """DescribeTable's answer.
-
-    status: CREATING, UPDATING, DELETING, ACTIVE, ...
-    attribute_types: S, N or B of every key and index attribute.
-    stream_arn: of the latest stream, which may be disabled; stream_view_type: None unless it is enabled now.
-    billing: PAY_PER_REQUEST or PROVISIONED.
-    item_count, size_bytes: DynamoDB's own figures, up to six hours old.
-    """
+    """The answer of DescribeTable."""
 
     name: str
     arn: str
     status: str
+    """CREATING, UPDATING, DELETING, ACTIVE, ..."""
     key: KeyNames
     attribute_types: Mapping[str, str]
+    """S, N or B, for every attribute of the key and the indexes."""
     indexes: Mapping[str, IndexDescription]
     stream_arn: str | None
+    """Of the latest stream, which may be disabled."""
     stream_view_type: str | None
+    """None unless the stream is enabled now."""
     billing: str
+    """PAY_PER_REQUEST or PROVISIONED."""
     item_count: int
+    """DynamoDB's own figure, up to six hours old."""
     size_bytes: int
+    """DynamoDB's own figure, up to six hours old."""
     read_units: int
+    """Provisioned capacity units a second; 0 when paid per request."""
     write_units: int
+    """As ``read_units``."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewTable:
-    """A table to be made: keys and indexes of type string, paid per request. ``projection``: of its indexes.
-
-    ``stream`` asks for a stream of new and old images.
-    """
+    """A table to create: all key attributes of type S, paid per request."""
 
     name: str
     key: KeyNames
     indexes: Mapping[str, KeyNames] = field(default_factory=dict)
     stream: bool = True
+    """Whether it gets a stream of new and old images."""
     projection: str = "ALL"
+    """Of its indexes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who the requests are signed by: account and ARN, or ``local`` for both on a local server."""
+    """The identity that signs the requests: account and ARN; both ``local`` on a local server."""
 
     account: str
     arn: str
 
 
 def table_description(table: Mapping[str, Any]) -> TableDescription:
-    """Out of the ``Table`` of a DescribeTable answer."""
+    """The description in the ``Table`` of a DescribeTable answer. Raises KeyError when a required field is missing."""
     stream = table.get("StreamSpecification") or {}
     throughput = table.get("ProvisionedThroughput") or {}
     return TableDescription(
@@ -76,7 +77,9 @@ def table_description(table: Mapping[str, Any]) -> TableDescription:
         arn=table["TableArn"],
         status=table["TableStatus"],
         key=_key_names(table["KeySchema"]),
-        attribute_types={a["AttributeName"]: a["AttributeType"] for a in table["AttributeDefinitions"]},
+        attribute_types={
+            attribute["AttributeName"]: attribute["AttributeType"] for attribute in table["AttributeDefinitions"]
+        },
         indexes={index["IndexName"]: _index(index) for index in table.get("GlobalSecondaryIndexes", ())},
         stream_arn=table.get("LatestStreamArn"),
         stream_view_type=stream.get("StreamViewType") if stream.get("StreamEnabled") else None,
@@ -89,7 +92,7 @@ def table_description(table: Mapping[str, Any]) -> TableDescription:
 
 
 def create_table_request(table: NewTable) -> dict[str, Any]:
-    """The fields of CreateTable."""
+    """The request fields of CreateTable."""
     keys = [table.key, *table.indexes.values()]
     names = sorted({name for key in keys for name in key if name is not None})
     request: dict[str, Any] = {

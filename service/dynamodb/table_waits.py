@@ -1,4 +1,4 @@
-"""Waiting, with a deadline, for what the control plane has begun."""
+"""Waits, with a deadline, until a table is created or deleted, or its stream is enabled."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from service.errors import Fatal
 
 POLL_SECONDS = 1.0
 TIMEOUT_SECONDS = 600.0
-"""DynamoDB makes a table in seconds; an index on a large table or a busy account takes minutes."""
+"""DynamoDB creates a table in seconds; with an index on a large table, or in a busy account, it takes minutes."""
 
 
 async def until_active(
@@ -37,10 +37,9 @@ async def until_stream_enabled(
     clock: Clock,
     timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> TableDescription:
-    """The table, once it is ACTIVE and its stream of both images is ENABLED. Raises Fatal after the
-    deadline."""
+    """The table, once it is ACTIVE and its stream of both images is ENABLED. Raises Fatal after the deadline."""
     deadline = clock.monotonic() + timeout_seconds
-    table = await _until(control, name, clock, timeout_seconds, has_stream, "has no stream yet")
+    table = await _until(control, name, clock, timeout_seconds, streams_both_images, "has no stream yet")
     assert table is not None
     assert table.stream_arn is not None
     while (await streams.describe_stream(table.stream_arn)).status != "ENABLED":
@@ -55,8 +54,8 @@ def is_active(table: TableDescription | None) -> bool:
     return all(index.status == "ACTIVE" for index in table.indexes.values())
 
 
-def has_stream(table: TableDescription | None) -> bool:
-    """Whether the table can be used and streams both images."""
+def streams_both_images(table: TableDescription | None) -> bool:
+    """Whether the table can be used, and its stream has both images."""
     return table is not None and is_active(table) and table.stream_view_type == STREAM_VIEW_TYPE
 
 
@@ -66,18 +65,18 @@ async def _until(
     clock: Clock,
     timeout_seconds: float,
     reached: Callable[[TableDescription | None], bool],
-    otherwise: str,
+    problem: str,
 ) -> TableDescription | None:
     deadline = clock.monotonic() + timeout_seconds
     while not reached(table := await asyncio.to_thread(control.describe_table, name)):
-        await _pause(clock, deadline, name, otherwise, timeout_seconds)
+        await _pause(clock, deadline, name, problem, timeout_seconds)
     return table
 
 
-async def _pause(clock: Clock, deadline: float, name: str, otherwise: str, timeout_seconds: float) -> None:
+async def _pause(clock: Clock, deadline: float, name: str, problem: str, timeout_seconds: float) -> None:
     if clock.monotonic() + POLL_SECONDS > deadline:
         raise Fatal(
-            f"table {name} {otherwise} after {timeout_seconds:g} s",
-            remedy="run the same command again: it goes on where it stopped",
+            f"table {name} {problem} after {timeout_seconds:g} s",
+            remedy="run the same command again: it continues where it stopped",
         )
     await clock.sleep(POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""Making and dropping tables: the v2 tables, the control table and the old table's stream."""
+"""Creates, checks and deletes the tables of a migration: the v2 tables, the control table, and the old table's stream."""
 
 import asyncio
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ CONTROL_KEY = ("pk", "sk")
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Administration of every table of one migration. Raises Misconfigured when the control table is another table too."""
+    """Administration of the tables of one migration. Raises Misconfigured when the control table is also a table of the mapping."""
 
     plane: ControlPlane
     streams: StreamStore
@@ -25,7 +25,7 @@ class Tables:
     control_table: str
 
     def __post_init__(self) -> None:
-        # Its key may well be that of the old table: then records would get among the items, and it is dropped in the end.
+        # It may have the key of the old table: then records would mix with the items, and `drop` would delete the table.
         if self.control_table in {self.mapping.old.table, *self.mapping.tables}:
             raise Misconfigured(
                 f"control table {self.control_table} is a table of the mapping too",
@@ -33,13 +33,13 @@ class Tables:
             )
 
     def wanted(self) -> list[NewTable]:
-        """The tables that tablesplit makes: v2 tables with streams, and the control table."""
+        """The tables that tablesplit creates: v2 tables with streams, and the control table."""
         v2 = [new_v2_table(name, shape) for name, shape in self.mapping.tables.items()]
         return [*v2, NewTable(self.control_table, CONTROL_KEY, stream=False)]
 
     async def old_table(self) -> TableDescription:
-        """The old table. Raises Misconfigured when it is missing or has another key than the mapping says, or one that is
-        not text."""
+        """The old table. Raises Misconfigured when it is missing, its key differs from the mapping's, or a key attribute is not of
+        type S."""
         old = self.mapping.old
         table = await self.describe(old.table)
         if table is None:
@@ -54,51 +54,51 @@ class Tables:
                 remedy="correct `old:` in the mapping, or OLD_TABLE_NAME",
             )
         for name in old.key_names:
-            _require_text(table, name)
+            _require_string_key(table, name)
         return table
 
     async def describe(self, name: str) -> TableDescription | None:
-        """The table, or None."""
+        """The table; None when there is no table of that name."""
         return await asyncio.to_thread(self.plane.describe_table, name)
 
     async def make_missing(self) -> dict[str, str]:
-        """Make the tables that do not exist, and wait for them. Answers for each table ``created`` or ``exists``.
+        """Create the tables that are missing, and wait for them. Returns ``created`` or ``exists`` for each table.
 
-        Raises Refused, before anything is made, when one exists that is not as it must be.
+        Raises Refused, before anything is created, when an existing table differs from what is wanted.
         """
-        found = {table.name: await self.describe(table.name) for table in self.wanted()}
+        existing = {table.name: await self.describe(table.name) for table in self.wanted()}
         for table in self.wanted():
-            _require_equal(table, found[table.name])
-        missing = [table for table in self.wanted() if found[table.name] is None]
+            _require_equal(table, existing[table.name])
+        missing = [table for table in self.wanted() if existing[table.name] is None]
         for table in missing:
             await asyncio.to_thread(self.plane.create_table, table)
         for table in missing:
             await until_active(self.plane, table.name, self.clock)
-        return {name: "exists" if table else "created" for name, table in found.items()}
+        return {name: "exists" if table else "created" for name, table in existing.items()}
 
     async def make(self, table: NewTable) -> None:
-        """Make one more table, unless it exists. Raises Refused when one of that name has another key."""
-        found = await self.describe(table.name)
-        if found is None:
+        """Create one more table, unless it exists. Raises Refused when a table of that name has another key."""
+        existing = await self.describe(table.name)
+        if existing is None:
             await asyncio.to_thread(self.plane.create_table, table)
             await until_active(self.plane, table.name, self.clock)
-        elif found.key != table.key:
-            _require_own_key(table, found)
+        elif existing.key != table.key:
+            _require_own_key(table, existing)
 
     async def require_v2_tables(self) -> None:
-        """Raises Misconfigured when a v2 table is missing, Refused when one is not as it must be."""
+        """Raises Misconfigured when a v2 table is missing, Refused when one differs from what is wanted."""
         for table in self.wanted():
-            found = await self.describe(table.name)
-            if found is None and table.name != self.control_table:
+            existing = await self.describe(table.name)
+            if existing is None and table.name != self.control_table:
                 raise Misconfigured(
-                    f"v2 table {table.name} does not exist", remedy="make the tables: tablesplit create-tables"
+                    f"v2 table {table.name} does not exist", remedy="create the tables: tablesplit create-tables"
                 )
-            _require_equal(table, found)
+            _require_equal(table, existing)
 
     async def enable_old_stream(self) -> str:
-        """Enable the old table's stream if it is off; the ARN, once it is ENABLED.
+        """Enable the old table's stream if it is off. Returns its ARN, once it is ENABLED.
 
-        Raises Refused when it is on with another view type: tablesplit does not switch off what others may read.
+        Raises Refused when it is on with another view type: tablesplit does not switch off a stream that others may read.
         """
         old = await self.old_table()
         if old.stream_view_type is None:
@@ -109,7 +109,7 @@ class Tables:
         return enabled.stream_arn
 
     async def enable_v2_streams(self) -> None:
-        """Enable the streams of the v2 tables that exist and have theirs off; returns once they are ENABLED."""
+        """Enable the streams of existing v2 tables where they are off. Returns once they are ENABLED."""
         for name in self.mapping.tables:
             table = await self.describe(name)
             if table is not None and table.stream_view_type is None:
@@ -117,25 +117,26 @@ class Tables:
                 await until_stream_enabled(self.plane, self.streams, name, self.clock)
 
     async def v2_stream(self, name: str) -> str:
-        """The ARN of a v2 table's stream. Raises StreamGone when the table, or its stream, is not there."""
+        """The ARN of a v2 table's stream. Raises StreamGone when there is no such table, or its stream is off."""
         table = await self.describe(name)
         if table is None or table.stream_view_type is None or table.stream_arn is None:
             raise StreamGone(f"v2 table {name} has no stream", remedy=GAP_REMEDY)
         return table.stream_arn
 
     async def drop(self) -> list[str]:
-        """Delete the v2 tables and, last, the control table; the names of those that existed. The old table is never touched.
+        """Delete the v2 tables and, last, the control table. Returns the names of those that existed.
 
-        Raises Refused, before anything is deleted, when one has another key: a wrong variable may name anybody's table.
+        The old table is never touched. Raises Refused, before anything is deleted, when a table has another key: a wrong variable
+        may name any table.
         """
-        found = [(table, await self.describe(table.name)) for table in self.wanted()]
-        existing = [(table, description) for table, description in found if description is not None]
+        described = [(table, await self.describe(table.name)) for table in self.wanted()]
+        existing = [(table, description) for table, description in described if description is not None]
         for table, description in existing:
             _require_own_key(table, description)
         return await self.delete([table.name for table, _ in existing])
 
     async def delete(self, names: list[str]) -> list[str]:
-        """Delete these tables, one after the other; their names."""
+        """Delete these tables one after the other. Returns their names."""
         for name in names:
             await asyncio.to_thread(self.plane.delete_table, name)
             await until_deleted(self.plane, name, self.clock)
@@ -143,7 +144,7 @@ class Tables:
 
 
 def require_both_images(old: TableDescription) -> None:
-    """Raises Refused when the table's stream is on without both images."""
+    """Raises Refused when the old table's stream is on without both images."""
     if old.stream_view_type not in (None, STREAM_VIEW_TYPE):
         raise Refused(
             f"the stream of table {old.name} shows {old.stream_view_type}; {STREAM_VIEW_TYPE} is needed",
@@ -151,51 +152,51 @@ def require_both_images(old: TableDescription) -> None:
         )
 
 
-def _require_text(old: TableDescription, name: str) -> None:
+def _require_string_key(old: TableDescription, name: str) -> None:
     kind = old.attribute_types[name]
     if kind != "S":
         raise Misconfigured(
-            f"key attribute {name} of old table {old.name} is of type {kind}: the mapping makes keys of text (S) only",
+            f"key attribute {name} of old table {old.name} is of type {kind}: the mapping supports keys of type S only",
             remedy="tablesplit cannot migrate this table: every item would end in quarantine",
         )
 
 
 def new_v2_table(name: str, shape: TableShape) -> NewTable:
-    """What a v2 table must be, out of the mapping's shape."""
+    """The v2 table to create, from its shape in the mapping."""
     indexes = {index: (key.partition, key.sort) for index, key in shape.indexes.items()}
     return NewTable(name, (shape.key.partition, shape.key.sort), indexes)
 
 
-def table_differences(wanted: NewTable, found: TableDescription) -> list[str]:
-    """How ``found`` differs from what is wanted, a phrase each; nothing when it can be used."""
+def table_differences(wanted: NewTable, existing: TableDescription) -> list[str]:
+    """The differences of ``existing`` from ``wanted``, a phrase each; empty when the table can be used."""
     differences = []
-    if found.key != wanted.key:
-        differences.append(f"key is {_key_text(found.key)}, wanted {_key_text(wanted.key)}")
+    if existing.key != wanted.key:
+        differences.append(f"key is {_key_text(existing.key)}, wanted {_key_text(wanted.key)}")
     for name, key in wanted.indexes.items():
-        differences += _index_differences(name, key, found.indexes.get(name))
+        differences += _index_differences(name, key, existing.indexes.get(name))
     differences += [
         f"attribute {name} is of type {kind}, wanted S"
-        for name, kind in sorted(found.attribute_types.items())
+        for name, kind in sorted(existing.attribute_types.items())
         if kind != "S" and name in _key_names(wanted)
     ]
-    if wanted.stream and found.stream_view_type != STREAM_VIEW_TYPE:
-        differences.append(f"stream is {found.stream_view_type or 'off'}, wanted {STREAM_VIEW_TYPE}")
+    if wanted.stream and existing.stream_view_type != STREAM_VIEW_TYPE:
+        differences.append(f"stream is {existing.stream_view_type or 'off'}, wanted {STREAM_VIEW_TYPE}")
     return differences
 
 
-def _index_differences(name: str, key: tuple[str, str | None], found: IndexDescription | None) -> list[str]:
-    if found is None:
+def _index_differences(name: str, key: tuple[str, str | None], existing: IndexDescription | None) -> list[str]:
+    if existing is None:
         return [f"index {name} is missing"]
     differences = []
-    if found.key != key:
-        differences.append(f"index {name} has the key {_key_text(found.key)}, wanted {_key_text(key)}")
-    if found.projection != "ALL":
-        differences.append(f"index {name} projects {found.projection}, wanted ALL")
+    if existing.key != key:
+        differences.append(f"index {name} has the key {_key_text(existing.key)}, wanted {_key_text(key)}")
+    if existing.projection != "ALL":
+        differences.append(f"index {name} projects {existing.projection}, wanted ALL")
     return differences
 
 
-def _require_equal(wanted: NewTable, found: TableDescription | None) -> None:
-    differences = table_differences(wanted, found) if found else []
+def _require_equal(wanted: NewTable, existing: TableDescription | None) -> None:
+    differences = table_differences(wanted, existing) if existing else []
     if differences:
         raise Refused(
             f"table {wanted.name} exists and is different: {'; '.join(differences)}",
@@ -203,10 +204,10 @@ def _require_equal(wanted: NewTable, found: TableDescription | None) -> None:
         )
 
 
-def _require_own_key(wanted: NewTable, found: TableDescription) -> None:
-    if found.key != wanted.key:
+def _require_own_key(wanted: NewTable, existing: TableDescription) -> None:
+    if existing.key != wanted.key:
         raise Refused(
-            f"table {wanted.name} has the key {_key_text(found.key)}, not {_key_text(wanted.key)}: tablesplit did not make it",
+            f"table {wanted.name} has the key {_key_text(existing.key)}, not {_key_text(wanted.key)}: tablesplit did not make it",
             remedy="correct the variable that names it, or delete it yourself",
         )
 

@@ -1,4 +1,4 @@
-"""One signed HTTP request to DynamoDB and its verified answer. Time-limited; never retried here."""
+"""One signed HTTP request to DynamoDB, and its verified answer. It has a time limit; it is never retried here."""
 
 import zlib
 from collections.abc import Callable
@@ -18,9 +18,10 @@ from service.errors import CHECK_ENDPOINT, CredentialsExpired, Misconfigured, Re
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """One of the two services: the prefix of its targets, and where it is."""
+    """One of the two services."""
 
     target_prefix: str
+    """Of the X-Amz-Target header."""
     endpoint: str
     region: str
 
@@ -45,12 +46,14 @@ class Transport:
         self._signer = Signer(api.endpoint, api.region)
 
     def describe(self, operation: str, subject: str) -> Call:
-        """The call as error messages name it."""
+        """The request, for error messages."""
         return Call(operation, subject, self._api.endpoint, self._api.region)
 
     async def post(self, operation: str, subject: str, body: bytes) -> dict[str, Any]:
-        """The answer to one request. Raises what ``answers`` makes of an error answer, and Retryable for a
-        broken connection."""
+        """The answer to one request. ``subject`` is the table or stream, for error messages.
+
+        Raises the errors of ``error_answers`` for an error answer, and those of ``_BROKEN`` for a broken connection.
+        """
         credentials = await self._credentials.current()
         target = f"{self._api.target_prefix}.{operation}"
         headers = self._signer.headers(credentials, target, body, self._clock.now())
@@ -83,7 +86,7 @@ class Transport:
 
 
 def _error_content(content: bytes) -> dict[str, Any]:
-    """The content of an error answer; nothing of a page that is not DynamoDB's JSON (a proxy's, moto's)."""
+    """The content of an error answer. A page that is not DynamoDB's JSON (a proxy's, moto's) is replaced by a message."""
     try:
         answer = orjson.loads(content)
     except orjson.JSONDecodeError:
@@ -97,7 +100,7 @@ Explain = Callable[[Call, float, Exception], TablesplitError]
 def _certificate(call: Call, _: float, error: Exception) -> TablesplitError:
     return Misconfigured(
         f"{call}: the certificate of {call.endpoint} is not trusted: {error}",
-        remedy="correct AWS_ENDPOINT_URL, or add the certificate to those that this machine trusts",
+        remedy="correct AWS_ENDPOINT_URL, or add the certificate to the trusted ones of this machine",
     )
 
 
@@ -139,4 +142,4 @@ _BROKEN: tuple[tuple[type[Exception], Explain], ...] = (
     (orjson.JSONDecodeError, _damaged),
     (aiohttp.ClientError, _closed),
 )
-"""From the special to the general: the first that fits explains."""
+"""The first type that matches explains the error, so special types come before general ones."""

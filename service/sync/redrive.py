@@ -15,7 +15,7 @@ from service.core.item.write import TransactItem
 from service.core.mapping.mapping import Mapping
 from service.core.rules.forward import old_image
 from service.core.rules.ledger import Place
-from service.core.rules.ledger_writes import Found
+from service.core.rules.ledger_writes import PlaceReading
 from service.core.rules.redrive import Redrive, redrive
 from service.dynamodb.protocol import Fence, ItemStore
 
@@ -29,7 +29,7 @@ class Redriver:
     mapping: Mapping
     clock: Clock
 
-    async def redrive(self, found: Found, old: Item | None, fence: Fence) -> bool:
+    async def redrive(self, found: PlaceReading, old: Item | None, fence: Fence) -> bool:
         """Re-drive the live v2 item ``found``. The old item ``old`` is kept in the conflict log if it differs.
 
         False: the v2 item has changed since it was read. Raises Poison when it cannot be carried.
@@ -43,7 +43,7 @@ class Redriver:
             return await self.store.write(wanted.update, fence=fence)
         return await self.store.transact([wanted.update, *kept], fence=fence)
 
-    def _conflict(self, found: Found, old: Item, wanted: Redrive) -> Conflict:
+    def _conflict(self, found: PlaceReading, old: Item, wanted: Redrive) -> Conflict:
         table, place = self.mapping.old.table, found.place
         key = {name: wanted.old[name] for name in self.mapping.old.key_names}
         return Conflict(

@@ -40,15 +40,15 @@ class IndexChecks:
         keys: dict[tuple[str, str, str], Item] = {}
         for one in filter(self._chosen, sources):
             for index, key in self._index_keys(one).items():
-                group = (one.place.table or "", index, key_text(key))
+                group = (one.pair.table or "", index, key_text(key))
                 wanted.setdefault(group, []).append(one)
                 keys[group] = key
         answers = await self._ask(keys)
         return [
-            (one.place, group[1])
+            (one.pair, group[1])
             for group, members in wanted.items()
             for one in members
-            if not self._found(one.place, group[1], *answers[group], tally)
+            if not self._found(one.pair, group[1], *answers[group], tally)
         ]
 
     async def look(self, sights: Sequence[Sight], indexes: Sequence[str | None]) -> list[Sight]:
@@ -61,7 +61,7 @@ class IndexChecks:
         """Count a candidate of an index: found after all, missing, or still changing and so unchecked. What
         is gone counts nowhere."""
         index = resolved.candidate.index or ""
-        entity = resolved.finding.place.entity
+        entity = resolved.finding.pair.entity
         if resolved.outcome is RecheckOutcome.LASTS:
             count_index(tally, entity, index, "checked", "missing")
         elif resolved.outcome is RecheckOutcome.NOT_YET:
@@ -72,7 +72,7 @@ class IndexChecks:
     async def _look_one(self, sight: Sight, index: str | None) -> Sight:
         if index is None:
             return sight
-        place = sight.finding.place
+        place = sight.finding.pair
         key = self._index_keys(sight.old).get(index) if sight.old is not None else None
         if sight.finding.kind not in (Kind.EQUAL, Kind.MISMATCH) or key is None or place.table is None:
             return replace(sight, finding=Finding(Kind.GONE, place))
@@ -87,7 +87,7 @@ class IndexChecks:
             return {}
         item = one.expected.item
         keys = {}
-        for index, names in self._mapping.entities[one.place.entity].indexes.items():
+        for index, names in self._mapping.entities[one.pair.entity].indexes.items():
             if all(name in item for name in names):
                 keys[index] = {name: item[name] for name in names}
         return keys
@@ -111,8 +111,8 @@ class IndexChecks:
         return not whole
 
     def _chosen(self, one: Source) -> bool:
-        expected = self._expected.get(one.place.entity, 0)
+        expected = self._expected.get(one.pair.entity, 0)
         if expected <= self._per_entity:
             return self._per_entity > 0
-        digest = blake2b(f"{self._salt}{key_text(one.place.v2_key or {})}".encode(), digest_size=8).digest()
+        digest = blake2b(f"{self._salt}{key_text(one.pair.v2_key or {})}".encode(), digest_size=8).digest()
         return int.from_bytes(digest) * expected < self._per_entity << 64

@@ -7,7 +7,7 @@ from service.clock import Clock
 from service.core.item.size import item_bytes
 from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
-from service.core.rules.verdict import Pair, Source, key_names, key_text, source
+from service.core.rules.verdict import Pair, Source, key_text, source
 from service.dynamodb.protocol import ItemStore, Page
 from service.metrics import Metrics
 from service.validation.waits import Waits
@@ -63,7 +63,7 @@ class Reader:
 
     def key(self, table: str, item: Item) -> Item:
         """The key attributes of an item of the old table or of a v2 table."""
-        names = self._old_names if table == self._mapping.old.table else key_names(self._mapping, table)
+        names = self._old_names if table == self._mapping.old.table else self._mapping.tables[table].key_names
         return {name: item[name] for name in names}
 
     async def page(self, table: str, *, segment: int, segments: int, start: Item | None) -> Page:

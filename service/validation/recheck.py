@@ -6,7 +6,7 @@ from enum import Enum
 
 from service.clock import Clock
 from service.core.mapping.mapping import Mapping
-from service.core.rules.verdict import Finding, Kind, Look, Pair, Source, as_written, fingerprint, judge, lasts
+from service.core.rules.verdict import Finding, Kind, Pair, PairReading, Source, as_written, fingerprint, judge, lasts
 from service.validation.reader import Reader
 from service.validation.waits import Settled, Waits
 
@@ -30,7 +30,7 @@ class Sight:
     """One look at a candidate, with the old item that it found."""
 
     finding: Finding
-    look: Look
+    look: PairReading
     old: Source | None = None
 
 
@@ -68,7 +68,7 @@ class Question:
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     candidate: Candidate
-    before: Look | None = None
+    before: PairReading | None = None
 
 
 class Recheck:
@@ -116,7 +116,7 @@ async def look_at_items(reader: Reader, mapping: Mapping, candidates: Sequence[C
     places = [candidate.place for candidate in candidates]
     sights = []
     for place, (v2, old) in zip(places, await reader.look(places), strict=True):
-        look = Look(fingerprint(v2), fingerprint(old.item if old else None))
+        look = PairReading(fingerprint(v2), fingerprint(old.item if old else None))
         shown = as_written(old, v2) if old is not None and v2 is not None else old
         sights.append(Sight(judge(mapping, place, v2, old), look, shown))
     return sights
@@ -133,8 +133,8 @@ async def _look(question: Question, waiting: Sequence[_Waiting], *, patient: boo
 
 def _verdict(question: Question, waiting: _Waiting, sight: Sight, patient: bool) -> Resolved | _Waiting:
     candidate, finding = waiting.candidate, sight.finding
-    if question.follows and finding.now is not None:
-        moved = replace(candidate, place=finding.now)
+    if question.follows and finding.moved_to is not None:
+        moved = replace(candidate, place=finding.moved_to)
         return _Waiting(moved) if patient else Resolved(moved, finding, RecheckOutcome.NOT_YET)
     if finding.kind not in question.watched:
         return Resolved(candidate, finding, RecheckOutcome.AGREES)

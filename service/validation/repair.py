@@ -8,7 +8,7 @@ from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
 from service.core.rules.guarded import repair_write
 from service.core.rules.ledger import Place
-from service.core.rules.ledger_writes import Found
+from service.core.rules.ledger_writes import PlaceReading
 from service.core.rules.verdict import Kind, Pair, is_bare
 from service.dynamodb.protocol import Fence, ItemStore
 from service.errors import Fenced, Poison
@@ -29,7 +29,7 @@ Mend = Callable[[Pair, Item | None, Item | None, Fence], Awaitable[bool]]
 """Mends one place, given the v2 item and then the old item as read; whether anything was written. Raises Poison for what
 cannot be mapped or written, Fenced when it is too late."""
 
-Redrive = Callable[[Found, Item | None, Fence], Awaitable[bool]]
+Redrive = Callable[[PlaceReading, Item | None, Fence], Awaitable[bool]]
 """``redriving.Redriver.redrive``."""
 
 
@@ -88,6 +88,6 @@ def by_redriving(redrive: Redrive, mapping: Mapping) -> Mend:
     async def mend(place: Pair, v2: Item | None, old: Item | None, fence: Fence) -> bool:
         if place.table is None or place.v2_key is None or v2 is None or is_bare(mapping, place.table, v2):
             return False
-        return await redrive(Found(Place(place.table, place.v2_key), v2), old, fence)
+        return await redrive(PlaceReading(Place(place.table, place.v2_key), v2), old, fence)
 
     return mend

@@ -107,7 +107,7 @@ class Report:
 
 def difference(finding: Finding, first_seen: float, kind: str) -> Difference:
     """The report's entry for a finding first seen at ``first_seen`` (epoch seconds)."""
-    place = finding.place
+    place = finding.pair
     return Difference(kind, place.entity, place.old_key, place.v2_key, finding.fields, instant(first_seen))
 
 

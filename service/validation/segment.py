@@ -74,7 +74,7 @@ class Settlement:
         """A difference of a key in quarantine, or of a held item, is called that, and is left alone."""
         if one.outcome is not RecheckOutcome.LASTS or one.finding.kind not in REPAIRABLE:
             return one
-        kind = await self._set_aside(one.finding.place)
+        kind = await self._set_aside(one.finding.pair)
         return one if kind is None else as_seen(one, kind)
 
     async def _repaired(
@@ -84,7 +84,7 @@ class Settlement:
         broken = [one for one in resolved if _repairable(one)]
         if not broken:
             return resolved
-        count_run(tally, "repaired", await repair.repair([one.finding.place for one in broken]))
+        count_run(tally, "repaired", await repair.repair([one.finding.pair for one in broken]))
         again = await self._recheck.resolve(walk.question, [one.candidate for one in broken])
         return [one for one in resolved if not _repairable(one)] + again
 
@@ -129,7 +129,7 @@ class SegmentWalker:
 
 
 def _repairable(one: Resolved) -> bool:
-    known = one.finding.place.old_key is not None
+    known = one.finding.pair.old_key is not None
     return one.outcome is RecheckOutcome.LASTS and one.finding.kind in REPAIRABLE and known
 
 

@@ -18,7 +18,7 @@ from service.core.rules.verdict import (
     is_bare,
     judge,
     misplaced,
-    place_of,
+    pair_of,
 )
 from service.validation.indexes import IndexChecks
 from service.validation.reader import Reader, at_old, at_v2
@@ -90,14 +90,14 @@ class OldWalk:
         """Compare a page of old items with the v2 items that should be theirs."""
         asked = [self._reader.source(item) for item in items if self._entity in (None, self.entity_of(item))]
         sources = [one for one in asked if one is not None]
-        found = await self._reader.v2_items(one.place for one in sources)
+        found = await self._reader.v2_items(one.pair for one in sources)
         examined = Examined()
         for one in sources:
-            finding = judge(self._mapping, one.place, at_v2(found, one.place), one)
+            finding = judge(self._mapping, one.pair, at_v2(found, one.pair), one)
             if finding.kind is Kind.EQUAL:
-                count_item(examined.tally, one.place.entity, *OLD_COLUMNS[Kind.EQUAL])
+                count_item(examined.tally, one.pair.entity, *OLD_COLUMNS[Kind.EQUAL])
             else:
-                examined.candidates.append(Candidate(one.place, self._clock.now()))
+                examined.candidates.append(Candidate(one.pair, self._clock.now()))
         return examined
 
     def count(self, tally: Tally, resolved: Resolved) -> None:
@@ -137,13 +137,13 @@ class V2Walk:
         """The entity of a live item, as the inverse tells it."""
         if is_bare(self._mapping, self.table, item):
             return None
-        entity = place_of(self._mapping, self.table, item).entity
+        entity = pair_of(self._mapping, self.table, item).entity
         return entity if self._entity in (None, entity) else None
 
     async def examine(self, items: Sequence[Item]) -> Examined:
         """Look for the old items of a page of v2 items, and for the v2 items in their indexes."""
         examined = Examined()
-        live = [(place_of(self._mapping, self.table, item), item) for item in self._live(items, examined.tally)]
+        live = [(pair_of(self._mapping, self.table, item), item) for item in self._live(items, examined.tally)]
         asked = [(place, item) for place, item in live if self._entity in (None, place.entity)]
         old = await self._reader.old_items(place.old_key for place, _ in asked if place.old_key is not None)
         at_home: list[Source] = []
@@ -196,10 +196,10 @@ def _count(tally: Tally, resolved: Resolved, table: Table[Kind, tuple[str, ...]]
     columns = table.get(resolved.finding.kind, ())
     if resolved.outcome is RecheckOutcome.NOT_YET:
         columns = columns[:1]
-    count_item(tally, resolved.finding.place.entity, *columns)
+    count_item(tally, resolved.finding.pair.entity, *columns)
 
 
 def as_seen(resolved: Resolved, kind: Kind) -> Resolved:
     """The same candidate, its finding of another kind."""
     finding = resolved.finding
-    return Resolved(resolved.candidate, Finding(kind, finding.place, finding.fields), resolved.outcome)
+    return Resolved(resolved.candidate, Finding(kind, finding.pair, finding.fields), resolved.outcome)

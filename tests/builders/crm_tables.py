@@ -23,7 +23,7 @@ NOW = "2026-02-03T04:05:06+00:00"
 
 @dataclass
 class CrmTables:
-    """Old table and v2 tables under names of their own."""
+    """The old table and the v2 tables, under names of this test."""
 
     mapping: Mapping
     resource: Any
@@ -44,8 +44,8 @@ class CrmTables:
 
     def items(self, table: str) -> list[Item]:
         """All items in wire form."""
-        found: list[Item] = self.client.scan(TableName=table, ConsistentRead=True)["Items"]
-        return found
+        items: list[Item] = self.client.scan(TableName=table, ConsistentRead=True)["Items"]
+        return items
 
     def old_items(self) -> list[Item]:
         return self.items(self.mapping.old.table)
@@ -67,7 +67,7 @@ def make_crm_tables(url: str, prefix: str) -> CrmTables:
 
 @cache
 def connections(url: str) -> tuple[ControlPlane, Any, Any]:
-    """What makes the tables, what the application uses, and what shows items in wire form (the resource's client does not).
-    Each takes long to make."""
+    """The control plane that creates the tables, the application's resource, and a client that returns items in wire form (the
+    resource's own client does not). Cached, because each takes long to make."""
     named = {"endpoint_url": url, "region_name": "ap-southeast-2"}
     return ControlPlane(plane_settings(url)), boto3.resource("dynamodb", **named), boto3.client("dynamodb", **named)

@@ -1,7 +1,8 @@
-"""Mappings for tests: the packaged CRM, and one that uses what the CRM does not."""
+"""Mappings for tests: the packaged CRM, and a shop that uses what the CRM does not."""
 
 from functools import cache
 from pathlib import Path
+from pkgutil import resolve_name
 
 import service
 from service.core.item.wire import AttributeValue
@@ -55,11 +56,11 @@ def crm() -> Mapping:
 @cache
 def shop() -> Mapping:
     """Aliases, a transform hook, a sharded key, no old sort key, two entities in one v2 table."""
-    return load_mapping(SHOP_TEXT, source="shop.yaml")
+    return load_mapping(SHOP_TEXT, source="shop.yaml", resolve=resolve_name)
 
 
 def grams(value: AttributeValue) -> AttributeValue | None:
-    """Whole kilograms to grams; anything else has no grams."""
+    """Whole kilograms to grams; None for anything else."""
     content = value.get("N", "")
     return {"N": content + "000"} if content.isdigit() and len(content) < 20 else None
 

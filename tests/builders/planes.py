@@ -1,4 +1,4 @@
-"""Data planes for tests: a client of any endpoint, with a clock whose waits take no time."""
+"""DynamoDB clients for tests: of any endpoint, with a clock whose waits take no time."""
 
 import time
 from collections import Counter
@@ -15,7 +15,7 @@ from service.dynamodb.signing import Credentials
 
 @dataclass
 class WaitlessClock:
-    """Real time of day; sleeping only moves the monotonic clock on."""
+    """Real time of day; sleeping only advances the monotonic clock."""
 
     elapsed: float = 0.0
     waits: list[float] = field(default_factory=list)
@@ -33,7 +33,7 @@ class WaitlessClock:
 
 @dataclass
 class RetryLog:
-    """Keeps what the metrics would count."""
+    """Records the calls of the metrics."""
 
     retried: list[str] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
@@ -56,8 +56,7 @@ def plane_settings(url: str | None, **changes: Any) -> Settings:
 
 
 def fixed_credentials(clock: WaitlessClock, *later: str) -> CredentialSource:
-    """Credentials ``first``, then at each loading of the chain the next of ``later`` (the last one for
-    ever)."""
+    """Credentials ``first``, then the next of ``later`` each time the chain is loaded; the last one stays."""
     names = ["first", *later]
 
     def load() -> Callable[[], Credentials]:

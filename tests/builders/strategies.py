@@ -1,4 +1,4 @@
-"""Hypothesis strategies for items as real tables hold them: clean, dirty, and all that DynamoDB can store."""
+"""Hypothesis strategies for items as real tables hold them: clean, dirty, and everything that DynamoDB can store."""
 
 import base64
 import os
@@ -55,7 +55,7 @@ DIRTY_TEXTS = st.one_of(TEXTS, DATES, NUMBERS, st.sampled_from(ODD_TEXTS))
 
 def sets(tag: str, elements: st.SearchStrategy[str]) -> st.SearchStrategy[AttributeValue]:
     """A set type, in any order."""
-    return st.lists(elements, min_size=1, max_size=4, unique=True).map(lambda found: {tag: found})
+    return st.lists(elements, min_size=1, max_size=4, unique=True).map(lambda members: {tag: members})
 
 
 SCALARS: st.SearchStrategy[AttributeValue] = st.one_of(
@@ -86,8 +86,7 @@ IDENTITIES = st.one_of(
 
 @st.composite
 def items(draw: Any, mapping: Mapping, entity_name: str | None = None) -> Item:
-    """An old item of the mapping: mapped attributes clean, dirty or absent, under any of their names; and
-    others."""
+    """An old item of the mapping: mapped attributes clean, dirty or absent, under any of their names; and unmapped ones."""
     entity = mapping.entities[entity_name or draw(st.sampled_from(sorted(mapping.entities)))]
     item: Item = {mapping.old.entity: {"S": entity.name}}
     for rule in entity.rules:
@@ -98,7 +97,7 @@ def items(draw: Any, mapping: Mapping, entity_name: str | None = None) -> Item:
 
 
 def mappable(mapping: Mapping, item: Item) -> bool:
-    """Whether the item has a transform (a generated one may nest too deep once its residue is counted)."""
+    """Whether the item has a v2 item (a generated one may nest too deeply once its residue is counted)."""
     try:
         forward(mapping, item)
     except Poison:
@@ -107,7 +106,7 @@ def mappable(mapping: Mapping, item: Item) -> bool:
 
 
 def stored(value: Any) -> Any:
-    """A value as DynamoDB may give it back: numbers in normal form, sets in another order."""
+    """A value as DynamoDB may return it: numbers in normal form, sets in another order."""
     if isinstance(value, list):
         return [stored(element) for element in value]
     if not isinstance(value, dict):

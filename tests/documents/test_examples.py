@@ -13,7 +13,7 @@ from examples.entities import DEAL, LEAD, AlreadyExists, Entity, Item, NotFound,
 from examples.patience import Contended, patiently
 from examples.v2_items import v2_item
 from service.core.item.compare import equal, same_value
-from service.core.item.v2_item import stamped
+from service.core.item.stamp import stamped
 from service.core.mapping.transform import forward
 from tests.builders.crm_tables import CrmTables, make_crm_tables
 

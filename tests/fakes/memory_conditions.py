@@ -21,7 +21,7 @@ def holds(condition: Condition | None, item: Item | None) -> bool:
         return True
     if isinstance(condition, AllOf | AnyOf):
         if not condition.conditions:
-            raise ValueError(f"{type(condition).__name__} without a condition says nothing")
+            raise ValueError(f"{type(condition).__name__} needs at least one condition")
         verdicts = [holds(member, item) for member in condition.conditions]
         return all(verdicts) if isinstance(condition, AllOf) else any(verdicts)
     found = value_at(item, condition.path)

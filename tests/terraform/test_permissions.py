@@ -13,14 +13,17 @@ pytestmark = [pytest.mark.deployment, pytest.mark.moto, pytest.mark.slow]
 
 UNSEEN = {
     ("backfill", "control", "dynamodb:DeleteItem"): ("service/control/quarantine.py", "self._heads.remove("),
-    ("sync", "old", "dynamodb:UpdateItem"): ("service/core/rules/ledger_writes.py", "return Update(found.place.table"),
+    ("sync", "old", "dynamodb:UpdateItem"): (
+        "service/core/rules/ledger_writes.py",
+        "return Update(reading.place.table",
+    ),
     ("sync", "old", "dynamodb:ConditionCheckItem"): (
         "service/core/rules/ledger_writes.py",
-        "return Check(found.place.table",
+        "return Check(reading.place.table",
     ),
     ("operator", "old", "dynamodb:GetItem"): ("service/migration/settlement/guarded_retry.py", "store.get("),
     ("operator", "v2", "dynamodb:DeleteItem"): ("service/migration/completion.py", "write(purge_write("),
-    ("operator", "v2", "dynamodb:ConditionCheckItem"): ("service/core/rules/resolution.py", "import Check"),
+    ("operator", "v2", "dynamodb:ConditionCheckItem"): ("service/core/rules/redrive.py", "import Check"),
 }
 """Calls that are made too rarely to be had here, each with the line of code that makes it."""
 DEALS = "CRM-Deals-v2"

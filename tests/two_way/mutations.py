@@ -22,7 +22,7 @@ from service.core.rules import reverse as ledger_reverse
 from service.core.rules.authorship import Authorship, is_bare, live
 from service.core.rules.forward import ForwardPlan
 from service.core.rules.ledger import Entry, Place, Track, count_version
-from service.core.rules.ledger_writes import Found
+from service.core.rules.ledger_writes import PlaceReading
 from service.core.rules.reverse import ReversePlan
 from service.sync.sinks import forward as forward_ledger
 from service.sync.sinks import ledger_transaction
@@ -106,7 +106,7 @@ def base_of_all(change: Change, stamp_name: str, entry: Entry, place: Place) -> 
     return author if author.stamp is None else author._replace(stamp=replace(author.stamp, base=HIGHEST))
 
 
-def one_step_burial(mapping: Mapping, found: Found, _version: str, _base: str) -> Delete:
+def one_step_burial(mapping: Mapping, found: PlaceReading, _version: str, _base: str) -> Delete:
     """Forward deletes an item of v2 at once."""
     return Delete(found.place.table, found.place.key, ledger_writes.as_read(mapping, found, ()))
 
@@ -121,16 +121,28 @@ def one_step_deletes(self: ReverseSink, before: Entry, plan: ReversePlan) -> lis
 
 
 def image_of_record(
-    mapping: Mapping, place: Place, change: Change, version: str, entry: Entry, found: Sequence[Found], now: float
+    mapping: Mapping,
+    place: Place,
+    change: Change,
+    version: str,
+    entry: Entry,
+    found: Sequence[PlaceReading],
+    now: float,
 ) -> ReversePlan:
     """Reverse writes what the record says; nothing for a removal at a key that the old item does not lead to."""
     if change.new is None and len(found) > 1:
         return ReversePlan("own", ledger_reverse.passed(mapping, place, change, version, entry))
-    return REAL_REVERSE_PLAN(mapping, place, change, version, entry, [Found(place, change.new)], now)
+    return REAL_REVERSE_PLAN(mapping, place, change, version, entry, [PlaceReading(place, change.new)], now)
 
 
 def first_of_two(
-    mapping: Mapping, place: Place, change: Change, version: str, entry: Entry, found: Sequence[Found], now: float
+    mapping: Mapping,
+    place: Place,
+    change: Change,
+    version: str,
+    entry: Entry,
+    found: Sequence[PlaceReading],
+    now: float,
 ) -> ReversePlan:
     """Of two live places, reverse carries the first."""
     alive = [one for one in found if live(one.item, one.place.key, mapping.stamp)]
@@ -138,7 +150,13 @@ def first_of_two(
 
 
 def stamped_with_sequence(
-    mapping: Mapping, place: Place, change: Change, version: str, entry: Entry, found: Sequence[Found], now: float
+    mapping: Mapping,
+    place: Place,
+    change: Change,
+    version: str,
+    entry: Entry,
+    found: Sequence[PlaceReading],
+    now: float,
 ) -> ReversePlan:
     """The stamp on the old item is the sequence number of the v2 record that led to the write."""
     plan = REAL_REVERSE_PLAN(mapping, place, change, version, entry, found, now)
@@ -172,7 +190,7 @@ def track_of_item(entry: Entry, place: Place) -> Track:
     return replace(own, seen=max([track.seen for track in entry.tracks.values()], default=""))
 
 
-def whatever_is_there(_mapping: Mapping, found: Found, _others: Any) -> Condition:
+def whatever_is_there(_mapping: Mapping, found: PlaceReading, _others: Any) -> Condition:
     """A condition that always holds."""
     path = (next(iter(found.place.key)),)
     return AnyOf((Absent(path), Exists(path)))
@@ -245,7 +263,7 @@ MUTATIONS = (
     _patched("forward deletes in one step", ledger_forward, "burial", one_step_burial, seed=5),
     _patched("reverse deletes in one step", ReverseSink, "_writes", one_step_deletes, seed=0),
     _patched("covered changes are applied", ledger_forward, "_covers", lambda *_: False, seed=44),
-    _patched("a half-done guarded move stays so", ledger_forward, "_below", lambda *_: False, seed=3240),
+    _patched("a half-done guarded move stays so", ledger_forward, "_is_older", lambda *_: False, seed=3240),
     _patched("reverse writes the record's image", reverse_ledger, "reverse_plan", image_of_record, seed=1),
     _patched("the stamp on old is a sequence number", reverse_ledger, "reverse_plan", stamped_with_sequence, seed=19),
     _patched("seen counts for all places of an item", Entry, "track", track_of_item, seed=5),

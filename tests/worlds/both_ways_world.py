@@ -15,8 +15,7 @@ from service.control.state import change_state, load_started_state
 from service.control.stores import Stores
 from service.control.workers import Beat, LaneBeat, Workers
 from service.core.item.change import Change, parse_record
-from service.core.item.stamp import Stamp, encode_stamp
-from service.core.item.v2_item import stamped
+from service.core.item.stamp import Stamp, encode_stamp, stamped
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Put
 from service.core.mapping.transform import forward

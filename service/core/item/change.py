@@ -1,4 +1,4 @@
-"""A change: one record of a DynamoDB Stream."""
+"""A change: one record of a DynamoDB stream."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,26 +10,26 @@ from service.errors import Fatal
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One write on a table, with the whole item before and after it (None: absent).
-
-    sequence is the SequenceNumber as the stream gives it; ``core.version`` makes it comparable.
-    created is ApproximateCreationDateTime in epoch seconds, whole seconds only: for lag, never for order.
-    """
+    """One write on a table, with the whole item before and after it."""
 
     table: str
     shard_id: str
     sequence: str
+    """The SequenceNumber as the stream gives it; ``stamp.stream_version`` makes it comparable."""
     key: Item
     old: Item | None
+    """The old image; None: there was no item before."""
     new: Item | None
+    """The new image; None: there is no item afterwards."""
     created: float | None = None
+    """ApproximateCreationDateTime in epoch seconds, whole seconds only: for lag, never for order."""
 
 
 def parse_record(record: Mapping[str, Any], *, table: str, shard_id: str) -> Change:
-    """The change that a GetRecords record tells of. An absent image may be missing or ``{}`` (the KCL adapter's way).
+    """The change in one record of a GetRecords answer. An absent image may be missing or ``{}`` (as the KCL adapter writes it).
 
-    Raises Fatal when an image is missing that the event name promises: then the stream's view type is not
-    NEW_AND_OLD_IMAGES, and key moves and authorship could not be seen.
+    Raises Fatal when the record lacks an image that its event name requires. Then the stream's view type is not
+    NEW_AND_OLD_IMAGES, and neither a move to another key nor the author of a change could be recognised.
     """
     content = record["dynamodb"]
     old, new = content.get("OldImage") or None, content.get("NewImage") or None

@@ -1,4 +1,4 @@
-"""Equality as DynamoDB sees it: numbers by value, sets in any order, everything else byte for byte."""
+"""Equality as DynamoDB defines it: numbers by value, sets in any order, everything else byte for byte."""
 
 from decimal import Decimal
 
@@ -6,15 +6,23 @@ from service.core.item.wire import AttributeValue, Item
 
 
 def differences(expected: Item, actual: Item) -> list[str]:
-    """The names, sorted, of the attributes that are not the same in both items."""
+    """The names of the attributes that differ between the two items, sorted."""
     if expected == actual:
         return []
-    return sorted(name for name in expected.keys() | actual.keys() if not _same(expected.get(name), actual.get(name)))
+    names = expected.keys() | actual.keys()
+    return sorted(name for name in names if not same_or_absent(expected.get(name), actual.get(name)))
 
 
 def equal(first: Item, second: Item) -> bool:
     """Whether both items hold the same attributes."""
     return first == second or not differences(first, second)
+
+
+def equal_or_absent(first: Item | None, second: Item | None) -> bool:
+    """Whether both are equal items, or both are None."""
+    if first is None or second is None:
+        return first is second
+    return equal(first, second)
 
 
 def same_value(first: AttributeValue, second: AttributeValue) -> bool:
@@ -35,7 +43,8 @@ def same_value(first: AttributeValue, second: AttributeValue) -> bool:
     return kind == "M" and equal(left, right)
 
 
-def _same(first: AttributeValue | None, second: AttributeValue | None) -> bool:
+def same_or_absent(first: AttributeValue | None, second: AttributeValue | None) -> bool:
+    """Whether both are the same value, or both are None."""
     if first is None or second is None:
         return first is second
     return same_value(first, second)

@@ -1,4 +1,4 @@
-"""An item out of JSON that a person wrote: DynamoDB's own, or plain JSON."""
+"""An item from JSON that a person wrote: DynamoDB's own JSON, or plain JSON."""
 
 import base64
 import json
@@ -13,22 +13,22 @@ from service.core.item.wire import AttributeValue, Item
 def item_from_json(text: str, key_name: str) -> Item:
     """The item that ``text`` describes.
 
-    In DynamoDB's JSON each attribute is an object of one type and its value. When the attribute ``key_name`` is no object, the
-    text is plain JSON: texts, numbers, booleans, null, lists and objects become S, N, BOOL, NULL, L and M. Raises ValueError
-    with the attribute that is wrong, JSONDecodeError with the line.
+    In DynamoDB's JSON each attribute is an object of one type and its value. When the value of the key attribute ``key_name`` is
+    not an object, the text is plain JSON: strings, numbers, booleans, null, lists and objects become S, N, BOOL, NULL, L and M.
+    Raises ValueError, which names the attribute that is wrong, or JSONDecodeError, which names the line.
     """
     try:
-        return _item(text, key_name)
+        return _parsed(text, key_name)
     except RecursionError as error:
         raise ValueError("it nests too deeply") from error
 
 
-def _item(text: str, key_name: str) -> Item:
+def _parsed(text: str, key_name: str) -> Item:
     content = json.loads(
         text, parse_int=Decimal, parse_float=Decimal, parse_constant=Decimal, object_pairs_hook=_without_repeats
     )
     if not isinstance(content, dict):
-        raise ValueError("one JSON object is needed, the item")
+        raise ValueError("it must hold one JSON object, the item")
     read = _tagged if isinstance(content.get(key_name), dict) else _plain
     return {name: read(value, name) for name, value in content.items()}
 
@@ -38,7 +38,7 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(content) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{twice!r} stands twice in one object")
+        raise ValueError(f"{twice!r} is given twice in one object")
     return content
 
 
@@ -53,8 +53,8 @@ def _plain(value: Any, where: str) -> AttributeValue:
         case Decimal():
             return {"N": _number(value, where)}
         case list():
-            return {"L": [_plain(one, f"{where}[{number}]") for number, one in enumerate(value)]}
-    return {"M": {name: _plain(one, f"{where}.{name}") for name, one in value.items()}}
+            return {"L": [_plain(element, f"{where}[{index}]") for index, element in enumerate(value)]}
+    return {"M": {name: _plain(inner, f"{where}.{name}") for name, inner in value.items()}}
 
 
 def _tagged(value: Any, where: str) -> AttributeValue:
@@ -62,13 +62,13 @@ def _tagged(value: Any, where: str) -> AttributeValue:
         raise ValueError(f'{where}: one type and its value are needed, like {{"S": "text"}}')
     ((kind, content),) = value.items()
     if kind not in _READ:
-        raise ValueError(f"{where}: {kind!r} is no DynamoDB type (one of {', '.join(_READ)})")
+        raise ValueError(f"{where}: {kind!r} is not a DynamoDB type (one of {', '.join(_READ)})")
     return {kind: _READ[kind](content, where)}
 
 
 def _text(content: Any, where: str) -> str:
     if not isinstance(content, str):
-        raise ValueError(f"{where}: its type takes a text")
+        raise ValueError(f"{where}: text is needed")
     return content
 
 
@@ -87,13 +87,13 @@ def _binary(content: Any, where: str) -> str:
     try:
         base64.b64decode(text, validate=True)
     except ValueError as error:
-        raise ValueError(f"{where}: its type takes base64 text") from error
+        raise ValueError(f"{where}: base64 text is needed") from error
     return text
 
 
 def _boolean(content: Any, where: str) -> bool:
     if not isinstance(content, bool):
-        raise ValueError(f"{where}: its type takes true or false")
+        raise ValueError(f"{where}: true or false is needed")
     return content
 
 
@@ -106,25 +106,27 @@ def _null(content: Any, where: str) -> bool:
 def _list(content: Any, where: str) -> list[AttributeValue]:
     if not isinstance(content, list):
         raise ValueError(f"{where}: L takes a list")
-    return [_tagged(one, f"{where}[{number}]") for number, one in enumerate(content)]
+    return [_tagged(element, f"{where}[{index}]") for index, element in enumerate(content)]
 
 
 def _map(content: Any, where: str) -> Item:
     if not isinstance(content, dict):
         raise ValueError(f"{where}: M takes an object")
-    return {name: _tagged(one, f"{where}.{name}") for name, one in content.items()}
+    return {name: _tagged(inner, f"{where}.{name}") for name, inner in content.items()}
 
 
-def _set(read: Callable[[Any, str], str], same: Callable[[str], object] = str) -> Callable[[Any, str], list[str]]:
-    def members(content: Any, where: str) -> list[str]:
+def _set(read: Callable[[Any, str], str], comparable: Callable[[str], object] = str) -> Callable[[Any, str], list[str]]:
+    """Reads a set whose members ``read`` reads. ``comparable`` turns a member into what DynamoDB compares."""
+
+    def read_set(content: Any, where: str) -> list[str]:
         if not isinstance(content, list) or not content:
             raise ValueError(f"{where}: a set takes a list that is not empty")
-        found = [read(one, f"{where}[{number}]") for number, one in enumerate(content)]
-        if len(set(map(same, found))) < len(found):
-            raise ValueError(f"{where}: a member stands twice in the set")
-        return found
+        members = [read(member, f"{where}[{index}]") for index, member in enumerate(content)]
+        if len(set(map(comparable, members))) < len(members):
+            raise ValueError(f"{where}: the set has a member twice")
+        return members
 
-    return members
+    return read_set
 
 
 _READ: dict[str, Callable[[Any, str], Any]] = {

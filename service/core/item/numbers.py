@@ -1,4 +1,4 @@
-"""Numbers in text: which are understood, and how they are written as a DynamoDB Number.
+"""Numbers in text: which texts count as a number, and how it is written as a DynamoDB Number.
 
 Limits: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 (38 significant digits, magnitudes from 1E-130 to 9.99...E+125).
@@ -20,10 +20,10 @@ def unquoted(text: str) -> str:
 
 
 def parse_number(text: str) -> Decimal | None:
-    """The number in ``text``, or None.
+    """The number in ``text``; None when there is none, or DynamoDB could not hold it.
 
-    White space and stray quotes around it are taken off. Then: ASCII digits with an optional sign, fraction
-    and exponent; thousands may be set off by commas. None too when DynamoDB could not hold it.
+    Surrounding white space and stray quotes are removed. The rest must be ASCII digits with an optional sign, fraction and
+    exponent; commas may separate the thousands.
     """
     bare = unquoted(text)
     if not _NUMBER.fullmatch(bare):
@@ -39,7 +39,7 @@ def fits(number: Decimal) -> bool:
 
 
 def number_text(number: Decimal) -> str:
-    """``number`` as DynamoDB writes it: plain notation, no sign on zero, no zeros that say nothing."""
+    """``number`` as DynamoDB writes it: plain notation, no sign on zero, no trailing zeros after the point."""
     if not number:
         return "0"
     text = format(number, "f")

@@ -1,17 +1,16 @@
 """DynamoDB's limits on one item: its size in bytes, how deep it nests, how long its keys are.
 
-Sizes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html (item
-sizes) and https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html (400 KB, 32
-levels, key lengths). The size of a number is documented as "approximately", so ours is the upper end: an item
-at the very limit is quarantined here rather than refused there.
+Sizes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html (item sizes) and
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html (400 KB, 32 levels, key lengths). AWS documents
+the size of a number as approximate. tablesplit takes the upper end, so it quarantines an item at the very limit before DynamoDB
+would refuse it.
 """
 
 from service.core.item.wire import AttributeValue, Item
 
 MAX_ITEM_BYTES = 400 * 1024
 MAX_CONTAINERS = 31
-"""32 levels are 31 lists or maps inside each other and a value in the innermost; DynamoDB Local counts the
-same."""
+"""32 levels: 31 lists or maps inside each other, and a value in the innermost. DynamoDB Local counts the same way."""
 MAX_PARTITION_KEY_BYTES = 2048
 MAX_SORT_KEY_BYTES = 1024
 MAX_NUMBER_BYTES = 21
@@ -19,12 +18,12 @@ CONTAINER_BYTES = 3
 
 
 def item_bytes(item: Item) -> int:
-    """The size of an item: the UTF-8 length of every attribute name plus the size of its value."""
+    """The size of an item in bytes: the UTF-8 length of every attribute name plus the size of its value."""
     return sum(_text_bytes(name) + value_bytes(value) for name, value in item.items())
 
 
 def value_bytes(value: AttributeValue) -> int:
-    """The size of one attribute value: containers take 3 bytes plus 1 for each element."""
+    """The size of one attribute value in bytes. A list or map takes 3 bytes plus 1 for each element."""
     ((kind, content),) = value.items()
     if kind in ("BOOL", "NULL"):
         return 1

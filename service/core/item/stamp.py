@@ -1,33 +1,58 @@
-"""The stamp: the one attribute (``_sync``) that every item written by tablesplit carries."""
+"""A v2 item, and the stamp that tablesplit writes into it: version, residue, tombstone.
+
+The stamp is one attribute (``_sync`` by default). Under the ledger rule old items carry one too.
+"""
 
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
+
+import orjson
 
 from service.core.item.wire import AttributeValue, Item
 from service.errors import Poison
 
+GENERATION_DIGITS = 4
+SEQUENCE_DIGITS = 40
+
+
+def stream_version(generation: int, sequence_number: str) -> str:
+    """The version of a change: 4-digit generation, a dot, the sequence number padded to 40 digits. Versions compare as text.
+
+    Raises ValueError when either does not fit: DynamoDB gives no such number.
+    """
+    if not (sequence_number.isascii() and sequence_number.isdigit()) or len(sequence_number) > SEQUENCE_DIGITS:
+        raise ValueError(f"not a stream sequence number: {sequence_number!r}")
+    if not 0 <= generation < 10**GENERATION_DIGITS:
+        raise ValueError(f"stream generation out of range: {generation}")
+    return f"{generation:0{GENERATION_DIGITS}d}.{sequence_number:0>{SEQUENCE_DIGITS}}"
+
+
+def backfill_version(generation: int) -> str:
+    """The version of a backfill copy: below every change of its generation."""
+    return stream_version(generation, "0")
+
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What a stamp says.
-
-    version: see ``core.version``; the only part that orders writes.
-    content_hash: short hash of what the write intended; a diagnostic that decides nothing.
-    residue, absent: original attributes that the inverse would not give back, and names that it would invent.
-    base: highest reverse count seen, only under the ledger rule.
-    tombstone: the item was deleted at ``version``.
-    """
+    """The content of a stamp."""
 
     version: str
+    """``stream_version``, or ``rules.ledger.count_version`` on an old item. Nothing else in a stamp orders writes."""
     content_hash: str | None = None
+    """Short hash of the item as tablesplit wrote it: a diagnostic that decides nothing."""
     residue: Item = field(default_factory=dict)
+    """Original attributes that the inverse would not give back."""
     absent: frozenset[str] = frozenset()
+    """Names of old attributes that the inverse would make although the old item lacks them."""
     base: str | None = None
+    """Under the ledger rule only: the highest count of reverse's writes that the writer had seen."""
     tombstone: bool = False
+    """The item was deleted at ``version``."""
 
 
 def encode_stamp(stamp: Stamp) -> AttributeValue:
-    """The stamp as an attribute value; parts that say nothing are left out."""
+    """The stamp as an attribute value, without the fields that are empty."""
     content: Item = {"v": {"S": stamp.version}}
     if stamp.content_hash is not None:
         content["h"] = {"S": stamp.content_hash}
@@ -43,7 +68,7 @@ def encode_stamp(stamp: Stamp) -> AttributeValue:
 
 
 def decode_stamp(item: Item, name: str) -> Stamp | None:
-    """The stamp of ``item`` under attribute ``name``, or None when it carries none.
+    """The stamp of ``item`` under attribute ``name``; None when there is no such attribute.
 
     Raises Poison (``damaged_stamp``) when the attribute is there but is not a stamp.
     """
@@ -64,22 +89,45 @@ def decode_stamp(item: Item, name: str) -> Stamp | None:
         raise Poison(f"attribute {name!r} is not a tablesplit stamp", reason="damaged_stamp") from error
 
 
-GENERATION_DIGITS = 4
-SEQUENCE_DIGITS = 40
+def sound_stamp(item: Item | None, name: str) -> Stamp | None:
+    """The stamp of ``item``; None without an item, without a stamp, or with something else under the stamp's name."""
+    try:
+        return decode_stamp(item, name) if item is not None else None
+    except Poison:
+        return None
 
 
-def stream_version(generation: int, sequence_number: str) -> str:
-    """The version of a change: 4-digit generation, a dot, the sequence number padded to 40 digits.
-
-    Raises ValueError when either does not fit; a stream that gives such a number is not DynamoDB's.
-    """
-    if not (sequence_number.isascii() and sequence_number.isdigit()) or len(sequence_number) > SEQUENCE_DIGITS:
-        raise ValueError(f"not a stream sequence number: {sequence_number!r}")
-    if not 0 <= generation < 10**GENERATION_DIGITS:
-        raise ValueError(f"stream generation out of range: {generation}")
-    return f"{generation:0{GENERATION_DIGITS}d}.{sequence_number:0>{SEQUENCE_DIGITS}}"
+def without_stamp(item: Item, name: str) -> Item:
+    """``item`` without the attribute ``name``."""
+    return {attribute: value for attribute, value in item.items() if attribute != name}
 
 
-def backfill_version(generation: int) -> str:
-    """The version of a backfill copy: below every change of its generation."""
-    return stream_version(generation, "0")
+@dataclass(frozen=True, slots=True)
+class V2Item:
+    """The v2 item of an old item, without a stamp."""
+
+    entity: str
+    table: str
+    key: Item
+    item: Item
+    """Key, index attributes, fields and unmapped attributes."""
+    residue: Item
+    """See ``Stamp.residue``."""
+    absent: frozenset[str]
+    """See ``Stamp.absent``."""
+
+
+def stamped(v2: V2Item, version: str, stamp_name: str, *, base: str | None = None) -> Item:
+    """The whole item to write at ``version``: ``v2.item`` and its stamp, with residue and content hash."""
+    stamp = Stamp(version, content_hash(v2.item), v2.residue, v2.absent, base)
+    return {**v2.item, stamp_name: encode_stamp(stamp)}
+
+
+def tombstone_item(key: Item, version: str, stamp_name: str, *, base: str | None = None) -> Item:
+    """A bare tombstone: ``key``, and a stamp that marks the item as deleted at ``version``."""
+    return {**key, stamp_name: encode_stamp(Stamp(version, base=base, tombstone=True))}
+
+
+def content_hash(item: Item) -> str:
+    """16 hex digits over an item without its stamp: a diagnostic that decides nothing."""
+    return blake2b(orjson.dumps(item, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()

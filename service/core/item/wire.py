@@ -1,8 +1,8 @@
-"""DynamoDB's own JSON, the form in which items travel from the read to the write.
+"""DynamoDB's own JSON: the form in which items travel from the read to the write.
 
-An attribute value is a one-entry dict from type tag to content: ``{"S": "x"}``, ``{"N": "85"}``, ``{"B": "<base64>"}``,
+An attribute value is a dict of one entry, from type tag to content: ``{"S": "x"}``, ``{"N": "85"}``, ``{"B": "<base64>"}``,
 ``{"BOOL": True}``, ``{"NULL": True}``, ``{"L": [...]}``, ``{"M": {...}}``, ``{"SS": [...]}``, ``{"NS": [...]}``, ``{"BS": [...]}``.
-Nothing here is ever changed in place: items are shared between threads of the pipeline.
+Items and values are never changed in place: several threads share them.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
-"""Conditional writes as values: what is put or deleted, and what must hold for it.
+"""Conditional writes as values: what is put, updated or deleted, and the condition for it.
 
 The data plane renders a condition as a ConditionExpression; the tests' in-memory table evaluates the same value, and a
-contract test shows that both agree with DynamoDB. No rule uses a condition that cannot be said here.
+contract test shows that both agree with DynamoDB. The rules use no other conditions than these.
 """
 
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """The path leads to nothing (also when the item itself is absent)."""
+    """There is nothing at the path; also when there is no item."""
 
     path: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """The path leads to a value."""
+    """There is a value at the path."""
 
     path: Path
 
@@ -70,11 +70,11 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Set attributes of the item at ``key`` and remove others, if ``condition`` holds.
+    """Set attributes of the item at ``key`` and remove others, if ``condition`` holds (None: always).
 
-    Attributes that are not named stay as they are, also those that somebody adds meanwhile. An absent item is made of
-    key and ``set``; where nothing is set, servers differ in whether it is made: let the condition ask for the item.
-    Raises ValueError when nothing is changed (TransactWriteItems takes no such update), or an attribute is named twice:
+    Attributes that are not named stay as they are, also those that another writer adds in the meantime. If there is no item,
+    one is made of key and ``set``; servers differ when nothing is set, so then let the condition require the item.
+    Raises ValueError when nothing is changed (TransactWriteItems refuses such an update), or an attribute is named twice:
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html.
     """
 
@@ -92,7 +92,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Remove the item at ``key`` (its key attributes only) from ``table`` if ``condition`` holds."""
+    """Remove the item at ``key`` (key attributes only) from ``table`` if ``condition`` holds (None: always)."""
 
     table: str
     key: Item
@@ -101,7 +101,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Change nothing; let the transaction go through only if ``condition`` holds at ``key``."""
+    """Change nothing; the transaction succeeds only if ``condition`` holds at ``key``."""
 
     table: str
     key: Item

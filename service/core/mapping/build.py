@@ -1,25 +1,23 @@
-"""From the checked mapping model to compiled rules."""
+"""Compiles a checked mapping model into the rules that run on items."""
 
 from collections.abc import Callable
 from typing import Any
 
 from service.core.item.wire import AttributeValue, Item
-from service.core.mapping.convert import CONVERTERS, Converter
-from service.core.mapping.elements import element_converter
+from service.core.mapping.convert import CONVERTERS, Converter, element_converter, hook_converter
 from service.core.mapping.entity import Entity, FieldRule
-from service.core.mapping.hooks import hook
 from service.core.mapping.schema import GATHER, EntityModel, FieldModel, MappingModel
 from service.core.mapping.template import Template, parse_template
 
 TableNames = Callable[[str, str], str]
-"""Environment variable and default to the name of a table."""
+"""From the environment variable of a table, and its default name, to its name."""
 
 Resolver = Callable[[str], Any]
-"""``module:function`` to the function."""
+"""From ``module:function`` to the function."""
 
 
 def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Resolver) -> Entity:
-    """The compiled rules of entity ``name``; the model has passed ``mapping_check``."""
+    """The compiled rules of entity ``name``. The model must have passed ``check.problems``."""
     entity = model.entities[name]
     rules = _ordered([_build_field(field_name, field, resolve) for field_name, field in entity.fields.items()], entity)
     key = parse_templates(entity.key)
@@ -33,7 +31,11 @@ def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Res
         key=key,
         indexes=indexes,
         derived=tuple(
-            {attribute: part for templates in (key, *indexes.values()) for attribute, part in templates.items()}.items()
+            {
+                attribute: template
+                for templates in (key, *indexes.values())
+                for attribute, template in templates.items()
+            }.items()
         ),
         rules=rules,
         key_rules=_key_rules(entity, rules, key),
@@ -47,23 +49,22 @@ def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Res
 
 
 def parse_templates(templates: dict[str, str]) -> dict[str, Template]:
-    """Attribute name to parsed template. Raises TemplateError."""
+    """The parsed templates, by attribute name. Raises TemplateError."""
     return {name: parse_template(text) for name, text in templates.items()}
 
 
 def gather_name(entity: EntityModel) -> str | None:
-    """The attribute that unmapped attributes are gathered into, None: they are kept."""
+    """The attribute that unmapped attributes are gathered into; None: they keep their own names."""
     return entity.unmapped.removeprefix(GATHER) if entity.unmapped.startswith(GATHER) else None
 
 
 def old_attributes(model: MappingModel) -> list[str]:
-    """The attributes of an old item that the inverse makes: its key, and its entity."""
+    """The attributes of an old item that the inverse makes from the entity and its fields: the key, and the entity attribute."""
     return [name for name in (model.old.partition_key, model.old.sort_key, model.old.entity) if name is not None]
 
 
 def reserved_names(model: MappingModel, table: str, names: TableNames) -> frozenset[str]:
-    """The attributes of v2 ``table`` that nothing else may take: the stamp and every key attribute of each
-    entity in it."""
+    """The attribute names of v2 ``table`` that no field may have: the stamp's, and every key attribute of each entity in it."""
     sharing = [entity for entity in model.entities.values() if table_name(entity, names) == table]
     keys = [templates for entity in sharing for templates in (entity.key, *entity.indexes.values())]
     return frozenset({model.stamp, *(name for templates in keys for name in templates)})
@@ -75,7 +76,7 @@ def table_name(entity: EntityModel, names: TableNames) -> str:
 
 
 def default_template(field: FieldModel) -> Template | None:
-    """The default of a string field as a template, None when it has no text for a default."""
+    """The default of a string field as a template; None when its default is not text."""
     return parse_template(field.default) if field.type == "string" and isinstance(field.default, str) else None
 
 
@@ -108,7 +109,7 @@ def _build_field(name: str, field: FieldModel, resolve: Resolver) -> FieldRule:
         names=(name, *field.aliases),
         type=field.type,
         convert=_build_converter(field, resolve),
-        invert=hook(field.transform.inverse, resolve) if field.transform else None,
+        invert=hook_converter(field.transform.inverse, resolve) if field.transform else None,
         default=_build_default(field),
         required=field.required,
         plain=not field.aliases and field.transform is None,
@@ -117,7 +118,7 @@ def _build_field(name: str, field: FieldModel, resolve: Resolver) -> FieldRule:
 
 def _build_converter(field: FieldModel, resolve: Resolver) -> Converter:
     if field.transform:
-        return hook(field.transform.forward, resolve)
+        return hook_converter(field.transform.forward, resolve)
     if field.elements:
         fields = field.elements.fields.items()
         return element_converter(
@@ -136,17 +137,19 @@ def _build_default(field: FieldModel) -> Callable[[Item], AttributeValue | None]
 
 
 def _ordered(rules: list[FieldRule], entity: EntityModel) -> tuple[FieldRule, ...]:
-    # A default made of other fields needs those to stand already.
+    # A default that uses other fields comes after them.
     return tuple(sorted(rules, key=lambda rule: bool(_names_in_default(entity.fields[rule.name]))))
 
 
 def _names_in_default(field: FieldModel) -> list[str]:
     template = default_template(field)
-    return [part.name for part in template.placeholders] if template else []
+    return [placeholder.name for placeholder in template.placeholders] if template else []
 
 
 def _key_rules(entity: EntityModel, rules: tuple[FieldRule, ...], key: dict[str, Template]) -> tuple[FieldRule, ...]:
-    needed = {part.name for template in key.values() for part in template.placeholders}
-    needed |= {part.name for text in entity.old_key.values() for part in parse_template(text).placeholders}
+    needed = {placeholder.name for template in key.values() for placeholder in template.placeholders}
+    needed |= {
+        placeholder.name for text in entity.old_key.values() for placeholder in parse_template(text).placeholders
+    }
     needed |= {name for field in needed for name in _names_in_default(entity.fields[field])}
     return tuple(rule for rule in rules if rule.name in needed)

@@ -1,21 +1,31 @@
-"""What an attribute of any type becomes in a field of a declared type: the rules for dirty values.
+"""Converters: from an attribute of any type to a field of a declared type. These are the rules for dirty values.
 
-A converter takes an attribute value and gives the field's, the very same object when nothing is to be
-changed, or None when it cannot be converted; the field then takes its default. Absent values never reach a
-converter.
+There is a converter for each field type, one for lists whose maps have fields of their own, and one for the mapping's own
+functions (hooks). Each takes an attribute value and returns the field's value: the very same object when nothing needs to change,
+None when it cannot be converted, and then the field takes its default. Absent values never reach a converter.
 """
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
 from service.core.item.numbers import is_zero, number_text, parse_number, truncated, unquoted
-from service.core.item.wire import AttributeValue
+from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.list_text import parse_list
+from service.errors import Poison
 
+Converter = Callable[[AttributeValue], AttributeValue | None]
+
+ElementField = tuple[str, Converter, AttributeValue | None]
+"""Name, converter and default of a field inside the maps of a list."""
+
+TYPE_TAGS = frozenset({"S", "N", "B", "BOOL", "NULL", "L", "M", "SS", "NS", "BS"})
+
+_TRUE, _FALSE = {"true", "yes", "1"}, {"false", "no", "0"}
 _ALPHABET = re.compile(r"[0-9W-]{7,10}(?:[T ][0-9:.,]+(?:Z|[+-][0-9:.]+)?)?")
 
 
@@ -23,8 +33,8 @@ _ALPHABET = re.compile(r"[0-9W-]{7,10}(?:[T ][0-9:.,]+(?:Z|[+-][0-9:.]+)?)?")
 def month_of(text: str) -> str | None:
     """``YYYY-MM``, the UTC month of an ISO 8601 date or date-time; None for any other text.
 
-    ISO 8601 as ``datetime.fromisoformat`` reads it, in ASCII, with ``T`` or one space before the time.
-    Without an offset it is UTC. An instant whose UTC year is not between 1 and 9999 is not understood.
+    ISO 8601 as ``datetime.fromisoformat`` reads it, in ASCII, with ``T`` or one space before the time. A time without an offset
+    is UTC. None also when the UTC year is not between 1 and 9999.
     """
     if not _ALPHABET.fullmatch(text):
         return None
@@ -36,19 +46,13 @@ def month_of(text: str) -> str | None:
     return f"{instant.year:04d}-{instant.month:02d}"
 
 
-Converter = Callable[[AttributeValue], AttributeValue | None]
-
-_TRUE, _FALSE = {"true", "yes", "1"}, {"false", "no", "0"}
-
-
 def is_absent(value: AttributeValue | None) -> bool:
     """Whether an attribute counts as absent: not there, NULL, or an empty string."""
     return value is None or value.get("S") == "" or "NULL" in value
 
 
 def text_of(value: AttributeValue | None) -> str:
-    """A value as text, for keys and string fields: S as it is, N by its digits, BOOL as true or false; any
-    other is empty."""
+    """A value as text, for keys and string fields: S as it is, N as its digits, BOOL as true or false, any other as empty text."""
     if value is None:
         return ""
     if "S" in value:
@@ -61,7 +65,7 @@ def text_of(value: AttributeValue | None) -> str:
 
 
 def to_string(value: AttributeValue) -> AttributeValue | None:
-    """S as it is, N and BOOL as text, nothing else."""
+    """S as it is, N and BOOL as text; None for any other type."""
     if "S" in value:
         return value
     text = text_of(value)
@@ -69,7 +73,7 @@ def to_string(value: AttributeValue) -> AttributeValue | None:
 
 
 def to_number(value: AttributeValue) -> AttributeValue | None:
-    """N as it is, S when it reads as a number (``numbers.parse_number``), nothing else."""
+    """N as it is, S that is a number (``numbers.parse_number``) as that number; None for anything else."""
     if "N" in value:
         return value
     number = parse_number(value["S"]) if "S" in value else None
@@ -87,8 +91,8 @@ def to_int(value: AttributeValue) -> AttributeValue | None:
 
 
 def to_boolean(value: AttributeValue) -> AttributeValue | None:
-    """BOOL as it is; N: 0 is false; S: true/false, yes/no, 1/0 in any case, inside white space or quotes;
-    nothing else."""
+    """BOOL as it is; N is false when it is 0; S when it is true/false, yes/no or 1/0, in any case, surrounded by white space or
+    quotes or not; None for anything else."""
     if "BOOL" in value:
         return value
     if "N" in value:
@@ -98,12 +102,12 @@ def to_boolean(value: AttributeValue) -> AttributeValue | None:
 
 
 def to_date(value: AttributeValue) -> AttributeValue | None:
-    """S as it is when it reads as a date (``dates.month_of``), nothing else."""
+    """S as it is when it is a date (``month_of``); None for anything else."""
     return value if "S" in value and month_of(value["S"]) else None
 
 
 def to_list(value: AttributeValue) -> AttributeValue | None:
-    """L as it is, S read by ``list_text.parse_list``, a set as its elements in order, nothing else."""
+    """L as it is, S as ``list_text.parse_list`` reads it, a set as its members in order; None for any other type."""
     if "L" in value:
         return value
     if "S" in value:
@@ -125,4 +129,57 @@ CONVERTERS: dict[str, Converter] = {
     "date": to_date,
     "list": to_list,
 }
-"""Field type of the mapping to its converter."""
+"""The converter of each field type of the mapping."""
+
+
+def element_converter(fields: Sequence[ElementField]) -> Converter:
+    """A converter like ``to_list`` that also converts ``fields`` in each map of the list, by the rules of the outer fields.
+
+    Inner attributes without a field, and elements that are not maps, stay as they are.
+    """
+
+    def convert(value: AttributeValue) -> AttributeValue | None:
+        converted = to_list(value)
+        if converted is None:
+            return None
+        elements = [_converted_element(element, fields) for element in converted["L"]]
+        return converted if elements == converted["L"] else {"L": elements}
+
+    return convert
+
+
+def _converted_element(element: AttributeValue, fields: Sequence[ElementField]) -> AttributeValue:
+    if "M" not in element:
+        return element
+    content: Item = dict(element["M"])
+    for name, convert, default in fields:
+        original = content.pop(name, None)
+        value = None if original is None or is_absent(original) else convert(original)
+        value = default if value is None else value
+        if value is not None:
+            content[name] = value
+    return {"M": content}
+
+
+def hook_converter(name: str, resolve: Callable[[str], Any]) -> Converter:
+    """The mapping's own function ``module:function``, checked at each call.
+
+    When it raises, or returns anything but an attribute value or None, the item is Poison (``transform_failed``): a mistake in a
+    hook sends that item to quarantine and does not stop the run.
+    """
+    function = resolve(name)
+
+    def convert(value: AttributeValue) -> AttributeValue | None:
+        try:
+            converted = function(value)
+        except Exception as error:
+            raise Poison(f"{name} failed: {type(error).__name__}: {error}", reason="transform_failed") from error
+        if converted is not None and not _is_attribute_value(converted):
+            raise Poison(f"{name} gave {converted!r}, not an attribute value or None", reason="transform_failed")
+        return converted  # type: ignore[no-any-return]
+
+    return convert
+
+
+def _is_attribute_value(converted: Any) -> bool:
+    return isinstance(converted, dict) and len(converted) == 1 and converted.keys() <= TYPE_TAGS

@@ -1,4 +1,4 @@
-"""The compiled mapping of one entity: what the transform and its inverse run on, item after item."""
+"""The compiled mapping of one entity: the rules that the transform and its inverse apply to every item."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,25 +23,26 @@ class KeySchema:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FieldRule:
-    """How one v2 attribute comes from the old item, and goes back.
-
-    names: the old attributes that may hold it, its own name first: its *group*. invert: None when the value
-    goes back as it is. default: the value, or none, given the fields that stand already. plain: what stands
-    under its own name is all that can have made it, and goes back unchanged.
-    """
+    """How one v2 attribute is made from the old item, and how it goes back."""
 
     name: str
     names: tuple[str, ...]
+    """The old attributes that may hold the field, its own name first: the field's *group*."""
     type: str
     convert: Converter
     invert: Converter | None
+    """None when the value goes back as it is."""
     default: Callable[[Item], AttributeValue | None]
+    """Makes the default, or None, from the fields made so far."""
     required: bool
     plain: bool
+    """The field is made from the attribute of its own name only, and goes back unchanged."""
 
     def value(self, originals: Item, fields: Item) -> AttributeValue | None:
-        """The field made from ``originals``: the first of the group that is not absent, converted; otherwise
-        the default."""
+        """The field's value from the old attributes ``originals``: the first of the group that is not absent, converted.
+
+        The default when there is none, or it cannot be converted.
+        """
         for name in self.names:
             original = originals.get(name)
             if original is not None and not is_absent(original):
@@ -50,47 +51,49 @@ class FieldRule:
         return self.default(fields)
 
     def given_back(self, value: AttributeValue | None) -> Item:
-        """The old attributes that the inverse makes of the field's ``value`` alone."""
+        """The old attributes that the inverse makes from the field's ``value`` alone."""
         original = self.invert(value) if self.invert and value is not None else value
         return {} if original is None else {self.name: original}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entity:
-    """One entity of the mapping; ``table`` is the name of the table it goes to.
-
-    rules: in the order in which fields are made; key_rules: those that the key is made of. group_of: each old
-    attribute name that a field reads, to its rule. own: the old attributes that are not unmapped (fields,
-    aliases, old key, entity). made: the v2 attributes that forward makes of something else than an attribute
-    of that name, and the fields. reserved: those of the v2 table that no field or unmapped attribute may take
-    (key, indexes, stamp). gather: the attribute that unmapped attributes are gathered into, None: kept.
-    """
+    """One entity of the mapping, compiled."""
 
     name: str
     table: str
+    """The name of its v2 table."""
     old_key: dict[str, Template]
     key: dict[str, Template]
     indexes: dict[str, dict[str, Template]]
     derived: tuple[tuple[str, Template], ...]
+    """The attributes of key and indexes, each once, with their templates."""
     rules: tuple[FieldRule, ...]
+    """In the order in which the fields are made."""
     key_rules: tuple[FieldRule, ...]
+    """The rules of the fields that the keys, old and v2, use."""
     group_of: dict[str, FieldRule]
+    """The rule that reads an old attribute, by the attribute's name."""
     own: frozenset[str]
+    """The old attributes that are mapped: fields, aliases, old key, entity."""
     made: frozenset[str]
+    """The v2 attributes that are not unmapped ones: key, indexes, stamp, fields, and ``gather``."""
     reserved: frozenset[str]
+    """The attributes of the v2 table that no field or unmapped attribute may take: key, indexes, stamp."""
     gather: str | None
+    """The attribute that unmapped attributes are gathered into; None: they keep their own names."""
     change_token: str | None
+    """The field that the application changes with every write."""
 
     @property
     def fields(self) -> dict[str, FieldRule]:
-        """Field name to its rule."""
+        """The rules by field name."""
         return {rule.name: rule for rule in self.rules}
 
     def holds(self, item: Item) -> bool:
-        """Whether the v2 ``item`` has a key of this entity (entities that share a table differ in what their
-        keys begin with)."""
-        return all(_fits(template, item[name].get("S", "")) for name, template in self.key.items())
+        """Whether the v2 ``item`` has a key of this entity. Entities that share a table have keys that begin differently."""
+        return all(_matches(template, item[name].get("S", "")) for name, template in self.key.items())
 
 
-def _fits(template: Template, text: str) -> bool:
+def _matches(template: Template, text: str) -> bool:
     return text == template.literal_prefix if template.constant else text.startswith(template.literal_prefix)

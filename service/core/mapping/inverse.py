@@ -1,6 +1,6 @@
-"""The inverse transform: the old item that a v2 item comes from, or would come from after an edit in v2."""
+"""The inverse transform: from a v2 item back to its old item, also after an edit in v2."""
 
-from service.core.item.compare import same_value
+from service.core.item.compare import same_or_absent
 from service.core.item.stamp import Stamp, decode_stamp
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.entity import Entity, FieldRule
@@ -13,9 +13,9 @@ _NO_STAMP = Stamp(version="")
 def inverse(mapping: Mapping, v2_item: Item, table: str) -> Item:
     """The old item of ``v2_item``, an item of v2 ``table`` with its stamp.
 
-    ``inverse(stamped(forward(x))) == x`` byte for byte. After an edit in v2, the edited fields come back
-    edited and the others as they were. Attributes that the mapping does not know come back under their own
-    names. Raises Poison: tombstone, unknown_key, damaged_stamp, no_<field>, name_collision, transform_failed.
+    ``inverse(stamped(forward(x))) == x`` byte for byte. After an edit in v2, the edited fields come back edited and the others
+    as they were. Attributes that the mapping does not know come back under their own names. Raises Poison with one of the
+    reasons tombstone, unknown_key, damaged_stamp, no_<field>, name_collision, transform_failed.
     """
     entity = mapping.entity_at(table, v2_item)
     if entity is None:
@@ -24,17 +24,17 @@ def inverse(mapping: Mapping, v2_item: Item, table: str) -> Item:
     if stamp.tombstone:
         raise Poison("a tombstone has no old item", reason="tombstone")
     old: Item = {}
-    for part in (
-        _made_by_mapping(mapping, entity, v2_item),
-        _fields(entity, v2_item, stamp),
-        _without_group(entity, stamp.residue),
+    for attributes in (
+        _key_and_entity(mapping, entity, v2_item),
+        _originals(entity, v2_item, stamp),
+        _residue_of_unmapped(entity, stamp.residue),
         _unmapped(entity, v2_item),
     ):
-        _merge(old, part)
+        _add(old, attributes)
     return old
 
 
-def _made_by_mapping(mapping: Mapping, entity: Entity, v2_item: Item) -> Item:
+def _key_and_entity(mapping: Mapping, entity: Entity, v2_item: Item) -> Item:
     for rule in entity.key_rules:
         if rule.required and rule.name not in v2_item:
             raise Poison(f"the v2 item has no {rule.name}", reason=f"no_{rule.name}")
@@ -42,30 +42,24 @@ def _made_by_mapping(mapping: Mapping, entity: Entity, v2_item: Item) -> Item:
     return {**key, mapping.old.entity: {"S": entity.name}}
 
 
-def _fields(entity: Entity, v2_item: Item, stamp: Stamp) -> Item:
+def _originals(entity: Entity, v2_item: Item, stamp: Stamp) -> Item:
     old: Item = {}
     touched = {entity.group_of[name].name for name in (*stamp.residue, *stamp.absent) if name in entity.group_of}
     for rule in entity.rules:
         value = v2_item.get(rule.name)
-        old |= _group_back(rule, value, v2_item, stamp) if rule.name in touched else rule.given_back(value)
+        old |= _original_group(rule, value, v2_item, stamp) if rule.name in touched else rule.given_back(value)
     return old
 
 
-def _group_back(rule: FieldRule, value: AttributeValue | None, v2_item: Item, stamp: Stamp) -> Item:
-    # The originals stand for the field as long as they would make it what it is now.
+def _original_group(rule: FieldRule, value: AttributeValue | None, v2_item: Item, stamp: Stamp) -> Item:
+    # The original attributes come back as long as they still make the field's present value.
     given = rule.given_back(value)
     originals = {name: given[name] for name in rule.names if name in given and name not in stamp.absent}
     originals |= {name: stamp.residue[name] for name in rule.names if name in stamp.residue}
-    return originals if _agree(rule.value(originals, v2_item), value) else given
+    return originals if same_or_absent(rule.value(originals, v2_item), value) else given
 
 
-def _agree(first: AttributeValue | None, second: AttributeValue | None) -> bool:
-    if first is None or second is None:
-        return first is second
-    return same_value(first, second)
-
-
-def _without_group(entity: Entity, residue: Item) -> Item:
+def _residue_of_unmapped(entity: Entity, residue: Item) -> Item:
     return {name: value for name, value in residue.items() if name not in entity.group_of}
 
 
@@ -74,13 +68,13 @@ def _unmapped(entity: Entity, v2_item: Item) -> Item:
     gathered = v2_item.get(entity.gather) if entity.gather else None
     if gathered is None:
         return old
-    _merge(old, gathered["M"] if "M" in gathered else {str(entity.gather): gathered})
+    _add(old, gathered["M"] if "M" in gathered else {str(entity.gather): gathered})
     return old
 
 
-def _merge(old: Item, part: Item) -> None:
-    for name, value in part.items():
-        if not _agree(old.setdefault(name, value), value):
+def _add(old: Item, attributes: Item) -> None:
+    for name, value in attributes.items():
+        if not same_or_absent(old.setdefault(name, value), value):
             raise Poison(
                 f"two values would go to the old attribute {name!r}; rename one in v2",
                 reason="name_collision",

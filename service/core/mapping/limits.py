@@ -1,4 +1,4 @@
-"""Whether a v2 item can be written: DynamoDB's limits, checked with the stamp it will carry."""
+"""Checks that DynamoDB will accept a v2 item, with the stamp that it will carry."""
 
 from collections.abc import Iterable
 
@@ -12,49 +12,47 @@ from service.core.item.size import (
     containers,
     item_bytes,
 )
-from service.core.item.stamp import SEQUENCE_DIGITS, backfill_version
-from service.core.item.v2_item import V2Item, stamped
+from service.core.item.stamp import SEQUENCE_DIGITS, V2Item, backfill_version, stamped
 from service.core.item.wire import Item
 from service.core.mapping.entity import Entity
 from service.errors import Poison
 
 STAMP_CONTAINERS = 2
-"""The residue lies in two maps: the stamp and its ``r``."""
+"""The residue is inside two maps: the stamp, and its ``r``."""
 
 _STAMP_ROOM = 1024
+"""Bytes: more than a stamp takes apart from its residue."""
 
 
 def check_limits(entity: Entity, v2: V2Item, stamp_name: str) -> None:
-    """Raise Poison (``key_too_long``, ``too_deep``, ``too_big``) when DynamoDB would refuse the stamped
-    item."""
+    """Raise Poison (``key_too_long``, ``too_deep``, ``too_big``) when DynamoDB would refuse the stamped item."""
     for templates in (entity.key, *entity.indexes.values()):
         check_key(templates, v2.item)
     _check_depth(v2.item, 0)
     _check_depth(v2.residue, STAMP_CONTAINERS)
-    # An item's JSON is always longer than its size as DynamoDB counts it, and cheaper to make than the exact
-    # size.
+    # An item's JSON is always longer than its size as DynamoDB counts it, and faster to make than the exact size.
     if len(orjson.dumps(v2.item)) + len(orjson.dumps(v2.residue)) + _STAMP_ROOM > MAX_ITEM_BYTES:
         _check_size(v2, stamp_name)
 
 
 def check_key(templates: Iterable[str], item: Item) -> None:
-    """Raise Poison (``key_too_long``) when DynamoDB would refuse the key, or index key, that ``templates``
-    name."""
+    """Raise Poison (``key_too_long``) when DynamoDB would refuse the key or index key of ``item`` whose attributes ``templates``
+    names, the partition key first."""
     for name, limit in zip(templates, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False):
         text = item[name]["S"]
         if len(text) * 4 > limit and len(text.encode()) > limit:
             raise Poison(f"{name} would take {len(text.encode())} bytes, {limit} are allowed", reason="key_too_long")
 
 
-def _check_depth(item: Item, around: int) -> None:
+def _check_depth(item: Item, outer: int) -> None:
     for name, value in item.items():
-        depth = containers(value) + around if "M" in value or "L" in value else 0
+        depth = containers(value) + outer if "M" in value or "L" in value else 0
         if depth > MAX_CONTAINERS:
             raise Poison(f"{name} would nest {depth} lists and maps, {MAX_CONTAINERS} are allowed", reason="too_deep")
 
 
 def _check_size(v2: V2Item, stamp_name: str) -> None:
-    # With room for the base that the ledger rule will add, so that an item taken now can be written then.
+    # With room for the base that the ledger rule adds, so that an item that fits before the first `dual` also fits afterwards.
     size = item_bytes(stamped(v2, backfill_version(0), stamp_name, base="0" * SEQUENCE_DIGITS))
     if size > MAX_ITEM_BYTES:
         raise Poison(f"the v2 item would take {size} bytes, {MAX_ITEM_BYTES} are allowed", reason="too_big")

@@ -1,4 +1,4 @@
-"""Lists in text: JSON, DynamoDB's own JSON, or parts between commas."""
+"""Lists in text: a JSON array, DynamoDB's own JSON, or values separated by commas."""
 
 import base64
 import json
@@ -13,24 +13,24 @@ from service.core.item.wire import AttributeValue
 
 
 def parse_list(text: str) -> AttributeValue:
-    """The L that ``text`` stands for.
+    """The list in ``text``, as an L.
 
-    A JSON array; when every element of it is DynamoDB-JSON (``[{"S": "AI"}]``), those values. Any other text
-    is split at commas, its parts trimmed and the empty ones dropped. NaN, Infinity, text that is not Unicode,
-    an empty name, or nesting deeper than DynamoDB allows is not JSON.
+    A JSON array gives its elements; when all of them are DynamoDB's JSON (``[{"S": "AI"}]``), those values. Any other text is
+    split at commas, the values trimmed, and empty ones dropped. A text with NaN, Infinity, half a surrogate pair, an empty name,
+    or deeper nesting than DynamoDB allows does not count as JSON.
     """
-    return _json_list(text) or {"L": [{"S": part.strip()} for part in text.split(",") if part.strip()]}
+    return _json_list(text) or {"L": [{"S": value.strip()} for value in text.split(",") if value.strip()]}
 
 
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?")
 
 
 class _NotStorable(ValueError):
-    """JSON that DynamoDB could not hold."""
+    """JSON that DynamoDB cannot hold."""
 
 
 class _Digits(str):
-    """A JSON number as it was written, told apart from a JSON string."""
+    """A JSON number as it was written, distinguishable from a JSON string."""
 
     __slots__ = ()
 
@@ -58,9 +58,10 @@ def _json_list(text: str) -> AttributeValue | None:
         # An escape such as \\ud800 decodes to half a character, which UTF-8, and so DynamoDB, cannot hold.
         if "\\u" in text:
             json.dumps(elements, ensure_ascii=False).encode()
-        found = {"L": elements if all(map(_is_attribute_value, elements)) else [_wire(element) for element in elements]}
-        # Measured on the outcome, so that the answer does not depend on how deep our own stack happens to be.
-        return found if containers(found) <= MAX_CONTAINERS else None
+        in_wire_form = all(map(_is_attribute_value, elements))
+        value = {"L": elements if in_wire_form else [_wire(element) for element in elements]}
+        # Measured on the result, so that the outcome does not depend on how deep Python's own stack is.
+        return value if containers(value) <= MAX_CONTAINERS else None
     except (ValueError, RecursionError):
         return None
 
@@ -80,7 +81,7 @@ def _wire(element: Any) -> AttributeValue:
 
 
 def _wire_number(digits: str) -> AttributeValue:
-    # A number that DynamoDB cannot hold keeps its digits, as text.
+    # A number that DynamoDB cannot hold becomes text with the same digits.
     return {"N": number_text(Decimal(digits))} if _is_number(str(digits)) else {"S": str(digits)}
 
 

@@ -1,6 +1,9 @@
-"""The mapping: what becomes of each item of the old table. Data, not code; loaded once, never changed."""
+"""The mapping as a value, and loading it from YAML. It is loaded once and never changes.
 
-import pkgutil
+From the YAML text to the value: ``yaml_document`` parses, ``schema`` validates the vocabulary, ``check`` and ``check_keys`` the
+meaning, ``build`` compiles.
+"""
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -13,14 +16,14 @@ from service.core.item.wire import Item
 from service.core.mapping.build import Resolver, TableNames, build_entity
 from service.core.mapping.check import problems
 from service.core.mapping.entity import Entity, KeySchema
-from service.core.mapping.schema import MappingModel, known_keys
+from service.core.mapping.schema import PATTERN_MEANINGS, MappingModel, known_keys
 from service.core.mapping.yaml_document import Document, read_yaml
 from service.errors import Misconfigured
 
 
 @dataclass(frozen=True, slots=True)
 class OldTable:
-    """The old table: its name, key attributes, and the attribute that says which entity an item is."""
+    """The old table: its name, its key attributes, and the attribute that names an item's entity."""
 
     table: str
     partition_key: str
@@ -35,8 +38,8 @@ class OldTable:
 
 @dataclass(frozen=True, slots=True)
 class TableShape:
-    """What a v2 table must be: its key, and its indexes by name. All key attributes are strings, all
-    projections ALL."""
+    """The shape that a v2 table must have: its key, and its indexes by name. All key attributes are strings, all projections
+    ALL."""
 
     key: KeySchema
     indexes: dict[str, KeySchema]
@@ -49,28 +52,49 @@ class TableShape:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mapping:
-    """A checked mapping.
-
-    hash: over its content, 16 hex digits, the same whatever the tables are called. tables: each v2 table by its name.
-    """
+    """A checked and compiled mapping."""
 
     name: str
     hash: str
+    """16 hex digits over its content, independent of the names of the tables."""
     stamp: str
+    """The attribute that holds the stamp."""
     old: OldTable
     entities: dict[str, Entity]
+    """By entity name."""
     tables: dict[str, TableShape]
+    """Every v2 table by its name."""
 
     def entity_at(self, table: str, item: Item) -> Entity | None:
-        """The entity that the v2 ``item`` of ``table`` is, None when its key is none that the mapping
-        makes."""
+        """The entity of the v2 ``item`` of ``table``.
+
+        A table of one entity: that entity, whatever the item's key. Otherwise the entity whose keys begin like the item's; None
+        when there is none.
+        """
         candidates = [entity for entity in self.entities.values() if entity.table == table]
-        return candidates[0] if len(candidates) == 1 else next((one for one in candidates if one.holds(item)), None)
+        return (
+            candidates[0]
+            if len(candidates) == 1
+            else next((entity for entity in candidates if entity.holds(item)), None)
+        )
+
+    def read_from_old(self) -> frozenset[str]:
+        """Every attribute of the old table that an entity of the mapping reads (``Entity.own``)."""
+        return frozenset().union(*(entity.own for entity in self.entities.values()))
+
+    def made_in(self, table: str) -> frozenset[str]:
+        """Every attribute that the entities of v2 ``table`` may have, apart from unmapped ones (``Entity.made``)."""
+        return frozenset().union(*(entity.made for entity in self.entities.values() if entity.table == table))
 
 
 def default_names(_variable: str, default: str) -> str:
-    """Every table by its default name."""
+    """The default name of a table: reads no environment."""
     return default
+
+
+def no_hooks(name: str) -> Any:
+    """Finds no hook, for mappings that have none. Raises ImportError."""
+    raise ImportError(f"{name} is not loaded here")
 
 
 def load_mapping(
@@ -78,13 +102,13 @@ def load_mapping(
     *,
     source: str,
     names: TableNames = default_names,
-    resolve: Resolver = pkgutil.resolve_name,
+    resolve: Resolver = no_hooks,
 ) -> Mapping:
-    """The mapping that the YAML ``text`` says.
+    """The mapping in the YAML ``text``.
 
-    source is the file's name, for messages. names(variable, default) gives the name of a table; resolve finds
-    the function that a ``module:function`` names. Raises Misconfigured, one line with file, line, what is
-    wrong and what to do.
+    ``source`` is the file's name, for messages. ``names(variable, default)`` returns the name of a table. ``resolve`` finds a hook
+    from ``module:function``; core itself imports no module, so the default finds none. Raises Misconfigured with one line: file,
+    line, what is wrong, and what to do.
     """
     document = read_yaml(text, source=source)
     model = _validated(document)
@@ -102,7 +126,7 @@ def load_mapping(
 
 
 def _table_shapes(entities: Iterable[Entity]) -> dict[str, TableShape]:
-    """Entities that share a table have the same key and may have different indexes."""
+    """The v2 tables by name. Entities that share a table have the same key; their indexes are united."""
     shapes: dict[str, TableShape] = {}
     for entity in entities:
         shape = shapes.setdefault(entity.table, TableShape(key_schema(entity.key), {}))
@@ -119,11 +143,11 @@ def _validated(document: Document) -> MappingModel:
     try:
         return MappingModel.model_validate(document.content)
     except ValidationError as error:
-        raise _explained(document, error.errors(include_url=False)) from error
+        raise _first_mistake(document, error.errors(include_url=False)) from error
 
 
-def _explained(document: Document, errors: list[ErrorDetails]) -> Misconfigured:
-    # A misspelt key is also a missing one: say the cause first.
+def _first_mistake(document: Document, errors: list[ErrorDetails]) -> Misconfigured:
+    # A misspelt key makes two errors, unknown and missing: report the unknown one, which is the cause.
     first = min(errors, key=lambda error: error["type"] != "extra_forbidden")
     return document.wrong(first["loc"], _message(first))
 
@@ -134,12 +158,23 @@ def _message(error: ErrorDetails) -> str:
         return f"unknown key {path[-1]!r}; known here: {', '.join(known_keys(path[:-1]))}"
     if kind == "missing":
         return f"key {path[-1]!r} is missing"
-    where = ".".join(map(str, path)) or "the mapping"
-    if kind in ("model_type", "dict_type"):
-        return f"{where}: should be a map of keys and values"
-    if kind == "too_long":
-        return f"{where}: at most {error['ctx']['max_length']} keys are allowed"
-    return f"{where}: {error['msg'][0].lower()}{error['msg'][1:]}"
+    return f"{'.'.join(map(str, path)) or 'the mapping'}: {_requirement(error)}"
+
+
+def _requirement(error: ErrorDetails) -> str:
+    """What the value must be."""
+    match error["type"]:
+        case "model_type" | "dict_type":
+            return "should be a map of keys and values"
+        case "too_long":
+            return f"at most {error['ctx']['max_length']} keys are allowed"
+        case "string_type":
+            return "should be text (in quotes when it looks like something else)"
+        case "string_pattern_mismatch":
+            return PATTERN_MEANINGS[error["ctx"]["pattern"]]
+        case "invalid-json-value":
+            return "should be a JSON value; put a date in quotes"
+    return f"{error['msg'][0].lower()}{error['msg'][1:]}"
 
 
 def _content_hash(model: MappingModel) -> str:

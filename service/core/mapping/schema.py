@@ -1,7 +1,6 @@
-"""The vocabulary of a mapping file, as pydantic models; also the JSON Schema that editors complete and check
-with.
+"""The vocabulary of a mapping file, as pydantic models, and the JSON Schema of it for editors.
 
-Here is what can be said; ``mapping_check`` has what must also be true of it.
+It defines which keys and values exist; ``check`` and ``check_keys`` check that they make sense together.
 """
 
 import json
@@ -16,6 +15,16 @@ FieldType = Literal["string", "int", "number", "boolean", "date", "list"]
 KEEP = "keep"
 GATHER = "gather into "
 TABLE_NAME = r"^[A-Za-z0-9_.-]{3,255}$"
+MAPPING_NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+HOOK = r"^[\w.]+:[\w.]+$"
+UNMAPPED = rf"^({KEEP}|{GATHER}\S+)$"
+PATTERN_MEANINGS = {
+    TABLE_NAME: "should be a table name: 3 to 255 letters, digits, _ . or -",
+    MAPPING_NAME: "should be 1 to 63 lower-case letters, digits, _ or -, and begin with a letter or digit",
+    HOOK: "should be module:function",
+    UNMAPPED: "should be keep, or gather into NAME",
+}
+"""What a text must be that does not match a pattern, for error messages."""
 
 
 class _Model(BaseModel):
@@ -23,7 +32,7 @@ class _Model(BaseModel):
 
 
 class TableModel(_Model):
-    """A table: the environment variable that names it, and its name when that is not set."""
+    """A table: the environment variable that names it, and its name when the variable is not set."""
 
     variable: Name
     default: Annotated[str, Field(pattern=TABLE_NAME)]
@@ -35,19 +44,14 @@ class OldModel(_Model):
     table: TableModel
     partition_key: Name
     sort_key: Name | None = None
-    entity: Annotated[Name, Field(description="The attribute that says which entity an item is.")]
+    entity: Annotated[Name, Field(description="The attribute that names an item's entity.")]
 
 
 class TransformModel(_Model):
-    """Functions for what the vocabulary cannot say, each ``module:function`` from attribute value to
-    attribute value."""
+    """Functions for what the vocabulary cannot express, each ``module:function``, from attribute value to attribute value."""
 
-    forward: Annotated[
-        str, Field(pattern=r"^[\w.]+:[\w.]+$", description="Gives None when the default is to be taken.")
-    ]
-    inverse: Annotated[
-        str, Field(pattern=r"^[\w.]+:[\w.]+$", description="Gives None when the old attribute is absent.")
-    ]
+    forward: Annotated[str, Field(pattern=HOOK, description="Returns None to take the default.")]
+    inverse: Annotated[str, Field(pattern=HOOK, description="Returns None when the old attribute is absent.")]
 
 
 class ElementFieldModel(_Model):
@@ -58,7 +62,7 @@ class ElementFieldModel(_Model):
 
 
 class ElementsModel(_Model):
-    """What the maps in a list hold."""
+    """The fields of the maps in a list."""
 
     fields: Annotated[dict[Name, ElementFieldModel], Field(min_length=1)]
 
@@ -68,7 +72,7 @@ class FieldModel(_Model):
 
     type: FieldType
     default: Annotated[
-        JsonValue, Field(description="When absent or not convertible; for a string field a template.")
+        JsonValue, Field(description="The value when absent or not convertible; for a string field a template.")
     ] = None
     required: Annotated[bool, Field(description="An item without it is quarantined.")] = False
     aliases: Annotated[list[Name], Field(description="Other names in the old table; the own name comes first.")] = []
@@ -77,7 +81,7 @@ class FieldModel(_Model):
 
 
 class EntityModel(_Model):
-    """One kind of item: where it goes and what becomes of its attributes."""
+    """One kind of item: its v2 table, its keys, and its attributes."""
 
     table: TableModel
     old_key: KeyTemplates
@@ -87,7 +91,7 @@ class EntityModel(_Model):
     unmapped: Annotated[
         str,
         Field(
-            pattern=rf"^({KEEP}|{GATHER}\S+)$",
+            pattern=UNMAPPED,
             description="Attributes without a field: kept under their own names, or gathered into one map.",
         ),
     ] = KEEP
@@ -95,10 +99,10 @@ class EntityModel(_Model):
 
 
 class MappingModel(_Model):
-    """What becomes of the items of one old table."""
+    """How the items of one old table become v2 items."""
 
     version: Literal[1]
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    name: Annotated[str, Field(pattern=MAPPING_NAME)]
     stamp: Annotated[Name, Field(description="The attribute that tablesplit adds to each item it writes.")] = "_sync"
     old: OldModel
     entities: Annotated[dict[Name, EntityModel], Field(min_length=1)]
@@ -110,17 +114,17 @@ def editor_schema() -> dict[str, Any]:
 
 
 def editor_schema_text() -> str:
-    """The schema as it is shipped in ``service/mappings/mapping.schema.json``."""
+    """The text of ``service/mappings/mapping.schema.json``: to regenerate it, and to check that it is current."""
     return json.dumps(editor_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def known_keys(path: tuple[str | int, ...]) -> list[str]:
-    """The keys that the vocabulary has at ``path``; none where names are free."""
+    """The keys that the vocabulary has at ``path``; empty where any name is allowed."""
     schema = editor_schema()
     definitions, here = schema["$defs"], schema
     for step in path:
         here = here.get("properties", {}).get(step) or here.get("additionalProperties") or {}
         alternatives = [here, *here.get("anyOf", [])]
-        reference = next((part["$ref"] for part in alternatives if "$ref" in part), None)
+        reference = next((alternative["$ref"] for alternative in alternatives if "$ref" in alternative), None)
         here = definitions[reference.rpartition("/")[2]] if reference else here
     return list(here.get("properties", {}))

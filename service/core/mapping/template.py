@@ -1,9 +1,8 @@
-"""Templates: text with the values of fields in it, for keys, index keys and defaults.
+"""Templates: text that contains the values of fields, for keys, index keys and defaults.
 
-``{name}`` is the field's value as text, ``{name|fallback}`` has a text for when it is absent or empty,
-``{name:month}`` is the UTC month of a date, ``{name:shard16}`` one of 16 numbers that spread the values,
-always the same one for the same value. ``{{`` and ``}}`` stand for the braces themselves. No clock, no
-locale, no time zone: a replay writes the same key.
+``{name}`` is the field's value as text; ``{name|fallback}`` takes the fallback when it is absent or empty; ``{name:month}`` is
+the UTC month of a date; ``{name:shard16}`` is one of 16 numbers that spread the values, always the same number for the same
+value. ``{{`` and ``}}`` are the braces themselves. No clock, no locale, no time zone: a replay writes the same key.
 """
 
 import re
@@ -23,7 +22,7 @@ Renderer = Callable[[Item], str]
 
 
 class TemplateError(ValueError):
-    """The text is not a template; the message says why."""
+    """The text is not a template; the message is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +35,11 @@ class Placeholder:
 
     @property
     def fixed_width(self) -> bool:
-        """Whether every value takes the same number of characters."""
+        """Whether every value gives the same number of characters."""
         return self.modifier is not None
 
     def render(self, fields: Item) -> str:
-        """The text for these fields; empty when the field is absent and there is no fallback."""
+        """The text for these fields; empty when the field is absent or empty and there is no fallback."""
         text = text_of(fields.get(self.name)) or self.fallback or ""
         if self.modifier is None:
             return text
@@ -49,11 +48,12 @@ class Placeholder:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A parsed template. ``render`` gives its text for a map of field values."""
+    """A parsed template."""
 
     text: str
     parts: tuple[str | Placeholder, ...]
     render: Renderer = field(compare=False, repr=False)
+    """From the values of the fields to the text."""
 
     @property
     def placeholders(self) -> tuple[Placeholder, ...]:
@@ -62,7 +62,7 @@ class Template:
 
     @property
     def literal_prefix(self) -> str:
-        """What every rendered text begins with."""
+        """The text that every rendered text begins with."""
         first = self.parts[0] if self.parts else ""
         return first if isinstance(first, str) else ""
 
@@ -73,15 +73,13 @@ class Template:
 
 
 def parse_template(text: str) -> Template:
-    """The template that ``text`` says. Raises TemplateError."""
+    """The template in ``text``. Raises TemplateError."""
     parts: list[str | Placeholder] = []
     position = 0
     for match in _PART.finditer(text):
         _append_literal(parts, text[position : match.start()])
         if match["stray"]:
-            raise TemplateError(
-                f"template {text!r} has a brace that opens or closes nothing; write it twice to mean itself"
-            )
+            raise TemplateError(f"template {text!r} has an unmatched brace; write {{{{ or }}}} for the brace itself")
         if match["brace"]:
             _append_literal(parts, match["brace"][0])
         else:
@@ -106,7 +104,7 @@ def _append_literal(parts: list[str | Placeholder], text: str) -> None:
 
 
 def _renderer(parts: tuple[str | Placeholder, ...]) -> Renderer:
-    texts = [_constantly(part) if isinstance(part, str) else part.render for part in parts]
+    texts = [_constant(part) if isinstance(part, str) else part.render for part in parts]
     if len(texts) == 1:
         return texts[0]
     if len(texts) == 2:
@@ -115,7 +113,7 @@ def _renderer(parts: tuple[str | Placeholder, ...]) -> Renderer:
     return lambda fields: "".join([text(fields) for text in texts])
 
 
-def _constantly(text: str) -> Renderer:
+def _constant(text: str) -> Renderer:
     return lambda _: text
 
 

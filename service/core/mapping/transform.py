@@ -1,7 +1,6 @@
-"""The forward transform: what an old item becomes in v2. Pure and deterministic: a replay makes the same
-item."""
+"""The forward transform: from an old item to its v2 item. Deterministic: a replay makes the same item."""
 
-from service.core.item.v2_item import V2Item
+from service.core.item.stamp import V2Item
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.entity import Entity, FieldRule
 from service.core.mapping.limits import check_key, check_limits
@@ -9,26 +8,23 @@ from service.core.mapping.mapping import Mapping
 from service.errors import Poison
 
 MESSAGE_CHARACTERS = 500
-"""Of what is wrong with an item. It may quote a value of up to 400 KB, and quarantine keeps it in a record."""
-
-__all__ = ["V2Item", "entity_of", "forward", "old_key", "old_key_text", "v2_place"]
+"""The longest message about an item: it may quote a value of up to 400 KB, and quarantine keeps it in a record."""
 
 
 def forward(mapping: Mapping, old_item: Item) -> V2Item:
     """The v2 item of ``old_item``.
 
-    Raises Poison when it has none; ``reason`` is one of unknown_entity, no_<field> (no_id), key_mismatch,
-    key_too_long, too_deep, too_big, transform_failed, and the message names the old key.
+    Raises Poison when it has none. Its reason is one of unknown_entity, no_<field> (no_id), key_mismatch, key_too_long,
+    too_deep, too_big, transform_failed; its message names the old key.
     """
     try:
-        return _forward(mapping, old_item)
+        return _transformed(mapping, old_item)
     except Poison as poison:
-        raise _at_key(mapping, old_item, poison) from poison
+        raise _with_key(mapping, old_item, poison) from poison
 
 
 def v2_place(mapping: Mapping, old_item: Item) -> tuple[str, Item]:
-    """Table and key of the v2 item of ``old_item``, also when the item itself is too big or too deep to be
-    written.
+    """Table and key of the v2 item of ``old_item``, also when that item is too big or too deep to be written.
 
     Raises Poison when the item has no key in v2, or one that DynamoDB refuses.
     """
@@ -42,7 +38,7 @@ def v2_place(mapping: Mapping, old_item: Item) -> tuple[str, Item]:
         check_key(key, key)
         return entity.table, key
     except Poison as poison:
-        raise _at_key(mapping, old_item, poison) from poison
+        raise _with_key(mapping, old_item, poison) from poison
 
 
 def old_key(mapping: Mapping, item: Item) -> Item:
@@ -67,7 +63,7 @@ def old_key_text(mapping: Mapping, item: Item) -> str:
     return " ".join(f"{name}={next(iter(value.values()), '(absent)')}" for name, value in values)
 
 
-def _forward(mapping: Mapping, old_item: Item) -> V2Item:
+def _transformed(mapping: Mapping, old_item: Item) -> V2Item:
     entity = entity_of(mapping, old_item)
     fields: Item = {}
     residue: Item = {}
@@ -76,7 +72,7 @@ def _forward(mapping: Mapping, old_item: Item) -> V2Item:
         value = _make_field(rule, old_item, fields)
         if rule.plain and old_item.get(rule.name) is value:
             continue
-        _note_residue(rule, old_item, value, residue, absent)
+        _add_residue(rule, old_item, value, residue, absent)
     _check_old_key(entity, old_item, fields)
     unmapped = _unmapped(entity, old_item, residue)
     item = {name: {"S": template.render(fields)} for name, template in entity.derived}
@@ -97,7 +93,7 @@ def _make_field(rule: FieldRule, old_item: Item, fields: Item) -> AttributeValue
     return value
 
 
-def _note_residue(
+def _add_residue(
     rule: FieldRule, old_item: Item, value: AttributeValue | None, residue: Item, absent: set[str]
 ) -> None:
     given = rule.given_back(value)
@@ -128,11 +124,12 @@ def _unmapped(entity: Entity, old_item: Item, residue: Item) -> Item:
     return {entity.gather: {"M": kept}}
 
 
-def _at_key(mapping: Mapping, old_item: Item, poison: Poison) -> Poison:
-    whole = poison.message
-    what = whole if len(whole) <= MESSAGE_CHARACTERS else f"{whole[: MESSAGE_CHARACTERS - 3]}..."
+def _with_key(mapping: Mapping, old_item: Item, poison: Poison) -> Poison:
+    message = poison.message
+    if len(message) > MESSAGE_CHARACTERS:
+        message = f"{message[: MESSAGE_CHARACTERS - 3]}..."
     return Poison(
-        f"old item {old_key_text(mapping, old_item)}: {what}",
+        f"old item {old_key_text(mapping, old_item)}: {message}",
         reason=poison.reason,
         remedy=poison.remedy or "correct the item or the mapping, then `tablesplit quarantine retry`",
     )

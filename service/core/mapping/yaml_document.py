@@ -1,4 +1,4 @@
-"""YAML with the line of every key and value, so that a wrong file is answered with ``file:line``."""
+"""YAML with the line of every key and value, so that an error in a file names ``file:line``."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -9,16 +9,18 @@ import yaml
 from service.errors import Misconfigured
 
 Path = tuple[str | int, ...]
-"""Where a value is: the keys and positions that lead to it from the top."""
+"""Where a value is: the keys and positions from the top of the document to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileKind:
-    """What a file is, for messages. remedy: when something in it is wrong; begin: when nothing is in it."""
+    """The kind of a file, for error messages."""
 
     name: str
     remedy: str
+    """What to do when its content is wrong."""
     begin: str
+    """What to do when it is empty."""
 
 
 MAPPING_FILE = FileKind(
@@ -28,24 +30,25 @@ MAPPING_FILE = FileKind(
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Parsed YAML. ``content`` is plain Python; ``lines`` has the line (from 1) where each path begins."""
+    """Parsed YAML."""
 
     source: str
+    """The file's name, for messages."""
     content: Any
+    """Plain Python values."""
     lines: dict[Path, int]
+    """The line, from 1, where each path begins."""
     kind: FileKind = MAPPING_FILE
 
     def wrong(self, path: Path, message: str) -> Misconfigured:
-        """The error that says ``message`` at the line of ``path``, or of the nearest thing around it that is
-        written."""
+        """The error ``message`` at the line of ``path``; if the file has no such path, at the line of the nearest enclosing one."""
         while path not in self.lines:
             path = path[:-1]
         return Misconfigured(f"{self.source}:{self.lines[path]}: {message}", remedy=self.kind.remedy)
 
 
 def read_yaml(text: str, *, source: str, kind: FileKind = MAPPING_FILE) -> Document:
-    """Parse one YAML document. Raises Misconfigured for a syntax error, a key given twice, or an empty
-    file."""
+    """Parse one YAML document. Raises Misconfigured for a syntax error, a key given twice, or an empty file."""
     lines: dict[Path, int] = {(): 1}
     try:
         loader = yaml.SafeLoader(text)
@@ -60,7 +63,7 @@ def read_yaml(text: str, *, source: str, kind: FileKind = MAPPING_FILE) -> Docum
         line = text.count("\n", 0, error.position) + 1
         raise _syntax_error(source, line, f"character {chr(error.character)!a} is not allowed") from error
     except RecursionError as error:
-        raise _syntax_error(source, 1, "nested too deep, or an anchor that contains itself") from error
+        raise _syntax_error(source, 1, "it nests too deeply, or an anchor contains itself") from error
 
 
 def _syntax_error(source: str, line: int, problem: str) -> Misconfigured:

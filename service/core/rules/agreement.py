@@ -1,61 +1,55 @@
-"""Whether both sides of one old item agree under the ledger rule: what re-verification and trimming ask."""
+"""Whether both sides of one item agree under the ledger rule: for verification and for trimming the ledger."""
 
 from typing import NamedTuple
 
 from service.core.item.compare import equal
 from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
-from service.core.mapping.transform import v2_place
-from service.core.rules.authorship import live
-from service.core.rules.forward import old_form, old_image
+from service.core.rules.forward import old_form, old_image, place_of_old
 from service.core.rules.ledger import Entry, Place, place_from
-from service.core.rules.ledger_writes import Found
+from service.core.rules.ledger_writes import PlaceReading
 from service.core.rules.verdict import fingerprint
 from service.errors import Poison
 
 
 class BothSides(NamedTuple):
-    """The known v2 places of an item as read, and then its old item."""
+    """Both sides of one item as read: first the known v2 places, then the old item."""
 
-    found: tuple[Found, ...]
+    v2: tuple[PlaceReading, ...]
     old: Item | None
 
     @property
     def fingerprint(self) -> tuple[str | None, ...]:
         """Equal for equal readings of the same places."""
-        return (fingerprint(self.old), *(fingerprint(one.item) for one in self.found))
+        return (fingerprint(self.old), *(fingerprint(reading.item) for reading in self.v2))
 
 
 def places_of(entry: Entry) -> list[Place]:
-    """Every v2 place that the ledger knows of an item, live when last looked at or not."""
+    """Every v2 place that the ledger knows of an item, live at the last reading or not."""
     return [place_from(text) for text in dict.fromkeys((*entry.keys, *entry.tracks))]
 
 
 def home(mapping: Mapping, old: Item | None) -> Place | None:
-    """The v2 place of an old item; None where there is no item, or none that can be mapped."""
-    image = old_image(mapping, old)
-    try:
-        return Place(*v2_place(mapping, image)) if image is not None else None
-    except Poison:
-        return None
+    """The v2 place where an old item belongs; None without an item, or when it cannot be mapped."""
+    return place_of_old(mapping, old_image(mapping, old))
 
 
 def agree(mapping: Mapping, sides: BothSides) -> bool:
-    """Whether the one live v2 item stands for the old item, or neither side has one."""
+    """Whether the one live v2 item represents the old item, or neither side has an item."""
     image = old_image(mapping, sides.old)
-    alive = [one for one in sides.found if live(one.item, one.place.key, mapping.stamp)]
+    alive = [reading for reading in sides.v2 if reading.is_live(mapping.stamp)]
     if not alive or image is None or len(alive) > 1:
         return not alive and image is None
-    (one,) = alive
+    (reading,) = alive
     try:
-        return one.item is not None and equal(old_form(mapping, one.place, one.item), image)
+        return reading.item is not None and equal(old_form(mapping, reading.place, reading.item), image)
     except Poison:
         return False
 
 
 def forgettable(mapping: Mapping, entry: Entry, sides: BothSides) -> bool:
-    """Whether the old item tells all that the ledger entry does: both sides agree, nothing is held, and the one place that is
-    known to be live is where the old item belongs."""
+    """Whether the ledger entry may be deleted, because the old item shows all that it holds: both sides agree, the item is not
+    held, and the only place known to be live is where the old item belongs."""
     place = home(mapping, sides.old)
     keys = () if place is None else (place.text,)
     return entry.held_since is None and entry.keys == keys and agree(mapping, sides)

@@ -1,7 +1,7 @@
-"""The ledger rule, forward: what a change of the old table becomes on v2 once both sides may be written (DESIGN section 6).
+"""The ledger rule, forward: what is written on v2 for a change of the old table, once both sides may be written (DESIGN section 6).
 
-v2 wins. A change is carried whole where v2 still holds what the change found on old; merged where both sides have changed
-different fields; and kept, whole, in the conflict log otherwise.
+v2 wins. A change is applied as it is when v2 still agrees with the change's old image; it is merged when both sides have changed
+different fields; otherwise it goes, whole, to the conflict log.
 """
 
 from collections.abc import Sequence
@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from service.core.item.change import Change
-from service.core.item.compare import equal
-from service.core.item.stamp import Stamp, decode_stamp
+from service.core.item.compare import equal_or_absent
+from service.core.item.stamp import sound_stamp, without_stamp
 from service.core.item.wire import Item
 from service.core.item.write import Check, Put, Update
 from service.core.mapping.inverse import inverse
 from service.core.mapping.mapping import Mapping
-from service.core.mapping.transform import forward, v2_place
-from service.core.rules.authorship import authorship_on_old, is_bare, live
+from service.core.mapping.transform import forward, old_key, v2_place
+from service.core.rules.authorship import authorship_on_old, is_bare
 from service.core.rules.ledger import Entry, Place, is_count, place_from
-from service.core.rules.ledger_writes import Found, burial, replacement, unchanged
+from service.core.rules.ledger_writes import PlaceReading, burial, replacement, unchanged
 from service.core.rules.merge import three_way
 from service.errors import Poison
 
@@ -27,60 +27,70 @@ Outcome = Literal["applied", "merged", "duplicate", "conflict", "own", "unread"]
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """Why a change goes to the conflict log. fields: the old attributes, or fields, that both sides changed."""
+    """Why a change goes to the conflict log."""
 
     reason: Literal["overlap", "deleted", "two_live_keys", "unreadable"]
     fields: tuple[str, ...] = ()
+    """The old attributes, or fields, that both sides have changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ForwardPlan:
-    """What is to be done about one change, all in one transaction with ``entry``.
-
-    writes: on v2, each conditional on what was read. dispute: the change goes to the conflict log. entry None: the ledger
-    has this record already. buried: the places that get a tombstone. missing (outcome ``unread``): a place to read with the
-    others before this can be decided.
-    """
+    """The outcome of one change, and all that is written for it, in one transaction with ``entry``."""
 
     outcome: Outcome
     entry: Entry | None
+    """The new ledger entry; None: the ledger stays as it is."""
     writes: tuple[Put | Update | Check, ...] = ()
+    """On v2, each on the condition that the place is as it was read."""
     dispute: Dispute | None = None
+    """With outcome ``conflict``: why the change goes to the conflict log."""
     buried: tuple[Place, ...] = ()
+    """The places that get a tombstone."""
     missing: Place | None = None
+    """With outcome ``unread``: a place that must be read too before the change can be decided."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
-    """What a change meets: its version, the base of what is written for it, and the known places."""
+class _Readings:
+    """The known places as read, and the stamp for what is written there."""
 
     version: str
     base: str
-    found: Sequence[Found]
-    live: Sequence[Found]
+    known: Sequence[PlaceReading]
+    live: Sequence[PlaceReading]
+
+    @property
+    def live_keys(self) -> tuple[str, ...]:
+        """The texts of the live places, as ``Entry.keys`` keeps them."""
+        return tuple(reading.place.text for reading in self.live)
 
 
 def known_places(mapping: Mapping, change: Change, entry: Entry) -> list[Place]:
-    """The v2 places to read for a change of the old table: those of its images, and those that the ledger knows to be live.
+    """The v2 places to read for a change of the old table: those that the ledger knows to be live, and those of its images.
 
     An image that cannot be mapped has no place.
     """
     places = {text: place_from(text) for text in entry.keys}
     for image in (old_image(mapping, change.old), old_image(mapping, change.new)):
-        place = _place_of(mapping, image)
+        place = place_of_old(mapping, image)
         if place is not None:
             places.setdefault(place.text, place)
     return list(places.values())
 
 
 def forward_plan(
-    mapping: Mapping, change: Change, version: str, entry: Entry, found: Sequence[Found], now: float
+    mapping: Mapping, change: Change, version: str, entry: Entry, known: Sequence[PlaceReading], now: float
 ) -> ForwardPlan:
-    """What becomes of a change of the old table, at ``version``, given its ledger entry and the known places read after it.
+    """The plan for a change of the old table at ``version``.
 
-    ``now``: epoch seconds, for how long an item has been held.
+    ``entry`` is its ledger entry, ``known`` the known places, read after it. ``now``, in epoch seconds, starts a hold.
 
-    Raises Poison when the change is to be written and cannot be mapped: then nothing may be done but to quarantine it.
+    Rules, in this order: a change that the ledger has already is a duplicate; our own writes only advance the ledger; a change
+    that the guarded rule has applied is not applied again; two live places hold the item, and the change goes to the conflict log;
+    all else is decided by comparing v2 with the change's images.
+
+    Raises Poison when the change is to be written and cannot be mapped: then quarantine it and write nothing else.
     """
     if version <= entry.done:
         return ForwardPlan("duplicate", None)
@@ -88,134 +98,164 @@ def forward_plan(
     advanced = replace(entry, done=version, seen=author.seen)
     if author.ours:
         return ForwardPlan("own", advanced)
-    alive = [one for one in found if live(one.item, one.place.key, mapping.stamp)]
-    reading = _Reading(version, author.seen, found, alive)
-    covering = [one for one in found if _covers(mapping, one, version)]
+    live = [reading for reading in known if reading.is_live(mapping.stamp)]
+    readings = _Readings(version, author.seen, known, live)
+    covering = [reading for reading in known if _covers(mapping, reading, version)]
     if covering:
-        return _finished_move(mapping, reading, covering, advanced)
-    if len(alive) > 1:
-        # Reverse may have seen only one of them: whoever finds two holds the item.
-        held = replace(advanced, held_since=now if entry.held_since is None else entry.held_since)
-        return _disputed(mapping, reading, held, Dispute("two_live_keys"))
-    return _decided(mapping, change, reading, advanced)
+        return _finished_move(mapping, readings, covering, advanced)
+    if len(live) > 1:
+        # Reverse may have seen only one of the two places, so forward holds the item too.
+        return _disputed(mapping, readings, advanced.held(now), Dispute("two_live_keys"))
+    return _decided(mapping, change, readings, advanced)
 
 
-def is_read(change: Change, mapping: Mapping, version: str, entry: Entry) -> bool:
+def must_read_places(change: Change, mapping: Mapping, version: str, entry: Entry) -> bool:
     """Whether the known places must be read for a change: it is new, and the application's."""
     return version > entry.done and not authorship_on_old(change, mapping.stamp, entry).ours
 
 
 def old_image(mapping: Mapping, image: Item | None) -> Item | None:
-    """An image of the old table as the application sees it: without our stamp; None for a bare tombstone too."""
-    key = {name: image[name] for name in mapping.old.key_names} if image is not None else {}
-    if image is None or is_bare(image, key, mapping.stamp):
+    """An image of the old table as the application sees it: without our stamp; None also for a bare tombstone."""
+    if image is None or is_bare(image, old_key(mapping, image), mapping.stamp):
         return None
-    stamp = _stamp(mapping, image)
-    if stamp is None or not is_count(stamp.version):  # the application's own attribute of that name is an attribute
+    stamp = sound_stamp(image, mapping.stamp)
+    if stamp is None or not is_count(stamp.version):  # the application's own attribute under that name is content
         return image
-    return {name: value for name, value in image.items() if name != mapping.stamp}
+    return without_stamp(image, mapping.stamp)
 
 
 def old_form(mapping: Mapping, place: Place, item: Item) -> Item:
-    """A live v2 item as the old item that it stands for. Raises Poison when it stands for none."""
-    stamp = _stamp(mapping, item)
-    if stamp is not None and stamp.tombstone:  # the application has revived it, with the stamp that stood there
-        item = {name: value for name, value in item.items() if name != mapping.stamp}
+    """The old item that a live v2 item represents. Raises Poison when there is none."""
+    stamp = sound_stamp(item, mapping.stamp)
+    if stamp is not None and stamp.tombstone:  # the application has added to a tombstone, which kept its stamp
+        item = without_stamp(item, mapping.stamp)
     return inverse(mapping, item, place.table)
 
 
-def _covers(mapping: Mapping, found: Found, version: str) -> bool:
-    """Whether the guarded rule has applied this change, or a later one, at a place: before `dual`, and after a crash only."""
-    stamp = _stamp(mapping, found.item) if found.item is not None else None
-    return stamp is not None and stamp.base is None and stamp.version >= version
-
-
-def _finished_move(mapping: Mapping, reading: _Reading, covering: Sequence[Found], entry: Entry) -> ForwardPlan:
-    """What a crash has left of a guarded move: the item stands at its new key, and still at the one that it left."""
-    left = [one for one in reading.live if one not in covering and _below(mapping, one, reading.version)]
-    writes = tuple(
-        burial(mapping, one, reading.version, reading.base) if one in left else unchanged(mapping, one)
-        for one in reading.found
-    )
-    keys = tuple(one.place.text for one in reading.live if one not in left)
-    buried = tuple(one.place for one in left)
-    return ForwardPlan("applied" if left else "duplicate", replace(entry, keys=keys), writes, buried=buried)
-
-
-def _below(mapping: Mapping, found: Found, version: str) -> bool:
-    stamp = _stamp(mapping, found.item) if found.item is not None else None
-    return stamp is not None and stamp.version < version
-
-
-def _decided(mapping: Mapping, change: Change, reading: _Reading, entry: Entry) -> ForwardPlan:
-    now = reading.live[0] if reading.live else None
-    try:
-        theirs = old_form(mapping, now.place, now.item) if now is not None and now.item is not None else None
-    except Poison:
-        return _disputed(mapping, reading, entry, Dispute("unreadable"))
-    base, mine = old_image(mapping, change.old), old_image(mapping, change.new)
-    if _same(theirs, mine):
-        return _without_write(mapping, reading, entry, "duplicate", None)
-    if _same(theirs, base):
-        return _written(mapping, reading, entry, mine, "applied")
-    if base is None or theirs is None or mine is None:
-        return _disputed(mapping, reading, entry, Dispute("overlap" if theirs and mine else "deleted"))
-    merge = three_way(mapping, base, theirs, mine)
-    if merge.item is None:
-        return _disputed(mapping, reading, entry, Dispute("overlap", merge.overlap))
-    if _same(theirs, merge.item):
-        return _without_write(mapping, reading, entry, "duplicate", None)
-    return _written(mapping, reading, entry, merge.item, "merged")
-
-
-def _written(
-    mapping: Mapping, reading: _Reading, entry: Entry, old: Item | None, outcome: Literal["applied", "merged"]
-) -> ForwardPlan:
-    """v2 becomes ``old`` (None: nothing): at its own key, with a tombstone where it lived before."""
-    v2 = forward(mapping, old) if old is not None else None
-    goal = Place(v2.table, v2.key) if v2 is not None else None
-    writes: list[Put | Update | Check] = []
-    if v2 is not None and goal is not None:
-        there = next((one for one in reading.found if one.place.text == goal.text), None)
-        if there is None:  # a merge can lead to a key that no image has
-            return ForwardPlan("unread", None, missing=goal)
-        writes.append(replacement(mapping, there, v2, reading.version, reading.base))
-    left = [one for one in reading.live if goal is None or one.place.text != goal.text]
-    writes += [burial(mapping, one, reading.version, reading.base) for one in left]
-    written = {place.text for place in (goal, *(one.place for one in left)) if place is not None}
-    writes += [unchanged(mapping, one) for one in reading.found if one.place.text not in written]
-    keys = (goal.text,) if goal is not None else ()
-    return ForwardPlan(outcome, replace(entry, keys=keys), tuple(writes), buried=tuple(one.place for one in left))
-
-
-def _disputed(mapping: Mapping, reading: _Reading, entry: Entry, dispute: Dispute) -> ForwardPlan:
-    return _without_write(mapping, reading, entry, "conflict", dispute)
-
-
-def _without_write(
-    mapping: Mapping, reading: _Reading, entry: Entry, outcome: Outcome, dispute: Dispute | None
-) -> ForwardPlan:
-    """Nothing is written on v2, but what was decided holds only for what was read."""
-    checks = tuple(unchanged(mapping, one) for one in reading.found)
-    keys = tuple(one.place.text for one in reading.live)
-    return ForwardPlan(outcome, replace(entry, keys=keys), checks, dispute)
-
-
-def _same(first: Item | None, second: Item | None) -> bool:
-    if first is None or second is None:
-        return first is second
-    return equal(first, second)
-
-
-def _place_of(mapping: Mapping, image: Item | None) -> Place | None:
+def place_of_old(mapping: Mapping, image: Item | None) -> Place | None:
+    """The v2 place of an image as ``old_image`` gives it; None without an image, or when it cannot be mapped."""
     try:
         return Place(*v2_place(mapping, image)) if image is not None else None
     except Poison:
         return None
 
 
-def _stamp(mapping: Mapping, item: Item) -> Stamp | None:
+def _covers(mapping: Mapping, reading: PlaceReading, version: str) -> bool:
+    """Whether the guarded rule has applied this change, or a later one, at a place: before `dual`, and then crashed."""
+    stamp = sound_stamp(reading.item, mapping.stamp)
+    return stamp is not None and stamp.base is None and stamp.version >= version
+
+
+def _finished_move(
+    mapping: Mapping, readings: _Readings, covering: Sequence[PlaceReading], entry: Entry
+) -> ForwardPlan:
+    """Completes a move of the guarded rule that a crash interrupted: the item is at its new key, and still at the previous one."""
+    vacated = [
+        reading
+        for reading in readings.live
+        if reading not in covering and _is_older(mapping, reading, readings.version)
+    ]
+    writes = tuple(
+        burial(mapping, reading, readings.version, readings.base) if reading in vacated else unchanged(mapping, reading)
+        for reading in readings.known
+    )
+    keys = tuple(reading.place.text for reading in readings.live if reading not in vacated)
+    buried = tuple(reading.place for reading in vacated)
+    return ForwardPlan("applied" if vacated else "duplicate", replace(entry, keys=keys), writes, buried=buried)
+
+
+def _is_older(mapping: Mapping, reading: PlaceReading, version: str) -> bool:
+    """Whether the item at a place was written at a version below ``version``."""
+    stamp = sound_stamp(reading.item, mapping.stamp)
+    return stamp is not None and stamp.version < version
+
+
+def _decided(mapping: Mapping, change: Change, readings: _Readings, entry: Entry) -> ForwardPlan:
+    """The plan for a change of the application that meets at most one live place.
+
+    ``theirs`` is v2 as an old item, ``base`` and ``mine`` are the change's images; all three may be absent.
+    """
     try:
-        return decode_stamp(item, mapping.stamp)
-    except Poison:  # something else under the stamp's name, which the application wrote
+        theirs = _v2_as_old(mapping, readings)
+    except Poison:
+        return _disputed(mapping, readings, entry, Dispute("unreadable"))
+    base, mine = old_image(mapping, change.old), old_image(mapping, change.new)
+    if equal_or_absent(theirs, mine):
+        return _without_write(mapping, readings, entry, "duplicate")
+    if equal_or_absent(theirs, base):
+        return _written(mapping, readings, entry, mine, "applied")
+    if base is None or theirs is None or mine is None:
+        return _disputed(mapping, readings, entry, Dispute("overlap" if theirs and mine else "deleted"))
+    merge = three_way(mapping, base, theirs, mine)
+    if merge.item is None:
+        return _disputed(mapping, readings, entry, Dispute("overlap", merge.overlap))
+    if equal_or_absent(theirs, merge.item):
+        return _without_write(mapping, readings, entry, "duplicate")
+    return _written(mapping, readings, entry, merge.item, "merged")
+
+
+def _v2_as_old(mapping: Mapping, readings: _Readings) -> Item | None:
+    """The old form of the one live item; None when no place is live. Raises Poison when the item has no old form."""
+    if not readings.live:
         return None
+    live = readings.live[0]
+    assert live.item is not None
+    return old_form(mapping, live.place, live.item)
+
+
+def _written(
+    mapping: Mapping, readings: _Readings, entry: Entry, old: Item | None, outcome: Literal["applied", "merged"]
+) -> ForwardPlan:
+    """v2 is made to represent ``old`` (None: no item)."""
+    if old is None:
+        return _removed(mapping, readings, entry)
+    return _placed(mapping, readings, entry, old, outcome)
+
+
+def _removed(mapping: Mapping, readings: _Readings, entry: Entry) -> ForwardPlan:
+    """The plan that leaves no live item on v2: a tombstone at every live place."""
+    buried = tuple(reading.place for reading in readings.live)
+    writes: tuple[Update | Check, ...] = (
+        *_burials(mapping, readings, readings.live),
+        *_unchanged_elsewhere(mapping, readings, buried),
+    )
+    return ForwardPlan("applied", replace(entry, keys=()), writes, buried=buried)
+
+
+def _placed(
+    mapping: Mapping, readings: _Readings, entry: Entry, old: Item, outcome: Literal["applied", "merged"]
+) -> ForwardPlan:
+    """The plan that puts the v2 item of ``old`` at its place, with a tombstone at every other live place."""
+    v2 = forward(mapping, old)
+    goal = Place(v2.table, v2.key)
+    at_goal = next((reading for reading in readings.known if reading.place.text == goal.text), None)
+    if at_goal is None:  # a merge can lead to a key that neither image has
+        return ForwardPlan("unread", None, missing=goal)
+    vacated = [reading for reading in readings.live if reading.place.text != goal.text]
+    buried = tuple(reading.place for reading in vacated)
+    writes = (
+        replacement(mapping, at_goal, v2, readings.version, readings.base),
+        *_burials(mapping, readings, vacated),
+        *_unchanged_elsewhere(mapping, readings, (goal, *buried)),
+    )
+    return ForwardPlan(outcome, replace(entry, keys=(goal.text,)), writes, buried=buried)
+
+
+def _burials(mapping: Mapping, readings: _Readings, vacated: Sequence[PlaceReading]) -> list[Update | Check]:
+    return [burial(mapping, reading, readings.version, readings.base) for reading in vacated]
+
+
+def _unchanged_elsewhere(mapping: Mapping, readings: _Readings, written: Sequence[Place]) -> list[Check]:
+    """Checks that every known place outside ``written`` is as it was read."""
+    texts = {place.text for place in written}
+    return [unchanged(mapping, reading) for reading in readings.known if reading.place.text not in texts]
+
+
+def _disputed(mapping: Mapping, readings: _Readings, entry: Entry, dispute: Dispute) -> ForwardPlan:
+    return replace(_without_write(mapping, readings, entry, "conflict"), dispute=dispute)
+
+
+def _without_write(mapping: Mapping, readings: _Readings, entry: Entry, outcome: Outcome) -> ForwardPlan:
+    """The plan that writes nothing on v2, and still checks that every known place is as it was read."""
+    checks = tuple(_unchanged_elsewhere(mapping, readings, ()))
+    return ForwardPlan(outcome, replace(entry, keys=readings.live_keys), checks)

@@ -1,8 +1,8 @@
-"""The ledger entry of one old item, which both directions share (DESIGN section 6).
+"""The ledger entry of one old item, which both lanes share (DESIGN section 6).
 
-A v2 *place* is a table and a key, as text, so that it can be a name. Reverse's writes of an old item are counted; the count
-is the version in the stamp on the old item. Counts begin anew with each *epoch* of the ledger, above those of all earlier
-ones: what carries a stamp of an earlier epoch can only be an image that the application has put back.
+A *place* is a v2 table and a key. Its text names it in a ledger entry. Reverse's writes of an old item are counted, and the
+count is the version in the stamp on the old item. Each *epoch* of the ledger counts from the start again, above all counts of
+earlier epochs; so only an image that the application has put back can carry a stamp of an earlier epoch.
 """
 
 from dataclasses import field, replace
@@ -19,14 +19,14 @@ COUNT_DIGITS = 20
 
 
 class Place(NamedTuple):
-    """One v2 key. ``text`` names it in ledger entries; equal text, equal place."""
+    """One v2 key."""
 
     table: str
     key: Item
 
     @property
     def text(self) -> str:
-        """Table and key as JSON."""
+        """Table and key as JSON: the name of the place in ledger entries. Equal text means equal place."""
         return orjson.dumps([self.table, self.key], option=orjson.OPT_SORT_KEYS).decode()
 
 
@@ -37,43 +37,52 @@ def place_from(text: str) -> Place:
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class Track:
-    """Of one v2 place: the version of the last record handled, and the highest stamp version seen there."""
+    """The ledger's record of one v2 place."""
 
     done: str = ""
+    """The version of the last stream record of the place that is done: written for, or recorded without a write."""
     seen: str = ""
+    """The highest stamp version seen there."""
 
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class Entry:
-    """What is remembered of one old item.
-
-    key: its key. epoch: of the ledger when the entry was made. done, seen: of the old table's stream, the version of the last
-    record handled, and the highest count seen in a stamp. put: the count of reverse's last write. tracks: by v2 place.
-    keys: the v2 places that were live when last looked at. held_since: two of them are, and an operator is needed (epoch
-    seconds). touched_at: when it was last written (epoch seconds; for re-verification and trimming, decides nothing else).
-    """
+    """The ledger's record of one old item."""
 
     key: Item
+    """The old item's key."""
     epoch: int
+    """The ledger's epoch when the entry was made."""
     put: str
+    """The count of reverse's last write of the old item."""
     seen: str
+    """The highest count seen in a stamp on the old item."""
     done: str = ""
+    """The version of the last change of the old table that is done."""
     tracks: dict[str, Track] = field(default_factory=dict)
+    """By the text of the v2 place."""
     keys: tuple[str, ...] = ()
+    """The texts of the v2 places that were live at the last reading."""
     held_since: float | None = None
+    """Epoch seconds since which two places are live and an operator must decide; None: not held."""
     touched_at: float = 0.0
+    """Epoch seconds of the last write of the entry; for verification and trimming, decides nothing else."""
 
     def track(self, place: Place) -> Track:
-        """What is remembered of a v2 place."""
+        """The record of a v2 place; an empty one for an unknown place."""
         return self.tracks.get(place.text, Track())
 
     def tracking(self, place: Place, track: Track) -> "Entry":
-        """The entry with another track of a place."""
+        """The entry with ``track`` as the record of ``place``."""
         return replace(self, tracks={**self.tracks, place.text: track})
+
+    def held(self, now: float) -> "Entry":
+        """The entry, held since ``now`` (epoch seconds), or since the earlier time when it is held already."""
+        return replace(self, held_since=now if self.held_since is None else self.held_since)
 
 
 def new_entry(key: Item, epoch: int) -> Entry:
-    """An entry that has seen nothing: every count of an earlier epoch is below it."""
+    """An entry that has seen nothing. It starts above every count of an earlier epoch."""
     return Entry(key, epoch, put=count_version(epoch, 0), seen=count_version(epoch, 0))
 
 
@@ -83,11 +92,11 @@ def count_version(epoch: int, count: int) -> str:
 
 
 def next_count(version: str) -> str:
-    """The count that follows."""
+    """The count after ``version``, in the same epoch."""
     epoch, _, count = version.partition(".")
     return count_version(int(epoch), int(count) + 1)
 
 
 def is_count(version: str) -> bool:
-    """Whether a stamp version is a count: reverse wrote it, not forward."""
+    """Whether a stamp version is a count: written by reverse, not by forward."""
     return len(version) == GENERATION_DIGITS + 1 + COUNT_DIGITS

@@ -1,80 +1,84 @@
-"""The writes that the ledger rule makes on v2, each conditional on the item being as it was read.
+"""The ledger rule's writes on v2, each on the condition that the item is still as it was read.
 
-An item is updated and not replaced: attributes are set and removed by name, so one that the application adds between the
-reading and the write, under a name that nobody could have known, survives, as it does in any order of the two writes.
+An existing item is updated, not replaced: attributes are set and removed by name. So an attribute that the application adds
+between the reading and the write, under a name that no condition can list, survives, whichever of the two writes comes first.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from service.core.item.compare import same_value
-from service.core.item.stamp import Stamp, encode_stamp
-from service.core.item.v2_item import V2Item, stamped
+from service.core.item.stamp import V2Item, stamped, tombstone_item
 from service.core.item.wire import Item
 from service.core.item.write import Absent, AllOf, Check, Condition, Equals, Put, Update
 from service.core.mapping.mapping import Mapping
+from service.core.rules.authorship import live
 from service.core.rules.ledger import Place
 from service.errors import Poison
 
 MAX_NAMES = 120
-"""Attributes that one condition names. DynamoDB allows 300 operators and 4 KB of expression: 120 comparisons and the ANDs
-between them stay inside both."""
+"""The most attributes that one condition names. DynamoDB allows 300 operators and 4 KB of expression; 120 comparisons and the
+ANDs between them stay inside both."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A known v2 place, and the item that was read there (None: nothing)."""
+class PlaceReading:
+    """A known v2 place, and the item that was read there (None: no item)."""
 
     place: Place
     item: Item | None
 
+    def is_live(self, stamp_name: str) -> bool:
+        """Whether an item was read there, and not a bare tombstone."""
+        return live(self.item, self.place.key, stamp_name)
 
-def unchanged(mapping: Mapping, found: Found) -> Check:
-    """That the place still holds what was read."""
-    return Check(found.place.table, found.place.key, as_read(mapping, found, ()))
+
+def unchanged(mapping: Mapping, reading: PlaceReading) -> Check:
+    """A check that the place still holds what was read."""
+    return Check(reading.place.table, reading.place.key, as_read(mapping, reading, ()))
 
 
-def replacement(mapping: Mapping, found: Found, v2: V2Item, version: str, base: str | None) -> Put | Update:
-    """``v2``, stamped with version and base, in the place of what was read there. Raises Poison for too many attributes.
+def replacement(mapping: Mapping, reading: PlaceReading, v2: V2Item, version: str, base: str | None) -> Put | Update:
+    """The write that turns what was read into ``v2``, stamped with version and base.
 
-    base None: an operator's write, which reverse is to carry.
+    ``base`` None: an operator's write, which reverse carries. Raises Poison for too many attributes.
     """
     item = stamped(v2, version, mapping.stamp, base=base)
-    condition = as_read(mapping, found, item.keys())
-    if found.item is None:
+    condition = as_read(mapping, reading, item.keys())
+    if reading.item is None:
         return Put(v2.table, item, condition)
-    return _update(found, item, condition)
+    return _update(reading, item, condition)
 
 
-def burial(mapping: Mapping, found: Found, version: str, base: str | None) -> Update:
-    """A tombstone in the place of the item that was read there. Raises Poison for too many attributes."""
-    stamp = encode_stamp(Stamp(version, base=base, tombstone=True))
-    bare = {**found.place.key, mapping.stamp: stamp}
-    return _update(found, bare, as_read(mapping, found, ()))
+def burial(mapping: Mapping, reading: PlaceReading, version: str, base: str | None) -> Update:
+    """The write that turns the item that was read into a bare tombstone. Raises Poison for too many attributes."""
+    tombstone = tombstone_item(reading.place.key, version, mapping.stamp, base=base)
+    return _update(reading, tombstone, as_read(mapping, reading, ()))
 
 
-def _update(found: Found, wanted: Item, condition: Condition) -> Update:
-    there, key = found.item or {}, found.place.key
+def _update(reading: PlaceReading, wanted: Item, condition: Condition) -> Update:
+    present, key = reading.item or {}, reading.place.key
     changed = {
         name: value
         for name, value in wanted.items()
-        if name not in key and not (name in there and same_value(there[name], value))
+        if name not in key and not (name in present and same_value(present[name], value))
     }
-    gone = tuple(name for name in there if name not in wanted and name not in key)
-    return Update(found.place.table, key, changed, gone, condition)
+    removed = tuple(name for name in present if name not in wanted and name not in key)
+    return Update(reading.place.table, key, changed, removed, condition)
 
 
-def as_read(mapping: Mapping, found: Found, others: Collection[str]) -> Condition:
-    """That everything that was read is as it was; mapped names, and ``others``, that were not there still are not. Raises
-    Poison for too many attributes."""
-    key, item = found.place.key, found.item
+def as_read(mapping: Mapping, reading: PlaceReading, others: Collection[str]) -> Condition:
+    """The condition that every attribute is as it was read, and that no mapped name and none of ``others`` has been added.
+
+    Raises Poison for too many attributes.
+    """
+    key, item = reading.place.key, reading.item
     if item is None:
         return Absent((next(iter(key)),))
-    made = {name for one in mapping.entities.values() if one.table == found.place.table for name in one.made}
-    names = sorted((item.keys() | made | set(others)) - key.keys())
+    names = sorted((item.keys() | mapping.made_in(reading.place.table) | set(others)) - key.keys())
     if len(names) > MAX_NAMES:
         raise Poison(
-            f"v2 item {key} of {found.place.table} has more attributes than one condition can compare ({MAX_NAMES})",
+            f"v2 item {key} of {reading.place.table} has more attributes than one condition can compare ({MAX_NAMES})",
             reason="too_many_attributes",
             remedy="gather unmapped attributes in the mapping (`unmapped: gather`)",
         )
@@ -82,13 +86,12 @@ def as_read(mapping: Mapping, found: Found, others: Collection[str]) -> Conditio
 
 
 def still_bare(mapping: Mapping, table: str, tombstone: Item) -> Condition:
-    """That an item of the old table or a v2 table is the bare ``tombstone`` still: its stamp, and no attribute that the
-    mapping knows."""
+    """The condition that an item, of the old table or of a v2 table, is still the bare ``tombstone``: the same stamp, and no
+    attribute that the mapping knows."""
     if table == mapping.old.table:
-        known = {name for entity in mapping.entities.values() for name in entity.own} - set(mapping.old.key_names)
+        known = mapping.read_from_old() - set(mapping.old.key_names)
     else:
-        made = {name for one in mapping.entities.values() if one.table == table for name in one.made}
-        known = made - set(mapping.tables[table].key_names)
+        known = mapping.made_in(table) - set(mapping.tables[table].key_names)
     names = sorted(known - {mapping.stamp})[: MAX_NAMES - 1]
-    stamp: Condition = Equals((mapping.stamp,), tombstone[mapping.stamp])
-    return AllOf((stamp, *(Absent((name,)) for name in names)))
+    same_stamp: Condition = Equals((mapping.stamp,), tombstone[mapping.stamp])
+    return AllOf((same_stamp, *(Absent((name,)) for name in names)))

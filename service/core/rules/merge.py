@@ -1,4 +1,4 @@
-"""The three-way merge of two versions of one old item, both made from the same base."""
+"""The three-way merge of two versions of one old item that come from the same base."""
 
 from decimal import Decimal
 from typing import NamedTuple
@@ -10,18 +10,20 @@ from service.core.mapping.mapping import Mapping
 
 
 class Merge(NamedTuple):
-    """What came of it: the merged old item, or None and the fields that both sides have changed differently."""
+    """The result of a merge."""
 
     item: Item | None
+    """The merged old item; None when the changes overlap."""
     overlap: tuple[str, ...] = ()
+    """The fields that both sides have changed, to different values."""
 
 
 def three_way(mapping: Mapping, base: Item, theirs: Item, mine: Item) -> Merge:
     """``base`` with the changes of both ``theirs`` and ``mine``, all three old items without stamps.
 
-    Fields overlap when both sides changed one to different values; attributes that are aliases of one field are that
-    field. The change token never overlaps: it takes the larger value. What is derived of other fields (index keys) is no part
-    of an old item and is made anew by ``forward``.
+    The changes overlap when both sides have changed a field to different values. Attributes that are aliases of one field count as
+    that field. The change token never overlaps: the larger value wins. Attributes derived from others (index keys) are not part of
+    an old item; ``forward`` makes them again.
     """
     entity = mapping.entities.get(mine.get(mapping.old.entity, {}).get("S", ""))
     token = entity.change_token if entity is not None else None
@@ -32,9 +34,9 @@ def three_way(mapping: Mapping, base: Item, theirs: Item, mine: Item) -> Merge:
         return Merge(None, tuple(sorted({_unit(entity, name) for name in disputed})))
     merged = dict(theirs)
     for name in my_changes:
-        _take(merged, name, mine.get(name))
+        _set(merged, name, mine.get(name))
     if token is not None and token in their_changes and token in my_changes:
-        _take(merged, token, _larger(theirs.get(token), mine.get(token)))
+        _set(merged, token, _larger(theirs.get(token), mine.get(token)))
     return Merge(merged)
 
 
@@ -43,12 +45,12 @@ def _units(entity: Entity | None, names: list[str]) -> set[str]:
 
 
 def _unit(entity: Entity | None, name: str) -> str:
-    """What an old attribute counts as: the field that is made of it, or itself."""
+    """The unit of comparison for an old attribute: the field that is made from it, or the attribute itself."""
     rule = entity.group_of.get(name) if entity is not None else None
     return rule.name if rule is not None else name
 
 
-def _take(item: Item, name: str, value: AttributeValue | None) -> None:
+def _set(item: Item, name: str, value: AttributeValue | None) -> None:
     if value is None:
         item.pop(name, None)
     else:
@@ -56,7 +58,7 @@ def _take(item: Item, name: str, value: AttributeValue | None) -> None:
 
 
 def _larger(first: AttributeValue | None, second: AttributeValue | None) -> AttributeValue | None:
-    """The larger of two tokens of one type; the first when they can't be compared."""
+    """The larger of two tokens of one type; the first when they cannot be compared."""
     if first is None or second is None:
         return first or second
     if "S" in first and "S" in second:

@@ -1,42 +1,40 @@
-"""When a bare tombstone may go: only once nothing can arrive any more that it would have to keep out."""
+"""When a bare tombstone may be purged: once no write can arrive any more that it would have to refuse."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class PurgeFacts:
-    """What is known about one tombstone. All ages are seconds on the observer's own monotonic clock.
-
-    tombstone_age: since this process first saw it. backfill_finished_age: since this process first saw the
-    backfill finished; None: not finished. read_past: every shard has been read to its end, applied and
-    checkpointed since the tombstone was seen. ownership_age: since this process began to own the stream.
-    oldest_repair_age: since the oldest repair under way was first seen; None: no repair is under way.
-    """
+    """The facts about one tombstone. All ages are seconds on the observer's own monotonic clock."""
 
     tombstone_age: float
+    """Since this process first saw the tombstone."""
     backfill_finished_age: float | None
+    """Since this process first saw the backfill finished; None: it is not finished."""
     read_past: bool
+    """Whether every shard has been read to its end, applied and checkpointed since the tombstone was seen."""
     ownership_age: float
+    """Since this process began to own the stream."""
     oldest_repair_age: float | None
+    """Since the oldest running repair was first seen; None: no repair is running."""
 
 
 @dataclass(frozen=True, slots=True)
 class PurgeVerdict:
-    """Whether the tombstone may be purged; if not, ``reason`` is the first condition not met, as a slug for
-    the metrics."""
+    """Whether the tombstone may be purged."""
 
     allowed: bool
     reason: str
+    """The first condition that is not met, as a label for the metrics; ``none`` when allowed."""
 
 
 def may_purge(facts: PurgeFacts, *, horizon: float, grace: float) -> PurgeVerdict:
-    """The conditions of DESIGN section 4, in order.
+    """Whether the tombstone may be purged, by the conditions of DESIGN section 4, in this order.
 
-    (a) The backfill has finished, and its superseded workers can no longer write. (b) The checkpoints have
-    passed the tombstone, so no replay brings an earlier change. (c) No superseded owner of a shard can still
-    write. (d) No repair begun before it is under way. ``horizon`` is the writer horizon: how long a worker
-    may still write after it lost its lease; seconds. ``grace`` is the least age of a tombstone that is
-    purged.
+    First of all, the tombstone is at least ``grace`` seconds old. (a) The backfill has finished, and its superseded workers can no
+    longer write. (b) The checkpoints have passed the tombstone, so no replay brings an earlier change. (c) No superseded owner of a
+    shard can still write. (d) No repair that began before the tombstone was seen is running. ``horizon`` is the writer horizon: how
+    many seconds a worker may still write after it lost its lease.
     """
     conditions = {
         "young": facts.tombstone_age >= grace,

@@ -1,9 +1,8 @@
-"""The verdict: what a v2 item and an old item, read one after the other, say about one place, and when a
-difference lasts.
+"""The verdict on a v2 item and an old item that were read one after the other: equal or different, and whether a difference lasts.
 
-Used by validation and never by the code that writes: of the two, only the mapping is common, and what stands for what under
-the ledger rule. Before the first `dual` v2 must be exactly what ``forward`` makes of the old item. From then on, *both ways*,
-the application may have written v2 in its own shape: then v2 must stand for the old item, our stamps off both.
+Validation uses it, and the code that writes never does. The two share only the mapping and, under the ledger rule, ``old_form``
+and ``old_image``. Before the first `dual`, v2 must be exactly what ``forward`` makes of the old item. From then on, *both ways*,
+the application may have written v2 in its own shape; then v2 must represent the old item, with our stamps removed from both.
 """
 
 from dataclasses import dataclass, replace
@@ -13,91 +12,97 @@ from hashlib import blake2b
 import orjson
 
 from service.core.item.compare import differences, equal
-from service.core.item.stamp import Stamp, decode_stamp
+from service.core.item.stamp import V2Item, sound_stamp, without_stamp
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.inverse import inverse
 from service.core.mapping.mapping import Mapping
-from service.core.mapping.transform import V2Item, forward, old_key
+from service.core.mapping.transform import forward, old_key
 from service.core.rules.forward import old_form, old_image
 from service.core.rules.ledger import Place
 from service.errors import Poison
 
 UNKNOWN_ENTITY = "unknown"
-"""Where items are counted whose entity the mapping does not know."""
+"""The entity under which items are counted whose entity the mapping does not know."""
 
 
 class Kind(StrEnum):
-    """What two readings of one place say. GONE: neither side has anything here; TOMBSTONE: nothing but a bare
-    tombstone. HELD: the item lives at two v2 places, which an operator must settle."""
+    """The result of comparing the two readings of one pair."""
 
     EQUAL = "equal"
     MISSING = "missing"
+    """v2 lacks the item."""
     EXTRA = "extra"
+    """v2 has an item here, and no old item belongs to it."""
     MISMATCH = "mismatch"
     QUARANTINED = "quarantined"
+    """The old item cannot be mapped, or its key is in quarantine."""
     HELD = "held"
+    """The item is live at two v2 places; an operator must decide."""
     GONE = "gone"
+    """Neither side has an item here."""
     TOMBSTONE = "tombstone"
+    """v2 has a bare tombstone here, and no old item belongs to it."""
     UNINDEXED = "unindexed"
+    """An index of v2 lacks the item."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One old key and one v2 key that belong together. ``old_key`` is None when the v2 item does not tell it,
-    ``table`` and ``v2_key`` are None when the old item cannot be mapped."""
+    """An old key and a v2 key that belong together."""
 
     entity: str
     old_key: Item | None
+    """None: the v2 item does not show it."""
     table: str | None
+    """The v2 table; None: the old item cannot be mapped."""
     v2_key: Item | None
+    """None: the old item cannot be mapped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An old item as read, its place, and its transform (None: ``reason`` says why there is none).
-
-    image: compared both ways, the item as the application sees it; None: v2 must be exactly what ``forward`` makes.
-    """
+    """An old item as read, and its v2 item by the mapping."""
 
     item: Item
-    place: Pair
+    pair: Pair
     expected: V2Item | None
+    """None: the item cannot be mapped."""
     reason: str = ""
+    """The reason when it cannot be mapped."""
     image: Item | None = None
+    """Compared both ways: the item as the application sees it. None: v2 must be exactly ``expected``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the readings say about ``place``.
-
-    fields: the attributes that differ; the stamp's own name when it is missing, damaged, or does not give the
-    old item back; why, for an item that cannot be read or mapped.
-    inverse_failed: the contents agree, but the inverse of the v2 item is not the old item.
-    now: where the old item belongs by now, when that is another place.
-    """
+    """The verdict on one pair."""
 
     kind: Kind
-    place: Pair
+    pair: Pair
     fields: tuple[str, ...] = ()
+    """The attributes that differ; the stamp's name when the stamp is missing, damaged, or does not give the old item back. For an
+    item that cannot be read or mapped: the reason."""
     inverse_failed: bool = False
-    now: Pair | None = None
+    """The contents agree, but the inverse of the v2 item is not the old item."""
+    moved_to: Pair | None = None
+    """The pair to which the old item belongs now, when it is another one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """Fingerprints of one v2 reading and the old reading that followed it."""
+class PairReading:
+    """The fingerprints of one reading of v2, and of the reading of the old table that followed it. None: no item."""
 
     v2: str | None
     old: str | None
 
 
 def source(mapping: Mapping, old: Item, *, both_ways: bool = False) -> Source | None:
-    """The old item with what the mapping makes of it; None: compared both ways it is a bare tombstone, and so no item."""
+    """The old item with its v2 item by the mapping; None: compared both ways, it is a bare tombstone and therefore no item."""
     image = old_image(mapping, old) if both_ways else old
-    return None if image is None else _source(mapping, old, image, both_ways=both_ways)
+    return None if image is None else _source_of_image(mapping, old, image, both_ways=both_ways)
 
 
-def _source(mapping: Mapping, old: Item, image: Item, *, both_ways: bool) -> Source:
+def _source_of_image(mapping: Mapping, old: Item, image: Item, *, both_ways: bool) -> Source:
     key = old_key(mapping, old)
     kept = image if both_ways else None
     try:
@@ -109,37 +114,35 @@ def _source(mapping: Mapping, old: Item, image: Item, *, both_ways: bool) -> Sou
     return Source(old, Pair(expected.entity, key, expected.table, expected.key), expected, image=kept)
 
 
-def judge(mapping: Mapping, place: Pair, v2: Item | None, old: Source | None) -> Finding:
-    """What ``v2``, the item at the place's v2 key, and ``old``, the item at its old key, say about the
-    place."""
-    stray = misplaced(mapping, place, v2, old)
+def judge(mapping: Mapping, pair: Pair, v2: Item | None, old: Source | None) -> Finding:
+    """The verdict on a pair: ``v2`` is the item at its v2 key, ``old`` the item at its old key."""
+    stray = misplaced(mapping, pair, v2, old)
     if stray is not None:
         return stray
-    assert old is not None  # misplaced() has answered for these
+    assert old is not None  # misplaced() returned a finding otherwise
     assert old.expected is not None
-    if v2 is None or is_bare(mapping, place.table, v2):
-        return Finding(Kind.MISSING, place)
+    if v2 is None or is_bare(mapping, pair.table, v2):
+        return Finding(Kind.MISSING, pair)
     if old.image is not None:
-        return _compared_back(mapping, place, v2, old.image)
-    return _compared(mapping, place, v2, old.item, old.expected)
+        return _compare_back(mapping, pair, v2, old.image)
+    return _compare_forward(mapping, pair, v2, old.item, old.expected)
 
 
-def misplaced(mapping: Mapping, place: Pair, v2: Item | None, old: Source | None) -> Finding | None:
-    """The finding when no old item belongs at the place, or it cannot be mapped; None when one belongs
-    here."""
+def misplaced(mapping: Mapping, pair: Pair, v2: Item | None, old: Source | None) -> Finding | None:
+    """The finding when no old item belongs to the pair's v2 key, or the old item cannot be mapped; None when one belongs here."""
     if old is not None and old.expected is None:
-        return Finding(Kind.QUARANTINED, place, (old.reason,))
-    if old is not None and (old.place.table, old.place.v2_key) == (place.table, place.v2_key):
+        return Finding(Kind.QUARANTINED, pair, (old.reason,))
+    if old is not None and (old.pair.table, old.pair.v2_key) == (pair.table, pair.v2_key):
         return None
-    now = old.place if old is not None else None
+    moved_to = old.pair if old is not None else None
     if v2 is None:
-        return Finding(Kind.GONE, place, now=now)
-    return Finding(Kind.TOMBSTONE if is_bare(mapping, place.table, v2) else Kind.EXTRA, place, now=now)
+        return Finding(Kind.GONE, pair, moved_to=moved_to)
+    return Finding(Kind.TOMBSTONE if is_bare(mapping, pair.table, v2) else Kind.EXTRA, pair, moved_to=moved_to)
 
 
-def place_of(mapping: Mapping, table: str, item: Item) -> Pair:
-    """The place of a v2 item, its old key made by the mapping of the fields that it holds, whatever its stamp says."""
-    key = {name: item[name] for name in key_names(mapping, table)}
+def pair_of(mapping: Mapping, table: str, item: Item) -> Pair:
+    """The pair of a v2 item. Its old key is made from the item's fields by the mapping, whatever its stamp says."""
+    key = {name: item[name] for name in mapping.tables[table].key_names}
     entity = mapping.entity_at(table, item)
     if entity is None or any(rule.required and rule.name not in item for rule in entity.key_rules):
         return Pair(entity_of_key(mapping, table, item), None, table, key)
@@ -148,41 +151,35 @@ def place_of(mapping: Mapping, table: str, item: Item) -> Pair:
 
 
 def entity_of_key(mapping: Mapping, table: str, item: Item) -> str:
-    """The entity that a v2 item's key belongs to, whatever else the item holds."""
+    """The entity that a v2 item's key belongs to, whatever else the item holds; ``UNKNOWN_ENTITY`` when there is none."""
     entity = mapping.entity_at(table, item)
     return entity.name if entity is not None else UNKNOWN_ENTITY
 
 
-def key_names(mapping: Mapping, table: str) -> tuple[str, ...]:
-    """The key attributes of a v2 table, the partition key's first."""
-    return next(tuple(entity.key) for entity in mapping.entities.values() if entity.table == table)
+def lasts(before: PairReading, after: PairReading) -> bool:
+    """Whether a difference in both readings is real, and not a change that sync has yet to apply.
 
+    Each reading reads v2 first and then old, and sync was caught up in between. Suppose that v2 holds X in both readings, that old
+    holds A in both, and that X is not A's transform. The change that made A was in the stream when the first reading ended, so it
+    has been applied by the second. Versions at a key only grow, and X was there before and after: so X is as new as A. But X was
+    read before A, so X is not newer. If old were read first, the last step would fail: X could come from a change after A.
 
-def lasts(before: Look, after: Look) -> bool:
-    """Whether a difference seen in both looks is real, and not a change on its way.
-
-    Both looks read v2 first, then old, and the sync was seen caught up in between. Suppose that v2 holds X at
-    both looks and that old holds A at both, X not being A's transform. The change that made A was in the
-    stream when the first look ended, so it has been applied since; versions at a key only grow, and X stood
-    before and after: X is as new as A. But X was read before A, so X is not newer. Reading old first breaks
-    the last step: X may then come from a change after A.
-
-    Both ways, with both directions seen caught up: the record of X and that of A were handled in between, and neither
-    led to a write, which would have changed a stamp. Only an application that puts back X, its stamp included, after
-    another write of its own can be mistaken; what a repair does then, carrying v2 to old, is right all the same.
+    Both ways, with both lanes caught up in between: the records of X and A were read, and neither led to a write, which would
+    have changed a stamp. The only mistake possible is with an application that puts back X, stamp included, after another write of
+    its own. Even then the repair, which carries v2 to old, is right.
     """
     return before == after
 
 
 def as_written(old: Source, v2: Item) -> Source:
-    """The source for looking up ``v2`` in its indexes: compared both ways, by the index attributes that it has itself."""
+    """The source by which ``v2`` is looked up in its indexes: compared both ways, v2's own index attributes count."""
     if old.image is None or old.expected is None:
         return old
     return replace(old, expected=replace(old.expected, item=v2))
 
 
 def fingerprint(item: Item | None) -> str | None:
-    """Equal for equal items, sets in any order. None for an absent item."""
+    """A text that is equal for equal items, sets in any order. None for an absent item."""
     if item is None:
         return None
     text = orjson.dumps({name: _ordered(value) for name, value in item.items()}, option=orjson.OPT_SORT_KEYS)
@@ -190,52 +187,39 @@ def fingerprint(item: Item | None) -> str | None:
 
 
 def key_text(key: Item) -> str:
-    """A key as text: equal text, equal key."""
+    """A key as text. Equal text means equal key."""
     return orjson.dumps(key, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def without(item: Item, name: str) -> Item:
-    """``item`` less one attribute."""
-    return {key: value for key, value in item.items() if key != name}
-
-
 def is_bare(mapping: Mapping, table: str | None, item: Item) -> bool:
-    """Whether a v2 item is a bare tombstone: a stamp that says so, and nothing else but the key."""
+    """Whether a v2 item is a bare tombstone: its key, and a stamp that marks it as deleted."""
     if table is None:
         return False
-    stamp = _stamp(mapping, item)
-    return stamp is not None and stamp.tombstone and item.keys() == {*key_names(mapping, table), mapping.stamp}
+    stamp = sound_stamp(item, mapping.stamp)
+    return stamp is not None and stamp.tombstone and item.keys() == {*mapping.tables[table].key_names, mapping.stamp}
 
 
-def _compared(mapping: Mapping, place: Pair, live: Item, old: Item, expected: V2Item) -> Finding:
-    fields = differences(expected.item, without(live, mapping.stamp))
-    stamp = _stamp(mapping, live)
+def _compare_forward(mapping: Mapping, pair: Pair, live: Item, old: Item, expected: V2Item) -> Finding:
+    fields = differences(expected.item, without_stamp(live, mapping.stamp))
+    stamp = sound_stamp(live, mapping.stamp)
     sound = stamp is not None and not stamp.tombstone
-    inverse_failed = sound and not fields and not _gives_back(mapping, live, expected.table, old)
+    inverse_failed = sound and not fields and not _inverse_is(mapping, live, expected.table, old)
     if not sound or inverse_failed:
         fields = [*fields, mapping.stamp]
-    return Finding(Kind.MISMATCH if fields else Kind.EQUAL, place, tuple(fields), inverse_failed)
+    return Finding(Kind.MISMATCH if fields else Kind.EQUAL, pair, tuple(fields), inverse_failed)
 
 
-def _compared_back(mapping: Mapping, place: Pair, live: Item, image: Item) -> Finding:
-    assert place.table is not None
-    assert place.v2_key is not None
+def _compare_back(mapping: Mapping, pair: Pair, live: Item, image: Item) -> Finding:
+    assert pair.table is not None
+    assert pair.v2_key is not None
     try:
-        fields = differences(image, old_form(mapping, Place(place.table, place.v2_key), live))
+        fields = differences(image, old_form(mapping, Place(pair.table, pair.v2_key), live))
     except Poison as poison:
-        return Finding(Kind.MISMATCH, place, (poison.reason,))
-    return Finding(Kind.MISMATCH if fields else Kind.EQUAL, place, tuple(fields))
+        return Finding(Kind.MISMATCH, pair, (poison.reason,))
+    return Finding(Kind.MISMATCH if fields else Kind.EQUAL, pair, tuple(fields))
 
 
-def _stamp(mapping: Mapping, item: Item) -> Stamp | None:
-    """The item's stamp; None also when it is damaged."""
-    try:
-        return decode_stamp(item, mapping.stamp)
-    except Poison:
-        return None
-
-
-def _gives_back(mapping: Mapping, live: Item, table: str, old: Item) -> bool:
+def _inverse_is(mapping: Mapping, live: Item, table: str, old: Item) -> bool:
     try:
         return equal(inverse(mapping, live, table), old)
     except Poison:

@@ -15,7 +15,7 @@ from service.core.rules.authorship import authorship_on_old, live
 from service.core.rules.forward import old_image
 from service.core.rules.guarded import copy_write
 from service.core.rules.ledger import Place
-from service.core.rules.ledger_writes import Found
+from service.core.rules.ledger_writes import PlaceReading
 from service.errors import Poison
 from service.migration.settlement.guarded_retry import Retried
 from service.sync.redrive import Redriver
@@ -96,6 +96,6 @@ class LedgerRetry:
         """Have reverse carry what is at the v2 key now; nothing when the item is gone."""
         item = await self._store.get(place.table, place.key)
         while live(item, place.key, self._mapping.stamp):
-            if await self._redriver.redrive(Found(place, item), None, self._transaction.fence):
+            if await self._redriver.redrive(PlaceReading(place, item), None, self._transaction.fence):
                 return
             item = await self._store.get(place.table, place.key)

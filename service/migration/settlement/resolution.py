@@ -22,8 +22,8 @@ from service.core.mapping.mapping import Mapping
 from service.core.rules.authorship import live
 from service.core.rules.forward import old_form, old_image
 from service.core.rules.ledger import Place
-from service.core.rules.ledger_writes import Found
-from service.core.rules.resolution import resolution_places, resolution_writes
+from service.core.rules.ledger_writes import PlaceReading
+from service.core.rules.redrive import resolution_places, resolution_writes
 from service.dynamodb.protocol import ItemStore
 from service.errors import Poison, Refused
 from service.migration.settlement.item_file import read_item_file
@@ -140,20 +140,20 @@ class Resolving:
                 remedy=f"change the item on v2, then: tablesplit conflicts resolve {conflict_id} --keep v2",
             )
 
-    async def _look(self, conflict: Conflict, wanted: Item | None) -> list[Found]:
+    async def _look(self, conflict: Conflict, wanted: Item | None) -> list[PlaceReading]:
         """What stands now at the conflict's places, where the item lives by the ledger, and where ``wanted`` belongs."""
         ledger = Ledger(self.control, self.clock, conflict.old_table, self.state.epoch)
         entry = (await ledger.read(conflict.key)).entry
         known = [Place(table, key) for table, key, _ in conflict.v2]
         return await self._read(resolution_places(self.mapping, known, entry, wanted))
 
-    async def _read(self, places: Sequence[Place]) -> list[Found]:
+    async def _read(self, places: Sequence[Place]) -> list[PlaceReading]:
         if not places:
             return []
         items = await self.store.get_together([(place.table, place.key) for place in places])
-        return [Found(place, item) for place, item in zip(places, items, strict=True)]
+        return [PlaceReading(place, item) for place, item in zip(places, items, strict=True)]
 
-    def _old_forms(self, found: Sequence[Found]) -> list[Item | None]:
+    def _old_forms(self, found: Sequence[PlaceReading]) -> list[Item | None]:
         """The old items that v2 stands for: one, unless two keys live; None where nothing lives. One that stands for no old
         item is given as it is."""
         forms: list[Item | None] = []
@@ -192,7 +192,7 @@ def _text(value: Item | AttributeValue | None) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 3]}..."
 
 
-def _places(found: Sequence[Found]) -> list[dict[str, Any]]:
+def _places(found: Sequence[PlaceReading]) -> list[dict[str, Any]]:
     return [{"table": one.place.table, "key": plain_key(one.place.key), "item": one.item} for one in found]
 
 

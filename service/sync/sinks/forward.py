@@ -12,9 +12,9 @@ from service.core.item.change import Change
 from service.core.item.stamp import Stamp, encode_stamp
 from service.core.item.write import TransactItem
 from service.core.rules.authorship import is_bare
-from service.core.rules.forward import Dispute, ForwardPlan, forward_plan, is_read, known_places, old_image
+from service.core.rules.forward import Dispute, ForwardPlan, forward_plan, known_places, must_read_places, old_image
 from service.core.rules.ledger import Entry, Place
-from service.core.rules.ledger_writes import Found
+from service.core.rules.ledger_writes import PlaceReading
 from service.errors import Poison
 from service.sync.sinks.context import SinkContext
 from service.sync.sinks.key_order import KeysAtOnce
@@ -90,15 +90,15 @@ class ForwardSink:
             attempt += 1
             await transaction.pause(attempt)
 
-    async def _read_places(self, change: Change, version: str, read: Read, missing: list[Place]) -> list[Found]:
+    async def _read_places(self, change: Change, version: str, read: Read, missing: list[Place]) -> list[PlaceReading]:
         """The items at the known places, read together and after the ledger; none for a change that needs none."""
-        if not is_read(change, self._mapping, version, read.entry):
+        if not must_read_places(change, self._mapping, version, read.entry):
             return []
         places = known_places(self._mapping, change, read.entry)
         return await self._transaction.read_together([*places, *missing])
 
     def _writes(
-        self, before: Entry, waiting: WaitingChange, plan: ForwardPlan, found: Sequence[Found]
+        self, before: Entry, waiting: WaitingChange, plan: ForwardPlan, found: Sequence[PlaceReading]
     ) -> list[TransactItem]:
         """What is written together with the ledger entry: v2, the conflict log, and the record of a held item."""
         assert plan.entry is not None
@@ -107,7 +107,7 @@ class ForwardSink:
             return writes
         return [*writes, *self._transaction.conflicts.puts(self._conflict(waiting, plan.dispute, found))]
 
-    def _conflict(self, waiting: WaitingChange, dispute: Dispute, found: Sequence[Found]) -> Conflict:
+    def _conflict(self, waiting: WaitingChange, dispute: Dispute, found: Sequence[PlaceReading]) -> Conflict:
         change = waiting.change
         return Conflict(
             id=f"{ledger_id(change.table, change.key)}-{waiting.version}",

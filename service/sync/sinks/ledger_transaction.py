@@ -15,7 +15,7 @@ from service.control.stores import Stores
 from service.core.item.wire import Item
 from service.core.item.write import Delete, TransactItem, Write
 from service.core.rules.ledger import Entry, Place, place_from
-from service.core.rules.ledger_writes import Found, still_bare
+from service.core.rules.ledger_writes import PlaceReading, still_bare
 from service.dynamodb.protocol import Fence
 from service.errors import Retryable
 
@@ -39,12 +39,12 @@ class LedgerTransaction:
     retried: Callable[[str], None]
     """Called with the reason of each further attempt."""
 
-    async def read_together(self, places: Sequence[Place]) -> list[Found]:
+    async def read_together(self, places: Sequence[Place]) -> list[PlaceReading]:
         """The items at the v2 ``places``, in one atomic read."""
         if not places:
             return []
         items = await self.stores.store.get_together([(place.table, place.key) for place in places])
-        return [Found(place, item) for place, item in zip(places, items, strict=True)]
+        return [PlaceReading(place, item) for place, item in zip(places, items, strict=True)]
 
     async def commit(self, read: Read, entry: Entry, writes: Sequence[TransactItem]) -> bool:
         """Write ``entry`` and ``writes``, all or nothing. False: the entry or an item had changed since it was read."""

@@ -12,7 +12,7 @@ from service.core.item.stamp import stream_version
 from service.core.mapping.mapping import Mapping
 from service.core.rules.authorship import has_base, made_by_guarded_rule
 from service.core.rules.ledger import Place
-from service.core.rules.reverse import old_key_of, passed, says_nothing
+from service.core.rules.reverse import old_key_of, passed, shows_no_item
 from service.errors import Poison
 from service.sync.sinks.key_order import KeysAtOnce
 from service.sync.sinks.ledger_transaction import LedgerTransaction
@@ -60,7 +60,7 @@ class EnteringSink:
         """Record the changes of one key in the ledger, in their order."""
         for change in changes:
             place = Place(change.table, change.key)
-            if has_base(change, self._mapping.stamp) and not says_nothing(self._mapping, place, change):
+            if has_base(change, self._mapping.stamp) and not shows_no_item(self._mapping, place, change):
                 await self._record(place, change)
 
     async def _record(self, place: Place, change: Change) -> None:

@@ -12,7 +12,7 @@ from service.core.item.wire import Item
 from service.core.item.write import Write
 from service.core.rules.authorship import is_bare, live
 from service.core.rules.ledger import Entry, Place
-from service.core.rules.reverse import ReversePlan, old_key_of, passed, reverse_places, reverse_plan, says_nothing
+from service.core.rules.reverse import ReversePlan, old_key_of, passed, reverse_places, reverse_plan, shows_no_item
 from service.errors import Poison, Retryable
 from service.sync.sinks.context import SinkContext
 from service.sync.sinks.key_order import KeysAtOnce
@@ -48,7 +48,7 @@ class ReverseSink:
         """Carry one change. Raises Poison when what v2 holds has no old item."""
         change, mapping = waiting.change, self._mapping
         place = Place(change.table, change.key)
-        if not says_nothing(mapping, place, change):
+        if not shows_no_item(mapping, place, change):
             plan = await self._commit(place, old_key_of(mapping, place, change), waiting)
             self._context.count(plan.outcome)
             if plan.entry is not None:

@@ -6,7 +6,7 @@ from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
 from service.core.rules.agreement import BothSides
 from service.core.rules.ledger import Place
-from service.core.rules.ledger_writes import Found
+from service.core.rules.ledger_writes import PlaceReading
 from service.dynamodb.protocol import ItemStore
 
 Asked = tuple[Item, Sequence[Place]]
@@ -27,7 +27,7 @@ async def read_both_sides(store: ItemStore, mapping: Mapping, asked: Sequence[As
     old = await _read(store, mapping.old.table, names, list(olds.values()))
     return [
         BothSides(
-            tuple(Found(place, v2.get(place.text)) for place in places),
+            tuple(PlaceReading(place, v2.get(place.text)) for place in places),
             old.get(Place(mapping.old.table, key).text),
         )
         for key, places in asked

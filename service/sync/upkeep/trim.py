@@ -153,6 +153,6 @@ class Trimmer:
         """Whether the key, on either side, is in quarantine."""
         keys = [
             (self._stores.mapping.old.table, read.entry.key),
-            *((found.place.table, found.place.key) for found in sides.found),
+            *((found.place.table, found.place.key) for found in sides.v2),
         ]
         return any(quarantine_id(table, key) in quarantined for table, key in keys)

@@ -1,12 +1,11 @@
-"""Who made a change: every way in which a stamp comes, stays, goes or comes back, on either side."""
+"""The author of a change: every way in which a stamp appears, stays, disappears or comes back, on either side."""
 
 from dataclasses import replace
 
 import pytest
 
 from service.core.item.change import Change
-from service.core.item.stamp import Stamp, backfill_version, encode_stamp, stream_version
-from service.core.item.v2_item import content_hash
+from service.core.item.stamp import Stamp, backfill_version, content_hash, encode_stamp, stream_version
 from service.core.item.wire import Item
 from service.core.rules.authorship import authorship_on_old, authorship_on_v2, is_bare, live, made_by_guarded_rule
 from service.core.rules.ledger import Place, Track, count_version, new_entry
@@ -21,7 +20,7 @@ EPOCH = 2
 
 
 def count(number: int, epoch: int = EPOCH) -> Stamp:
-    """A stamp of reverse's on an old item."""
+    """The stamp of a write by reverse on an old item."""
     return Stamp(count_version(epoch, number))
 
 
@@ -30,7 +29,7 @@ def version(sequence: int) -> str:
 
 
 def based(sequence: int, *, epoch: int | None = EPOCH) -> Stamp:
-    """A stamp of forward's on a v2 item; without an epoch: of the guarded rule's."""
+    """The stamp of a write by forward on a v2 item; without an epoch, of a write by the guarded rule."""
     return Stamp(version(sequence), base=None if epoch is None else count_version(epoch, 0))
 
 
@@ -50,7 +49,7 @@ OLD_ROWS: dict[str, tuple[Item | None, Item | None, int, bool, int]] = {
     "the application puts": (item(count(1)), item(None, OTHER), 1, False, 1),
     "the application creates": (None, item(None), 0, False, 0),
     "the application updates and keeps the stamp": (item(count(1)), item(count(1), OTHER), 1, False, 1),
-    "the application updates what reverse wrote, and that is read later": (
+    "the application updates what reverse wrote, and the update is read later": (
         item(count(2)),
         item(count(2), OTHER),
         1,
@@ -70,10 +69,10 @@ OLD_ROWS: dict[str, tuple[Item | None, Item | None, int, bool, int]] = {
     "reverse writes over an application's put": (item(None), item(count(2)), 1, True, 2),
     "reverse writes over something else under the stamp's name": (DAMAGED, item(count(2)), 1, True, 2),
     "reverse buries": (item(count(1)), bare(count(2)), 1, True, 2),
-    "the tombstone goes": (bare(count(2)), None, 2, True, 2),
+    "the tombstone is purged": (bare(count(2)), None, 2, True, 2),
     "a revived tombstone is deleted": (item(replace(count(2), tombstone=True)), None, 2, False, 2),
 }
-"""Old image, new image, highest count seen before; ours, and highest count seen then."""
+"""Old image, new image, highest count seen before; ours, and highest count seen afterwards."""
 
 
 @pytest.mark.parametrize("row", OLD_ROWS)
@@ -120,9 +119,9 @@ V2_ROWS: dict[str, tuple[Item | None, Item | None, int | None, bool, int | None]
     "forward writes over the application's item": (item(None), item(based(6)), 5, True, 6),
     "forward creates": (None, item(based(6)), None, True, 6),
     "forward buries": (item(based(5)), bare(based(6)), 5, True, 6),
-    "the tombstone goes": (bare(based(6)), None, 6, True, 6),
+    "the tombstone is purged": (bare(based(6)), None, 6, True, 6),
 }
-"""Old image, new image, sequence of the highest stamp seen at the place; ours, and highest seen then."""
+"""Old image, new image, sequence of the highest stamp seen at the place; ours, and the highest seen afterwards."""
 
 
 @pytest.mark.parametrize("row", V2_ROWS)
@@ -134,13 +133,13 @@ def test_authorship_on_v2(row: str) -> None:
     assert (author.ours, author.seen) == (ours, "" if seen_then is None else version(seen_then))
 
 
-def test_what_is_seen_at_one_place_says_nothing_of_another() -> None:
+def test_what_is_seen_at_one_place_does_not_count_at_another() -> None:
     elsewhere = Place("Deals", {**KEY, "pk": {"S": "DEAL#2"}})
     entry = new_entry(KEY, EPOCH).tracking(elsewhere, Track(seen=version(9)))
     assert authorship_on_v2(change(None, item(based(6))), NAME, entry, PLACE).ours
 
 
-def test_the_stamp_tells_its_base_when_the_change_is_ours() -> None:
+def test_the_stamp_has_its_base_when_the_change_is_ours() -> None:
     author = authorship_on_v2(change(None, item(based(6))), NAME, new_entry(KEY, EPOCH), PLACE)
     assert author.stamp == based(6)
 

@@ -1,4 +1,4 @@
-"""Stream records as changes, and who made them."""
+"""Stream records as changes."""
 
 from typing import Any
 

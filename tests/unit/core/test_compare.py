@@ -1,4 +1,4 @@
-"""Equality as DynamoDB sees it."""
+"""Equality as DynamoDB defines it."""
 
 import pytest
 

@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from service.core.item.stamp import backfill_version
-from service.core.item.v2_item import stamped
+from service.core.item.stamp import V2Item, backfill_version, stamped
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.inverse import inverse
-from service.core.mapping.transform import V2Item, forward
+from service.core.mapping.transform import forward
 from tests.builders.mappings import crm
 
 FIXED = "1970-01-01T00:00:00.000Z"
@@ -33,7 +32,7 @@ def old_item(entity: str, **attributes: AttributeValue | None) -> Item:
 
 
 def transformed(old: Item) -> V2Item:
-    """The transform, after checking that the inverse leads back."""
+    """The v2 item, after a check that its inverse is the old item."""
     v2 = forward(crm(), old)
     assert inverse(crm(), stamped(v2, backfill_version(1), "_sync"), v2.table) == old
     return v2

@@ -1,4 +1,4 @@
-"""What a change of the old table becomes on v2 under the ledger rule, by what v2 holds."""
+"""What forward writes on v2 for a change of the old table under the ledger rule, by what v2 holds."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 import pytest
 
 from service.core.item.change import Change
-from service.core.item.stamp import Stamp, backfill_version, decode_stamp, encode_stamp, stream_version
-from service.core.item.v2_item import stamped
+from service.core.item.stamp import Stamp, backfill_version, decode_stamp, encode_stamp, stamped, stream_version
 from service.core.item.wire import Item
 from service.core.item.write import Check, Delete, Put, Update
 from service.core.mapping.transform import forward, v2_place
 from service.core.rules.forward import ForwardPlan, forward_plan, known_places
 from service.core.rules.ledger import Entry, Place, count_version, new_entry
-from service.core.rules.ledger_writes import MAX_NAMES, Found, burial, replacement, unchanged
+from service.core.rules.ledger_writes import MAX_NAMES, PlaceReading, burial, replacement, unchanged
 from service.errors import Poison
 from tests.builders.mappings import crm
 from tests.fakes.memory import MemoryDynamoDB
@@ -55,16 +54,16 @@ def change(old: Item | None, new: Item | None) -> Change:
 
 
 def plan(old: Item | None, new: Item | None, there: dict[str, Item], entry: Entry | None = None) -> ForwardPlan:
-    """The plan for a change, given what stands in v2 by month."""
+    """The plan for a change, given the v2 items by month."""
     known = entry or new_entry(KEY, EPOCH)
     places = known_places(crm(), change(old, new), known)
     items = {place(month).text: item for month, item in there.items()}
-    found = [Found(one, items.get(one.text)) for one in places]
-    return forward_plan(crm(), change(old, new), VERSION, known, found, NOW)
+    readings = [PlaceReading(place, items.get(place.text)) for place in places]
+    return forward_plan(crm(), change(old, new), VERSION, known, readings, NOW)
 
 
 def outline(made: ForwardPlan) -> list[tuple[str, str]]:
-    """Of each write: what it is, and its month."""
+    """The kind and the month of each write."""
     kinds = []
     for write in made.writes:
         key = write.item if isinstance(write, Put) else write.key
@@ -76,7 +75,7 @@ def outline(made: ForwardPlan) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Old image, new image, what stands in v2 by month; the outcome, the writes, why it is disputed, and the live months."""
+    """Old image, new image, the v2 items by month; the outcome, the writes, the dispute, and the live months."""
 
     old: Item | None
     new: Item | None
@@ -92,12 +91,12 @@ CHECK, UPDATE, PUT, BURY = ("check", MARCH), ("update", MARCH), ("put", MARCH), 
 BOTH = {MARCH: v2(A), MAY: v2(lead(MAY))}
 
 ROWS = {
-    "v2 holds what the change found": Row(A, B, {MARCH: v2(A)}, "applied", [UPDATE], (MARCH,)),
+    "v2 holds the old image": Row(A, B, {MARCH: v2(A)}, "applied", [UPDATE], (MARCH,)),
     "a creation": Row(None, A, {}, "applied", [PUT], (MARCH,)),
     "a creation over a tombstone": Row(None, A, {MARCH: tombstone()}, "applied", [UPDATE], (MARCH,)),
     "a deletion": Row(A, None, {MARCH: v2(A)}, "applied", [BURY]),
     "a move": Row(A, lead(MAY, name="a"), {MARCH: v2(A)}, "applied", [("put", MAY), BURY], (MAY,)),
-    "a move of what v2 has moved already": Row(
+    "a move that v2 has made already": Row(
         A, lead(MAY, name="a"), {MAY: v2(lead(MAY, name="a"))}, "duplicate", [CHECK, ("check", MAY)], (MAY,)
     ),
     "v2 holds it already": Row(A, B, {MARCH: v2(B)}, "duplicate", [CHECK], (MARCH,)),
@@ -153,7 +152,7 @@ ROWS = {
 
 
 @pytest.mark.parametrize("row", ROWS)
-def test_what_becomes_of_a_change(row: str) -> None:
+def test_the_plan_for_a_change(row: str) -> None:
     case = ROWS[row]
     made = plan(case.old, case.new, case.there)
     assert made.outcome == case.outcome
@@ -163,18 +162,18 @@ def test_what_becomes_of_a_change(row: str) -> None:
     assert (made.dispute and (made.dispute.reason, made.dispute.fields)) == case.dispute
 
 
-def test_a_record_that_the_ledger_has_is_done_nothing_about() -> None:
+def test_a_record_that_the_ledger_has_changes_nothing() -> None:
     made = plan(A, B, {MARCH: v2(A)}, replace(new_entry(KEY, EPOCH), done=VERSION))
     assert (made.outcome, made.entry, made.writes) == ("duplicate", None, ())
 
 
-def test_what_reverse_wrote_is_noted_and_not_carried() -> None:
+def test_what_reverse_wrote_is_recorded_and_not_carried() -> None:
     made = plan(A, {**B, **count(1)}, {MARCH: v2(A)})
     assert (made.outcome, made.writes) == ("own", ())
     assert made.entry == replace(new_entry(KEY, EPOCH), done=VERSION, seen=count_version(EPOCH, 1))
 
 
-def test_what_is_written_tells_its_version_and_the_count_seen() -> None:
+def test_what_is_written_has_its_version_and_the_count_seen() -> None:
     seen = count_version(EPOCH, 3)
     made = plan(A, B, {MARCH: v2(A)}, replace(new_entry(KEY, EPOCH), seen=seen))
     (update,) = made.writes
@@ -190,15 +189,15 @@ def test_two_live_places_are_held_from_the_first_time_on() -> None:
     assert [made.entry.held_since for made in (first, again) if made.entry] == [NOW, 5.0]
 
 
-def test_a_place_that_only_the_ledger_knows_is_looked_at() -> None:
+def test_a_place_that_only_the_ledger_knows_is_read() -> None:
     entry = replace(new_entry(KEY, EPOCH), keys=(place(MAY).text,))
     made = plan(A, B, {MAY: v2(lead(MAY, name="a"))}, entry)
     assert (made.outcome, made.buried) == ("merged", ()), "v2 has moved it, old has changed its name"
     assert ("update", MAY) in outline(made)
 
 
-def test_a_place_that_was_not_read_is_asked_for() -> None:
-    """A merge can lead to one that no image has."""
+def test_a_place_that_was_not_read_is_reported() -> None:
+    """A merge can lead to a place that no image has."""
     made = forward_plan(crm(), change(None, A), VERSION, new_entry(KEY, EPOCH), [], NOW)
     assert (made.outcome, made.entry, made.missing) == ("unread", None, place())
 
@@ -236,7 +235,7 @@ def test_an_attribute_that_the_application_adds_meanwhile_survives() -> None:
     assert (item["name"], item["nobody_knows"]) == ({"S": "b"}, {"S": "it"})
 
 
-def test_an_attribute_that_old_has_lost_goes() -> None:
+def test_an_attribute_that_old_has_lost_is_removed() -> None:
     before = lead(name="a", website="w")
     memory = with_v2(v2(before))
     (update,) = plan(before, A, {MARCH: v2(before)}).writes
@@ -250,32 +249,32 @@ MEANWHILE: dict[str, Item] = {
     "changes a mapped attribute": {"name": {"S": "mine"}},
     "adds a mapped attribute": {"website": {"S": "w"}},
     "changes the stamp": {"_sync": encode_stamp(Stamp(backfill_version(0)))},
-    "changes an attribute that nobody mapped": {"note": {"S": "other"}},
+    "changes an unmapped attribute": {"note": {"S": "other"}},
 }
 
-WRITES: dict[str, Callable[[Found], Update | Put | Check]] = {
-    "an update": lambda found: replacement(crm(), found, forward(crm(), B), VERSION, BASE),
-    "a tombstone": lambda found: burial(crm(), found, VERSION, BASE),
-    "a check": lambda found: unchanged(crm(), found),
+WRITES: dict[str, Callable[[PlaceReading], Update | Put | Check]] = {
+    "an update": lambda reading: replacement(crm(), reading, forward(crm(), B), VERSION, BASE),
+    "a tombstone": lambda reading: burial(crm(), reading, VERSION, BASE),
+    "a check": lambda reading: unchanged(crm(), reading),
 }
 
 
-@pytest.mark.parametrize("what", MEANWHILE)
+@pytest.mark.parametrize("edit", MEANWHILE)
 @pytest.mark.parametrize("write", WRITES)
-def test_nothing_is_written_when_the_application_meanwhile(what: str, write: str) -> None:
+def test_nothing_is_written_when_the_application_meanwhile(edit: str, write: str) -> None:
     memory = with_v2({**v2(A), "note": {"S": "read"}})
-    made = WRITES[write](Found(place(), memory.item(TABLE, place().key)))
-    memory.apply(Update(TABLE, place().key, MEANWHILE[what]))
+    made = WRITES[write](PlaceReading(place(), memory.item(TABLE, place().key)))
+    memory.apply(Update(TABLE, place().key, MEANWHILE[edit]))
     assert not memory.apply(made)
 
 
 @pytest.mark.parametrize("write", WRITES)
-def test_nothing_is_written_where_an_item_has_come_or_gone(write: str) -> None:
+def test_nothing_is_written_where_an_item_has_appeared_or_gone(write: str) -> None:
     memory = with_v2(v2(A))
-    gone = WRITES[write](Found(place(), v2(A)))
+    gone = WRITES[write](PlaceReading(place(), v2(A)))
     memory.apply(Delete(TABLE, place().key))
     assert not memory.apply(gone)
     if write != "a tombstone":  # none is written where nothing was read
-        come = WRITES[write](Found(place(), None))
+        come = WRITES[write](PlaceReading(place(), None))
         memory.apply(Put(TABLE, v2(A)))
         assert not memory.apply(come)

@@ -1,12 +1,19 @@
-"""Which writes a copy, a change, a purge and a repair become."""
+"""The writes for a copy, a change, a purge and a repair."""
 
 from dataclasses import replace
 
 import pytest
 
 from service.core.item.change import Change
-from service.core.item.stamp import Stamp, backfill_version, decode_stamp, encode_stamp, stream_version
-from service.core.item.v2_item import content_hash, stamped
+from service.core.item.stamp import (
+    Stamp,
+    backfill_version,
+    content_hash,
+    decode_stamp,
+    encode_stamp,
+    stamped,
+    stream_version,
+)
 from service.core.item.wire import Item
 from service.core.item.write import Absent, AllOf, AnyOf, Equals, Less, Put
 from service.core.mapping.transform import forward
@@ -63,7 +70,7 @@ def written(old: Item, version: str) -> Item:
     return stamped(forward(crm(), old), version, "_sync")
 
 
-def test_a_copy_goes_only_where_nothing_is_and_is_below_every_change() -> None:
+def test_a_copy_is_written_only_to_a_free_key_and_is_below_every_change() -> None:
     put = copy_write(crm(), lead(), 3)
     assert (put.table, put.condition) == (TABLE, Absent(("PK",)))
     assert outline(put) == ("2024-03#7", "0003." + "0" * 40, False)
@@ -122,7 +129,7 @@ RUNS = {
         [(MARCH, BROKEN), (BROKEN, APRIL)],
         [("2024-04#7", False), ("2024-03#7", True)],
     ),
-    "removal of what has no transform": ([(BROKEN, None)], []),
+    "removal of an item that cannot be mapped": ([(BROKEN, None)], []),
 }
 
 
@@ -139,7 +146,7 @@ def test_a_run_of_changes_is_one_put_at_its_last_version_and_a_tombstone_at_each
 
 @pytest.mark.parametrize("new", [None, lead()])
 def test_an_image_whose_v2_key_is_too_long_never_reached_v2_and_vacates_nothing(new: Item | None) -> None:
-    # A tombstone at that key would be refused: the change, and all that wait behind it, could never leave quarantine.
+    # DynamoDB would refuse a tombstone at that key: this change and those that wait behind it could never leave quarantine.
     too_long = {**lead(), "id": {"S": "7" * 1500}, "pk": {"S": "LEAD#" + "7" * 1500}}
     writes = change_writes(crm(), [change(5, too_long, new)], 1)
     assert [outline(put)[0] for put in writes] == (["2024-03#7"] if new else [])
@@ -193,14 +200,14 @@ REPAIRS = {
     "extra": (written(MARCH, VERSION), None, ("2024-03#7", VERSION, True)),
     "extra without a stamp": (forward(crm(), MARCH).item, None, ("2024-03#7", REPAIR_VERSION, True)),
     "belongs at another key": (written(MARCH, VERSION), APRIL, ("2024-03#7", VERSION, True)),
-    "tombstone of what is gone": (tombstone(TABLE, key("2024-03"), VERSION, "_sync").item, None, None),
+    "tombstone without an old item": (tombstone(TABLE, key("2024-03"), VERSION, "_sync").item, None, None),
     "nothing on either side": (None, None, None),
     "nothing here, belongs elsewhere": (None, APRIL, None),
 }
 
 
 @pytest.mark.parametrize("row", REPAIRS)
-def test_a_repair_keeps_the_version_and_writes_what_the_old_item_says(row: str) -> None:
+def test_a_repair_keeps_the_version_and_writes_the_item_of_the_old_one(row: str) -> None:
     v2, old, expected = REPAIRS[row]
     put = repair_write(crm(), TABLE, key("2024-03"), v2, old)
     assert (None if put is None else outline(put)) == expected
@@ -237,7 +244,7 @@ def test_a_repair_names_no_more_attributes_than_a_condition_holds() -> None:
 
 
 def test_a_purge_names_no_more_attributes_than_a_condition_holds() -> None:
-    # 4 KB of expression: a wider one is refused, and with it the lane that purges would stop.
+    # DynamoDB refuses an expression over 4 KB, and the lane that purges would stop.
     entity = crm().entities["LEAD"]
     wide = replace(entity, made=entity.made | {f"field{n}" for n in range(400)})
     put = tombstone(TABLE, key("2024-03"), stream_version(1, "5"), "_sync")

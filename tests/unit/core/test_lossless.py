@@ -1,4 +1,4 @@
-"""On generated items: what goes into v2 comes back byte for byte (I7), and no two items share a key."""
+"""On generated items: the inverse of a v2 item is the old item, byte for byte (I7), and no two items share a key."""
 
 import os
 import time
@@ -9,13 +9,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from service.core.item.compare import equal
-from service.core.item.stamp import backfill_version
-from service.core.item.v2_item import stamped
+from service.core.item.stamp import V2Item, backfill_version, stamped
 from service.core.item.wire import Item
 from service.core.mapping.convert import month_of
 from service.core.mapping.inverse import inverse
 from service.core.mapping.mapping import Mapping
-from service.core.mapping.transform import V2Item, forward, v2_place
+from service.core.mapping.transform import forward, v2_place
 from tests.builders.mappings import crm, shop
 from tests.builders.strategies import VALUES, items, mappable, stored
 

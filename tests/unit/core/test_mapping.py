@@ -1,4 +1,4 @@
-"""The mapping as the layers above see it, and its JSON Schema."""
+"""The mapping as other packages see it, and its JSON Schema."""
 
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def test_tables_take_their_names_from_outside_and_the_hash_does_not() -> None:
         ("stamp: _sync", "stamp: _mark", False),
     ],
 )
-def test_the_hash_is_over_what_the_mapping_says(part: str, replacement: str, same: bool) -> None:
+def test_the_hash_is_over_the_content_of_the_mapping(part: str, replacement: str, same: bool) -> None:
     assert part in CRM_TEXT
     changed = load_mapping(CRM_TEXT.replace(part, replacement), source="crm.yaml")
     assert len(changed.hash) == 16

@@ -1,5 +1,7 @@
 """A wrong mapping is refused with one line: file, line, what is wrong, what to do."""
 
+from pkgutil import resolve_name
+
 import pytest
 
 from service.core.mapping.mapping import load_mapping
@@ -55,7 +57,7 @@ ROWS = {
     "YAML anchor in itself": (
         "name: small",
         "name: &a [*a]",
-        "1: not YAML: nested too deep, or an anchor that contains itself",
+        "1: not YAML: it nests too deeply, or an anchor contains itself",
     ),
     "key twice": ("      company:", "      status:", "20: key 'status' is given twice, first at line 19"),
     "key not text": ("      company:", "      7:", "20: a key must be text"),
@@ -82,11 +84,15 @@ ROWS = {
         "count: {type: integer",
         "21: entities.LEAD.fields.count.type: input should be 'string', 'int', 'number', 'boolean', 'date' or 'list'",
     ),
-    "number for text": ("name: small", "name: 5", "2: name: input should be a valid string"),
+    "number for text": (
+        "name: small",
+        "name: 5",
+        "2: name: should be text (in quotes when it looks like something else)",
+    ),
     "unmapped neither kept nor gathered": (
         "gather into rest",
         "drop",
-        "16: entities.LEAD.unmapped: string should match pattern '^(keep|gather into \\S+)$'",
+        "16: entities.LEAD.unmapped: should be keep, or gather into NAME",
     ),
     "three key attributes": (
         "key: {PK: LEAD,",
@@ -96,12 +102,12 @@ ROWS = {
     "table name that DynamoDB refuses": (
         "default: leads",
         'default: "my leads"',
-        "10: entities.LEAD.table.default: string should match pattern '^[A-Za-z0-9_.-]{3,255}$'",
+        "10: entities.LEAD.table.default: should be a table name: 3 to 255 letters, digits, _ . or -",
     ),
     "stray brace": (
         '"S#{status}"',
         '"S#{status"',
-        "14: template 'S#{status' has a brace that opens or closes nothing; write it twice to mean itself",
+        "14: template 'S#{status' has an unmatched brace; write {{ or }} for the brace itself",
     ),
     "unknown modifier": (
         "{born:month}#",
@@ -132,7 +138,7 @@ ROWS = {
     "template names a list": (
         "{status}",
         "{tags}",
-        "14: template names 'tags', a list; only single values have a text",
+        "14: template names 'tags', a list; a template needs a single value",
     ),
     "month of text": (
         "{born:month}#",
@@ -168,7 +174,7 @@ ROWS = {
     "date default without quotes": (
         'default: "1970-01-01"',
         "default: 1970-01-01",
-        "23: entities.LEAD.fields.born.default: input was not a valid JSON value",
+        "23: entities.LEAD.fields.born.default: should be a JSON value; put a date in quotes",
     ),
     "default that is null": (
         "tags: {type: list",
@@ -185,10 +191,10 @@ ROWS = {
         'default: "{touched}"',
         "24: default of 'touched' uses 'touched', whose own default is a template; use a field without one",
     ),
-    "elements of what is no list": (
+    "elements of a field that is not a list": (
         "company: {type: string",
         "company: {type: string, elements: {fields: {a: {type: int}}}",
-        "20: field 'company' cannot have elements: they are for type list without a transform",
+        "20: field 'company' cannot have elements; only a field of type list without a transform can",
     ),
     "bad default inside elements": (
         "tags: {type: list",
@@ -208,42 +214,42 @@ ROWS = {
     "transform that is no function": (
         "company: {type: string",
         "company: {type: string, transform: {forward: 'json:__name__', inverse: 'json:dumps'}",
-        "20: transform 'json:__name__' is not a function",
+        "20: transform 'json:__name__' is not a function; name one as module:function",
     ),
     "field named like a key attribute": (
         "      company:",
         "      GSI1PK:",
-        "20: field 'GSI1PK' cannot have this name: it is a key, index or stamp attribute of the v2 table",
+        "20: field 'GSI1PK' cannot have this name: it is a key, index or stamp attribute of the v2 table; choose another name",
     ),
     "field named like the stamp": (
         "      company:",
         "      _sync:",
-        "20: field '_sync' cannot have this name: it is a key, index or stamp attribute of the v2 table",
+        "20: field '_sync' cannot have this name: it is a key, index or stamp attribute of the v2 table; choose another name",
     ),
     "field named like the old key": (
         "      company:",
         "      pk:",
-        "20: field 'pk' cannot have this name: it is made by the old key or the entity attribute",
+        "20: field 'pk' cannot have this name: it is an attribute of the old key, or the entity attribute; choose another name",
     ),
     "field named like the gathered map": (
         "      company:",
         "      rest:",
-        "20: field 'rest' cannot have this name: it is where unmapped attributes are gathered",
+        "20: field 'rest' cannot have this name: it is the attribute for unmapped attributes; choose another name",
     ),
     "gathered into a key attribute": (
         "gather into rest",
         "gather into SK",
-        "16: 'SK' cannot gather: it is a key, index or stamp attribute of the v2 table; choose another name",
+        "16: cannot gather into 'SK': it is a key, index or stamp attribute of the v2 table; choose another name",
     ),
     "alias of another field": (
         "aliases: [n]",
         "aliases: [status]",
-        "21: alias 'status' of field 'count' is already field 'status'",
+        "21: alias 'status' of field 'count' is already field 'status'; remove the alias",
     ),
     "alias twice": (
         "aliases: [n]",
         "aliases: [n, n]",
-        "21: alias 'n' of field 'count' is already an alias of field 'count'",
+        "21: alias 'n' of field 'count' is already an alias of field 'count'; remove the alias",
     ),
     "old key without its sort key": (
         ", sk: META}\n    key: {PK: LEAD",
@@ -253,7 +259,7 @@ ROWS = {
     "old key of no field": (
         'pk: "LEAD#{id}"',
         'pk: "LEAD"',
-        "11: old_key names no field, so all items of the entity would be one",
+        "11: old_key names no field, so all items of the entity would have one key; name a field",
     ),
     "old key of an optional field": (
         'pk: "LEAD#{id}"',
@@ -268,7 +274,7 @@ ROWS = {
         '"{born:month}#"',
         "12: two old items could get the same v2 key: a key template must hold {id}, beside text, months and shards only",
     ),
-    "v2 key in which the id cannot be told": (
+    "v2 key from which the id cannot be read": (
         '"{born:month}#{id}"',
         '"{status}#{id}"',
         "12: two old items could get the same v2 key: a key template must hold {id}, beside text, months and shards only",
@@ -281,7 +287,7 @@ ROWS = {
     "index attribute with two templates": (
         'GSI1SK: "{born}"',
         'SK: "{born}"',
-        "14: attribute 'SK' already has the template '{born:month}#{id}'",
+        "14: attribute 'SK' already has the template '{born:month}#{id}'; repeat it, or use another attribute",
     ),
     "v2 table is the old table": (
         "default: leads",
@@ -301,7 +307,7 @@ ROWS = {
     "two entities in one table with another index": (
         'default: deals}\n    old_key: {pk: "DEAL#{id}", sk: META}\n',
         'default: leads}\n    old_key: {pk: "DEAL#{id}", sk: META}\n    indexes: {GSI1: {GSI1SK: x}}\n',
-        "28: LEAD and DEAL share a table, but their GSI1 differs",
+        "28: LEAD and DEAL share a table, but their GSI1 differs; give both the same attributes",
     ),
 }
 
@@ -315,7 +321,7 @@ def test_a_wrong_mapping_is_refused_with_file_line_and_remedy(row: str) -> None:
     part, replacement, message = ROWS[row]
     assert VALID.count(part) == 1
     with pytest.raises(Misconfigured) as refusal:
-        load_mapping(VALID.replace(part, replacement), source="m.yaml")
+        load_mapping(VALID.replace(part, replacement), source="m.yaml", resolve=resolve_name)
     assert str(refusal.value) == f"m.yaml:{message}"
     assert refusal.value.remedy
 

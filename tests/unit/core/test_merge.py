@@ -1,4 +1,4 @@
-"""The three-way merge: who wins which field, and what is an overlap."""
+"""The three-way merge: which side wins each field, and what is an overlap."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ Changes = dict[str, Any]
 """By attribute; None: removed."""
 
 ROWS: dict[str, tuple[Changes, Changes, Changes | None, tuple[str, ...]]] = {
-    "nobody changes anything": ({}, {}, {}, ()),
+    "neither side changes anything": ({}, {}, {}, ()),
     "only mine": ({}, {"sum": number("11")}, {"sum": number("11")}, ()),
     "only theirs": ({"sum": number("11")}, {}, {"sum": number("11")}, ()),
     "different fields": (
@@ -60,18 +60,23 @@ ROWS: dict[str, tuple[Changes, Changes, Changes | None, tuple[str, ...]]] = {
         None,
         ("total",),
     ),
-    "a type only, and nobody else": ({}, {"sum": text("10")}, {"sum": text("10")}, ()),
+    "one side, and only the type": ({}, {"sum": text("10")}, {"sum": text("10")}, ()),
     "a type only, against a new value": ({"sum": number("11")}, {"sum": text("10")}, None, ("total",)),
-    "both add an attribute that nobody mapped": ({"note": text("a")}, {"note": text("b")}, None, ("note",)),
+    "both add an unmapped attribute": ({"note": text("a")}, {"note": text("b")}, None, ("note",)),
     "each adds an attribute of its own": (
         {"note": text("a")},
         {"memo": text("b")},
         {"note": text("a"), "memo": text("b")},
         (),
     ),
-    "one removes what the other leaves": ({"sum": None}, {"note": text("a")}, {"sum": None, "note": text("a")}, ()),
+    "one side removes what the other leaves": (
+        {"sum": None},
+        {"note": text("a")},
+        {"sum": None, "note": text("a")},
+        (),
+    ),
     "both remove": ({"sum": None}, {"sum": None}, {"sum": None}, ()),
-    "one removes what the other changes": ({"sum": None}, {"sum": number("12")}, None, ("total",)),
+    "one side removes what the other changes": ({"sum": None}, {"sum": number("12")}, None, ("total",)),
     "two overlaps, in order of name": (
         {"sum": number("11"), "note": text("a")},
         {"sum": number("12"), "note": text("b")},
@@ -85,7 +90,7 @@ ROWS: dict[str, tuple[Changes, Changes, Changes | None, tuple[str, ...]]] = {
         (),
     ),
 }
-"""Their changes, my changes, the merge's changes (None: none), the overlap."""
+"""Their changes, my changes, the changes of the merge (None: there is no merge), the overlap."""
 
 
 @pytest.mark.parametrize("row", ROWS)
@@ -115,13 +120,13 @@ TOKENS: dict[str, tuple[Any, Any, Any]] = {
     "theirs is later": (text("2024-03-01"), text("2024-02-01"), text("2024-03-01")),
     "mine is later": (text("2024-02-01"), text("2024-03-01"), text("2024-03-01")),
     "numbers, by value": (number("9"), number("10"), number("10")),
-    "one has none": (None, text("2024-02-01"), text("2024-02-01")),
+    "one side has none": (None, text("2024-02-01"), text("2024-02-01")),
     "the other has none": (text("2024-02-01"), None, text("2024-02-01")),
     "they cannot be compared": (number("9"), text("2024-02-01"), number("9")),
     "only mine": (DEAL["updated_at"], text("2024-01-01"), text("2024-01-01")),
     "only theirs": (text("2024-01-01"), DEAL["updated_at"], text("2024-01-01")),
 }
-"""Their change token, mine, the merge's."""
+"""Their change token, mine, the one of the merge."""
 
 
 @pytest.mark.parametrize("row", TOKENS)

@@ -1,4 +1,4 @@
-"""The conditions under which a bare tombstone may go."""
+"""The conditions under which a bare tombstone may be purged."""
 
 from dataclasses import replace
 

@@ -1,24 +1,23 @@
-"""What a record of a v2 table becomes on the old table under the ledger rule, by what v2 holds now."""
+"""What reverse writes on the old table for a record of a v2 table under the ledger rule, by what v2 holds now."""
 
 from dataclasses import dataclass, replace
 
 import pytest
 
 from service.core.item.change import Change
-from service.core.item.stamp import Stamp, decode_stamp, encode_stamp, stream_version
-from service.core.item.v2_item import stamped
+from service.core.item.stamp import Stamp, decode_stamp, encode_stamp, stamped, stream_version
 from service.core.item.wire import Item
 from service.core.mapping.inverse import inverse
 from service.core.mapping.transform import forward, v2_place
 from service.core.rules.ledger import Entry, Place, Track, count_version, new_entry
-from service.core.rules.ledger_writes import Found
+from service.core.rules.ledger_writes import PlaceReading
 from service.core.rules.reverse import (
     ReversePlan,
     old_key_of,
     passed,
     reverse_places,
     reverse_plan,
-    says_nothing,
+    shows_no_item,
 )
 from service.errors import Poison
 from tests.builders.mappings import crm
@@ -31,7 +30,7 @@ RECORD = stream_version(1, "50")
 
 
 def lead(month: str = MARCH, **more: str) -> Item:
-    """An old item with all its fields, as it comes back from a v2 item without a stamp."""
+    """An old item with all its fields, as the inverse makes it from a v2 item without a stamp."""
     texts = {"entity_type": "LEAD", "id": "7", "created_at": f"{month}-05", **more}
     v2 = forward(crm(), {**KEY, **{name: {"S": text} for name, text in texts.items()}})
     return inverse(crm(), v2.item, v2.table)
@@ -55,7 +54,7 @@ def by_application(old: Item) -> Item:
 
 
 def by_forward(old: Item, sequence: int = 40, base: int | None = 0) -> Item:
-    """A v2 item that forward wrote; base None: by the guarded rule."""
+    """A v2 item as forward writes it; base None: as the guarded rule writes it."""
     return stamped(forward(crm(), old), version(sequence), "_sync", base=None if base is None else count(base))
 
 
@@ -68,12 +67,12 @@ def change(old: Item | None, new: Item | None, month: str = MARCH) -> Change:
 
 
 def plan(old: Item | None, new: Item | None, there: dict[str, Item], entry: Entry) -> ReversePlan:
-    """The plan for a record at the place of March, given what stands in v2 by month."""
+    """The plan for a record at the place of March, given the v2 items by month."""
     places = reverse_places(crm(), place(), entry, None)
     items = {place(month).text: item for month, item in there.items()}
     places += [place(month) for month in there if place(month) not in places]
-    found = [Found(one, items.get(one.text)) for one in places]
-    return reverse_plan(crm(), place(), change(old, new), RECORD, entry, found, NOW)
+    readings = [PlaceReading(place, items.get(place.text)) for place in places]
+    return reverse_plan(crm(), place(), change(old, new), RECORD, entry, readings, NOW)
 
 
 A, B = lead(name="a"), lead(name="b")
@@ -84,8 +83,8 @@ HELD = replace(ENTRY, held_since=5.0)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Images, what stands in v2 by month, the entry before; the outcome, what is written on old (None: nothing, ``{}``: a
-    tombstone), and since when it is held."""
+    """Images, the v2 items by month, the entry before; the outcome, the old item written (None: nothing is, ``{}``: a
+    tombstone), and the start of the hold."""
 
     old: Item | None
     new: Item | None
@@ -131,7 +130,7 @@ ROWS = {
     "forward buried, and had not seen the last count": Row(
         by_forward(A), {**tombstone(41)}, {MARCH: tombstone(41)}, WRITTEN, "carried_back", {}
     ),
-    "forward's tombstone goes": Row(tombstone(41), None, {}, WRITTEN, "own", None),
+    "forward's tombstone is purged": Row(tombstone(41), None, {}, WRITTEN, "own", None),
     "two live places": Row(
         None,
         by_application(A),
@@ -144,7 +143,9 @@ ROWS = {
     "two live places still": Row(
         None, by_application(A), {MARCH: by_application(A), MAY: by_application(lead(MAY))}, HELD, "held", None, 5.0
     ),
-    "one of two has gone": Row(by_application(A), None, {MAY: by_application(lead(MAY))}, HELD, "applied", lead(MAY)),
+    "one of two places is free now": Row(
+        by_application(A), None, {MAY: by_application(lead(MAY))}, HELD, "applied", lead(MAY)
+    ),
     "forward's record ends a hold, and is carried": Row(
         by_forward(A), by_forward(B, 41), {MARCH: by_forward(B, 41)}, HELD, "carried_back", B
     ),
@@ -159,7 +160,7 @@ def content(written: Item | None) -> Item | None:
 
 
 @pytest.mark.parametrize("row", ROWS)
-def test_what_becomes_of_a_record(row: str) -> None:
+def test_the_plan_for_a_record(row: str) -> None:
     case = ROWS[row]
     made = plan(case.old, case.new, case.there, case.entry)
     assert made.outcome == case.outcome
@@ -187,7 +188,7 @@ def test_what_is_not_written_does_not_count() -> None:
     assert made.entry.put == count(3)
 
 
-def test_a_record_that_the_ledger_has_is_done_nothing_about() -> None:
+def test_a_record_that_the_ledger_has_changes_nothing() -> None:
     entry = ENTRY.tracking(place(), Track(done=RECORD))
     made = plan(None, by_application(A), {MARCH: by_application(A)}, entry)
     assert (made.outcome, made.entry, made.put) == ("duplicate", None, None)
@@ -208,13 +209,13 @@ BAD: dict[str, tuple[Item, str, str]] = {
     "fields that lead to another key": (ELSEWHERE, "v2_key_mismatch", "lead to another key"),
     "fields that name another old item": (OTHER_LEAD, "v2_key_mismatch", "lead to another key"),
 }
-"""The v2 item, the reason, and what the message says."""
+"""The v2 item, the reason, and the message."""
 
 
 @pytest.mark.parametrize("row", BAD)
-def test_what_has_no_old_item_is_poison_and_its_record_is_noted(row: str) -> None:
-    bad, reason, says = BAD[row]
-    with pytest.raises(Poison, match=says) as caught:
+def test_what_has_no_old_item_is_poison_and_its_record_is_recorded_as_done(row: str) -> None:
+    bad, reason, message = BAD[row]
+    with pytest.raises(Poison, match=message) as caught:
         plan(by_forward(A), bad, {MARCH: bad}, ENTRY)
     assert caught.value.reason == reason
     noted = passed(crm(), place(), change(by_forward(A), bad), RECORD, ENTRY)
@@ -236,30 +237,30 @@ KEYS_TOLD: dict[str, tuple[Item | None, Item | None]] = {
 
 
 @pytest.mark.parametrize("row", KEYS_TOLD)
-def test_the_old_key_is_told_by_the_image_whose_fields_lead_to_the_place(row: str) -> None:
+def test_the_old_key_is_that_of_the_image_whose_fields_lead_to_the_place(row: str) -> None:
     old, new = KEYS_TOLD[row]
     assert old_key_of(crm(), place(), change(old, new)) == KEY
 
 
-def test_a_record_no_image_of_which_tells_an_old_item_is_poison() -> None:
+def test_a_record_without_an_image_that_shows_an_old_item_is_poison() -> None:
     with pytest.raises(Poison):
         old_key_of(crm(), place(), change(None, {**place().key, "x": {"S": "y"}}))
 
 
 NOTHING: dict[str, tuple[Item | None, Item | None, bool]] = {
-    "a tombstone goes": (tombstone(), None, True),
+    "a tombstone is purged": (tombstone(), None, True),
     "a tombstone comes": (None, tombstone(), True),
     "a tombstone after another": (tombstone(), tombstone(41), True),
-    "an item goes": (by_forward(A), None, False),
+    "an item is deleted": (by_forward(A), None, False),
     "an item becomes a tombstone": (by_forward(A), tombstone(), False),
     "a tombstone is revived": (tombstone(), {**tombstone(), "id": {"S": "7"}}, False),
 }
 
 
 @pytest.mark.parametrize("row", NOTHING)
-def test_a_record_of_tombstones_says_nothing(row: str) -> None:
+def test_a_record_of_tombstones_shows_no_item(row: str) -> None:
     old, new, nothing = NOTHING[row]
-    assert says_nothing(crm(), place(), change(old, new)) == nothing
+    assert shows_no_item(crm(), place(), change(old, new)) == nothing
 
 
 def test_the_places_are_the_records_the_ledgers_and_the_old_items() -> None:

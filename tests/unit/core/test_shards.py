@@ -1,4 +1,4 @@
-"""The rules of shard lineage, one row a situation."""
+"""The rules of shard lineage, one row for each situation."""
 
 import pytest
 
@@ -116,7 +116,7 @@ def test_finished_shards_are_forgotten_late(
         ("still being read", {"p": reading()}, []),
     ],
 )
-def test_children_are_waited_for_but_not_for_ever(why: str, known: dict[str, Position], awaited: list[str]) -> None:
+def test_children_are_waited_for_only_a_limited_time(why: str, known: dict[str, Position], awaited: list[str]) -> None:
     assert awaiting_children(known, NOW) == awaited, why
 
 
@@ -126,11 +126,11 @@ def test_children_are_waited_for_but_not_for_ever(why: str, known: dict[str, Pos
         ("just seen", reading(), False),
         ("seen a day ago, never read", reading(as_of=NOW - FIRST_READ_SECONDS - 1), True),
         (
-            "has a sequence number: the server tells",
+            "has a sequence number: the server reports it",
             reading(sequence="5", as_of=NOW - FIRST_READ_SECONDS - 1),
             False,
         ),
-        ("nobody noted when", reading(as_of=None), False),
+        ("unknown when it was first seen", reading(as_of=None), False),
     ],
 )
 def test_a_shard_opened_too_late_may_have_been_trimmed(why: str, position: Position, late: bool) -> None:

@@ -1,4 +1,4 @@
-"""Templates: what they render, and what is none."""
+"""Templates: the texts that they render, and texts that are not templates."""
 
 import pytest
 

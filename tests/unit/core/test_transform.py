@@ -1,11 +1,10 @@
-"""Items that have no transform, and what the inverse makes of edits in v2."""
+"""Items that have no v2 item, and the inverse after edits in v2."""
 
 import pytest
 
-from service.core.item.stamp import backfill_version
-from service.core.item.v2_item import stamped
+from service.core.item.stamp import backfill_version, stamped
 from service.core.item.wire import AttributeValue, Item
-from service.core.mapping.hooks import hook
+from service.core.mapping.convert import hook_converter
 from service.core.mapping.inverse import inverse
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward, v2_place
@@ -132,7 +131,7 @@ def test_a_place_is_known_even_of_an_item_that_is_too_big() -> None:
 
 
 def back(mapping: Mapping, old: Item, *removed: str, **edits: AttributeValue) -> Item:
-    """The old item after the v2 item of ``old`` was edited."""
+    """The inverse of the v2 item of ``old`` after an edit."""
     v2 = forward(mapping, old)
     item = {**without(stamped(v2, VERSION, mapping.stamp), *removed), **edits}
     return inverse(mapping, item, v2.table)
@@ -210,7 +209,7 @@ def test_after_edits_in_v2(row: str) -> None:
     assert back(mapping, old, **edits) == expected
 
 
-def test_an_item_without_a_stamp_comes_back_as_it_stands() -> None:
+def test_an_item_without_a_stamp_comes_back_as_it_is() -> None:
     v2 = forward(crm(), LEAD)
     assert inverse(crm(), v2.item, v2.table) == {
         **LEAD,
@@ -261,11 +260,11 @@ def test_a_v2_item_that_has_no_old_one_is_poison(row: str) -> None:
     assert (poison.value.reason, str(poison.value)) == (reason, message)
 
 
-def test_the_old_key_attributes_may_stand_in_v2_when_they_say_the_same() -> None:
+def test_the_old_key_attributes_may_be_in_v2_when_they_have_the_same_values() -> None:
     assert back(crm(), LEAD, entity_type={"S": "LEAD"}, pk={"S": "LEAD#7"}) == LEAD
 
 
-def test_entities_that_share_a_table_are_told_apart_by_their_keys() -> None:
+def test_entities_that_share_a_table_are_distinguished_by_their_keys() -> None:
     refund: Item = {"hash": {"S": "REFUND/7"}, "kind": {"S": "REFUND"}, "id": {"S": "7"}}
     for old in (ORDER, refund):
         assert back(shop(), old) == old
@@ -290,7 +289,7 @@ def test_a_shard_spreads_keys_and_is_always_the_same_for_one_id() -> None:
         ("{'X': 1}", "fails:f gave {'X': 1}, not an attribute value or None"),
     ],
 )
-def test_a_transform_that_fails_costs_the_item_and_not_the_run(answer: str, message: str) -> None:
+def test_a_transform_that_fails_makes_its_item_poison(answer: str, message: str) -> None:
     with pytest.raises(Poison) as poison:
-        hook("fails:f", lambda name: lambda value: eval(answer))({"S": "x"})
+        hook_converter("fails:f", lambda name: lambda value: eval(answer))({"S": "x"})
     assert (poison.value.reason, str(poison.value)) == ("transform_failed", message)

@@ -1,4 +1,4 @@
-"""Where credentials come from, and when they are asked for again."""
+"""The source of the credentials, and when it is asked again."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from tests.fakes.clocks import VirtualClock
 
 
 class Chain:
-    """A provider chain whose provider gives ``key-<loading>-<asking>``."""
+    """A provider chain whose provider returns ``key-<number of loads>-<number of calls>``."""
 
     def __init__(self) -> None:
         self.loadings = 0
@@ -31,8 +31,8 @@ class Chain:
 async def test_many_requests_at_once_ask_the_provider_once() -> None:
     chain = Chain()
     source = CredentialSource(VirtualClock(), chain.load)
-    found = await asyncio.gather(*[source.current() for _ in range(20)])
-    assert {credentials.access_key for credentials in found} == {"key-1-1"}
+    current = await asyncio.gather(*[source.current() for _ in range(20)])
+    assert {credentials.access_key for credentials in current} == {"key-1-1"}
 
 
 async def test_the_provider_is_asked_again_after_a_minute() -> None:
@@ -64,7 +64,7 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def test_no_credentials_say_what_to_set(empty_environment: pytest.MonkeyPatch) -> None:
+def test_without_credentials_the_error_says_what_to_set(empty_environment: pytest.MonkeyPatch) -> None:
     with pytest.raises(Misconfigured, match=r"^no AWS credentials were found$") as caught:
         load_from_chain()
     assert caught.value.remedy.startswith("set AWS_PROFILE, or AWS_ACCESS_KEY_ID")

@@ -1,4 +1,4 @@
-"""Where requests go."""
+"""The endpoints of requests."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The price file: what it comes to, and that a wrong one is refused with its line."""
+"""The price file: the costs by it, and the errors for a wrong file."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def test_without_a_price_for_recovery_there_is_none() -> None:
     assert prices.of_recovery(2**30) is None
 
 
-def test_the_packaged_prices_say_where_they_are_from() -> None:
+def test_the_packaged_prices_name_their_origin() -> None:
     prices = load_prices(None)
     assert (prices.write_million, prices.read_million, prices.storage_gb_month) == (0.625, 0.125, 0.25)
     assert "us-east-1" in prices.origin

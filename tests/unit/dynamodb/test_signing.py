@@ -29,7 +29,7 @@ KEYS = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, 
 def botocore_headers(
     endpoint: str, region: str, credentials: Credentials, target: str, body: bytes, now: float
 ) -> dict[str, str]:
-    """What botocore would send."""
+    """The headers that botocore would send."""
     headers = {"content-type": "application/x-amz-json-1.0", "x-amz-target": target}
     request = AWSRequest("POST", endpoint, headers=headers, data=body)
     keys = BotocoreCredentials(credentials.access_key, credentials.secret_key, credentials.token)

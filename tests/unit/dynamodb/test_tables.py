@@ -1,4 +1,4 @@
-"""The old table as the control plane describes it, against what the mapping can take."""
+"""The tables as the control plane describes them, compared with what the mapping needs."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -67,13 +67,13 @@ async def test_a_key_of_text_as_the_mapping_names_it_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("types", "told"),
+    ("types", "message"),
     [
         ({"pk": "N", "sk": "S"}, "key attribute pk of old table old is of type N"),
         ({"pk": "S", "sk": "B"}, "key attribute sk of old table old is of type B"),
         ({"pk": "S"}, "has the key pk; the mapping says pk, sk"),
     ],
 )
-async def test_another_key_is_refused_before_anything_is_made(types: dict[str, str], told: str) -> None:
-    with pytest.raises(Misconfigured, match=told):
+async def test_another_key_is_refused_before_anything_is_made(types: dict[str, str], message: str) -> None:
+    with pytest.raises(Misconfigured, match=message):
         await old_table(**types)

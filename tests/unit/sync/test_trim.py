@@ -16,7 +16,7 @@ from service.core.item.wire import Item
 from service.core.item.write import Delete, Put
 from service.core.rules.agreement import BothSides, forgettable
 from service.core.rules.ledger import Place, new_entry
-from service.core.rules.ledger_writes import Found
+from service.core.rules.ledger_writes import PlaceReading
 from service.errors import Fenced, Poison
 from service.sync.upkeep.trim import Trimmer
 from service.sync.upkeep.verify import Verifier
@@ -231,8 +231,8 @@ async def test_an_image_put_back_after_its_entry_was_dropped_is_carried(it: Trim
 def test_what_differs_is_not_forgettable() -> None:
     place = Place("leads", lead_key("a"))
     entry = replace(new_entry(KEY, 1), keys=(place.text,))
-    assert forgettable(MAPPING, entry, BothSides((Found(place, v2_of(A)),), A))
-    assert not forgettable(MAPPING, entry, BothSides((Found(place, v2_of(A, status={"S": "won"})),), A))
+    assert forgettable(MAPPING, entry, BothSides((PlaceReading(place, v2_of(A)),), A))
+    assert not forgettable(MAPPING, entry, BothSides((PlaceReading(place, v2_of(A, status={"S": "won"})),), A))
 
 
 async def test_a_superseded_worker_drops_nothing(it: Trimming) -> None:
