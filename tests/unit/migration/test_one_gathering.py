@@ -117,7 +117,7 @@ async def world() -> Started:
     await save_backfill(world)
     await runs(world.control).save(FULL, FULL_RUN)
     workers = Workers(world.control, world.clock)
-    await workers.say("c", Beat(1, world.clock.now(), LaneBeat("owner", ACTING, 3, 4)))
+    await workers.report("c", Beat(1, world.clock.now(), LaneBeat("owner", ACTING, 3, 4)))
     await world.clock.advance(15)
     now = world.clock.now()
     forward = LaneBeat(
@@ -133,8 +133,8 @@ async def world() -> Started:
         catch_up_seconds=7.0,
     )
     stopped = LaneBeat("stopped", failure="the stream is gone")
-    await workers.say("a", Beat(7, now - 1.5, forward))
-    await workers.say("b", Beat(9, now - 0.5, LaneBeat("reader", ACTING, outcomes={"applied": 10}), stopped))
+    await workers.report("a", Beat(7, now - 1.5, forward))
+    await workers.report("b", Beat(9, now - 0.5, LaneBeat("reader", ACTING, outcomes={"applied": 10}), stopped))
     quarantine = Quarantine(world.control, world.clock)
     await quarantine.add_copy("old", {"pk": {"S": "x"}, "sk": {"S": "y"}}, Poison("bad", reason="bad"))
     await save_verification(world.control, Verification(4, 2, ({"pk": {"S": "x"}},), now))
