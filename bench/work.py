@@ -14,7 +14,7 @@ from typing import Any
 
 from backfill.display import LogLines
 from backfill.options import BackfillOptions
-from backfill.walk import WalkParts
+from backfill.segment_copier import BackfillContext
 from backfill.worker import run_backfill
 from bench import plain_boto3
 from bench.items import many_items
@@ -23,6 +23,7 @@ from service.clock import SystemClock
 from service.config import Settings, load_configured_mapping, use_local_credentials
 from service.control.quarantine import Quarantine
 from service.control.state import change_state, in_forward, with_stream
+from service.control.stores import Stores
 from service.control.table import ControlTable
 from service.core.item.change import Change
 from service.core.item.wire import Item
@@ -95,12 +96,15 @@ class Bench:
     clock: SystemClock
     metrics: Metrics
 
+    @property
+    def stores(self) -> Stores:
+        return Stores(self.store, self.control, self.mapping, self.clock)
+
     async def copy(self, _: int) -> int:
-        parts = WalkParts(
-            self.store, self.control, self.mapping, self.settings, self.clock, self.metrics,
-            BackfillOptions(), display=LogLines(self.clock), stop=asyncio.Event(),
-        )  # fmt: skip
-        report = await run_backfill(parts)
+        context = BackfillContext(
+            self.stores, self.settings, self.metrics, BackfillOptions(), LogLines(self.clock), asyncio.Event()
+        )
+        report = await run_backfill(context)
         return report.outcomes.items
 
     async def apply(self, items: int) -> int:

@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 from service.clock import Clock, SystemClock
 from service.config import Settings, load_configured_mapping
+from service.control.stores import Stores
 from service.control.table import ControlTable
 from service.core.mapping.mapping import Mapping
 from service.dynamodb.client import DynamoDBClient
@@ -33,6 +34,11 @@ class App:
     store: DynamoDBClient
     control: ControlTable
     tables: Tables
+
+    @property
+    def stores(self) -> Stores:
+        """The four parts that most of what works on the tables takes together."""
+        return Stores(self.store, self.control, self.mapping, self.clock)
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import ceil
 
-from backfill.walk import SCANS
+from backfill.segment_copier import SCANS
 from backfill.window import MOST_ITEMS
 from bench.scale import copy_experiments, limits, sync_experiments
 from bench.scale.sync_plan import DEFAULTS

@@ -10,8 +10,8 @@ from random import Random
 
 from simpy import Interrupt, Process
 
+from backfill.segment_copier import SCANS
 from backfill.throttle import Pace, ThrottleWaits, WriteLimits
-from backfill.walk import SCANS
 from backfill.window import FIRST_ITEMS, GROUP_ITEMS, WINDOW_UNITS, next_size
 from bench.scale.copy_plan import DEFAULTS, READ_UNIT_BYTES, CopyPlan, CopyResult, CopyTally
 from bench.scale.limits import PARTITION_WRITE_UNITS_PER_SECOND

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from backfill import walk, window
-from backfill.records import read_standing
-from backfill.walk import SCANS
+from backfill import segment_copier, window
+from backfill.records import read_run_status
+from backfill.segment_copier import SCANS
 from service.config import Settings
 from service.core.item.change import Change
 from service.core.item.stamp import backfill_version, stream_version
@@ -219,9 +219,9 @@ async def test_stopped_by_the_operator_it_ends_at_once_and_names_the_command_tha
         await task
     assert stopped.value.remedy == "go on with: tablesplit migrate --max-write-units 500"
     assert stopped.value.exit_status == 3
-    standing = await read_standing(world.control, world.clock.now())
-    assert standing is not None
-    assert standing.state == "stopped"
+    status = await read_run_status(world.control, world.clock.now())
+    assert status is not None
+    assert status.state == "stopped"
     world.stop.clear()
     assert (await world.run()).outcomes.items == 30
 
@@ -466,7 +466,7 @@ async def test_progress_is_never_complete_before_the_last_acknowledgement() -> N
 
 async def test_the_memory_holds_a_bounded_number_of_items(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window, "MOST_ITEMS", 40)
-    monkeypatch.setattr(walk, "FIRST_ITEMS", 40)
+    monkeypatch.setattr(segment_copier, "FIRST_ITEMS", 40)
     world = World(settings=Settings(segments=20, page_items=30))
     world.fill(2000)
     await world.start()
@@ -544,24 +544,24 @@ async def test_writes_go_out_in_another_order_than_they_were_read() -> None:
 
 async def test_status_on_another_machine_shows_where_it_stands() -> None:
     world = World(settings=Settings(segments=2, page_items=1000), estimate=40)
-    assert await read_standing(world.control, world.clock.now()) is None
+    assert await read_run_status(world.control, world.clock.now()) is None
     world.fill(40)
     await world.start()
     world.db.before = _scans_hang
     task = world.begin()
     await world.clock.advance(10)
-    standing = await read_standing(world.control, world.clock.now())
-    assert standing is not None
-    assert (standing.state, standing.outcomes.items, standing.segments_done) == ("running", 0, 0)
+    status = await read_run_status(world.control, world.clock.now())
+    assert status is not None
+    assert (status.state, status.outcomes.items, status.segments_done) == ("running", 0, 0)
     await world.kill(task)
     world.db.before = None
-    standing = await read_standing(world.control, world.clock.now() + 60)
-    assert standing is not None
-    assert standing.state == "stopped"
+    status = await read_run_status(world.control, world.clock.now() + 60)
+    assert status is not None
+    assert status.state == "stopped"
     await world.run()
-    standing = await read_standing(world.control, world.clock.now())
-    assert standing is not None
-    assert (standing.state, standing.outcomes.copied, standing.segments_done) == ("finished", 40, 2)
+    status = await read_run_status(world.control, world.clock.now())
+    assert status is not None
+    assert (status.state, status.outcomes.copied, status.segments_done) == ("finished", 40, 2)
 
 
 async def test_a_delete_before_the_copy_arrives_stays_deleted() -> None:
