@@ -35,7 +35,7 @@ from service.log import configure_log
 from service.metrics import Metrics
 from service.sync.sinks.guarded import Applier, GuardedSink
 from service.validation.options import ValidationOptions
-from service.validation.validator import validate
+from service.validation.validator import ValidationContext, validate
 from tests.fakes.memory import MemoryDynamoDB
 
 PAGE = 1_000
@@ -115,10 +115,8 @@ class Bench:
         return len(changes)
 
     async def validate(self, _: int) -> int:
-        report = await validate(
-            self.store, self.control, self.mapping, self.settings, self.clock, self.metrics,
-            options=ValidationOptions(index_sample=0), stop=asyncio.Event(),
-        )  # fmt: skip
+        context = ValidationContext(self.stores, self.settings, self.metrics)
+        report = await validate(context, ValidationOptions(index_sample=0), asyncio.Event())
         assert report.equal, report.to_text()
         return sum(counts["old"] for counts in report.to_json()["counts"].values())
 

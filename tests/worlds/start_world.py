@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from service.app import App
 from service.config import Settings
+from service.control.stores import Stores
 from service.control.table import ControlTable
 from service.core.item.write import Put
 from service.metrics import Metrics
@@ -64,6 +65,7 @@ class Started:
             SimpleNamespace(
                 store=self.db,
                 control=self.control,
+                stores=Stores(self.db, self.control, MAPPING, self.clock),
                 tables=self.tables,
                 mapping=MAPPING,
                 clock=self.clock,

@@ -3,10 +3,8 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
-from typing import Any
 
-from backfill.records import read_standing
+from backfill.records import read_run_status
 from service.app import App
 from service.clock import iso
 from service.control.activity import Activities
@@ -72,7 +70,7 @@ async def _gathered(app: App, state: MigrationState, tips: Tips) -> Facts:
     workers = Workers(app.control, app.clock)
     beats, heard = await workers.all(), await workers.heard()
     now = app.clock.now()
-    standing = await read_standing(app.control, now)
+    standing = await read_run_status(app.control, now)
     conflicts = Conflicts(app.control)
     verification = await read_verification(app.control)
     return Facts(
@@ -119,20 +117,16 @@ async def _sides(control: ControlTable) -> dict[Side, SideFacts]:
 
 
 async def _validation(control: ControlTable) -> FullValidation | None:
-    found = await latest_full(control)
-    if found is None:
+    run = await latest_full(control)
+    if run is None:
         return None
     return FullValidation(
-        equal=found["result"] == "equal",
-        differences=found["differences_total"],
-        inverse_failures=found["inverse_failures"],
-        started_at=_seconds(found["started_at"]),
-        finished_at=_seconds(found["finished_at"]),
+        equal=run.equal,
+        differences=run.differences_total,
+        inverse_failures=run.inverse_failures,
+        started_at=run.started_seconds,
+        finished_at=run.finished_seconds,
     )
-
-
-def _seconds(instant: Any) -> float:
-    return datetime.fromisoformat(instant).timestamp()
 
 
 async def _noted(control: ControlTable, move: PhaseMove, gate: Gate, now: float) -> dict[str, Since]:

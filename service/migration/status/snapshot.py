@@ -4,9 +4,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
 
-from backfill.records import RunStatus, read_standing
+from backfill.records import RunStatus, read_run_status
 from service.app import App
 from service.clock import iso
 from service.control.activity import Activities
@@ -103,7 +102,7 @@ async def take_snapshot(app: App, *, tips: tuple[bool, bool] | None = None) -> S
         rule=state.rule,
         move=move_text(state),
         hold=hold_text(state),
-        backfill=_backfill(await read_standing(app.control, now), load_prices(app.settings.price_file)),
+        backfill=_backfill(await read_run_status(app.control, now), load_prices(app.settings.price_file)),
         forward=_lane(heard, "forward", tips[0]),
         reverse=_lane(heard, "reverse", tips[1]),
         quarantine=len(await Quarantine(app.control, app.clock).heads()),
@@ -234,9 +233,8 @@ async def _verification(app: App) -> VerificationStatus | None:
 
 
 async def _validation(app: App) -> ValidationStatus | None:
-    report = await latest_full(app.control)
-    if report is None:
+    run = await latest_full(app.control)
+    if run is None:
         return None
-    finished_at = report["finished_at"]
-    age = app.clock.now() - datetime.fromisoformat(finished_at).timestamp()
-    return ValidationStatus(report["result"], report["differences_total"], finished_at, max(0.0, age))
+    age = app.clock.now() - run.finished_seconds
+    return ValidationStatus(run.result, run.differences_total, run.finished_at, max(0.0, age))

@@ -521,7 +521,7 @@ async def test_listed_differences_are_bounded_and_all_are_counted_and_written(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.validation.progress.LISTED_DIFFERENCES", 10)
-    monkeypatch.setattr(segment, "CHUNK_CANDIDATES", 4)
+    monkeypatch.setattr(segment, "BATCH_CANDIDATES", 4)
     world.copy(*(lead(f"l{n}") for n in range(30)))
     world.db.tables["leads"].items.clear()
     output = tmp_path / "differences.jsonl"
@@ -531,7 +531,7 @@ async def test_listed_differences_are_bounded_and_all_are_counted_and_written(
 
 
 async def test_waiting_candidates_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segment, "CHUNK_CANDIDATES", 4)
+    monkeypatch.setattr(segment, "BATCH_CANDIDATES", 4)
     world.copy(*(lead(f"l{n}") for n in range(30)))
     world.db.tables["leads"].items.clear()
     most = 0
