@@ -1,8 +1,8 @@
-"""What a retry of a key in quarantine does under the ledger rule: an old key's changes are carried, a v2 key is re-driven.
+"""The retry of a key in quarantine by the ledger rule: an old key's changes are carried to v2, a v2 key is re-driven.
 
-Each change is carried as forward would have carried it, by the ledger, so one that was carried before is a duplicate. A change
-that still cannot be mapped keeps those behind it waiting, unless they make it good: the application's next change is then taken
-together with it, from the old image of the first to the new image of the second.
+Each change is carried as forward would have carried it, by the ledger, so a change that was carried before is a duplicate. A change
+that still cannot be mapped keeps the changes behind it waiting, unless they correct it: it is joined with the application's next
+change to one change, from the old image of the first to the new image of the second.
 """
 
 from collections.abc import Sequence
@@ -17,36 +17,37 @@ from service.core.rules.guarded import copy_write
 from service.core.rules.ledger import Place
 from service.core.rules.ledger_writes import Found
 from service.errors import Poison
-from service.migration.settlement.guarded_retry import Retried
+from service.migration.settlement.guarded_retry import RetryResult
 from service.sync.redrive import Redriver
 from service.sync.sinks.forward import ForwardSink
 from service.sync.sinks.ledger_parts import LedgerParts
 
 
 class LedgerRetry:
-    """Retries keys in quarantine. ``parts``: of the forward direction, with the fence of a registered repair."""
+    """Retries keys in quarantine."""
 
     def __init__(self, parts: LedgerParts) -> None:
+        """``parts``: of the forward lane, with the fence of a registered repair."""
         self._parts = parts
         self._forward = ForwardSink(parts, concurrency=1)
         self._redriver = Redriver(parts.store, parts.conflicts, parts.mapping, parts.clock)
 
-    async def retry(self, key_id: str) -> Retried:
-        """Apply what waits under ``key_id``, and take the key out of quarantine; it stays, with one attempt more, when
-        something cannot be applied yet. Raises Misconfigured for an unknown id, Fenced when it takes too long."""
+    async def retry(self, key_id: str) -> RetryResult:
+        """Apply the changes that wait under ``key_id``, and take the key out of quarantine. When one of them cannot be applied yet
+        the key stays, and one more attempt is counted. Raises Misconfigured for an unknown id, Fenced when it takes too long."""
         quarantine = self._parts.quarantine
-        while True:  # again, when something has come in between
+        while True:  # repeated when another change was quarantined meanwhile
             head = await quarantine.head(key_id)
             applied, poison = await self._apply(key_id, head)
             if poison is not None:
                 await quarantine.forget(key_id, applied)
                 await quarantine.note_failure(key_id, poison)
-                return Retried(key_id, poison.message)
+                return RetryResult(key_id, poison.message)
             if await quarantine.settle(key_id, head):
-                return Retried(key_id, None)
+                return RetryResult(key_id, None)
 
     async def _apply(self, key_id: str, head: Stored[QuarantineHead]) -> tuple[str, Poison | None]:
-        """The version up to which changes are applied ("" for none), and what keeps the others."""
+        """The version up to which changes are applied ("" for none), and why the others could not be (None: all are applied)."""
         changes = await self._parts.quarantine.changes(key_id)
         try:
             if head.value.table != self._parts.mapping.old.table:
@@ -60,27 +61,28 @@ class LedgerRetry:
         return "", None
 
     async def _carry(self, changes: Sequence[WaitingChange]) -> tuple[str, Poison | None]:
-        applied, stuck, why = "", None, None
-        for one in changes:
-            waiting = one if stuck is None else await self._joined(stuck, one)
+        """As ``_apply``, for the changes of an old key."""
+        applied, stuck, failure = "", None, None
+        for change in changes:
+            waiting = change if stuck is None else await self._join(stuck, change)
             if waiting is None:
                 break
             try:
                 await self._forward.carry(waiting)
-                applied, stuck, why = waiting.version, None, None
+                applied, stuck, failure = waiting.version, None, None
             except Poison as poison:
-                stuck, why = waiting, poison
-        return applied, why
+                stuck, failure = waiting, poison
+        return applied, failure
 
-    async def _joined(self, first: WaitingChange, second: WaitingChange) -> WaitingChange | None:
-        """Both as one change; None when reverse made the second, which says nothing about what the application wants."""
+    async def _join(self, first: WaitingChange, second: WaitingChange) -> WaitingChange | None:
+        """Both as one change; None when reverse made the second: it does not correct what the application wrote."""
         entry = (await self._parts.ledger.read(second.change.key)).entry
         if authorship_on_old(second.change, self._parts.mapping.stamp, entry).ours:
             return None
         return WaitingChange(replace(second.change, old=first.change.old), second.generation)
 
     async def _copy(self, head: QuarantineHead) -> None:
-        """The copy that the backfill could not make, if nothing has come of the item since: then the ledger does not know it."""
+        """Make the copy that the backfill could not make, unless the item was written since: then the ledger has its entry."""
         parts = self._parts
         read = await parts.ledger.read(head.key)
         image = old_image(parts.mapping, await parts.store.get(head.table, head.key))
@@ -90,7 +92,7 @@ class LedgerRetry:
             await parts.commit(read, replace(read.entry, keys=(Place(put.table, key).text,)), [put])
 
     async def _redrive(self, place: Place) -> None:
-        """Have reverse carry what is at the v2 key now; nothing when the item is gone."""
+        """Have reverse carry the item that is at the v2 key now. Does nothing when the item is gone."""
         parts = self._parts
         item = await parts.store.get(place.table, place.key)
         while live(item, place.key, parts.mapping.stamp):

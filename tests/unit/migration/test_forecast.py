@@ -10,8 +10,15 @@ from service.core.item.wire import Item
 from service.core.item.write import Put
 from service.dynamodb.prices import Prices, read_prices
 from service.migration.preflight.cost import cost_of
-from service.migration.preflight.forecast import Bound, Forecast, ForecastLimits, Sizes, forecast, sizes_of
-from service.migration.preflight.retention import judge_retention
+from service.migration.preflight.forecast import (
+    Bound,
+    Forecast,
+    ForecastLimits,
+    Sizes,
+    forecast,
+    judge_retention,
+    sizes_of,
+)
 from service.migration.preflight.sample import Trial, map_sample
 from tests.builders.mappings import shop
 from tests.fakes.memory import MemoryDynamoDB

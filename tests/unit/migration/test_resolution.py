@@ -10,11 +10,12 @@ import pytest
 
 from service.control.conflicts import Kept
 from service.control.state import MigrationState, Move, new_state
+from service.control.stores import Stores
 from service.core.item.stamp import decode_stamp
 from service.core.item.wire import Item
 from service.core.rules.guarded import REPAIR_VERSION
 from service.errors import Misconfigured, Refused
-from service.migration.settlement.resolution import Resolving
+from service.migration.settlement.resolution import ConflictResolver
 from tests.worlds.both_ways_world import BothWays, by_reverse, v2_of
 from tests.worlds.validation_world import MAPPING, lead, lead_key, old_key
 
@@ -36,10 +37,9 @@ class Notes(list[tuple[str, str, dict[str, Any]]]):
         self.append((action, why, facts))
 
 
-def resolving(world: BothWays, *, audit: Notes | None = None, **parts: Any) -> Resolving:
-    return Resolving(
-        world.db, world.control, MAPPING, world.clock, state(**parts), "ann", audit if audit is not None else Notes()
-    )
+def resolving(world: BothWays, *, audit: Notes | None = None, **parts: Any) -> ConflictResolver:
+    stores = Stores(world.db, world.control, MAPPING, world.clock)
+    return ConflictResolver(stores, state(**parts), "ann", audit if audit is not None else Notes())
 
 
 async def disputed(world: BothWays, new: Item | None, v2: Callable[[BothWays], None] | None = None) -> str:
