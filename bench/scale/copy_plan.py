@@ -93,8 +93,6 @@ class CopyTally:
     """Items in flight when their task failed: the most that successors write again."""
     written_units: float = 0.0
     cpu_seconds: float = 0.0
-    windows: float = 0.0
-    """Windows that were saved, each by one record."""
     throttled: int = 0
     """How often a limit shrank."""
     failures: int = 0
@@ -126,8 +124,3 @@ class CopyResult:
     def cpu_share(self) -> float:
         """The fraction of the tasks' CPU time that was used."""
         return self.tally.cpu_seconds / (self.seconds * self.plan.tasks)
-
-    @property
-    def saves_per_second(self) -> float:
-        """Saves of segments to the control table, on average."""
-        return self.tally.windows / self.seconds

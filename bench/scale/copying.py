@@ -48,11 +48,10 @@ class World:
         running = [self.clock.start(Task(self, number).until_done()) for number in range(self.plan.tasks)]
         await Until(self.clock.environment.all_of(running))
 
-    def save(self, items: int, windows: float) -> None:
+    def save(self, items: int) -> None:
         """Count ``items`` more as copied, by a save of their segment's record."""
         tally = self.tally
         tally.saved += items
-        tally.windows += windows
         if tally.saved >= tally.course[-1][1] + self.plan.items / 400 or tally.saved == self.plan.items:
             tally.course.append((self.clock.now(), tally.saved))
 
@@ -184,7 +183,7 @@ class Container:
     def _save(self, scan: "ScanState") -> None:
         """Save the part that was in flight as acknowledged."""
         self._left[scan.index] -= scan.in_flight
-        self._world.save(scan.in_flight, scan.in_flight / scan.window)
+        self._world.save(scan.in_flight)
         scan.items -= scan.in_flight
         scan.in_flight = 0
 

@@ -5,10 +5,6 @@ PARTITION_READ_UNITS_PER_SECOND = 3_000.0
 """Of one partition, and so of one partition key until it is split
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html)."""
 
-PARTITION_BYTES = 10 * 1024**3
-"""About how much one partition holds: a larger table has several partitions
-(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html)."""
-
 TABLE_WRITE_UNITS_PER_SECOND = 40_000.0
 """The quota of an on-demand table, unless it is raised; each index has the same quota of its own
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html)."""

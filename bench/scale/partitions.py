@@ -29,7 +29,6 @@ class Partition:
         self._filled_at = clock.monotonic()
         self._hot_since: float | None = None
         self.partitions = 1
-        self.taken = 0.0
 
     @property
     def units_per_second(self) -> float:
@@ -41,7 +40,6 @@ class Partition:
         self._fill()
         accepted = min(units, self._units)
         self._units -= accepted
-        self.taken += accepted
         if accepted < units:
             self._note_heat()
         return units - accepted
