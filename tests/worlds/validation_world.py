@@ -132,7 +132,7 @@ class World:
             self.db.apply(copy_write(MAPPING, item, GENERATION))
 
     def edit(self, table: str, key: Item, **attributes: Any) -> None:
-        """Change attributes of a v2 item behind tablesplit's back; None removes one."""
+        """Change attributes of a v2 item directly, as no part of tablesplit does; None removes one."""
         item = {**(self.db.item(table, key) or key), **attributes}
         self.db.apply(Put(table, {name: value for name, value in item.items() if value is not None}))
 

@@ -1,4 +1,4 @@
-"""The backfill as an array job, on tables in memory: who copies what, who takes over, and what all together may use."""
+"""The backfill as an array job, on tables in memory: which job copies what, which takes over, and what all together may use."""
 
 import asyncio
 from dataclasses import replace
@@ -60,7 +60,7 @@ async def test_a_job_that_is_started_again_goes_on_where_the_lost_one_stopped() 
 
 @pytest.mark.parametrize("chunk", range(6))
 async def test_a_job_killed_before_any_call_loses_nothing(chunk: int) -> None:
-    """Kill one of two jobs right before its n-th call of the tables, for every n; the other finishes alone."""
+    """Kill one of two jobs right before its n-th call to the tables, for every n; the other one finishes alone."""
     world, jobs = await begun(2, items=9, segments=1, page_items=3)
     for job in [job.begin() for job in jobs]:
         await job.report(world)
@@ -100,7 +100,7 @@ async def test_a_superseded_job_saves_no_segment_over_its_successor() -> None:
 
 
 async def test_the_operators_limit_is_one_for_all_jobs() -> None:
-    """400 items of 5 units each pair are 1,000 units: 100 a second last 10 s, however many jobs write."""
+    """400 items of 5 units for each pair are 1,000 units: at 100 units a second they take 10 s, however many jobs write."""
     world, jobs = await begun(4, items=400, segments=1, page_items=100)
     jobs = [Job(world, index, 4, max_write_units=100) for index in range(4)]
     began = world.clock.monotonic()
@@ -108,12 +108,12 @@ async def test_the_operators_limit_is_one_for_all_jobs() -> None:
         await job.report(world)
     assert world.actual() == world.expected()
     units = 200 * 3 + 200 * 2
-    burst = 4 * 75  # each job's first request goes at once
+    burst = 4 * 75  # each job's first request is sent at once
     assert world.clock.monotonic() - began >= (units - burst) / 100
 
 
 async def test_one_cost_cap_pauses_all_jobs() -> None:
-    """Were the cap each job's own, four jobs would spend it four times."""
+    """If each job had the whole cap, four jobs would spend it four times."""
     world, _ = await begun(4, items=8_000, segments=1, page_items=100)
     jobs = [Job(world, index, 4, max_cost=0.006, max_write_units=400) for index in range(4)]
     for job in [job.begin() for job in jobs]:
@@ -163,7 +163,7 @@ async def _scans_hang(operation: str, subject: object) -> None:
 
 
 async def test_a_job_waits_for_many_siblings_longer_than_for_one() -> None:
-    """Hundreds of jobs begin at once, each of which opens the run for a moment: none is refused for their number."""
+    """Hundreds of jobs begin at once, and each opens the run for a moment: none is refused because there are so many."""
     world, (job, _) = await begun(2)
     leases = JobLeases(world.control, "sibling", world.clock, world.settings)
     busy = asyncio.ensure_future(_in_turn_for(leases, world, times=10, seconds=20))
@@ -243,9 +243,9 @@ async def test_status_shows_all_jobs_as_one_backfill() -> None:
 
 
 async def test_a_late_word_that_a_slice_is_done_closes_no_run_that_another_job_walks_again() -> None:
-    """The interleaving: job 0 has copied its slice and freezes when its word that it is done is on its way; job 1 takes the
-    slice over and has read its items; the word arrives. Were the run closed by it, tombstones could be purged, and what job 1
-    has read be copied after its removal."""
+    """The interleaving: job 0 has copied its slice, and freezes while its save that the slice is done is on its way; job 1 takes
+    the slice over and has read its items; the save arrives. If it closed the run, tombstones could be purged, and job 1 could copy
+    the items that it has read after they were deleted."""
     world, (late, other) = await begun(2, items=12, segments=1, page_items=100)
     late.connection.freezes = lambda operation, subject: operation == "write" and '"done":true' in str(subject)
     late.begin()
@@ -267,7 +267,7 @@ async def test_a_late_word_that_a_slice_is_done_closes_no_run_that_another_job_w
 
 
 async def test_a_job_that_outlived_its_run_takes_nothing_of_the_next_one() -> None:
-    """The records of the next run's segments stand in the place of those that it knew, and say nothing of its own."""
+    """The records of the next run's segments have replaced those of the job's own run, so they do not count for it."""
     world, (first, _) = await begun(2)
     for index in (0, 1):
         await Job(world, index, 2).begin().report(world)

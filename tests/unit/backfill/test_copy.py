@@ -1,4 +1,4 @@
-"""The backfill on tables in memory: what it copies, what it leaves alone, and how it goes on after any stop."""
+"""The backfill on tables in memory: what it copies, what it leaves alone, and how it resumes after any stop."""
 
 import asyncio
 from collections import Counter
@@ -104,7 +104,7 @@ async def test_a_bad_item_that_the_application_mends_meanwhile_is_left_to_its_ch
 
 @pytest.mark.parametrize("chunk", range(4))
 async def test_killed_before_any_call_it_goes_on_and_ends_right(chunk: int) -> None:
-    """Kill the first worker right before its n-th call of the tables, for every n; a second one finishes."""
+    """Kill the first worker right before its n-th call to the tables, for every n; a second worker finishes."""
     calls = await _calls_of_a_whole_run()
     for nth in range(chunk, calls, 4):
         world = _small_world()
@@ -134,11 +134,11 @@ async def _calls_of_a_whole_run() -> int:
     world.db.before = count
     task = world.begin()
     await world.clock.until(task.done)
-    return len(calls) - 1  # the last one gives the lease back
+    return len(calls) - 1  # the last call releases the lease
 
 
 async def _run_until_call(world: World, nth: int) -> bool:
-    """Run a backfill and kill it right before its call number ``nth``. False: it has not come to that."""
+    """Run a backfill and kill it right before its call number ``nth``. False: it made fewer calls."""
     reached = asyncio.Event()
     made = 0
 
@@ -346,7 +346,7 @@ async def test_a_worker_whose_lease_has_run_out_writes_nothing_more(item: Item) 
         if operation == "scan":
             await late.wait()
         elif operation == "write" and 0 < world.clock.monotonic() < 6:
-            raise Retryable("no answer", reason="timeout")  # renewals do not get through
+            raise Retryable("no answer", reason="timeout")  # renewals do not arrive
 
     world.db.before = hold
     task = world.begin()
@@ -565,7 +565,7 @@ async def test_status_on_another_machine_shows_where_it_stands() -> None:
 
 
 async def test_a_delete_before_the_copy_arrives_stays_deleted() -> None:
-    """Scan, then delete and tombstone, then the copy: the tombstone holds its place."""
+    """Scan, then delete and tombstone, then the copy: the tombstone stays."""
     world = World(settings=Settings(segments=1))
     world.put(lead("x"))
 

@@ -1,4 +1,4 @@
-"""What a backfill costs while it runs, and the cap at which it pauses: counted once over all restarts, and nothing is lost."""
+"""What a backfill costs while it runs, and the cap at which it pauses: counted once over all restarts, with nothing lost."""
 
 import json
 from pathlib import Path
@@ -19,12 +19,12 @@ from tests.fakes.clocks import VirtualClock
 from tests.worlds.backfill_world import Throttling, World
 
 LEAD_UNITS, DEAL_UNITS = 3, 2
-"""A unit for the base table and each index: two, and one."""
+"""One unit for the base table and one for each index: a lead has two indexes, a deal has one."""
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """A dollar for a write unit; reading is for nothing."""
+    """A write unit costs one dollar; reads are free."""
     path = tmp_path / "prices.yaml"
     path.write_text("from: a test\nwrite_million: 1000000\nread_million: 0\nstream_100k: 0\nstorage_gb_month: 0\n")
     return Settings(segments=3, page_items=4, price_file=path)

@@ -1,4 +1,4 @@
-"""Progress of the backfill: percent and time left say nothing that is not known, on a terminal and in a log."""
+"""Progress of the backfill on a terminal and in a log: percent and remaining time are shown only when they are known."""
 
 import pytest
 
@@ -116,8 +116,8 @@ async def test_a_log_gets_a_line_now_and_then_and_one_at_the_end(monkeypatch: py
 
 def test_records_of_another_run_say_nothing() -> None:
     run = BackfillRun("new", "m", 1, 3, 0.0)
-    found = [(0, Segment("old", None, Outcomes(5), True)), (1, Segment("new", None, Outcomes(7), True))]
-    segments = segments_of_run(run, found)
+    records = [(0, Segment("old", None, Outcomes(5), True)), (1, Segment("new", None, Outcomes(7), True))]
+    segments = segments_of_run(run, records)
     assert unfinished(segments) == [0, 2]
     assert total(segments) == Outcomes(copied=7)
 

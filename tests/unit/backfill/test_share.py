@@ -1,4 +1,4 @@
-"""What a job of an array knows of the others: its share of the limits, all speeds as one; and of itself: which one it is."""
+"""What a job of an array knows of the others, its share of the limits and the combined speed; and which job it is itself."""
 
 from itertools import pairwise
 
@@ -14,7 +14,7 @@ from tests.worlds.backfill_world import World
 
 
 async def test_those_that_are_left_use_what_the_others_had() -> None:
-    """A share grows to the whole when nobody else is alive."""
+    """A share grows to the whole when no other worker is alive."""
     world = World()
     run = BackfillRun("r", "hash", 1, 8, 0.0, slices=4)
     shares = [EqualShare(BackfillRecords(world.control, 0, number), run, world.clock) for number in range(4)]
@@ -85,6 +85,6 @@ def test_an_index_out_of_range_is_one_clear_line(
 ) -> None:
     monkeypatch.setenv("AWS_BATCH_JOB_ARRAY_INDEX", index)
     monkeypatch.setenv("AWS_BATCH_JOB_ARRAY_SIZE", size)
-    with pytest.raises(Misconfigured) as told:
+    with pytest.raises(Misconfigured) as refused:
         load_settings()
-    assert str(told.value).startswith(line)
+    assert str(refused.value).startswith(line)

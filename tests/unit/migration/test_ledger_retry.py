@@ -26,7 +26,7 @@ KEY = old_key("LEAD", "a")
 ID = quarantine_id("old", KEY)
 V2_ID = quarantine_id("leads", lead_key("a"))
 UNREADABLE = {"created_at": {"S": "2030-01-01"}}
-"""Leads to another key than the one that the item has."""
+"""Gives another v2 key than the one that the item has."""
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ async def test_a_change_that_arrives_during_a_retry_is_carried_by_it(world: Both
 
 
 async def test_a_retry_killed_before_it_ends_is_done_again_and_carries_nothing_twice(world: BothWays) -> None:
-    """In between v2 goes back to what the change found: it must not be carried again."""
+    """Meanwhile v2 returns to the state before the change: the change must not be carried again."""
     await written(world, A, bad("a"), {**A, "status": {"S": "won"}})
 
     async def die(operation: str, subject: object) -> None:
@@ -188,7 +188,7 @@ async def test_a_copy_is_not_made_of_what_v2_has_deleted_since(world: BothWays) 
 
 
 async def v2_in_quarantine(world: BothWays, item: Item | None) -> None:
-    """A v2 key in quarantine, its record read."""
+    """A v2 key in quarantine, whose stream record was read."""
     world.stand(None, item)
     await world.quarantine.add_copy("leads", lead_key("a"), Poison("bad", reason="bad"))
 
