@@ -1,4 +1,4 @@
-"""``migrate --dry-run``: reads the old table as a backfill does and says what would become of it. Writes nothing at all."""
+"""``migrate --dry-run``: reads and transforms the old table as a backfill does, reports the result, and writes nothing."""
 
 import asyncio
 from collections import Counter
@@ -18,30 +18,33 @@ from service.errors import Interrupted
 from service.metrics import Metrics
 
 EXAMPLES = 100
-"""Rejected items that are listed; all are counted."""
+"""How many rejected items are listed; all are counted."""
 
 
 @dataclass(slots=True)
 class DryRunReport:
-    """What a backfill would do. written: items by v2 table. bytes: of all of them, by DynamoDB's measure; largest: of one.
-
-    rejected: items by reason. examples: the first rejected items, each with key, reason and message.
-    """
+    """What a backfill would do."""
 
     items: int = 0
+    """Old items read."""
     written: Counter[str] = field(default_factory=Counter)
+    """v2 items, by table."""
     bytes: int = 0
+    """Of all v2 items together, by DynamoDB's measure."""
     largest: int = 0
+    """Bytes of the largest v2 item."""
     rejected: Counter[str] = field(default_factory=Counter)
+    """Items that cannot be mapped, by reason."""
     examples: list[dict[str, Any]] = field(default_factory=list)
+    """The first ``EXAMPLES`` rejected items, each with key, reason and message."""
 
     @property
     def ok(self) -> bool:
-        """Every item can be mapped."""
+        """Whether every item can be mapped."""
         return not self.rejected
 
     def add(self, window: Window, mapping: Mapping) -> None:
-        """Count one page."""
+        """Count the items of one page, which ``window`` holds."""
         self.items += window.items
         for table, copies in window.copies.items():
             self.written[table] += len(copies)
@@ -66,7 +69,7 @@ class DryRunReport:
         }
 
     def to_text(self) -> str:
-        """The same for people."""
+        """The report for people."""
         lines = [f"dry run: {self.items} items read, nothing written"]
         lines += [f"would write {count} items into {table}" for table, count in sorted(self.written.items())]
         lines += [f"{self.bytes} bytes in all, the largest item {self.largest} bytes"] if self.written else []
@@ -85,7 +88,7 @@ async def dry_run(
     options: BackfillOptions,
     stop: asyncio.Event,
 ) -> DryRunReport:
-    """Map every old item. Raises Interrupted when ``stop`` is set."""
+    """Transform every old item, within the read limit of ``options``. Raises Interrupted when ``stop`` is set."""
     report = DryRunReport()
     waits = ThrottleWaits(clock, metrics.count_wait)
     reads = ReadLimit(clock, waits, options.max_read_units or settings.max_read_units)

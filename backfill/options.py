@@ -1,4 +1,4 @@
-"""What the operator may ask of a backfill, and which job of an array job it is."""
+"""What the operator may ask of a backfill, and which job of an array job a process is."""
 
 import shlex
 from dataclasses import dataclass
@@ -11,35 +11,37 @@ MOST_SEGMENTS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class ArrayJob:
-    """The job ``index`` (from 0) of an array job of ``size`` jobs. id: of the array job, the same for all of them."""
+    """One job of an array job of ``size`` jobs."""
 
     index: int
+    """From 0."""
     size: int
     id: str = ""
+    """Of the array job, the same for all of its jobs."""
 
 
-ALONE = ArrayJob(0, 1)
+SINGLE_JOB = ArrayJob(0, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class BackfillOptions:
-    """segments: parallel Scan segments of a new run, for each job of an array (None: as configured); a run that is gone on with
-    keeps its own.
-
-    max_read_units, max_write_units: capacity units per second at most (None: as configured).
-    max_cost: US dollars at which the backfill pauses (None: as configured).
-    again: walk the table anew although a run has finished. owner: this process, for whoever finds the lease taken.
-    """
+    """The options of `migrate`. None: as configured."""
 
     segments: int | None = None
+    """Parallel Scan segments of a new run, for each job of an array. A resumed run keeps its own."""
     max_read_units: float | None = None
+    """Capacity units per second at most, by all workers of the run together."""
     max_write_units: float | None = None
+    """Capacity units per second at most, indexes included, by all workers of the run together."""
     again: bool = False
+    """Copy the whole table again although a run has finished."""
     owner: str = "migrate"
+    """The name of this process, shown to other processes that find the lease taken."""
     max_cost: float | None = None
+    """US dollars at which the backfill pauses."""
 
     def command(self) -> str:
-        """The command line that goes on with this backfill. Without --again, which would begin anew."""
+        """The command line that resumes this backfill. Without --again, which would begin a new run."""
         words = ["tablesplit", "migrate"]
         for name, value in (
             ("segments", self.segments),
@@ -52,9 +54,9 @@ class BackfillOptions:
 
 
 def array_job(settings: Settings) -> ArrayJob | None:
-    """Which job of an AWS Batch array job this is, by what Batch tells its container; None: of no array.
+    """The job of an AWS Batch array job that this process is, by the environment variables that Batch sets; None: no such job.
 
-    A child's job id is that of the array job, a colon and its index
+    The job id of a child job is the id of the array job, a colon and the child's index
     (https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html).
     """
     index, size = settings.batch_array_index, settings.batch_array_size

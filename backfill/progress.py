@@ -1,65 +1,67 @@
-"""Progress of a running backfill: what is acknowledged, how fast, and how long it will take. Says nothing it does not know."""
+"""Progress of a running backfill: what is acknowledged, how fast, and how long it will take. What is not known is None."""
 
 from collections import deque
 from dataclasses import dataclass
 
-from backfill.budget import Budget
+from backfill.budget import CostBudget
 from backfill.records import Pulse
 from backfill.segments import BackfillRun, Outcomes, Segment, spent_in, total
 from backfill.throttle import ThrottleWaits
 from service.clock import Clock
 
 WINDOW_SECONDS = 30.0
-"""What the speed is measured over."""
+"""The speed is the average over this time."""
 SAMPLE_SECONDS = 0.5
 LEAST_SPAN_SECONDS = 2.0
-"""No speed is told from less."""
+"""A shorter time gives no speed."""
 MOST_BEFORE_END = 99.9
-"""Percent shown at most while a write is not yet acknowledged: the item count that it rests on is an estimate."""
+"""Percent shown at most while a write is not yet acknowledged: the percentage is of DynamoDB's item count, an estimate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Progress at one moment.
-
-    percent: None when DynamoDB gives no estimate; 100 only when every segment is done. items_per_second: acknowledged,
-    lately. eta_seconds: None when it cannot be told. waiting_for: reasons of the waits going on now. cost: of the run so far, in
-    US dollars; max_cost: at which it pauses.
-    """
+    """Progress of one worker at one moment."""
 
     outcomes: Outcomes
     segments: int
     segments_done: int
     estimate: int | None
+    """Items in these segments, by DynamoDB's own count."""
     percent: float | None
+    """None when DynamoDB gives no estimate; 100 only when every segment is done."""
     items_per_second: float
+    """Acknowledged, on average over the last ``WINDOW_SECONDS``."""
     eta_seconds: float | None
+    """None when it cannot be computed."""
     waiting_for: tuple[str, ...]
+    """The reasons of the waits that are going on now."""
     cost: float = 0.0
+    """US dollars of these segments so far."""
     max_cost: float | None = None
+    """US dollars at which the run pauses; None: no cap."""
 
     def to_text(self) -> str:
-        """One line."""
-        share = "" if self.percent is None else f"{self.percent:.1f} % of about {self.estimate}, "
+        """The progress in one line."""
+        percent = "" if self.percent is None else f"{self.percent:.1f} % of about {self.estimate}, "
         eta = "" if self.eta_seconds is None else f", about {self.eta_seconds:.0f} s to go"
         waiting = f"; waiting: {', '.join(self.waiting_for)}" if self.waiting_for else ""
         done = self.outcomes
         return (
-            f"backfill: {done.items} items ({share}{done.to_text()}), segments {self.segments_done}/{self.segments}, "
+            f"backfill: {done.items} items ({percent}{done.to_text()}), segments {self.segments_done}/{self.segments}, "
             f"{self.items_per_second:.0f} items/s, {self.cost_text()}{eta}{waiting}"
         )
 
     def cost_text(self) -> str:
-        """The cost, beside its cap if there is one."""
+        """The cost, with its cap if there is one."""
         cap = "" if self.max_cost is None else f" of at most {self.max_cost:.2f}"
         return f"{self.cost:.2f}{cap} USD"
 
 
 class Progress:
-    """Follows a walk over ``segments`` of a run as its writes are acknowledged and its pages saved."""
+    """Follows the copy of ``segments`` of a run, as writes are acknowledged and segments saved."""
 
     def __init__(
-        self, clock: Clock, waits: ThrottleWaits, run: BackfillRun, segments: dict[int, Segment], budget: Budget
+        self, clock: Clock, waits: ThrottleWaits, run: BackfillRun, segments: dict[int, Segment], budget: CostBudget
     ) -> None:
         self._clock = clock
         self._waits = waits
@@ -71,15 +73,15 @@ class Progress:
         self._samples = deque([(clock.monotonic(), self._outcomes.items)])
 
     def acknowledged(self, outcomes: Outcomes) -> None:
-        """So many more items are written, or in quarantine."""
+        """Count ``outcomes``: further items that are now in v2 or in quarantine."""
         self._outcomes += outcomes
 
     def saved(self, number: int, segment: Segment) -> None:
-        """Segment ``number`` now stands, durably, as ``segment`` says."""
+        """Note that ``segment`` was saved as the progress of segment ``number``."""
         self._segments[number] = segment
 
     def snapshot(self) -> Snapshot:
-        """Progress now."""
+        """The progress at this moment."""
         rate = self._rate()
         done = sum(segment.done for segment in self._segments.values())
         return Snapshot(
@@ -96,14 +98,14 @@ class Progress:
         )
 
     def pulse(self, *, ended: bool = False) -> Pulse:
-        """The part of the snapshot that is saved for other machines."""
-        seen = self.snapshot()
+        """The part of the snapshot that is saved for other processes. ``ended``: this worker has stopped."""
+        snapshot = self.snapshot()
         return Pulse(
             run=self._run.id,
             saved_at=self._clock.now(),
-            items_per_second=seen.items_per_second,
-            eta_seconds=seen.eta_seconds,
-            waiting_for=seen.waiting_for,
+            items_per_second=snapshot.items_per_second,
+            eta_seconds=snapshot.eta_seconds,
+            waiting_for=snapshot.waiting_for,
             waited_seconds={reason: round(seconds, 1) for reason, seconds in self._waits.seconds.items()},
             ended=ended,
             spent=spent_in(self._segments),
@@ -119,10 +121,11 @@ class Progress:
     def _eta(self, rate: float, segments_done: int) -> float | None:
         if segments_done == len(self._segments):
             return 0.0
-        left = (self._estimate or 0) - self._outcomes.items
-        return left / rate if left > 0 and rate > 0 else None
+        items_left = (self._estimate or 0) - self._outcomes.items
+        return items_left / rate if items_left > 0 and rate > 0 else None
 
     def _rate(self) -> float:
+        """Items per second."""
         now = self._clock.monotonic()
         if now - self._samples[-1][0] >= SAMPLE_SECONDS:
             self._samples.append((now, self._outcomes.items))

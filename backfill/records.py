@@ -1,4 +1,4 @@
-"""The backfill's records in the control table: the run, its segments, and its progress for whoever looks."""
+"""The backfill's records in the control table: the run, its segments, and each worker's progress for `status`."""
 
 from collections import Counter
 from dataclasses import field
@@ -6,62 +6,61 @@ from typing import Literal
 
 from pydantic.dataclasses import dataclass
 
-from backfill.segments import RECORD, BackfillRun, Outcomes, Segment, Spent, spent_in, standing, total
+from backfill.segments import RECORD, BackfillRun, Outcomes, Segment, Spent, segments_of_run, spent_in, total
 from service.control.table import ControlTable
 from service.errors import Fenced
 
 PARTITION = "backfill"
 RUN, PROGRESS = "run", "progress"
 STALE_SECONDS = 30.0
-"""A worker saves its progress every few seconds; one that has not for so long was killed."""
+"""A worker saves its progress every few seconds. One that has not done so for this long was killed."""
 
 State = Literal["running", "stopped", "finished"]
 
 
 @dataclass(frozen=True, slots=True, config=RECORD)
 class Pulse:
-    """What a worker says about its speed. saved_at: epoch seconds. eta_seconds: None when it cannot be told.
-
-    waiting_for: why something waits just now; waited_seconds: by reason, since the worker began. ended: it has stopped. spent: on
-    the segments that it walks, also by whoever walked them before.
-    """
+    """A worker's progress, saved every few seconds. It also shows that the worker is alive."""
 
     run: str
     saved_at: float
+    """Epoch seconds."""
     items_per_second: float
     eta_seconds: float | None
+    """None when it cannot be computed."""
     waiting_for: tuple[str, ...] = ()
+    """The reasons of the waits that are going on."""
     waited_seconds: dict[str, float] = field(default_factory=dict)
+    """By reason, since the worker began."""
     ended: bool = False
+    """The worker has stopped."""
     spent: Spent = field(default_factory=Spent)
+    """On the segments that the worker copies, by this worker and those that copied them before."""
 
     def alive(self, now: float) -> bool:
-        """Whether its worker has neither ended nor, as far as can be told ``now`` (epoch seconds), been killed."""
+        """Whether its worker has not ended, and has saved progress recently enough at ``now`` (epoch seconds)."""
         return not self.ended and now - self.saved_at < STALE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """How far the backfill is, read from the control table: what ``status`` shows.
-
-    pulse: what its workers last said, as one; None when they have said nothing yet. spent: by all that is saved.
-    """
+    """How far the backfill is, by the control table: what ``status`` shows."""
 
     state: State
     run: BackfillRun
     outcomes: Outcomes
     segments_done: int
     pulse: Pulse | None
+    """The progress of all workers of the run, combined; None before the first has saved any."""
     spent: Spent
+    """By all saved segments."""
 
 
 class BackfillRecords:
-    """Reads and writes of one worker. token: of its lease; what a superseded worker saves is refused.
-
-    slice_number: what it walks; None: all there is.
-    """
+    """Reads and saves the records, for one worker. What a superseded worker saves is refused."""
 
     def __init__(self, control: ControlTable, token: int = 0, slice_number: int | None = None) -> None:
+        """``token``: of the worker's lease. ``slice_number``: the slice that it copies; None: the whole run."""
         self._runs = control.records(PARTITION, BackfillRun)
         self._segments = control.records(f"{PARTITION}#segments", Segment)
         self._pulses = control.records(f"{PARTITION}#progress", Pulse)
@@ -74,30 +73,30 @@ class BackfillRecords:
         return None if stored is None else stored.value
 
     async def segments(self, run: BackfillRun) -> dict[int, Segment]:
-        """Where every segment of ``run`` stands."""
-        found = await self._segments.all()
-        return standing(run, ((_number(name), stored.value) for name, stored in found.items()))
+        """How far every segment of ``run`` is, by number."""
+        stored_segments = await self._segments.all()
+        return segments_of_run(run, ((_number(name), stored.value) for name, stored in stored_segments.items()))
 
     async def pulses(self, run: BackfillRun) -> dict[str, Pulse]:
-        """The progress that each worker of ``run`` last saved, by name: the whole run's, or the slice's."""
-        found = await self._pulses.all()
-        return {name: stored.value for name, stored in found.items() if stored.value.run == run.id}
+        """The progress that each worker of ``run`` last saved, by the record's name: of the whole run, or of a slice."""
+        stored_pulses = await self._pulses.all()
+        return {name: stored.value for name, stored in stored_pulses.items() if stored.value.run == run.id}
 
     async def save_run(self, run: BackfillRun) -> None:
-        """Make ``run`` the latest. Raises Fenced as every save here does, when a newer worker has saved it since."""
-        _accepted(await self._runs.save(RUN, run, self._token))
+        """Make ``run`` the latest run. Raises Fenced, as every save here does, when a newer worker has saved since."""
+        _require_accepted(await self._runs.save(RUN, run, self._token))
 
     async def save_segment(self, number: int, segment: Segment) -> None:
-        """Acknowledged when it returns."""
-        _accepted(await self._segments.save(f"segment#{number:05d}", segment, self._token))
+        """Save the progress of a segment. It is durable when this returns."""
+        _require_accepted(await self._segments.save(f"segment#{number:05d}", segment, self._token))
 
     async def save_pulse(self, pulse: Pulse) -> None:
-        """For readers only: nothing rests on it."""
-        _accepted(await self._pulses.save(self.pulse_name, pulse, self._token))
+        """Save this worker's progress. It is for readers only: correctness does not depend on it."""
+        _require_accepted(await self._pulses.save(self.pulse_name, pulse, self._token))
 
 
-async def read_standing(control: ControlTable, now: float) -> RunStatus | None:
-    """How far the backfill is, from any machine; None when none was begun."""
+async def read_run_status(control: ControlTable, now: float) -> RunStatus | None:
+    """How far the backfill is, read from any machine; None when no backfill was begun."""
     records = BackfillRecords(control)
     run = await records.run()
     if run is None:
@@ -105,11 +104,13 @@ async def read_standing(control: ControlTable, now: float) -> RunStatus | None:
     segments = await records.segments(run)
     pulses = list((await records.pulses(run)).values())
     done = sum(segment.done for segment in segments.values())
-    return RunStatus(_state(run, pulses, now), run, total(segments), done, together(pulses, now), spent_in(segments))
+    return RunStatus(
+        _state(run, pulses, now), run, total(segments), done, combined_pulse(pulses, now), spent_in(segments)
+    )
 
 
-def together(pulses: list[Pulse], now: float) -> Pulse | None:
-    """What the workers of a run say as one: those that are alive, or else the last one; None: nobody has said anything."""
+def combined_pulse(pulses: list[Pulse], now: float) -> Pulse | None:
+    """The progress of all live workers of a run, combined; when none is alive, the last one saved; None: none was saved."""
     alive = [pulse for pulse in pulses if pulse.alive(now)]
     latest = max(pulses, key=lambda pulse: pulse.saved_at, default=None)
     if latest is None or len(alive) < 2:
@@ -118,14 +119,15 @@ def together(pulses: list[Pulse], now: float) -> Pulse | None:
         run=latest.run,
         saved_at=latest.saved_at,
         items_per_second=sum(pulse.items_per_second for pulse in alive),
-        eta_seconds=_last([pulse.eta_seconds for pulse in alive]),
+        eta_seconds=_longest([pulse.eta_seconds for pulse in alive]),
         waiting_for=tuple(sorted({reason for pulse in alive for reason in pulse.waiting_for})),
         waited_seconds=dict(sum((Counter(pulse.waited_seconds) for pulse in alive), Counter())),
         spent=sum((pulse.spent for pulse in alive), Spent()),
     )
 
 
-def _last(etas: list[float | None]) -> float | None:
+def _longest(etas: list[float | None]) -> float | None:
+    """None when one of them is unknown."""
     known = [eta for eta in etas if eta is not None]
     return max(known) if len(known) == len(etas) else None
 
@@ -133,17 +135,17 @@ def _last(etas: list[float | None]) -> float | None:
 def _state(run: BackfillRun, pulses: list[Pulse], now: float) -> State:
     if run.finished_at is not None:
         return "finished"
-    beginning = not pulses and now - run.started_at < STALE_SECONDS
-    return "running" if beginning or any(pulse.alive(now) for pulse in pulses) else "stopped"
+    just_begun = not pulses and now - run.started_at < STALE_SECONDS
+    return "running" if just_begun or any(pulse.alive(now) for pulse in pulses) else "stopped"
 
 
 def _number(name: str) -> int:
     return int(name.removeprefix("segment#"))
 
 
-def _accepted(accepted: bool) -> None:
+def _require_accepted(accepted: bool) -> None:
     if not accepted:
         raise Fenced(
             "another backfill has taken over: this worker writes nothing more",
-            remedy="watch the other with `tablesplit status --watch`",
+            remedy="watch the other one with `tablesplit status --watch`",
         )

@@ -1,4 +1,4 @@
-"""What a backfill answers."""
+"""The reports of a backfill: of a finished run, and of an array job that has copied slices of one."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,21 +10,21 @@ from service.clock import iso
 
 @dataclass(frozen=True, slots=True)
 class BackfillReport:
-    """A finished backfill. outcomes: of the whole run, also of what earlier workers did.
-
-    already_finished: it had been finished before, nothing was done now. resumed: this worker went on with what an
-    earlier one had begun. note: what the operator asked for and did not get; empty when there is nothing to say.
-    """
+    """A finished backfill."""
 
     run: BackfillRun
     outcomes: Outcomes
+    """Of the whole run, earlier workers included."""
     already_finished: bool = False
+    """The run had finished before: this worker has done nothing."""
     resumed: bool = False
+    """This worker has resumed a run that an earlier one had begun."""
     note: str = ""
+    """An option that was not applied, and why; empty for none."""
 
     @property
     def ok(self) -> bool:
-        """Nothing was quarantined by the work just done."""
+        """Whether the run that this command has finished quarantined nothing."""
         return self.already_finished or not self.outcomes.quarantined
 
     def to_json(self) -> dict[str, Any]:
@@ -43,12 +43,12 @@ class BackfillReport:
         }
 
     def to_text(self) -> str:
-        """The same for people."""
+        """The report for people."""
         assert self.run.finished_at is not None
         done, when = self.outcomes, iso(self.run.finished_at)
         counts = f"{done.items} items ({done.to_text()})"
         if self.already_finished:
-            return f"the backfill has finished at {when}: {counts}; `tablesplit migrate --again` walks the table anew"
+            return f"the backfill has finished at {when}: {counts}; `tablesplit migrate --again` copies the whole table again"
         lines = [f"backfill finished at {when}: {counts} in {self.run.finished_at - self.run.started_at:.1f} s"]
         if done.quarantined:
             lines.append("items in quarantine need a person: see `tablesplit quarantine list`")
@@ -57,17 +57,19 @@ class BackfillReport:
 
 @dataclass(frozen=True, slots=True)
 class SlicesReport:
-    """What a job of an array has done, when others are still at work. outcomes: of the slices that it walked to the end, by
-    number. left: slices that are not done. note: as in ``BackfillReport``."""
+    """The slices that one job of an array has copied, while other jobs still copy theirs."""
 
     run: BackfillRun
     outcomes: Mapping[int, Outcomes]
-    left: int
+    """Of the slices that this job has copied to their end, by number."""
+    slices_left: int
+    """Slices of the run that are not done."""
     note: str = ""
+    """As in ``BackfillReport``."""
 
     @property
     def done(self) -> Outcomes:
-        """Of all slices that it walked."""
+        """The outcomes of all slices that this job has copied."""
         return sum(self.outcomes.values(), Outcomes())
 
     def to_json(self) -> dict[str, Any]:
@@ -78,15 +80,15 @@ class SlicesReport:
             "items": self.done.items,
             **asdict(self.done),
             "slices": sorted(self.outcomes),
-            "slices_left": self.left,
+            "slices_left": self.slices_left,
             "started_at": iso(self.run.started_at),
             "note": self.note,
         }
 
     def to_text(self) -> str:
-        """The same for people."""
+        """The report for people."""
         line = (
             f"copied {len(self.outcomes)} of {self.run.slices} slices here: {self.done.items} items "
-            f"({self.done.to_text()}); others are at work on {self.left}"
+            f"({self.done.to_text()}); other jobs are copying {self.slices_left}"
         )
         return "\n".join([line, self.note] if self.note else [line])

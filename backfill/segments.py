@@ -1,4 +1,4 @@
-"""The plan of a backfill and where each of its segments stands: pure values, no I/O."""
+"""The plan of a backfill run and the progress of each of its segments: pure values, no I/O."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
@@ -15,20 +15,22 @@ RECORD = ConfigDict(extra="forbid", strict=True)
 
 @dataclass(frozen=True, slots=True, config=RECORD)
 class Outcomes:
-    """How items ended. copied: inserted. present: the v2 key was taken, by a change, a tombstone or an
-    earlier copy. quarantined: cannot be mapped or written."""
+    """How many old items ended in which way."""
 
     copied: int = 0
+    """Inserted into v2."""
     present: int = 0
+    """Not inserted: the v2 key was taken, by a change, a tombstone or an earlier copy."""
     quarantined: int = 0
+    """Cannot be mapped or written."""
 
     @property
     def items(self) -> int:
-        """All of them."""
+        """All items together."""
         return self.copied + self.present + self.quarantined
 
     def to_text(self) -> str:
-        """How many ended how."""
+        """The three counts in one line."""
         return f"copied {self.copied}, present {self.present}, quarantined {self.quarantined}"
 
     def __add__(self, other: "Outcomes") -> "Outcomes":
@@ -37,10 +39,12 @@ class Outcomes:
 
 @dataclass(frozen=True, slots=True, config=RECORD)
 class Spent:
-    """Capacity units: of writes by the size of what was sent, indexes included; of reads as DynamoDB says."""
+    """Capacity units that were used."""
 
     write_units: float = 0.0
+    """Computed from the size of the items that were sent, indexes included."""
     read_units: float = 0.0
+    """As DynamoDB reports them."""
 
     def __add__(self, other: "Spent") -> "Spent":
         return Spent(self.write_units + other.write_units, self.read_units + other.read_units)
@@ -51,23 +55,22 @@ NOTHING_SPENT = Spent()
 
 @dataclass(frozen=True, slots=True, config=RECORD)
 class BackfillRun:
-    """The plan of one walk over the old table. Times are epoch seconds.
-
-    segments: Scan segments; fixed for the run, because a segment's ``last_key`` means nothing in another plan. slices: parts
-    that workers take, of equally many segments. array: id of the array job that began it; empty: none did.
-    generation: what the copies are stamped with. estimate: items in the old table by DynamoDB's own count,
-    up to six hours old; None: not known.
-    """
+    """The plan of one copy of the whole old table. Times are epoch seconds."""
 
     id: str
     mapping_hash: str
     generation: int
+    """The stream generation that the copies are stamped with."""
     segments: int
+    """Scan segments; fixed for the run, because a segment's ``last_key`` has no meaning with another number of segments."""
     started_at: float
     estimate: int | None = None
+    """Items in the old table by DynamoDB's own count, up to six hours old; None: not known."""
     finished_at: float | None = None
     slices: int = 1
+    """Parts that workers take, with equally many segments each."""
     array: str = ""
+    """The id of the array job that began the run; empty: none did."""
 
     def slice(self, number: int) -> range:
         """The segments of slice ``number``."""
@@ -77,9 +80,9 @@ class BackfillRun:
 
 @dataclass(frozen=True, slots=True, config=RECORD)
 class Segment:
-    """How far one segment of run ``run`` is copied: everything up to ``last_key`` is acknowledged, and took ``spent``.
+    """How far one segment of run ``run`` is copied: everything up to ``last_key`` is acknowledged, and used ``spent``.
 
-    A record of an earlier version has no ``spent``: what it cost is not known, and counts as nothing.
+    A record of an earlier version has no ``spent``: its cost is not known, and counts as nothing.
     """
 
     run: str
@@ -89,20 +92,19 @@ class Segment:
     spent: Spent = NOTHING_SPENT
 
     def after(self, outcomes: Outcomes, last_key: Key | None, spent: Spent = NOTHING_SPENT) -> "Segment":
-        """The segment once all writes of the pages up to ``last_key`` (None: its end) are acknowledged."""
+        """The segment after all writes of the pages up to ``last_key`` (None: the segment's end) are acknowledged."""
         outcomes, spent = self.outcomes + outcomes, self.spent + spent
         return replace(self, last_key=last_key, outcomes=outcomes, done=last_key is None, spent=spent)
 
 
-def standing(run: BackfillRun, records: Iterable[tuple[int, Segment]]) -> dict[int, Segment]:
-    """Where every segment of ``run`` stands, by number: as recorded, or at its start. Records of other runs
-    say nothing."""
+def segments_of_run(run: BackfillRun, records: Iterable[tuple[int, Segment]]) -> dict[int, Segment]:
+    """Every segment of ``run``, by number: as recorded, or at its start. Records of other runs are ignored."""
     known = {number: segment for number, segment in records if segment.run == run.id}
     return {number: known.get(number, Segment(run.id)) for number in range(run.segments)}
 
 
 def unfinished(segments: Mapping[int, Segment]) -> list[int]:
-    """The segments that are still to be walked."""
+    """The numbers of the segments that are not copied to their end."""
     return [number for number, segment in segments.items() if not segment.done]
 
 
@@ -112,6 +114,6 @@ def total(segments: Mapping[int, Segment]) -> Outcomes:
 
 
 def spent_in(segments: Mapping[int, Segment]) -> Spent:
-    """What all segments together have taken."""
+    """The capacity units that all segments together have used."""
     spent = [segment.spent for segment in segments.values()]
-    return Spent(sum((one.write_units for one in spent), 0.0), sum((one.read_units for one in spent), 0.0))
+    return Spent(sum((each.write_units for each in spent), 0.0), sum((each.read_units for each in spent), 0.0))

@@ -1,9 +1,9 @@
-"""How fast the backfill may go: the operator's limits, and what DynamoDB lets through per (table, partition key).
+"""How fast the backfill may go: the operator's limits, and a limit for each (table, partition key) that adapts to throttling.
 
-Every wait has a reason, which progress and metrics show. A partition takes 1,000 write units a second until
-DynamoDB splits it, and says so by throttling
-(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html); the limit
-that is in force is found by trying: shrink by a factor when throttled, grow back by a constant.
+Every wait has a reason, which progress and metrics show. A partition takes 1,000 write units a second until DynamoDB splits it, and
+throttles what exceeds that
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html). DynamoDB does not report the limit
+in force, so the rate is adapted: it shrinks by a factor when throttled, and grows back by a constant.
 """
 
 from collections import Counter, OrderedDict, defaultdict
@@ -19,17 +19,17 @@ PartitionKey = tuple[str, str]
 
 SHRINK = 0.7
 SHRINK_PAUSE_SECONDS = 1.0
-"""Requests that were on their way when the limit shrank are throttled too and say nothing new."""
+"""Requests that were already sent when the limit shrank are throttled too; they are no reason to shrink again."""
 GROWTH_PER_SECOND = 0.05
-"""A shrunk limit is back where it was after some seven seconds, and then tries for more."""
+"""A shrunk limit has grown back after about seven seconds, and goes on growing."""
 LEAST_UNITS_PER_SECOND = 1.0
-"""Also what a limit grows by per second at least: after an outage it is back at 1,000 in 80 s."""
+"""Also the least growth of a limit per second: after an outage it is back at 1,000 within 80 s."""
 TRACKED_KEYS = 1_024
-"""Partition keys whose rate is remembered; hot ones are few by nature."""
+"""How many partition keys have a limit of their own; few keys are hot at a time."""
 
 
 class Pace:
-    """A steady rate. Whoever wants units reserves the next free time; nothing is saved up while nobody does."""
+    """A steady rate. Each reservation gets the next free time; unused time is not saved up."""
 
     def __init__(self, clock: Clock, units_per_second: float) -> None:
         self._clock = clock
@@ -37,19 +37,19 @@ class Pace:
         self.units_per_second = units_per_second
 
     def reserve(self, units: float) -> float:
-        """Take ``units``; returns the seconds to wait before using them."""
+        """Reserve ``units``; returns the seconds to wait before using them."""
         now = self._clock.monotonic()
         start = max(now, self._free_at)
         self._free_at = start + units / self.units_per_second
         return start - now
 
     def give_back(self, units: float) -> None:
-        """Correct a reservation: ``units`` were not used (negative: used on top)."""
+        """Correct a reservation: ``units`` were not used (negative: so many more were used)."""
         self._free_at -= units / self.units_per_second
 
 
 class AdaptiveLimit:
-    """The rate of one partition key: unlimited until it is throttled, then shrinking and growing."""
+    """The rate of one partition key: not limited until it is first throttled, then shrinking and growing."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -67,13 +67,13 @@ class AdaptiveLimit:
         return None if self._pace is None else self._pace.units_per_second
 
     def reserve(self, units: float) -> float:
-        """Take ``units``; returns the seconds to wait before using them."""
+        """Reserve ``units``; returns the seconds to wait before using them."""
         self._measure(units)
         self._grow()
         return 0.0 if self._pace is None else self._pace.reserve(units)
 
     def throttled(self) -> bool:
-        """Shrink below what was sent lately. False: it has just been shrunk."""
+        """Shrink below the rate that was sent lately. False: not shrunk, because it was shrunk a moment ago."""
         now = self._clock.monotonic()
         if now - self._shrunk_at < SHRINK_PAUSE_SECONDS:
             return False
@@ -81,8 +81,8 @@ class AdaptiveLimit:
         sent = max(self._measured, self._window_units / max(now - self._window_start, 1.0))
         if self._pace is None:
             self._pace = Pace(self._clock, sent)
-        too_much = min(sent, self._pace.units_per_second)
-        self._pace.units_per_second = max(LEAST_UNITS_PER_SECOND, too_much * SHRINK)
+        throttled_rate = min(sent, self._pace.units_per_second)
+        self._pace.units_per_second = max(LEAST_UNITS_PER_SECOND, throttled_rate * SHRINK)
         self._shrunk_at = self._grown_at = now
         return True
 
@@ -103,7 +103,7 @@ class AdaptiveLimit:
 
 
 class ThrottleWaits:
-    """Every wait of a backfill, by reason: how long in all, and which are going on now."""
+    """The waits of a backfill, by reason: their total time, and which are going on now."""
 
     def __init__(self, clock: Clock, on_wait: Callable[[Reason, float], None]) -> None:
         self._clock = clock
@@ -113,12 +113,12 @@ class ThrottleWaits:
 
     @property
     def now(self) -> tuple[Reason, ...]:
-        """Why something waits at this moment."""
+        """The reasons of the waits that are going on."""
         return tuple(sorted(+self._under_way))
 
     @asynccontextmanager
     async def because(self, reason: Reason) -> AsyncIterator[None]:
-        """The block is a wait for ``reason``."""
+        """Count the block as a wait for ``reason``."""
         began = self._clock.monotonic()
         self._under_way[reason] += 1
         try:
@@ -130,39 +130,39 @@ class ThrottleWaits:
             self._on_wait(reason, waited)
 
     async def sleep(self, reason: Reason, seconds: float) -> None:
-        """Wait ``seconds``, if any, for ``reason``."""
+        """Wait ``seconds`` for ``reason``; 0 or less is no wait."""
         if seconds > 0:
             async with self.because(reason):
                 await self._clock.sleep(seconds)
 
 
 class OperatorLimit:
-    """Capacity units per second that the operator allows (None: any), of which this worker has a share."""
+    """Capacity units per second that the operator allows (None: no limit), of which this worker has a share."""
 
     def __init__(self, clock: Clock, units_per_second: float | None) -> None:
         self._whole = units_per_second
         self._pace = Pace(clock, units_per_second) if units_per_second else None
 
     def take_share(self, share: float) -> None:
-        """From now on use ``share`` (at most 1) of what is allowed."""
+        """From now on use the fraction ``share`` (at most 1) of the limit."""
         if self._pace is not None and self._whole is not None:
             self._pace.units_per_second = self._whole * share
 
     def reserve(self, units: float) -> float:
-        """Take ``units``; returns the seconds to wait before using them."""
+        """Reserve ``units``; returns the seconds to wait before using them."""
         return 0.0 if self._pace is None else self._pace.reserve(units)
 
     def give_back(self, units: float) -> None:
-        """Correct a reservation: ``units`` were not used (negative: used on top)."""
+        """Correct a reservation: ``units`` were not used (negative: so many more were used)."""
         if self._pace is not None:
             self._pace.give_back(units)
 
 
 class ReadLimit:
-    """The operator's limit on read units. A page's cost is known only afterwards, so that of the one before stands in."""
+    """The operator's limit on read units. A page's cost is known only afterwards, so the cost of the page before is reserved."""
 
     MOST_UNITS = 256.0
-    """A Scan page evaluates 1 MB at most, and a unit reads 4 KB consistently."""
+    """Reserved for the first page: a Scan page reads 1 MB at most, and a unit reads 4 KB consistently."""
 
     def __init__(self, clock: Clock, waits: ThrottleWaits, units_per_second: float | None) -> None:
         self._waits = waits
@@ -171,19 +171,19 @@ class ReadLimit:
         self._expected = self.MOST_UNITS
 
     async def admit(self) -> float:
-        """Wait until a page may be read; returns the units reserved for it, for ``settle``."""
+        """Wait until a page may be read; returns the units reserved for it, to be passed to ``settle``."""
         reserved = self._expected
         await self._waits.sleep("operator_read_limit", self._operator.reserve(reserved))
         return reserved
 
     def settle(self, reserved: float, consumed: float) -> None:
-        """A page that was admitted with ``reserved`` units has cost ``consumed``."""
+        """Correct the reservation of a page: it was admitted with ``reserved`` units and has consumed ``consumed``."""
         self._expected = max(consumed, 0.5)
         self._operator.give_back(reserved - consumed)
 
 
 class WriteLimits:
-    """The operator's limit on write units, and the adaptive one of each (table, partition key)."""
+    """The operator's limit on write units, and the adaptive limit of each (table, partition key)."""
 
     def __init__(self, clock: Clock, waits: ThrottleWaits, units_per_second: float | None) -> None:
         self._clock = clock
@@ -193,13 +193,13 @@ class WriteLimits:
         self._limits: OrderedDict[PartitionKey, AdaptiveLimit] = OrderedDict()
 
     async def admit(self, units: Mapping[PartitionKey, float], with_indexes: float) -> None:
-        """Wait until writes may be sent that cost ``units`` at their partition keys, ``with_indexes`` in all."""
+        """Wait until writes may be sent that use ``units`` at their partition keys, and ``with_indexes`` units in total."""
         await self._waits.sleep("operator_write_limit", self._operator.reserve(with_indexes))
         seconds = max(self._limit(key).reserve(count) for key, count in units.items())
         await self._waits.sleep("partition_throttled", seconds)
 
     def throttled(self, keys: Iterable[PartitionKey]) -> int:
-        """Writes at ``keys`` were throttled; returns how many limits shrank."""
+        """Shrink the limits of ``keys``, at which writes were throttled; returns how many limits shrank."""
         return sum(self._limit(key).throttled() for key in set(keys))
 
     def units_per_second(self, key: PartitionKey) -> float | None:

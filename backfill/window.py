@@ -1,4 +1,4 @@
-"""A window of one segment: its pages that are read and transformed, and not yet all written. This is what bounds the memory."""
+"""A window of one segment: pages that are read and transformed, but not all written yet. Its size bounds the memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,9 +14,10 @@ from service.errors import Poison
 
 FIRST_ITEMS, MOST_ITEMS = 100, 1_000
 WINDOW_SECONDS = 5.0
-"""What a window should take: the work that a killed run does again, however slow an operator's limit makes it."""
+"""How long the copy of a window should take, however slow the operator's limits make it: a killed run does this work again."""
 WINDOW_UNITS = 512.0
-"""Read units of the pages in a window: 2 MB, since a consistent read takes one for 4 KB. One page (1 MB at most) may go beyond."""
+"""Read units of the pages in a window: 2 MB, since a consistent read takes one unit for 4 KB. The last page (1 MB at most) may
+exceed it."""
 GROUP_ITEMS = 25
 """Statements in one BatchExecuteStatement
 (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html)."""
@@ -24,7 +25,7 @@ GROUP_ITEMS = 25
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """An old item and the v2 item that it becomes."""
+    """An old item and the v2 item that it is transformed into."""
 
     old: Item
     item: Item
@@ -32,7 +33,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Copies into one table that travel in one request."""
+    """Copies into one v2 table that are sent in one request."""
 
     table: str
     copies: list[Copy]
@@ -40,7 +41,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """An old item that has no v2 item, and why."""
+    """An old item that cannot be transformed or written, and why."""
 
     old: Item
     poison: Poison
@@ -48,20 +49,23 @@ class Rejection:
 
 @dataclass(slots=True)
 class Window:
-    """Consecutive pages of one segment. most: items at which it is full. last_key: where the next page starts; None: the
-    segment's end. units: read so far; write_units: taken by what was written of it so far, indexes included."""
+    """Consecutive pages of one segment."""
 
     most: int
-
+    """The number of items at which the window is full."""
     copies: dict[str, list[Copy]] = field(default_factory=dict)
+    """By v2 table."""
     rejections: list[Rejection] = field(default_factory=list)
     items: int = 0
-    units: float = 0.0
+    """Old items read so far."""
+    read_units: float = 0.0
     write_units: float = 0.0
+    """Used by the writes so far, indexes included."""
     last_key: Item | None = None
+    """Where the next page starts; None: the segment's end."""
 
     def add(self, mapping: Mapping, generation: int, page: Page) -> None:
-        """Transform the items of the next page."""
+        """Transform the items of the next page, and add them."""
         for old in page.items:
             try:
                 put = copy_write(mapping, old, generation)
@@ -70,29 +74,29 @@ class Window:
             else:
                 self.copies.setdefault(put.table, []).append(Copy(old, put.item))
         self.items += len(page.items)
-        self.units += page.consumed_units
+        self.read_units += page.consumed_units
         self.last_key = page.last_key
 
     @property
     def complete(self) -> bool:
-        """Whether it is time to write: at a bound, or at the segment's end."""
-        return self.last_key is None or self.items >= self.most or self.units >= WINDOW_UNITS
+        """Whether the window is to be written: it has reached a bound, or the segment's end."""
+        return self.last_key is None or self.items >= self.most or self.read_units >= WINDOW_UNITS
 
     @property
     def spent(self) -> Spent:
-        """What it has taken so far."""
-        return Spent(self.write_units, self.units)
+        """The capacity units used so far."""
+        return Spent(self.write_units, self.read_units)
 
     def groups(self, random: Random) -> Iterator[Group]:
-        """The copies in shuffled order, so that neighbours in v2 do not load one partition at the same time."""
+        """The copies in shuffled order, so that neighbours in v2 do not load the same partition at the same time."""
         for table, copies in self.copies.items():
             random.shuffle(copies)
-            left = iter(copies)
-            while group := list(islice(left, GROUP_ITEMS)):
+            remaining = iter(copies)
+            while group := list(islice(remaining, GROUP_ITEMS)):
                 yield Group(table, group)
 
 
 def next_size(items: int, seconds: float) -> int:
-    """How many items the next window should have, after one of ``items`` took ``seconds``."""
-    within = items * WINDOW_SECONDS / max(seconds, 0.001)
-    return max(GROUP_ITEMS, min(MOST_ITEMS, int(within)))
+    """How many items the next window should have, after a window of ``items`` took ``seconds``."""
+    items_in_time = items * WINDOW_SECONDS / max(seconds, 0.001)
+    return max(GROUP_ITEMS, min(MOST_ITEMS, int(items_in_time)))

@@ -1,1 +1,1 @@
-"""The benchmark: CPU and memory of tablesplit, as ratios against plain boto3 doing the same work in the same run."""
+"""The benchmark: CPU and memory of tablesplit, compared with plain boto3 that does the same work in the same run."""

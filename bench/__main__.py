@@ -1,4 +1,4 @@
-"""``make bench``: measures ours and plain boto3 by turns, and writes docs/BENCH.md and the README's table."""
+"""``make bench``: measures tablesplit and plain boto3 in turn, and writes docs/BENCH.md and the README's table."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from service.rehearsal.servers.local_servers import dynamodb_local
 ROOT = Path(__file__).parent.parent
 WORK = {"copy": "backfill", "apply": "stream apply", "validate": "validation"}
 ROUNDS = 3
-"""Runs of each; the least CPU counts: what is above it is the machine's other work."""
+"""Runs of each piece of work. The least CPU counts: anything above it comes from other work of the machine."""
 
 ITEMS, LOCAL_ITEMS = 10_000, 2_000
 SIZES = (10_000, 100_000)
@@ -30,23 +30,24 @@ BEGIN, END = "<!-- bench: written by make bench -->", "<!-- bench: end -->"
 Figures = dict[str, float]
 
 
-def measured(who: str, what: str, url: str, items: int) -> Figures:
-    """One piece of work in a process of its own."""
-    command = [sys.executable, "-m", "bench.work", who, what, url, str(items)]
+def measured(program: str, work: str, url: str, items: int) -> Figures:
+    """Run one piece of work in a process of its own; returns its figures."""
+    command = [sys.executable, "-m", "bench.work", program, work, url, str(items)]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-    found: Figures = json.loads(done.stdout)
-    print(f"{who:6}{what:10}{items:8} items {found['cpu_us']:8.0f} us CPU an item", file=sys.stderr, flush=True)
-    return found
+    figures: Figures = json.loads(done.stdout)
+    print(f"{program:6}{work:10}{items:8} items {figures['cpu_us']:8.0f} us CPU an item", file=sys.stderr, flush=True)
+    return figures
 
 
-def best(who: str, what: str, runs: list[tuple[str, str, Figures]]) -> Figures:
+def best(program: str, work: str, runs: list[tuple[str, str, Figures]]) -> Figures:
     """The run with the least CPU."""
-    return min((figures for a, b, figures in runs if (a, b) == (who, what)), key=lambda figures: figures["cpu_us"])
+    matching = (figures for run_program, run_work, figures in runs if (run_program, run_work) == (program, work))
+    return min(matching, key=lambda figures: figures["cpu_us"])
 
 
 @contextmanager
 def memory_server(items: int) -> Iterator[str]:
-    """The server of ``bench.server``, with so many items."""
+    """Run the server of ``bench.server`` with so many items; gives its URL."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -61,25 +62,27 @@ def memory_server(items: int) -> Iterator[str]:
 
 
 def on_memory_server() -> list[str]:
-    """The table of the client's own cost."""
+    """The table of what the client alone costs."""
     with memory_server(ITEMS) as url:
         runs = [
-            (who, what, measured(who, what, url, ITEMS))
+            (program, work, measured(program, work, url, ITEMS))
             for _ in range(ROUNDS)
-            for what in WORK
-            for who in ("ours", "plain")
+            for work in WORK
+            for program in ("ours", "plain")
         ]
     return table(runs)
 
 
 def on_dynamodb_local() -> list[str]:
-    """The table on a real server; a line that says why when it cannot run."""
+    """The table measured on DynamoDB Local; when that cannot run, a line that says why."""
     runs = []
     try:
         with dynamodb_local() as url:
-            for who in ("plain", "ours"):
+            for program in ("plain", "ours"):
                 make_tables(url)
-                runs += [(who, what, measured(who, what, url, LOCAL_ITEMS)) for what in ("copy", "validate", "apply")]
+                runs += [
+                    (program, work, measured(program, work, url, LOCAL_ITEMS)) for work in ("copy", "validate", "apply")
+                ]
                 drop_tables(url)
     except TablesplitError as missing:
         return [f"Not measured: {missing}"]
@@ -92,8 +95,8 @@ def table(runs: list[tuple[str, str, Figures]]) -> list[str]:
         "| work | tablesplit: CPU an item | plain boto3: CPU an item | ratio | items/s | items/s, boto3 |",
         "|---|---|---|---|---|---|",
     ]
-    for what, name in WORK.items():
-        ours, plain = best("ours", what, runs), best("plain", what, runs)
+    for work, name in WORK.items():
+        ours, plain = best("ours", work, runs), best("plain", work, runs)
         rows.append(
             f"| {name} | {ours['cpu_us']:.0f} us | {plain['cpu_us']:.0f} us | {plain['cpu_us'] / ours['cpu_us']:.1f} | "
             f"{ours['items_per_second']:.0f} | {plain['items_per_second']:.0f} |"
@@ -106,13 +109,13 @@ def memory_table() -> list[str]:
     peaks: dict[str, list[float]] = {"copy": [], "validate": []}
     for items in SIZES:
         with memory_server(items) as url:
-            for what, found in peaks.items():
-                found.append(measured("ours", what, url, items)["peak_mb"])
+            for work, peaks_mb in peaks.items():
+                peaks_mb.append(measured("ours", work, url, items)["peak_mb"])
     small, large = SIZES
     rows = [f"| work | {small:,} items | {large:,} items | ratio |", "|---|---|---|---|"]
     rows += [
-        f"| {WORK[what]} | {found[0]:.0f} MB | {found[1]:.0f} MB | {found[1] / found[0]:.2f} |"
-        for what, found in peaks.items()
+        f"| {WORK[work]} | {peaks_mb[0]:.0f} MB | {peaks_mb[1]:.0f} MB | {peaks_mb[1] / peaks_mb[0]:.2f} |"
+        for work, peaks_mb in peaks.items()
     ]
     return rows
 
@@ -133,14 +136,14 @@ def make_tables(url: str) -> None:
 
 
 def drop_tables(url: str) -> None:
-    """Take them off again."""
+    """Delete all tables of the server."""
     dynamodb = client(url)
     for name in dynamodb.list_tables()["TableNames"]:
         dynamodb.delete_table(TableName=name)
 
 
 def machine() -> str:
-    """What it was measured on."""
+    """The machine and the versions that the figures were measured with."""
     cpu = next(
         (line.partition(":")[2].strip() for line in _cpu_lines() if line.startswith("model name")), platform.machine()
     )
@@ -156,7 +159,7 @@ def _cpu_lines() -> list[str]:
 
 
 def main() -> None:
-    """Measure everything, then write it down."""
+    """Measure everything, and write the results."""
     client_cost, memory, local = on_memory_server(), memory_table(), on_dynamodb_local()
     page = [
         "# Benchmark",

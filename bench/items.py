@@ -1,4 +1,4 @@
-"""As many old items as a benchmark asks for: the demonstration's, over and over, each under an id of its own."""
+"""Any number of old items: those of the demonstration, repeated, each with an id of its own."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -16,9 +16,10 @@ def many_items(items: int) -> Iterator[Item]:
             if made == items:
                 return
             made += 1
-            yield item if turn == 0 else _again(item, turn)
+            yield item if turn == 0 else _copy_of(item, turn)
 
 
-def _again(item: Item, turn: int) -> Item:
+def _copy_of(item: Item, turn: int) -> Item:
+    """The item with another id."""
     identity = f"{item['id']['S']}-{turn}"
     return {**item, "id": {"S": identity}, "pk": {"S": f"{item['entity_type']['S']}#{identity}"}}

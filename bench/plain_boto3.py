@@ -1,6 +1,6 @@
-"""The same work in plain boto3, as a careful script does it: client level, pages, conditional puts, batched reads.
+"""The same work in plain boto3, as a careful script would do it: client level, pages, conditional puts, batched reads.
 
-The mapping's rules are tablesplit's own, so that what differs is the client and the pipeline.
+It maps items by tablesplit's own rules, so that only the client and the pipeline differ.
 """
 
 from collections.abc import Iterator
@@ -27,13 +27,13 @@ def client(url: str) -> Any:
 
 
 def scan(dynamodb: Any, table: str) -> Iterator[list[Item]]:
-    """The table's items, page by page."""
+    """The items of a table, page by page."""
     for page in dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True, Limit=250):
         yield page["Items"]
 
 
 def copy(dynamodb: Any, mapping: Mapping) -> int:
-    """Copy the old table, never overwriting; how many items."""
+    """Copy the old table without overwriting anything; returns how many items were read."""
     items = 0
     for page in scan(dynamodb, mapping.old.table):
         for old in page:
@@ -45,7 +45,7 @@ def copy(dynamodb: Any, mapping: Mapping) -> int:
 
 
 def apply(dynamodb: Any, mapping: Mapping, changes: list[Change]) -> int:
-    """Apply changes one by one, each only over an older one; how many."""
+    """Apply the changes one by one, each only over an older version; returns how many there were."""
     for change in changes:
         for put in change_writes(mapping, [change], 1):
             dynamodb.put_item(
@@ -59,35 +59,35 @@ def apply(dynamodb: Any, mapping: Mapping, changes: list[Change]) -> int:
 
 
 def validate(dynamodb: Any, mapping: Mapping) -> int:
-    """Compare both sides, both ways; how many old items. Raises AssertionError at the first difference."""
+    """Compare both sides, in both directions; returns the number of old items. Raises AssertionError at the first difference."""
     items = 0
     for page in scan(dynamodb, mapping.old.table):
         items += len(page)
         expected = [forward(mapping, old) for old in page]
         for table in mapping.tables:
-            wanted = {_name(one.key): one.item for one in expected if one.table == table}
-            found = _get(dynamodb, table, [one.key for one in expected if one.table == table])
-            for item in found:
+            wanted = {_key_values(v2.key): v2.item for v2 in expected if v2.table == table}
+            for item in _get(dynamodb, table, [v2.key for v2 in expected if v2.table == table]):
                 bare = {name: value for name, value in item.items() if name != mapping.stamp}
-                assert not differences(wanted.pop(_name({name: item[name] for name in ("PK", "SK")})), bare)
+                assert not differences(wanted.pop(_key_values({name: item[name] for name in ("PK", "SK")})), bare)
             assert not wanted
     for table in mapping.tables:
         for page in scan(dynamodb, table):
             keys = [{"pk": {"S": f"{item['PK']['S']}#{item['id']['S']}"}, "sk": {"S": "METADATA"}} for item in page]
-            assert len({_name(old_key(mapping, old)) for old in _get(dynamodb, mapping.old.table, keys)}) == len(keys)
+            old_items = _get(dynamodb, mapping.old.table, keys)
+            assert len({_key_values(old_key(mapping, old)) for old in old_items}) == len(keys)
     return items
 
 
 def _get(dynamodb: Any, table: str, keys: list[Item]) -> list[Item]:
-    found: list[Item] = []
+    items: list[Item] = []
     for start in range(0, len(keys), BATCH):
-        asked = {table: {"Keys": keys[start : start + BATCH], "ConsistentRead": True}}
-        while asked:
-            answer = dynamodb.batch_get_item(RequestItems=asked)
-            found += answer["Responses"].get(table, [])
-            asked = answer["UnprocessedKeys"]
-    return found
+        unread = {table: {"Keys": keys[start : start + BATCH], "ConsistentRead": True}}
+        while unread:
+            answer = dynamodb.batch_get_item(RequestItems=unread)
+            items += answer["Responses"].get(table, [])
+            unread = answer["UnprocessedKeys"]
+    return items
 
 
-def _name(key: Item) -> tuple[str, ...]:
+def _key_values(key: Item) -> tuple[str, ...]:
     return tuple(value["S"] for value in key.values())

@@ -1,6 +1,6 @@
-"""A minimal HTTP server that answers DynamoDB's requests from memory, so that the client is what is measured.
+"""A minimal HTTP server that answers DynamoDB's requests from memory, so that only the client is measured.
 
-``python -m bench.server PORT ITEMS`` serves an old table and the v2 tables as they are after a backfill; writes change nothing.
+``python -m bench.server PORT ITEMS`` serves an old table, and the v2 tables as they are after a backfill. Writes change nothing.
 """
 
 import asyncio
@@ -20,20 +20,20 @@ Answer = dict[str, Any]
 
 
 class Table:
-    """Items in the order in which a Scan gives them, and by key."""
+    """The items of a table, in the order of a Scan and by key."""
 
     def __init__(self, key_names: tuple[str, ...], items: list[Item]) -> None:
         self.items = items
         self.key_names = key_names
-        self.places = {self.name(item): place for place, item in enumerate(items)}
+        self.positions = {self.key_values(item): position for position, item in enumerate(items)}
 
-    def name(self, item: Item) -> tuple[str, ...]:
+    def key_values(self, item: Item) -> tuple[str, ...]:
         return tuple(item[name]["S"] for name in self.key_names)
 
     def scan(self, request: Answer) -> Answer:
         segment, segments = request.get("Segment", 0), request.get("TotalSegments", 1)
         start = request.get("ExclusiveStartKey")
-        first = segment if start is None else self.places[self.name(start)] + segments
+        first = segment if start is None else self.positions[self.key_values(start)] + segments
         last = first + (request["Limit"] - 1) * segments
         page = self.items[first : last + 1 : segments]
         answer: Answer = {"Items": page, "Count": len(page), "ScannedCount": len(page)}
@@ -43,12 +43,12 @@ class Table:
         return answer
 
     def get(self, key: Item) -> Item | None:
-        place = self.places.get(self.name(key))
-        return None if place is None else self.items[place]
+        position = self.positions.get(self.key_values(key))
+        return None if position is None else self.items[position]
 
 
 class Server:
-    """Answers by operation."""
+    """The tables, and the answer to each operation."""
 
     def __init__(self, items: int) -> None:
         mapping = load_configured_mapping(Settings())
@@ -58,7 +58,7 @@ class Server:
             put = copy_write(mapping, item, 1)
             v2[put.table].append(put.item)
         shapes = {name: shape.key_names for name, shape in mapping.tables.items()}
-        self.tables = {name: Table(shapes[name], found) for name, found in v2.items()}
+        self.tables = {name: Table(shapes[name], items_there) for name, items_there in v2.items()}
         self.tables[mapping.old.table] = Table(mapping.old.key_names, old)
         self.operations: dict[str, Callable[[Answer], Answer]] = {
             "Scan": lambda request: self.tables[request["TableName"]].scan(request),
@@ -68,15 +68,15 @@ class Server:
         }
 
     def batch_get(self, request: Answer) -> Answer:
-        found = {
-            name: [item for key in asked["Keys"] if (item := self.tables[name].get(key)) is not None]
-            for name, asked in request["RequestItems"].items()
+        responses = {
+            name: [item for key in keys["Keys"] if (item := self.tables[name].get(key)) is not None]
+            for name, keys in request["RequestItems"].items()
         }
-        return {"Responses": found, "UnprocessedKeys": {}}
+        return {"Responses": responses, "UnprocessedKeys": {}}
 
 
 def batch_execute(request: Answer) -> Answer:
-    """The probe is refused as DynamoDB refuses it; everything else is taken."""
+    """Refuses the probe, as DynamoDB does, and accepts everything else."""
     if "tablesplit_probe" in request["Statements"][0]["Statement"]:
         return {"Responses": [{"Error": {"Code": "ValidationError", "Message": "the key is missing"}}]}
     return {"Responses": [{} for _ in request["Statements"]]}
@@ -96,12 +96,12 @@ class Connection(asyncio.Protocol):
         self.received += content
         while (end := self.received.find(b"\r\n\r\n")) >= 0:
             head = bytes(self.received[:end]).lower()
-            whole = end + 4 + _number_after(head, b"content-length:")
-            if len(self.received) < whole:
+            request_end = end + 4 + _number_after(head, b"content-length:")
+            if len(self.received) < request_end:
                 return
-            body = bytes(self.received[end + 4 : whole])
+            body = bytes(self.received[end + 4 : request_end])
             operation = bytes(self.received[:end]).split(b"_20120810.", 1)[1].split(b"\r\n", 1)[0].decode()
-            del self.received[:whole]
+            del self.received[:request_end]
             self._answer(self.server.operations[operation](orjson.loads(body)))
 
     def _answer(self, answer: Answer) -> None:

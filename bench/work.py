@@ -1,4 +1,7 @@
-"""One measured piece of work in a process of its own: ``python -m bench.work WHO WHAT URL ITEMS`` prints what it took, as JSON."""
+"""Measures one piece of work in a process of its own.
+
+``python -m bench.work ours|plain copy|apply|validate URL ITEMS`` prints the figures as JSON.
+"""
 
 import asyncio
 import gc
@@ -13,7 +16,7 @@ from typing import Any
 
 from backfill.display import LogLines
 from backfill.options import BackfillOptions
-from backfill.walk import WalkParts
+from backfill.segment_copier import BackfillContext
 from backfill.worker import run_backfill
 from bench import plain_boto3
 from bench.items import many_items
@@ -33,7 +36,7 @@ from service.log import configure_log
 from service.metrics import Metrics
 from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext
 from service.validation.options import ValidationOptions
-from service.validation.validator import validate
+from service.validation.validator import ValidationContext, validate
 from tests.fakes.memory import MemoryDynamoDB
 
 PAGE = 1_000
@@ -41,7 +44,7 @@ PAGE = 1_000
 
 
 class Routed:
-    """An ItemStore whose control table lies in this process: what is measured is the work on the application's tables."""
+    """An ItemStore that keeps the control table in this process, so that only the work on the application's tables is measured."""
 
     def __init__(self, client: DynamoDBClient, control: str) -> None:
         self._client = client
@@ -85,7 +88,7 @@ class Routed:
 
 @dataclass(frozen=True)
 class Bench:
-    """What ours is made of."""
+    """tablesplit's parts, and the pieces of work that are measured. Each returns how many items it has worked on."""
 
     settings: Settings
     mapping: Mapping
@@ -94,12 +97,15 @@ class Bench:
     clock: SystemClock
     metrics: Metrics
 
+    @property
+    def stores(self) -> Stores:
+        return Stores(self.store, self.control, self.mapping, self.clock)
+
     async def copy(self, _: int) -> int:
-        parts = WalkParts(
-            self.store, self.control, self.mapping, self.settings, self.clock, self.metrics,
-            BackfillOptions(), display=LogLines(self.clock), stop=asyncio.Event(),
-        )  # fmt: skip
-        report = await run_backfill(parts)
+        context = BackfillContext(
+            self.stores, self.settings, self.metrics, BackfillOptions(), LogLines(self.clock), asyncio.Event()
+        )
+        report = await run_backfill(context)
         return report.outcomes.items
 
     async def apply(self, items: int) -> int:
@@ -110,10 +116,8 @@ class Bench:
         return len(changes)
 
     async def validate(self, _: int) -> int:
-        report = await validate(
-            self.store, self.control, self.mapping, self.settings, self.clock, self.metrics,
-            options=ValidationOptions(index_sample=0), stop=asyncio.Event(),
-        )  # fmt: skip
+        context = ValidationContext(self.stores, self.settings, self.metrics)
+        report = await validate(context, ValidationOptions(index_sample=0), asyncio.Event())
         assert report.equal, report.to_text()
         return sum(counts["old"] for counts in report.to_json()["counts"].values())
 
@@ -154,12 +158,12 @@ def changes_of(mapping: Mapping, items: int) -> list[Change]:
 
 
 def _unfenced() -> None:
-    """Nobody supersedes a benchmark."""
+    """A benchmark is never superseded."""
 
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[Bench]:
-    """Ours, against the server at ``url``, its migration started."""
+    """tablesplit with a started migration, connected to the server at ``url``."""
     settings = Settings(endpoint_url=url, log_level="error", settle_seconds=0)
     configure_log(settings)
     clock, metrics = SystemClock(), Metrics()
@@ -172,38 +176,38 @@ async def opened(url: str) -> AsyncIterator[Bench]:
         yield Bench(settings, mapping, store, control, clock, metrics)
 
 
-async def ours(what: str, url: str, items: int) -> dict[str, float]:
-    """Our figures for one piece of work."""
+async def ours(work: str, url: str, items: int) -> dict[str, float]:
+    """The figures of tablesplit for one piece of work."""
     async with opened(url) as bench:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
         cpu, wall = time.process_time(), time.perf_counter()
-        done = await getattr(bench, what)(items)
+        done = await getattr(bench, work)(items)
         return figures(done, time.process_time() - cpu, time.perf_counter() - wall)
 
 
-def plain(what: str, url: str, items: int) -> dict[str, float]:
-    """The figures of plain boto3."""
+def plain(work: str, url: str, items: int) -> dict[str, float]:
+    """The figures of plain boto3 for one piece of work."""
     mapping = load_configured_mapping(Settings())
     dynamodb = plain_boto3.client(url)
-    given = [changes_of(mapping, items)] if what == "apply" else []
+    given = [changes_of(mapping, items)] if work == "apply" else []
     cpu, wall = time.process_time(), time.perf_counter()
-    done = getattr(plain_boto3, what)(dynamodb, mapping, *given)
+    done = getattr(plain_boto3, work)(dynamodb, mapping, *given)
     return figures(done, time.process_time() - cpu, time.perf_counter() - wall)
 
 
 def figures(items: int, cpu: float, wall: float) -> dict[str, float]:
-    """What is compared: microseconds of CPU for an item, items a second, and the process's peak in MB."""
+    """Microseconds of CPU for an item, items per second, and the peak memory of the process in MB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"items": items, "cpu_us": cpu / items * 1e6, "items_per_second": items / wall, "peak_mb": peak}
 
 
 def main() -> None:
     """Do one piece of work and print its figures."""
-    who, what, url, items = sys.argv[1:]
+    program, work, url, items = sys.argv[1:]
     use_local_credentials()
-    done = asyncio.run(ours(what, url, int(items))) if who == "ours" else plain(what, url, int(items))
+    done = asyncio.run(ours(work, url, int(items))) if program == "ours" else plain(work, url, int(items))
     print(json.dumps(done))
 
 

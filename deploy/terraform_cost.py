@@ -1,4 +1,4 @@
-"""What a month of deploy/terraform costs by its defaults: quantities times the prices of a file.
+"""The monthly cost of deploy/terraform with its defaults: quantities times the prices of a file.
 
 ``python -m deploy.terraform_cost [FILE]`` prints it.
 """
@@ -13,31 +13,33 @@ PRICES = Path(__file__).parent / "terraform" / "prices.yaml"
 HOURS = 730
 SECONDS = HOURS * 3600
 LOG_GB = 1
-"""An estimate: nothing else here depends on what is moved."""
+"""An estimate. Nothing else here depends on the amount of data that is moved."""
 
 RENEWALS, FAILOVER_SECONDS = 3, 10
 ASSIGNMENT_SECONDS, DISCOVERY_SECONDS = 1, 0.475
 REPORT_SECONDS = 30
-"""KCL's: how often in failoverTimeMillis a lease is renewed; leaseAssignmentIntervalMillis, as tablesplit sets it, and what KCL
-makes of it for each worker; how often a worker says its load, and the leader that it lives."""
+"""Of KCL: renewals of a lease within failoverTimeMillis; leaseAssignmentIntervalMillis as tablesplit sets it, and the interval that
+each worker derives from it; how often a worker reports its load, and the leader that it is alive."""
 
 SHARE_SECONDS, LANES, CONTROL_READS = 0.5, 2, 7
-"""How often a worker says in each lane what it reads; what it reads of the control table a second beyond the embedded engine,
-measured with two."""
+"""How often a worker reports in each lane which shards it reads; reads of the control table per second in addition to those of the
+embedded engine, measured with two workers."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """So many units a month of what has a price."""
+    """One item of the bill."""
 
-    what: str
+    label: str
     quantity: float
+    """Units a month."""
     unit: str
     price: str
+    """Its name in the price file."""
 
 
 def module_lines(*, tasks: int = 2, cpu_units: int = 1024, memory_mib: int = 2048, tables: int = 6) -> list[Line]:
-    """The module's defaults; tables: those that have an alarm."""
+    """The module with its defaults. tables: how many have an alarm."""
     return [
         Line("tasks, vCPU", tasks * cpu_units / 1024 * HOURS, "vCPU-hours", "vcpu_hour"),
         Line("tasks, memory", tasks * memory_mib / 1024 * HOURS, "GB-hours", "memory_gb_hour"),
@@ -50,7 +52,7 @@ def module_lines(*, tasks: int = 2, cpu_units: int = 1024, memory_mib: int = 204
 
 
 def example_lines() -> list[Line]:
-    """What the complete example adds."""
+    """The lines that the complete example adds."""
     return [
         Line("NAT gateway", HOURS, "hours", "nat_hour"),
         Line("its public address", HOURS, "hours", "public_ipv4_hour"),
@@ -58,31 +60,32 @@ def example_lines() -> list[Line]:
 
 
 def kcl_lines(*, tasks: int = 2, streams: int = 5, shards: int = 5) -> list[Line]:
-    """What the kcl engine adds by the defaults, while nothing is written; shards: of all streams together."""
+    """The lines that the kcl engine adds with its defaults, while nothing is written. shards: of all streams together."""
     leases = shards * RENEWALS / FAILOVER_SECONDS
     reports = streams * (tasks + 1) / REPORT_SECONDS
-    # two tables are scanned by the leader, an index is asked by each worker; half a unit each
-    looks = streams * (2 / ASSIGNMENT_SECONDS + tasks / DISCOVERY_SECONDS) / 2
+    # the leader scans two tables, and each worker queries an index; half a unit each
+    lease_reads = streams * (2 / ASSIGNMENT_SECONDS + tasks / DISCOVERY_SECONDS) / 2
     return [
         Line(f"leases of {shards} shards, renewed", _million(leases), "million writes", "write_million"),
         Line("KCL's workers and leaders, reported", _million(reports), "million writes", "write_million"),
-        Line("KCL's searches for leases", _million(looks), "million reads", "read_million"),
-        Line("what workers read, reported", _million(tasks * LANES / SHARE_SECONDS), "million writes", "write_million"),
-        Line("what workers read, counted", _million(tasks * CONTROL_READS), "million reads", "read_million"),
+        Line("KCL's reads of leases", _million(lease_reads), "million reads", "read_million"),
+        Line("workers' reports, written", _million(tasks * LANES / SHARE_SECONDS), "million writes", "write_million"),
+        Line("workers' reports, read", _million(tasks * CONTROL_READS), "million reads", "read_million"),
     ]
 
 
-def _million(a_second: float) -> float:
-    return round(a_second * SECONDS / 1e6, 2)
+def _million(per_second: float) -> float:
+    """Millions a month."""
+    return round(per_second * SECONDS / 1e6, 2)
 
 
 def dollars(lines: list[Line], prices: dict[str, float]) -> float:
-    """A month of all of them."""
-    return sum(one.quantity * prices[one.price] for one in lines)
+    """The cost of a month of all ``lines``, in US dollars."""
+    return sum(line.quantity * prices[line.price] for line in lines)
 
 
 def cost_table(file: Path = PRICES) -> str:
-    """The README's table; sums in whole dollars, because some quantities are estimates."""
+    """The README's table. Sums are in whole dollars, because some quantities are estimates."""
     prices = yaml.safe_load(file.read_text(encoding="utf-8"))
     module, example, kcl = module_lines(), example_lines(), kcl_lines()
     total = dollars(module, prices)
@@ -101,8 +104,8 @@ def cost_table(file: Path = PRICES) -> str:
 
 def _rows(lines: list[Line], prices: dict[str, float]) -> list[str]:
     return [
-        f"| {one.what} | {one.quantity:g} {one.unit} | {prices[one.price]:g} | {one.quantity * prices[one.price]:.2f} |"
-        for one in lines
+        f"| {line.label} | {line.quantity:g} {line.unit} | {prices[line.price]:g} | {line.quantity * prices[line.price]:.2f} |"
+        for line in lines
     ]
 
 

@@ -1,1 +1,1 @@
-"""The migration at scale, simulated: a billion items and 500 shards in simulated time, fed by what ``make bench`` measured."""
+"""Simulates the migration at scale: a billion items and 500 shards in simulated time, at the costs that ``make bench`` measured."""

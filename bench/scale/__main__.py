@@ -1,4 +1,4 @@
-"""``make scale``: runs the simulation and writes docs/SCALE.md's tables, docs/scale/*.svg and the results that they show."""
+"""``make scale``: runs the simulation, and writes the tables of docs/SCALE.md, docs/scale/*.svg and the results behind them."""
 
 import json
 
@@ -7,7 +7,7 @@ from bench.scale.results import simulated
 
 
 def main() -> None:
-    """Simulate everything, then write it down."""
+    """Simulate everything, and write the results."""
     results = simulated()
     RESULTS.write_text(json.dumps(results.to_json(), indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), results), encoding="utf-8")

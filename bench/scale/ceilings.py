@@ -1,10 +1,10 @@
-"""What breaks first: every limit, how much of it the base load uses, and how much more it would bear. Arithmetic, no simulation."""
+"""Which limit is reached first: each limit, how much of it the base load uses, and what that grows with. Arithmetic only."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import ceil
 
-from backfill.walk import SCANS
+from backfill.segment_copier import SCANS
 from backfill.window import MOST_ITEMS
 from bench.scale import copy_experiments, limits, sync_experiments
 from bench.scale.sync_plan import DEFAULTS
@@ -14,23 +14,27 @@ from service.core.shards import RETENTION_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """A limit. used: of it, by the base load. grows: what the use of it is proportional to."""
+    """A limit, and what the base load uses of it."""
 
     name: str
     demand: str
     limit: str
     used: float
+    """The fraction of the limit."""
     grows: str
+    """What the use is proportional to."""
 
 
 def ceilings() -> list[Ceiling]:
-    """All of them, the nearest first."""
-    return sorted([*_of_the_copy(), *_of_the_control_table(), *_of_the_stream()], key=lambda one: -one.used)
+    """All limits, the one that is reached first at the head."""
+    return sorted([*_of_the_copy(), *_of_the_control_table(), *_of_the_stream()], key=lambda ceiling: -ceiling.used)
 
 
 def ceilings_table() -> Table:
-    """For the page."""
-    rows = [[one.name, one.demand, one.limit, percent(one.used), one.grows] for one in ceilings()]
+    """The table for docs/SCALE.md."""
+    rows = [
+        [ceiling.name, ceiling.demand, ceiling.limit, percent(ceiling.used), ceiling.grows] for ceiling in ceilings()
+    ]
     return Table(["what", "base load", "limit", "used", "grows with"], rows)
 
 
@@ -89,7 +93,7 @@ def _one_process() -> Ceiling:
 
 
 def _listing() -> Ceiling:
-    """A listing has the shards of a whole retention, and the next begins some seconds after it."""
+    """A listing has all shards of the retention time, and the next listing begins some seconds after it."""
     plan = sync_experiments.BASE
     shards = plan.shards * (1 + RETENTION_SECONDS / limits.SHARD_LIFE_SECONDS)
     calls = ceil(shards / limits.SHARDS_A_LISTING)

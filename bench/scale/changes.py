@@ -1,6 +1,6 @@
-"""The sync, simulated: every shard a queue, every task one CPU that serves its shards fairly, in steps of some seconds.
+"""Simulates the sync in steps of some seconds: each shard is a queue, each task one CPU that serves its shards fairly.
 
-A shard that rolls over goes on as its child, so a queue stands for a lineage. Lag is the age of the oldest change not applied.
+A shard that rolls over continues as its child, so a queue is a lineage. Lag is the age of the oldest change not applied.
 """
 
 from collections.abc import Sequence
@@ -11,20 +11,20 @@ from service.core.shards import RETENTION_SECONDS
 
 
 class Arrivals:
-    """How many seconds' worth of average changes have arrived by a moment, and the way back."""
+    """Converts between a moment and the changes that have arrived by then, counted in seconds of the average load."""
 
     def __init__(self, burst: Burst | None) -> None:
         self._burst = burst or Burst(0.0, 0.0, 1.0)
         self._extra = self._burst.seconds * (self._burst.factor - 1)
 
     def by(self, moment: float) -> float:
-        """Seconds' worth by ``moment``."""
+        """How much has arrived by ``moment``."""
         burst = self._burst
         within = min(max(moment - burst.begin, 0.0), burst.seconds)
         return moment + within * (burst.factor - 1)
 
     def moment(self, arrived: float) -> float:
-        """When so much had arrived."""
+        """The moment by which ``arrived`` has arrived."""
         burst = self._burst
         if arrived <= burst.begin:
             return arrived
@@ -34,16 +34,16 @@ class Arrivals:
 
 
 def simulate_sync(plan: SyncPlan) -> SyncResult:
-    """Follow the stream for the plan's hours; the same plan gives the same result."""
+    """Follow the stream for the plan's hours. The same plan gives the same result."""
     clock, arrivals = SimulatedClock(), Arrivals(plan.burst)
     tasks = [SyncTask(plan, number, clock, arrivals) for number in range(plan.tasks)]
     clock.run(clock.start(_all(tasks, clock)))
     course = tuple(
-        (lags[0][0], max(lag for _, lag in lags)) for lags in zip(*(one.course for one in tasks), strict=False)
+        (lags[0][0], max(lag for _, lag in lags)) for lags in zip(*(task.course for task in tasks), strict=False)
     )
-    trimmed = min((one.trimmed for one in tasks if one.trimmed is not None), default=None)
+    trimmed = min((task.trimmed for task in tasks if task.trimmed is not None), default=None)
     arrived = plan.changes_per_second * arrivals.by(clock.now())
-    applied, redone = sum(sum(one.applied) for one in tasks), sum(one.redone for one in tasks)
+    applied, redone = sum(sum(task.applied) for task in tasks), sum(task.redone for task in tasks)
     return SyncResult(plan, course, trimmed, arrived, applied, redone)
 
 
@@ -67,7 +67,7 @@ class SyncTask:
         self.course: list[tuple[float, float]] = []
 
     async def follow(self) -> None:
-        """Step by step, until the time is over or changes are trimmed."""
+        """Follow step by step, until the time is over or changes are trimmed."""
         plan = self._plan
         for _ in range(round(plan.hours * 3600 / plan.step_seconds)):
             await self._clock.sleep(plan.step_seconds)
@@ -94,7 +94,7 @@ class SyncTask:
         return outage.begin < now <= outage.begin + outage.seconds
 
     def _take_over(self) -> None:
-        """After an outage: what was applied since the last save is applied again."""
+        """After an outage, apply again what was applied since the last save."""
         if not self._was_down:
             return
         self._was_down = False
@@ -119,13 +119,13 @@ class SyncTask:
 
 
 def fair_level(wanted: Sequence[float], capacity: float) -> float:
-    """What each gets at most, so that all together get ``capacity`` and nobody who wants less waits."""
+    """The most that each of ``wanted`` gets, so that all together get ``capacity``, and those that want less get all they want."""
     if sum(wanted) <= capacity:
         return max(wanted)
     left = capacity
-    for place, one in enumerate(sorted(wanted)):
-        share = left / (len(wanted) - place)
-        if one >= share:
+    for rank, amount in enumerate(sorted(wanted)):
+        share = left / (len(wanted) - rank)
+        if amount >= share:
             return share
-        left -= one
+        left -= amount
     return max(wanted)

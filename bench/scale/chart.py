@@ -1,4 +1,4 @@
-"""A line chart as SVG, made by hand: two small pictures do not need a plotting library and its dependencies."""
+"""Draws a line chart as SVG: two small pictures do not need a plotting library with its dependencies."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,14 +14,16 @@ LIMIT = "#3f3f46"
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """What one axis shows. ticks: (value, label), the first and the last being its ends. log: by powers of ten."""
+    """One axis of the chart."""
 
     title: str
     ticks: Sequence[tuple[float, str]]
+    """(value, label); the first and the last are the ends of the axis."""
     log: bool = False
+    """A logarithmic scale."""
 
     def share(self, value: float) -> float:
-        """Where ``value`` lies, from 0 to 1; what lies below the first tick is drawn there."""
+        """Where ``value`` is on the axis, from 0 to 1. Values beyond an end are drawn at that end."""
         low, high = self._scaled(self.ticks[0][0]), self._scaled(self.ticks[-1][0])
         return min(1.0, max(0.0, (self._scaled(value) - low) / (high - low)))
 
@@ -31,15 +33,16 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A curve and its name. dashed: a limit."""
+    """A curve and its name."""
 
     name: str
     points: Sequence[tuple[float, float]]
     dashed: bool = False
+    """For a limit."""
 
 
 def chart(title: str, across: Axis, up: Axis, lines: Sequence[Line]) -> str:
-    """The picture: the same values give the same text."""
+    """The SVG text. The same values give the same text."""
     place = _placed(across, up)
     parts = [_text(LEFT, 26, title, size=15, weight="bold"), *_grid(across, up)]
     for index, line in enumerate(lines):

@@ -1,4 +1,4 @@
-"""What a simulated backfill is given, and what comes out of it: plain values."""
+"""The plan of a simulated backfill, and its result: plain values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from backfill.throttle import Reason
 from bench.scale.costs import measured
 from bench.scale.limits import PARTITION_WRITE_UNITS_PER_SECOND
-from bench.scale.partitions import Splitting
-from bench.scale.skew import able_to_be_hot, zipf
+from bench.scale.partitions import Splitting, able_to_be_hot, zipf
 from service.config import Settings
 from service.core.mapping.capacity import WRITE_UNIT_BYTES
 
@@ -19,94 +18,102 @@ READ_UNIT_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class CopyPlan:
-    """A backfill by ``tasks`` array jobs of one CPU each, every one with a slice of the segments.
+    """A backfill by ``tasks`` array jobs of one CPU each, each with a slice of the segments.
 
-    item_bytes: of an old item and of its v2 item. indexes: of the v2 table, all of it in each. shares: of the partition keys
-    of the v2 tables, the largest first. write_units_per_second: what all tasks may use together, indexes included.
-    copy_seconds: CPU an item. request_seconds: until a batch of inserts, or a Scan page, is answered.
-    mean_life_seconds: of a task (exponential); None: none fails. start_seconds: until a task is running, by the platform.
-    lease_seconds: until a dead task's slice may be taken over.
-
-    How fine the simulation is: bundle_windows, windows that are one step of it; send_seconds, what a partition takes in so long is
-    sent at once; slack_seconds, for how long a partition keeps unused units; by_request, all requests of a window wait for the
-    limits at the same time, as the copier has it, instead of one after the other.
+    ``bundle_windows``, ``by_request``, ``send_seconds`` and ``slack_seconds`` say how fine the simulation is.
     """
 
     items: int = 1_000_000_000
     item_bytes: int = 1024
+    """Of an old item, and of its v2 item."""
     indexes: int = 2
+    """Of the v2 table; each has all items."""
     shares: tuple[float, ...] = field(default_factory=lambda: zipf(100_000, 0.8))
+    """Of the partition keys of the v2 tables, the largest first."""
     write_units_per_second: float = 120_000.0
+    """For all tasks together, indexes included."""
     tasks: int = 8
     segments: int = 1024
     copy_seconds: float = field(default_factory=lambda: measured().copy_seconds)
+    """CPU for one item."""
     request_seconds: float = 0.025
+    """Until a batch of inserts, or a Scan page, is answered."""
     mean_life_seconds: float | None = 12 * 3600.0
+    """Of a task, exponentially distributed; None: no task fails."""
     start_seconds: float = 60.0
+    """Until the platform has started a task."""
     lease_seconds: float = DEFAULTS.lease_seconds
+    """Until the slice of a failed task may be taken over."""
     splitting: Splitting | None = None
     seed: int = 1
     bundle_windows: int = 100
+    """Windows that are simulated as one step."""
     by_request: bool = False
+    """All requests of a window wait for the limits at the same time, as in the window copier, instead of one after the other."""
     send_seconds: float = 2.0
+    """What a partition takes in this time is sent at once."""
     slack_seconds: float = 10.0
+    """For how long a partition keeps unused units."""
 
     @property
     def write_units(self) -> int:
-        """Of one item in one place."""
+        """Of one item in one table or index."""
         return -(-self.item_bytes // WRITE_UNIT_BYTES)
 
     @property
     def places(self) -> int:
-        """Where an item is written: the table and its indexes."""
+        """How many places an item is written to: the table and its indexes."""
         return 1 + self.indexes
 
     @property
     def fastest_items_per_second(self) -> float:
-        """What neither the CPU of all tasks nor their budget lets be exceeded."""
+        """The speed that the CPU of all tasks and their capacity budget allow."""
         return min(self.tasks / self.copy_seconds, self.write_units_per_second / (self.write_units * self.places))
 
     @property
     def hot_shares(self) -> tuple[float, ...]:
-        """Of the partition keys that can be throttled at all."""
+        """The shares of the partition keys that can be throttled at all."""
         units = self.fastest_items_per_second * self.write_units
         return able_to_be_hot(self.shares, units, PARTITION_WRITE_UNITS_PER_SECOND)
 
     @property
     def floor_seconds(self) -> float:
-        """By arithmetic, it takes at least so long: the hottest partition key, or what all of it costs."""
+        """The least duration by arithmetic: that of the hottest partition key, or of all items at the fastest speed."""
         hottest = self.items * self.write_units * max(self.shares) / PARTITION_WRITE_UNITS_PER_SECOND
         return max(self.items / self.fastest_items_per_second, 0.0 if self.splitting else hottest)
 
 
 @dataclass(slots=True)
 class CopyTally:
-    """What has happened so far. saved: items whose segment says so, each once. redone: items in flight when their task failed, so
-    that its successor writes them again, at most. windows: saved, each by one record. throttled: how often a limit
-    shrank. course: (seconds, items saved) now and then.
-    """
+    """What has happened so far."""
 
     saved: int = 0
+    """Items that are saved as copied, each counted once."""
     redone: int = 0
+    """Items in flight when their task failed: the most that successors write again."""
     written_units: float = 0.0
     cpu_seconds: float = 0.0
-    windows: float = 0.0
     throttled: int = 0
+    """How often a limit shrank."""
     failures: int = 0
     takeover_seconds: float = 0.0
     course: list[tuple[float, int]] = field(default_factory=lambda: [(0.0, 0)])
+    """(seconds, items saved) from time to time."""
 
 
 @dataclass(frozen=True, slots=True)
 class CopyResult:
-    """How it went. waited: seconds by reason, all lanes of all tasks together. partitions: of the key that was split most."""
+    """The course of a simulated backfill."""
 
     plan: CopyPlan
     seconds: float
     tally: CopyTally
     waited: Mapping[Reason, float]
+    """Seconds by reason, of all scans of all tasks together."""
     first_done_seconds: float
+    """When the first task was done."""
     partitions: int
+    """Of the key that was split most."""
 
     @property
     def items_per_second(self) -> float:
@@ -115,10 +122,5 @@ class CopyResult:
 
     @property
     def cpu_share(self) -> float:
-        """Of the tasks' CPUs, how much was busy."""
+        """The fraction of the tasks' CPU time that was used."""
         return self.tally.cpu_seconds / (self.seconds * self.plan.tasks)
-
-    @property
-    def saves_per_second(self) -> float:
-        """Records of segments written to the control table, on average."""
-        return self.tally.windows / self.seconds

@@ -1,4 +1,4 @@
-"""What work costs this program in CPU: read from docs/BENCH.md, where ``make bench`` has written it."""
+"""The CPU that a piece of work costs, read from docs/BENCH.md, which ``make bench`` writes."""
 
 import re
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ REQUEST_SECONDS = 75e-6
 """CPU of one small request and its answer (docs/DESIGN.md, section 11: measured for a conditional put)."""
 
 SETTLE_SECONDS_PER_SHARD = 0.25e-6
-"""CPU for each known shard of one look whether a round is complete: ``python -m bench.scale.settling`` measures it."""
+"""CPU for each known shard of one check whether a round is complete: ``python -m bench.scale.settling`` measures it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Seconds of CPU: copying an item, applying a change."""
+    """Seconds of CPU for copying an item, and for applying a change."""
 
     copy_seconds: float
     apply_seconds: float
@@ -25,7 +25,7 @@ class Costs:
 
 @cache
 def measured(section: str = CLIENT_ALONE) -> Costs:
-    """The costs in a section of docs/BENCH.md, by the beginning of its title."""
+    """The costs in one section of docs/BENCH.md. ``section``: the beginning of its title."""
     text = BENCH.read_text(encoding="utf-8").split(f"\n## {section}")[1].split("\n## ")[0]
     return Costs(_seconds(text, "backfill"), _seconds(text, "stream apply"))
 

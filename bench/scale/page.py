@@ -1,4 +1,4 @@
-"""docs/SCALE.md's tables and docs/scale/'s charts, from the results: the prose around the marks is written by hand."""
+"""Makes the tables of docs/SCALE.md and the charts of docs/scale/ from the results. The other text is written by hand."""
 
 import re
 from pathlib import Path
@@ -20,12 +20,12 @@ LABELS = (
     "4 keys, split for heat",
     "4 keys in 64 shards",
 )
-ALIKE = LABELS[-1]
-"""As the base to the eye: not drawn."""
+NOT_DRAWN = LABELS[-1]
+"""Its curve cannot be distinguished from that of the base."""
 
 
 def filled(page: str, results: Results) -> str:
-    """The page with its tables; one that is marked and was not made raises KeyError."""
+    """The page with its tables filled in. Raises KeyError for a marked table that was not made."""
     return MARKED.sub(lambda mark: "\n".join([mark[1].rstrip(), "", *_lines(mark["name"], results), "", mark[3]]), page)
 
 
@@ -39,18 +39,18 @@ def pictures(results: Results) -> dict[str, str]:
 
 
 def backfill_chart(results: Results) -> str:
-    """How far the copy is, over time."""
+    """Items copied, over time."""
     days = [(hours * 3600.0, str(hours)) for hours in (0, 4, 8, 12, 16, 20, 24)]
     copied = [(items * 1e6, f"{items:,}") for items in (0, 250, 500, 750, 1000)]
     names = zip(LABELS, SKEWS, strict=True)
-    lines = [Line(label, results.curves[f"copy: {name}"]) for label, name in names if label != ALIKE]
+    lines = [Line(label, results.curves[f"copy: {name}"]) for label, name in names if label != NOT_DRAWN]
     return chart(
         "Backfill of a billion items, 8 tasks", Axis("hours", days), Axis("million items copied", copied), lines
     )
 
 
 def lag_chart(results: Results) -> str:
-    """How far the furthest shard is behind, over time, through a burst."""
+    """The lag of the shard that is furthest behind, over time, with a burst."""
     hours = [(hour * 3600.0, str(hour)) for hour in range(9)]
     lags = [
         (1.0, "under 1 s"),

@@ -1,4 +1,4 @@
-"""Everything the experiments come to, as one value: docs/scale/results.json, with a hash of what it was made from."""
+"""The results of all experiments as one value, docs/scale/results.json, with a hash of what they were made from."""
 
 import sys
 import time
@@ -19,7 +19,7 @@ ARITHMETIC: dict[str, Callable[[], Table]] = {
     "cost": copy_experiments.cost_table,
     "one process": sync_experiments.one_process_table,
 }
-"""Tables that take no time."""
+"""Tables that need no simulation."""
 
 SIMULATED: dict[str, Callable[[], Table]] = {
     "tasks": copy_experiments.tasks_table,
@@ -34,26 +34,27 @@ SIMULATED: dict[str, Callable[[], Table]] = {
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """tables and curves by name. inputs: the hash of what they were made from."""
+    """Tables and curves by name."""
 
     inputs: str
+    """The hash of what they were made from."""
     tables: dict[str, Table]
     curves: dict[str, Curve]
 
     def to_json(self) -> dict[str, Any]:
-        """As ``from_json`` reads it."""
+        """The document that ``from_json`` reads."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "Results":
-        """What ``to_json`` has written."""
+        """The results in a document of ``to_json``."""
         tables = {name: Table(**table) for name, table in document["tables"].items()}
         curves = {name: [(x, y) for x, y in curve] for name, curve in document["curves"].items()}
         return cls(document["inputs"], tables, curves)
 
 
 def inputs() -> str:
-    """A hash of the plans, the measured costs, DynamoDB's limits, and the constants of the backfill's own limits and windows."""
+    """A hash of the plans, the measured costs, DynamoDB's limits, and the constants of the backfill's limits and windows."""
     plans = (
         *copy_experiments.SKEWS.items(),
         copy_experiments.by_request(8),
@@ -76,25 +77,26 @@ def simulated() -> Results:
     tables = {name: table() for name, table in ARITHMETIC.items()}
     curves: dict[str, Curve] = {}
     for name, table in SIMULATED.items():
-        tables[name] = _told(name, table)
-    tables["skew"] = _told("skew", lambda: _skew(curves))
-    tables["bursts"] = _told("bursts", lambda: _bursts(curves))
+        tables[name] = _timed(name, table)
+    tables["skew"] = _timed("skew", lambda: _skew(curves))
+    tables["bursts"] = _timed("bursts", lambda: _bursts(curves))
     return Results(inputs(), tables, curves)
 
 
 def _skew(curves: dict[str, Curve]) -> Table:
-    found = {name: simulate_copy(plan) for name, plan in copy_experiments.SKEWS.items()}
-    curves |= {f"copy: {name}": thinned(one.tally.course) for name, one in found.items()}
-    return copy_experiments.skew_table(found)
+    results = {name: simulate_copy(plan) for name, plan in copy_experiments.SKEWS.items()}
+    curves |= {f"copy: {name}": thinned(result.tally.course) for name, result in results.items()}
+    return copy_experiments.skew_table(results)
 
 
 def _bursts(curves: dict[str, Curve]) -> Table:
-    found = sync_experiments.bursts()
-    curves |= {f"sync: {tasks}": thinned(found[tasks].course) for tasks in sync_experiments.DRAWN}
-    return sync_experiments.burst_table(found)
+    results = sync_experiments.bursts()
+    curves |= {f"sync: {tasks}": thinned(results[tasks].course) for tasks in sync_experiments.DRAWN}
+    return sync_experiments.burst_table(results)
 
 
-def _told(name: str, table: Callable[[], Table]) -> Table:
+def _timed(name: str, table: Callable[[], Table]) -> Table:
+    """Make the table, and print how long that took."""
     began = time.perf_counter()
     made = table()
     print(f"{name}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)

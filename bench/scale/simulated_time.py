@@ -1,6 +1,6 @@
-"""Simulated time: simpy's events as a ``service.clock.Clock``, so that the real limits of the backfill run in it unchanged.
+"""Simulated time: a ``service.clock.Clock`` made of simpy's events, in which the real limits of the backfill run unchanged.
 
-A coroutine that awaits nothing but ``SimulatedClock.sleep`` is a simpy process.
+A coroutine that awaits nothing but ``SimulatedClock.sleep`` and ``Until`` is a simpy process.
 """
 
 from collections.abc import Coroutine, Generator
@@ -12,7 +12,7 @@ from simpy import Environment, Event, Process
 
 @dataclass(frozen=True, slots=True)
 class Until:
-    """Awaiting it waits for the event."""
+    """An awaitable that waits for an event of simpy."""
 
     event: Event
 
@@ -21,7 +21,7 @@ class Until:
 
 
 class SimulatedClock:
-    """A Clock whose time passes as fast as the events can be worked off. It starts at 0."""
+    """A Clock whose time passes as fast as its events can be processed. It starts at 0."""
 
     def __init__(self) -> None:
         self.environment = Environment()
@@ -40,9 +40,9 @@ class SimulatedClock:
             await Until(self.environment.timeout(seconds))
 
     def start(self, coroutine: Coroutine[Any, Any, Any]) -> Process:
-        """Run the coroutine from now on; the process is also the event of its end."""
+        """Start the coroutine. The returned process is also the event of its end."""
         return self.environment.process(coroutine)  # type: ignore[arg-type]  # simpy needs send and throw, and a coroutine has both
 
     def run(self, process: Process) -> None:
-        """Let time pass until the process has ended."""
+        """Let time pass until ``process`` has ended."""
         self.environment.run(until=process)

@@ -1,4 +1,4 @@
-"""The sync's experiments: tasks in a burst, one process, failed tasks, and when lag passes the retention."""
+"""The experiments with the sync: tasks in a burst, one process, failed tasks, and when the lag exceeds the retention."""
 
 from dataclasses import replace
 
@@ -18,18 +18,18 @@ BEGIN = 3600.0
 
 
 def bursts() -> dict[int, SyncResult]:
-    """By tasks: four times as many changes for half an hour."""
+    """By number of tasks: four times as many changes for half an hour."""
     return {
         tasks: simulate_sync(replace(BASE, tasks=tasks, burst=BURST, hours=8.0, step_seconds=10.0)) for tasks in TASKS
     }
 
 
 def burst_table(results: dict[int, SyncResult]) -> Table:
-    """What the burst comes to."""
+    """The results of the burst."""
     rows = []
-    for tasks, one in results.items():
-        plan, caught = one.plan, one.caught_up_seconds(BURST.begin)
-        lag = lag_text(one) if plan.load < 1 else "grows"
+    for tasks, result in results.items():
+        plan, caught = result.plan, result.caught_up_seconds(BURST.begin)
+        lag = lag_text(result) if plan.load < 1 else "grows"
         rows.append(
             [str(tasks), f"{plan.capacity:,.0f}", f"{plan.load:.0%}" if plan.capacity > 1 else "-", lag,
              span(caught) if caught is not None else f"not within {plan.hours:.0f} h"]
@@ -40,13 +40,13 @@ def burst_table(results: dict[int, SyncResult]) -> Table:
 
 
 def lag_text(result: SyncResult) -> str:
-    """The greatest lag; what is less than a step of the simulation is not told apart."""
+    """The greatest lag as text. Lags below one step of the simulation are not distinguished."""
     step = result.plan.step_seconds
     return f"under {step:.0f} s" if result.worst_lag_seconds < step else span(result.worst_lag_seconds)
 
 
 def one_process_table() -> Table:
-    """What the one process of the embedded engine can do, by shards."""
+    """The capacity of the embedded engine's one process, by number of shards."""
     plans = [replace(BASE, shards=shards, tasks=1) for shards in ONE_PROCESS]
     rows = [
         [str(plan.shards), percent(plan.requests_cpu), percent(plan.looks_cpu), f"{plan.capacity:,.0f}"]
@@ -56,35 +56,36 @@ def one_process_table() -> Table:
 
 
 def outage_table() -> Table:
-    """After a task has failed, in the base and with few tasks."""
+    """The results of a failed task, with few tasks and with the base's."""
     rows = []
     for seconds in OUTAGES:
-        found = [simulate_sync(failed(tasks, seconds)) for tasks in (4, BASE.tasks)]
-        cells = [(lag_text(one), span(one.caught_up_seconds(BEGIN + seconds))) for one in found]
-        rows.append([span(seconds), *cells[0], *cells[1], f"{found[1].redone:,.0f}"])
-    names = [f"{what}, {tasks} tasks" for tasks in (4, BASE.tasks) for what in ("worst lag", "caught up after")]
+        results = [simulate_sync(failed(tasks, seconds)) for tasks in (4, BASE.tasks)]
+        cells = [(lag_text(result), span(result.caught_up_seconds(BEGIN + seconds))) for result in results]
+        rows.append([span(seconds), *cells[0], *cells[1], f"{results[1].redone:,.0f}"])
+    names = [f"{name}, {tasks} tasks" for tasks in (4, BASE.tasks) for name in ("worst lag", "caught up after")]
     return Table(["a task is away", *names, "changes applied again"], rows)
 
 
 def failed(tasks: int, seconds: float) -> SyncPlan:
-    """A task of so many is away for so long."""
+    """One of ``tasks`` is away for ``seconds``."""
     return replace(BASE, tasks=tasks, outage=Outage(BEGIN, seconds), hours=4.0)
 
 
 def everything_off(hours: float, tasks: int) -> SyncPlan:
-    """No task at work for so long."""
+    """No task runs for ``hours``."""
     return replace(
         BASE, tasks=tasks, outage=Outage(BEGIN, hours * 3600, all_tasks=True), hours=60.0, step_seconds=180.0
     )
 
 
 def retention_table() -> Table:
-    """How long nothing may run."""
+    """How long all tasks may be away."""
     rows = []
     for hours in LONG_OUTAGES:
-        cells = [[off_text(one), span(one.worst_lag_seconds)] for one in (_off(hours, 4), _off(hours, BASE.tasks))]
+        results = (_off(hours, 4), _off(hours, BASE.tasks))
+        cells = [[off_text(result), span(result.worst_lag_seconds)] for result in results]
         rows.append([f"{hours} h", *cells[0], *cells[1]])
-    names = [f"{what}, {tasks} tasks" for tasks in (4, BASE.tasks) for what in ("then", "worst lag")]
+    names = [f"{name}, {tasks} tasks" for tasks in (4, BASE.tasks) for name in ("then", "worst lag")]
     return Table(["nothing runs for", *names], rows)
 
 
@@ -93,7 +94,7 @@ def _off(hours: int, tasks: int) -> SyncResult:
 
 
 def off_text(result: SyncResult) -> str:
-    """How an outage ends."""
+    """The end of an outage, as text."""
     outage = result.plan.outage
     assert outage is not None
     end = outage.begin + outage.seconds
@@ -103,10 +104,10 @@ def off_text(result: SyncResult) -> str:
 
 
 def too_few_table() -> Table:
-    """When lag passes the retention, with too few tasks for the average."""
+    """When the lag exceeds the retention, with too few tasks for the average load."""
     rows = []
     for tasks in TOO_FEW:
         plan = replace(BASE, tasks=tasks, hours=120.0, step_seconds=120.0)
-        found = simulate_sync(plan)
-        rows.append([str(tasks), f"{plan.capacity:,.0f}", span(found.trimmed_seconds), span(found.worst_lag_seconds)])
+        result = simulate_sync(plan)
+        rows.append([str(tasks), f"{plan.capacity:,.0f}", span(result.trimmed_seconds), span(result.worst_lag_seconds)])
     return Table(["tasks", "changes/s they can apply", "changes are trimmed after", "worst lag within 5 d"], rows)

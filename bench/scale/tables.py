@@ -1,4 +1,4 @@
-"""The tables and curves that the experiments come to: plain values that go through JSON unchanged."""
+"""The tables and curves of the experiments: plain values that JSON keeps unchanged."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Table:
     rows: list[list[str]]
 
     def markdown(self) -> list[str]:
-        """Its lines."""
+        """Its lines in Markdown."""
         return [_row(self.head), _row(["---"] * len(self.head)), *map(_row, self.rows)]
 
 
@@ -23,7 +23,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def span(seconds: float | None) -> str:
-    """A time for readers: three figures at most."""
+    """A time as text, with at most three digits."""
     if seconds is None:
         return "never"
     for unit, size in (("d", 86_400.0), ("h", 3600.0), ("min", 60.0)):
@@ -33,12 +33,12 @@ def span(seconds: float | None) -> str:
 
 
 def percent(share: float) -> str:
-    """A share for readers."""
+    """A fraction as text."""
     return f"{share:.0%}" if share >= 0.095 or share == 0 else f"{share:.1%}"
 
 
 def thinned(curve: Sequence[tuple[float, float]], most: int = 200) -> Curve:
-    """So many points of a curve, its last one and its highest among them, rounded."""
+    """About ``most`` points of a curve, rounded; its last point and its highest are among them."""
     step = max(1, len(curve) // most)
     kept = {*range(0, len(curve), step), len(curve) - 1, max(range(len(curve)), key=lambda index: curve[index][1])}
     return [(round(curve[index][0], 1), round(curve[index][1], 1)) for index in sorted(kept)]

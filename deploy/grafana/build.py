@@ -1,4 +1,7 @@
-"""`python -m deploy.grafana.build` writes the dashboards' JSON; `--check` only says, by its exit status, whether it is current."""
+"""`python -m deploy.grafana.build` writes the dashboards' JSON; with `--check` it only checks that the files are up to date.
+
+Exit status of `--check`: 0 when they are, 1 when they are not.
+"""
 
 import sys
 from pathlib import Path
@@ -11,7 +14,7 @@ from deploy.grafana.service_health import SERVICE_HEALTH
 
 FOLDER = Path(__file__).parent / "dashboards"
 BOARDS = {"migration.json": MIGRATION, "service-health.json": SERVICE_HEALTH, "data-plane.json": DATA_PLANE}
-AGAIN = "python -m deploy.grafana.build"
+COMMAND = "python -m deploy.grafana.build"
 
 
 def drawn() -> dict[str, str]:
@@ -28,20 +31,20 @@ def write(folder: Path) -> None:
 
 
 def stale(folder: Path) -> list[str]:
-    """The files of ``folder`` that are missing, not as they should be, or none of ours."""
-    found = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.json")}
+    """The files of ``folder`` that are missing, out of date, or not ours."""
+    present = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.json")}
     wanted = drawn()
-    return sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
+    return sorted(name for name in present.keys() | wanted.keys() if present.get(name) != wanted.get(name))
 
 
 def main(arguments: list[str]) -> int:
-    """The command; its exit status."""
+    """Run the command; returns its exit status."""
     if arguments == ["--check"]:
         names = stale(FOLDER)
-        print(f"not current: {', '.join(names)}; run {AGAIN}" if names else "current")
+        print(f"not current: {', '.join(names)}; run {COMMAND}" if names else "current")
         return 1 if names else 0
     if arguments:
-        print(f"usage: {AGAIN} [--check]", file=sys.stderr)
+        print(f"usage: {COMMAND} [--check]", file=sys.stderr)
         return 2
     write(FOLDER)
     return 0

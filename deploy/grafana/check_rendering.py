@@ -1,9 +1,9 @@
-"""`python -m deploy.grafana.check_rendering [URL [TOKEN]]`: ask a running Grafana for what each panel of ours shows.
+"""`python -m deploy.grafana.check_rendering [URL [TOKEN]]`: checks that each panel of our dashboards in a running Grafana has data.
 
-Grafana itself answers: it has the dashboards, finds their data source, and gives each query's values as the browser gets them.
-Exit status 0: each panel has data; 1: some have none (they are listed); 2: Grafana does not answer, or has no such dashboards.
-Needs Python alone. The default is where docker-compose.yml has Grafana, which anybody may look at; elsewhere give a service
-account's token.
+It asks Grafana for the dashboards and for the values of each query, as the browser does, so the data source is checked, too. Exit
+status 0: each panel has data; 1: some have none (they are listed); 2: Grafana does not answer, or does not have the dashboards.
+It needs Python alone. The default URL is that of docker-compose.yml's Grafana, which everybody may read; for another one give
+a service account's token.
 """
 
 import json
@@ -17,7 +17,7 @@ SECONDS = 30
 
 
 class Grafana:
-    """Grafana's HTTP API, as a viewer may use it: an anonymous one, or whose ``token`` it is."""
+    """Grafana's HTTP API for a viewer: with ``token``, or anonymous."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
         self._url = url.rstrip("/")
@@ -26,21 +26,21 @@ class Grafana:
             self._headers["Authorization"] = f"Bearer {token}"
 
     def dashboards(self) -> list[Any]:
-        """Our dashboards, as Grafana has them."""
-        found = self._ask("/api/search?type=dash-db&tag=tablesplit")
-        return [self._ask(f"/api/dashboards/uid/{one['uid']}")["dashboard"] for one in found]
+        """The JSON of our dashboards in Grafana."""
+        entries = self._request("/api/search?type=dash-db&tag=tablesplit")
+        return [self._request(f"/api/dashboards/uid/{entry['uid']}")["dashboard"] for entry in entries]
 
     def values(self, target: dict[str, Any]) -> int | None:
-        """How many values a panel's query gives for the last half hour, NaN included. None: it fails."""
+        """How many values a panel's query gives for the last half hour, NaN included. None: the query fails."""
         query = {**target, "intervalMs": 15_000, "maxDataPoints": 120}
         try:
-            answer = self._ask("/api/ds/query", {"queries": [query], "from": "now-30m", "to": "now"})
+            answer = self._request("/api/ds/query", {"queries": [query], "from": "now-30m", "to": "now"})
         except OSError:
             return None
         frames = answer["results"][target["refId"]].get("frames", [])
         return sum(len(column) for frame in frames for column in frame["data"]["values"][1:])
 
-    def _ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
+    def _request(self, path: str, body: dict[str, Any] | None = None) -> Any:
         content = None if body is None else json.dumps(body).encode()
         request = Request(self._url + path, content, self._headers)  # noqa: S310 - the user names it
         with urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
@@ -48,18 +48,18 @@ class Grafana:
 
 
 def empty(grafana: Grafana, dashboards: list[Any]) -> Iterator[str]:
-    """A line for each query without a value."""
+    """One line for each query without a value."""
     for dashboard in dashboards:
         for panel in dashboard["panels"]:
             for target in panel.get("targets", []):
                 values = grafana.values(target)
                 if not values:
-                    why = "the query fails" if values is None else "no data"
-                    yield f"{dashboard['title']} / {panel['title']}: {why}: {target['expr']}"
+                    reason = "the query fails" if values is None else "no data"
+                    yield f"{dashboard['title']} / {panel['title']}: {reason}: {target['expr']}"
 
 
 def main(arguments: list[str]) -> int:
-    """The command; its exit status."""
+    """Run the command; returns its exit status."""
     url = arguments[0] if arguments else DEFAULT
     grafana = Grafana(url, *arguments[1:2])
     try:
@@ -70,9 +70,9 @@ def main(arguments: list[str]) -> int:
     if not dashboards:
         print(f"{url}: no dashboard with the tag tablesplit: is deploy/grafana/provisioning mounted?", file=sys.stderr)
         return 2
-    found = list(empty(grafana, dashboards))
-    print("\n".join(found) if found else f"{len(dashboards)} dashboards: every panel has data")
-    return 1 if found else 0
+    lines = list(empty(grafana, dashboards))
+    print("\n".join(lines) if lines else f"{len(dashboards)} dashboards: every panel has data")
+    return 1 if lines else 0
 
 
 if __name__ == "__main__":

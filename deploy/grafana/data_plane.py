@@ -1,18 +1,18 @@
-"""The dashboard *Data plane*: what is written, how late, and what DynamoDB answers."""
+"""The dashboard *Data plane*: what is written, with what delay, and how DynamoDB answers."""
 
-from deploy.grafana.parts import Board, Panel, Query, Section
+from deploy.grafana.boards import Board, Panel, Query, Section
 
 RANGE = "[$__rate_interval]"
 THROTTLED = '{result="throttled"}'
 
 
 def _rate(metric: str, *labels: str, only: str = "") -> str:
-    """How fast a counter grows, summed up by ``labels``."""
+    """The rate of a counter, summed up by ``labels``. ``only``: a selector of its series."""
     return f"sum by ({', '.join(labels)}) (rate({metric}{only}{RANGE}))"
 
 
 def _quantile(share: float, metric: str, label: str) -> str:
-    """In seconds, what ``share`` of the observations stay below; NaN where there are none."""
+    """The quantile ``share`` of a histogram, in seconds; NaN where there are no observations."""
     return f"histogram_quantile({share}, sum by ({label}, le) (rate({metric}_bucket{RANGE})))"
 
 
@@ -23,7 +23,7 @@ CHANGES = Section(
         Panel(
             "graph",
             "Changes by outcome",
-            "What became of the changes of the streams, in both directions.",
+            "Outcomes of the changes of the streams, in both directions.",
             "cps",
             "watch",
             (Query(_rate("tablesplit_writes_total", "direction", "outcome"), "{{direction}} {{outcome}}"),),
@@ -31,7 +31,7 @@ CHANGES = Section(
         Panel(
             "graph",
             "Age of changes when applied",
-            "From the write on one side until it is applied on the other: half, and all but one in a hundred.",
+            "Time from the write on one side until it is applied on the other: 50 % and 99 % of the changes take at most so long.",
             "s",
             "lag",
             (
@@ -43,7 +43,7 @@ CHANGES = Section(
         Panel(
             "graph",
             "Read lag",
-            "Age of the newest change that was read: how far reading itself is behind.",
+            "Age of the newest change that was read: how far the reader is behind.",
             "s",
             "lag",
             (Query("max by (direction) (tablesplit_read_lag_seconds)", "{{direction}}"),),
@@ -52,7 +52,7 @@ CHANGES = Section(
         Panel(
             "graph",
             "Backfill by outcome",
-            "Old items: copied, present (a change had written them already), put into quarantine.",
+            "Old items that were copied, found present (a change had written them already), or put into quarantine.",
             "cps",
             "slow-down",
             (Query(_rate("tablesplit_backfill_items_total", "outcome"), "{{outcome}}"),),
@@ -60,7 +60,7 @@ CHANGES = Section(
         Panel(
             "graph",
             "Tombstones",
-            "Tombstones in v2 that were purged, or why they were left.",
+            "Tombstones in v2 that were purged, or the reason why they were kept.",
             "cps",
             "clean-up",
             (Query(_rate("tablesplit_tombstones_total", "outcome"), "{{outcome}}"),),
@@ -68,7 +68,7 @@ CHANGES = Section(
         Panel(
             "graph",
             "Consumed capacity",
-            "Capacity units a second, by table.",
+            "Capacity units per second, by table.",
             "cps",
             "slow-down",
             (Query(_rate("tablesplit_consumed_capacity_units_total", "table", "kind"), "{{table}} {{kind}}"),),
@@ -83,7 +83,7 @@ REQUESTS = Section(
         Panel(
             "graph",
             "Requests by operation",
-            "Every attempt, of all processes.",
+            "Every attempt of all processes.",
             "reqps",
             "slow-down",
             (Query(_rate("tablesplit_requests_total", "operation"), "{{operation}}"),),
@@ -91,7 +91,7 @@ REQUESTS = Section(
         Panel(
             "graph",
             "Requests that were not answered with ok",
-            "condition: a newer write was there, which is as it should be. conflict: another transaction was on the item.",
+            "condition: the item had a newer write, which is normal. conflict: another transaction was writing the item.",
             "reqps",
             "throttling",
             (Query(_rate("tablesplit_requests_total", "result", only='{result!="ok"}'), "{{result}}"),),
@@ -99,7 +99,7 @@ REQUESTS = Section(
         Panel(
             "graph",
             "Throttled",
-            "Share of the requests that DynamoDB throttled. The alert TablesplitTargetThrottled comes at 5 %.",
+            "Share of the requests that DynamoDB throttled. The alert TablesplitTargetThrottled fires at 5 %.",
             "percentunit",
             "throttling",
             (
@@ -113,7 +113,7 @@ REQUESTS = Section(
         Panel(
             "graph",
             "Time of a request",
-            "What 99 of 100 stay below, by operation.",
+            "99 % of the requests take at most so long, by operation.",
             "s",
             "throttling",
             (Query(_quantile(0.99, "tablesplit_request_seconds", "operation"), "{{operation}}"),),
@@ -130,7 +130,7 @@ REQUESTS = Section(
         Panel(
             "graph",
             "Waiting on purpose",
-            "Share of the time that tasks waited, by reason: they add up over tasks.",
+            "Share of the time that tasks waited, by reason, added up over all tasks.",
             "percentunit",
             "slow-down",
             (Query(_rate("tablesplit_wait_seconds_total", "reason"), "{{reason}}"),),
@@ -141,6 +141,6 @@ REQUESTS = Section(
 DATA_PLANE = Board(
     "tablesplit-data-plane",
     "tablesplit: Data plane",
-    "What is written, how late, and what DynamoDB answers.",
+    "What is written, with what delay, and how DynamoDB answers.",
     (CHANGES, REQUESTS),
 )

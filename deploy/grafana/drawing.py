@@ -1,4 +1,4 @@
-"""Grafana's own form of dashboards, made with its Foundation SDK."""
+"""Makes Grafana's JSON of a dashboard, with its Foundation SDK."""
 
 import json
 from collections.abc import Callable
@@ -20,21 +20,21 @@ from grafana_foundation_sdk.models import common as looks
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from deploy.grafana.parts import GREY, Board, Kind, Panel, Query, Section, Word
+from deploy.grafana.boards import GREY, Board, Kind, Panel, Query, Section, Word
 from deploy.grafana.runbook import TITLE, UID, add_steps, step_url
 
 TAG = "tablesplit"
 SOURCE = model.DataSourceRef(type_val="prometheus", uid="tablesplit")
-"""The data source that provisioning/datasources makes."""
+"""The data source that provisioning/datasources defines."""
 
 INSTANT: tuple[Kind, ...] = ("stat", "bars", "table")
-"""Kinds that show what is now: a series that has ended is not asked for."""
+"""Kinds of panels that show the present only: they do not query series that have ended."""
 
 AnyPanel = TypeVar("AnyPanel", stat.Panel, timeseries.Panel, statetimeline.Panel, bargauge.Panel, table.Panel)
 
 
 def draw(board: Board) -> str:
-    """The JSON text of a dashboard. Nothing in it depends on where or when it is made."""
+    """The JSON text of a dashboard. It depends on ``board`` alone, not on time or machine."""
     drawn = _empty(board.uid, board.title, board.description).refresh("5s").time("now-30m", "now")
     for section in board.sections:
         drawn.with_row(dashboard.Row(section.title))
@@ -51,14 +51,14 @@ def draw_runbook(source: str) -> str:
 
 
 def _empty(uid: str, title: str, description: str) -> dashboard.Dashboard:
-    """A dashboard without panels, that links to the others."""
+    """A dashboard without panels, with links to the others."""
     others = dashboard.DashboardLink("tablesplit").type(model.DashboardLinkType.DASHBOARDS).tags([TAG])
     drawn = dashboard.Dashboard(title).uid(uid).description(description).tags([TAG]).timezone("browser").readonly()
     return drawn.tooltip(model.DashboardCursorSync.CROSSHAIR).link(others.as_dropdown(False).keep_time(True).icon(""))
 
 
 def _numbered(drawn: dashboard.Dashboard) -> str:
-    """The text of a dashboard with its panels numbered in their order."""
+    """The JSON text of a dashboard, its panels numbered in their order."""
     built = drawn.build()
     for number, panel in enumerate(built.panels or [], start=1):
         panel.id_val = number
@@ -95,11 +95,11 @@ def _bars(panel: Panel, section: Section) -> Builder[model.Panel]:
 
 
 def _table(panel: Panel, section: Section) -> Builder[model.Panel]:
-    """A row a series, a column a label."""
-    left_out = dict.fromkeys(("Time", "Value", "__name__"), True)
+    """One row for each series, one column for each label."""
+    excluded = dict.fromkeys(("Time", "Value", "__name__"), True)
     drawn = _common(table.Panel(), panel, section).align(looks.FieldTextAlignment.AUTO)
     return drawn.with_transformation(
-        model.DataTransformerConfig(id_val="organize", options={"excludeByName": left_out})
+        model.DataTransformerConfig(id_val="organize", options={"excludeByName": excluded})
     )
 
 
@@ -113,20 +113,20 @@ DRAWN_BY: dict[Kind, Callable[[Panel, Section], Builder[model.Panel]]] = {
 
 
 def _common(drawn: AnyPanel, panel: Panel, section: Section) -> AnyPanel:
-    """What every kind of panel says."""
+    """Set what all kinds of panels have."""
     drawn.title(panel.title).description(panel.description).unit(panel.unit).datasource(SOURCE)
     drawn.height(section.height).span(panel.width).no_value("no data")
     drawn.links([dashboard.DashboardLink("Runbook: " + panel.step).url(step_url(panel.step)).target_blank(True)])
     drawn.thresholds(_thresholds(panel)).mappings(_words(panel))
-    for place, query in enumerate(panel.queries):
-        drawn.with_target(_target(query, chr(ord("A") + place), panel.kind))
+    for number, query in enumerate(panel.queries):
+        drawn.with_target(_target(query, chr(ord("A") + number), panel.kind))
     return drawn
 
 
 def _target(query: Query, ref: str, kind: Kind) -> prometheus.Dataquery:
-    asked = prometheus.Dataquery().expr(query.expr).legend_format(query.legend).ref_id(ref).datasource(SOURCE)
-    asked.format(PromQueryFormat.TABLE if kind == "table" else PromQueryFormat.TIME_SERIES)
-    return asked.instant() if kind in INSTANT else asked.range()
+    target = prometheus.Dataquery().expr(query.expr).legend_format(query.legend).ref_id(ref).datasource(SOURCE)
+    target.format(PromQueryFormat.TABLE if kind == "table" else PromQueryFormat.TIME_SERIES)
+    return target.instant() if kind in INSTANT else target.range()
 
 
 def _thresholds(panel: Panel) -> dashboard.ThresholdsConfig:
@@ -147,7 +147,7 @@ def _result(word: Word) -> model.ValueMappingResult:
 
 
 def _last() -> common.ReduceDataOptions:
-    """The last value, NaN included: what is not known now is not shown as it was."""
+    """The last value, NaN included, so that an unknown value is not replaced by an earlier one."""
     return common.ReduceDataOptions().calcs(["last"])
 
 

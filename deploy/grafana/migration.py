@@ -1,14 +1,14 @@
-"""The dashboard *Migration*: may we cut over, and if not, why not. What it shows is the same from every replica of `sync`."""
+"""The dashboard *Migration*: may we cut over, and if not, why not. Every replica of `sync` exports the same values."""
 
-from deploy.grafana.parts import Board, Colour, Panel, Query, Section, Steps, Word
+from deploy.grafana.boards import Board, Colour, Panel, Query, Section, Steps, Word
 
 YES_NO = {1: Word("yes", "green"), 0: Word("no", "red")}
 LAG: Steps = ((10, "yellow"), (60, "red"))
-"""By default the gate wants less than 10 s; the alert TablesplitLagHigh comes at 60 s."""
+"""By default the gate requires less than 10 s; the alert TablesplitLagHigh fires at 60 s."""
 
 ANY: Steps = ((1, "red"),)
 HEADROOM: Steps = ((4 * 3600, "yellow"), (12 * 3600, "green"))
-"""By default the gate wants 4 h, and below that TablesplitRetentionHeadroomLow comes."""
+"""By default the gate requires 4 h; below that the alert TablesplitRetentionHeadroomLow fires."""
 
 
 def _count(title: str, description: str, metric: str, step: str, colour: Colour = "red") -> Panel:
@@ -26,7 +26,7 @@ GO_OR_NO_GO = Section(
     (
         _flag(
             "Gate",
-            "Whether every condition of the move that leads on is met. Below: which are not.",
+            "Whether every condition of the next move forward is met. Below: which conditions are not.",
             "tablesplit_gate_open",
             "cut-over",
             {1: Word("OPEN", "green"), 0: Word("CLOSED", "red")},
@@ -55,7 +55,7 @@ GO_OR_NO_GO = Section(
         Panel(
             "stat",
             "Lag by direction",
-            "Age of the oldest change that is not applied yet; not known while no worker reads.",
+            "Age of the oldest change that is not applied yet; not known while no worker reads the stream.",
             "s",
             "lag",
             (Query("max by (direction) (tablesplit_lag_seconds)", "{{direction}}"),),
@@ -80,11 +80,13 @@ GO_OR_NO_GO = Section(
             steps=ANY,
         ),
         _count("Quarantine", "Keys that cannot be mapped.", "tablesplit_quarantine_keys", "quarantine"),
-        _count("Conflicts", "Conflicts and held items that need a person.", "tablesplit_conflicts_open", "conflicts"),
+        _count(
+            "Conflicts", "Conflicts and held items that need an operator.", "tablesplit_conflicts_open", "conflicts"
+        ),
         Panel(
             "stat",
             "Rogue writes",
-            "Writes of an application on the side that should be quiet.",
+            "Writes of an application on the side that it should not write.",
             "none",
             "rogue-writer",
             (Query("max by (side) (tablesplit_rogue_writes)", "on {{side}}"),),
@@ -93,7 +95,7 @@ GO_OR_NO_GO = Section(
         ),
         _flag(
             "Changes lost",
-            "Whether stream records were lost, or the stream is another one: a repair is owed.",
+            "Whether stream records were lost, or the stream was replaced: a repair is needed.",
             "tablesplit_gap",
             "down-for-a-day",
             {1: Word("YES: repair", "red"), 0: Word("no", "green")},
@@ -108,7 +110,7 @@ GO_OR_NO_GO = Section(
         Panel(
             "stat",
             "Headroom",
-            "Time until DynamoDB begins to drop changes that are not applied; a stream keeps 24 hours.",
+            "Time until DynamoDB begins to trim changes that are not applied; a stream keeps them for 24 hours.",
             "s",
             "headroom",
             (Query("min(tablesplit_retention_headroom_seconds)", "headroom"),),
@@ -126,7 +128,7 @@ GATE = Section(
         Panel(
             "timeline",
             "Gate conditions",
-            "Each condition of the move that leads on, over time. `tablesplit cutover --dry-run` says its value and the remedy.",
+            "Each condition of the next move forward, over time. `tablesplit cutover --dry-run` shows its value and the remedy.",
             "none",
             "cut-over",
             (Query("min by (condition) (tablesplit_gate_condition_met)", "{{condition}}"),),
@@ -167,7 +169,7 @@ BACKFILL = Section(
         Panel(
             "bars",
             "Segments",
-            "Parts of the old table: copied to their end, and still open.",
+            "Segments of the old table: copied to their end, and still open.",
             "none",
             "watch",
             (Query("max by (state) (tablesplit_backfill_segments)", "{{state}}"),),
@@ -177,7 +179,7 @@ BACKFILL = Section(
         Panel(
             "stat",
             "Expected to end in",
-            "At the present rate; not known while nothing is copied.",
+            "At the present speed; not known while nothing is copied.",
             "s",
             "watch",
             (Query("max(tablesplit_backfill_eta_seconds)", "expected"),),
@@ -187,7 +189,7 @@ BACKFILL = Section(
         Panel(
             "stat",
             "Cost",
-            "What the bulk copy has cost so far, over all its restarts, by the price file. `--max-cost` caps it.",
+            "Cost of the bulk copy so far, over all its restarts, by the price file. `--max-cost` caps it.",
             "currencyUSD",
             "slow-down",
             (Query("max(tablesplit_backfill_cost_dollars)", "so far"),),
@@ -206,7 +208,7 @@ BACKFILL = Section(
         Panel(
             "graph",
             "Items a second",
-            "How fast the bulk copy goes.",
+            "Speed of the bulk copy.",
             "cps",
             "slow-down",
             (Query("max(tablesplit_backfill_rate_items_per_second)", "items a second"),),
@@ -222,7 +224,7 @@ STREAMS = Section(
         Panel(
             "graph",
             "Lag",
-            "Age of the oldest change that is not applied yet. By default the gate wants less than 10 s.",
+            "Age of the oldest change that is not applied yet. By default the gate requires less than 10 s.",
             "s",
             "lag",
             (Query("max by (direction) (tablesplit_lag_seconds)", "{{direction}}"),),
@@ -231,7 +233,7 @@ STREAMS = Section(
         Panel(
             "graph",
             "Expected time to catch up",
-            "At the present rate; not known while it does not get less.",
+            "At the present speed; not known while the lag does not shrink.",
             "s",
             "lag",
             (Query("max by (direction) (tablesplit_catch_up_seconds)", "{{direction}}"),),
@@ -239,7 +241,7 @@ STREAMS = Section(
         Panel(
             "timeline",
             "Caught up",
-            "Whether every shard is read to its end, and applied.",
+            "Whether every shard is read to its end, and every change applied.",
             "none",
             "stalled",
             (Query("max by (direction) (tablesplit_caught_up)", "{{direction}}"),),
@@ -263,7 +265,7 @@ VERDICTS = Section(
         Panel(
             "graph",
             "Differences",
-            "What the latest full validation, and the latest re-verification of touched keys, found to differ.",
+            "Differences found by the latest full validation, and by the latest verification of touched keys.",
             "none",
             "validation",
             (
@@ -275,7 +277,7 @@ VERDICTS = Section(
         Panel(
             "stat",
             "Age of the latest full validation",
-            "By default the gate wants one of the last 24 hours.",
+            "By default the gate requires a validation of the last 24 hours.",
             "s",
             "validation",
             (Query("max(tablesplit_validation_age_seconds)", "age"),),
@@ -286,7 +288,7 @@ VERDICTS = Section(
         Panel(
             "stat",
             "Touched keys not compared yet",
-            "Keys that changed again and again, so that they could not be compared.",
+            "Keys that kept changing, so that they could not be compared.",
             "none",
             "validation",
             (Query("max(tablesplit_verification_pending)", "pending"),),

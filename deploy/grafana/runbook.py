@@ -1,4 +1,4 @@
-"""The dashboard *Runbook*: deploy/RUNBOOK.md itself, a panel a step, so that every link of a panel leads somewhere."""
+"""The dashboard *Runbook*: deploy/RUNBOOK.md, one panel for each step, so that the links of the other panels have a target."""
 
 import re
 from pathlib import Path
@@ -11,24 +11,24 @@ RUNBOOK = Path(__file__).parents[1] / "RUNBOOK.md"
 UID = "tablesplit-runbook"
 TITLE = "tablesplit: Runbook"
 STEP = re.compile(r"^(?:## |\A# )(.+)$", re.MULTILINE)
-"""The heading of a step, or of the whole: what stands before the first step is one, too."""
+"""The heading of a step, or of the whole file: the text before the first step counts as a step, too."""
 
 LINK = re.compile(r"\]\(#([a-z-]+)\)")
 
 
 def steps(source: str) -> dict[str, tuple[str, str]]:
-    """Heading and text of each step of a runbook in Markdown, by its anchor, in the file's order."""
-    parts = STEP.split(source)[1:]
-    return {_anchor(heading): (heading, body.strip()) for heading, body in zip(parts[::2], parts[1::2], strict=True)}
+    """Heading and text of each step of a runbook in Markdown, by its anchor, in the order of the file."""
+    pieces = STEP.split(source)[1:]
+    return {_anchor(heading): (heading, body.strip()) for heading, body in zip(pieces[::2], pieces[1::2], strict=True)}
 
 
 def step_url(anchor: str) -> str:
-    """The address of a step's panel in Grafana, which shows it alone."""
+    """The address in Grafana that shows the step's panel alone."""
     return f"/d/{UID}?viewPanel={_number(anchor)}"
 
 
 def add_steps(drawn: dashboard.Dashboard, source: str) -> None:
-    """A panel for each step of the runbook, as wide as the dashboard and as high as its text."""
+    """Add a panel for each step of the runbook, as wide as the dashboard and as high as the text."""
     for anchor, (heading, body) in steps(source).items():
         content = LINK.sub(lambda link: f"]({step_url(link[1])})", body)
         panel = text.Panel().title(heading).mode(TextMode.MARKDOWN).content(content).id(_number(anchor))
@@ -36,10 +36,10 @@ def add_steps(drawn: dashboard.Dashboard, source: str) -> None:
 
 
 def _number(anchor: str) -> int:
-    """A panel's number. It follows from the anchor alone: links to a step stay when others come and go."""
+    """A panel's number. It depends on the anchor alone, so links to a step stay valid when other steps are added or removed."""
     return crc32(anchor.encode()) % 1_000_000
 
 
 def _anchor(heading: str) -> str:
-    """As Git servers make them: small letters, hyphens, nothing else."""
+    """The anchor of a heading as Git servers make it: lower case, hyphens for spaces, no punctuation."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")

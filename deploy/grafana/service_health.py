@@ -1,6 +1,6 @@
-"""The dashboard *Service health*: are the processes there, do they work, what do they need."""
+"""The dashboard *Service health*: whether the processes run, whether they work, and which resources they use."""
 
-from deploy.grafana.parts import Board, Panel, Query, Section, Word
+from deploy.grafana.boards import Board, Panel, Query, Section, Word
 
 OURS = '{job=~"sync|backfill"}'
 FIRING = (
@@ -16,7 +16,7 @@ WORKS = Section(
         Panel(
             "stat",
             "Answers",
-            "Whether Prometheus reaches the process. A backfill that has ended is gone, which is no fault.",
+            "Whether Prometheus reaches the process. A backfill that has ended is down, which is no fault.",
             "none",
             "service-down",
             (Query(f"up{OURS}", "{{job}} {{instance}}"),),
@@ -26,7 +26,7 @@ WORKS = Section(
         Panel(
             "stat",
             "Works",
-            "Whether the process does its work: no lane of it has stopped. /readyz says why not.",
+            "Whether the process works, so none of its lanes has stopped. /readyz gives the reason when it does not.",
             "none",
             "service-down",
             (Query(f"tablesplit_ready{OURS}", "{{job}} {{instance}}"),),
@@ -36,7 +36,7 @@ WORKS = Section(
         Panel(
             "stat",
             "State of the migration",
-            "Whether the control table can be read. While it cannot, the dashboard Migration knows nothing.",
+            "Whether the control table can be read. While it cannot, the dashboard Migration has no values.",
             "none",
             "service-down",
             (Query("max(tablesplit_status_readable)", "control table"),),
@@ -46,7 +46,7 @@ WORKS = Section(
         Panel(
             "stat",
             "Lanes stopped",
-            "Whether a worker's lane has stopped and no other worker carries it.",
+            "Whether a worker's lane has stopped and no other worker runs it.",
             "none",
             "stalled",
             (Query("max by (direction) (tablesplit_lane_stopped)", "{{direction}}"),),
@@ -72,7 +72,7 @@ WHO = Section(
         Panel(
             "graph",
             "Workers",
-            "Workers by role. Each direction needs one owner; another one stands by, or reads too (kcl engine).",
+            "Workers by role. Each direction needs one owner; others stand by, or read too (kcl engine).",
             "none",
             "crash",
             (Query("max by (direction, role) (tablesplit_workers)", "{{direction}} {{role}}"),),
@@ -98,7 +98,7 @@ NEEDS = Section(
         Panel(
             "graph",
             "Processor",
-            "Cores in use. One process uses one at most.",
+            "Cores in use. One process uses at most one.",
             "percentunit",
             "lag",
             (Query(f"rate(process_cpu_seconds_total{OURS}[$__rate_interval])", "{{job}} {{instance}}"),),
@@ -107,7 +107,7 @@ NEEDS = Section(
         Panel(
             "graph",
             "Memory",
-            "Resident memory. It has a bound, because every queue has one.",
+            "Resident memory. It is bounded, because every queue is bounded.",
             "bytes",
             "service-down",
             (Query(f"process_resident_memory_bytes{OURS}", "{{job}} {{instance}}"),),
@@ -124,7 +124,7 @@ NEEDS = Section(
         Panel(
             "graph",
             "Running since",
-            "Time since the process began: it falls to zero where one was started again.",
+            "Time since the process started: it falls to zero when the process is restarted.",
             "s",
             "crash",
             (Query(f"time() - process_start_time_seconds{OURS}", "{{job}} {{instance}}"),),
@@ -132,7 +132,7 @@ NEEDS = Section(
         Panel(
             "graph",
             "Garbage collections",
-            "Of Python's memory, by generation.",
+            "Garbage collections of Python, by generation.",
             "cps",
             "lag",
             (
@@ -145,7 +145,7 @@ NEEDS = Section(
         Panel(
             "graph",
             "Time to scrape",
-            "How long the page of metrics takes; Prometheus gives up after 4 s.",
+            "How long the metrics page takes. Prometheus gives up after 4 s.",
             "s",
             "service-down",
             (Query(f"scrape_duration_seconds{OURS}", "{{job}} {{instance}}"),),
@@ -157,6 +157,6 @@ NEEDS = Section(
 SERVICE_HEALTH = Board(
     "tablesplit-service",
     "tablesplit: Service health",
-    "Are the processes there, do they work, what do they need.",
+    "Whether the processes run, whether they work, and which resources they use.",
     (WORKS, WHO, NEEDS),
 )

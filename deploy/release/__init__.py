@@ -1,1 +1,1 @@
-"""Makes a release: the image, what is in it, the Python packages, and their checksums."""
+"""Makes a release: the image, its bill of materials, the Python packages, and their checksums."""

@@ -1,6 +1,7 @@
-"""`python -m deploy.release image|sbom|all [--base IMAGE]`: the image of this work tree, what is in it, or a release in `dist/`.
+"""`python -m deploy.release image|sbom|all [--base IMAGE]`: makes the image of this work tree, its bill of materials, or a release.
 
-Exit status 2: refused, with a line that says why and one that says what to do; 1: a program failed, with what it said.
+The last two are written to `dist/`. Exit status 2: refused, with one line that says why and one that says what to do; 1: a program
+has failed, with its error output.
 """
 
 import sys
@@ -18,16 +19,16 @@ from service.errors import Misconfigured
 TREE = Path.cwd()
 DIST = TREE / "dist"
 LOCAL = "tablesplit:local"
-"""The name that docker-compose.yml has."""
+"""The image's name in docker-compose.yml."""
 
 
 def make_image(base: str) -> None:
-    """The image of the work tree as it is."""
+    """Build the image of the work tree as it is."""
     print(build(TREE, read_source(TREE), Building(base), LOCAL))
 
 
 def make_sbom(base: str) -> None:
-    """Its bill of materials."""
+    """Write the bill of materials of that image."""
     source, building = read_source(TREE), Building(base)
     contents = read_contents(build(TREE, source, building, LOCAL), TREE, source, building)
     DIST.mkdir(exist_ok=True)
@@ -35,7 +36,7 @@ def make_sbom(base: str) -> None:
 
 
 def make_all(base: str) -> None:
-    """A release of the commit, with an image that is built from nothing."""
+    """Make a release of the commit, with an image whose layers are all built anew."""
     make_release(TREE, DIST, Building(base, cached=False))
 
 
@@ -43,12 +44,12 @@ MADE: dict[str, Callable[[str], None]] = {"image": make_image, "sbom": make_sbom
 
 
 @click.command(help=__doc__)
-@click.argument("what", type=click.Choice(list(MADE)))
+@click.argument("product", type=click.Choice(list(MADE)))
 @click.option("--base", default=BASE, show_default=True, help="The base, best by digest: python:3.12-slim@sha256:...")
-def main(what: str, base: str) -> None:
-    """Make it, or say why not."""
+def main(product: str, base: str) -> None:
+    """Make the product, or print why it cannot be made."""
     try:
-        MADE[what](base)
+        MADE[product](base)
     except (Misconfigured, CommandFailed) as refused:
         click.echo(f"{refused}\n{refused.remedy}".strip(), err=True)
         sys.exit(refused.exit_status)

@@ -1,6 +1,6 @@
-"""In which files two image archives differ: for when a build was not the same twice.
+"""Lists the files in which two image archives differ, to find out why two builds were not the same.
 
-`python -m deploy.release.difference ONE OTHER` prints it, and ends with 1 when there is a difference.
+`python -m deploy.release.difference ONE OTHER` prints them, and ends with 1 when there is a difference.
 """
 
 import hashlib
@@ -15,35 +15,35 @@ Entry = tuple[Any, ...]
 
 
 def differences(one: Path, other: Path) -> list[str]:
-    """A line for each file, and each part of the description, that is not the same in both."""
+    """One line for each file, and each field of the image's description, that is not the same in both."""
     left, right = entries(one), entries(other)
     names = sorted(left.keys() | right.keys())
     return [f"{name}: {left.get(name)} / {right.get(name)}" for name in names if left.get(name) != right.get(name)]
 
 
 def entries(archive: Path) -> dict[str, Entry]:
-    """All that the image in the archive has, by name."""
+    """Everything in the archive's image, by name."""
     with tarfile.open(archive) as opened:
         (manifest,) = json.load(_member(opened, "manifest.json"))
         description = json.load(_member(opened, manifest["Config"]))
-        found = {f"description: {name}": (json.dumps(value),) for name, value in description.items()}
+        result = {f"description: {name}": (json.dumps(value),) for name, value in description.items()}
         for number, layer in enumerate(manifest["Layers"]):
-            found |= {f"layer {number}: {name}": entry for name, entry in _files(_member(opened, layer))}
-    return found
+            result |= {f"layer {number}: {name}": entry for name, entry in _files(_member(opened, layer))}
+    return result
 
 
 def _files(layer: IO[bytes]) -> Iterator[tuple[str, Entry]]:
     with tarfile.open(fileobj=layer) as opened:
         for member in opened:
             content = opened.extractfile(member) if member.isfile() else None
-            seen = hashlib.sha256(content.read()).hexdigest()[:12] if content else member.linkname
-            yield member.name, (oct(member.mode), member.uid, member.gid, member.mtime, member.size, seen)
+            digest = hashlib.sha256(content.read()).hexdigest()[:12] if content else member.linkname
+            yield member.name, (oct(member.mode), member.uid, member.gid, member.mtime, member.size, digest)
 
 
 def _member(opened: tarfile.TarFile, name: str) -> IO[bytes]:
-    found = opened.extractfile(name)
-    assert found is not None, f"{name} is no file"
-    return found
+    member = opened.extractfile(name)
+    assert member is not None, f"{name} is no file"
+    return member
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What an image has in it. It asks the image itself: the image's own Python runs this file, and prints a JSON document."""
+"""Lists what is in an image, as a JSON document. The image's own Python runs this file, so it imports nothing of the project."""
 
 import json
 import platform
@@ -12,25 +12,27 @@ FIELDS = ("Package", "Version", "Architecture", "source:Package", "source:Versio
 
 
 def python_packages() -> list[dict[str, Any]]:
-    """Those of the program's environment, and those of the base's Python below it."""
+    """The packages of the program's environment, and those of the base image's Python."""
     base = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}
-    below = {sysconfig.get_path(name, vars=base) for name in ("purelib", "platlib")}
-    return [_package(one) for one in distributions(path=[*dict.fromkeys([*sys.path[1:], *sorted(below)])])]
+    base_paths = {sysconfig.get_path(name, vars=base) for name in ("purelib", "platlib")}
+    paths = [*dict.fromkeys([*sys.path[1:], *sorted(base_paths)])]
+    return [_package(distribution) for distribution in distributions(path=paths)]
 
 
-def _package(one: Distribution) -> dict[str, Any]:
-    said = {name: one.metadata.get_all(name) or [] for name in ("License-Expression", "License", "Classifier")}
+def _package(distribution: Distribution) -> dict[str, Any]:
+    metadata = distribution.metadata
+    fields = {name: metadata.get_all(name) or [] for name in ("License-Expression", "License", "Classifier")}
     return {
-        "name": one.metadata["Name"],
-        "version": one.version,
-        "expression": "".join(said["License-Expression"]),
-        "licence": "".join(said["License"]),
-        "classifiers": said["Classifier"],
+        "name": metadata["Name"],
+        "version": distribution.version,
+        "expression": "".join(fields["License-Expression"]),
+        "licence": "".join(fields["License"]),
+        "classifiers": fields["Classifier"],
     }
 
 
 def debian_packages() -> list[dict[str, str]]:
-    """Those that dpkg has installed."""
+    """The packages that dpkg has installed."""
     form = "\t".join(f"${{{field}}}" for field in FIELDS) + "\n"
     listed = subprocess.run(
         ["dpkg-query", "--show", f"--showformat={form}"], capture_output=True, text=True, check=True
@@ -39,10 +41,10 @@ def debian_packages() -> list[dict[str, str]]:
 
 
 if __name__ == "__main__":
-    found = {
+    inventory = {
         "system": platform.freedesktop_os_release(),
         "python": platform.python_version(),
         "python_packages": python_packages(),
         "debian_packages": debian_packages(),
     }
-    json.dump(found, sys.stdout)
+    json.dump(inventory, sys.stdout)

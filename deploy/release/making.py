@@ -1,7 +1,8 @@
-"""Makes the files of a release, from the tagged commit itself: no file that git ignores gets in."""
+"""Makes the files of a release from a tagged commit, after checking that there is one; files that git ignores are not in it."""
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,14 +12,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from deploy.release.checks import check_releasable
 from deploy.release.image import Building, build, manifest_digest, save
 from deploy.release.sbom import read_contents, write_sbom
 from deploy.release.source import Source, printed, read_source
+from service.errors import Misconfigured
 
 
 def make_release(tree: Path, folder: Path, building: Building) -> None:
-    """Write everything that a release has into ``folder``, which is emptied first. Publishes nothing."""
+    """Write all files of a release into ``folder``, which is emptied first. Publishes nothing. Raises Misconfigured as
+    ``check_releasable`` does, CommandFailed when a program fails."""
     source = read_source(tree)
     check_releasable(tree, source)
     shutil.rmtree(folder, ignore_errors=True)
@@ -29,9 +31,47 @@ def make_release(tree: Path, folder: Path, building: Building) -> None:
     _write_checksums(folder)
 
 
+def check_releasable(tree: Path, source: Source) -> None:
+    """Raises Misconfigured unless the work tree is exactly a tagged commit, and its changelog has a section on that version.
+
+    Each refusal is one line, and one more that says what to do.
+    """
+    _check_clean(tree)
+    _check_tagged(tree, source)
+    _check_in_changelog(tree, source.version)
+
+
+def _check_clean(tree: Path) -> None:
+    changed = [line.split(maxsplit=1)[1] for line in printed(tree, "git", "status", "--porcelain").splitlines()]
+    if changed:
+        more = f" and {len(changed) - 1} more" if changed[1:] else ""
+        raise Misconfigured(
+            f"the work tree is not its commit: {changed[0]}{more} changed",
+            remedy="commit it, or put it away: git stash --include-untracked",
+        )
+
+
+def _check_tagged(tree: Path, source: Source) -> None:
+    tags = printed(tree, "git", "tag", "--points-at", "HEAD").split()
+    if f"v{source.version}" not in tags:
+        raise Misconfigured(
+            f"commit {source.revision[:9]} has no version tag",
+            remedy="git tag --annotate v1.2.3, with the version that CHANGELOG.md has",
+        )
+
+
+def _check_in_changelog(tree: Path, version: str) -> None:
+    text = (tree / "CHANGELOG.md").read_text(encoding="utf-8")
+    if not re.search(rf"^## {re.escape(version)}( |$)", text, re.MULTILINE):
+        raise Misconfigured(
+            f"CHANGELOG.md has no section {version}",
+            remedy=f"head what is unreleased `## {version} - YYYY-MM-DD`, commit, and move the tag there",
+        )
+
+
 @contextmanager
 def exported(tree: Path) -> Iterator[Path]:
-    """The files of the commit, in a folder of their own."""
+    """A temporary folder with the files of the commit."""
     with TemporaryDirectory() as folder:
         archive = Path(folder) / "commit.tar"
         printed(tree, "git", "archive", "--output", str(archive), "HEAD")
@@ -42,8 +82,8 @@ def exported(tree: Path) -> Iterator[Path]:
 
 def _make_packages(commit: Path, source: Source, folder: Path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "--directory", str(folder)]
-    told = {"SOURCE_DATE_EPOCH": str(source.epoch), "SETUPTOOLS_SCM_PRETEND_VERSION": source.version}
-    subprocess.run(command, cwd=commit, env={**os.environ, **told}, check=True, capture_output=True)
+    variables = {"SOURCE_DATE_EPOCH": str(source.epoch), "SETUPTOOLS_SCM_PRETEND_VERSION": source.version}
+    subprocess.run(command, cwd=commit, env={**os.environ, **variables}, check=True, capture_output=True)
 
 
 def _make_image(commit: Path, source: Source, folder: Path, building: Building) -> None:
@@ -58,7 +98,7 @@ def _make_image(commit: Path, source: Source, folder: Path, building: Building) 
 
 
 def _write_checksums(folder: Path) -> None:
-    """As `sha256sum --check` reads them."""
+    """In the form that `sha256sum --check` reads."""
     lines = [f"{_sha256(file)}  {file.name}\n" for file in sorted(folder.iterdir())]
     (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""The bill of materials of an image, as a CycloneDX document: the same image gives the same bytes."""
+"""The bill of materials of an image, as a CycloneDX document. The same image gives the same bytes."""
 
 import json
 import subprocess
@@ -24,12 +24,12 @@ from deploy.release.source import Source
 
 INVENTORY = Path(__file__).with_name("inventory.py")
 LONGEST_LICENCE_NAME = 80
-"""A longer one is the licence's whole text."""
+"""A longer name is taken for the licence's whole text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What an image has in it, and from which wheels it was installed."""
+    """What is in an image, and from which wheels it was installed."""
 
     image: str
     inventory: Mapping[str, Any]
@@ -38,9 +38,9 @@ class Contents:
 
 
 def read_contents(image: str, tree: Path, source: Source, building: Building) -> Contents:
-    """Ask the image; and the builder, which still has what pip said when it installed."""
-    ask = ["docker", "run", "--rm", "--interactive", "--network=none", image, "python", "-"]
-    answer = subprocess.run(ask, input=INVENTORY.read_bytes(), capture_output=True, check=True)
+    """Read them from the image, and from the builder, which still has the report that pip wrote on installing."""
+    command = ["docker", "run", "--rm", "--interactive", "--network=none", image, "python", "-"]
+    answer = subprocess.run(command, input=INVENTORY.read_bytes(), capture_output=True, check=True)
     with TemporaryDirectory() as folder:
         write_stage("reports", tree, source, replace(building, cached=True), Path(folder))
         return Contents(image, json.loads(answer.stdout), dict(_installed_wheels(Path(folder))))
@@ -48,17 +48,17 @@ def read_contents(image: str, tree: Path, source: Source, building: Building) ->
 
 def _installed_wheels(reports: Path) -> Iterator[tuple[str, str]]:
     for report in sorted(reports.iterdir()):
-        for one in json.loads(report.read_text(encoding="utf-8"))["install"]:
-            yield indexed(one["metadata"]["name"]), one["download_info"]["archive_info"]["hashes"]["sha256"]
+        for package in json.loads(report.read_text(encoding="utf-8"))["install"]:
+            yield index_name(package["metadata"]["name"]), package["download_info"]["archive_info"]["hashes"]["sha256"]
 
 
-def indexed(name: str) -> str:
+def index_name(name: str) -> str:
     """A package's name as the index and the lock files spell it."""
     return name.lower().replace("_", "-").replace(".", "-")
 
 
 def write_sbom(contents: Contents, source: Source, base: str) -> str:
-    """The document. Its serial number comes from the image's id, and its time from the commit."""
+    """The document as JSON text. Its serial number comes from the image's id, its time from the commit."""
     subject = Component(
         name="tablesplit",
         version=source.version,
@@ -70,49 +70,54 @@ def write_sbom(contents: Contents, source: Source, base: str) -> str:
             Property(name="tablesplit:base", value=base),
         ],
     )
-    parts = [_interpreter(contents.inventory["python"]), *_python_parts(contents), *_debian_parts(contents.inventory)]
-    bom = Bom(components=parts, serial_number=uuid5(NAMESPACE_OID, contents.image))
+    components = [
+        _interpreter(contents.inventory["python"]),
+        *_python_packages(contents),
+        *_debian_packages(contents.inventory),
+    ]
+    bom = Bom(components=components, serial_number=uuid5(NAMESPACE_OID, contents.image))
     bom.metadata.component = subject
     bom.metadata.timestamp = datetime.fromtimestamp(source.epoch, UTC)
-    bom.register_dependency(subject, parts)
+    bom.register_dependency(subject, components)
     return str(JsonV1Dot6(bom).output_as_string(indent=2)) + "\n"
 
 
 def _interpreter(version: str) -> Component:
     url = PackageURL("generic", name="python", version=version)
-    return _part(url, ComponentType.PLATFORM)
+    return _component(url, ComponentType.PLATFORM)
 
 
-def _python_parts(contents: Contents) -> Iterator[Component]:
-    for one in contents.inventory["python_packages"]:
-        name = indexed(one["name"])
+def _python_packages(contents: Contents) -> Iterator[Component]:
+    for package in contents.inventory["python_packages"]:
+        name = index_name(package["name"])
         wheel = contents.wheels.get(name)
         hashes = [HashType(alg=HashAlgorithm.SHA_256, content=wheel)] if wheel else []
-        yield _part(PackageURL("pypi", name=name, version=one["version"]), licenses=licences(one), hashes=hashes)
+        url = PackageURL("pypi", name=name, version=package["version"])
+        yield _component(url, licenses=licences(package), hashes=hashes)
 
 
 def licences(package: Mapping[str, Any]) -> list[License]:
-    """What a Python package says of its licence, in the form that says most: an SPDX expression, an SPDX id, names."""
+    """The licences that a Python package states, in the most exact form that it has: an SPDX expression, an SPDX id, or names."""
     factory = LicenseFactory()
     if package["expression"]:
         return [factory.make_from_string(package["expression"])]
-    said = (package["licence"] or "").strip()
-    classified = [one.rpartition(" :: ")[2] for one in package["classifiers"] if one.startswith("License :: ")]
-    if fixup_id(said) or not classified:
-        return [factory.make_from_string(said)] if 0 < len(said) <= LONGEST_LICENCE_NAME else []
+    stated = (package["licence"] or "").strip()
+    classified = [text.rpartition(" :: ")[2] for text in package["classifiers"] if text.startswith("License :: ")]
+    if fixup_id(stated) or not classified:
+        return [factory.make_from_string(stated)] if 0 < len(stated) <= LONGEST_LICENCE_NAME else []
     return [factory.make_with_name(name) for name in classified]
 
 
-def _debian_parts(inventory: Mapping[str, Any]) -> Iterator[Component]:
+def _debian_packages(inventory: Mapping[str, Any]) -> Iterator[Component]:
     system = inventory["system"]
-    for one in inventory["debian_packages"]:
+    for package in inventory["debian_packages"]:
         qualifiers = {
-            "arch": one["Architecture"],
+            "arch": package["Architecture"],
             "distro": f"{system['ID']}-{system['VERSION_ID']}",
-            "upstream": f"{one['source:Package']}@{one['source:Version']}",
+            "upstream": f"{package['source:Package']}@{package['source:Version']}",
         }
-        yield _part(PackageURL("deb", system["ID"], one["Package"], one["Version"], qualifiers))
+        yield _component(PackageURL("deb", system["ID"], package["Package"], package["Version"], qualifiers))
 
 
-def _part(url: PackageURL, kind: ComponentType = ComponentType.LIBRARY, **more: Any) -> Component:
+def _component(url: PackageURL, kind: ComponentType = ComponentType.LIBRARY, **more: Any) -> Component:
     return Component(name=url.name, version=url.version, purl=url, bom_ref=str(url), type=kind, **more)

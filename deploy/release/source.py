@@ -1,4 +1,4 @@
-"""What a build is told of its source, for git is not in its context: the version, the commit, and the commit's time."""
+"""The source of a build: its version, its commit, and the commit's time. The build has no git, so it is given these."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from service.errors import TablesplitError
 
 
 class CommandFailed(TablesplitError):
-    """A program that a release needs is not there, or did not do its work."""
+    """A program that a release needs is missing, or has failed."""
 
     exit_status = 1
 
@@ -21,11 +21,11 @@ class Source:
     version: str
     revision: str
     epoch: int
-    """Seconds since 1970: the only time that what is built knows."""
+    """The commit's time in seconds since 1970. No other time gets into what is built."""
 
 
 def printed(folder: Path, *command: str) -> str:
-    """What a command prints in ``folder``. Raises CommandFailed."""
+    """What a command prints, run in ``folder``. Raises CommandFailed."""
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     except FileNotFoundError as missing:
@@ -36,7 +36,7 @@ def printed(folder: Path, *command: str) -> str:
 
 
 def read_source(tree: Path) -> Source:
-    """Of the commit that is checked out in ``tree``; where git does not say it, it is `unknown`, and the time is 0."""
+    """The source of the commit that is checked out in ``tree``. Without git the revision is `unknown`, and the time 0."""
     version = printed(tree, sys.executable, "-m", "hatchling", "version")
     try:
         revision, epoch = printed(tree, "git", "log", "-1", "--format=%H %ct").split()

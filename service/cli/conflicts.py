@@ -13,7 +13,7 @@ from service.cli.options import as_json, yes
 from service.cli.run import confirm, look_first, run_command
 from service.control.conflicts import Conflicts, Kept, listing
 from service.migration.phase.move_parts import move_parts
-from service.migration.settlement.resolution import Choice, Resolving
+from service.migration.settlement.resolution import Choice, ConflictResolver
 from service.sync.positions import require_started
 
 
@@ -72,7 +72,7 @@ def resolve(conflict_id: str, kept: Kept, file: Path | None, why: str, yes: bool
     choice = look_first(choose, as_json=as_json)
     for line in choice.lost:
         click.echo(f"lost: {line}", err=True)
-    confirm(f"Resolving {conflict_id} gives up {_many(choice)}.", "resolve", yes=yes)
+    confirm(f"ConflictResolver {conflict_id} gives up {_many(choice)}.", "resolve", yes=yes)
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         await (await _resolving(app)).settle(choice, why)
@@ -82,9 +82,9 @@ def resolve(conflict_id: str, kept: Kept, file: Path | None, why: str, yes: bool
     run_command(body, as_json=as_json)
 
 
-async def _resolving(app: App) -> Resolving:
+async def _resolving(app: App) -> ConflictResolver:
     state, parts = await require_started(app), await move_parts(app)
-    return Resolving(app.store, app.control, app.mapping, app.clock, state, parts.by, parts.audit.append)
+    return ConflictResolver(app.stores, state, parts.by, parts.audit.append)
 
 
 def _line(row: dict[str, Any]) -> str:

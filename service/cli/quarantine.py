@@ -11,8 +11,8 @@ from service.cli.options import as_json, yes
 from service.cli.run import confirm, run_command
 from service.control.quarantine import Quarantine, listing, shown
 from service.control.repairs import require_repairs_allowed
-from service.migration.settlement.guarded_retry import Retried, drop
-from service.migration.settlement.retry import retry_key
+from service.migration.settlement.guarded_retry import RetryResult
+from service.migration.settlement.quarantine import drop_from_quarantine, retry_key
 from service.sync.positions import require_started
 
 
@@ -77,7 +77,7 @@ def drop_key(key_id: str, yes: bool, as_json: bool) -> None:
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         await require_started(app)
-        head = await drop(_quarantine(app), key_id)
+        head = await drop_from_quarantine(_quarantine(app), key_id)
         return Answer(
             {"dropped": key_id, "changes_lost": head.waiting}, f"dropped {key_id}: {head.waiting} changes lost"
         )
@@ -89,7 +89,7 @@ def _quarantine(app: App) -> Quarantine:
     return Quarantine(app.control, app.clock)
 
 
-def _retried(results: list[Retried]) -> Answer:
+def _retried(results: list[RetryResult]) -> Answer:
     document = {
         "items": [{"id": one.key_id, "applied": one.failure is None, "failure": one.failure} for one in results]
     }

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from backfill.records import read_standing
+from backfill.records import read_run_status
 from service.app import App
 from service.control.engine import engine_in_force
 from service.control.state import NAME, PARTITION
@@ -75,6 +75,6 @@ async def _require_v2_to_be_a_copy(app: App) -> None:
 async def _require_nothing_runs(app: App) -> None:
     for worker in await Workers(app.control, app.clock).live():
         raise Refused(f"sync worker {worker} is at work", remedy="stop it first")
-    standing = await read_standing(app.control, app.clock.now())
-    if standing is not None and standing.state == "running":
+    run_status = await read_run_status(app.control, app.clock.now())
+    if run_status is not None and run_status.state == "running":
         raise Refused("a backfill is at work, or was killed within the last half minute", remedy="stop it, or wait")

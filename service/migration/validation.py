@@ -13,7 +13,7 @@ from service.errors import Refused
 from service.sync.positions import require_started
 from service.validation.options import ValidationOptions
 from service.validation.report import Report
-from service.validation.validator import validate
+from service.validation.validator import ValidationContext, validate
 
 SETTLE_WITHIN_SECONDS = 30.0
 """How long to ask whether the sync has caught up. The validation gives up a key after ``settle_timeout_seconds``."""
@@ -27,18 +27,14 @@ async def run_validation(app: App, options: ValidationOptions, stop: asyncio.Eve
     workers = Workers(app.control, app.clock)
     if options.repair:
         await _require_repairable(state, workers)
-    report = await validate(
-        app.store,
-        app.control,
-        app.mapping,
+    context = ValidationContext(
+        app.stores,
         app.settings,
-        app.clock,
         app.metrics,
-        options=replace(options, gap=_last_gap(state), both_ways=both_ways),
-        stop=stop,
         settled=_settled(workers, BOTH if both_ways else FORWARD),
         permitted=repairs_allowed(app.control, app.mapping, state.rule),
     )
+    report = await validate(context, replace(options, gap=_last_gap(state), both_ways=both_ways), stop)
     if options.repair and report.equal and options.full:
         await change_state(app.control, app.mapping, app.clock.now(), partial(_without_gaps, state))
     return report

@@ -1,2 +1,4 @@
-"""Validation's parts: the two walks, the re-check of differences, index checks, repair, progress and the
-report."""
+"""Compares the old table with the v2 tables while writes go on, re-checks and repairs what differs, and reports it.
+
+Entry points: ``validator.validate``, ``options.ValidationOptions``, ``report.Report``.
+"""

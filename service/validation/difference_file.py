@@ -1,4 +1,4 @@
-"""``--output FILE``: every difference as a JSON line, exactly once, also when a run is resumed."""
+"""``--output FILE``: every difference as a JSON line, exactly once, even when a run is resumed."""
 
 import json
 import os
@@ -13,8 +13,7 @@ from service.errors import Fatal
 
 
 class DifferenceFile:
-    """An append-only file whose length is saved with the progress, so that a resumed run cuts off what was
-    not saved."""
+    """An append-only file. Its length is saved with the progress; a resumed run cuts off what was written after that."""
 
     def __init__(self, path: Path, file: FileIO, size: int) -> None:
         self._path = path
@@ -23,18 +22,18 @@ class DifferenceFile:
 
     @classmethod
     def open(cls, path: Path, size: int) -> Self:
-        """Open ``path`` with its first ``size`` bytes kept (0: empty). Raises Fatal when it cannot be written
-        or is not the run's file."""
+        """Open ``path`` and keep its first ``size`` bytes (0: none). Raises Fatal when it cannot be written, or is shorter and
+        so not the run's file."""
         try:
             path.touch()
-            there = path.stat().st_size
-            if there < size:
+            length = path.stat().st_size
+            if length < size:
                 raise Fatal(
-                    f"--output {path} has {there} bytes, but the run to go on with has written {size}",
+                    f"--output {path} has {length} bytes, but the run to go on with has written {size}",
                     remedy="give the run its file back, or name another file to start anew",
                 )
             file = path.open("r+b", buffering=0)
-            if there > size:
+            if length > size:
                 file.truncate(size)
             file.seek(size)
         except OSError as error:
@@ -47,8 +46,8 @@ class DifferenceFile:
         return self._size
 
     def append(self, documents: Iterable[dict[str, Any]], *, done: str) -> None:
-        """Write one line each and make them durable. Raises Fatal when the disk is full, saying ``done``:
-        what was done."""
+        """Write one line for each document, durably. Raises Fatal when they cannot be written; ``done``: what the run has done
+        so far, for the message."""
         lines = b"".join(json.dumps(document, ensure_ascii=False).encode() + b"\n" for document in documents)
         if not lines:
             return

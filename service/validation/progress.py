@@ -1,5 +1,4 @@
-"""How far a run has come: each segment's position, counts and differences, saved so that a killed run goes
-on."""
+"""The progress of a run: each segment's position, counts and differences, saved so that a killed run can be resumed."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,21 +15,22 @@ from service.validation.tally import Tally, from_rows, to_rows
 
 @dataclass(frozen=True, slots=True)
 class SegmentProgress:
-    """Where a segment stands: the last key of the last saved page, what was counted up to it, and the output
-    file's length then."""
+    """How far a segment is."""
 
     last_key: Item | None = None
+    """Of the last saved page."""
     done: bool = False
     tally: tuple[tuple[Any, ...], ...] = ()
+    """What was counted up to ``last_key``, as ``tally.to_rows`` gives it."""
     output_size: int = 0
+    """The length of the output file when this was saved, in bytes."""
 
 
 class ValidationProgress:
     """The progress of one run, in memory and in the control table.
 
-    ``save`` writes in the order output file, differences, position: a run killed in between does the chunk
-    again, and the same differences land at the same records; the file is cut back to the length saved with
-    the positions.
+    ``save`` writes in the order output file, differences, position. A run killed in between compares the batch again: the same
+    differences overwrite the same records, and the file is cut back to the length saved with the positions.
     """
 
     def __init__(
@@ -42,12 +42,12 @@ class ValidationProgress:
         self._output: DifferenceFile | None = None
         self._saving = asyncio.Lock()
         self.tally = Tally()
-        for one in progress.values():
-            self.tally += from_rows([list(row) for row in one.tally])
+        for segment in progress.values():
+            self.tally += from_rows([list(row) for row in segment.tally])
 
     @classmethod
     async def load(cls, records: RunRecords) -> "ValidationProgress":
-        """The progress that was saved under the run, empty for a new one."""
+        """The saved progress of the run; empty for a new run."""
         segments = {
             name: SegmentProgress(
                 saved["last_key"], saved["done"], tuple(map(tuple, saved["tally"])), saved["output_size"]
@@ -58,34 +58,33 @@ class ValidationProgress:
 
     @property
     def output_size(self) -> int:
-        """Length of the output file that the saved positions stand for."""
-        return max((one.output_size for one in self._progress.values()), default=0)
+        """The length of the output file at the saved positions, in bytes."""
+        return max((segment.output_size for segment in self._progress.values()), default=0)
 
     @property
     def differences(self) -> list[dict[str, Any]]:
-        """The first LISTED_DIFFERENCES differences found, oldest first."""
+        """The first ``LISTED_DIFFERENCES`` differences that were found, oldest first."""
         return sorted(self._listed.values(), key=first_seen)[:LISTED_DIFFERENCES]
 
     def write_to(self, output: DifferenceFile | None) -> None:
-        """Have every difference written to ``output`` from now on."""
+        """From now on write every difference to ``output``."""
         self._output = output
 
-    def progress(self, walk: str, segment: int) -> SegmentProgress:
-        """Where a segment stands."""
-        return self._progress.get(f"{walk}#{segment:06d}", SegmentProgress())
+    def of_segment(self, comparison: str, segment: int) -> SegmentProgress:
+        """How far a segment of a comparison is."""
+        return self._progress.get(f"{comparison}#{segment:06d}", SegmentProgress())
 
     async def save(
-        self, walk: str, segment: int, last_key: Item | None, tally: Tally, differences: Sequence[Difference]
+        self, comparison: str, segment: int, last_key: Item | None, tally: Tally, differences: Sequence[Difference]
     ) -> None:
-        """Save a chunk that ended at ``last_key`` (None: the segment's end), its counts and its
-        differences."""
+        """Save the counts and differences of a batch that ended at ``last_key`` (None: the segment's end)."""
         async with self._saving:  # one at a time, or the output file's length would not belong to one position
-            documents = [one.to_json() for one in differences]
+            documents = [entry.to_json() for entry in differences]
             if self._output is not None:
                 self._output.append(documents, done=self.so_far())
             await self._list(documents)
-            name = f"{walk}#{segment:06d}"
-            total = from_rows([list(row) for row in self.progress(walk, segment).tally]) + tally
+            name = f"{comparison}#{segment:06d}"
+            total = from_rows([list(row) for row in self.of_segment(comparison, segment).tally]) + tally
             size = self._output.size if self._output is not None else 0
             saved = SegmentProgress(last_key, last_key is None, tuple(map(tuple, to_rows(total))), size)
             await self._records.save(f"segment#{name}", _document(saved))
@@ -93,7 +92,7 @@ class ValidationProgress:
             self.tally += tally
 
     def so_far(self) -> str:
-        """What the run has done, in a few words."""
+        """What the run has done so far, in a few words."""
         items = sum(n for key, n in self.tally.items() if key[0] == "items" and key[2] in ("old", "v2"))
         return f"{items:,} items compared and saved, {self.tally['run', 'differences']:,} differences"
 
@@ -114,6 +113,6 @@ def _document(progress: SegmentProgress) -> dict[str, Any]:
 
 
 def _name(document: dict[str, Any]) -> str:
-    """The same for the same difference, found again by a run that does a chunk again."""
+    """The same name for the same difference, so that a run which compares a batch again overwrites the record."""
     identity = (document["entity"], document["old_key"], document["v2_key"])
     return blake2b(repr(identity).encode(), digest_size=12).hexdigest()

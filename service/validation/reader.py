@@ -1,6 +1,7 @@
-"""Reads of both sides, inside the operator's limit of read units."""
+"""Reads both sides for a comparison, within the operator's limit of read units."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from math import ceil
 
 from service.clock import Clock
@@ -10,53 +11,67 @@ from service.core.mapping.mapping import Mapping
 from service.core.rules.verdict import Pair, Source, key_text, source
 from service.dynamodb.protocol import ItemStore, Page
 from service.metrics import Metrics
-from service.validation.waits import Waits
+from service.validation.waits import InterruptibleWaits
 
 UNIT_BYTES = 4096
 """One read unit reads up to 4 KB consistently (DynamoDB developer guide, "Read consumption")."""
 
 INDEX_PAGES = 4
-"""Query pages read at most for one index key; thousands of items may share one."""
+"""Query pages read at most for one index key: thousands of items may share a key."""
 
 
-class ReadBudget:
-    """A rate of read units. What was read is a debt that has to run off before the next read."""
+class ReadRate:
+    """A limit on read units per second. The units of a read delay the next one, because they are known only after the read."""
 
-    def __init__(self, clock: Clock, waits: Waits, metrics: Metrics, units_per_second: float | None) -> None:
+    def __init__(
+        self, clock: Clock, waits: InterruptibleWaits, metrics: Metrics, units_per_second: float | None
+    ) -> None:
+        """``units_per_second``: None for no limit."""
         self._clock = clock
         self._waits = waits
         self._metrics = metrics
         self._rate = units_per_second
-        self._paid_at = clock.monotonic()
+        self._free_at = clock.monotonic()
 
     @property
     def limited(self) -> bool:
+        """Whether there is a limit."""
         return self._rate is not None
 
-    async def ready(self) -> None:
-        """Wait until what was read before is within the rate."""
+    async def wait(self) -> None:
+        """Wait until the earlier reads are within the rate. Raises Interrupted when the run was stopped."""
         self._waits.check()
-        debt = self._paid_at - self._clock.monotonic()
-        if self._rate is not None and debt > 0:
-            self._metrics.count_wait("operator_read_limit", debt)
-            await self._waits.sleep(debt)
+        seconds = self._free_at - self._clock.monotonic()
+        if self._rate is not None and seconds > 0:
+            self._metrics.count_wait("operator_read_limit", seconds)
+            await self._waits.sleep(seconds)
 
-    def spent(self, units: float) -> None:
-        """Count ``units`` just read."""
+    def consumed(self, units: float) -> None:
+        """Count the units of a read."""
         if self._rate is not None:
-            self._paid_at = max(self._paid_at, self._clock.monotonic()) + units / self._rate
+            self._free_at = max(self._free_at, self._clock.monotonic()) + units / self._rate
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPage:
+    """What an index has at one of its keys."""
+
+    keys: set[str]
+    """The key texts of the items."""
+    complete: bool
+    """False: there are more items than ``INDEX_PAGES`` pages hold."""
 
 
 class Reader:
-    """The readings that verdicts are made from. All are consistent, but those of an index, which cannot
-    be."""
+    """The reads that verdicts are made from. All are consistent, except those of an index, which cannot be."""
 
     def __init__(
-        self, store: ItemStore, mapping: Mapping, budget: ReadBudget, page_items: int, *, both_ways: bool = False
+        self, store: ItemStore, mapping: Mapping, rate: ReadRate, page_items: int, *, both_ways: bool = False
     ) -> None:
+        """``page_items``: of a Scan page, at most. ``both_ways``: how old items are compared (``core.rules.verdict``)."""
         self._store = store
         self._mapping = mapping
-        self._budget = budget
+        self._rate = rate
         self._page_items = page_items
         self._both_ways = both_ways
         self._old_names = mapping.old.key_names
@@ -66,73 +81,72 @@ class Reader:
         names = self._old_names if table == self._mapping.old.table else self._mapping.tables[table].key_names
         return {name: item[name] for name in names}
 
-    async def page(self, table: str, *, segment: int, segments: int, start: Item | None) -> Page:
+    async def scan_page(self, table: str, *, segment: int, segments: int, start: Item | None) -> Page:
         """One page of a parallel Scan."""
-        await self._budget.ready()
+        await self._rate.wait()
         page = await self._store.scan(table, segment=segment, segments=segments, start=start, limit=self._page_items)
-        self._budget.spent(page.consumed_units)
+        self._rate.consumed(page.consumed_units)
         return page
 
     async def old_items(self, keys: Iterable[Item]) -> dict[str, Source]:
         """The old items that exist at ``keys``, by key text, each with its transform."""
-        found = await self._get_many(self._mapping.old.table, keys)
-        sources = ((text, self.source(item)) for text, item in found.items())
-        return {text: one for text, one in sources if one is not None}
+        items = await self._get_many(self._mapping.old.table, keys)
+        sources = ((text, self.source(item)) for text, item in items.items())
+        return {text: old for text, old in sources if old is not None}
 
     def source(self, old: Item) -> Source | None:
-        """An old item for comparison; None when it counts as no item."""
+        """An old item, prepared for comparison; None when it counts as no item."""
         return source(self._mapping, old, both_ways=self._both_ways)
 
     async def v2_items(self, places: Iterable[Pair]) -> dict[tuple[str, str], Item]:
         """The v2 items that exist at ``places``, by table and key text."""
-        wanted: dict[str, list[Item]] = {}
+        keys_by_table: dict[str, list[Item]] = {}
         for place in places:
             if place.table is not None and place.v2_key is not None:
-                wanted.setdefault(place.table, []).append(place.v2_key)
-        found: dict[tuple[str, str], Item] = {}
-        for table, keys in wanted.items():
-            found |= {(table, text): item for text, item in (await self._get_many(table, keys)).items()}
-        return found
+                keys_by_table.setdefault(place.table, []).append(place.v2_key)
+        items: dict[tuple[str, str], Item] = {}
+        for table, keys in keys_by_table.items():
+            items |= {(table, text): item for text, item in (await self._get_many(table, keys)).items()}
+        return items
 
-    async def look(self, places: Sequence[Pair]) -> list[tuple[Item | None, Source | None]]:
-        """For each place its v2 item and then, read after it, its old item: the order that
-        ``core.verdict.lasts`` needs."""
+    async def read_places(self, places: Sequence[Pair]) -> list[tuple[Item | None, Source | None]]:
+        """For each place its v2 item and, read after it, its old item. ``core.rules.verdict.lasts`` depends on this order."""
         v2 = await self.v2_items(places)
         old = await self.old_items(place.old_key for place in places if place.old_key is not None)
-        return [(at_v2(v2, place), at_old(old, place)) for place in places]
+        return [(v2_item_at(v2, place), old_item_at(old, place)) for place in places]
 
-    async def in_index(self, table: str, index: str, key: Item) -> tuple[set[str], bool]:
-        """Key texts of the items that ``index`` has at ``key``, and whether these are all (INDEX_PAGES may
-        not reach the end)."""
-        found: set[str] = set()
+    async def keys_in_index(self, table: str, index: str, key: Item) -> IndexPage:
+        """The items that ``index`` has at ``key``."""
+        keys: set[str] = set()
         start: Item | None = None
         for _ in range(INDEX_PAGES):
-            await self._budget.ready()
+            await self._rate.wait()
             page = await self._store.query(table, key, index=index, start=start)
-            self._budget.spent(page.consumed_units)
-            found |= {key_text(self.key(table, item)) for item in page.items}
+            self._rate.consumed(page.consumed_units)
+            keys |= {key_text(self.key(table, item)) for item in page.items}
             start = page.last_key
             if start is None:
-                return found, True
-        return found, False
+                return IndexPage(keys, complete=True)
+        return IndexPage(keys, complete=False)
 
     async def _get_many(self, table: str, keys: Iterable[Item]) -> dict[str, Item]:
+        """The items that exist at ``keys``, by key text."""
         distinct = list({key_text(key): key for key in keys}.values())
         if not distinct:
             return {}
-        await self._budget.ready()
+        await self._rate.wait()
         items = await self._store.get_many(table, distinct)
-        if self._budget.limited:
+        if self._rate.limited:
             absent = len(distinct) - len(items)
-            self._budget.spent(absent + sum(ceil(item_bytes(item) / UNIT_BYTES) for item in items))
+            self._rate.consumed(absent + sum(ceil(item_bytes(item) / UNIT_BYTES) for item in items))
         return {key_text(self.key(table, item)): item for item in items}
 
 
-def at_v2(found: dict[tuple[str, str], Item], place: Pair) -> Item | None:
-    """The v2 item that was found at ``place``."""
-    return found.get((place.table, key_text(place.v2_key))) if place.table and place.v2_key else None
+def v2_item_at(items: dict[tuple[str, str], Item], place: Pair) -> Item | None:
+    """The item at the place's v2 key, of ``items`` as ``Reader.v2_items`` gives them."""
+    return items.get((place.table, key_text(place.v2_key))) if place.table and place.v2_key else None
 
 
-def at_old(found: dict[str, Source], place: Pair) -> Source | None:
-    """The old item that was found at ``place``."""
-    return found.get(key_text(place.old_key)) if place.old_key is not None else None
+def old_item_at(items: dict[str, Source], place: Pair) -> Source | None:
+    """The item at the place's old key, of ``items`` as ``Reader.old_items`` gives them."""
+    return items.get(key_text(place.old_key)) if place.old_key is not None else None

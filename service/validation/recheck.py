@@ -1,4 +1,4 @@
-"""The second look: a difference is not-yet until it has outlasted the lag; only then it is one."""
+"""The re-check: a candidate is a difference only when it outlasts the lag; until then it is `not-yet`."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -8,35 +8,36 @@ from service.clock import Clock
 from service.core.mapping.mapping import Mapping
 from service.core.rules.verdict import Finding, Kind, Pair, PairReading, Source, as_written, fingerprint, judge, lasts
 from service.validation.reader import Reader
-from service.validation.waits import Settled, Waits
+from service.validation.waits import InterruptibleWaits, Settled
 
-LOOK_PLACES = 100
-"""Places looked at together, as many as one BatchGetItem reads: their items, of up to 400 KB each, are in memory
-only then."""
+READ_PLACES = 100
+"""Places read together, as many as one BatchGetItem reads. Their items, of up to 400 KB each, are in memory only during that
+read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A place where a walk saw something differ, at ``first_seen`` epoch seconds; with ``index``, an item
-    that index did not give."""
+    """A suspected difference: something that differed when a page was compared."""
 
     place: Pair
     first_seen: float
+    """Epoch seconds."""
     index: str | None = None
+    """The index that did not have the item; None: the items themselves differed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """One look at a candidate, with the old item that it found."""
+class Observation:
+    """What one reading of both sides shows at a candidate's place."""
 
     finding: Finding
     look: PairReading
     old: Source | None = None
+    """The old item that was read."""
 
 
 class RecheckOutcome(Enum):
-    """AGREES: the candidate came to nothing. LASTS: it is a difference. NOT_YET: still changing when the
-    patience ended."""
+    """AGREES: there is no difference. LASTS: it is a difference. NOT_YET: the key was still changing at the timeout."""
 
     AGREES = "agrees"
     LASTS = "lasts"
@@ -44,8 +45,8 @@ class RecheckOutcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
-    """How a candidate ended."""
+class RecheckResult:
+    """The outcome for one candidate, with the last finding at its place."""
 
     candidate: Candidate
     finding: Finding
@@ -53,91 +54,102 @@ class Resolved:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What a walk asks of its candidates.
+class RecheckRule:
+    """How the candidates of one comparison are re-checked."""
 
-    watched: the kinds of finding that are the walk's subject; any other settles the candidate.
-    follows: look on where the old item belongs by now, when it has moved.
-    """
-
-    looks: Callable[[Sequence[Candidate]], Awaitable[list[Sight]]]
+    observe: Callable[[Sequence[Candidate]], Awaitable[list[Observation]]]
+    """Reads both sides at the candidates' places, and gives one observation for each."""
     watched: frozenset[Kind]
-    follows: bool
+    """The kinds of finding that the comparison looks for; with any other the candidate agrees."""
+    follows_moves: bool
+    """When the old item now belongs to another place, continue there."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Pending:
     candidate: Candidate
-    before: PairReading | None = None
+    previous: PairReading | None = None
 
 
 class Recheck:
-    """Looks again at candidates, each time after the sync was seen caught up, until every one is settled."""
+    """Reads candidates again, each time after the sync was seen caught up, until each one has an outcome."""
 
     def __init__(
         self,
-        waits: Waits,
+        waits: InterruptibleWaits,
         clock: Clock,
         *,
         settle_seconds: float,
         timeout_seconds: float,
         settled: Settled | None,
     ) -> None:
+        """``settle_seconds``: the wait before each further reading. ``timeout_seconds``: the longest re-check of a candidate,
+        and the longest wait for ``settled``."""
         self._waits = waits
         self._clock = clock
         self._settle_seconds = settle_seconds
         self._timeout_seconds = timeout_seconds
         self._settled = settled
 
-    async def resolve(self, question: Question, candidates: Sequence[Candidate]) -> list[Resolved]:
-        """How each candidate ends, in no order. A key that keeps changing ends as NOT_YET after the
-        timeout."""
+    async def resolve(self, rule: RecheckRule, candidates: Sequence[Candidate]) -> list[RecheckResult]:
+        """The result for each candidate, in no order. A key that keeps changing ends as NOT_YET after the timeout."""
         deadline = self._clock.monotonic() + self._timeout_seconds
-        resolved: list[Resolved] = []
-        waiting = [_Waiting(candidate) for candidate in candidates]
-        while waiting:
-            patient = self._clock.monotonic() < deadline
-            verdicts = await _look(question, waiting, patient=patient)
-            resolved += [verdict for verdict in verdicts if isinstance(verdict, Resolved)]
-            waiting = [verdict for verdict in verdicts if isinstance(verdict, _Waiting)]
-            if waiting and not await self._settle():  # what was seen may still be on its way
-                waiting = [_Waiting(one.candidate) for one in waiting]
-        return resolved
+        results: list[RecheckResult] = []
+        pending = [_Pending(candidate) for candidate in candidates]
+        while pending:
+            in_time = self._clock.monotonic() < deadline
+            verdicts = await _observe_all(rule, pending, in_time=in_time)
+            results += [verdict for verdict in verdicts if isinstance(verdict, RecheckResult)]
+            pending = [verdict for verdict in verdicts if isinstance(verdict, _Pending)]
+            if pending and not await self._settle():
+                # changes may still be on their way: the reading before does not count
+                pending = [_Pending(entry.candidate) for entry in pending]
+        return results
 
     async def _settle(self) -> bool:
         """Wait for the sync; False when it has not caught up in time."""
-        # An index may trail its table by as much, even when the sync has caught up.
+        # An index may lag behind its table by so much, even when the sync has caught up.
         await self._waits.sleep(self._settle_seconds)
         return self._settled is None or await self._waits.until(self._settled, self._timeout_seconds)
 
 
-async def look_at_items(reader: Reader, mapping: Mapping, candidates: Sequence[Candidate]) -> list[Sight]:
-    """One look at both sides of each candidate's place."""
+async def observe_items(reader: Reader, mapping: Mapping, candidates: Sequence[Candidate]) -> list[Observation]:
+    """One reading of both sides at each candidate's place."""
     places = [candidate.place for candidate in candidates]
-    sights = []
-    for place, (v2, old) in zip(places, await reader.look(places), strict=True):
+    observations = []
+    for place, (v2, old) in zip(places, await reader.read_places(places), strict=True):
         look = PairReading(fingerprint(v2), fingerprint(old.item if old else None))
         shown = as_written(old, v2) if old is not None and v2 is not None else old
-        sights.append(Sight(judge(mapping, place, v2, old), look, shown))
-    return sights
+        observations.append(Observation(judge(mapping, place, v2, old), look, shown))
+    return observations
 
 
-async def _look(question: Question, waiting: Sequence[_Waiting], *, patient: bool) -> list[Resolved | _Waiting]:
-    verdicts: list[Resolved | _Waiting] = []
-    for start in range(0, len(waiting), LOOK_PLACES):
-        some = waiting[start : start + LOOK_PLACES]
-        sights = await question.looks([one.candidate for one in some])
-        verdicts += [_verdict(question, one, sight, patient) for one, sight in zip(some, sights, strict=True)]
+async def _observe_all(
+    rule: RecheckRule, pending: Sequence[_Pending], *, in_time: bool
+) -> list[RecheckResult | _Pending]:
+    verdicts: list[RecheckResult | _Pending] = []
+    for start in range(0, len(pending), READ_PLACES):
+        group = pending[start : start + READ_PLACES]
+        observations = await rule.observe([entry.candidate for entry in group])
+        verdicts += [
+            _verdict(rule, entry, observation, in_time=in_time)
+            for entry, observation in zip(group, observations, strict=True)
+        ]
     return verdicts
 
 
-def _verdict(question: Question, waiting: _Waiting, sight: Sight, patient: bool) -> Resolved | _Waiting:
-    candidate, finding = waiting.candidate, sight.finding
-    if question.follows and finding.moved_to is not None:
+def _verdict(
+    rule: RecheckRule, pending: _Pending, observation: Observation, *, in_time: bool
+) -> RecheckResult | _Pending:
+    """``in_time``: before the timeout, so that the candidate may be read again."""
+    candidate, finding = pending.candidate, observation.finding
+    if rule.follows_moves and finding.moved_to is not None:
         moved = replace(candidate, place=finding.moved_to)
-        return _Waiting(moved) if patient else Resolved(moved, finding, RecheckOutcome.NOT_YET)
-    if finding.kind not in question.watched:
-        return Resolved(candidate, finding, RecheckOutcome.AGREES)
-    if waiting.before is not None and lasts(waiting.before, sight.look):
-        return Resolved(candidate, finding, RecheckOutcome.LASTS)
-    return _Waiting(candidate, sight.look) if patient else Resolved(candidate, finding, RecheckOutcome.NOT_YET)
+        return _Pending(moved) if in_time else RecheckResult(moved, finding, RecheckOutcome.NOT_YET)
+    if finding.kind not in rule.watched:
+        return RecheckResult(candidate, finding, RecheckOutcome.AGREES)
+    if pending.previous is not None and lasts(pending.previous, observation.look):
+        return RecheckResult(candidate, finding, RecheckOutcome.LASTS)
+    if in_time:
+        return _Pending(candidate, observation.look)
+    return RecheckResult(candidate, finding, RecheckOutcome.NOT_YET)

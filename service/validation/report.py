@@ -1,10 +1,10 @@
-"""The validation report: the JSON document of ``validate --json`` and the same as text."""
+"""The validation report, as the JSON document of ``validate --json`` and as text, and its summaries for the control table."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from io import StringIO
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -19,20 +19,24 @@ MISSING_REMEDY = (
     "`tablesplit quarantine list`; else put it on v2, or delete it on the old table"
 )
 LISTED_DIFFERENCES = 1_000
-"""A report lists this many differences and counts all; ``--output`` writes all."""
+"""A report lists so many differences, and counts all; ``--output`` writes all."""
+
+Result = Literal["equal", "different"]
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One difference that lasted, or (``not-yet``) that was still changing when the patience ended. Keys in
-    wire form, in full."""
+    """One difference that lasted, or (kind ``not-yet``) a key that was still changing at the timeout."""
 
     kind: str
     entity: str
     old_key: Item | None
+    """The whole key in wire form."""
     v2_key: Item | None
+    """The whole key in wire form."""
     fields: tuple[str, ...]
     first_seen: str
+    """ISO 8601, UTC."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -47,8 +51,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The outcome of one validation. ``differences`` lists the first LISTED_DIFFERENCES, as JSON documents;
-    ``tally`` counts all."""
+    """The outcome of one validation. Times are ISO 8601, UTC."""
 
     run: str
     mapping: str
@@ -56,27 +59,39 @@ class Report:
     finished_at: str
     entities: tuple[str, ...]
     tally: Tally
+    """Counts all differences."""
     differences: Sequence[Mapping[str, Any]]
+    """The first ``LISTED_DIFFERENCES``, as JSON documents."""
     resumed: bool = False
     both_ways: bool = False
 
     @property
     def remedy(self) -> str:
-        """What to do about that which no repair mends; empty for nothing."""
+        """What to do about differences that no repair can mend; empty when there are none."""
         missing = sum(n for key, n in self.tally.items() if key[0] == "items" and key[2] == "missing")
         return MISSING_REMEDY if self.both_ways and missing else ""
 
     @property
     def equal(self) -> bool:
-        """Whether nothing differs, every inverse gives the old item back, and every index finds its items."""
-        broken = ("differences", "inverse_failures", "index_missing")
-        return not any(self.tally["run", what] for what in broken)
+        """Whether nothing differs, every inverse gives the old item back, and every index has its items."""
+        failures = ("differences", "inverse_failures", "index_missing")
+        return not any(self.tally["run", failure] for failure in failures)
+
+    def summary(self) -> "RunSummary":
+        """The run in short."""
+        result: Result = "equal" if self.equal else "different"
+        return RunSummary(self.run, result, self.tally["run", "differences"], self.finished_at)
+
+    def full_run(self) -> "FullRun":
+        """The run in short, if it has compared everything."""
+        inverse_failures = self.tally["run", "inverse_failures"]
+        return FullRun(**asdict(self.summary()), inverse_failures=inverse_failures, started_at=self.started_at)
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``validate --json``."""
         return {
             "id": self.run,
-            "result": "equal" if self.equal else "different",
+            "result": self.summary().result,
             "counts": items_table(self.tally, self.entities),
             "differences": list(self.differences),
             "differences_total": self.tally["run", "differences"],
@@ -92,7 +107,7 @@ class Report:
         }
 
     def to_text(self, width: int = 110) -> str:
-        """The report for people: counts, index checks, the first differences, the result in the last line."""
+        """The report for people: counts, index checks, the first differences, and the result in the last line."""
         out = StringIO()
         console = Console(file=out, width=width, highlight=False)
         document = self.to_json()
@@ -105,14 +120,49 @@ class Report:
         return out.getvalue()
 
 
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A finished run in short, as the control table records the latest one."""
+
+    id: str
+    result: Result
+    differences_total: int
+    finished_at: str
+    """ISO 8601, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class FullRun(RunSummary):
+    """A finished run that compared everything, in short, as the control table records the latest such run."""
+
+    inverse_failures: int
+    started_at: str
+    """ISO 8601, UTC."""
+
+    @property
+    def equal(self) -> bool:
+        """Whether both sides were equal."""
+        return self.result == "equal"
+
+    @property
+    def started_seconds(self) -> float:
+        """When it started, in epoch seconds."""
+        return datetime.fromisoformat(self.started_at).timestamp()
+
+    @property
+    def finished_seconds(self) -> float:
+        """When it finished, in epoch seconds."""
+        return datetime.fromisoformat(self.finished_at).timestamp()
+
+
 def difference(finding: Finding, first_seen: float, kind: str) -> Difference:
-    """The report's entry for a finding first seen at ``first_seen`` (epoch seconds)."""
+    """The report's entry for a finding. ``first_seen``: epoch seconds."""
     place = finding.pair
     return Difference(kind, place.entity, place.old_key, place.v2_key, finding.fields, instant(first_seen))
 
 
 def instant(seconds: float) -> str:
-    """Epoch seconds as ISO 8601 UTC."""
+    """Epoch seconds as ISO 8601 in UTC, to the millisecond."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -147,21 +197,21 @@ def _differences(rows: Sequence[Mapping[str, Any]], total: int, shown: int = 20)
     for row in rows[:shown]:
         keys = ("/".join((row[side] or {}).values()) or "-" for side in ("old_key", "v2_key"))
         cells = (row["kind"], row["entity"], *keys, ", ".join(row["fields"]))
-        table.add_row(*map(Text, cells))  # as it is: a key may look like markup
+        table.add_row(*map(Text, cells))  # as plain text: a key may look like markup
     return table
 
 
 def _result(document: Mapping[str, Any]) -> str:
-    said = [
+    facts = [
         f"{document['differences_total']:,} differences",
         f"{document['inverse_failures']:,} inverse failures",
     ]
     if document["not_yet"]:
-        said.append(f"{document['not_yet']:,} keys kept changing: validate again when they are quieter")
+        facts.append(f"{document['not_yet']:,} keys kept changing: validate again when they are quieter")
     if document["repaired"]:
-        said.append(f"{document['repaired']:,} repaired")
+        facts.append(f"{document['repaired']:,} repaired")
     if document["resumed"]:
-        said.append(f"gone on with from the run begun at {document['started_at']}")
+        facts.append(f"gone on with from the run begun at {document['started_at']}")
     if document["remedy"]:
-        said.append(document["remedy"])
-    return f"validation {document['id']}: {document['result']} ({'; '.join(said)})"
+        facts.append(document["remedy"])
+    return f"validation {document['id']}: {document['result']} ({'; '.join(facts)})"

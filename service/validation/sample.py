@@ -1,5 +1,4 @@
-"""A sample of a table: items from random segments of a parallel Scan, read in proportion to the sample and
-not to the table."""
+"""A sample of a table: items from random segments of a parallel Scan. What is read grows with the sample, not with the table."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -10,13 +9,13 @@ from service.core.rules.verdict import key_text
 from service.validation.reader import Reader
 
 SEGMENT_COUNTS = (65_536, 4_096, 256, 16)
-"""Ways to cut the table, finest first: a segment of a small table is empty, one of a large table is too much
-to read whole. DynamoDB cuts by a hash of the partition key (at most 1,000,000 segments), so a random segment
-holds random items."""
+"""Numbers of segments to try, the largest first: a segment of a small table may be empty, and a segment of a large table may be
+too large to read. DynamoDB assigns items to segments by a hash of the partition key (at most 1,000,000 segments), so a random
+segment holds random items."""
 
 SEGMENTS_TRIED = 16
 WHOLE_TABLE_PAGES = 256
-"""Pages read from the table's beginning when random segments did not hold enough of some entity."""
+"""Pages read from the start of the table when the random segments did not hold enough items of some entity."""
 
 
 async def sample(
@@ -28,8 +27,10 @@ async def sample(
     entity: Callable[[Item], str | None],
     random: Random,
 ) -> AsyncIterator[list[Item]]:
-    """Yield pages of distinct items until each of ``entities`` (as ``entity`` tells it) has had ``each``, or
-    nothing is left to read."""
+    """Yield pages of distinct items, until ``each`` items of each of ``entities`` were yielded, or nothing is left to read.
+
+    ``entity`` gives the entity of an item, or None.
+    """
     wanted = Counter(dict.fromkeys(entities, each))
     seen: set[str] = set()
     async for items in _pages(reader, table, random):
@@ -49,10 +50,10 @@ async def sample(
 async def _pages(reader: Reader, table: str, random: Random) -> AsyncIterator[list[Item]]:
     for segments in SEGMENT_COUNTS:
         for segment in random.sample(range(segments), min(segments, SEGMENTS_TRIED)):
-            yield (await reader.page(table, segment=segment, segments=segments, start=None)).items
+            yield (await reader.scan_page(table, segment=segment, segments=segments, start=None)).items
     start: Item | None = None
     for _ in range(WHOLE_TABLE_PAGES):
-        page = await reader.page(table, segment=0, segments=1, start=start)
+        page = await reader.scan_page(table, segment=0, segments=1, start=start)
         yield page.items
         start = page.last_key
         if start is None:

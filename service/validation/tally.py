@@ -1,11 +1,10 @@
-"""What a validation counts. Tallies of pages and segments add up; as JSON they travel through the control
-table."""
+"""What a validation counts. The tallies of pages and segments are added up, and saved as JSON in the control table."""
 
 from collections import Counter
 from collections.abc import Iterable
 
 Tally = Counter[tuple[str, ...]]
-"""(``items``, entity, column) | (``index``, entity, index, column) | (``run``, what) -> how many."""
+"""(``items``, entity, column) | (``index``, entity, index, column) | (``run``, counter) -> how many."""
 
 COLUMNS = ("old", "v2", "equal", "missing", "extra", "mismatch", "quarantined", "tombstones")
 INDEX_COLUMNS = ("checked", "found", "missing", "unchecked")
@@ -23,14 +22,13 @@ def count_index(tally: Tally, entity: str, index: str, *columns: str) -> None:
         tally["index", entity, index, column] += 1
 
 
-def count_run(tally: Tally, what: str, n: int = 1) -> None:
-    """Count something about the run as a whole: ``differences``, ``inverse_failures``, ``repaired``,
-    ``not_yet``."""
-    tally["run", what] += n
+def count_run(tally: Tally, counter: str, n: int = 1) -> None:
+    """Add ``n`` to a count of the run: ``differences``, ``inverse_failures``, ``index_missing``, ``repaired`` or ``not_yet``."""
+    tally["run", counter] += n
 
 
 def items_table(tally: Tally, entities: Iterable[str]) -> dict[str, dict[str, int]]:
-    """Entity -> column -> count, every entity of ``entities`` and every other one counted, all columns."""
+    """Entity -> column -> count, with all columns, for ``entities`` and every other entity that was counted."""
     named = [*entities, *sorted({key[1] for key in tally if key[0] == "items"} - set(entities))]
     return {entity: {column: tally["items", entity, column] for column in COLUMNS} for entity in named}
 

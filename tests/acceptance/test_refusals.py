@@ -412,7 +412,7 @@ ONLINE: dict[str, Row] = {
         in_dual,
         ("migrate", "--again"),
         1,
-        "the first cutover has begun: what v2 lacks was deleted there, and a copy would bring it back",
+        "the first cutover has begun: an item that v2 lacks was deleted there, and a copy would bring it back",
     ),
     "unknown quarantine id": (started, ("quarantine", "show", "abc"), 2, "nothing in quarantine has the id abc"),
     "unknown entity": (

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from backfill.copier import Copier, RequestSlots, Target
 from backfill.throttle import ThrottleWaits, WriteLimits
 from backfill.window import Window
+from backfill.window_copier import RequestSlots, Target, WindowCopier
 from service.control.checkpoints import Checkpoints
 from service.control.quarantine import Quarantine
 from service.control.stores import Stores
@@ -20,7 +20,7 @@ from service.core.item.write import Delete, Put
 from service.core.mapping.mapping import Mapping
 from service.dynamodb.protocol import Fence
 from service.errors import Poison
-from service.migration.settlement.guarded_retry import Retry
+from service.migration.settlement.guarded_retry import GuardedRetry
 from service.streams.embedded import EmbeddedEngine
 from service.streams.requests import StreamRequests
 from service.streams.retry import StreamRetry
@@ -102,8 +102,8 @@ class Live:
 
     async def retry_all(self) -> None:
         """Retry every key in quarantine, as the operator does."""
-        control = ControlTable(self.memory, "control")
-        retry = Retry(self.memory, control, self.mapping, self.conductor, GENERATION, "operator", 10.0)
+        stores = Stores(self.memory, ControlTable(self.memory, "control"), self.mapping, self.conductor)
+        retry = GuardedRetry(stores, GENERATION, "operator", 10.0)
         for key_id in await self.quarantine().heads():
             await retry.retry(key_id)
 
@@ -217,7 +217,7 @@ class Backfill(Process):
             store=self.store,
             quarantine=Quarantine(self.control, live.conductor),
             limits=WriteLimits(live.conductor, waits, None),
-            turns=RequestSlots(waits, 2),
+            slots=RequestSlots(waits, 2),
             fence=_unfenced,
             clock=live.conductor,
             patience_seconds=60.0,
@@ -225,7 +225,7 @@ class Backfill(Process):
         window = Window(10)
         page = await self.store.scan(live.mapping.old.table, segment=0, segments=1, start=None, limit=10)
         window.add(live.mapping, GENERATION, page)
-        await Copier(target, live.mapping, live.rng, _ignore).copy(window)
+        await WindowCopier(target, live.mapping, live.rng, _ignore).copy(window)
 
 
 def _unfenced() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.release.checks import check_releasable
+from deploy.release.making import check_releasable
 from deploy.release.source import Source, read_source
 from service.errors import Misconfigured
 from tests.documents.own_repository import COMMITTED_AT, ROOT, committed, copied, git

@@ -7,9 +7,8 @@ import pytest
 from bench.scale.copy_plan import CopyPlan
 from bench.scale.copying import segment_sizes, simulate_copy
 from bench.scale.limits import PARTITION_WRITE_UNITS_PER_SECOND
-from bench.scale.partitions import Partition, Splitting
+from bench.scale.partitions import Partition, Splitting, able_to_be_hot, zipf
 from bench.scale.simulated_time import SimulatedClock
-from bench.scale.skew import able_to_be_hot, zipf
 
 EVEN = CopyPlan(
     items=10_000_000, shares=(1e-5,), tasks=4, segments=64, mean_life_seconds=None, start_seconds=0.0, bundle_windows=20

@@ -9,7 +9,7 @@ from bench.scale.ceilings import ceilings
 from bench.scale.costs import BENCH, CLIENT_ALONE, SETTLE_SECONDS_PER_SHARD, measured
 from bench.scale.page import MARKED, PAGE, PICTURES, RESULTS, filled, pictures
 from bench.scale.results import ARITHMETIC, Results, inputs
-from bench.scale.settling import known_shards, seconds_a_look
+from bench.scale.settling import known_shards, seconds_per_check
 from bench.scale.sync_experiments import too_few_table
 
 
@@ -52,7 +52,7 @@ def test_the_costs_are_those_of_the_benchmark() -> None:
 
 def test_a_look_goes_over_every_known_shard() -> None:
     assert len(known_shards(3)) == 3 * 13
-    assert 0.1 < seconds_a_look(100) / len(known_shards(100)) / SETTLE_SECONDS_PER_SHARD < 20
+    assert 0.1 < seconds_per_check(100) / len(known_shards(100)) / SETTLE_SECONDS_PER_SHARD < 20
 
 
 def test_the_nearest_limit_comes_first() -> None:

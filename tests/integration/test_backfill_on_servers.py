@@ -10,12 +10,13 @@ import pytest
 
 from backfill.options import BackfillOptions
 from backfill.report import BackfillReport
-from backfill.walk import WalkParts
+from backfill.segment_copier import BackfillContext
 from backfill.worker import run_backfill
 from service.clock import SystemClock
 from service.config import Settings
 from service.control.quarantine import Quarantine
 from service.control.state import change_state, in_forward, with_stream
+from service.control.stores import Stores
 from service.control.table import ControlTable
 from service.core.item.compare import equal
 from service.core.item.wire import Item
@@ -54,18 +55,15 @@ class Server:
             await self.plane.insert_many(old.table, items[start : start + 25], old.key_names)
 
     async def backfill(self, **options: Any) -> BackfillReport:
-        parts = WalkParts(
-            self.plane,
-            self.control,
-            self.mapping,
+        context = BackfillContext(
+            Stores(self.plane, self.control, self.mapping, SystemClock()),
             self.settings,
-            SystemClock(),
             Metrics(),
             BackfillOptions(**options),
             display=Seen(),
             stop=self.stop,
         )
-        return await run_backfill(parts)
+        return await run_backfill(context)
 
     async def all_items(self, table: str) -> list[Item]:
         page = await self.plane.scan(table, segment=0, segments=1, start=None, limit=1000)

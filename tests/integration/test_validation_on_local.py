@@ -10,6 +10,7 @@ import pytest
 
 from service.clock import SystemClock
 from service.config import Settings
+from service.control.stores import Stores
 from service.control.table import ControlTable
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Put
@@ -20,7 +21,7 @@ from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.table_description import NewTable
 from service.metrics import Metrics
 from service.validation.options import ValidationOptions
-from service.validation.validator import validate
+from service.validation.validator import ValidationContext, validate
 from tests.builders.mappings import CRM_TEXT
 from tests.builders.planes import open_plane, plane_settings
 
@@ -42,16 +43,10 @@ class Tables:
 
     async def validate(self, **options: Any) -> dict[str, Any]:
         """The report's document."""
-        report = await validate(
-            self.plane,
-            ControlTable(self.plane, self.settings.control_table),
-            self.mapping,
-            self.settings,
-            SystemClock(),
-            Metrics(),
-            options=ValidationOptions(**options),
-            stop=asyncio.Event(),
-        )
+        control = ControlTable(self.plane, self.settings.control_table)
+        stores = Stores(self.plane, control, self.mapping, SystemClock())
+        context = ValidationContext(stores, self.settings, Metrics())
+        report = await validate(context, ValidationOptions(**options), asyncio.Event())
         return report.to_json()
 
 

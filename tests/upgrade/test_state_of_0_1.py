@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from backfill.records import Pulse, read_standing
+from backfill.records import Pulse, read_run_status
 from backfill.segments import BackfillRun, Segment
 from service.control.activity import Activity
 from service.control.audit import Audit, End, Record
@@ -115,7 +115,7 @@ async def test_a_backfill_that_was_killed_is_gone_on_with_where_it_stopped(
         for row in left["control"]:
             if row["pk"]["S"].startswith("backfill"):
                 await server.plane.write(Put(server.control.table, row))
-        before = await read_standing(server.control, 0.0)
+        before = await read_run_status(server.control, 0.0)
         assert before is not None
         assert (before.outcomes.copied, before.run.slices) == (64, 1)
         report = await server.backfill(owner="next")

@@ -1,14 +1,14 @@
-"""Jobs of an array on tables in memory, each of which a test can freeze, hold up or kill by itself."""
+"""Jobs of an array on tables in memory. A test can freeze, hold up or kill each of them by itself."""
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from backfill.budget import budget_of
 from backfill.options import ArrayJob
 from backfill.report import BackfillReport, SlicesReport
 from backfill.segments import Spent
-from backfill.walk import WalkParts
 from backfill.worker import run_array_job
 from service.config import Settings
 from service.control.table import ControlTable
@@ -19,10 +19,10 @@ Report = BackfillReport | SlicesReport
 
 
 class Connection:
-    """One job's way to the tables.
+    """One job's connection to the tables.
 
-    held: an operation whose calls wait for ``released``. freezes: tells the call at which the whole job freezes; that one goes on
-    with ``thawed``, the others never. After ``cut`` whatever it asks for goes nowhere, as after kill -9.
+    held: an operation whose calls wait for ``released``. freezes: whether the whole job freezes at a call; that call goes on once
+    ``thawed`` is set, the job's other calls never do. After ``cut`` no request arrives, as after kill -9.
     """
 
     def __init__(self, db: MemoryDynamoDB) -> None:
@@ -65,23 +65,21 @@ class Connection:
 
 
 class Job:
-    """A job of an array on its way, which a test can kill."""
+    """A job of an array, which a test can start and kill."""
 
     def __init__(self, world: World, index: int, size: int, **options: Any) -> None:
         self.connection = Connection(world.db)
-        parts = world.parts(**{"owner": f"job {index}", **options})
-        self.parts = WalkParts(
-            **{name: getattr(parts, name) for name in WalkParts.__slots__}
-            | {"store": self.connection, "control": ControlTable(self.connection, "control")}  # type: ignore[arg-type]
-        )
+        context = world.context(**{"owner": f"job {index}", **options})
+        control = ControlTable(self.connection, "control")  # type: ignore[arg-type]
+        self.context = replace(context, stores=replace(context.stores, store=self.connection, control=control))
         self._job = ArrayJob(index, size, "array-1")
         self.task: asyncio.Task[Report] | None = None
 
     def cost(self, spent: Spent) -> float:
-        return budget_of(self.parts.settings, self.parts.options).cost(spent)
+        return budget_of(self.context.settings, self.context.options).cost(spent)
 
     def begin(self) -> "Job":
-        self.task = asyncio.ensure_future(run_array_job(self.parts, self._job))
+        self.task = asyncio.ensure_future(run_array_job(self.context, self._job))
         return self
 
     async def report(self, world: World, within: float = 600.0) -> Report:
@@ -97,7 +95,7 @@ class Job:
 
 
 async def begun(size: int, items: int = 60, **settings: Any) -> tuple[World, list[Job]]:
-    """A migration that has started, with the jobs of an array that have not."""
+    """A migration that has started, and the jobs of an array, which have not started."""
     world = World(settings=Settings(**{"segments": 2, "page_items": 4, **settings}))
     world.fill(items)
     await world.start()

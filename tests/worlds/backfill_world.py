@@ -1,4 +1,4 @@
-"""A small migration in memory whose backfill a test can stop, kill, slow down and start again."""
+"""A small migration in memory. A test can stop, kill, slow down and restart its backfill."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,12 +9,13 @@ from backfill.options import BackfillOptions
 from backfill.progress import Snapshot
 from backfill.records import BackfillRecords
 from backfill.report import BackfillReport
+from backfill.segment_copier import BackfillContext
 from backfill.segments import Segment
-from backfill.walk import WalkParts
 from backfill.worker import run_backfill
 from service.config import Settings
 from service.control.quarantine import Quarantine, QuarantineHead
 from service.control.state import MigrationState, change_state, in_forward, load_state, with_stream
+from service.control.stores import Stores
 from service.control.table import ControlTable
 from service.core.item.wire import Item
 from service.core.item.write import Put
@@ -27,11 +28,11 @@ from tests.worlds.validation_world import MAPPING, deal, lead
 
 GENERATION = 1
 BAD = lead("bad", entity_type={"S": "MEETING"})
-"""An item that no mapping entity takes."""
+"""An item of an entity that the mapping does not know."""
 
 
 class Seen:
-    """A display that keeps everything it was shown."""
+    """A display that keeps every snapshot."""
 
     def __init__(self) -> None:
         self.snapshots: list[Snapshot] = []
@@ -76,7 +77,7 @@ class Throttling(MemoryDynamoDB):
 
 @dataclass
 class World:
-    """The tables, and what a backfill is given. ``estimate`` is DescribeTable's item count."""
+    """The tables, and what a backfill works with. ``estimate``: DescribeTable's item count."""
 
     clock: VirtualClock = field(default_factory=VirtualClock)
     db: MemoryDynamoDB = field(default_factory=MemoryDynamoDB)
@@ -101,27 +102,24 @@ class World:
             self.db.apply(Put("old", item))
 
     def fill(self, count: int) -> None:
-        """``count`` old items, of two entities by turns."""
+        """Write ``count`` old items, of two entities in turn."""
         self.put(*(lead(f"{n:04d}") if n % 2 else deal(f"{n:04d}") for n in range(count)))
 
     async def start(self) -> MigrationState:
-        """What `create-tables` leaves in the control table."""
+        """Start the migration in the control table, as `create-tables` does."""
         return await change_state(
             self.control, MAPPING, 0.0, lambda state: in_forward(with_stream(state, "arn:old"), 0.0)
         )
 
     def begin(self, **options: Any) -> asyncio.Task[BackfillReport]:
-        """A backfill on its way."""
-        return asyncio.ensure_future(run_backfill(self.parts(**options), self.estimate))
+        """A backfill that is running."""
+        return asyncio.ensure_future(run_backfill(self.context(**options), self.estimate))
 
-    def parts(self, **options: Any) -> WalkParts:
-        """What a worker is made of."""
-        return WalkParts(
-            self.db,
-            self.control,
-            MAPPING,
+    def context(self, **options: Any) -> BackfillContext:
+        """What a worker works with."""
+        return BackfillContext(
+            Stores(self.db, self.control, MAPPING, self.clock),
             self.settings,
-            self.clock,
             self.metrics,
             BackfillOptions(**{"owner": "worker", **options}),
             self.seen,
@@ -129,14 +127,14 @@ class World:
         )
 
     async def run(self, within: float = 3600.0, **options: Any) -> BackfillReport:
-        """A backfill from its start to its end, time passing as it needs."""
+        """Run a backfill to its end, and let as much time pass as it needs."""
         await self.start()
         task = self.begin(**options)
         await self.clock.until(task.done, within=within)
         return await task
 
     async def kill(self, task: asyncio.Task[BackfillReport]) -> None:
-        """End a backfill as kill -9 does: whatever it asks of the tables from now on goes nowhere."""
+        """End a backfill as kill -9 does: from now on none of its requests arrives at the tables."""
         working, self.db.before = self.db.before, _dead
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -152,7 +150,7 @@ class World:
         return {name: in_order(items) for name, items in tables.items()}
 
     def actual(self) -> dict[str, list[Item]]:
-        """The v2 items there are, by table."""
+        """The v2 items, by table."""
         return {name: in_order(self.db.items(name)) for name in MAPPING.tables}
 
     async def state(self) -> MigrationState:
@@ -161,7 +159,7 @@ class World:
         return state
 
     async def segments(self) -> dict[int, Segment]:
-        """Where the latest run's segments stand, as saved."""
+        """The saved progress of the latest run's segments."""
         run = await self.records.run()
         return {} if run is None else await self.records.segments(run)
 

@@ -16,7 +16,7 @@ from service.core.item.write import Delete, Put
 from service.core.mapping.mapping import Mapping
 from service.errors import Fenced
 from service.metrics import Metrics
-from service.migration.settlement.guarded_retry import Retry
+from service.migration.settlement.guarded_retry import GuardedRetry
 from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext
 from service.sync.upkeep.purge import Purger
 from tests.fakes.clocks import VirtualClock
@@ -99,16 +99,9 @@ class SyncWorld:
             retried=self._count_retry,
         )
 
-    def retry(self, mapping: Mapping | None = None, clock: Clock | None = None) -> Retry:
-        return Retry(
-            self.db,
-            self.control,
-            mapping or self.mapping,
-            clock or self.clock,
-            generation=1,
-            owner="op",
-            seconds=6.0,
-        )
+    def retry(self, mapping: Mapping | None = None, clock: Clock | None = None) -> GuardedRetry:
+        stores = Stores(self.db, self.control, mapping or self.mapping, clock or self.clock)
+        return GuardedRetry(stores, generation=1, owner="op", seconds=6.0)
 
     def v2(self, name: str, month: str = "2024-05") -> Item | None:
         """The lead in v2; None if there is nothing or a bare tombstone."""

@@ -1,5 +1,4 @@
-"""A small migration in memory: an old table, its v2 tables, and a sync that trails behind as a test lets
-it."""
+"""A small migration in memory: an old table, its v2 tables, and a sync that lags behind as far as a test wants."""
 
 import asyncio
 from collections.abc import Awaitable, Coroutine
@@ -7,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from service.config import Settings
+from service.control.stores import Stores
 from service.control.table import ControlTable
 from service.core.item.change import Change
 from service.core.item.wire import Item
@@ -16,7 +16,7 @@ from service.core.rules.guarded import change_writes, copy_write
 from service.metrics import Metrics
 from service.validation.options import ValidationOptions
 from service.validation.report import Report
-from service.validation.validator import validate
+from service.validation.validator import ValidationContext, validate
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.memory import MemoryDynamoDB
 
@@ -84,8 +84,7 @@ def lead_key(name: str, month: str = "2024-05") -> Item:
 
 @dataclass
 class World:
-    """The tables, the writers, and the sync. ``applied`` is how many of the old table's changes the sync has
-    applied."""
+    """The tables, the writers, and the sync. ``applied``: how many of the old table's changes the sync has applied."""
 
     db: MemoryDynamoDB = field(default_factory=MemoryDynamoDB)
     clock: VirtualClock = field(default_factory=VirtualClock)
@@ -123,36 +122,28 @@ class World:
         self.applied = end
 
     async def settled(self) -> None:
-        """The sync has applied what was there when this was called."""
+        """Apply every change that has been made so far."""
         self.sync()
 
     def copy(self, *items: Item) -> None:
-        """Old items that the backfill has copied."""
+        """Write old items, and their copies as the backfill makes them."""
         for item in items:
             self.db.apply(Put("old", item))
             self.db.apply(copy_write(MAPPING, item, GENERATION))
 
     def edit(self, table: str, key: Item, **attributes: Any) -> None:
-        """Change attributes of a v2 item from outside; None removes one."""
+        """Change attributes of a v2 item directly, as no part of tablesplit does; None removes one."""
         item = {**(self.db.item(table, key) or key), **attributes}
         self.db.apply(Put(table, {name: value for name, value in item.items() if value is not None}))
 
     async def validate(self, *, settled: bool = False, **options: Any) -> Report:
-        """Run a validation, time passing as it needs."""
+        """Run a validation, and let as much time pass as it needs."""
         return await self.run(self.validation(settled=settled, **options))
 
     def validation(self, *, settled: bool = False, **options: Any) -> Coroutine[Any, Any, Report]:
-        return validate(
-            self.db,
-            self.control,
-            MAPPING,
-            self.settings,
-            self.clock,
-            Metrics(),
-            options=ValidationOptions(**options),
-            stop=self.stop,
-            settled=self.settled if settled else None,
-        )
+        stores = Stores(self.db, self.control, MAPPING, self.clock)
+        context = ValidationContext(stores, self.settings, Metrics(), settled=self.settled if settled else None)
+        return validate(context, ValidationOptions(**options), self.stop)
 
     async def run(self, work: Awaitable[Report]) -> Report:
         task = asyncio.ensure_future(work)

@@ -1,4 +1,4 @@
-"""Preflight: whether a migration can start, found out by reading only. Each check has a value, a verdict and a remedy."""
+"""Preflight: whether a migration can start, by reading only. Each check has a value, a verdict and a remedy."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,23 +10,23 @@ from service.dynamodb.prices import load_prices
 from service.dynamodb.table_description import STREAM_VIEW_TYPE, TableDescription
 from service.dynamodb.tables import table_differences
 from service.errors import TablesplitError
+from service.migration.preflight.forecast import RetentionVerdict
 from service.migration.preflight.forecast_run import configured_limits, expect
 from service.migration.preflight.report import ForecastReport
-from service.migration.preflight.retention import RetentionVerdict
 from service.migration.preflight.sample import Trial, map_sample
 
 Verdict = Literal["ok", "note", "blocked"]
 EXPECTED = ("capacity", "hottest key", "duration", "cost", "dual running", "prices")
-"""What a preflight says of the forecast; `tablesplit forecast` says all of it."""
+"""The parts of the forecast that a preflight shows; `tablesplit forecast` shows all of it."""
 RETENTION: dict[RetentionVerdict, Verdict] = {"go": "ok", "no-go": "note", "unknown": "note"}
-"""A no-go blocks nothing: with sync beside it a copy may take longer than the stream keeps a change."""
+"""A no-go blocks nothing: while sync runs beside it, a copy may take longer than the stream keeps a change."""
 CLOCK_TOLERANCE_SECONDS = 60.0
-"""DynamoDB refuses requests signed more than five minutes off."""
+"""DynamoDB refuses requests that are signed with a clock more than five minutes off."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreflightCheck:
-    """One line of the report. ``note`` blocks nothing, but should be read."""
+    """One line of the report. The verdict ``note`` blocks nothing, but the operator should read it."""
 
     name: str
     value: str
@@ -42,7 +42,7 @@ class PreflightReport:
 
     @property
     def passed(self) -> bool:
-        """No check is blocked."""
+        """Whether no check is blocked."""
         return all(check.verdict != "blocked" for check in self.checks)
 
     def to_json(self) -> dict[str, Any]:
@@ -50,7 +50,7 @@ class PreflightReport:
         return {"result": "passed" if self.passed else "blocked", "checks": [asdict(check) for check in self.checks]}
 
     def to_text(self) -> str:
-        """A line a check, its remedy below it."""
+        """One line for each check, with its remedy below it."""
         lines = []
         width = max(len(check.name) for check in self.checks) + 2
         for check in self.checks:
@@ -63,32 +63,33 @@ class PreflightReport:
 async def run_preflight(app: App, sample: int, stop: asyncio.Event) -> PreflightReport:
     """Make every check. ``sample``: how many old items to map on trial. Writes nothing.
 
-    A check that fails on the way is blocked, with what failed; checks of the old table's items are left out when it cannot be read.
+    A check that raises is blocked, with the error's message. The checks of the old table's items are left out when the table cannot
+    be read.
     """
-    checks = [await _guarded("caller", _caller, app), await _guarded("clock", _clock, app)]
-    old = await _guarded("old table", _old_table, app)
+    checks = [await _checked("caller", _check_caller, app), await _checked("clock", _check_clock, app)]
+    old = await _checked("old table", _check_old_table, app)
     checks.append(old)
     if old.verdict != "blocked":
         description = await app.tables.old_table()
-        checks += [_stream(description), await _guarded("stream permissions", _stream_permissions, app)]
+        checks += [_check_stream(description), await _checked("stream permissions", _check_stream_permissions, app)]
         checks += await _mapping_checks(app, description, sample, stop)
-    checks += [await _guarded(f"table {name}", _existing(name), app) for name in _made_tables(app)]
+    checks += [await _checked(f"table {name}", _check_table(name), app) for name in _wanted_tables(app)]
     return PreflightReport(tuple(checks))
 
 
-async def _guarded(name: str, check: Callable[[App], Awaitable[PreflightCheck]], app: App) -> PreflightCheck:
+async def _checked(name: str, check: Callable[[App], Awaitable[PreflightCheck]], app: App) -> PreflightCheck:
     try:
         return await check(app)
     except TablesplitError as error:
         return PreflightCheck(name, error.message, "blocked", error.remedy)
 
 
-async def _caller(app: App) -> PreflightCheck:
+async def _check_caller(app: App) -> PreflightCheck:
     identity = await asyncio.to_thread(app.tables.plane.caller_identity)
     return PreflightCheck("caller", f"{identity.arn} in {app.settings.aws_region}")
 
 
-async def _clock(app: App) -> PreflightCheck:
+async def _check_clock(app: App) -> PreflightCheck:
     before = app.clock.now()
     server = await asyncio.to_thread(app.tables.plane.server_time)
     skew = server - (before + app.clock.now()) / 2
@@ -97,7 +98,7 @@ async def _clock(app: App) -> PreflightCheck:
     return PreflightCheck("clock", f"{skew:+.0f} s off the server's", "blocked", "set this machine's clock (NTP)")
 
 
-async def _old_table(app: App) -> PreflightCheck:
+async def _check_old_table(app: App) -> PreflightCheck:
     old = await app.tables.old_table()
     await app.store.scan(old.name, segment=0, segments=1, start=None, limit=1)
     return PreflightCheck(
@@ -105,7 +106,7 @@ async def _old_table(app: App) -> PreflightCheck:
     )
 
 
-def _stream(old: TableDescription) -> PreflightCheck:
+def _check_stream(old: TableDescription) -> PreflightCheck:
     if old.stream_view_type is None:
         return PreflightCheck("stream", "off: create-tables enables it")
     if old.stream_view_type == STREAM_VIEW_TYPE:
@@ -114,7 +115,7 @@ def _stream(old: TableDescription) -> PreflightCheck:
     return PreflightCheck("stream", f"on, but {old.stream_view_type}; {STREAM_VIEW_TYPE} is needed", "blocked", remedy)
 
 
-async def _stream_permissions(app: App) -> PreflightCheck:
+async def _check_stream_permissions(app: App) -> PreflightCheck:
     old = await app.tables.old_table()
     if old.stream_arn is None or old.stream_view_type is None:
         return PreflightCheck("stream permissions", "not tried: there is no stream yet", "note")
@@ -124,13 +125,13 @@ async def _stream_permissions(app: App) -> PreflightCheck:
     return PreflightCheck("stream permissions", f"can read the stream: {len(shards)} shards")
 
 
-def _existing(name: str) -> Callable[[App], Awaitable[PreflightCheck]]:
+def _check_table(name: str) -> Callable[[App], Awaitable[PreflightCheck]]:
     async def check(app: App) -> PreflightCheck:
-        found = await app.tables.describe(name)
-        if found is None:
+        existing = await app.tables.describe(name)
+        if existing is None:
             return PreflightCheck(f"table {name}", "does not exist: create-tables makes it")
         wanted = next(table for table in app.tables.wanted() if table.name == name)
-        differences = table_differences(wanted, found)
+        differences = table_differences(wanted, existing)
         if differences:
             remedy = "give the new table another name, or delete the existing one yourself"
             return PreflightCheck(f"table {name}", "; ".join(differences), "blocked", remedy)
@@ -139,7 +140,7 @@ def _existing(name: str) -> Callable[[App], Awaitable[PreflightCheck]]:
     return check
 
 
-def _made_tables(app: App) -> list[str]:
+def _wanted_tables(app: App) -> list[str]:
     return [table.name for table in app.tables.wanted()]
 
 
@@ -166,8 +167,10 @@ def _trial_checks(trial: Trial) -> list[PreflightCheck]:
     ]
 
 
-def _count_check(name: str, count: int, what: str, remedy: str) -> PreflightCheck:
-    return PreflightCheck(name, f"{count} {what}", "blocked", remedy) if count else PreflightCheck(name, f"0 {what}")
+def _count_check(name: str, count: int, counted: str, remedy: str) -> PreflightCheck:
+    """Blocked unless ``count`` is 0."""
+    verdict: Verdict = "blocked" if count else "ok"
+    return PreflightCheck(name, f"{count} {counted}", verdict, remedy if count else "")
 
 
 def _forecast_checks(report: ForecastReport) -> list[PreflightCheck]:

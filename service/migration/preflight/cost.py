@@ -10,21 +10,22 @@ MONTH_SECONDS = 30 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """US dollars. The first three: of the copy, once. The `_month` ones: of each month until `complete`, beside what the
-    application pays today; v2_recovery_month: None where the price file has no price for it.
-
-    stream_reads_month: of reading shards that are empty, at least one of the old table and of each v2 table.
-    million_changes: of carrying a million writes of the application to v2 in phase `forward`, each as large as the mean item and
-    with index keys that stay; from the first `dual` on each is a transaction with its ledger entry, which costs more.
-    """
+    """US dollars. The ``_month`` fields are for each month until `complete`, on top of what the application pays today."""
 
     base_writes: float
+    """Of the copy."""
     index_writes: float
+    """Of the copy."""
     reads: float
+    """Of the copy."""
     v2_storage_month: float
     v2_recovery_month: float | None
+    """Point-in-time recovery of the v2 tables; None when the price file has no price for it."""
     stream_reads_month: float
+    """Of reading empty shards, at least one of the old table and of each v2 table."""
     million_changes: float
+    """Of carrying a million writes of the application to v2 in phase `forward`, each as large as the mean item and with unchanged
+    index keys. From the first `dual` on each is a transaction with its ledger entry, which costs more."""
 
     @property
     def backfill(self) -> float:
@@ -38,7 +39,7 @@ class Cost:
 
 
 def cost_of(expected: Forecast, prices: Prices, *, streams: int, poll_seconds: float) -> Cost:
-    """``streams``: how many sync reads; ``poll_seconds``: its pause after an empty read."""
+    """``streams``: how many streams sync reads; ``poll_seconds``: its pause after an empty read."""
     return Cost(
         base_writes=prices.of_units(expected.base_write_units, 0),
         index_writes=prices.of_units(expected.index_write_units, 0),

@@ -1,30 +1,47 @@
-"""What the bulk copy takes: items, sizes, capacity units, and how long it takes at least. Arithmetic over a sample, without I/O."""
+"""What the backfill takes by a sample: items, sizes, capacity units, its least duration, and whether the stream outlives it.
+
+Arithmetic, without I/O.
+
+A stream keeps a change for 24 h. Sync reads it while the backfill runs, so a backfill may take longer than 24 h: what must not
+happen is that a change lies unread for 24 h. The verdict on retention answers this for the worst case of a backfill that begins
+right after `create-tables`: if sync does nothing until the backfill has ended (it was not started, or it stopped unnoticed, or v2
+throttles it because the backfill uses up a partition key's limit), does sync still find every change in the stream?
+
+- ``go``: yes, with the margin that an operator wants for noticing and catching up. So `migrate` may even run alone, and `sync`
+  after it. It is no promise, since the duration of the backfill is a lower bound.
+- ``no-go``: no, even if the backfill is as fast as it can be. It is safe only while sync runs beside it, and never stops for 24 h.
+  A change that is trimmed unread is a gap, and a gap is repaired only after the backfill has finished (DESIGN section 7).
+
+Tombstones do not matter here: they are kept until the backfill has finished, however long it takes. The verdict stops nothing.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Literal
 
+from service.core.shards import RETENTION_SECONDS
 from service.migration.preflight.sample import SamplePlace, Trial
 
 PARTITION_WRITE_UNITS_PER_SECOND = 1000
-"""DynamoDB's limit for one partition of a table or index, so for one partition key until DynamoDB splits it
+"""DynamoDB's limit for one partition of a table or index, and so for one partition key until DynamoDB splits it
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html)."""
 
 READ_UNIT_BYTES = 4096
-"""A unit reads 4 KB consistently, as the backfill does; a Scan adds up the items of a page before it rounds
+"""One unit reads 4 KB consistently, as the backfill does. A Scan adds up the items of a page before it rounds up
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html)."""
 
 STORAGE_OVERHEAD_BYTES = 100
-"""What is stored, and paid, for each item and each index entry on top
+"""Stored, and paid for, in addition to each item and each index entry
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html)."""
 
 BoundName = Literal["hottest_partition_key", "max_write_units", "max_read_units"]
+RetentionVerdict = Literal["go", "no-go", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class ForecastLimits:
-    """Capacity units per second that the operator allows the backfill at most; None: any."""
+    """Capacity units per second that the operator allows the backfill; None: no limit."""
 
     write_units: float | None = None
     read_units: float | None = None
@@ -32,17 +49,19 @@ class ForecastLimits:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Bytes of items, by DynamoDB's measure. p50, p95: so many percent of the sampled items are not larger."""
+    """Bytes of items, by DynamoDB's measure."""
 
     mean: float
     p50: int
+    """50 percent of the sampled items are not larger."""
     p95: int
+    """95 percent of the sampled items are not larger."""
     largest: int
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """Why the copy takes at least ``seconds``."""
+    """A reason why the backfill takes at least ``seconds``."""
 
     name: BoundName
     seconds: float
@@ -50,25 +69,28 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Of the whole table, as far as the sample stands for it.
-
-    items_known: the count is that of the sample, which is everything, or DynamoDB's own (up to six hours old); otherwise the
-    sample's size, which is too few. base_write_units, index_write_units: of inserting everything once. read_units: of one
-    consistent Scan; each page rounds up, by half a unit as a rule. v2_bytes: base tables and indexes, as they are paid.
-    hottest: where most units fall, ``hottest_share`` of all of its table or index. bounds: every reason known.
-    """
+    """What is expected of the whole table, if the sample is typical of it."""
 
     items: int
     items_known: bool
+    """``items`` is the count of a sample that is the whole table, or DynamoDB's own (up to six hours old). Otherwise it is the
+    size of the sample, and there are more."""
     old_sizes: Sizes
     v2_sizes: Sizes
     base_write_units: float
+    """Of inserting everything once, in the base tables."""
     index_write_units: float
+    """Of inserting everything once, in the indexes."""
     read_units: float
+    """Of one consistent Scan. Each page rounds up, by half a unit on average."""
     v2_bytes: float
+    """Of base tables and indexes, as DynamoDB bills them."""
     hottest: SamplePlace
+    """The partition key with the most write units."""
     hottest_share: float
+    """Of the write units of its table or index."""
     bounds: tuple[Bound, ...]
+    """Every known reason for a least duration."""
 
     @property
     def write_units(self) -> float:
@@ -77,12 +99,25 @@ class Forecast:
 
     @property
     def binding(self) -> Bound:
-        """The bound that takes longest, so how long the copy takes at least."""
+        """The longest bound: the least duration of the backfill."""
         return max(self.bounds, key=lambda bound: bound.seconds)
 
 
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """The verdict on whether the old table's stream outlives the backfill. Times in seconds."""
+
+    verdict: RetentionVerdict
+    copy_seconds: float | None
+    """The least duration of the backfill; None when it is not known."""
+    margin_seconds: float | None
+    """What is left of the stream's 24 h then; negative when the backfill takes longer; None when it is not known."""
+    wanted_seconds: float
+    """The least margin of a go."""
+
+
 def forecast(trial: Trial, item_count: int, limits: ForecastLimits) -> Forecast:
-    """Extrapolate ``trial`` (at least one item mapped). item_count: DescribeTable's, which may be behind."""
+    """Extrapolate ``trial``, of which at least one item was mapped. item_count: DescribeTable's, which may be out of date."""
     items = trial.items if trial.whole else max(item_count, trial.items)
     scale = items / trial.items
     base = scale * sum(units for (_, index, _), units in trial.write_units.items() if not index)
@@ -99,19 +134,27 @@ def forecast(trial: Trial, item_count: int, limits: ForecastLimits) -> Forecast:
         read_units=reads,
         v2_bytes=scale * _stored_bytes(trial),
         hottest=hottest,
-        hottest_share=hottest_units / _units_beside(trial, hottest),
+        hottest_share=hottest_units / _units_of_table(trial, hottest),
         bounds=_bounds(scale * hottest_units, base + indexes, reads, limits),
     )
 
 
-def sizes_of(found: Sequence[int]) -> Sizes:
-    """Of at least one item."""
-    ordered = sorted(found)
+def judge_retention(copy_seconds: float | None, wanted_seconds: float) -> Retention:
+    """copy_seconds: the least duration of the backfill; None when it is not known. wanted_seconds: the least margin of a go."""
+    if copy_seconds is None:
+        return Retention("unknown", None, None, wanted_seconds)
+    margin = RETENTION_SECONDS - copy_seconds
+    return Retention("go" if margin >= wanted_seconds else "no-go", copy_seconds, margin, wanted_seconds)
+
+
+def sizes_of(sizes: Sequence[int]) -> Sizes:
+    """Of the sizes of at least one item, in bytes."""
+    ordered = sorted(sizes)
     return Sizes(sum(ordered) / len(ordered), _percentile(ordered, 50), _percentile(ordered, 95), ordered[-1])
 
 
 def _percentile(ordered: Sequence[int], percent: int) -> int:
-    """The least of them that ``percent`` percent do not exceed."""
+    """The least value that ``percent`` percent of them do not exceed."""
     return ordered[max(0, ceil(len(ordered) * percent / 100) - 1)]
 
 
@@ -120,8 +163,8 @@ def _stored_bytes(trial: Trial) -> int:
     return sum(trial.v2_sizes) + trial.index_bytes + entries * STORAGE_OVERHEAD_BYTES
 
 
-def _units_beside(trial: Trial, hottest: SamplePlace) -> int:
-    """Of the table or index that ``hottest`` is in."""
+def _units_of_table(trial: Trial, hottest: SamplePlace) -> int:
+    """All write units of the table or index that ``hottest`` is in."""
     return sum(units for place, units in trial.write_units.items() if place[:2] == hottest[:2])
 
 

@@ -1,4 +1,4 @@
-"""Making the forecast of a migration from the old table as it is. Reads only; `forecast` and `preflight` say the same by it."""
+"""Makes the forecast of a migration by reading the old table. `forecast` and `preflight` both use it, so they agree."""
 
 import asyncio
 
@@ -8,16 +8,15 @@ from service.dynamodb.prices import Prices
 from service.dynamodb.table_description import TableDescription
 from service.errors import Interrupted
 from service.migration.preflight.cost import cost_of
-from service.migration.preflight.forecast import ForecastLimits, forecast
+from service.migration.preflight.forecast import ForecastLimits, forecast, judge_retention
 from service.migration.preflight.report import ForecastReport
-from service.migration.preflight.retention import judge_retention
 from service.migration.preflight.sample import Trial, map_sample
 
 
 async def run_forecast(
     app: App, sample: int, limits: ForecastLimits, prices: Prices, stop: asyncio.Event
 ) -> ForecastReport:
-    """Map the first ``sample`` items on trial, and extrapolate. Writes nothing.
+    """Map the first ``sample`` items of the old table on trial, and extrapolate. Writes nothing.
 
     Raises Interrupted when ``stop`` is set, Misconfigured as ``Tables.old_table`` does.
     """
@@ -29,7 +28,7 @@ async def run_forecast(
 
 
 def expect(app: App, trial: Trial, old: TableDescription, limits: ForecastLimits, prices: Prices) -> ForecastReport:
-    """The report on ``trial``, a sample of the table that ``old`` describes."""
+    """The report on ``trial``, which is a sample of the table that ``old`` describes."""
     settings = app.settings
     if not trial.mapped:
         return ForecastReport(trial, None, None, judge_retention(None, settings.gate_headroom_seconds), prices)
@@ -46,5 +45,5 @@ def expect(app: App, trial: Trial, old: TableDescription, limits: ForecastLimits
 
 
 def configured_limits(settings: Settings) -> ForecastLimits:
-    """Those of a backfill that is not told others."""
+    """The limits of the settings, which a backfill has unless the command line sets others."""
     return ForecastLimits(settings.max_write_units, settings.max_read_units)

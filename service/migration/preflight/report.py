@@ -1,4 +1,4 @@
-"""What a forecast says: the numbers, the verdict on retention and the money, as text and as JSON."""
+"""The report of a forecast: numbers, the verdict on retention, and cost, as text and as JSON."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -6,33 +6,34 @@ from typing import Any
 from service.core.shards import RETENTION_SECONDS
 from service.dynamodb.prices import Prices
 from service.migration.preflight.cost import Cost
-from service.migration.preflight.forecast import Bound, Forecast, Sizes
-from service.migration.preflight.retention import Retention
+from service.migration.preflight.forecast import Bound, Forecast, Retention, Sizes
 from service.migration.preflight.sample import SamplePlace, Trial
 
-FASTER = {
+FASTER_BY_BOUND = {
     "hottest_partition_key": "spread its partition key in the mapping ({field:shard16}, docs/MAPPING.md)",
     "max_write_units": "raise --max-write-units",
     "max_read_units": "raise --max-read-units",
 }
-FOLLOWED = (
+SYNC_BESIDE = (
     "or keep two `tablesplit sync` running beside the whole copy, and watch tablesplit_retention_headroom_seconds"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ForecastReport:
-    """What is expected, of the whole table. forecast, cost: None when no item of the sample was mapped."""
+    """What is expected of the whole table."""
 
     trial: Trial
     forecast: Forecast | None
+    """None when no item of the sample was mapped."""
     cost: Cost | None
+    """None when no item of the sample was mapped."""
     retention: Retention
     prices: Prices
 
     @property
     def ok(self) -> bool:
-        """It is not a no-go."""
+        """Whether the verdict on retention is not a no-go."""
         return self.retention.verdict != "no-go"
 
     @property
@@ -40,7 +41,7 @@ class ForecastReport:
         """What to do about a no-go; empty otherwise."""
         if self.ok or self.forecast is None:
             return ""
-        return f"{FASTER[self.forecast.binding.name]}; {FOLLOWED}"
+        return f"{FASTER_BY_BOUND[self.forecast.binding.name]}; {SYNC_BESIDE}"
 
     def to_json(self) -> dict[str, Any]:
         """The document of `forecast --json`."""
@@ -61,7 +62,7 @@ class ForecastReport:
         }
 
     def to_text(self) -> str:
-        """The same for people; the last line is the verdict."""
+        """The report for people; the last line is the verdict."""
         lines = [f"{name:13}{value}" for name, value in (*self.facts(), ("retention", self.retention_text()))]
         if self.remedy:
             lines.append(f"{'':13}{self.remedy}")
@@ -69,7 +70,7 @@ class ForecastReport:
         return "\n".join([*lines, f"forecast: {verdict}"])
 
     def facts(self) -> tuple[tuple[str, str], ...]:
-        """What is expected, each with its name, without the verdict."""
+        """The expectations, each as its name and text, without the verdict."""
         if self.forecast is None or self.cost is None:
             return (("forecast", f"none: of {self.trial.items} sampled items none was mapped"),)
         expected, cost = self.forecast, self.cost
@@ -87,24 +88,25 @@ class ForecastReport:
 
     def retention_text(self) -> str:
         """The verdict with its reason, in one line."""
-        found, stream = self.retention, f"{RETENTION_SECONDS / 3600:.0f} h that the stream keeps changes"
-        if found.copy_seconds is None or found.margin_seconds is None:
-            return "unknown: how many items there are, or what they become, cannot be told"
-        asked = f"{found.wanted_seconds / 3600:.1f} h are asked for"
-        if found.margin_seconds < 0:
-            return f"NO-GO: the copy takes {-found.margin_seconds / 3600:.1f} h longer than the {stream}; {asked} as margin"
+        retention, stream = self.retention, f"{RETENTION_SECONDS / 3600:.0f} h that the stream keeps changes"
+        if retention.copy_seconds is None or retention.margin_seconds is None:
+            return "unknown: how many items there are, or what they become, is not known"
+        wanted = f"{retention.wanted_seconds / 3600:.1f} h are asked for"
+        margin_hours = retention.margin_seconds / 3600
+        if margin_hours < 0:
+            return f"NO-GO: the copy takes {-margin_hours:.1f} h longer than the {stream}; {wanted} as margin"
         verdict = "go" if self.ok else "NO-GO"
-        return f"{verdict}: the copy leaves {found.margin_seconds / 3600:.1f} h at most of the {stream}; {asked}"
+        return f"{verdict}: the copy leaves {margin_hours:.1f} h at most of the {stream}; {wanted}"
 
 
 def _duration_text(expected: Forecast) -> str:
-    """How long the copy takes at least, and why."""
+    """How long the backfill takes at least, and why."""
     bound = expected.binding
     return f"at least {bound.seconds / 60:.0f} min at {_bound_text(bound, expected.hottest)}"
 
 
 def _cost_text(cost: Cost) -> str:
-    """The copy, once."""
+    """The cost of the copy."""
     return (
         f"about {cost.backfill:.2f} USD for the copy: {cost.base_writes:.2f} writes, "
         f"{cost.index_writes:.2f} writes to indexes, {cost.reads:.2f} reads"

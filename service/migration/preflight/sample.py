@@ -1,4 +1,4 @@
-"""Mapping a sample of the old table on trial: what would be refused, what would grow, whether the inverse holds."""
+"""Maps a sample of the old table on trial: how many items are refused, how sizes grow, whether the inverse holds."""
 
 import asyncio
 from collections import Counter
@@ -17,33 +17,41 @@ from service.errors import Poison
 PAGE_ITEMS = 250
 
 SamplePlace = tuple[str, str, str]
-"""Where writes meet DynamoDB's limit for one partition key: v2 table, index ("" for the base table), partition key value."""
+"""Where DynamoDB limits the writes: v2 table, index ("" for the base table), value of the partition key."""
 
 
 @dataclass(slots=True)
 class Trial:
-    """What came of the sample. whole: it is all that the old table has.
-
-    old_sizes: bytes of every item of it; v2_sizes: of those that can be mapped. write_units: what inserting those costs, by place.
-    index_entries, index_bytes: what they come to in all indexes together.
-    """
+    """The result of mapping the sample."""
 
     items: int = 0
+    """Old items in the sample."""
     mapped: int = 0
+    """Of these, the ones that can be mapped."""
     whole: bool = False
+    """The sample is the whole old table."""
     mapped_old_bytes: int = 0
+    """Of the old items that can be mapped."""
     old_sizes: list[int] = field(default_factory=list)
+    """Bytes of every old item."""
     v2_sizes: list[int] = field(default_factory=list)
+    """Bytes of every v2 item."""
     index_entries: int = 0
+    """In all indexes together."""
     index_bytes: int = 0
+    """In all indexes together."""
     inverse_failures: int = 0
+    """Items whose inverse is not the old item."""
     collisions: int = 0
+    """Items whose v2 key another item of the sample has already."""
     rejected: Counter[str] = field(default_factory=Counter)
+    """Items that cannot be mapped, by reason."""
     write_units: Counter[SamplePlace] = field(default_factory=Counter)
+    """Of inserting the v2 items, by place."""
 
     @property
     def growth(self) -> float:
-        """Bytes of the v2 items over those of their old ones."""
+        """Bytes of the v2 items divided by the bytes of their old items."""
         return sum(self.v2_sizes) / self.mapped_old_bytes if self.mapped_old_bytes else 1.0
 
 

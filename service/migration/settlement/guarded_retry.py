@@ -1,83 +1,73 @@
-"""What an operator does about a key in quarantine: retry it, before the first `dual`, or drop it."""
+"""The retry of a key in quarantine by the guarded rule, which is in force before the first `dual`."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from service.clock import Clock
 from service.control.quarantine import Quarantine, QuarantineHead
 from service.control.repairs import registered
-from service.control.table import ControlTable, Stored
+from service.control.stores import Stores
+from service.control.table import Stored
 from service.control.waiting_changes import WaitingChange
 from service.core.item.write import Put
-from service.core.mapping.mapping import Mapping
 from service.core.rules.guarded import change_writes, copy_write
-from service.dynamodb.protocol import ItemStore
 from service.errors import Poison
 from service.sync.sinks.guarded import apply_writes
 
 
 @dataclass(frozen=True, slots=True)
-class Retried:
-    """What came of a retry. ``failure``: the line that says what is still wrong, None when the key has left
-    quarantine."""
+class RetryResult:
+    """The outcome of a retry."""
 
     key_id: str
     failure: str | None
+    """One line that says what is still wrong; None when the key has left the quarantine."""
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
+class GuardedRetry:
     """Retries keys in quarantine.
 
-    A retry writes versions that lie in the past, so it registers as a repair before it reads: the purger
-    keeps every tombstone until it is over. It begins no write after ``seconds`` (the lease time).
-    ``generation`` is that of the stream read now. ``permitted`` is asked once it is registered.
+    A retry writes versions of earlier changes, so it registers as a repair before it reads: the purger keeps every tombstone until
+    the retry has ended.
     """
 
-    store: ItemStore
-    control: ControlTable
-    mapping: Mapping
-    clock: Clock
+    stores: Stores
     generation: int
+    """Of the stream that is read now."""
     owner: str
     seconds: float
+    """No write is begun after so many seconds (the lease time)."""
     permitted: Callable[[], Awaitable[None]] | None = None
+    """Called once the retry is registered; raises when nothing may be retried."""
 
-    async def retry(self, key_id: str) -> Retried:
-        """Apply all that waits under ``id`` as one run, in order, and take the key out of quarantine.
+    async def retry(self, key_id: str) -> RetryResult:
+        """Apply all changes that wait under ``key_id``, in order, as one run, and take the key out of quarantine.
 
-        A change that cannot be mapped needs no mapping when a later one supersedes it. When the last one
-        still cannot be mapped the key stays, with one attempt more. Raises Misconfigured for an unknown id,
-        Fenced when it takes too long.
+        A change that cannot be mapped needs no mapping when a later change supersedes it. When the last change still cannot be
+        mapped the key stays, and one more attempt is counted. Raises Misconfigured for an unknown id, Fenced when it takes too
+        long.
         """
-        quarantine = Quarantine(self.control, self.clock)
-        async with registered(self.control, self.clock, self.owner, self.seconds, permitted=self.permitted) as fence:
+        stores = self.stores
+        quarantine = Quarantine(stores.control, stores.clock)
+        async with registered(
+            stores.control, stores.clock, self.owner, self.seconds, permitted=self.permitted
+        ) as fence:
             settled = False
-            while not settled:  # again, when a change has come in between
+            while not settled:  # repeated when another change was quarantined meanwhile
                 head = await quarantine.head(key_id)
                 try:
                     writes = await self._writes(head, await quarantine.changes(key_id))
-                    await apply_writes(self.store, writes, fence)
+                    await apply_writes(stores.store, writes, fence)
                 except Poison as poison:
                     await quarantine.note_failure(key_id, poison)
-                    return Retried(key_id, poison.message)
+                    return RetryResult(key_id, poison.message)
                 settled = await quarantine.settle(key_id, head)
-        return Retried(key_id, None)
+        return RetryResult(key_id, None)
 
     async def _writes(self, head: Stored[QuarantineHead], waiting: Sequence[WaitingChange]) -> tuple[Put, ...]:
+        """The writes of the waiting changes; where none waits, of the copy that the backfill could not make."""
+        mapping = self.stores.mapping
         if waiting:
-            return change_writes(self.mapping, [one.change for one in waiting], waiting[-1].generation)
-        old = await self.store.get(head.value.table, head.value.key)
-        return (copy_write(self.mapping, old, self.generation),) if old is not None else ()
-
-
-async def drop(quarantine: Quarantine, key_id: str) -> QuarantineHead:
-    """Take a key out of quarantine without applying what waits: those changes are lost. Returns its head, to
-    say so.
-
-    Raises Misconfigured for an unknown id.
-    """
-    while True:
-        head = await quarantine.head(key_id)
-        if await quarantine.settle(key_id, head):
-            return head.value
+            return change_writes(mapping, [entry.change for entry in waiting], waiting[-1].generation)
+        old = await self.stores.store.get(head.value.table, head.value.key)
+        return (copy_write(mapping, old, self.generation),) if old is not None else ()

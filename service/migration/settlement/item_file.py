@@ -1,4 +1,4 @@
-"""The old item that an operator gives in a file to settle a conflict with."""
+"""Reads the old item that an operator gives in a file to resolve a conflict."""
 
 import json
 from pathlib import Path
@@ -14,9 +14,9 @@ MAX_FILE_BYTES = 2**22
 
 
 def read_item_file(path: Path, mapping: Mapping, key: Item) -> Item:
-    """The old item in the file, in DynamoDB's JSON or plain JSON: the one at ``key``, which has a v2 item.
+    """The old item in the file, in DynamoDB's JSON or plain JSON. It must have the key ``key``, and a transform.
 
-    Raises Misconfigured with one line that names the file and what is wrong where.
+    Raises Misconfigured with one line that names the file, and what is wrong in it and where.
     """
     try:
         item = item_from_json(_text(path), mapping.old.key_names[0])
@@ -24,7 +24,7 @@ def read_item_file(path: Path, mapping: Mapping, key: Item) -> Item:
         raise Misconfigured(f"{path}:{error.lineno}: not JSON: {error.msg}", remedy="correct the file") from error
     except ValueError as error:
         raise Misconfigured(f"{path}: {error}", remedy="correct the file") from error
-    _check(path, mapping, item, key)
+    _check_item(path, mapping, item, key)
     return item
 
 
@@ -37,7 +37,7 @@ def _text(path: Path) -> str:
         raise Misconfigured(f"cannot read {path}: {error.strerror}", remedy="name a file with the old item") from error
 
 
-def _check(path: Path, mapping: Mapping, item: Item, key: Item) -> None:
+def _check_item(path: Path, mapping: Mapping, item: Item, key: Item) -> None:
     if any(item.get(name) != value for name, value in key.items()):
         raise Misconfigured(
             f"{path}: it describes the old item {old_key_text(mapping, item)}, not {old_key_text(mapping, key)}",

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from backfill.records import RunStatus, read_standing
+from backfill.records import RunStatus, read_run_status
 from service.app import App
 from service.clock import iso
 from service.control.activity import Activities, Activity
@@ -45,7 +45,7 @@ async def read_facts(app: App, state: MigrationState, tips: Tips | None) -> Fact
         mapping=state.mapping_hash,
         phase=state.phase,
         rule=state.rule,
-        backfill=_backfill(await read_standing(app.control, now), load_prices(app.settings.price_file)),
+        backfill=_backfill(await read_run_status(app.control, now), load_prices(app.settings.price_file)),
         forward=_lane(alive, "forward", forward),
         reverse=_lane(alive, "reverse", reverse),
         workers=tuple(_worker(name, beat, now) for name, beat in beats.items()),

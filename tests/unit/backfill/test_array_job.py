@@ -1,4 +1,4 @@
-"""The backfill as an array job, on tables in memory: who copies what, who takes over, and what all together may use."""
+"""The backfill as an array job, on tables in memory: which job copies what, which takes over, and what all together may use."""
 
 import asyncio
 from dataclasses import replace
@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from backfill.leases import JobLeases
-from backfill.records import BackfillRecords, read_standing
+from backfill.records import BackfillRecords, read_run_status
 from backfill.report import BackfillReport, SlicesReport
-from backfill.slices import Slices
+from backfill.slice_copier import SliceCopier
 from service.errors import Fenced, Interrupted, Misconfigured, Paused, Refused
 from tests.worlds.array_world import Job, begun, segments_done
 from tests.worlds.backfill_world import World
@@ -60,7 +60,7 @@ async def test_a_job_that_is_started_again_goes_on_where_the_lost_one_stopped() 
 
 @pytest.mark.parametrize("chunk", range(6))
 async def test_a_job_killed_before_any_call_loses_nothing(chunk: int) -> None:
-    """Kill one of two jobs right before its n-th call of the tables, for every n; the other finishes alone."""
+    """Kill one of two jobs right before its n-th call to the tables, for every n; the other one finishes alone."""
     world, jobs = await begun(2, items=9, segments=1, page_items=3)
     for job in [job.begin() for job in jobs]:
         await job.report(world)
@@ -100,7 +100,7 @@ async def test_a_superseded_job_saves_no_segment_over_its_successor() -> None:
 
 
 async def test_the_operators_limit_is_one_for_all_jobs() -> None:
-    """400 items of 5 units each pair are 1,000 units: 100 a second last 10 s, however many jobs write."""
+    """400 items of 5 units for each pair are 1,000 units: at 100 units a second they take 10 s, however many jobs write."""
     world, jobs = await begun(4, items=400, segments=1, page_items=100)
     jobs = [Job(world, index, 4, max_write_units=100) for index in range(4)]
     began = world.clock.monotonic()
@@ -108,21 +108,21 @@ async def test_the_operators_limit_is_one_for_all_jobs() -> None:
         await job.report(world)
     assert world.actual() == world.expected()
     units = 200 * 3 + 200 * 2
-    burst = 4 * 75  # each job's first request goes at once
+    burst = 4 * 75  # each job's first request is sent at once
     assert world.clock.monotonic() - began >= (units - burst) / 100
 
 
 async def test_one_cost_cap_pauses_all_jobs() -> None:
-    """Were the cap each job's own, four jobs would spend it four times."""
+    """If each job had the whole cap, four jobs would spend it four times."""
     world, _ = await begun(4, items=8_000, segments=1, page_items=100)
     jobs = [Job(world, index, 4, max_cost=0.006, max_write_units=400) for index in range(4)]
     for job in [job.begin() for job in jobs]:
         with pytest.raises(Paused, match=r"paused at --max-cost 0\.006"):
             await job.report(world)
-    standing = await read_standing(world.control, world.clock.now())
-    assert standing is not None
-    assert standing.state == "stopped"
-    cost = jobs[0].cost(standing.spent)
+    status = await read_run_status(world.control, world.clock.now())
+    assert status is not None
+    assert status.state == "stopped"
+    cost = jobs[0].cost(status.spent)
     assert 0.006 <= cost < 0.009, "the windows under way are finished"
     for index in range(4):
         await Job(world, index, 4).begin().report(world)
@@ -136,7 +136,7 @@ async def test_a_backfill_that_works_alone_and_an_array_refuse_each_other() -> N
     await world.clock.advance(3)
     alone = world.begin()
     await world.clock.until(alone.done, within=600)
-    with pytest.raises(Refused, match=r"another backfill is running: .*others are at work on 1"):
+    with pytest.raises(Refused, match=r"another backfill is running: .*other jobs are copying 1"):
         await alone
     await job.kill()
     await world.run()
@@ -163,19 +163,19 @@ async def _scans_hang(operation: str, subject: object) -> None:
 
 
 async def test_a_job_waits_for_many_siblings_longer_than_for_one() -> None:
-    """Hundreds of jobs begin at once, each of which opens the run for a moment: none is refused for their number."""
+    """Hundreds of jobs begin at once, and each opens the run for a moment: none is refused because there are so many."""
     world, (job, _) = await begun(2)
-    claims = JobLeases(world.control, "sibling", world.clock, world.settings)
-    busy = asyncio.ensure_future(_in_turn_for(claims, world, times=10, seconds=20))
+    leases = JobLeases(world.control, "sibling", world.clock, world.settings)
+    busy = asyncio.ensure_future(_in_turn_for(leases, world, times=10, seconds=20))
     await world.clock.advance(1)
     job.begin()
     await world.clock.until(busy.done, within=600)
     assert isinstance(await job.report(world), BackfillReport)
 
 
-async def _in_turn_for(claims: JobLeases, world: World, *, times: int, seconds: float) -> None:
+async def _in_turn_for(leases: JobLeases, world: World, *, times: int, seconds: float) -> None:
     for _ in range(times):
-        async with claims.alone():
+        async with leases.whole_backfill():
             await world.clock.sleep(seconds)
 
 
@@ -232,20 +232,20 @@ async def test_status_shows_all_jobs_as_one_backfill() -> None:
         job.connection.held = "insert_many"
         job.begin()
     await world.clock.advance(5)
-    standing = await read_standing(world.control, world.clock.now())
-    assert standing is not None
-    assert (standing.state, standing.segments_done) == ("running", 0)
+    status = await read_run_status(world.control, world.clock.now())
+    assert status is not None
+    assert (status.state, status.segments_done) == ("running", 0)
     for job in jobs:
         await job.kill()
-    standing = await read_standing(world.control, world.clock.now() + 60)
-    assert standing is not None
-    assert standing.state == "stopped"
+    status = await read_run_status(world.control, world.clock.now() + 60)
+    assert status is not None
+    assert status.state == "stopped"
 
 
 async def test_a_late_word_that_a_slice_is_done_closes_no_run_that_another_job_walks_again() -> None:
-    """The interleaving: job 0 has copied its slice and freezes when its word that it is done is on its way; job 1 takes the
-    slice over and has read its items; the word arrives. Were the run closed by it, tombstones could be purged, and what job 1
-    has read be copied after its removal."""
+    """The interleaving: job 0 has copied its slice, and freezes while its save that the slice is done is on its way; job 1 takes
+    the slice over and has read its items; the save arrives. If it closed the run, tombstones could be purged, and job 1 could copy
+    the items that it has read after they were deleted."""
     world, (late, other) = await begun(2, items=12, segments=1, page_items=100)
     late.connection.freezes = lambda operation, subject: operation == "write" and '"done":true' in str(subject)
     late.begin()
@@ -259,7 +259,7 @@ async def test_a_late_word_that_a_slice_is_done_closes_no_run_that_another_job_w
     await late.kill()
     third = await Job(world, 1, 2).begin().report(world)
     assert isinstance(third, SlicesReport)
-    assert third.left == 1
+    assert third.slices_left == 1
     assert (await world.state()).backfill_finished_at is None
     other.connection.released.set()
     assert isinstance(await other.report(world), BackfillReport)
@@ -267,15 +267,15 @@ async def test_a_late_word_that_a_slice_is_done_closes_no_run_that_another_job_w
 
 
 async def test_a_job_that_outlived_its_run_takes_nothing_of_the_next_one() -> None:
-    """The records of the next run's segments stand in the place of those that it knew, and say nothing of its own."""
+    """The records of the next run's segments have replaced those of the job's own run, so they do not count for it."""
     world, (first, _) = await begun(2)
     for index in (0, 1):
         await Job(world, index, 2).begin().report(world)
     run = await world.records.run()
     assert run is not None
-    parts = first.parts
-    outlived = Slices(parts, JobLeases(parts.control, "late", world.clock, parts.settings), run)
+    context = first.context
+    outlived = SliceCopier(context, JobLeases(context.stores.control, "late", world.clock, context.settings), run)
     await BackfillRecords(world.control, token=99).save_run(replace(run, id="next", finished_at=None))
-    assert await outlived.left() == []
+    assert await outlived.slices_left() == []
     await outlived.copy(0)
     assert outlived.outcomes == {}

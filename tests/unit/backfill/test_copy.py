@@ -1,4 +1,4 @@
-"""The backfill on tables in memory: what it copies, what it leaves alone, and how it goes on after any stop."""
+"""The backfill on tables in memory: what it copies, what it leaves alone, and how it resumes after any stop."""
 
 import asyncio
 from collections import Counter
@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from backfill import walk, window
-from backfill.records import read_standing
-from backfill.walk import SCANS
+from backfill import segment_copier, window
+from backfill.records import read_run_status
+from backfill.segment_copier import SCANS
 from service.config import Settings
 from service.core.item.change import Change
 from service.core.item.stamp import backfill_version, stream_version
@@ -104,7 +104,7 @@ async def test_a_bad_item_that_the_application_mends_meanwhile_is_left_to_its_ch
 
 @pytest.mark.parametrize("chunk", range(4))
 async def test_killed_before_any_call_it_goes_on_and_ends_right(chunk: int) -> None:
-    """Kill the first worker right before its n-th call of the tables, for every n; a second one finishes."""
+    """Kill the first worker right before its n-th call to the tables, for every n; a second worker finishes."""
     calls = await _calls_of_a_whole_run()
     for nth in range(chunk, calls, 4):
         world = _small_world()
@@ -134,11 +134,11 @@ async def _calls_of_a_whole_run() -> int:
     world.db.before = count
     task = world.begin()
     await world.clock.until(task.done)
-    return len(calls) - 1  # the last one gives the lease back
+    return len(calls) - 1  # the last call releases the lease
 
 
 async def _run_until_call(world: World, nth: int) -> bool:
-    """Run a backfill and kill it right before its call number ``nth``. False: it has not come to that."""
+    """Run a backfill and kill it right before its call number ``nth``. False: it made fewer calls."""
     reached = asyncio.Event()
     made = 0
 
@@ -219,9 +219,9 @@ async def test_stopped_by_the_operator_it_ends_at_once_and_names_the_command_tha
         await task
     assert stopped.value.remedy == "go on with: tablesplit migrate --max-write-units 500"
     assert stopped.value.exit_status == 3
-    standing = await read_standing(world.control, world.clock.now())
-    assert standing is not None
-    assert standing.state == "stopped"
+    status = await read_run_status(world.control, world.clock.now())
+    assert status is not None
+    assert status.state == "stopped"
     world.stop.clear()
     assert (await world.run()).outcomes.items == 30
 
@@ -346,7 +346,7 @@ async def test_a_worker_whose_lease_has_run_out_writes_nothing_more(item: Item) 
         if operation == "scan":
             await late.wait()
         elif operation == "write" and 0 < world.clock.monotonic() < 6:
-            raise Retryable("no answer", reason="timeout")  # renewals do not get through
+            raise Retryable("no answer", reason="timeout")  # renewals do not arrive
 
     world.db.before = hold
     task = world.begin()
@@ -466,7 +466,7 @@ async def test_progress_is_never_complete_before_the_last_acknowledgement() -> N
 
 async def test_the_memory_holds_a_bounded_number_of_items(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window, "MOST_ITEMS", 40)
-    monkeypatch.setattr(walk, "FIRST_ITEMS", 40)
+    monkeypatch.setattr(segment_copier, "FIRST_ITEMS", 40)
     world = World(settings=Settings(segments=20, page_items=30))
     world.fill(2000)
     await world.start()
@@ -544,28 +544,28 @@ async def test_writes_go_out_in_another_order_than_they_were_read() -> None:
 
 async def test_status_on_another_machine_shows_where_it_stands() -> None:
     world = World(settings=Settings(segments=2, page_items=1000), estimate=40)
-    assert await read_standing(world.control, world.clock.now()) is None
+    assert await read_run_status(world.control, world.clock.now()) is None
     world.fill(40)
     await world.start()
     world.db.before = _scans_hang
     task = world.begin()
     await world.clock.advance(10)
-    standing = await read_standing(world.control, world.clock.now())
-    assert standing is not None
-    assert (standing.state, standing.outcomes.items, standing.segments_done) == ("running", 0, 0)
+    status = await read_run_status(world.control, world.clock.now())
+    assert status is not None
+    assert (status.state, status.outcomes.items, status.segments_done) == ("running", 0, 0)
     await world.kill(task)
     world.db.before = None
-    standing = await read_standing(world.control, world.clock.now() + 60)
-    assert standing is not None
-    assert standing.state == "stopped"
+    status = await read_run_status(world.control, world.clock.now() + 60)
+    assert status is not None
+    assert status.state == "stopped"
     await world.run()
-    standing = await read_standing(world.control, world.clock.now())
-    assert standing is not None
-    assert (standing.state, standing.outcomes.copied, standing.segments_done) == ("finished", 40, 2)
+    status = await read_run_status(world.control, world.clock.now())
+    assert status is not None
+    assert (status.state, status.outcomes.copied, status.segments_done) == ("finished", 40, 2)
 
 
 async def test_a_delete_before_the_copy_arrives_stays_deleted() -> None:
-    """Scan, then delete and tombstone, then the copy: the tombstone holds its place."""
+    """Scan, then delete and tombstone, then the copy: the tombstone stays."""
     world = World(settings=Settings(segments=1))
     world.put(lead("x"))
 

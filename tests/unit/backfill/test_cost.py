@@ -1,4 +1,4 @@
-"""What a backfill costs while it runs, and the cap at which it pauses: counted once over all restarts, and nothing is lost."""
+"""What a backfill costs while it runs, and the cap at which it pauses: counted once over all restarts, with nothing lost."""
 
 import json
 from pathlib import Path
@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from backfill.budget import Budget
+from backfill.budget import CostBudget
 from backfill.options import BackfillOptions
-from backfill.records import read_standing
+from backfill.records import read_run_status
 from backfill.report import BackfillReport
 from backfill.segments import Segment, Spent, spent_in
 from service.config import Settings
@@ -19,12 +19,12 @@ from tests.fakes.clocks import VirtualClock
 from tests.worlds.backfill_world import Throttling, World
 
 LEAD_UNITS, DEAL_UNITS = 3, 2
-"""A unit for the base table and each index: two, and one."""
+"""One unit for the base table and one for each index: a lead has two indexes, a deal has one."""
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """A dollar for a write unit; reading is for nothing."""
+    """A write unit costs one dollar; reads are free."""
     path = tmp_path / "prices.yaml"
     path.write_text("from: a test\nwrite_million: 1000000\nread_million: 0\nstream_100k: 0\nstorage_gb_month: 0\n")
     return Settings(segments=3, page_items=4, price_file=path)
@@ -37,9 +37,9 @@ def filled(settings: Settings, count: int, **parts: Any) -> World:
 
 
 async def spent(world: World) -> Spent:
-    standing = await read_standing(world.control, world.clock.now())
-    assert standing is not None
-    return standing.spent
+    status = await read_run_status(world.control, world.clock.now())
+    assert status is not None
+    return status.spent
 
 
 async def pauses(world: World, **options: Any) -> Paused:
@@ -78,9 +78,9 @@ async def test_at_the_cap_it_pauses_and_a_higher_cap_goes_on_without_loss_or_rep
     assert 100 <= before < 450 * (LEAD_UNITS + DEAL_UNITS)
     assert paused.message.startswith(f"paused at --max-cost 100: about {before:.2f} USD are spent; backfill: ")
     assert paused.remedy == f"go on with a higher cap: tablesplit migrate --max-cost {2 * before:g}"
-    standing = await read_standing(world.control, world.clock.now())
-    assert standing is not None
-    assert standing.state == "stopped"
+    status = await read_run_status(world.control, world.clock.now())
+    assert status is not None
+    assert status.state == "stopped"
 
     report: BackfillReport = await world.run(max_cost=1_000_000.0)
     assert (report.outcomes.copied, report.outcomes.present, report.resumed) == (900, 0, True)
@@ -121,11 +121,11 @@ async def test_segments_that_an_earlier_version_saved_are_gone_on_with(settings:
 
 
 def test_reads_are_paid_as_well() -> None:
-    budget = Budget(load_prices(None), max_cost=0.75)
+    budget = CostBudget(load_prices(None), max_cost=0.75)
     spent = spent_in({0: Segment("r", spent=Spent(1e6, 0)), 1: Segment("r", spent=Spent(0, 1e6 - 8))})
     assert not budget.used_up(spent)
     assert budget.used_up(spent + Spent(0, 8))
-    assert not Budget(load_prices(None)).used_up(spent)
+    assert not CostBudget(load_prices(None)).used_up(spent)
 
 
 def test_the_command_that_goes_on_has_the_cap() -> None:

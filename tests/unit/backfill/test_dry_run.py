@@ -1,4 +1,4 @@
-"""`migrate --dry-run`: says what would become of every old item, and writes nothing."""
+"""`migrate --dry-run`: reports what a backfill would do with every old item, and writes nothing."""
 
 import asyncio
 

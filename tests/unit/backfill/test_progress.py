@@ -1,11 +1,11 @@
-"""Progress of the backfill: percent and time left say nothing that is not known, on a terminal and in a log."""
+"""Progress of the backfill on a terminal and in a log: percent and remaining time are shown only when they are known."""
 
 import pytest
 
-from backfill.budget import Budget
+from backfill.budget import CostBudget
 from backfill.display import LINE_SECONDS, LogLines
 from backfill.progress import Progress, Snapshot
-from backfill.segments import BackfillRun, Outcomes, Segment, standing, total, unfinished
+from backfill.segments import BackfillRun, Outcomes, Segment, segments_of_run, total, unfinished
 from backfill.throttle import ThrottleWaits
 from service.dynamodb.prices import load_prices
 from tests.fakes.clocks import VirtualClock
@@ -14,7 +14,9 @@ from tests.fakes.clocks import VirtualClock
 def begun(clock: VirtualClock, *, estimate: int | None, segments: int = 2, done: int = 0) -> Progress:
     run = BackfillRun("r", "m", 1, segments, 0.0, estimate)
     stands = {n: Segment("r", None, Outcomes(copied=done), False) for n in range(segments)}
-    return Progress(clock, ThrottleWaits(clock, lambda reason, seconds: None), run, stands, Budget(load_prices(None)))
+    return Progress(
+        clock, ThrottleWaits(clock, lambda reason, seconds: None), run, stands, CostBudget(load_prices(None))
+    )
 
 
 def acknowledge(progress: Progress, number: int, items: int, *, done: bool = False) -> Snapshot:
@@ -114,8 +116,8 @@ async def test_a_log_gets_a_line_now_and_then_and_one_at_the_end(monkeypatch: py
 
 def test_records_of_another_run_say_nothing() -> None:
     run = BackfillRun("new", "m", 1, 3, 0.0)
-    found = [(0, Segment("old", None, Outcomes(5), True)), (1, Segment("new", None, Outcomes(7), True))]
-    segments = standing(run, found)
+    records = [(0, Segment("old", None, Outcomes(5), True)), (1, Segment("new", None, Outcomes(7), True))]
+    segments = segments_of_run(run, records)
     assert unfinished(segments) == [0, 2]
     assert total(segments) == Outcomes(copied=7)
 

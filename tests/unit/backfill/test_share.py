@@ -1,11 +1,11 @@
-"""What a job of an array knows of the others: its share of the limits, all speeds as one; and of itself: which one it is."""
+"""What a job of an array knows of the others, its share of the limits and the combined speed; and which job it is itself."""
 
 from itertools import pairwise
 
 import pytest
 
 from backfill.options import ArrayJob, array_job
-from backfill.records import BackfillRecords, Pulse, together
+from backfill.records import BackfillRecords, Pulse, combined_pulse
 from backfill.segments import BackfillRun
 from backfill.share import EqualShare
 from service.config import load_settings
@@ -14,7 +14,7 @@ from tests.worlds.backfill_world import World
 
 
 async def test_those_that_are_left_use_what_the_others_had() -> None:
-    """A share grows to the whole when nobody else is alive."""
+    """A share grows to the whole when no other worker is alive."""
     world = World()
     run = BackfillRun("r", "hash", 1, 8, 0.0, slices=4)
     shares = [EqualShare(BackfillRecords(world.control, 0, number), run, world.clock) for number in range(4)]
@@ -22,28 +22,28 @@ async def test_those_that_are_left_use_what_the_others_had() -> None:
         await _pulse(world, run, number)
     now = []
     for _ in range(4):
-        await shares[0].look()
-        now.append(shares[0].now)
+        await shares[0].update()
+        now.append(shares[0].fraction)
     assert now == [1 / 4] * 4
     for number in range(1, 4):
         await _pulse(world, run, number, ended=number != 3)
-    await shares[0].look()
-    assert shares[0].now == 1 / 2
+    await shares[0].update()
+    assert shares[0].fraction == 1 / 2
     await world.clock.advance(31)  # the third was killed: its last pulse is stale
     await _pulse(world, run, 0)
-    await shares[0].look()
-    assert shares[0].now == 1
+    await shares[0].update()
+    assert shares[0].fraction == 1
 
 
 async def test_a_job_begins_with_the_least_share_until_the_others_have_seen_it() -> None:
     world = World()
     run = BackfillRun("r", "hash", 1, 8, 0.0, slices=4)
     share = EqualShare(BackfillRecords(world.control, 0, 0), run, world.clock)
-    seen = [share.now]
+    seen = [share.fraction]
     for _ in range(4):
-        await share.look()
+        await share.update()
         await _pulse(world, run, 0)
-        seen.append(share.now)
+        seen.append(share.fraction)
     assert seen == [1 / 4, 1 / 4, 1 / 4, 1 / 4, 1.0]
     assert all(was <= now for was, now in pairwise(seen))
 
@@ -57,7 +57,7 @@ def test_workers_speeds_add_up_and_the_last_one_says_when_all_is_done() -> None:
     one = Pulse("r", 100.0, 10.0, 5.0, ("target_slow",), {"target_slow": 1.0})
     two = Pulse("r", 101.0, 20.0, 9.0, ("operator_write_limit",), {"target_slow": 2.0})
     killed = Pulse("r", 10.0, 99.0, 99.0)
-    seen = together([one, two, killed], 102.0)
+    seen = combined_pulse([one, two, killed], 102.0)
     assert seen is not None
     assert (seen.items_per_second, seen.eta_seconds, seen.ended) == (30.0, 9.0, False)
     assert seen.waiting_for == ("operator_write_limit", "target_slow")
@@ -85,6 +85,6 @@ def test_an_index_out_of_range_is_one_clear_line(
 ) -> None:
     monkeypatch.setenv("AWS_BATCH_JOB_ARRAY_INDEX", index)
     monkeypatch.setenv("AWS_BATCH_JOB_ARRAY_SIZE", size)
-    with pytest.raises(Misconfigured) as told:
+    with pytest.raises(Misconfigured) as refused:
         load_settings()
-    assert str(told.value).startswith(line)
+    assert str(refused.value).startswith(line)

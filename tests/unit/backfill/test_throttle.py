@@ -111,16 +111,16 @@ async def test_the_keys_that_are_remembered_are_bounded_and_the_busy_ones_stay()
 async def test_every_wait_is_counted_under_its_reason_and_shown_while_it_lasts() -> None:
     clock = VirtualClock()
     counted: list[tuple[Reason, float]] = []
-    told = ThrottleWaits(clock, lambda reason, seconds: counted.append((reason, seconds)))
-    limits = WriteLimits(clock, told, 10)
+    throttle_waits = ThrottleWaits(clock, lambda reason, seconds: counted.append((reason, seconds)))
+    limits = WriteLimits(clock, throttle_waits, 10)
     await limits.admit({KEY: 1}, 20)
     waiting = asyncio.ensure_future(limits.admit({KEY: 1}, 1))
     await clock.advance(1)
-    assert told.now == ("operator_write_limit",)
+    assert throttle_waits.now == ("operator_write_limit",)
     await clock.until(waiting.done)
-    assert told.now == ()
+    assert throttle_waits.now == ()
     assert counted == [("operator_write_limit", 2.0)]
-    assert told.seconds == {"operator_write_limit": 2.0}
+    assert throttle_waits.seconds == {"operator_write_limit": 2.0}
 
 
 async def test_reads_wait_for_what_the_pages_before_them_cost() -> None:

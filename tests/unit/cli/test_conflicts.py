@@ -13,6 +13,7 @@ import pytest
 
 from service.cli.main import main
 from service.control.state import MigrationState, change_state
+from service.control.stores import Stores
 from tests.unit.migration.test_resolution import CHANGED, MERGED, Notes, disputed, state
 from tests.worlds.both_ways_world import BothWays
 from tests.worlds.validation_world import MAPPING
@@ -52,6 +53,7 @@ def world(monkeypatch: pytest.MonkeyPatch, notes: Notes) -> BothWays:
             clock=world.clock,
             store=world.db,
             control=world.control,
+            stores=Stores(world.db, world.control, MAPPING, world.clock),
             tables=SimpleNamespace(describe=describe),
         )
 

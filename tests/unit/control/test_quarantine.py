@@ -11,7 +11,7 @@ from service.control.quarantine import listing, quarantine_id, shown
 from service.control.waiting_changes import WaitingChange, WaitingChanges
 from service.core.item.change import Change
 from service.errors import Fenced, Misconfigured, Poison
-from service.migration.settlement.guarded_retry import drop
+from service.migration.settlement.quarantine import drop_from_quarantine
 from tests.worlds.sync_world import SyncWorld, bad, fixed_mapping
 from tests.worlds.validation_world import lead, old_key
 
@@ -247,7 +247,7 @@ async def test_a_copy_noted_twice_keeps_its_first_head(world: SyncWorld) -> None
 
 async def test_drop_takes_everything_away_and_says_what_it_was(world: SyncWorld) -> None:
     await world.sink().apply("shard", [world.put(bad("a")), world.put(lead("a"))])
-    dropped = await drop(world.quarantine, world.id("a"))
+    dropped = await drop_from_quarantine(world.quarantine, world.id("a"))
     assert dropped.waiting == 2
     assert await world.quarantine.heads() == {}
     assert await world.quarantine.changes(world.id("a")) == []
@@ -257,7 +257,7 @@ async def test_an_unknown_id_is_reported_plainly(world: SyncWorld) -> None:
     with pytest.raises(Misconfigured, match="nothing in quarantine has the id nope"):
         await world.retry().retry("nope")
     with pytest.raises(Misconfigured):
-        await drop(world.quarantine, "nope")
+        await drop_from_quarantine(world.quarantine, "nope")
 
 
 async def test_numeric_and_binary_old_keys_are_kept_as_they_are(world: SyncWorld) -> None:

@@ -10,8 +10,15 @@ from service.core.item.wire import Item
 from service.core.item.write import Put
 from service.dynamodb.prices import Prices, read_prices
 from service.migration.preflight.cost import cost_of
-from service.migration.preflight.forecast import Bound, Forecast, ForecastLimits, Sizes, forecast, sizes_of
-from service.migration.preflight.retention import judge_retention
+from service.migration.preflight.forecast import (
+    Bound,
+    Forecast,
+    ForecastLimits,
+    Sizes,
+    forecast,
+    judge_retention,
+    sizes_of,
+)
 from service.migration.preflight.sample import Trial, map_sample
 from tests.builders.mappings import shop
 from tests.fakes.memory import MemoryDynamoDB
@@ -29,7 +36,7 @@ storage_gb_month: 0.5
 
 def trial(**changed: object) -> Trial:
     """Four items: leads of 6 units with an index, a deal of 2 without."""
-    found = Trial(
+    trial = Trial(
         items=4,
         mapped=4,
         old_sizes=[4000, 1000, 1000, 2000],
@@ -46,8 +53,8 @@ def trial(**changed: object) -> Trial:
         ),
     )
     for name, value in changed.items():
-        setattr(found, name, value)
-    return found
+        setattr(trial, name, value)
+    return trial
 
 
 def prices(more: str = "") -> Prices:
@@ -78,7 +85,7 @@ def test_an_index_has_partition_keys_of_its_own() -> None:
     ("limits", "binding"),
     [
         (ForecastLimits(), Bound("hottest_partition_key", 6.0)),
-        (ForecastLimits(write_units=100), Bound("max_write_units", 140.0)),  # 14,000 units, the indexes' among them
+        (ForecastLimits(write_units=100), Bound("max_write_units", 140.0)),  # 14,000 units, indexes included
         (ForecastLimits(write_units=10_000), Bound("hottest_partition_key", 6.0)),
         (ForecastLimits(read_units=10), Bound("max_read_units", 195.4)),
         (ForecastLimits(write_units=100, read_units=10), Bound("max_read_units", 195.4)),
@@ -122,12 +129,12 @@ def test_sizes_are_of_items_that_exist() -> None:
 def test_a_go_leaves_the_margin_of_the_streams_24_hours(
     copy: float | None, wanted: float, verdict: str, margin: float | None
 ) -> None:
-    found = judge_retention(copy, wanted)
-    assert (found.verdict, found.margin_seconds) == (verdict, margin)
+    retention = judge_retention(copy, wanted)
+    assert (retention.verdict, retention.margin_seconds) == (verdict, margin)
 
 
 def expected(items: int = 1_000_000) -> Forecast:
-    """Of a million items that each cost 2 units at the base table and 1 in an index, read by half a unit; 2 GB stored."""
+    """The cost of a million items, each with 2 units in the base table, 1 in an index and half a unit for the read; 2 GB stored."""
     sizes = Sizes(1.0, 1, 1, 1)
     bounds = (Bound("hottest_partition_key", 1.0),)
     return Forecast(items, True, sizes, sizes, 2e6, 1e6, 5e5, 2 * 2**30, ("t", "", "k"), 1.0, bounds)
@@ -158,13 +165,13 @@ async def sampled(*items: Item, sample: int = 100) -> Trial:
 
 async def test_the_trial_counts_a_unit_for_each_kilobyte_and_again_for_each_index() -> None:
     big = lead("big", notes={"S": "x" * 1500})
-    found = await sampled(lead("a"), big, deal("c"))
+    trial = await sampled(lead("a"), big, deal("c"))
     deals = sum(1 for _ in MAPPING.tables["deals"].indexes)
-    assert (found.items, found.mapped, found.whole) == (3, 3, True)
-    assert found.write_units["leads", "", "LEAD"] == 1 + 2
-    assert {units for (table, index, _), units in found.write_units.items() if table == "leads" and index} == {3}
-    assert found.index_entries == 2 * 2 + deals
-    assert sum(found.old_sizes) == item_bytes(lead("a")) + item_bytes(big) + item_bytes(deal("c"))
+    assert (trial.items, trial.mapped, trial.whole) == (3, 3, True)
+    assert trial.write_units["leads", "", "LEAD"] == 1 + 2
+    assert {units for (table, index, _), units in trial.write_units.items() if table == "leads" and index} == {3}
+    assert trial.index_entries == 2 * 2 + deals
+    assert sum(trial.old_sizes) == item_bytes(lead("a")) + item_bytes(big) + item_bytes(deal("c"))
 
 
 async def test_an_item_without_the_keys_of_an_index_takes_nothing_there() -> None:
@@ -174,15 +181,15 @@ async def test_an_item_without_the_keys_of_an_index_takes_nothing_there() -> Non
     refund = {"hash": {"S": "REFUND/2"}, "kind": {"S": "REFUND"}, "id": {"S": "2"}}
     for item in (order, refund):
         db.apply(Put("shop", item))
-    found = await map_sample(db, shop(), 100, asyncio.Event())
+    trial = await map_sample(db, shop(), 100, asyncio.Event())
     (table,) = shop().tables
-    by_index = Counter(index for _, index, _ in found.write_units)
-    assert found.mapped == 2
-    assert {units for (_, index, _), units in found.write_units.items() if index} == {1}
-    assert (by_index[""], by_index["total"], found.index_entries) == (2, 1, 1)
-    assert {place[0] for place in found.write_units} == {table}
+    by_index = Counter(index for _, index, _ in trial.write_units)
+    assert trial.mapped == 2
+    assert {units for (_, index, _), units in trial.write_units.items() if index} == {1}
+    assert (by_index[""], by_index["total"], trial.index_entries) == (2, 1, 1)
+    assert {place[0] for place in trial.write_units} == {table}
 
 
 async def test_a_sample_that_ends_before_the_table_is_not_the_whole() -> None:
-    found = await sampled(*(lead(f"{n}") for n in range(5)), sample=3)
-    assert (found.items, found.whole) == (3, False)
+    trial = await sampled(*(lead(f"{n}") for n in range(5)), sample=3)
+    assert (trial.items, trial.whole) == (3, False)

@@ -1,4 +1,4 @@
-"""What a forecast says: its verdict, and what to do about a no-go by what binds the copy."""
+"""The report of a forecast: its verdict, and the remedy of a no-go, which depends on the bound of the copy."""
 
 from types import SimpleNamespace
 from typing import cast
@@ -28,9 +28,9 @@ def report(found: Trial, item_count: int, limits: ForecastLimits | None = None) 
 
 
 def test_a_copy_that_ends_in_time_is_a_go() -> None:
-    said = report(trial(), 4000)
-    assert (said.ok, said.retention.verdict, said.remedy) == (True, "go", "")
-    assert said.to_text().splitlines()[-2:] == [
+    forecast_report = report(trial(), 4000)
+    assert (forecast_report.ok, forecast_report.retention.verdict, forecast_report.remedy) == (True, "go", "")
+    assert forecast_report.to_text().splitlines()[-2:] == [
         "retention    go: the copy leaves 24.0 h at most of the 24 h that the stream keeps changes; 4.0 h are asked for",
         "forecast: go",
     ]
@@ -45,28 +45,28 @@ def test_a_copy_that_ends_in_time_is_a_go() -> None:
     ],
 )
 def test_a_no_go_says_what_makes_the_copy_shorter(items: int, limits: ForecastLimits, way: str) -> None:
-    said = report(trial(), items, limits)
-    assert (said.ok, said.retention.verdict) == (False, "no-go")
-    assert said.remedy == f"{way}; {UNFOLLOWED}"
-    assert said.to_text().splitlines()[-1] == "forecast: NO-GO"
+    forecast_report = report(trial(), items, limits)
+    assert (forecast_report.ok, forecast_report.retention.verdict) == (False, "no-go")
+    assert forecast_report.remedy == f"{way}; {UNFOLLOWED}"
+    assert forecast_report.to_text().splitlines()[-1] == "forecast: NO-GO"
 
 
 def test_a_copy_longer_than_the_stream_says_by_how_much() -> None:
-    said = report(trial(), 60_000_000)  # 90,000,000 units at one key: 25 h
-    assert said.retention_text() == (
+    forecast_report = report(trial(), 60_000_000)  # 90,000,000 units at one key: 25 h
+    assert forecast_report.retention_text() == (
         "NO-GO: the copy takes 1.0 h longer than the 24 h that the stream keeps changes; 4.0 h are asked for as margin"
     )
 
 
 def test_a_table_whose_count_is_not_known_is_unknown() -> None:
-    said = report(trial(), 3)
-    assert (said.ok, said.retention.verdict) == (True, "unknown")
-    assert said.to_json()["table"]["items_known"] is False
-    assert "at least 4; 4 sampled, 4 of them mapped" in said.to_text()
+    forecast_report = report(trial(), 3)
+    assert (forecast_report.ok, forecast_report.retention.verdict) == (True, "unknown")
+    assert forecast_report.to_json()["table"]["items_known"] is False
+    assert "at least 4; 4 sampled, 4 of them mapped" in forecast_report.to_text()
 
 
 def test_where_nothing_can_be_mapped_there_is_no_number() -> None:
-    said = report(Trial(items=5, old_sizes=[1] * 5), 100)
-    document = said.to_json()
+    forecast_report = report(Trial(items=5, old_sizes=[1] * 5), 100)
+    document = forecast_report.to_json()
     assert [document[name] for name in ("result", "table", "duration", "cost_usd")] == ["unknown", None, None, None]
-    assert said.facts() == (("forecast", "none: of 5 sampled items none was mapped"),)
+    assert forecast_report.facts() == (("forecast", "none: of 5 sampled items none was mapped"),)

@@ -1,4 +1,4 @@
-"""The item that an operator gives in a file: both forms of JSON, and one clear line for whatever is wrong."""
+"""The item that an operator gives in a file: both forms of JSON, and one clear line for anything that is wrong."""
 
 import json
 from pathlib import Path

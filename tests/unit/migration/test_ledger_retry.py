@@ -12,9 +12,9 @@ from service.core.item.wire import Item
 from service.core.item.write import Delete, Put
 from service.core.phases.acting import Rule
 from service.errors import Poison, Refused
-from service.migration.settlement.guarded_retry import Retried, drop
+from service.migration.settlement.guarded_retry import RetryResult
 from service.migration.settlement.ledger_retry import LedgerRetry
-from service.migration.settlement.retry import retry_key
+from service.migration.settlement.quarantine import drop_from_quarantine, retry_key
 from service.migration.start import create_and_start
 from tests.worlds.both_ways_world import BothWays, v2_of
 from tests.worlds.start_world import Started
@@ -26,7 +26,7 @@ KEY = old_key("LEAD", "a")
 ID = quarantine_id("old", KEY)
 V2_ID = quarantine_id("leads", lead_key("a"))
 UNREADABLE = {"created_at": {"S": "2030-01-01"}}
-"""Leads to another key than the one that the item has."""
+"""Gives another v2 key than the one that the item has."""
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def world() -> BothWays:
     return BothWays()
 
 
-async def retry(world: BothWays, key_id: str = ID) -> Retried:
+async def retry(world: BothWays, key_id: str = ID) -> RetryResult:
     return await LedgerRetry(world.transaction(), world.context("old")).retry(key_id)
 
 
@@ -52,7 +52,7 @@ def status(world: BothWays) -> Any:
 async def test_a_change_that_cannot_be_mapped_is_made_good_by_the_next(world: BothWays) -> None:
     await written(world, A, bad("a"), {**A, "status": {"S": "won"}}, {**A, "status": {"S": "lost"}})
     assert (await world.quarantine.head(ID)).value.waiting == 3
-    assert await retry(world) == Retried(ID, None)
+    assert await retry(world) == RetryResult(ID, None)
     assert status(world) == {"S": "lost"}
     assert (await world.quarantine.heads(), await world.conflicts.heads()) == ({}, {})
 
@@ -110,7 +110,7 @@ async def test_a_change_that_arrives_during_a_retry_is_carried_by_it(world: Both
 
 
 async def test_a_retry_killed_before_it_ends_is_done_again_and_carries_nothing_twice(world: BothWays) -> None:
-    """In between v2 goes back to what the change found: it must not be carried again."""
+    """Meanwhile v2 returns to the state before the change: the change must not be carried again."""
     await written(world, A, bad("a"), {**A, "status": {"S": "won"}})
 
     async def die(operation: str, subject: object) -> None:
@@ -166,7 +166,7 @@ async def test_a_v2_key_is_listed_shown_and_dropped(world: BothWays) -> None:
     head = (await world.quarantine.head(V2_ID)).value
     assert (head.table, head.key, head.reason) == ("leads", lead_key("a"), "v2_key_mismatch")
     assert len(await world.quarantine.changes(V2_ID)) == 1
-    assert (await drop(world.quarantine, V2_ID)).waiting == 1
+    assert (await drop_from_quarantine(world.quarantine, V2_ID)).waiting == 1
     assert await world.quarantine.heads() == {}
 
 
@@ -188,7 +188,7 @@ async def test_a_copy_is_not_made_of_what_v2_has_deleted_since(world: BothWays) 
 
 
 async def v2_in_quarantine(world: BothWays, item: Item | None) -> None:
-    """A v2 key in quarantine, its record read."""
+    """A v2 key in quarantine, whose stream record was read."""
     world.stand(None, item)
     await world.quarantine.add_copy("leads", lead_key("a"), Poison("bad", reason="bad"))
 

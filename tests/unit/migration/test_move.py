@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from backfill.run_record import RunMigration
+from backfill.run_record import FencedState
 from service.control.repairs import registered
 from service.control.state import Hold, Move
 from service.core.item.write import Put
@@ -328,7 +328,7 @@ async def test_a_backfill_and_a_first_move_shut_each_other_out() -> None:
     async with world.running(backfill_finished_at=None):
         with pytest.raises(Refused, match="a backfill has begun since the gate was asked"):
             await world.move("cutover")
-    copying = RunMigration(world.control, world.app.mapping, world.clock, lambda: None)
+    copying = FencedState(world.control, world.app.mapping, world.clock, lambda: None)
     for changes in ({"move": Move("dual", "settle", 0.0, 0.0, "ann")}, LEDGER):
         await world.set(**{"move": None, "backfill_finished_at": 1.0, **changes})
         with pytest.raises(Refused, match="the first cutover has begun"):

@@ -1,4 +1,4 @@
-"""Settling conflicts: what each choice leaves on both sides once the sync has carried it, and the races."""
+"""Resolving conflicts: the state of both sides once the sync has carried each choice, and the races."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -10,11 +10,12 @@ import pytest
 
 from service.control.conflicts import Kept
 from service.control.state import MigrationState, Move, new_state
+from service.control.stores import Stores
 from service.core.item.stamp import decode_stamp
 from service.core.item.wire import Item
 from service.core.rules.guarded import REPAIR_VERSION
 from service.errors import Misconfigured, Refused
-from service.migration.settlement.resolution import Resolving
+from service.migration.settlement.resolution import ConflictResolver
 from tests.worlds.both_ways_world import BothWays, by_reverse, v2_of
 from tests.worlds.validation_world import MAPPING, lead, lead_key, old_key
 
@@ -36,10 +37,9 @@ class Notes(list[tuple[str, str, dict[str, Any]]]):
         self.append((action, why, facts))
 
 
-def resolving(world: BothWays, *, audit: Notes | None = None, **parts: Any) -> Resolving:
-    return Resolving(
-        world.db, world.control, MAPPING, world.clock, state(**parts), "ann", audit if audit is not None else Notes()
-    )
+def resolving(world: BothWays, *, audit: Notes | None = None, **parts: Any) -> ConflictResolver:
+    stores = Stores(world.db, world.control, MAPPING, world.clock)
+    return ConflictResolver(stores, state(**parts), "ann", audit if audit is not None else Notes())
 
 
 async def disputed(world: BothWays, new: Item | None, v2: Callable[[BothWays], None] | None = None) -> str:
@@ -107,7 +107,7 @@ async def test_each_choice_ends_alike_on_both_sides(
 
 
 def _defaults(old: Item | None) -> Item:
-    """What an application that wrote v2 leaves on old beyond what a test names."""
+    """The attributes on old that come from the application's write on v2, besides those that a test names."""
     named = {"pk", "sk", "id", "created_at", "entity_type", "company"}
     return {name: value for name, value in (old or {}).items() if name not in named}
 
@@ -127,7 +127,7 @@ def move_on_v2(world: BothWays, month: str, created: str) -> None:
 
 
 async def settled_to(world: BothWays, name: str, kept: Kept, file: Path | None = None) -> None:
-    """The conflict is resolved, and what that wrote is carried."""
+    """Resolve the conflict, and carry what that has written."""
     await resolving(world).settle(await resolving(world).choose(name, kept, file))
     await world.carry()
     assert await standing(world) == 1

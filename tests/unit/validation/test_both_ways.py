@@ -15,7 +15,7 @@ from tests.worlds.validation_world import MAPPING, lead, lead_key, old_key
 
 A = lead("a", status={"S": "new"})
 WHOLE = {**A, "company": {"S": "X"}, "followers": {"N": "3"}, "updated_at": {"S": "2024-05-07"}}
-"""Needs no residue."""
+"""An item whose v2 item needs no residue."""
 
 STAMP = MAPPING.stamp
 
@@ -26,7 +26,7 @@ def world() -> BothWays:
 
 
 def kinds(document: dict[str, Any]) -> list[tuple[str, list[str]]]:
-    return sorted((one["kind"], one["fields"]) for one in document["differences"])
+    return sorted((entry["kind"], entry["fields"]) for entry in document["differences"])
 
 
 EQUAL = [

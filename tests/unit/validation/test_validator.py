@@ -1,5 +1,4 @@
-"""Validation on a table in memory: what it finds, what it does not take for a difference, and what it
-repairs."""
+"""Validation on tables in memory: what it finds, what it does not count as a difference, and what it repairs."""
 
 import asyncio
 import json
@@ -26,7 +25,7 @@ def world() -> World:
 
 
 def kinds(document: dict[str, Any]) -> list[tuple[str, str, list[str]]]:
-    return sorted((one["kind"], one["old_key"]["pk"], one["fields"]) for one in document["differences"])
+    return sorted((entry["kind"], entry["old_key"]["pk"], entry["fields"]) for entry in document["differences"])
 
 
 async def test_equal_tables_are_equal_and_every_item_is_counted_once(world: World) -> None:
@@ -168,7 +167,7 @@ async def test_what_cannot_be_mapped_is_quarantined_and_a_difference(world: Worl
     document = (await world.validate(repair=True)).to_json()
     assert document["counts"]["LEAD"] == ZERO | {"old": 1, "quarantined": 1}
     assert document["counts"]["unknown"] == ZERO | {"old": 1, "quarantined": 1}
-    assert [one[:2] for one in kinds(document)] == [("quarantined", "LEAD#x"), ("quarantined", "ROBOT#y")]
+    assert [difference[:2] for difference in kinds(document)] == [("quarantined", "LEAD#x"), ("quarantined", "ROBOT#y")]
 
 
 async def test_a_key_in_quarantine_is_left_alone_and_counts_as_quarantined(world: World) -> None:
@@ -192,8 +191,7 @@ async def test_a_deleted_item_leaves_a_tombstone_that_is_no_difference(world: Wo
 
 @pytest.mark.parametrize("seed", range(60))
 async def test_writes_in_flight_are_no_difference(world: World, seed: int) -> None:
-    """Writers put, update, delete, re-create and move items at every request; the sync trails behind by any
-    number of changes."""
+    """Writers put, update, delete, re-create and move items at every request; the sync is behind by any number of changes."""
     chance = random.Random(seed)
     names = [f"n{n}" for n in range(12)]
     world.copy(*(lead(name) for name in names))
@@ -234,8 +232,7 @@ async def test_a_real_difference_is_found_while_writes_are_in_flight(world: Worl
 
 
 async def test_old_goes_back_to_an_earlier_image_between_the_looks(world: World) -> None:
-    """A, B, A on the old side while the sync is still at B: both looks see A over B, and it is no
-    difference."""
+    """A, B, A on the old side while the sync is still at B: both readings see A over B, and it is no difference."""
     before, after = lead("a", status={"S": "A"}), lead("a", status={"S": "B"})
     world.copy(before)
     world.put(after)
@@ -250,12 +247,12 @@ async def test_old_goes_back_to_an_earlier_image_between_the_looks(world: World)
 
     world.settled = trailing  # type: ignore[method-assign] # a sync that is always one change behind
     document = (await world.validate(settled=True)).to_json()
-    assert {one["kind"] for one in document["differences"]} == {"not-yet"}
+    assert {entry["kind"] for entry in document["differences"]} == {"not-yet"}
 
 
 async def test_old_goes_back_between_the_two_reads_of_a_look(world: World) -> None:
-    """X stands on both sides; B is written and applied between the reads of the first look, X again before the second.
-    Had a look read old first, both would have seen X, then B's transform."""
+    """Both sides have X; B is written and applied between the two reads of the first reading, X again before the second reading.
+    If old were read first, both readings would see X, then B's transform."""
     world.copy(lead("a", status={"S": "W"}))
     x, b = lead("a", status={"S": "X"}), lead("a", status={"S": "B"})
     world.put(x)
@@ -278,7 +275,7 @@ async def test_old_goes_back_between_the_two_reads_of_a_look(world: World) -> No
 
 
 async def test_an_item_written_again_while_the_sync_is_late_is_looked_at_again(world: World) -> None:
-    """No word from the sync, and a lag longer than the wait: as long as the application writes on, nothing is concluded."""
+    """Without a check of the sync, and with a lag longer than the wait, nothing is concluded while writes go on."""
     world.copy(lead("a"))
     world.put(lead("a", status={"S": "one"}))
     reads = iter(range(1, 1000))
@@ -521,7 +518,7 @@ async def test_listed_differences_are_bounded_and_all_are_counted_and_written(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.validation.progress.LISTED_DIFFERENCES", 10)
-    monkeypatch.setattr(segment, "CHUNK_CANDIDATES", 4)
+    monkeypatch.setattr(segment, "BATCH_CANDIDATES", 4)
     world.copy(*(lead(f"l{n}") for n in range(30)))
     world.db.tables["leads"].items.clear()
     output = tmp_path / "differences.jsonl"
@@ -531,7 +528,7 @@ async def test_listed_differences_are_bounded_and_all_are_counted_and_written(
 
 
 async def test_waiting_candidates_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segment, "CHUNK_CANDIDATES", 4)
+    monkeypatch.setattr(segment, "BATCH_CANDIDATES", 4)
     world.copy(*(lead(f"l{n}") for n in range(30)))
     world.db.tables["leads"].items.clear()
     most = 0
@@ -612,4 +609,4 @@ async def test_many_differences_are_looked_at_again_a_few_at_a_time(world: World
     world.db.before = note
     document = (await world.validate(index_sample=0)).to_json()
     assert document["counts"]["LEAD"]["missing"] == 250
-    assert max(read[1:]) == 100  # the first is the walk's own page
+    assert max(read[1:]) == 100  # the first is the page of the comparison itself

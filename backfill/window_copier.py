@@ -1,11 +1,10 @@
-"""Writes a window's copies, each only where its v2 key is free; what cannot be written is quarantined."""
+"""Inserts a window's copies into v2, each only where its v2 key is free; what cannot be written is quarantined."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
-from math import inf
 from random import Random
 
 from backfill.segments import Outcomes
@@ -23,7 +22,7 @@ from service.tasks import task_group
 
 
 class RequestSlots:
-    """Requests to the target at once. Whoever finds all taken waits because the target is slow."""
+    """A bound on the requests to v2 that are under way at once. Waiting for a slot counts as ``target_slow``."""
 
     def __init__(self, waits: ThrottleWaits, most: int) -> None:
         self._waits = waits
@@ -42,26 +41,44 @@ class RequestSlots:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The v2 tables as a backfill may use them. patience_seconds: how long a group may be throttled without any progress."""
+    """The v2 tables, and how a backfill may use them."""
 
     store: ItemStore
     quarantine: Quarantine
     limits: WriteLimits
-    turns: RequestSlots
+    slots: RequestSlots
     fence: Fence
     clock: Clock
     patience_seconds: float
+    """How long a group may be throttled without any progress."""
 
 
-class Copier:
-    """Copies windows. Several may be under way at once; they share limits and turns.
+class StuckGroup:
+    """Since when a group has been throttled without any progress. The wait for the limits before its first throttling
+    does not count."""
 
-    ``acknowledged`` is called with what each request has settled.
-    """
+    def __init__(self, patience_seconds: float) -> None:
+        self._patience_seconds = patience_seconds
+        self._give_up_at: float | None = None
+
+    def progressed(self) -> None:
+        """At least one copy of the group was settled: the patience starts anew with the next throttling."""
+        self._give_up_at = None
+
+    def throttled(self, now: float) -> bool:
+        """Nothing was settled at ``now`` (monotonic seconds). Returns whether the patience is used up."""
+        if self._give_up_at is None:
+            self._give_up_at = now + self._patience_seconds
+        return now > self._give_up_at
+
+
+class WindowCopier:
+    """Copies windows. Several may be copied at once: they share the limits and the request slots of ``target``."""
 
     def __init__(
         self, target: Target, mapping: Mapping, random: Random, acknowledged: Callable[[Outcomes], None]
     ) -> None:
+        """``acknowledged`` is called with the outcomes of each request."""
         self._acknowledged = acknowledged
         self._target = target
         self._mapping = mapping
@@ -70,42 +87,40 @@ class Copier:
         self._indexes = {name: shape.indexes for name, shape in mapping.tables.items()}
 
     async def copy(self, window: Window) -> Outcomes:
-        """Returns once every item of ``window`` is in v2 or in quarantine, acknowledged; ``window`` has then what that took."""
+        """Return once the write of every item of ``window`` to v2 or to the quarantine is acknowledged.
+
+        ``window.write_units`` then has what these writes took. Raises InsertThrottled when a group makes no progress within
+        the patience, and whatever the fence raises.
+        """
         async with task_group() as tasks:
-            writing = [tasks.create_task(self._insert(group, window)) for group in window.groups(self._random)]
-            rejecting = tasks.create_task(self._reject(window.rejections))
-        return sum((task.result() for task in writing), rejecting.result())
+            inserts = [tasks.create_task(self._insert(group, window)) for group in window.groups(self._random)]
+            quarantined = tasks.create_task(self._reject(window.rejections))
+        return sum((insert.result() for insert in inserts), quarantined.result())
 
     async def _insert(self, group: Group, window: Window) -> Outcomes:
-        outcomes = Outcomes()
-        give_up_at = (
-            inf  # a group is stuck from its first throttle on: what it waits for the limits before does not count
-        )
+        outcomes, stuck = Outcomes(), StuckGroup(self._target.patience_seconds)
         while group.copies:
             units = [insert_units(copy.item, self._indexes[group.table]) for copy in group.copies]
             await self._admit(group, units)
             answer = await self._send(group)
-            window.write_units += sum(map(taken, answer.results, units))
+            window.write_units += sum(map(units_taken, answer.results, units))
             written = Outcomes(copied=answer.results.count(True), present=answer.results.count(False))
             self._acknowledged(written)
             outcomes += written + await self._reject(answer.rejections)
-            if len(answer.left) < len(group.copies):
-                give_up_at = inf
-            elif answer.throttled is not None:
-                now = self._target.clock.monotonic()
-                give_up_at = min(give_up_at, now + self._target.patience_seconds)
-                if now > give_up_at:
-                    raise answer.throttled
-            group = Group(group.table, answer.left)
+            if len(answer.unsettled) < len(group.copies):
+                stuck.progressed()
+            elif answer.throttled is not None and stuck.throttled(self._target.clock.monotonic()):
+                raise answer.throttled
+            group = Group(group.table, answer.unsettled)
             self._target.limits.throttled(self._partition(group.table, copy) for copy in group.copies)
         return outcomes
 
     async def _send(self, group: Group) -> "InsertAnswer":
-        """One request. What the answer leaves is to be sent again."""
+        """One request. The copies that its answer leaves unsettled are to be sent again."""
         items = [copy.item for copy in group.copies]
         target = self._target
         try:
-            async with target.turns:
+            async with target.slots:
                 results = await target.store.insert_many(
                     group.table, items, self._key_names[group.table], patient=False, fence=target.fence
                 )
@@ -116,19 +131,19 @@ class Copier:
         return InsertAnswer(group, results)
 
     async def _admit(self, group: Group, units: Sequence[InsertUnits]) -> None:
-        """Wait until the limits let the group through."""
-        at: Counter[PartitionKey] = Counter()
+        """Wait until the limits admit the group."""
+        base_units: Counter[PartitionKey] = Counter()
         for copy, count in zip(group.copies, units, strict=True):
-            at[self._partition(group.table, copy)] += count.base
-        await self._target.limits.admit(at, sum(count.everywhere for count in units))
+            base_units[self._partition(group.table, copy)] += count.base
+        await self._target.limits.admit(base_units, sum(count.everywhere for count in units))
 
     async def _reject(self, rejections: Sequence[Rejection]) -> Outcomes:
-        outcomes = sum([await self._quarantine(one) for one in rejections], Outcomes())
+        outcomes = sum([await self._quarantine(rejection) for rejection in rejections], Outcomes())
         self._acknowledged(outcomes)
         return outcomes
 
     async def _quarantine(self, rejection: Rejection) -> Outcomes:
-        """Quarantine the old item, unless it has changed since it was read: then its change says what it is now."""
+        """Quarantine the old item, unless it has changed since it was read: then its stream change decides about it."""
         target, old = self._target, self._mapping.old
         key = old_key(self._mapping, rejection.old)
         target.fence()
@@ -146,20 +161,22 @@ class Copier:
 
 @dataclass(frozen=True, slots=True)
 class InsertAnswer:
-    """What became of each copy of a group: True copied, False present, None neither. refused: by index."""
+    """How one request has settled the copies of a group."""
 
     group: Group
     results: Sequence[bool | None]
+    """By index: True copied, False the key was present, None neither."""
     refused: Map[int, Poison] = field(default_factory=dict)
+    """By index: copies whose item DynamoDB refuses to store."""
     throttled: InsertThrottled | None = None
 
     @property
     def rejections(self) -> list[Rejection]:
-        """The copies that the server refuses for themselves."""
+        """The refused copies, for the quarantine."""
         return [Rejection(self.group.copies[index].old, poison) for index, poison in self.refused.items()]
 
     @property
-    def left(self) -> list[Copy]:
+    def unsettled(self) -> list[Copy]:
         """The copies that are still to be written."""
         return [
             copy
@@ -168,8 +185,8 @@ class InsertAnswer:
         ]
 
 
-def taken(result: bool | None, units: InsertUnits) -> int:
-    """Write units that one copy has taken: one that finds its key taken takes none in the indexes, a throttled one none at all
+def units_taken(result: bool | None, units: InsertUnits) -> int:
+    """The write units of one copy: none when it was throttled, and none in the indexes when its key was present
     (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html)."""
     if result is None:
         return 0

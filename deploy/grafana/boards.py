@@ -1,4 +1,4 @@
-"""What dashboards are made of, as plain values; ``drawing`` makes Grafana's panels of them."""
+"""The values that describe a dashboard; ``drawing`` makes Grafana's JSON of them."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -8,20 +8,21 @@ Colour = Literal["green", "yellow", "orange", "red", "blue", "transparent", "#6e
 Steps = tuple[tuple[float, Colour], ...]
 
 GREY: Colour = "#6e7077"
-"""Of what is not known."""
+"""The colour of unknown values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A PromQL expression, and what its series are called: the labels in double braces."""
+    """A PromQL expression with the names of its series."""
 
     expr: str
     legend: str
+    """A template, with labels in double braces."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What is shown instead of a number."""
+    """A text that is shown instead of a number."""
 
     text: str
     colour: Colour
@@ -29,30 +30,33 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One panel.
-
-    unit: Grafana's name of it. step: the anchor of the runbook's step it links to. width: of 24 columns.
-    base: colour below the first of ``steps``, each of which says from which value on another colour holds.
-    words: by value; unknown: for NaN. names: show what the series is called, not its value.
-    """
+    """One panel."""
 
     kind: Kind
     title: str
     description: str
     unit: str
+    """Grafana's name of the unit."""
     step: str
+    """The anchor of the runbook step that the panel links to."""
     queries: tuple[Query, ...]
     width: int = 12
+    """In columns, of 24."""
     base: Colour = "green"
+    """The colour below the first of ``steps``."""
     steps: Steps = ()
+    """From each value on, the colour beside it holds."""
     words: dict[int, Word] = field(default_factory=dict)
+    """By value."""
     unknown: str = "not known"
+    """Shown for NaN."""
     names: bool = False
+    """Show the name of the series, not its value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A row of the dashboard: its title, and below it panels of one height, line by line."""
+    """A row of the dashboard: a title, and below it panels of the same height, line by line."""
 
     title: str
     height: int
@@ -61,9 +65,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """A dashboard. uid: its address in Grafana."""
+    """A dashboard."""
 
     uid: str
+    """Part of its address in Grafana."""
     title: str
     description: str
     sections: tuple[Section, ...]
