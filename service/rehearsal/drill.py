@@ -112,7 +112,7 @@ async def _rehearse(settings: Settings, items: list[Item], say: Say, stop: async
         await create_and_start(app)
         shared = items[:: max(1, len(items) // SHARED_ITEMS)]
 
-        def application(_: int) -> Application:
+        def application() -> Application:
             return MappedApplication(app.store, app.mapping, app.clock, items)
 
         return (await Rehearsal(app, RehearsalPlan(application, shared), say, stop).run()).report

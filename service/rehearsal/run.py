@@ -37,10 +37,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class RehearsalPlan:
-    """How a rehearsal goes. application: makes the instance of one writer, by its number. pause_seconds: of a writer between two
+    """How a rehearsal goes. application: makes one writer's instance. pause_seconds: of a writer between two
     writes; mixed_seconds: how long writers stay on both sides."""
 
-    application: Callable[[int], Application]
+    application: Callable[[], Application]
     items: Sequence[Item]
     writers: int = 4
     pause_seconds: float = 0.6
@@ -70,7 +70,7 @@ class Rehearsal:
         self._moves: list[TimedMove] = []
         self._in_flight = 0
         self._writers = [
-            Writer(number, plan.application(number), plan.items, app.mapping, app.clock, self._log)
+            Writer(number, plan.application(), plan.items, app.mapping, app.clock, self._log)
             for number in range(plan.writers)
         ]
 

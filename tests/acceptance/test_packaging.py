@@ -9,7 +9,7 @@ from zipfile import ZipFile
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-PACKAGES = ("service", "backfill", "examples")
+PACKAGES = ("service", "backfill")
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +25,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(installed):
     assert _files(installed) == _files(PROJECT)
+    assert {path.name for path in installed.iterdir() if path.suffix != ".dist-info"} == set(PACKAGES)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,7 @@ def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(installed):
         "service/mappings/mapping.schema.json",
         "service/dynamodb/prices.yaml",
         "service/rehearsal/demo/crm-sales/sales_pipeline.csv",
-        "service/dynamodb_local.pom.xml",
+        "service/rehearsal/servers/dynamodb_local.pom.xml",
         "service/py.typed",
         "backfill/py.typed",
     ],
@@ -48,6 +49,13 @@ def test_the_command_runs_from_the_wheel_alone(installed, tmp_path):
     assert script == EntryPoint("tablesplit", "service.cli:main", "console_scripts")
     shown = _run(installed, tmp_path, "from service.cli import main; main()", "--help")
     assert "full-migration" in shown
+
+
+def test_the_demonstration_needs_nothing_beside_the_wheel(installed, tmp_path):
+    code = "import sys, service.cli.demo, service.cli.seed; print(*sys.modules)"
+    modules = _run(installed, tmp_path, code).split()
+    assert "service.rehearsal.demo.run" in modules
+    assert not {"examples", "tests"} & set(modules)
 
 
 def test_the_packaged_mapping_loads_from_the_wheel_alone(installed, tmp_path):

@@ -11,8 +11,7 @@ from service.config import Settings
 from service.core.item.wire import Item
 from service.migration.start import create_and_start
 from service.migration.status.status import Status
-from service.rehearsal.application import Application
-from service.rehearsal.demo.application import ExampleApplication, links_to
+from service.rehearsal.by_mapping import MappedApplication
 from service.rehearsal.demo.items import old_items
 from service.rehearsal.report import RehearsalReport
 from service.rehearsal.run import Rehearsal, RehearsalPlan
@@ -26,7 +25,7 @@ MOTO_OPPORTUNITIES = 400
 
 ALL_OPPORTUNITIES = 1_000_000
 WRITTEN = ("LEAD", "DEAL")
-"""The entities that the examples' repository layer knows."""
+"""The entities that the application writes. Resources and pipelines stay as they were loaded."""
 
 SHARED_ITEMS = 4
 INDEX_SAMPLE = 10
@@ -118,13 +117,8 @@ class _Demo:
         return DemoReport(rehearsed.report, rehearsed.backfill, rehearsed.status, rehearsed.validation, seconds)
 
     def _plan(self) -> RehearsalPlan:
-        """Every writer has links to the same few leads and deals, so that they meet."""
+        """The writers share a few leads and deals, so that their writes meet, and what is known of where each item is."""
         known = [item for item in self.items if item[self.app.mapping.old.entity]["S"] in WRITTEN]
         shared = known[:: max(1, len(known) // SHARED_ITEMS)]
-
-        links = links_to(self.app.mapping, shared)
-
-        def application(_: int) -> Application:
-            return ExampleApplication(self.app.settings, self.app.mapping, links)
-
-        return RehearsalPlan(application, shared, validation=ValidationOptions(index_sample=INDEX_SAMPLE))
+        application = MappedApplication(self.app.store, self.app.mapping, self.app.clock, shared)
+        return RehearsalPlan(lambda: application, shared, validation=ValidationOptions(index_sample=INDEX_SAMPLE))

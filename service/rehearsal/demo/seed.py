@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from service.app import App
 from service.core.item.wire import Item
 from service.core.item.write import Put
 from service.core.phases.acting import Side
-from service.errors import Misconfigured, Retryable
+from service.errors import Misconfigured
 from service.log import get_logger
-from service.rehearsal.demo.application import ExampleApplication, links_to
+from service.rehearsal.by_mapping import MappedApplication
 from service.rehearsal.demo.items import old_items, pipeline
 from service.rehearsal.demo.run import WRITTEN
 from service.rehearsal.tables import load_items, make_old_table
@@ -75,7 +73,7 @@ async def keep_writing(app: App, side: Side, opportunities: int, pause_seconds: 
     require_local(app)
     log = WriteLog(deque(maxlen=REMEMBERED_WRITES))
     known = _known(app, opportunities)
-    application = ExampleApplication(app.settings, app.mapping, links_to(app.mapping, known))
+    application = MappedApplication(app.store, app.mapping, app.clock, known)
     writers = [Writer(n, application, known[n::WRITERS], app.mapping, app.clock, log) for n in range(WRITERS)]
     for writer in writers:
         await writer.turn(side)
@@ -83,7 +81,7 @@ async def keep_writing(app: App, side: Side, opportunities: int, pause_seconds: 
         saying = tasks.create_task(_say(app, side, log))
         async with task_group() as writing:
             for writer in writers:
-                writing.create_task(_write(writer, stop, pause_seconds))
+                writing.create_task(writer.run(stop, pause_seconds))
         saying.cancel()
     return log
 
@@ -101,13 +99,6 @@ def _known(app: App, opportunities: int) -> Sequence[Item]:
     """The items that the writers begin with; the same after a restart, whatever became of them."""
     written = [item for item in old_items(opportunities) if item[app.mapping.old.entity]["S"] in WRITTEN]
     return written[:: max(1, len(written) // KNOWN_ITEMS)]
-
-
-async def _write(writer: Writer, stop: asyncio.Event, pause_seconds: float) -> None:
-    try:
-        await writer.run(stop, pause_seconds)
-    except (BotoCoreError, ClientError) as error:
-        raise Retryable(f"a write of the application has failed: {error}", reason="application") from error
 
 
 async def _say(app: App, side: Side, log: WriteLog) -> None:

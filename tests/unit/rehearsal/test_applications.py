@@ -8,10 +8,10 @@ from service.clock import SystemClock
 from service.core.item.wire import Item
 from service.rehearsal.application import Application, ItemExists, Missing
 from service.rehearsal.by_mapping import MappedApplication
-from service.rehearsal.demo.application import ExampleApplication, links_to
 from service.rehearsal.keys import key_text
 from tests.builders.crm_tables import CrmTables, make_crm_tables
 from tests.builders.planes import open_plane, plane_settings
+from tests.worlds.example_application import ExampleApplication, links_to
 
 pytestmark = pytest.mark.moto
 

@@ -1,4 +1,4 @@
-"""The demonstration's application: the repository layer of `examples/`, an instance of it for each writer, in threads."""
+"""The repository layer of `examples/` as a rehearsal's application: an instance for each writer, its calls of boto3 in threads."""
 
 import asyncio
 from collections.abc import Callable, Iterable
