@@ -34,5 +34,5 @@ async def test_the_examples_lose_no_write_while_their_tables_are_migrated(dynamo
     report = rehearsed.report
     assert report.ok, report.to_text()
     assert [move.phase for move in report.moves] == ["dual", "reverse", "dual", "forward", "dual"]
-    assert report.ledger.acknowledged == sum(report.writes.values()) > 0
+    assert report.tally.acknowledged == sum(report.writes.values()) > 0
     assert set(report.writes) >= {"update", "move"}

@@ -15,8 +15,7 @@ from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import old_key
 from service.core.phases.acting import Side
-from service.rehearsal.application import ItemExists, Missing
-from service.rehearsal.keys import key_text
+from service.rehearsal.application import ItemExists, Missing, key_text
 
 T = TypeVar("T")
 ENTITIES = (LEAD, DEAL)
