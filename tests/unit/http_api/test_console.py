@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from service.http_api import create_http_api
-from service.http_api.wrong_tokens import ADDRESSES_AT_MOST, ALLOWED, WINDOW_SECONDS, WrongTokens
+from service.http_api.posts import ADDRESSES_AT_MOST, WINDOW_SECONDS, WRONG_TOKENS_ALLOWED, WrongTokens
+from service.http_api.server import create_http_api
 from tests.fakes.clocks import VirtualClock
 from tests.unit.http_api.test_http_api import BEARER, TOKEN, FakeView, problem
 
@@ -78,7 +78,7 @@ async def test_a_hold_and_its_release_take_the_token_and_a_reason(clock: Virtual
 async def test_who_guesses_tokens_waits_and_others_do_not(clock: VirtualClock) -> None:
     view = FakeView()
     async with client(view, clock) as http:
-        for _ in range(ALLOWED):
+        for _ in range(WRONG_TOKENS_ALLOWED):
             assert problem(await http.post("/v1/release", headers=GUESS))[0] == 401
         limited = await http.post("/v1/release", headers=BEARER)
         assert problem(limited) == (429, "try again in 60 s")
@@ -89,11 +89,11 @@ async def test_who_guesses_tokens_waits_and_others_do_not(clock: VirtualClock) -
 
 async def test_another_address_is_not_kept_waiting_and_the_memory_is_bounded(clock: VirtualClock) -> None:
     wrong = WrongTokens(clock)
-    for _ in range(ALLOWED):
+    for _ in range(WRONG_TOKENS_ALLOWED):
         wrong.count("guesser")
     assert wrong.wait_seconds("guesser") == WINDOW_SECONDS
     assert wrong.wait_seconds("operator") == 0
     for number in range(ADDRESSES_AT_MOST):
         wrong.count(f"address {number}")
     assert wrong.wait_seconds("guesser") == 0  # forgotten: the price of a bound
-    assert len(vars(wrong)["_seen"]) == ADDRESSES_AT_MOST
+    assert len(vars(wrong)["_times"]) == ADDRESSES_AT_MOST

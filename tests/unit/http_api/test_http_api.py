@@ -12,8 +12,9 @@ import pytest
 from service.config import Settings
 from service.core.phases.gate import Condition, Gate, GateClosed
 from service.errors import Misconfigured, Refused
-from service.http_api import MAX_BODY_BYTES, ValidationRequest, create_http_api
-from service.http_api.server import serve_http
+from service.http_api.contract import ValidationRequest
+from service.http_api.problems import MAX_BODY_BYTES
+from service.http_api.server import create_http_api, serve_http
 from tests.fakes.clocks import VirtualClock
 
 TOKEN = "right"
@@ -159,7 +160,7 @@ async def test_a_move_is_begun_with_the_token_and_its_override_asked_for_twice(v
         once = problem(await http.post(MOVE, headers=BEARER, json=override))
         twice = await http.post(MOVE, headers=BEARER, json={**override, "force_again": ["quarantine"]})
         assert problem(await http.post(MOVE, headers=BEARER, json={"to": "complete"}))[0] == 400
-    assert once == (400, "an override is asked for twice: repeat `force` in `force_again`")
+    assert once == (400, "an override must be given twice: repeat `force` in `force_again`")
     assert (twice.status_code, twice.json()) == (202, {"to": "dual", "location": "/v1/phase"})
     assert view.phases.begun == [("dual", "monday", ("quarantine",))]
 

@@ -10,7 +10,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 from service.core.item.write import Put
 from service.errors import Fatal, Retryable
-from service.http_api import create_http_api
+from service.http_api.server import create_http_api
 from service.http_api.view import HttpView
 from service.migration.start import create_and_start
 from service.sync.forward_lane import ForwardLane

@@ -9,7 +9,7 @@ import pytest
 from service.config import Settings
 from service.control.table import ControlTable
 from service.errors import Misconfigured, Refused
-from service.http_api import ValidationRequest
+from service.http_api.contract import ValidationRequest
 from service.http_api.view import HttpView
 from service.migration.start import create_and_start
 from service.sync.forward_lane import ForwardLane
