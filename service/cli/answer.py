@@ -1,4 +1,4 @@
-"""What a command answers, and how an answer or an error is printed: text for people, one JSON document for programs."""
+"""A command's answer, and how an answer or an error is printed: text for people, one JSON document for programs."""
 
 import json
 import sys
@@ -8,20 +8,24 @@ from typing import Any
 from service.errors import Fatal, Retryable, TablesplitError
 
 FAILED = 3
+"""The exit status for a failure while the command ran."""
+
 AGAIN = "run the same command again: nothing that was done is lost"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A command's result. ``ok`` False means that the answer is no (differences found, a check not met): exit status 1.
-
-    stopped: the command ends only when it is told to; after Ctrl-C that is status 3, after SIGTERM a clean end.
-    """
+    """A command's result."""
 
     document: dict[str, Any]
+    """For ``--json``."""
+
     text: str
     ok: bool = True
+    """False: the answer is no (differences found, a check not met), exit status 1."""
+
     stopped: bool = False
+    """True: a command that runs until it is stopped. After Ctrl-C its exit status is 3, after SIGTERM 0."""
 
     @property
     def exit_status(self) -> int:
@@ -34,7 +38,7 @@ def print_answer(answer: Answer, *, as_json: bool) -> None:
 
 
 def print_error(error: TablesplitError, *, as_json: bool) -> None:
-    """Say what is wrong and what to do: one line each on stderr, and with ``as_json`` the error document on stdout."""
+    """Print what is wrong and what to do: a line each on stderr; with ``as_json`` also the error document on stdout."""
     remedy = error.remedy or (AGAIN if isinstance(error, Retryable) else "")
     print(f"error: {error.message}", file=sys.stderr)
     if remedy:
@@ -45,5 +49,5 @@ def print_error(error: TablesplitError, *, as_json: bool) -> None:
 
 
 def exit_status(error: TablesplitError) -> int:
-    """1: the answer is no. 2: wrong usage or configuration. 3: a failure on the way."""
+    """1: the answer is no. 2: wrong usage or configuration. 3: a failure while the command ran."""
     return error.exit_status if isinstance(error, Fatal) else FAILED

@@ -128,12 +128,12 @@ def test_without_a_terminal_and_without_yes_nothing_is_resolved(run: Run, name: 
         (
             ("resolve", "ID", "--keep", "merge"),
             2,
-            "error: --keep merge needs a FILE with the old item as it is to be; no other takes one.",
+            "error: --keep merge needs a FILE with the old item as it should become; the other choices take no FILE.",
         ),
         (
             ("resolve", "ID", "--keep", "v2", "item.json"),
             2,
-            "error: --keep merge needs a FILE with the old item as it is to be; no other takes one.",
+            "error: --keep merge needs a FILE with the old item as it should become; the other choices take no FILE.",
         ),
         (
             ("resolve", "ID", "--keep", "merge", "nope.json", "--yes"),
