@@ -111,7 +111,7 @@ OFFLINE: dict[str, Row] = {
         lambda world: world.set(TABLESPLIT_HTTP_PORT="99999"),
         ("status",),
         2,
-        "TABLESPLIT_HTTP_PORT=99999: input should be less than or equal to 65535 (port of the HTTP side)",
+        "TABLESPLIT_HTTP_PORT=99999: input should be less than or equal to 65535 (port that the HTTP server listens on)",
     ),
     "setting not a number": (
         lambda world: world.set(TABLESPLIT_SEGMENTS="eight"),
@@ -119,7 +119,7 @@ OFFLINE: dict[str, Row] = {
         2,
         (
             "TABLESPLIT_SEGMENTS=eight: input should be a valid integer, unable to parse string as an integer "
-            "(parallel Scan segments of validation, and of each job of the backfill)"
+            "(number of parallel Scan segments of a validation, and of each job of a backfill)"
         ),
     ),
     "times that do not fit": (
@@ -140,7 +140,7 @@ OFFLINE: dict[str, Row] = {
         2,
         (
             "AWS_ENDPOINT_URL=localhost:8000: string should match pattern '^https?://[^/]+' "
-            "(another server, such as DynamoDB Local; AWS_ENDPOINT_URL_DYNAMODB goes first)"
+            "(URL of another server, such as DynamoDB Local; AWS_ENDPOINT_URL_DYNAMODB takes precedence)"
         ),
     ),
     "mapping file missing": (
