@@ -1,4 +1,4 @@
-"""What `pip install` delivers: the command, and every file that it needs."""
+"""What `pip install` installs: the command, and every file that it needs, and nothing else."""
 
 import subprocess
 import sys
@@ -40,7 +40,7 @@ def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(installed):
         "backfill/py.typed",
     ],
 )
-def test_files_that_are_no_python_ship_inside_the_packages(installed, path):
+def test_other_files_ship_inside_the_packages(installed, path):
     assert (installed / path).is_file()
 
 
@@ -64,8 +64,8 @@ def test_the_packaged_mapping_loads_from_the_wheel_alone(installed, tmp_path):
 
 
 def _files(root: Path) -> set[str]:
-    found = (path for package in PACKAGES for path in (root / package).rglob("*") if path.is_file())
-    return {str(path.relative_to(root)) for path in found if not _is_cache(path.relative_to(root))}
+    paths = (path for package in PACKAGES for path in (root / package).rglob("*") if path.is_file())
+    return {str(path.relative_to(root)) for path in paths if not _is_cache(path.relative_to(root))}
 
 
 def _is_cache(path: Path) -> bool:
@@ -77,7 +77,7 @@ def _distribution(folder: Path) -> PathDistribution:
 
 
 def _run(installed: Path, folder: Path, code: str, *arguments: str) -> str:
-    """What ``code`` prints in ``folder``, where tablesplit comes from the unpacked wheel."""
+    """The output of ``code`` in ``folder``, with tablesplit from the unpacked wheel."""
     pathed = f"import sys; sys.path.insert(0, {str(installed)!r}); {code}"
     command = [sys.executable, "-P", "-c", pathed, *arguments]
     return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=60).stdout

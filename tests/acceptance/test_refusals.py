@@ -1,4 +1,4 @@
-"""What the command line answers to bad input: the exact line, what to do, and the exit status, as text and as JSON."""
+"""The command line's answer to bad input: the exact line, what to do, and the exit status, as text and as JSON."""
 
 import json
 from collections.abc import Callable
@@ -435,7 +435,7 @@ ONLINE: dict[str, Row] = {
         "cannot write differences to no/such/folder: No such file or directory; nothing was compared",
     ),
     "output to a full disk": (
-        lambda world: different(world),
+        different,
         ("validate", "--output", "/dev/full"),
         3,
         "cannot write differences to /dev/full: No space left on device; 0 items compared and saved, 0 differences",
@@ -460,7 +460,7 @@ ONLINE: dict[str, Row] = {
 
 
 @pytest.mark.local
-def test_a_closed_gate_is_told_with_every_reason_and_remedy(world: World) -> None:
+def test_a_closed_gate_is_reported_with_every_reason_and_remedy(world: World) -> None:
     started(world)
     closed = [
         "backfill",
@@ -472,19 +472,20 @@ def test_a_closed_gate_is_told_with_every_reason_and_remedy(world: World) -> Non
         "headroom",
         "workers",
     ]
-    said = world.run("cutover")
-    assert said.status == 1
-    assert said.line.startswith(
+    result = world.run("cutover")
+    assert result.status == 1
+    assert result.line.startswith(
         "the gate to dual is closed: backfill is not started, wanted finished; forward_caught_up is"
     )
-    assert [line.split()[1] for line in said.out.splitlines() if line.startswith("  NO")] == closed
+    assert [line.split()[1] for line in result.out.splitlines() if line.startswith("  NO")] == closed
     for command in (("cutover", "--json"), ("cutover", "--dry-run", "--json")):
-        said = world.run(*command)
-        document = json.loads(said.out)
+        result = world.run(*command)
+        document = json.loads(result.out)
         gate = document.get("gate", document)
-        assert (said.status, gate["to"], gate["open"]) == (1, "dual", False)
-        assert [one["name"] for one in gate["conditions"] if not one["met"]] == closed
-        assert all(one["remedy"] and one["since"] for one in gate["conditions"] if not one["met"])
+        unmet = [condition for condition in gate["conditions"] if not condition["met"]]
+        assert (result.status, gate["to"], gate["open"]) == (1, "dual", False)
+        assert [condition["name"] for condition in unmet] == closed
+        assert all(condition["remedy"] and condition["since"] for condition in unmet)
     assert json.loads(world.run("cutover", "--json").out)["error"]["kind"] == "refused"
     assert json.loads(world.run("status", "--json").out)["gate"]["open"] is False
 
@@ -521,13 +522,13 @@ def test_on_dynamodb_local(world: World, row: str) -> None:
 def check(world: World, arrange: Callable[[World], None], command: tuple[str, ...], status: int, line: str) -> None:
     """The exact line and a remedy on stderr, nothing on stdout; with --json the same as the one document on stdout."""
     arrange(world)
-    said = world.run(*command)
+    result = world.run(*command)
     expected = line.replace("OLD_TABLE", world.name("OLD_TABLE_NAME")).replace("PREFIX-", world.prefix)
-    assert (said.status, said.line.removeprefix(f"{world.folder}/")) == (status, expected)
-    assert said.err.splitlines()[1].startswith("what to do: ")
-    assert said.out == "" or "--json" in command
+    assert (result.status, result.line.removeprefix(f"{world.folder}/")) == (status, expected)
+    assert result.err.splitlines()[1].startswith("what to do: ")
+    assert result.out == "" or "--json" in command
     again = world.run(*command, *(() if "--json" in command else ("--json",)))
     error = json.loads(again.out)["error"]
-    assert (again.status, error["message"]) == (status, said.line)
+    assert (again.status, error["message"]) == (status, result.line)
     assert error["kind"] in {"misconfigured", "refused", "fatal", "retryable"}
     assert error["remedy"]

@@ -21,7 +21,7 @@ def installed(name: str) -> str:
 
 
 def promtool(*arguments: str) -> str:
-    """What promtool says; fails unless it is content."""
+    """Run promtool; fails unless it accepts. Returns its output."""
     done = subprocess.run([installed("promtool"), *arguments], cwd=PROMETHEUS, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -1,4 +1,4 @@
-"""What the HTTP side is told by this process's parts."""
+"""What the HTTP side shows of this process, and starts in it."""
 
 import json
 from types import SimpleNamespace
