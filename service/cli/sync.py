@@ -28,7 +28,27 @@ LOG_SECONDS = 30.0
 """Between two status lines."""
 
 
-async def run_sync(app: App, stop: asyncio.Event, *, http: bool = True) -> None:
+@click.command()
+@click.option(
+    "--engine",
+    type=click.Choice(["embedded", "kcl"]),
+    help="The engine that reads the streams [default: TABLESPLIT_ENGINE].",
+)
+@click.option("--http/--no-http", default=True, show_default=True, help="Serve health, metrics, status and the API.")
+@as_json
+def sync(engine: Engine | None, http: bool, as_json: bool) -> None:
+    """Apply every change of the old table to the v2 tables, until stopped. A second process stands by and takes over; with the kcl
+    engine, all processes read, each some of the shards."""
+
+    async def body(app: App, stop: asyncio.Event) -> Answer:
+        await _run_sync(app, stop, http=http)
+        engine_used = app.settings.engine
+        return Answer({"stopped": True, "engine": engine_used}, "sync stopped; what was applied is saved", stopped=True)
+
+    run_command(body, as_json=as_json, grace=_grace, engine=engine)
+
+
+async def _run_sync(app: App, stop: asyncio.Event, *, http: bool = True) -> None:
     """Run until ``stop`` is set. Errors at the start are raised; a later error stops its lane, which the status shows."""
     if app.settings.engine == "kcl":
         require_daemon(daemon_options(app))
@@ -61,26 +81,6 @@ async def _log_status(app: App) -> None:
             app.metrics.show(MigrationGauges(None))
             get_logger().warning("no status", reason=failure.message, remedy=failure.remedy)
         await app.clock.sleep(LOG_SECONDS)
-
-
-@click.command()
-@click.option(
-    "--engine",
-    type=click.Choice(["embedded", "kcl"]),
-    help="The engine that reads the streams [default: TABLESPLIT_ENGINE].",
-)
-@click.option("--http/--no-http", default=True, show_default=True, help="Serve health, metrics, status and the API.")
-@as_json
-def sync(engine: Engine | None, http: bool, as_json: bool) -> None:
-    """Apply every change of the old table to the v2 tables, until stopped. A second process stands by and takes over; with the kcl
-    engine, all processes read, each some of the shards."""
-
-    async def body(app: App, stop: asyncio.Event) -> Answer:
-        await run_sync(app, stop, http=http)
-        engine_used = app.settings.engine
-        return Answer({"stopped": True, "engine": engine_used}, "sync stopped; what was applied is saved", stopped=True)
-
-    run_command(body, as_json=as_json, grace=_grace, engine=engine)
 
 
 def _grace(settings: Settings) -> float:
