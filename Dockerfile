@@ -20,7 +20,6 @@ FROM packages AS build
 COPY pyproject.toml README.md LICENSE ./
 COPY service service
 COPY backfill backfill
-COPY examples examples
 ARG VERSION
 ARG SOURCE_DATE_EPOCH=0
 # the wheel is built without network: its build tools are the locked ones above; of the time of the build nothing is left

@@ -44,17 +44,17 @@ class V2Repository:
         return record_of(item) if item is not None else None
 
     def find(self, id: str) -> Ref | None:  # noqa: A002 (it is the field's name)
-        """Where the record is, for a caller that knows only its id. This reads every key of the kind: keep the Ref."""
-        found = every_page(
+        """Where the record is, for a caller that knows only its id. This reads all records of the kind: keep the Ref."""
+        items = every_page(
             self._table.query,
             KeyConditionExpression=Key("PK").eq(self._entity.name),
             FilterExpression=Attr("id").eq(id),
             ConsistentRead=True,
         )
-        return ref_of(found[0]) if found else None
+        return ref_of(items[0]) if items else None
 
     def update(self, ref: Ref, changes: Changes) -> Item:
-        """Change fields, and give the record as it is then. Raises NotFound."""
+        """Change fields. Returns the record as it is then. Raises NotFound."""
         stamped = {"updated_at": self._now(), **changes}
         plain = plain_changes(self._entity, stamped)
         if plain is None:
@@ -79,10 +79,10 @@ class V2Repository:
     def list_by_stage(self, stage: str) -> list[Item]:
         """All records at a stage, from the index."""
         begin, _ = self._entity.index["GSI1PK"]
-        found = every_page(
+        items = every_page(
             self._table.query, IndexName=STAGE_INDEX, KeyConditionExpression=Key("GSI1PK").eq(f"{begin}{stage}")
         )
-        return [record_of(item) for item in found]
+        return [record_of(item) for item in items]
 
     def _read(self, ref: Ref) -> Item | None:
         item: Item | None = self._table.get_item(Key=v2_key(self._entity, ref), ConsistentRead=True).get("Item")
@@ -103,7 +103,7 @@ class V2Repository:
         return self._update(ref, {**changed, **removed}, as_read(was), Contended(ref.id))
 
     def _update(self, ref: Ref, changes: Changes, condition: ConditionBase, refused: Exception) -> Item:
-        """UpdateItem, because it leaves the stamp, and whatever it does not name, alone."""
+        """UpdateItem, because it leaves the stamp, and all else that it does not name, unchanged."""
         try:
             answer = self._table.update_item(
                 Key=v2_key(self._entity, ref),
@@ -117,8 +117,8 @@ class V2Repository:
         return attributes
 
     def _move(self, was: Item, item: Item) -> Item:
-        """Put the item at its new key and delete it at the old one, at once. The stamp goes along: what the old table held
-        in another form is in it."""
+        """Put the item at its new key and delete it at the old one, in one transaction. The stamp moves too: it holds values in the
+        form that the old table has them in."""
         whole = {**item, STAMP: was[STAMP]} if STAMP in was else item
         key = {name: was[name] for name in ("PK", "SK")}
         put = {"TableName": self._name, "Item": whole, **rendered(Attr("id").not_exists())}
@@ -133,7 +133,7 @@ class V2Repository:
 
 
 def as_read(item: Item) -> ConditionBase:
-    """That every attribute is as it was read, the stamp too. Whoever changes a record changes `updated_at`."""
+    """The condition that every attribute is as it was read, the stamp too. Every change of a record changes `updated_at`."""
     first, *others = (Attr(name).eq(value) for name, value in item.items())
     condition: ConditionBase = first
     for other in others:
@@ -142,7 +142,7 @@ def as_read(item: Item) -> ConditionBase:
 
 
 def rendered(condition: ConditionBase) -> Item:
-    """A condition as a part of a transaction states it."""
+    """A condition in the form that a transaction needs."""
     built = ConditionExpressionBuilder().build_expression(condition)
     request = {
         "ConditionExpression": built.condition_expression,

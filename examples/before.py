@@ -44,7 +44,7 @@ class OldRepository:
         return ref_of(item) if item is not None else None
 
     def update(self, ref: Ref, changes: Changes) -> Item:
-        """Change fields, and give the record as it is then. Raises NotFound."""
+        """Change fields. Returns the record as it is then. Raises NotFound."""
         request = update_of({"updated_at": self._now(), **changes})
         try:
             answer = self._table.update_item(
@@ -72,8 +72,8 @@ class OldRepository:
     def list_by_stage(self, stage: str) -> list[Item]:
         """All records at a stage. The table has no index for it: this reads everything."""
         wanted = Attr("entity_type").eq(self._entity.name) & Attr(self._entity.stage).eq(stage)
-        found = every_page(self._table.scan, FilterExpression=wanted)
-        return [without(item, self.hidden) for item in found]
+        items = every_page(self._table.scan, FilterExpression=wanted)
+        return [without(item, self.hidden) for item in items]
 
     def _key(self, identity: str) -> Item:
         return {"pk": f"{self._entity.name}#{identity}", "sk": "METADATA"}
@@ -85,26 +85,26 @@ def without(item: Item, names: frozenset[str]) -> Item:
 
 
 def update_of(changes: Changes) -> Item:
-    """The part of an UpdateItem request that sets these attributes, and removes those that are None."""
+    """The arguments of an UpdateItem request that sets these attributes, and removes those that are None."""
     names = {f"#{n}": name for n, name in enumerate(changes)}
     values = {f":{n}": value for n, value in enumerate(changes.values()) if value is not None}
     sets = [f"#{n} = :{n}" for n, value in enumerate(changes.values()) if value is not None]
     removes = [f"#{n}" for n, value in enumerate(changes.values()) if value is None]
-    clauses = [f"{verb} {', '.join(parts)}" for verb, parts in (("SET", sets), ("REMOVE", removes)) if parts]
+    clauses = [f"{verb} {', '.join(terms)}" for verb, terms in (("SET", sets), ("REMOVE", removes)) if terms]
     request = {"UpdateExpression": " ".join(clauses), "ExpressionAttributeNames": names}
     return {**request, "ExpressionAttributeValues": values} if values else request
 
 
-def every_page(ask: Any, **request: Any) -> list[Item]:
+def every_page(operation: Any, **request: Any) -> list[Item]:
     """The items of all pages of a Scan or Query."""
-    answer = ask(**request)
+    answer = operation(**request)
     items = list(answer["Items"])
     while "LastEvaluatedKey" in answer:
-        answer = ask(**request, ExclusiveStartKey=answer["LastEvaluatedKey"])
+        answer = operation(**request, ExclusiveStartKey=answer["LastEvaluatedKey"])
         items += answer["Items"]
     return items
 
 
 def meant(error: ClientError, meaning: Exception) -> Exception:
-    """What a refused condition means; any other error as it is."""
+    """The error that a refused condition means; any other error as it is."""
     return meaning if error.response["Error"]["Code"] == "ConditionalCheckFailedException" else error

@@ -1,4 +1,4 @@
-"""On the way: the application on both sides, of which each instance uses the one that its switch says at the moment."""
+"""During the migration: the application on both sides; each instance uses the side that its switch names at the moment."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -10,11 +10,11 @@ from examples.v2_items import STAMP, is_record
 
 Side = Literal["old", "v2"]
 Switch = Callable[[], Side]
-"""Asked once for each operation: a feature flag, a setting that is reloaded, ..."""
+"""Read once for each operation: a feature flag, a setting that is reloaded, ..."""
 
 
 class OldSide(OldRepository):
-    """The old table while tablesplit writes it too: writes wait for its transactions, readers skip its tombstones."""
+    """The old table while tablesplit also writes to it: writes wait for its transactions, readers skip its tombstones."""
 
     hidden = OldRepository.hidden | {STAMP}
 
@@ -30,7 +30,7 @@ class OldSide(OldRepository):
 
 
 class DualRepository:
-    """Leads or deals on the side that ``switch`` says. Implements ``entities.Repository``, as both sides do."""
+    """Leads or deals on the side that ``switch`` names. Implements ``entities.Repository``, as both sides do."""
 
     def __init__(self, old: Repository, v2: Repository, switch: Switch) -> None:
         self._sides: dict[Side, Repository] = {"old": old, "v2": v2}

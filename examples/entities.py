@@ -1,4 +1,4 @@
-"""What the application knows of its leads and deals, whichever table holds them."""
+"""The application's leads and deals, whichever table holds them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ Item = dict[str, Any]
 """A lead or deal: attribute names to values as boto3's resource API gives them (numbers are Decimals)."""
 
 Changes = Mapping[str, Any]
-"""New values by name; None takes the attribute away, or back to its default."""
+"""New values by name; None removes the attribute, or sets it back to its default."""
 
 Clock = Callable[[], str]
 """The time as text, for `updated_at`."""
@@ -27,18 +27,24 @@ class AlreadyExists(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A kind of record. stage: the field that `list_by_stage` asks for. defaults: of the fields that always have a value;
-    optional: the other ones. index: v2's index keys, each as the beginning of its value and the field that follows."""
+    """A kind of record."""
 
     name: str
     stage: str
+    """The field that `list_by_stage` searches by."""
+
     defaults: Item
+    """The fields that always have a value, with their defaults."""
+
     optional: frozenset[str]
+    """The other fields."""
+
     index: Mapping[str, tuple[str, str]]
+    """The index keys on v2, each with the beginning of its value and the field that follows."""
 
     @property
     def fields(self) -> frozenset[str]:
-        """All names that v2 gives an attribute of their own."""
+        """All fields that have an attribute of their own on v2."""
         return self.optional | self.defaults.keys() | {"id", "created_at", "updated_at"}
 
 
@@ -60,20 +66,20 @@ DEAL = Entity(
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """How the rest of the application names a record. v2's sort key begins with the month of creation, so it belongs to it."""
+    """How the rest of the application refers to a record. v2's sort key begins with the month of creation, so it needs that too."""
 
     id: str
     created_at: str = UNDATED
 
     @property
     def month(self) -> str:
-        """YYYY-MM in UTC; a text without an offset is UTC already. Raises ValueError when `created_at` is no date."""
+        """YYYY-MM in UTC; a text without an offset is taken as UTC. Raises ValueError when `created_at` is not a date."""
         created = datetime.fromisoformat(self.created_at)
         return f"{created.replace(tzinfo=created.tzinfo or UTC).astimezone(UTC):%Y-%m}"
 
 
 def ref_of(item: Item) -> Ref:
-    """How the rest of the application names this record. What has no date counts as undated, as in v2."""
+    """The Ref of this record. A record without a valid date counts as undated, as on v2."""
     created_at = item.get("created_at")
     return Ref(item["id"], created_at) if isinstance(created_at, str) and is_date(created_at) else Ref(item["id"])
 
@@ -97,10 +103,10 @@ class Repository(Protocol):
         """The record, or None."""
 
     def find(self, id: str) -> Ref | None:  # noqa: A002 (it is the field's name)
-        """Where the record is, for a caller that knows only its id. On v2 this reads every key of the kind: keep the Ref."""
+        """Where the record is, for a caller that knows only its id. On v2 this reads all records of the kind: keep the Ref."""
 
     def update(self, ref: Ref, changes: Changes) -> Item:
-        """Change fields, and give the record as it is then. Raises NotFound."""
+        """Change fields. Returns the record as it is then. Raises NotFound."""
 
     def move_stage(self, ref: Ref, stage: str) -> Item:
         """Move the record to another stage (of a lead: status). Raises NotFound."""
@@ -116,5 +122,5 @@ class Repository(Protocol):
 
 
 def timestamp() -> str:
-    """The time now, as `updated_at` holds it."""
+    """The current time, as `updated_at` holds it."""
     return datetime.now(UTC).isoformat()

@@ -1,4 +1,4 @@
-"""Writes that meet a transaction of tablesplit are made again. DynamoDB refuses them, and botocore does not retry them."""
+"""Retries of writes that conflict with a transaction of tablesplit: DynamoDB refuses them, and botocore does not retry them."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -14,11 +14,11 @@ LONGEST_WAIT_SECONDS = 0.5
 
 
 class Contended(RuntimeError):
-    """The record was changed between being read and being written."""
+    """The record was changed between the read and the write."""
 
 
-def met_a_transaction(error: BaseException) -> bool:
-    """Whether a write was refused because a transaction on the same item was under way; nothing was written then."""
+def conflicts_with_transaction(error: BaseException) -> bool:
+    """Whether a write was refused because a transaction on the same item was under way. Then nothing was written."""
     if not isinstance(error, ClientError):
         return False
     if error.response["Error"]["Code"] == "TransactionConflictException":
@@ -27,17 +27,17 @@ def met_a_transaction(error: BaseException) -> bool:
 
 
 def cancelled_by(error: ClientError) -> set[str]:
-    """The codes for which DynamoDB has cancelled a transaction; none for another error."""
+    """The codes for which DynamoDB cancelled a transaction; none for another error."""
     reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])
     return {reason.get("Code", "None") for reason in reasons} - {"None"}
 
 
 def patiently(write: Callable[..., T], deadline_seconds: float = DEADLINE_SECONDS) -> Callable[..., T]:
-    """``write``, made again with jitter while it meets a transaction, or the record changes under it, until the deadline."""
+    """Wrap ``write``: retry it with jitter, until the deadline, while it conflicts with a transaction or raises Contended."""
 
     def attempt(*arguments: Any, **request: Any) -> T:
         retrying = Retrying(
-            retry=retry_if_exception(lambda error: isinstance(error, Contended) or met_a_transaction(error)),
+            retry=retry_if_exception(lambda error: isinstance(error, Contended) or conflicts_with_transaction(error)),
             wait=wait_random_exponential(multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS),
             stop=stop_after_delay(deadline_seconds),
             reraise=True,
@@ -48,7 +48,7 @@ def patiently(write: Callable[..., T], deadline_seconds: float = DEADLINE_SECOND
 
 
 class PatientTable:
-    """A boto3 Table whose single writes wait for a transaction on the same item to pass."""
+    """A boto3 Table whose single writes wait until a transaction on the same item has ended."""
 
     def __init__(self, table: Any, deadline_seconds: float = DEADLINE_SECONDS) -> None:
         self.put_item = patiently(table.put_item, deadline_seconds)

@@ -14,7 +14,7 @@ def v2_key(entity: Entity, ref: Ref) -> Item:
 
 
 def v2_item(entity: Entity, record: Item) -> Item:
-    """The whole item of a record, without a stamp: keys, index keys, fields with their defaults, all else gathered."""
+    """The whole item of a record, without a stamp: keys, index keys, fields with their defaults, the rest in `custom_fields`."""
     fields = v2_fields(entity, record)
     keys = {**v2_key(entity, ref_of(fields)), "GSI2SK": fields["id"], **index_keys(entity, fields)}
     custom = {name: value for name, value in record.items() if name not in entity.fields and value is not None}
@@ -22,13 +22,13 @@ def v2_item(entity: Entity, record: Item) -> Item:
 
 
 def v2_fields(entity: Entity, record: Item) -> Item:
-    """The fields of a record. What is absent or empty takes its default; without one it is left out."""
+    """The fields of a record. An absent or empty field takes its default; without a default it is left out."""
     given = {name: value for name, value in record.items() if name in entity.fields and value not in (None, "")}
     created_at = ref_of(record).created_at
-    made = {**entity.defaults, "updated_at": created_at}
+    defaults = {**entity.defaults, "updated_at": created_at}
     if entity.name == "DEAL":
-        made["title"] = f"Deal with {given.get('company', 'unknown')}"
-    return {**made, **given, "created_at": created_at}
+        defaults["title"] = f"Deal with {given.get('company', 'unknown')}"
+    return {**defaults, **given, "created_at": created_at}
 
 
 def index_keys(entity: Entity, fields: Item) -> Item:
@@ -40,8 +40,8 @@ def index_keys(entity: Entity, fields: Item) -> Item:
 
 
 def plain_changes(entity: Entity, changes: Changes) -> Item | None:
-    """``changes`` as attributes of the item, index keys included (None: to remove). None when the whole record is needed to
-    make them: a key moves, or a gathered attribute changes."""
+    """``changes`` as attributes of the item, index keys included (None: remove). Returns None when the whole record is needed
+    for that: a key moves, or an attribute in `custom_fields` changes."""
     if changes.keys() - entity.fields or changes.keys() & {"title", "created_at"}:
         return None
     fields = {name: entity.defaults.get(name) if value in (None, "") else value for name, value in changes.items()}
@@ -49,10 +49,10 @@ def plain_changes(entity: Entity, changes: Changes) -> Item | None:
 
 
 def record_of(item: Item) -> Item:
-    """The record in a v2 item: fields and gathered attributes side by side, as the old table has them."""
+    """The record in a v2 item: fields and `custom_fields` side by side, as the old table has them."""
     return {**item.get(CUSTOM, {}), **without(item, KEYS | {STAMP, CUSTOM})}
 
 
 def is_record(item: Item | None) -> bool:
-    """Whether there is a record. For a moment after a delete, tablesplit leaves a tombstone: the key, and a stamp that says so."""
+    """Whether there is a record. For a moment after a delete, tablesplit leaves a tombstone: only the key and a stamp."""
     return item is not None and "id" in item

@@ -1,4 +1,4 @@
-"""Settings: one frozen value, read from the environment (and `.env`) once. No other module reads the environment."""
+"""Settings: one frozen value, read once from the environment (and `.env`). No other module reads the environment."""
 
 import os
 import pkgutil
@@ -31,7 +31,7 @@ ENDPOINT_NAMES = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL")
 
 
 class Settings(BaseSettings):
-    """Everything that can be set, with unit (in the name), default and bounds."""
+    """Every setting, with its default, bounds and meaning; a unit is in the name."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, populate_by_name=True
@@ -41,70 +41,97 @@ class Settings(BaseSettings):
         "ap-southeast-2",
         validation_alias=AliasChoices(*REGION_NAMES),
         min_length=1,
-        description="the tables' region; without it, AWS_DEFAULT_REGION",
+        description="the AWS region of the tables; AWS_DEFAULT_REGION is used when this is not set",
     )
     endpoint_url: str | None = Field(
         None,
         validation_alias=AliasChoices(*ENDPOINT_NAMES),
         pattern=r"^https?://[^/]+",
-        description="another server, such as DynamoDB Local; AWS_ENDPOINT_URL_DYNAMODB goes first",
+        description="URL of another server, such as DynamoDB Local; AWS_ENDPOINT_URL_DYNAMODB takes precedence",
     )
-    control_table: str = Field("tablesplit-control", pattern=TABLE_NAME, description="the control table's name")
-    mapping: Path | None = Field(None, description="a mapping file; without one, the packaged CRM mapping")
+    control_table: str = Field("tablesplit-control", pattern=TABLE_NAME, description="name of the control table")
+    mapping: Path | None = Field(
+        None, description="path of a mapping file; without it, the packaged CRM mapping is used"
+    )
 
-    price_file: Path | None = Field(None, description="a price file; without one, the packaged list prices")
+    price_file: Path | None = Field(
+        None, description="path of a price file; without it, the packaged list prices are used"
+    )
 
-    http_host: str = Field("127.0.0.1", min_length=1, description="address of the HTTP side")
-    http_port: int = Field(8080, ge=1, le=65535, description="port of the HTTP side")
+    http_host: str = Field("127.0.0.1", min_length=1, description="address that the HTTP server listens on")
+    http_port: int = Field(8080, ge=1, le=65535, description="port that the HTTP server listens on")
     backfill_http_port: int | None = Field(
-        None, ge=1, le=65535, description="port of a backfill's own metrics; without one it serves none"
+        None,
+        ge=1,
+        le=65535,
+        description="port on which a backfill serves its metrics; without it, a backfill serves none",
     )
     api_token: SecretStr | None = Field(
-        None, min_length=1, description="what a POST must bear; without it every POST is refused"
+        None, min_length=1, description="token that a POST must send; without it, every POST is refused"
     )
-    log_format: Literal["console", "json"] = Field("console", description="form of the log, on stderr")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+    log_format: Literal["console", "json"] = Field("console", description="format of the log on stderr")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level that is logged")
 
-    connections: int = Field(64, ge=1, le=1000, description="connections to DynamoDB at most")
-    connect_timeout_seconds: float = Field(5, ge=0.1, le=60, description="time to connect")
-    request_timeout_seconds: float = Field(10, ge=0.5, le=120, description="time for one request, answer included")
-    max_attempts: int = Field(10, ge=1, le=100, description="attempts of one request")
-    retry_deadline_seconds: float = Field(60, ge=1, le=3600, description="time for all attempts of one request")
+    connections: int = Field(64, ge=1, le=1000, description="maximum number of connections to DynamoDB")
+    connect_timeout_seconds: float = Field(5, ge=0.1, le=60, description="seconds to open a connection")
+    request_timeout_seconds: float = Field(
+        10, ge=0.5, le=120, description="seconds for one request, including its answer"
+    )
+    max_attempts: int = Field(10, ge=1, le=100, description="maximum number of attempts for one request")
+    retry_deadline_seconds: float = Field(
+        60, ge=1, le=3600, description="seconds for all attempts of one request together"
+    )
 
-    lease_seconds: float = Field(6, ge=1, le=300, description="a worker that does not renew for so long is superseded")
-    heartbeat_seconds: float = Field(2, ge=0.1, le=100, description="how often a lease is renewed")
+    lease_seconds: float = Field(
+        6, ge=1, le=300, description="seconds after which a worker that has not renewed its lease is replaced"
+    )
+    heartbeat_seconds: float = Field(2, ge=0.1, le=100, description="seconds between two renewals of a lease")
     clock_margin_seconds: float = Field(
-        5, ge=0, le=300, description="what the writer horizon adds for clocks that run unevenly"
+        5, ge=0, le=300, description="seconds that the writer horizon adds, because clocks run at different speeds"
     )
-    purge_grace_seconds: float = Field(900, ge=1, le=86_400, description="least age of a tombstone that is purged")
+    purge_grace_seconds: float = Field(
+        900, ge=1, le=86_400, description="seconds that a tombstone is kept at least before it is purged"
+    )
     purge_sweep_seconds: float = Field(
-        21_600, ge=10, le=604_800, description="how often v2 tables are searched for tombstones"
+        21_600, ge=10, le=604_800, description="seconds between two searches of the v2 tables for tombstones"
     )
 
-    shard_discovery_seconds: float = Field(2, ge=0.1, le=60, description="how often shards are listed")
-    poll_interval_seconds: float = Field(0.5, ge=0.25, le=30, description="pause after an empty read of a shard")
-    checkpoint_every_seconds: float = Field(1, ge=0, le=60, description="how often a busy shard's position is saved")
-    sync_concurrency: int = Field(64, ge=1, le=1000, description="keys whose changes are applied at once")
+    shard_discovery_seconds: float = Field(2, ge=0.1, le=60, description="seconds between two listings of the shards")
+    poll_interval_seconds: float = Field(
+        0.5, ge=0.25, le=30, description="seconds to pause after an empty read of a shard"
+    )
+    checkpoint_every_seconds: float = Field(
+        1, ge=0, le=60, description="seconds between two checkpoints of a busy shard"
+    )
+    sync_concurrency: int = Field(
+        64, ge=1, le=1000, description="maximum number of keys whose changes are applied at the same time"
+    )
 
     engine: Literal["embedded", "kcl"] = Field(
-        "embedded", description="how streams are read: in one process, or by many with the Kinesis Client Library"
+        "embedded",
+        description="engine that reads the streams: embedded, in one process, or kcl, in many, with the Kinesis Client Library",
     )
     kcl_jars: Path = Field(
-        Path("deploy/kcl/target"), description="the folder with the kcl engine's jars, which `make kcl` fills"
+        Path("deploy/kcl/target"), description="folder of the kcl engine's jars, which `make kcl` builds"
     )
     kcl_application: str = Field(
-        "tablesplit-kcl", pattern=TABLE_NAME, max_length=100, description="beginning of the names of KCL's tables"
+        "tablesplit-kcl", pattern=TABLE_NAME, max_length=100, description="prefix of the names of KCL's tables"
     )
-    kcl_properties: Path | None = Field(None, description="a file with further KCL properties")
-    kcl_heap_mb: int = Field(256, ge=64, le=16_384, description="MB of heap of each of the two KCL daemons")
+    kcl_properties: Path | None = Field(None, description="path of a file with further KCL properties")
+    kcl_heap_mb: int = Field(256, ge=64, le=16_384, description="MB of heap for each of the two KCL daemons")
 
     segments: int = Field(
-        8, ge=1, le=10_000, description="parallel Scan segments of validation, and of each job of the backfill"
+        8,
+        ge=1,
+        le=10_000,
+        description="number of parallel Scan segments of a validation, and of each job of a backfill",
     )
-    page_items: int = Field(250, ge=1, le=1000, description="items of one Scan page")
-    backfill_concurrency: int = Field(16, ge=1, le=256, description="write requests of the backfill at once")
-    max_read_units: float | None = Field(None, ge=1, description="read units per second of the backfill at most")
-    max_write_units: float | None = Field(None, ge=1, description="write units per second of the backfill at most")
+    page_items: int = Field(250, ge=1, le=1000, description="maximum number of items in one Scan page")
+    backfill_concurrency: int = Field(
+        16, ge=1, le=256, description="maximum number of write requests of a backfill at the same time"
+    )
+    max_read_units: float | None = Field(None, ge=1, description="maximum read units per second of a backfill")
+    max_write_units: float | None = Field(None, ge=1, description="maximum write units per second of a backfill")
 
     max_cost: float | None = Field(
         None, ge=0.01, description="US dollars, by the price file, at which a backfill pauses"
@@ -113,56 +140,65 @@ class Settings(BaseSettings):
         None,
         validation_alias=AWS_NAMES["batch_array_index"],
         ge=0,
-        description="which job of an array job a backfill is; AWS Batch sets it",
+        description="index of this backfill in its array job; AWS Batch sets it",
     )
     batch_array_size: int | None = Field(
         None,
         validation_alias=AWS_NAMES["batch_array_size"],
         ge=1,
         le=10_000,
-        description="how many jobs the array job has; AWS Batch sets it",
+        description="number of jobs in the array job; AWS Batch sets it",
     )
     batch_job_id: str | None = Field(
-        None, validation_alias=AWS_NAMES["batch_job_id"], description="the job; AWS Batch sets it"
+        None, validation_alias=AWS_NAMES["batch_job_id"], description="id of the job; AWS Batch sets it"
     )
 
-    settle_seconds: float = Field(5, ge=0, le=3600, description="how long a difference must last to count")
-    settle_timeout_seconds: float = Field(60, ge=1, le=86_400, description="how long a changing key is looked at again")
+    settle_seconds: float = Field(5, ge=0, le=3600, description="seconds that a difference must last to be counted")
+    settle_timeout_seconds: float = Field(
+        60, ge=1, le=86_400, description="seconds for which a key that keeps changing is compared again"
+    )
 
-    gate_lag_seconds: float = Field(10, ge=1, le=3600, description="lag that keeps a gate closed")
-    gate_lag_low_seconds: float = Field(60, ge=0, le=86_400, description="how long lag must have been below it")
+    gate_lag_seconds: float = Field(10, ge=1, le=3600, description="seconds of lag that keep a gate closed")
+    gate_lag_low_seconds: float = Field(
+        60, ge=0, le=86_400, description="seconds for which the lag must have been below TABLESPLIT_GATE_LAG_SECONDS"
+    )
     gate_validation_age_seconds: float = Field(
-        86_400, ge=60, le=2_592_000, description="greatest age of the full validation that a gate asks for"
+        86_400, ge=60, le=2_592_000, description="seconds after which a full validation is too old for a gate"
     )
     gate_quiet_seconds: float = Field(
-        60, ge=1, le=604_800, description="how long a side must be quiet before it closes"
+        60, ge=1, le=604_800, description="seconds without writes before a side may be closed"
     )
     gate_headroom_seconds: float = Field(
-        14_400, ge=0, le=86_400, description="least time until unread changes are trimmed"
+        14_400, ge=0, le=86_400, description="seconds that must at least be left until unread changes are trimmed"
     )
-    move_deadline_seconds: float = Field(600, ge=10, le=86_400, description="time for one step of a phase move")
+    move_deadline_seconds: float = Field(600, ge=10, le=86_400, description="seconds for one step of a phase move")
 
     verify_seconds: float = Field(
-        300, ge=5, le=86_400, description="how often keys touched under the ledger rule are compared again"
+        300, ge=5, le=86_400, description="seconds between two comparisons of the keys touched under the ledger rule"
     )
     ledger_trim_seconds: float = Field(
-        21_600, ge=60, le=604_800, description="how often at most the ledger begins a new epoch, to drop what is over"
+        21_600,
+        ge=60,
+        le=604_800,
+        description="minimum seconds between two epochs of the ledger; a new epoch drops entries that are no longer needed",
     )
 
     hook: str | None = Field(
-        None, min_length=1, description="executable or URL asked before each phase move, and told after"
+        None, min_length=1, description="executable or URL that is asked before each phase move and notified after it"
     )
-    hook_secret: SecretStr | None = Field(None, min_length=16, description="key of the signature on what a hook gets")
-    hook_timeout_seconds: float = Field(30, ge=0.1, le=3600, description="time for one answer of the hook")
-    hook_attempts: int = Field(3, ge=1, le=20, description="attempts to reach the hook")
+    hook_secret: SecretStr | None = Field(None, min_length=16, description="key that signs the messages to the hook")
+    hook_timeout_seconds: float = Field(30, ge=0.1, le=3600, description="seconds for one answer of the hook")
+    hook_attempts: int = Field(3, ge=1, le=20, description="maximum number of attempts to reach the hook")
 
     demo_server: str = Field(
-        "moto", pattern=r"^(moto|dynamodb-local|https?://.+)$", description="server of the demonstration"
+        "moto",
+        pattern=r"^(moto|dynamodb-local|https?://.+)$",
+        description="server of the demonstration: moto, dynamodb-local, or a URL",
     )
 
     @property
     def writer_horizon_seconds(self) -> float:
-        """After so long a superseded worker, or a repair, can write nothing more: lease, longest request, margin."""
+        """Seconds after which a replaced worker, or a repair, can no longer write: lease, longest request, margin."""
         return self.lease_seconds + self.request_timeout_seconds + self.clock_margin_seconds
 
     @model_validator(mode="after")
@@ -188,7 +224,7 @@ class Settings(BaseSettings):
             )
         if self.hook is not None and self.hook_secret is None:
             raise ValueError(
-                f"{PREFIX}HOOK={self.hook}: needs {PREFIX}HOOK_SECRET, by which the hook knows who calls it"
+                f"{PREFIX}HOOK={self.hook}: needs {PREFIX}HOOK_SECRET, which signs the messages to the hook"
             )
         if self.settle_timeout_seconds < self.settle_seconds:
             raise ValueError(
@@ -198,8 +234,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(**changes: Any) -> Settings:
-    """The settings that ``changes`` say (by field), below them the process's environment, and below it a `.env` file in the working
-    directory.
+    """Load the settings: ``changes`` (by field) before the process's environment, before a `.env` file in the working directory.
 
     Raises Misconfigured with a line for each wrong variable: its name, its value, what it must be.
     """
@@ -209,7 +244,9 @@ def load_settings(**changes: Any) -> Settings:
         return Settings(**changes)
     except ValidationError as error:
         lines = [_line(issue["loc"], issue["input"], issue["msg"]) for issue in error.errors(include_url=False)]
-        raise Misconfigured("\n".join(lines), remedy="the README's table of settings says what each may be") from error
+        raise Misconfigured(
+            "\n".join(lines), remedy="see the README's table of settings for the allowed values"
+        ) from error
 
 
 def variable_name(field: str) -> str:
@@ -218,15 +255,15 @@ def variable_name(field: str) -> str:
 
 
 def use_local_credentials() -> None:
-    """Credentials for a local server, where none are configured: it takes any, but the SDK wants some."""
+    """Set credentials for a local server unless some are configured: the server accepts any, but the SDK requires them."""
     os.environ.setdefault("AWS_ACCESS_KEY_ID", "local")
     os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "local")
 
 
 def load_configured_mapping(settings: Settings, *, prefix: str = "") -> Mapping:
-    """The mapping file that the settings name, with the table names that the environment gives, each after ``prefix``.
+    """Load the mapping file that the settings name, with the table names from the environment, each with ``prefix`` before it.
 
-    Raises Misconfigured when it can't be read or is wrong: file, line, what to do.
+    Raises Misconfigured when it cannot be read or is wrong: file, line, what to do.
     """
     path = settings.mapping
     source = PACKAGED_MAPPING if path is None else str(path)
@@ -252,27 +289,6 @@ def _table_name(variable: str, default: str) -> str:
     return name
 
 
-def settings_table() -> str:
-    """The README's table of settings, in Markdown."""
-    rows = ["| variable | default | bounds | meaning |", "|---|---|---|---|"]
-    properties = Settings.model_json_schema(by_alias=False)["properties"]
-    for name, field in Settings.model_fields.items():
-        default = "" if field.default is None else f"`{field.default}`"
-        rows.append(f"| `{variable_name(name)}` | {default} | {_bounds(properties[name])} | {field.description} |")
-    return "\n".join(rows)
-
-
-def _bounds(schema: dict[str, Any]) -> str:
-    choices = [schema, *schema.get("anyOf", [])]
-    found = {key: value for choice in choices for key, value in choice.items()}
-    if "enum" in found:
-        return ", ".join(found["enum"])
-    low, high = found.get("minimum"), found.get("maximum")
-    if low is None:
-        return ""
-    return f"{low:g} to {high:g}" if high is not None else f"at least {low:g}"
-
-
 def _refuse_unknown() -> None:
     known = {variable_name(field) for field in Settings.model_fields}
     for name in sorted(os.environ):
@@ -287,7 +303,7 @@ def _line(loc: tuple[int | str, ...], value: object, message: str) -> str:
         return message.removeprefix("Value error, ")
     names: dict[str, tuple[str, ...]] = {field: (name,) for field, name in AWS_NAMES.items()}
     names |= {"aws_region": REGION_NAMES, "endpoint_url": ENDPOINT_NAMES}
-    # pydantic tells the first of several names, whichever was used
+    # pydantic reports the first of several names, also when another one was used
     field = next(
         (field for field, choices in names.items() if loc[0] in choices), str(loc[0]).removeprefix(PREFIX).lower()
     )

@@ -1,4 +1,7 @@
-"""The command line: every command, its options, and what it prints."""
+"""The command line: parse the options, call one function of the service, print its result. One file for each command.
+
+Entry point: ``main``.
+"""
 
 from service.cli.main import main
 

@@ -1,4 +1,4 @@
-"""What a command answers, and how an answer or an error is printed: text for people, one JSON document for programs."""
+"""A command's answer, and how an answer or an error is printed: text for people, one JSON document for programs."""
 
 import json
 import sys
@@ -12,15 +12,17 @@ AGAIN = "run the same command again: nothing that was done is lost"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A command's result. ``ok`` False means that the answer is no (differences found, a check not met): exit status 1.
-
-    stopped: the command ends only when it is told to; after Ctrl-C that is status 3, after SIGTERM a clean end.
-    """
+    """A command's result."""
 
     document: dict[str, Any]
+    """For ``--json``."""
+
     text: str
     ok: bool = True
+    """False: the answer is no (differences found, a check not met), exit status 1."""
+
     stopped: bool = False
+    """True: a command that runs until it is stopped. After Ctrl-C its exit status is 3, after SIGTERM 0."""
 
     @property
     def exit_status(self) -> int:
@@ -33,7 +35,7 @@ def print_answer(answer: Answer, *, as_json: bool) -> None:
 
 
 def print_error(error: TablesplitError, *, as_json: bool) -> None:
-    """Say what is wrong and what to do: one line each on stderr, and with ``as_json`` the error document on stdout."""
+    """Print what is wrong and what to do: a line each on stderr; with ``as_json`` also the error document on stdout."""
     remedy = error.remedy or (AGAIN if isinstance(error, Retryable) else "")
     print(f"error: {error.message}", file=sys.stderr)
     if remedy:

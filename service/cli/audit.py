@@ -1,4 +1,4 @@
-"""`audit list|verify`: who moved what, when and why."""
+"""`audit list|verify`: who moved the phase, when and why."""
 
 import asyncio
 
@@ -20,14 +20,17 @@ def audit() -> None:
 
 @audit.command("list")
 @as_json
-def listed(as_json: bool) -> None:
-    """Every entry, the oldest first."""
+def list_records(as_json: bool) -> None:
+    """List every entry, oldest first."""
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         await require_started(app)
         records = await Audit(app.control, app.clock, "").all()
-        lines = [f"{one.number:4} {iso(one.at)} {one.who}: {one.action} {one.why}".rstrip() for one in records]
-        return Answer({"items": [one.to_json() for one in records]}, "\n".join(lines) or "nothing yet")
+        lines = [
+            f"{record.number:4} {iso(record.at)} {record.who}: {record.action} {record.why}".rstrip()
+            for record in records
+        ]
+        return Answer({"items": [record.to_json() for record in records]}, "\n".join(lines) or "nothing yet")
 
     run_command(body, as_json=as_json)
 
@@ -35,7 +38,7 @@ def listed(as_json: bool) -> None:
 @audit.command()
 @as_json
 def verify(as_json: bool) -> None:
-    """Whether no entry was edited, removed or inserted. Exit status 1 when one was."""
+    """Check that no entry was edited, removed or inserted. Exit status 1 if one was."""
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         await require_started(app)

@@ -1,4 +1,4 @@
-"""`migrate` and `full-migration`: the bulk copy alone, and the whole way up to the last comparison."""
+"""`migrate` and `full-migration`: the backfill alone, and all steps up to the validation."""
 
 import asyncio
 
@@ -18,8 +18,8 @@ from service.migration.full_migration import run_full_migration
 
 @click.command()
 @backfill_limits
-@click.option("--dry-run", is_flag=True, help="Map every item and write nothing.")
-@click.option("--again", is_flag=True, help="Walk the table anew although a backfill has finished.")
+@click.option("--dry-run", is_flag=True, help="Map every item, but write nothing.")
+@click.option("--again", is_flag=True, help="Copy again although a backfill has finished.")
 @as_json
 def migrate(
     segments: int | None,
@@ -30,26 +30,26 @@ def migrate(
     again: bool,
     as_json: bool,
 ) -> None:
-    """Copy the old table into the v2 tables; goes on where it stopped. Exit status 1 when items were quarantined.
+    """Copy the old table into the v2 tables; continues where it stopped. Exit status 1 when items were quarantined.
 
-    As a job of an AWS Batch array job it copies its slice, and those of lost jobs; then it ends with 0 whatever was quarantined,
-    for to start it again would change nothing.
+    As a job of an AWS Batch array job it copies its own slice, and those of lost jobs. Then its exit status is 0 even when items
+    were quarantined, because starting the job again would not change that.
     """
     options = BackfillOptions(segments, max_read_units, max_write_units, again, worker_id(), max_cost)
 
     async def body(app: App, stop: asyncio.Event) -> Answer:
         async with serve_metrics(app.settings, app.metrics):
-            return await (_tried(app, options, stop) if dry_run else _copied(app, options, stop))
+            return await (_try(app, options, stop) if dry_run else _copy(app, options, stop))
 
     run_command(body, as_json=as_json)
 
 
-async def _tried(app: App, options: BackfillOptions, stop: asyncio.Event) -> Answer:
+async def _try(app: App, options: BackfillOptions, stop: asyncio.Event) -> Answer:
     report = await try_copy(app, options, stop)
     return Answer(report.to_json(), report.to_text(), ok=report.ok)
 
 
-async def _copied(app: App, options: BackfillOptions, stop: asyncio.Event) -> Answer:
+async def _copy(app: App, options: BackfillOptions, stop: asyncio.Event) -> Answer:
     job = array_job(app.settings)
     if job is not None:
         slices = await copy_slices(app, options, job, stop)
@@ -68,7 +68,7 @@ def full_migration(
     max_cost: float | None,
     as_json: bool,
 ) -> None:
-    """create-tables, migrate, catch up with the stream, validate; the phase stays `forward`. Keep `sync` running after it."""
+    """Run create-tables and migrate, catch up with the stream, validate. The phase stays `forward`: keep `sync` running."""
     options = BackfillOptions(segments, max_read_units, max_write_units, owner=worker_id(), max_cost=max_cost)
 
     async def body(app: App, stop: asyncio.Event) -> Answer:
@@ -76,7 +76,7 @@ def full_migration(
             report = await run_full_migration(app, options, stop)
         except Paused as paused:
             raise Paused(paused.message, remedy=f"go on with a higher --max-cost: {this_command()}") from None
-        except Interrupted as stopped:  # a step says how that step goes on; the operator asked for all of them
+        except Interrupted as stopped:  # its remedy names the step's own command, and the operator asked for all steps
             raise Interrupted(stopped.message, remedy=f"go on with: {this_command()}") from None
         return Answer(report.to_json(), report.to_text(), ok=report.ok)
 

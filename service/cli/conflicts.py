@@ -1,4 +1,4 @@
-"""`conflicts list|show|resolve`: the changes that lost against v2, and the items with two live keys."""
+"""`conflicts list|show|resolve`: the changes of the old table that lost against v2, and the items with two live keys."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ import click
 from service.app import App
 from service.cli.answer import Answer
 from service.cli.options import as_json, yes
-from service.cli.run import confirm, look_first, run_command
+from service.cli.run import confirm, read_first, run_command
 from service.control.conflicts import Conflicts, Kept, listing
 from service.migration.phase.move_parts import move_parts
 from service.migration.settlement.resolution import Choice, ConflictResolver
@@ -19,14 +19,14 @@ from service.sync.positions import require_started
 
 @click.group()
 def conflicts() -> None:
-    """The writes of the old table that lost against v2, each kept whole, and the items with two live keys on v2."""
+    """The writes to the old table that lost against v2, each kept in full, and the items with two live keys on v2."""
 
 
 @conflicts.command("list")
-@click.option("--all", "resolved", is_flag=True, help="Those that are resolved too.")
+@click.option("--all", "resolved", is_flag=True, help="Include resolved ones.")
 @as_json
 def list_conflicts(resolved: bool, as_json: bool) -> None:
-    """List the open ones, oldest first."""
+    """List the open conflicts, oldest first."""
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         await require_started(app)
@@ -52,27 +52,33 @@ def show(conflict_id: str, as_json: bool) -> None:
 @conflicts.command()
 @click.argument("conflict_id", metavar="ID")
 @click.option(
-    "--keep", "kept", type=click.Choice(get_args(Kept)), required=True, help="Whose version: `merge` takes FILE's."
+    "--keep",
+    "kept",
+    type=click.Choice(get_args(Kept)),
+    required=True,
+    help="Which version to keep; `merge`: the one in FILE.",
 )
 @click.argument("file", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
 @click.option("--why", default="", help="The reason, for the audit log.")
 @yes
 @as_json
 def resolve(conflict_id: str, kept: Kept, file: Path | None, why: str, yes: bool, as_json: bool) -> None:
-    """Settle a conflict: shows what will be lost, and asks. FILE: the old item as it is to be, as JSON.
+    """Resolve a conflict: shows what will be lost, and asks. FILE: the old item as it should become, as JSON.
 
-    What is kept is written to v2, if that is still as it was shown, and carried to the old table by sync.
+    The version to keep is written to v2, unless v2 has changed since it was shown; sync carries it to the old table.
     """
     if (file is None) == (kept == "merge"):
-        raise click.UsageError("--keep merge needs a FILE with the old item as it is to be; no other takes one.")
+        raise click.UsageError(
+            "--keep merge needs a FILE with the old item as it should become; the other choices take no FILE."
+        )
 
     async def choose(app: App) -> Choice:
         return await (await _resolving(app)).choose(conflict_id, kept, file)
 
-    choice = look_first(choose, as_json=as_json)
+    choice = read_first(choose, as_json=as_json)
     for line in choice.lost:
         click.echo(f"lost: {line}", err=True)
-    confirm(f"ConflictResolver {conflict_id} gives up {_many(choice)}.", "resolve", yes=yes)
+    confirm(f"Resolving {conflict_id} gives up {_lost_values(choice)}.", "resolve", yes=yes)
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         await (await _resolving(app)).settle(choice, why)
@@ -92,10 +98,10 @@ def _line(row: dict[str, Any]) -> str:
     if row["kind"] == "two_live_keys":
         return f"{row['id']}  two_live_keys  {key}: {row['remedy']}"
     fields = f" ({', '.join(row['fields'])})" if row["fields"] else ""
-    settled = row["resolution"]
-    end = f", resolved: {settled['kept']} kept by {settled['by']} at {settled['at']}" if settled else ""
+    resolution = row["resolution"]
+    end = f", resolved: {resolution['kept']} kept by {resolution['by']} at {resolution['at']}" if resolution else ""
     return f"{row['id']}  {row['reason']}  {key}{fields}{end}"
 
 
-def _many(choice: Choice) -> str:
+def _lost_values(choice: Choice) -> str:
     return f"{len(choice.lost)} value(s), listed above" if choice.lost else "nothing"

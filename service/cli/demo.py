@@ -1,4 +1,4 @@
-"""`demo`: a whole migration on a local server, there and back and there again."""
+"""`demo`: a whole migration on a local server, there, back, and there again."""
 
 import asyncio
 import sys
@@ -17,8 +17,8 @@ from service.rehearsal.demo.run import run_demo
 def demo(as_json: bool) -> None:
     """Migrate real sales figures on a local server while an application writes: forward, cutover, rollback, cutover again.
 
-    In the end both sides are compared and every write is accounted for; nothing is left. The server is TABLESPLIT_DEMO_SERVER:
-    moto (default, with 400 of the opportunities), dynamodb-local, or an endpoint's URL.
+    At the end both sides are compared and every write is accounted for; the tables are deleted. TABLESPLIT_DEMO_SERVER names the
+    server: moto (default, with 400 of the opportunities), dynamodb-local, or an endpoint's URL.
     """
 
     def say(line: str) -> None:

@@ -1,4 +1,4 @@
-"""`drill`: the cutover and the rollback, rehearsed."""
+"""`drill`: a rehearsal of cutover and rollback."""
 
 import asyncio
 import sys
@@ -18,10 +18,10 @@ from service.rehearsal.drill import run_drill
 )
 @as_json
 def drill(sample: int, as_json: bool) -> None:
-    """Rehearse cutover and rollback on a copy of a sample of the old table, under live writers, and time them.
+    """Rehearse and time cutover and rollback on a copy of a sample of the old table, under live writers.
 
-    The real tables are only read. The drill's own tables (tablesplit-drill-...) are paid per request, and deleted at the end.
-    Exit status 1 when a write was lost or the two sides differ.
+    The real tables are only read. The drill's own tables (tablesplit-drill-...) are billed per request, and deleted at the end.
+    Exit status 1 when a write was lost, a writer had to wait, or the two sides differ.
     """
 
     def say(line: str) -> None:

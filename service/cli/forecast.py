@@ -1,4 +1,4 @@
-"""`forecast`: what the migration takes and costs, before it is begun."""
+"""`forecast`: capacity, time and cost of a migration that has not begun."""
 
 import asyncio
 from pathlib import Path
@@ -16,10 +16,10 @@ from service.migration.preflight.forecast_run import configured_limits, run_fore
 
 @click.command()
 @click.option(
-    "--sample", type=click.IntRange(1, 1_000_000), default=1000, show_default=True, help="Old items to map on trial."
+    "--sample", type=click.IntRange(1, 1_000_000), default=1000, show_default=True, help="Old items to map as a sample."
 )
 @click.option(
-    "--prices", type=click.Path(path_type=Path), metavar="FILE", help="Price file instead of the configured one."
+    "--prices", type=click.Path(path_type=Path), metavar="FILE", help="Price file to use instead of the configured one."
 )
 @max_write_units
 @max_read_units
@@ -27,7 +27,10 @@ from service.migration.preflight.forecast_run import configured_limits, run_fore
 def forecast(
     sample: int, prices: Path | None, max_write_units: float | None, max_read_units: float | None, as_json: bool
 ) -> None:
-    """Expected capacity, time and cost, and whether the stream outlives the copy. Reads only. Exit status 1 on a no-go."""
+    """Estimate capacity, time and cost, and whether the stream keeps changes for longer than the copy takes. Only reads.
+
+    Exit status 1 on a no-go.
+    """
 
     async def body(app: App, stop: asyncio.Event) -> Answer:
         configured = configured_limits(app.settings)

@@ -1,4 +1,4 @@
-"""The entry point: the group of all commands, and usage errors as our errors."""
+"""The entry point: the group of all commands, each imported when it is called, and usage errors in our form."""
 
 import sys
 from importlib import import_module
@@ -31,12 +31,12 @@ COMMANDS = {
     "sync": "sync:sync",
     "validate": "validate:validate",
 }
-"""Each with its module in this package, and its name there."""
+"""The commands by name, each with its module in this package and its name there."""
 
 
 class _Commands(click.Group):
-    """Imports the module of the command that is asked for: most need neither the HTTP side nor the demonstration, whose
-    imports take as long as all the rest."""
+    """Imports only the module of the command that is called: most commands need neither the HTTP side nor the demonstration, whose
+    imports take as long as all the others together."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -55,8 +55,8 @@ class _Commands(click.Group):
 def cli() -> None:
     """Move a live DynamoDB single table into v2 tables while the application keeps writing.
 
-    Every command takes its configuration from the environment (and from .env): see the README's table of settings. Exit status: 0
-    success, 1 the answer is no, 2 wrong usage or configuration, 3 a failure on the way.
+    Every command reads its configuration from the environment (and from .env): see the README's table of settings. Exit status: 0
+    success, 1 the answer is no, 2 wrong usage or configuration, 3 a failure while the command ran.
     """
 
 
@@ -67,7 +67,7 @@ def main() -> None:
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.Abort:
-        sys.exit(_refuse("stopped at the question: nothing was changed", ""))
+        sys.exit(_refuse("not confirmed: nothing was changed", ""))
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "tablesplit"
         sys.exit(_refuse(error.format_message(), f"see `{where} --help`"))

@@ -1,28 +1,28 @@
 """Options that several commands share."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
-Command = Callable[..., Any]
+F = TypeVar("F", bound=Callable[..., Any])
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout and nothing else.")
-yes = click.option("--yes", is_flag=True, help="Answer the question: for use without a terminal.")
+yes = click.option("--yes", is_flag=True, help="Confirm in advance: for use without a terminal.")
 
 max_read_units = click.option(
-    "--max-read-units", type=click.FloatRange(min=1), help="Read capacity units per second at most."
+    "--max-read-units", type=click.FloatRange(min=1), help="At most this many read capacity units per second."
 )
 max_write_units = click.option(
-    "--max-write-units", type=click.FloatRange(min=1), help="Write capacity units per second at most."
+    "--max-write-units", type=click.FloatRange(min=1), help="At most this many write capacity units per second."
 )
 
 
-def backfill_limits(command: Command) -> Command:
+def backfill_limits(command: F) -> F:
     """--segments, --max-write-units, --max-read-units and --max-cost."""
     for option in (
         click.option(
-            "--max-cost", type=click.FloatRange(min=0.01), metavar="DOLLARS", help="Pause when this is spent."
+            "--max-cost", type=click.FloatRange(min=0.01), metavar="DOLLARS", help="Pause when this much is spent."
         ),
         max_read_units,
         max_write_units,

@@ -1,4 +1,4 @@
-"""`cutover`, `rollback`, `complete`, `hold`, `release`: moving the phase, and keeping it from being moved."""
+"""`cutover`, `rollback`, `complete`, `hold`, `release`: move the phase, or prevent it from moving."""
 
 import asyncio
 import sys
@@ -22,20 +22,22 @@ from service.migration.phase.move_parts import move_parts
 MAX_WAIT_SECONDS = 7 * 86_400
 
 
-def moving(command: Callable[..., Any]) -> Callable[..., Any]:
+def move_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """--wait, --force, --force-again, --why, --yes and --json."""
     for option in (
         as_json,
         yes,
         click.option("--why", default="", help="The reason, for the audit log."),
-        click.option("--force-again", "again", multiple=True, help="The same once more: for use without a terminal."),
+        click.option(
+            "--force-again", "again", multiple=True, help="The same condition again: for use without a terminal."
+        ),
         click.option("--force", "forced", multiple=True, metavar="NAME", help="Override this condition of the gate."),
         click.option(
             "--wait",
             "wait",
             type=click.FloatRange(0, MAX_WAIT_SECONDS),
             default=0,
-            help="Seconds until the gate opens.",
+            help="Seconds to wait for the gate to open.",
         ),
     ):
         command = option(command)
@@ -48,17 +50,19 @@ dry_run = click.option(
 
 
 @click.command()
-@click.option("--finish", is_flag=True, help="From `dual` on to `reverse`: the application has left the old table.")
+@click.option(
+    "--finish", is_flag=True, help="Move from `dual` to `reverse`: the application no longer writes the old table."
+)
 @dry_run
-@moving
+@move_options
 def cutover(finish: bool, dry: bool, yes: bool, as_json: bool, **asked: Any) -> None:
-    """Move on: forward to dual, with --finish dual to reverse. Exit status 1 while the gate is closed. Undone by `rollback`."""
+    """Move on: forward to dual, with --finish dual to reverse. Exit status 1 while the gate is closed. `rollback` undoes it."""
     _run("cutover --finish" if finish else "cutover", asked, dry=dry, yes=yes, as_json=as_json)
 
 
 @click.command()
 @dry_run
-@moving
+@move_options
 def rollback(dry: bool, yes: bool, as_json: bool, **asked: Any) -> None:
     """Move one phase back: reverse to dual, dual to forward. No write is lost. Gives up a cutover that has only begun."""
     _run("rollback", asked, dry=dry, yes=yes, as_json=as_json)
@@ -66,18 +70,18 @@ def rollback(dry: bool, yes: bool, as_json: bool, **asked: Any) -> None:
 
 @click.command()
 @dry_run
-@moving
+@move_options
 def complete(dry: bool, yes: bool, as_json: bool, **asked: Any) -> None:
-    """End the migration: sync stops, and the stamps go from v2. Cannot be undone. The old table is left as it is."""
+    """End the migration: sync stops, and the stamps are removed from v2. Cannot be undone. The old table stays as it is."""
     if not dry:
         confirm(
-            "This ends sync in both directions and takes the stamps off v2, and cannot be undone.", "complete", yes=yes
+            "This ends sync in both directions, removes the stamps from v2, and cannot be undone.", "complete", yes=yes
         )
     _run("complete", asked, dry=dry, yes=yes, as_json=as_json)
 
 
 @click.command()
-@click.option("--why", required=True, help="The reason, shown wherever the gate is.")
+@click.option("--why", required=True, help="The reason, shown with the gate.")
 @as_json
 def hold(why: str, as_json: bool) -> None:
     """Close the gate of every move until `release`."""
@@ -92,7 +96,7 @@ def hold(why: str, as_json: bool) -> None:
 @click.command()
 @as_json
 def release(as_json: bool) -> None:
-    """Take the hold away."""
+    """Remove the hold."""
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         held = await release_gate(await move_parts(app))
@@ -121,7 +125,7 @@ def _run(command: Command, asked: dict[str, Any], *, dry: bool, yes: bool, as_js
 
 def _preview(command: Command, asked: dict[str, Any], *, as_json: bool) -> None:
     if asked["forced"] or asked["again"] or asked["wait"]:
-        raise click.UsageError("--dry-run changes nothing: it goes with neither --wait nor --force.")
+        raise click.UsageError("--dry-run changes nothing: it cannot be combined with --wait or --force.")
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         preview = await preview_move(app, command)
@@ -131,15 +135,17 @@ def _preview(command: Command, asked: dict[str, Any], *, as_json: bool) -> None:
 
 
 def confirm_override(forced: tuple[str, ...], again: tuple[str, ...], *, yes: bool) -> None:
-    """Ask twice before conditions are overridden: on a terminal, or by --yes and the names once more in --force-again. Raises
-    click.UsageError (exit 2) where that is missing."""
-    told = " ".join(forced)
+    """Require that an override is confirmed twice: on a terminal, or by --yes and the same names in --force-again.
+
+    Raises click.UsageError (exit status 2) when a confirmation is missing.
+    """
+    names = " ".join(forced)
     if set(again) != set(forced) and (again or yes or not sys.stdin.isatty()):
         wanted = " ".join(f"--force-again {name}" for name in forced) or "name it in --force too"
-        raise click.UsageError(f"An override is asked for twice: --yes, and {wanted}.")
+        raise click.UsageError(f"An override must be confirmed twice: --yes, and {wanted}.")
     if forced and not yes:
-        confirm(f"This overrides {told}: the gate is there to keep writes from being lost.", "force", yes=False)
-        confirm("Once more: name what is overridden.", told, yes=False)
+        confirm(f"This overrides {names}: the gate prevents the loss of writes.", "force", yes=False)
+        confirm("Once more: name the overridden conditions.", names, yes=False)
 
 
 def _closed(closed: GateClosed) -> Answer:

@@ -1,4 +1,4 @@
-"""`quarantine list|show|retry|drop`: the keys that need a person."""
+"""`quarantine list|show|retry|drop`: the keys that a person must deal with."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ from service.sync.positions import require_started
 
 @click.group()
 def quarantine() -> None:
-    """The keys whose item cannot be mapped or written, with every change that waits behind them."""
+    """The keys whose item cannot be mapped or written, each with the changes that wait for it."""
 
 
 @quarantine.command("list")
@@ -39,7 +39,7 @@ def list_keys(as_json: bool) -> None:
 @click.argument("key_id", metavar="ID")
 @as_json
 def show(key_id: str, as_json: bool) -> None:
-    """Show a key with the images of every change that waits."""
+    """Show a key with the images of every waiting change."""
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         await require_started(app)
@@ -52,12 +52,12 @@ def show(key_id: str, as_json: bool) -> None:
 
 @quarantine.command()
 @click.argument("ids", metavar="ID...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Every key in quarantine.")
+@click.option("--all", "all_keys", is_flag=True, help="Every key in quarantine.")
 @as_json
-def retry(ids: tuple[str, ...], every: bool, as_json: bool) -> None:
-    """Apply what waits, after the item or the mapping was mended. Exit status 1 when a key stays."""
-    if bool(ids) == every:
-        raise click.UsageError("Name ids, or give --all.")
+def retry(ids: tuple[str, ...], all_keys: bool, as_json: bool) -> None:
+    """Apply the waiting changes, after the item or the mapping was corrected. Exit status 1 when a key stays in quarantine."""
+    if bool(ids) == all_keys:
+        raise click.UsageError("Give IDs, or --all.")
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         require_repairs_allowed(await require_started(app))
@@ -72,8 +72,8 @@ def retry(ids: tuple[str, ...], every: bool, as_json: bool) -> None:
 @yes
 @as_json
 def drop_key(key_id: str, yes: bool, as_json: bool) -> None:
-    """Give up the changes that wait under ID: they are lost. `validate` then shows what differs."""
-    confirm(f"The changes that wait under {key_id} are lost.", "drop", yes=yes)
+    """Drop the changes that wait under ID: they are lost. `validate` then shows the differences."""
+    confirm(f"The changes that wait under {key_id} will be lost.", "drop", yes=yes)
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         await require_started(app)
@@ -90,10 +90,7 @@ def _quarantine(app: App) -> Quarantine:
 
 
 def _retried(results: list[RetryResult]) -> Answer:
-    document = {
-        "items": [{"id": one.key_id, "applied": one.failure is None, "failure": one.failure} for one in results]
-    }
-    lines = [f"{one.key_id}  {'applied' if one.failure is None else f'stays: {one.failure}'}" for one in results]
-    return Answer(
-        document, "\n".join(lines) or "nothing is in quarantine", ok=all(one.failure is None for one in results)
-    )
+    rows = [{"id": key.key_id, "applied": key.failure is None, "failure": key.failure} for key in results]
+    lines = [f"{key.key_id}  {'applied' if key.failure is None else f'stays: {key.failure}'}" for key in results]
+    ok = all(key.failure is None for key in results)
+    return Answer({"items": rows}, "\n".join(lines) or "nothing is in quarantine", ok=ok)

@@ -1,4 +1,4 @@
-"""Running one command: signals, the composition root around it, and an exit status for whatever comes of it."""
+"""Running one command: open the App, handle signals, print the answer or the error, exit with its status."""
 
 import asyncio
 import shlex
@@ -15,7 +15,7 @@ from service.config import Settings, load_settings
 from service.errors import Interrupted, TablesplitError
 
 STOP_GRACE_SECONDS = 4.0
-"""How long a command may take to stop by itself after Ctrl-C before it is cancelled; it must be gone within 5 s."""
+"""How long a command may take to stop by itself after Ctrl-C before it is cancelled: it must end within 5 s."""
 
 Body = Callable[[App, asyncio.Event], Awaitable[Answer]]
 T = TypeVar("T")
@@ -26,7 +26,7 @@ def run_command(
 ) -> None:
     """Run ``body`` with an open App and a stop event that Ctrl-C and SIGTERM set; print its answer; exit with its status.
 
-    changes: settings that the command line gives, None for those that it leaves alone. grace: how long it may take to stop.
+    grace: seconds that the body may take to stop, by the settings. changes: settings given by options; None: not given.
     """
     try:
         settings = load_settings(**{name: value for name, value in changes.items() if value is not None})
@@ -41,8 +41,8 @@ def run_command(
     run_alone(opened, as_json=as_json, grace_seconds=grace(settings))
 
 
-def look_first(body: Callable[[App], Awaitable[T]], *, as_json: bool) -> T:
-    """What ``body`` finds out with an open App, for the question that comes before a command. Exits when it fails."""
+def read_first(body: Callable[[App], Awaitable[T]], *, as_json: bool) -> T:
+    """Run ``body`` with an open App before the command asks its question. Exits with the error's status when it fails."""
 
     async def opened() -> T:
         async with open_app(load_settings()) as app:
@@ -61,7 +61,7 @@ def run_alone(
     as_json: bool,
     grace_seconds: float = STOP_GRACE_SECONDS,
 ) -> None:
-    """The same for a ``body`` that opens what it needs."""
+    """As ``run_command``, for a ``body`` that needs no App."""
     try:
         answer = asyncio.run(stoppable(body, this_command(), grace_seconds))
     except TablesplitError as error:
@@ -76,9 +76,10 @@ async def stoppable(
     command: str,
     grace_seconds: float = STOP_GRACE_SECONDS,
 ) -> Answer:
-    """Run ``body`` until it ends, or until ``grace_seconds`` after SIGINT or SIGTERM.
+    """Run ``body`` until it ends; after SIGINT or SIGTERM, cancel it once ``grace_seconds`` are over.
 
-    Raises Interrupted with ``command`` as the way to go on when it had to be cancelled, or was stopped by Ctrl-C.
+    Raises Interrupted, with ``command`` to continue with, when it was cancelled, or when Ctrl-C stopped a command that runs until
+    it is stopped.
     """
     stop, interrupt = asyncio.Event(), asyncio.Event()
     _listen(stop, interrupt)
@@ -102,20 +103,21 @@ def _listen(stop: asyncio.Event, interrupt: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
 
-    def interrupted() -> None:
+    def on_interrupt() -> None:
         interrupt.set()
         stop.set()
 
-    loop.add_signal_handler(signal.SIGINT, interrupted)
+    loop.add_signal_handler(signal.SIGINT, on_interrupt)
 
 
 def this_command() -> str:
-    """The command line as it was typed, to be typed again."""
+    """The command line as it was typed, to type again."""
     return shlex.join(["tablesplit", *sys.argv[1:]])
 
 
 def confirm(question: str, word: str, *, yes: bool) -> None:
-    """Ask on a terminal for ``word``; ``--yes`` answers. Raises click.UsageError (exit 2) with neither, Abort on another answer."""
+    """Ask for ``word`` on a terminal, unless ``yes``. Raises click.UsageError (exit status 2) without a terminal, and on any other
+    answer."""
     if yes:
         return
     if not sys.stdin.isatty():

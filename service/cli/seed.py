@@ -1,4 +1,4 @@
-"""`seed`: the demonstration's old table on a local server that stays, and an application that keeps writing."""
+"""`seed`: the demonstration's old table on a permanent local server, and an application that keeps writing."""
 
 import asyncio
 
@@ -16,26 +16,30 @@ from service.rehearsal.demo.seed import is_loaded, keep_writing, seed_old_table
 
 @click.command()
 @click.option(
-    "--opportunities", type=click.IntRange(1), default=8800, show_default=True, help="How many deals at most."
+    "--opportunities", type=click.IntRange(1), default=8800, show_default=True, help="Load at most this many deals."
 )
 @click.option(
-    "--write", type=click.Choice(["no", "old", "v2"]), default="no", show_default=True, help="Keep writing there."
+    "--write",
+    type=click.Choice(["no", "old", "v2"]),
+    default="no",
+    show_default=True,
+    help="The side to keep writing on.",
 )
 @click.option(
-    "--pause-seconds", type=click.FloatRange(0.01), default=0.5, show_default=True, help="Between two writes."
+    "--pause-seconds", type=click.FloatRange(0.01), default=0.5, show_default=True, help="Pause between two writes."
 )
-@click.option("--check", is_flag=True, help="Only tell whether the table is loaded: exit status 1 when it is not.")
+@click.option("--check", is_flag=True, help="Only check whether the table is loaded: exit status 1 if not.")
 @as_json
 def seed(opportunities: int, write: str, pause_seconds: float, check: bool, as_json: bool) -> None:
-    """Load the demonstration's old table into a local server, and be an application that writes, until stopped."""
+    """Load the demonstration's old table into a local server; with --write, keep writing as an application would, until stopped."""
     use_local_credentials()
 
     async def body(app: App, stop: asyncio.Event) -> Answer:
         if check:
             loaded = await is_loaded(app)
             return Answer({"loaded": loaded}, "loaded" if loaded else "not loaded yet", ok=loaded)
-        made = await seed_old_table(app, opportunities)
-        answer = Answer({"loaded": made}, f"{made} items loaded" if made else "loaded before")
+        count = await seed_old_table(app, opportunities)
+        answer = Answer({"loaded": count}, f"{count} items loaded" if count else "loaded before")
         if write == "no":
             return answer
         side: Side = "old" if write == "old" else "v2"

@@ -1,4 +1,4 @@
-"""`status`: one snapshot, one after the other, or the first one that is caught up."""
+"""`status`: one snapshot, a new one every two seconds, or the first one in which sync has caught up."""
 
 import asyncio
 
@@ -15,20 +15,22 @@ WATCH_SECONDS = 2.0
 
 
 @click.command()
-@click.option("--watch", is_flag=True, help="Again every two seconds, until Ctrl-C.")
-@click.option("--until-caught-up", "within", type=click.FloatRange(1), help="Wait so many seconds at most for it.")
+@click.option("--watch", is_flag=True, help="Refresh every two seconds, until Ctrl-C.")
+@click.option(
+    "--until-caught-up", "within", type=click.FloatRange(1), help="Wait at most this many seconds until caught up."
+)
 @click.option("--also", multiple=True, help="A line to print below the answer.")
 @as_json
 def status(watch: bool, within: float | None, also: tuple[str, ...], as_json: bool) -> None:
-    """Show phase, progress, lag and counts. Waits up to a few seconds to learn whether sync has caught up.
+    """Show phase, progress, lag and counts. Takes up to a few seconds, to find out whether sync has caught up.
 
-    With --until-caught-up: wait until the backfill has finished and sync has caught up in both directions; exit status 1 when that
+    With --until-caught-up: wait until the backfill has finished and sync has caught up in both directions; exit status 1 if that
     takes longer.
     """
     if watch and within is not None:
-        raise click.UsageError("--watch and --until-caught-up do not go together: --watch goes on until it is stopped.")
+        raise click.UsageError("--watch and --until-caught-up cannot be combined: --watch runs until it is stopped.")
     if watch and as_json:
-        raise click.UsageError("--watch and --json do not go together: --json prints one document.")
+        raise click.UsageError("--watch and --json cannot be combined: --json prints one document.")
 
     async def body(app: App, stop: asyncio.Event) -> Answer:
         if watch:

@@ -1,4 +1,4 @@
-"""`sync`: the long-running service."""
+"""`sync`: the long-running service: both lanes, the HTTP side, and a status line in the log."""
 
 import asyncio
 
@@ -25,15 +25,36 @@ from service.sync.shared_lane import daemon_options
 from service.sync.worker import sync_lanes
 
 LOG_SECONDS = 30.0
+"""Between two status lines."""
 
 
-async def run_sync(app: App, stop: asyncio.Event, *, http: bool = True) -> None:
-    """Serve until ``stop`` is set. What is wrong at the start is raised; what goes wrong later stops its lane and is shown."""
+@click.command()
+@click.option(
+    "--engine",
+    type=click.Choice(["embedded", "kcl"]),
+    help="The engine that reads the streams [default: TABLESPLIT_ENGINE].",
+)
+@click.option("--http/--no-http", default=True, show_default=True, help="Serve health, metrics, status and the API.")
+@as_json
+def sync(engine: Engine | None, http: bool, as_json: bool) -> None:
+    """Apply every change of the old table to the v2 tables, until stopped. A second process stands by and takes over; with the kcl
+    engine, all processes read, each some of the shards."""
+
+    async def body(app: App, stop: asyncio.Event) -> Answer:
+        await _run_sync(app, stop, http=http)
+        engine_used = app.settings.engine
+        return Answer({"stopped": True, "engine": engine_used}, "sync stopped; what was applied is saved", stopped=True)
+
+    run_command(body, as_json=as_json, grace=_grace, engine=engine)
+
+
+async def _run_sync(app: App, stop: asyncio.Event, *, http: bool = True) -> None:
+    """Run until ``stop`` is set. Errors at the start are raised; a later error stops its lane, which the status shows."""
     if app.settings.engine == "kcl":
         require_daemon(daemon_options(app))
     state = await ensure_started(app)
     await require_same_stream(app, state)
-    async with sync_lanes(app, _log(app)) as lanes:
+    async with sync_lanes(app, _log_status(app)) as lanes:
         if http:
             await _serve(app, HttpView(app, lanes), stop)
         else:
@@ -49,37 +70,19 @@ async def _serve(app: App, view: HttpView, stop: asyncio.Event) -> None:
             await view.close()
 
 
-async def _log(app: App) -> None:
-    """Log the snapshot, and show it in the metrics, every half minute."""
+async def _log_status(app: App) -> None:
+    """Log the status, and show it in the metrics, every LOG_SECONDS."""
     while True:
         try:
             status = await take_running_snapshot(app)
             app.metrics.show(MigrationGauges(status))
             get_logger().info("status", **status.to_log())
-        except TablesplitError as unseen:
+        except TablesplitError as failure:
             app.metrics.show(MigrationGauges(None))
-            get_logger().warning("no status", reason=unseen.message, remedy=unseen.remedy)
+            get_logger().warning("no status", reason=failure.message, remedy=failure.remedy)
         await app.clock.sleep(LOG_SECONDS)
 
 
-@click.command()
-@click.option(
-    "--engine", type=click.Choice(["embedded", "kcl"]), help="How streams are read [default: TABLESPLIT_ENGINE]."
-)
-@click.option("--http/--no-http", default=True, show_default=True, help="Serve health, metrics, status and the API.")
-@as_json
-def sync(engine: Engine | None, http: bool, as_json: bool) -> None:
-    """Apply every change of the old table to the v2 tables, until stopped. A second one stands by and takes over; with the kcl
-    engine all of them read, each its share."""
-
-    async def body(app: App, stop: asyncio.Event) -> Answer:
-        await run_sync(app, stop, http=http)
-        read_by = app.settings.engine
-        return Answer({"stopped": True, "engine": read_by}, "sync stopped; what was applied is saved", stopped=True)
-
-    run_command(body, as_json=as_json, grace=_grace, engine=engine)
-
-
 def _grace(settings: Settings) -> float:
-    """KCL's daemon needs some seconds to give its leases back."""
+    """Seconds that sync may take to stop: KCL's daemon needs some to give its leases back."""
     return DAEMON_STOP_SECONDS + STOP_GRACE_SECONDS if settings.engine == "kcl" else STOP_GRACE_SECONDS

@@ -1,4 +1,4 @@
-"""`preflight`, `create-tables`, `drop-tables`."""
+"""`preflight`, `create-tables`, `drop-tables`: before a migration, its start, and after it."""
 
 import asyncio
 
@@ -15,11 +15,11 @@ from service.migration.teardown import drop_all
 
 @click.command()
 @click.option(
-    "--sample", type=click.IntRange(0, 1_000_000), default=1000, show_default=True, help="Old items to map on trial."
+    "--sample", type=click.IntRange(0, 1_000_000), default=1000, show_default=True, help="Old items to map as a sample."
 )
 @as_json
 def preflight(sample: int, as_json: bool) -> None:
-    """Check, reading only, whether the migration can start: tables, stream, permissions, clock, mapping on a sample, forecast."""
+    """Check whether the migration can start: tables, stream, permissions, clock, mapping of a sample, forecast. Only reads."""
 
     async def body(app: App, stop: asyncio.Event) -> Answer:
         report = await run_preflight(app, sample, stop)
@@ -33,15 +33,15 @@ def preflight(sample: int, as_json: bool) -> None:
     "--accept-gap",
     "accept",
     is_flag=True,
-    help="Go on although stream records were lost, on either side; a repair is then owed.",
+    help="Continue although stream records of either side were lost; a repair is needed afterwards.",
 )
 @yes
 @as_json
 def create_tables(accept: bool, yes: bool, as_json: bool) -> None:
-    """Make the v2 tables, the control table and the old table's stream; save the stream positions; enter `forward`."""
+    """Create the v2 tables, the control table and the old table's stream; save the stream positions; enter `forward`."""
     if accept:
         confirm(
-            "Changes that the stream no longer holds stay unapplied until `tablesplit validate --repair` has run.",
+            "Changes that the stream no longer holds are not applied until `tablesplit validate --repair` has run.",
             "accept",
             yes=yes,
         )
@@ -57,7 +57,7 @@ def create_tables(accept: bool, yes: bool, as_json: bool) -> None:
 @yes
 @as_json
 def drop_tables(yes: bool, as_json: bool) -> None:
-    """Delete the v2 tables and the control table, with everything in them. The old table is not touched. Cannot be undone."""
+    """Delete the v2 tables and the control table with everything in them. The old table is not touched. Cannot be undone."""
     confirm(
         "This deletes the v2 tables and the control table with everything in them, and cannot be undone.",
         "drop",

@@ -1,51 +1,35 @@
-"""`validate`: compare both sides, and repair v2 if asked."""
+"""`validate`: compare both sides, and repair v2 on request."""
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import click
 
 from service.app import App
 from service.cli.answer import Answer
-from service.cli.options import as_json
+from service.cli.options import as_json, max_read_units
 from service.cli.run import run_command
 from service.migration.validation import run_validation
 from service.validation.options import ValidationOptions
 
 
 @click.command()
-@click.option("--sample", type=click.IntRange(min=1), help="Only about this many items of each entity.")
-@click.option("--entity", help="Only this entity.")
+@click.option("--sample", type=click.IntRange(min=1), help="Compare only about this many items of each entity.")
+@click.option("--entity", help="Compare only this entity.")
 @click.option(
-    "--repair", is_flag=True, help="Mend what differs: v2 is written, or, from the first dual on, carried to old."
+    "--repair", is_flag=True, help="Repair the differences: write v2 or, after the first cutover, carry v2 to old."
 )
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write every difference here, as JSON lines."
 )
-@click.option("--resume", is_flag=True, help="Go on with the unfinished run; refuse when there is none.")
+@click.option("--resume", is_flag=True, help="Continue the unfinished run; refuse when there is none.")
 @click.option("--segments", type=click.IntRange(1, 10_000), help="Parallel Scan segments.")
-@click.option("--max-read-units", type=click.FloatRange(min=1), help="Read capacity units per second at most.")
+@max_read_units
 @as_json
-def validate(
-    sample: int | None,
-    entity: str | None,
-    repair: bool,
-    output: Path | None,
-    resume: bool,
-    segments: int | None,
-    max_read_units: float | None,
-    as_json: bool,
-) -> None:
+def validate(resume: bool, as_json: bool, **asked: Any) -> None:
     """Compare the old table with the v2 tables, both ways, while writes go on. Exit status 1 when anything differs."""
-    options = ValidationOptions(
-        sample=sample,
-        entity=entity,
-        repair=repair,
-        output=output,
-        resume="require" if resume else "auto",
-        segments=segments,
-        max_read_units=max_read_units,
-    )
+    options = ValidationOptions(resume="require" if resume else "auto", **asked)
 
     async def body(app: App, stop: asyncio.Event) -> Answer:
         report = await run_validation(app, options, stop)

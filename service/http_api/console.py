@@ -1,4 +1,4 @@
-"""The console page at `/`, its files, and the events that keep it live."""
+"""The console: the page at `/`, its files, and the events that keep it up to date."""
 
 from collections.abc import Callable
 from importlib.resources import files
@@ -7,7 +7,7 @@ from fastapi import FastAPI, Response
 from fastapi.responses import StreamingResponse
 
 from service.http_api.contract import ServiceView
-from service.http_api.problems import Problem
+from service.http_api.problems import HttpProblem
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -30,17 +30,17 @@ ASSETS = {
 
 
 def add_console(api: FastAPI, view: ServiceView) -> None:
-    """The page needs nothing from elsewhere, and may load nothing from there."""
+    """The page needs nothing from other servers, and its policy forbids loading anything from them."""
     for path, (name, media_type) in ASSETS.items():
         content = (files("service.http_api.page") / name).read_text(encoding="utf-8")
         api.add_api_route(path, _serve(content, media_type), methods=["GET"], include_in_schema=False)
 
-    @api.get("/v1/events", summary="The console's events, as they come", response_class=StreamingResponse)
+    @api.get("/v1/events", summary="The console's events, as a stream", response_class=StreamingResponse)
     async def events() -> StreamingResponse:
-        listening = view.events()
-        if listening is None:
-            raise Problem(503, "Too many listeners", "close another console page", headers={"Retry-After": "10"})
-        return StreamingResponse(listening, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        listener = view.events()
+        if listener is None:
+            raise HttpProblem(503, "Too many listeners", "close another console page", headers={"Retry-After": "10"})
+        return StreamingResponse(listener, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
 def _serve(content: str, media_type: str) -> Callable[[], Response]:

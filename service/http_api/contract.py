@@ -1,4 +1,4 @@
-"""What the HTTP side needs of the process behind it, and what may be asked in a POST."""
+"""The contract of the HTTP side: what it needs from the service, and the bodies of its POSTs."""
 
 from collections.abc import AsyncIterator
 from typing import Any, Literal, Protocol
@@ -10,7 +10,7 @@ from service.core.phases.gate import Gate
 
 
 class ValidationRequest(BaseModel):
-    """What to validate. Nothing given: everything. Repair is a command for a person: `tablesplit validate --repair`."""
+    """What to validate; with an empty body, everything. A repair is a command for a person: `tablesplit validate --repair`."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -19,68 +19,73 @@ class ValidationRequest(BaseModel):
 
 
 class PhaseRequest(BaseModel):
-    """Where to move the phase; back to the phase that is left gives a move up that has only begun. An override is asked for
-    twice: in ``force`` and, the same, in ``force_again``. Completing is a command for a person: `tablesplit complete`."""
+    """Where to move the phase. While a move has only begun, naming the phase that it leaves gives it up. An override must be given
+    twice, in ``force`` and in ``force_again``. Completing is a command for a person: `tablesplit complete`."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     to: Literal["forward", "dual", "reverse"]
     why: str = Field(default="", description="the reason, for the audit log")
     force: list[str] = Field(default_factory=list, description="conditions of the gate to override")
-    force_again: list[str] = Field(default_factory=list, description="the same once more")
+    force_again: list[str] = Field(default_factory=list, description="the same conditions again")
 
 
 class HoldRequest(BaseModel):
-    """Why the gate is held, or why it is released: for the audit log."""
+    """Why the gate is held, for the audit log."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    why: str = Field(min_length=1, max_length=500, description="the reason, shown wherever the gate is")
+    why: str = Field(min_length=1, max_length=500, description="the reason, shown with the gate")
 
 
 class PhaseApi(Protocol):
     """The phase, its gate and its moves."""
 
     async def gate(self, to: Phase | None) -> Gate:
-        """The gate of the move to ``to``, of the one that leads on without it. Raises Refused when there is no such move."""
+        """The gate of the move to ``to``; None: of the next move. Raises Refused when there is no such move."""
 
-    async def phase(self) -> dict[str, Any]: ...
+    async def phase(self) -> dict[str, Any]:
+        """The phase, the move under way, and why the last move that was begun here has stopped."""
 
     async def start(self, to: Phase, why: str, forced: tuple[str, ...]) -> None:
         """Begin a move. Raises GateClosed, or another Refused."""
 
     async def hold(self, why: str) -> dict[str, Any]:
-        """Close every gate; what holds them now."""
+        """Close every gate. Returns the hold."""
 
     async def release(self) -> dict[str, Any]:
-        """Take the hold away; what it was."""
+        """Remove the hold. Returns the hold that there was."""
 
 
 class ServiceView(Protocol):
-    """What the HTTP side shows and starts; implemented by the composition root."""
+    """What the HTTP side shows and starts; ``view.HttpView`` implements it."""
 
     @property
     def phases(self) -> PhaseApi: ...
 
     def unready(self) -> str | None:
-        """Why this process can't do its work now, or None."""
+        """Why this process cannot do its work now, or None."""
 
     async def metrics(self, accept: str) -> tuple[bytes, str]:
-        """The metrics page and its content type, for who sent this Accept header."""
+        """The metrics page and its content type, for a request with this Accept header."""
 
-    async def status(self) -> dict[str, Any]: ...
+    async def status(self) -> dict[str, Any]:
+        """One snapshot of the whole migration."""
 
     async def validation(self, run_id: str | None) -> dict[str, Any] | None:
-        """The report of a run, of the latest one without ``run_id``; None when there is none."""
+        """The report of a run, or without ``run_id`` of the latest one; None when there is none."""
 
     async def start_validation(self, request: ValidationRequest) -> str:
-        """Start a run and return its id. Raises Refused while one runs here."""
+        """Start a run and return its id. Raises Refused while another one runs in this process."""
 
-    async def quarantine(self) -> dict[str, Any]: ...
+    async def quarantine(self) -> dict[str, Any]:
+        """The keys in quarantine."""
 
-    async def conflicts(self) -> dict[str, Any]: ...
+    async def conflicts(self) -> dict[str, Any]:
+        """The open conflicts, and the items with two live keys."""
 
-    async def audit(self) -> dict[str, Any]: ...
+    async def audit(self) -> dict[str, Any]:
+        """The audit log, oldest record first."""
 
     def events(self) -> AsyncIterator[bytes] | None:
-        """Server-sent events for one listener; None when there are too many."""
+        """Server-sent events for one more listener; None when there are too many."""

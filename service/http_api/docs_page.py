@@ -1,4 +1,4 @@
-"""`/docs`: the OpenAPI document as one plain page."""
+"""`/docs`: the OpenAPI document as one plain page, which loads nothing from other servers."""
 
 import html
 from typing import Any
@@ -19,7 +19,6 @@ def add_docs(api: FastAPI) -> None:
 
 
 def _docs_page(schema: dict[str, Any]) -> str:
-    """The OpenAPI document as one plain page; nothing is loaded from elsewhere."""
     rows = "".join(
         f"<tr><td><code>{method.upper()}</code></td><td><code>{html.escape(path)}</code></td>"
         f"<td>{html.escape(operation['summary'])}</td></tr>"
@@ -29,6 +28,6 @@ def _docs_page(schema: dict[str, Any]) -> str:
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>tablesplit API</title>'
         "<style>body{font:1rem system-ui;max-width:60rem;margin:2rem auto}td{padding:.3rem 1rem .3rem 0}</style>"
-        f'<h1>tablesplit API</h1><p>The whole description: <a href="/openapi.json">/openapi.json</a> (OpenAPI). '
+        f'<h1>tablesplit API</h1><p>The full description: <a href="/openapi.json">/openapi.json</a> (OpenAPI). '
         f"Every POST needs <code>Authorization: Bearer &lt;token&gt;</code>.</p><table>{rows}</table></html>"
     )

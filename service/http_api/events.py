@@ -1,4 +1,4 @@
-"""The console's server-sent events: one snapshot for all listeners, taken only while somebody listens."""
+"""The console's server-sent events: one snapshot for all listeners, taken only while there are any."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,27 +11,26 @@ import orjson
 from service.clock import Clock
 from service.errors import TablesplitError
 
-Document = dict[str, Any]
 EVERY_SECONDS = 2.0
 LISTENERS_AT_MOST = 32
 
 
 class ConsoleEvents:
-    """take: the document of now. What it cannot take is told as an event ``trouble``: kind, message and remedy."""
+    """take: reads the current document. When it fails, the event is ``trouble``, with kind, message and remedy."""
 
-    def __init__(self, take: Callable[[], Awaitable[Document]], clock: Clock) -> None:
+    def __init__(self, take: Callable[[], Awaitable[dict[str, Any]]], clock: Clock) -> None:
         self._take = take
         self._clock = clock
-        # weak: a listener that is gone before it has read anything is not heard of otherwise
+        # weak references: nothing else reports a listener that goes away before it has read anything
         self._listeners: WeakSet[asyncio.Queue[bytes | None]] = WeakSet()
         self._taking: asyncio.Task[None] | None = None
         self._closed = False
 
     def listen(self) -> AsyncIterator[bytes] | None:
-        """Events for one more listener, until ``close``; None when there are LISTENERS_AT_MOST, or after ``close``."""
+        """Events for one more listener, until ``close``; None when there are LISTENERS_AT_MOST already, or after ``close``."""
         if self._closed or len(self._listeners) >= LISTENERS_AT_MOST:
             return None
-        # One place: a listener that is slow misses what is out of date anyway.
+        # Room for one event: a slow listener misses only events that are out of date anyway.
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=1)
         self._listeners.add(queue)
         if self._taking is None or self._taking.done():
@@ -75,6 +74,6 @@ def _replace(queue: asyncio.Queue[bytes | None], event: bytes | None) -> None:
     queue.put_nowait(event)
 
 
-def _framed(name: str, document: Document) -> bytes:
-    """One event as the HTML standard frames it (section 9.2.6); the JSON of orjson has no line breaks."""
+def _framed(name: str, document: dict[str, Any]) -> bytes:
+    """One event in the framing of the HTML standard (section 9.2.6); orjson's JSON has no line breaks."""
     return b"event: %s\ndata: %s\n\n" % (name.encode(), orjson.dumps(document))

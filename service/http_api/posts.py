@@ -1,6 +1,7 @@
-"""Every POST, for whoever has the token."""
+"""Every POST, and the token that a POST must send: five wrong ones in a minute, and the address has to wait."""
 
 import hmac
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from math import ceil
 from typing import Any
@@ -10,59 +11,89 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from service.clock import Clock
 from service.http_api.contract import HoldRequest, PhaseRequest, ServiceView, ValidationRequest
-from service.http_api.problems import Problem
-from service.http_api.wrong_tokens import WrongTokens
+from service.http_api.problems import HttpProblem
 
 TOKEN_VARIABLE = "TABLESPLIT_API_TOKEN"  # noqa: S105 - its name, not a token
-
-Check = Callable[..., Awaitable[None]]
+WRONG_TOKENS_ALLOWED = 5
+WINDOW_SECONDS = 60.0
+ADDRESSES_AT_MOST = 1_000
 
 
 def add_posts(api: FastAPI, view: ServiceView, token: str | None, clock: Clock) -> None:
-    """``token``: what a POST must bear; without one every POST is refused, saying which variable to set."""
-    only = [Depends(_bearer_of(token, WrongTokens(clock)))]
+    """``token``: what a POST must send; without one, every POST is refused with the variable to set."""
+    authorized = [Depends(_require_token(token, WrongTokens(clock)))]
 
-    @api.post("/v1/validation", summary="Start a validation", status_code=202, dependencies=only)
+    @api.post("/v1/validation", summary="Start a validation", status_code=202, dependencies=authorized)
     async def start(request: ValidationRequest) -> dict[str, str]:
         run_id = await view.start_validation(request)
         return {"id": run_id, "location": f"/v1/validation/{run_id}"}
 
-    @api.post("/v1/phase", summary="Move the phase", status_code=202, dependencies=only)
+    @api.post("/v1/phase", summary="Move the phase", status_code=202, dependencies=authorized)
     async def move(request: PhaseRequest) -> dict[str, str]:
         if set(request.force) != set(request.force_again):
-            raise Problem(
-                400, "Override not repeated", "an override is asked for twice: repeat `force` in `force_again`"
+            raise HttpProblem(
+                400, "Override not repeated", "an override must be given twice: repeat `force` in `force_again`"
             )
         await view.phases.start(request.to, request.why, tuple(request.force))
         return {"to": request.to, "location": "/v1/phase"}
 
-    @api.post("/v1/hold", summary="Close the gate of every move", dependencies=only)
+    @api.post("/v1/hold", summary="Close the gate of every move", dependencies=authorized)
     async def hold(request: HoldRequest) -> dict[str, Any]:
         return await view.phases.hold(request.why)
 
-    @api.post("/v1/release", summary="Take the hold away", dependencies=only)
+    @api.post("/v1/release", summary="Remove the hold", dependencies=authorized)
     async def release() -> dict[str, Any]:
         return await view.phases.release()
 
 
-def _bearer_of(token: str | None, wrong: WrongTokens) -> Check:
-    async def authorized(
+def _require_token(token: str | None, wrong_tokens: "WrongTokens") -> Callable[..., Awaitable[None]]:
+    async def require_token(
         request: Request,
         given: HTTPAuthorizationCredentials | None = Depends(HTTPBearer(auto_error=False)),  # noqa: B008 - FastAPI's way
     ) -> None:
         address = request.client.host if request.client else ""
         if token is None:
-            raise Problem(403, "No token configured", f"set {TOKEN_VARIABLE} for the service to allow this request")
+            raise HttpProblem(403, "No token configured", f"set {TOKEN_VARIABLE} for the service to allow this request")
         if given is None:
-            raise Problem(401, "Token missing", "send the header Authorization: Bearer <token>")
-        wait = wrong.wait_seconds(address)
+            raise HttpProblem(401, "Token missing", "send the header Authorization: Bearer <token>")
+        wait = wrong_tokens.wait_seconds(address)
         if wait > 0:
             seconds = ceil(wait)
-            raise Problem(
+            raise HttpProblem(
                 429, "Too many wrong tokens", f"try again in {seconds} s", headers={"Retry-After": str(seconds)}
             )
         if not hmac.compare_digest(given.credentials.encode(), token.encode()):
-            wrong.count(address)
-            raise Problem(401, "Token wrong", f"the token is not the one in the service's {TOKEN_VARIABLE}")
+            wrong_tokens.count(address)
+            raise HttpProblem(401, "Token wrong", f"the token is not the one in the service's {TOKEN_VARIABLE}")
 
-    return authorized
+    return require_token
+
+
+class WrongTokens:
+    """Counts wrong tokens by address, for the latest ADDRESSES_AT_MOST addresses, so that guessing takes too long to succeed."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._times: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def wait_seconds(self, address: str) -> float:
+        """How long this address must wait before it may send a token again; 0: it need not."""
+        times = self._recent(address)
+        if len(times) < WRONG_TOKENS_ALLOWED:
+            return 0.0
+        return times[0] + WINDOW_SECONDS - self._clock.monotonic()
+
+    def count(self, address: str) -> None:
+        """This address has sent a wrong token."""
+        times = self._recent(address)
+        times.append(self._clock.monotonic())
+        self._times[address] = times
+        self._times.move_to_end(address)
+        if len(self._times) > ADDRESSES_AT_MOST:
+            self._times.popitem(last=False)
+
+    def _recent(self, address: str) -> deque[float]:
+        times = self._times.get(address, deque())
+        while times and times[0] <= self._clock.monotonic() - WINDOW_SECONDS:
+            times.popleft()
+        return times

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem documents, and the limit of a body."""
+"""Errors as RFC 9457 problem documents, and the limit on a request's body."""
 
 from dataclasses import asdict
 from typing import Any
@@ -16,8 +16,8 @@ MAX_BODY_BYTES = 64 * 1024
 PROBLEM = "application/problem+json"
 
 
-class Problem(Exception):
-    """An answer that is an error, as RFC 9457 words it."""
+class HttpProblem(Exception):
+    """An error answer, in the terms of RFC 9457."""
 
     def __init__(self, status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -27,17 +27,17 @@ class Problem(Exception):
 def problem_answer(
     status: int, title: str, detail: str, headers: dict[str, str] | None = None, **more: Any
 ) -> JSONResponse:
-    """The document, and for a 401 what it asks for."""
+    """The document, with the header that a 401 needs."""
     body = {"type": "about:blank", "status": status, "title": title, "detail": detail, **more}
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else headers
     return JSONResponse(body, status_code=status, media_type=PROBLEM, headers=headers)
 
 
 def answer_errors(api: FastAPI) -> None:
-    """Every error that a path raises, told by what the caller can do."""
+    """Turn every error that a path raises into a problem document, whose status says what the caller can do."""
 
-    @api.exception_handler(Problem)
-    async def problem(_: Request, error: Problem) -> JSONResponse:
+    @api.exception_handler(HttpProblem)
+    async def problem(_: Request, error: HttpProblem) -> JSONResponse:
         return problem_answer(error.status, error.title, error.detail, error.headers)
 
     @api.exception_handler(HTTPException)
@@ -56,7 +56,7 @@ def answer_errors(api: FastAPI) -> None:
         return problem_answer(409, "The gate is closed", error.message, conditions=conditions)
 
     @api.exception_handler(TablesplitError)
-    async def ours(_: Request, error: TablesplitError) -> JSONResponse:
+    async def tablesplit_error(_: Request, error: TablesplitError) -> JSONResponse:
         detail = f"{error.message} ({error.remedy})" if error.remedy else error.message
         return problem_answer(_status_of(error), error.kind, detail)
 
@@ -73,7 +73,7 @@ def _status_of(error: TablesplitError) -> int:
 
 
 class BodyLimit:
-    """ASGI layer that answers 413 to a body over MAX_BODY_BYTES, before anything parses it."""
+    """ASGI middleware that answers 413 to a body over MAX_BODY_BYTES, before anything parses it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -1,4 +1,4 @@
-"""Every GET: probes, metrics, and what the command line prints too."""
+"""Every GET: probes, metrics, and the documents that the command line prints too."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from fastapi.responses import PlainTextResponse
 
 from service.core.phases.acting import Phase
 from service.http_api.contract import ServiceView
-from service.http_api.problems import Problem
+from service.http_api.problems import HttpProblem
 
 
 def add_probes(api: FastAPI, view: ServiceView) -> None:
@@ -15,11 +15,13 @@ def add_probes(api: FastAPI, view: ServiceView) -> None:
     async def healthz() -> str:
         return "ok\n"
 
-    @api.get("/readyz", summary="The process does its work; 503 says why not", response_class=PlainTextResponse)
+    @api.get(
+        "/readyz", summary="The process can do its work; 503 with the reason if not", response_class=PlainTextResponse
+    )
     async def readyz() -> str:
         reason = view.unready()
         if reason is not None:
-            raise Problem(503, "Not ready", reason)
+            raise HttpProblem(503, "Not ready", reason)
         return "ready\n"
 
     @api.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse)
@@ -35,17 +37,17 @@ def add_reads(api: FastAPI, view: ServiceView) -> None:
 
     @api.get("/v1/validation", summary="The latest validation report")
     async def latest() -> dict[str, Any]:
-        return _found(await view.validation(None), "no validation has been run")
+        return _or_404(await view.validation(None), "no validation has been run")
 
     @api.get("/v1/validation/{run_id}", summary="One validation run")
     async def one(run_id: str) -> dict[str, Any]:
-        return _found(await view.validation(run_id), f"no validation run {run_id!r}")
+        return _or_404(await view.validation(run_id), f"no validation run {run_id!r}")
 
-    @api.get("/v1/quarantine", summary="The items that need a person")
+    @api.get("/v1/quarantine", summary="The keys in quarantine")
     async def quarantine() -> dict[str, Any]:
         return await view.quarantine()
 
-    @api.get("/v1/audit", summary="Who moved what, when and why")
+    @api.get("/v1/audit", summary="The audit log: who moved the phase, when and why")
     async def audit() -> dict[str, Any]:
         return await view.audit()
 
@@ -64,7 +66,7 @@ def add_phase_reads(api: FastAPI, view: ServiceView) -> None:
         return await view.phases.phase()
 
 
-def _found(document: dict[str, Any] | None, otherwise: str) -> dict[str, Any]:
+def _or_404(document: dict[str, Any] | None, reason: str) -> dict[str, Any]:
     if document is None:
-        raise Problem(404, "Not found", otherwise)
+        raise HttpProblem(404, "Not found", reason)
     return document

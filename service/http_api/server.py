@@ -1,4 +1,4 @@
-"""Serving the HTTP side inside this process's event loop."""
+"""The HTTP servers, inside this process's event loop: the whole API for `sync`, and the metrics alone for a backfill."""
 
 import asyncio
 import socket
@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -15,12 +16,58 @@ from starlette.types import ASGIApp
 from service.clock import Clock
 from service.config import Settings, variable_name
 from service.errors import Misconfigured
-from service.http_api import ServiceView, create_http_api
+from service.http_api.console import add_console
+from service.http_api.contract import ServiceView
+from service.http_api.docs_page import add_docs
+from service.http_api.posts import add_posts
+from service.http_api.problems import BodyLimit, answer_errors
+from service.http_api.reads import add_phase_reads, add_probes, add_reads
 from service.metrics import Metrics
 
+DRAIN_SECONDS = 3
+"""For the requests that are under way when the server stops."""
 
-def create_metrics_api(metrics: Metrics) -> Starlette:
-    """The application: /metrics, and /healthz, which says that the process lives."""
+
+@asynccontextmanager
+async def serve_http(settings: Settings, view: ServiceView, clock: Clock) -> AsyncIterator[str]:
+    """Serve the API for the block; yields its address. Raises Misconfigured when the port cannot be opened."""
+    token = settings.api_token.get_secret_value() if settings.api_token else None
+    api = create_http_api(view, token, clock)
+    async with _serve(api, settings.http_host, settings.http_port, "http_port") as address:
+        yield address
+
+
+def create_http_api(view: ServiceView, token: str | None, clock: Clock) -> FastAPI:
+    """The application. ``token``: what a POST must send; without one, every POST is refused with the variable to set."""
+    api = FastAPI(title="tablesplit", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    answer_errors(api)
+    add_console(api, view)
+    add_probes(api, view)
+    add_reads(api, view)
+    add_phase_reads(api, view)
+    add_posts(api, view, token, clock)
+    add_docs(api)
+    api.add_middleware(BodyLimit)
+    return api
+
+
+@asynccontextmanager
+async def serve_metrics(settings: Settings, metrics: Metrics) -> AsyncIterator[str | None]:
+    """Serve a backfill's metrics for the block; yields the address, or None where the settings give no port.
+
+    Raises Misconfigured when the port cannot be opened.
+    """
+    if settings.backfill_http_port is None:
+        yield None
+        return
+    api = _create_metrics_api(metrics)
+    async with _serve(api, settings.http_host, settings.backfill_http_port, "backfill_http_port") as address:
+        metrics.set_ready(True)
+        yield address
+
+
+def _create_metrics_api(metrics: Metrics) -> Starlette:
+    """The application: /metrics, and /healthz, which says that the process is alive."""
 
     async def page(request: Request) -> Response:
         content, content_type = metrics.page(request.headers.get("accept", ""))
@@ -32,9 +79,6 @@ def create_metrics_api(metrics: Metrics) -> Starlette:
     return Starlette(routes=[Route("/metrics", page), Route("/healthz", healthz)])
 
 
-DRAIN_SECONDS = 3
-
-
 class _Server(uvicorn.Server):
     """Leaves the signals to the command line, which stops everything in order."""
 
@@ -44,32 +88,7 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serve_http(settings: Settings, view: ServiceView, clock: Clock) -> AsyncIterator[str]:
-    """Serve for the block; yields the address. Raises Misconfigured when the port cannot be had."""
-    token = settings.api_token.get_secret_value() if settings.api_token else None
-    async with _serving(
-        create_http_api(view, token, clock), settings.http_host, settings.http_port, "http_port"
-    ) as address:
-        yield address
-
-
-@asynccontextmanager
-async def serve_metrics(settings: Settings, metrics: Metrics) -> AsyncIterator[str | None]:
-    """Serve a backfill's metrics for the block; yields the address, None where the settings give no port for it.
-
-    Raises Misconfigured when the port cannot be had.
-    """
-    if settings.backfill_http_port is None:
-        yield None
-        return
-    api = create_metrics_api(metrics)
-    async with _serving(api, settings.http_host, settings.backfill_http_port, "backfill_http_port") as address:
-        metrics.set_ready(True)
-        yield address
-
-
-@asynccontextmanager
-async def _serving(api: ASGIApp, host: str, port: int, setting: str) -> AsyncIterator[str]:
+async def _serve(api: ASGIApp, host: str, port: int, setting: str) -> AsyncIterator[str]:
     listener = _listen(host, port, setting)
     server = _Server(
         uvicorn.Config(api, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=DRAIN_SECONDS)
@@ -88,5 +107,5 @@ def _listen(host: str, port: int, setting: str) -> socket.socket:
     except OSError as error:
         raise Misconfigured(
             f"cannot listen on {host}:{port}: {error.strerror}",
-            remedy=f"stop what listens there, or set {variable_name(setting)} ({variable_name('http_host')})",
+            remedy=f"stop the program that listens there, or set {variable_name(setting)} ({variable_name('http_host')})",
         ) from error

@@ -9,7 +9,7 @@ from service.control import conflicts
 from service.control.audit import Audit
 from service.control.quarantine import Quarantine, listing
 from service.errors import Misconfigured, Refused, TablesplitError
-from service.http_api import ValidationRequest
+from service.http_api.contract import ValidationRequest
 from service.http_api.events import ConsoleEvents
 from service.http_api.phase_view import PhaseView
 from service.log import get_logger

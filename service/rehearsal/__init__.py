@@ -1,1 +1,4 @@
-"""A rehearsal: a whole migration there and back under live writers, and the judgement of every write that they made."""
+"""A rehearsal: a whole migration, there and back, under live writers, and a check from outside that no write was lost.
+
+Entry points: ``drill.run_drill``, ``demo.run.run_demo``.
+"""

@@ -1,5 +1,6 @@
-"""The application as a rehearsal sees it: instances that read and write one side, in the old table's form."""
+"""The application in a rehearsal: what an instance of it can do, on either side, with items in the old table's form."""
 
+import json
 from typing import Protocol
 
 from service.core.item.wire import Item
@@ -7,28 +8,33 @@ from service.core.phases.acting import Side
 
 
 class Missing(Exception):
-    """There is no such item on that side now."""
+    """That side has no such item now."""
 
 
 class ItemExists(Exception):
-    """There is one already."""
+    """That side already has such an item."""
 
 
 class Application(Protocol):
-    """One instance. Items and keys are those of the old table, in wire form, without stamps, whatever side is used.
+    """One instance. Items and keys are those of the old table, in wire form, without stamps, on both sides.
 
-    A write that meets one of tablesplit's transactions is made again until it goes through; what does not go through in the end
-    is raised, and ends the rehearsal.
+    A write that conflicts with one of tablesplit's transactions is repeated until it succeeds. An error that remains is raised
+    and ends the rehearsal.
     """
 
     async def read(self, side: Side, key: Item) -> Item | None:
-        """The item, read consistently; None also for a bare tombstone."""
+        """Read the item consistently; None where there is none, or only a bare tombstone."""
 
     async def create(self, side: Side, item: Item) -> None:
-        """Write a new item. Raises Exists."""
+        """Write a new item. Raises ItemExists."""
 
     async def update(self, side: Side, key: Item, values: Item) -> None:
-        """Set attributes, also one that the v2 key depends on. Raises Missing."""
+        """Set attributes, including those that the v2 key depends on. Raises Missing."""
 
     async def delete(self, side: Side, key: Item) -> None:
-        """Raises Missing."""
+        """Delete the item. Raises Missing."""
+
+
+def key_text(key: Item) -> str:
+    """An old key as text, to look items up by: the same text in whatever order the key's attributes are."""
+    return json.dumps(key, sort_keys=True)

@@ -1,4 +1,4 @@
-"""The drill: cutover and rollback on a copy of a sample of the old table, timed. The real tables are only read."""
+"""The drill: cutover and rollback, timed, on a copy of a sample of the old table. The real tables are only read."""
 
 import asyncio
 from collections import Counter
@@ -21,34 +21,41 @@ from service.rehearsal.tables import load_items, own_tables
 TABLES = "tablesplit-drill"
 PAGE_ITEMS = 250
 SCANNED_PER_WANTED = 50
-"""A rare entity is not looked for beyond so many items for each that is wanted of an entity."""
+"""The Scan for rare entities ends after this many items for each item that is wanted of an entity."""
 
 SHARED_ITEMS = 8
+"""Items that every writer starts with, about."""
+
 GATE_WAITS_AT_MOST_SECONDS = 5.0
-"""How long lag must have been low, and a side quiet, is a matter of the operator's patience and not of the machinery."""
+"""The settings for how long lag must be low and a side quiet are cut to this: a drill need not be as cautious as an operator."""
 
 
 @dataclass(frozen=True, slots=True)
 class DrillReport:
-    """What came of it. copied: items of the sample by entity; at: epoch seconds; stored: whether the control table has it."""
+    """The result of a drill."""
 
     copied: dict[str, int]
+    """Items of the sample by entity."""
+
     rehearsal: RehearsalReport
     at: float
+    """Epoch seconds."""
+
     stored: bool
+    """Whether the report is in the control table."""
 
     @property
     def ok(self) -> bool:
-        """No write was lost, both sides were equal, and nobody waited."""
+        """No write was lost, both sides were equal, and no writer waited."""
         return self.rehearsal.ok
 
     def to_json(self) -> dict[str, Any]:
-        """The document of `drill --json`, and what is stored."""
+        """The document that `drill --json` prints and the control table stores."""
         result = "ok" if self.ok else "failed"
         return {"result": result, "at": iso(self.at), "copied": self.copied, **self.rehearsal.to_json()}
 
     def to_text(self) -> str:
-        """What was copied, the moves, the ledger of writes; the last line is the verdict."""
+        """What was copied, the moves, the tally of writes; the last line is the verdict."""
         copied = ", ".join(f"{count} {entity}" for entity, count in self.copied.items())
         kept = "in the control table, partition drill" if self.stored else "nowhere: there is no control table yet"
         verdict = "drill: OK, no write lost" if self.ok else "drill: FAILED, do not cut over"
@@ -56,17 +63,17 @@ class DrillReport:
 
 
 async def run_drill(app: App, sample: int, say: Say, stop: asyncio.Event) -> DrillReport:
-    """Rehearse on copies of up to ``sample`` items of each entity, in tables that are deleted again, also when this is cancelled.
+    """Rehearse on copies of up to ``sample`` items of each entity, in tables that are deleted at the end, also when cancelled.
 
-    Raises Refused when there is nothing to copy, Interrupted when ``stop`` is set on the way, and as a rehearsal does.
+    Raises Refused when there is nothing to copy, Interrupted when ``stop`` is set on the way, and what a rehearsal raises.
     """
     await app.tables.old_table()
-    items = await sampled(app, sample)
+    items = await _sample_items(app, sample)
     if not items:
         raise Refused(
             f"old table {app.mapping.old.table} has no item that can be mapped", remedy="see: tablesplit preflight"
         )
-    say(f"{len(items)} items read; everything else happens in tables of the drill's own")
+    say(f"{len(items)} items read; all else happens in the drill's own tables")
     rehearsed = await _rehearse(app.settings, items, say, stop)
     copied = Counter(entity_of(app.mapping, item).name for item in items)
     stored = await app.tables.describe(app.settings.control_table) is not None
@@ -76,30 +83,30 @@ async def run_drill(app: App, sample: int, say: Say, stop: asyncio.Event) -> Dri
     return report
 
 
-async def sampled(app: App, wanted: int) -> list[Item]:
-    """The first items of a Scan, up to ``wanted`` of each entity, without stamps. What cannot be mapped is left out."""
-    found: dict[str, list[Item]] = {name: [] for name in app.mapping.entities}
+async def _sample_items(app: App, wanted: int) -> list[Item]:
+    """The first items of a Scan, up to ``wanted`` of each entity, without stamps. Items that cannot be mapped are left out."""
+    sampled: dict[str, list[Item]] = {name: [] for name in app.mapping.entities}
     left, start = wanted * SCANNED_PER_WANTED, None
-    while left > 0 and any(len(items) < wanted for items in found.values()):
+    while left > 0 and any(len(items) < wanted for items in sampled.values()):
         page = await app.store.scan(
             app.mapping.old.table, segment=0, segments=1, start=start, limit=min(PAGE_ITEMS, left), consistent=False
         )
         for item in page.items:
-            _keep(app, found, item, wanted)
+            _keep(app, sampled, item, wanted)
         left, start = left - PAGE_ITEMS, page.last_key
         if start is None:
             break
-    return [item for items in found.values() for item in items]
+    return [item for items in sampled.values() for item in items]
 
 
-def _keep(app: App, found: dict[str, list[Item]], item: Item, wanted: int) -> None:
+def _keep(app: App, sampled: dict[str, list[Item]], item: Item, wanted: int) -> None:
     bare = {name: value for name, value in item.items() if name != app.mapping.stamp}
     try:
         entity = forward(app.mapping, bare).entity
-    except Poison:  # the rehearsal is about moving over; `preflight` and the quarantine are about such items
+    except Poison:  # `preflight` reports such items, and the quarantine keeps them; a drill is about the phase moves
         return
-    if len(found[entity]) < wanted:
-        found[entity].append(bare)
+    if len(sampled[entity]) < wanted:
+        sampled[entity].append(bare)
 
 
 async def _rehearse(settings: Settings, items: list[Item], say: Say, stop: asyncio.Event) -> RehearsalReport:
@@ -112,7 +119,7 @@ async def _rehearse(settings: Settings, items: list[Item], say: Say, stop: async
         await create_and_start(app)
         shared = items[:: max(1, len(items) // SHARED_ITEMS)]
 
-        def application(_: int) -> Application:
+        def application() -> Application:
             return MappedApplication(app.store, app.mapping, app.clock, items)
 
         return (await Rehearsal(app, RehearsalPlan(application, shared), say, stop).run()).report

@@ -1,4 +1,4 @@
-"""The phase moves of a rehearsal, as an operator would make them: resolve what is open, ask, wait for the gate, and go."""
+"""The phase moves of a rehearsal, made as an operator makes them: resolve the open conflicts, wait for the gate, move."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,16 +18,21 @@ GATE_WAIT_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class TimedMove:
-    """One move and how long it took, in seconds: gate: until it was open; steps: each step of the move."""
+    """One move, and how many seconds it took."""
 
     command: Command
     phase: str
+    """The phase that it led to."""
+
     gate: float
+    """Seconds until the gate was open."""
+
     steps: dict[str, float]
+    """Seconds of each step, by name."""
 
     @property
     def seconds(self) -> float:
-        """All of it."""
+        """The wait for the gate and all steps."""
         return self.gate + sum(self.steps.values())
 
     def to_json(self) -> dict[str, Any]:
@@ -48,7 +53,7 @@ class TimedMove:
 
 
 async def move(app: App, command: Command) -> TimedMove:
-    """Make the move. Raises GateClosed when its gate stays closed for a minute, and as ``make_move`` does."""
+    """Make the move. Raises GateClosed when the gate stays closed for GATE_WAIT_SECONDS, and what ``make_move`` raises."""
     begun = app.clock.monotonic()
     moved = await make_move(_parts(app), MoveRequest(command, why="a rehearsal", wait_seconds=GATE_WAIT_SECONDS))
     gate = app.clock.monotonic() - begun - sum(moved.seconds.values())
@@ -56,18 +61,18 @@ async def move(app: App, command: Command) -> TimedMove:
 
 
 async def resolve_conflicts(app: App) -> int:
-    """Settle every open conflict as v2 has settled it already; how many there were. They stay in the log."""
+    """Mark every open conflict as resolved in favour of v2, which has won it already. Returns how many; they stay in the log."""
     conflicts = Conflicts(app.control)
-    open_ids = [name for name, head in (await conflicts.heads()).items() if head.resolution is None]
-    for name in open_ids:
-        was = await conflicts.head(name)
-        await app.store.write(conflicts.resolved_put(name, was, Resolution("v2", BY, app.clock.now())))
+    open_ids = [conflict_id for conflict_id, head in (await conflicts.heads()).items() if head.resolution is None]
+    for conflict_id in open_ids:
+        was = await conflicts.head(conflict_id)
+        await app.store.write(conflicts.resolved_put(conflict_id, was, Resolution("v2", BY, app.clock.now())))
     return len(open_ids)
 
 
 def _parts(app: App) -> MoveParts:
     async def status() -> dict[str, Any]:
-        return {}  # nobody is told of a rehearsal: its settings have no hook
+        return {}  # only a hook gets the status, and a rehearsal's settings have none
 
     audit, hooks = Audit(app.control, app.clock, BY), PhaseHooks(app.settings, app.clock, app.metrics)
     return MoveParts(app, BY, audit, hooks, status, strip_stamps)

@@ -1,39 +1,48 @@
-"""What a rehearsal has shown: the time of each move, what the application noticed, and the ledger of its writes."""
+"""The report of a rehearsal: the time of each move, what the application noticed, and the tally of its writes."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from service.rehearsal.judgement import Tally
 from service.rehearsal.moves import TimedMove
+from service.rehearsal.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
 class RehearsalReport:
-    """moves: in their order. writes: acknowledged ones by kind. in_flight: writes that were under way when a move began or
-    ended, at most. slowest: the longest answer to a write; pause: the longest that a writer was kept from writing because of a
-    phase. compared: whether the full comparison at the end found both sides equal. Times in seconds."""
+    """What a rehearsal has measured."""
 
     moves: tuple[TimedMove, ...]
+    """In their order."""
+
     writes: dict[str, int]
-    ledger: Tally
+    """Acknowledged writes by kind."""
+
+    tally: Tally
     in_flight: int
+    """The most writes that were under way when a move began or ended."""
+
     slowest: float
+    """Seconds: the longest time from sending a write to its answer."""
+
     pause: float
+    """Seconds: the longest time that a phase kept a writer from writing."""
+
     compared: bool
+    """Whether the full validation at the end found both sides equal."""
 
     @property
     def ok(self) -> bool:
-        """Nothing lost, both sides equal, and no writer waited for a phase."""
-        return self.ledger.ok and self.compared and self.pause == 0
+        """No write is lost, both sides are equal, and no writer waited for a phase."""
+        return self.tally.ok and self.compared and self.pause == 0
 
     @property
     def cutover_seconds(self) -> float:
-        """From the first cutover asked for to `reverse`, the application's own moving over not counted."""
+        """From the first cutover command to `reverse`, without the time in which the application switches sides."""
         return sum(move.seconds for move in self.moves[:2])
 
     @property
     def rollback_seconds(self) -> float:
-        """From `reverse` back to `forward`, likewise."""
+        """From `reverse` back to `forward`, likewise without the application's own time."""
         return sum(move.seconds for move in self.moves if move.command == "rollback")
 
     def to_json(self) -> dict[str, Any]:
@@ -46,12 +55,12 @@ class RehearsalReport:
             "slowest_write_seconds": round(self.slowest, 3),
             "writes_in_flight": self.in_flight,
             "writes": self.writes,
-            "ledger": self.ledger.to_json(),
+            "ledger": self.tally.to_json(),
             "compared": "equal" if self.compared else "different",
         }
 
     def to_text(self) -> str:
-        """A line a move, what the application noticed, and the ledger."""
+        """A line for each move, what the application noticed, and the tally."""
         kinds = ", ".join(f"{kind} {count}" for kind, count in self.writes.items())
         noticed = f"slowest write {self.slowest:.2f} s, up to {self.in_flight} in flight when a move began or ended"
         return "\n".join(
@@ -60,6 +69,6 @@ class RehearsalReport:
                 f"time to cut over {self.cutover_seconds:.1f} s, to roll back {self.rollback_seconds:.1f} s",
                 f"longest pause of the application: {self.pause:g} s ({noticed})",
                 f"writes: {kinds}",
-                self.ledger.to_text(),
+                self.tally.to_text(),
             ]
         )

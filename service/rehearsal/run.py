@@ -1,4 +1,4 @@
-"""A rehearsal's steps: forward, cutover while writers are on both sides, finish, rollback, cutover again, judgement."""
+"""A rehearsal's steps: forward, cutover with writers on both sides, finish, rollback, cutover again, tally of writes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -18,10 +18,10 @@ from service.migration.status.snapshot import take_snapshot
 from service.migration.status.status import Status
 from service.migration.validation import run_validation
 from service.rehearsal.application import Application
-from service.rehearsal.ends import logged_changes, old_side, v2_side
-from service.rehearsal.judgement import judge
+from service.rehearsal.final_state import logged_changes, old_side, v2_side
 from service.rehearsal.moves import TimedMove, move, resolve_conflicts
 from service.rehearsal.report import RehearsalReport
+from service.rehearsal.tally import tally_writes
 from service.rehearsal.write_log import WriteLog
 from service.rehearsal.writers import Writer
 from service.sync.worker import CATCH_UP_SECONDS, raise_failure, sync_lanes
@@ -30,27 +30,36 @@ from service.validation.options import ValidationOptions
 from service.validation.report import Report
 
 HOPS = 3
-"""An old change is applied to v2, that write is carried back where needed, and that one is read: each is caught up with."""
+"""A change of the old table is applied to v2; that write is carried back to old, if needed; that write is read again. Sync must
+catch up with each of the three."""
 
 Say = Callable[[str], None]
+"""Prints one line about the progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class RehearsalPlan:
-    """How a rehearsal goes. application: makes the instance of one writer, by its number. pause_seconds: of a writer between two
-    writes; mixed_seconds: how long writers stay on both sides."""
+    """How a rehearsal runs."""
 
-    application: Callable[[int], Application]
+    application: Callable[[], Application]
+    """Makes one writer's instance."""
+
     items: Sequence[Item]
+    """Those that every writer starts with."""
+
     writers: int = 4
     pause_seconds: float = 0.6
+    """Of a writer between two writes."""
+
     mixed_seconds: float = 4.0
+    """How long writers are on both sides."""
+
     validation: ValidationOptions = field(default_factory=ValidationOptions)
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
-    """What it all came to."""
+    """The results of a rehearsal: of its backfill, of its last validation, its last status, and the report."""
 
     backfill: BackfillReport
     validation: Report
@@ -59,7 +68,7 @@ class Rehearsed:
 
 
 class Rehearsal:
-    """One run, on tables that nobody else uses and that are loaded and started."""
+    """One run, on loaded and started tables that nothing else uses."""
 
     def __init__(self, app: App, plan: RehearsalPlan, say: Say, stop: asyncio.Event) -> None:
         self._app = app
@@ -70,21 +79,21 @@ class Rehearsal:
         self._moves: list[TimedMove] = []
         self._in_flight = 0
         self._writers = [
-            Writer(number, plan.application(number), plan.items, app.mapping, app.clock, self._log)
+            Writer(number, plan.application(), plan.items, app.mapping, app.clock, self._log)
             for number in range(plan.writers)
         ]
 
     async def run(self) -> Rehearsed:
-        """All of it. Raises Interrupted when it is stopped on the way."""
+        """Run all steps. Raises Interrupted when ``stop`` is set on the way."""
         async with sync_lanes(self._app):
             async with self._writing():
                 copied = await self._copy()
-                await self._over()
+                await self._cut_over()
                 await self._move("cutover --finish")
-                await self._apart()
-                await self._back()
-                await self._over()
-            return await self._judged(copied)
+                await self._let_writers_write()
+                await self._roll_back()
+                await self._cut_over()
+            return await self._finish(copied)
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[None]:
@@ -105,34 +114,33 @@ class Rehearsal:
         await run_validation(self._app, self._plan.validation, self._stop)
         return copied
 
-    async def _over(self) -> None:
-        """Into `dual`, then instance by instance to v2: writers are on both sides for a while."""
+    async def _cut_over(self) -> None:
+        """To `dual`, then writer by writer to v2: writers are on both sides for a while."""
         await self._move("cutover")
-        await self._turn("v2")
+        await self._switch("v2")
 
-    async def _back(self) -> None:
+    async def _roll_back(self) -> None:
         await self._move("rollback")
-        await self._turn("old")
+        await self._switch("old")
         await self._move("rollback")
-        await self._apart()
+        await self._let_writers_write()
 
-    async def _turn(self, side: Side) -> None:
-        """Turn the instances over one after the other; then nothing that the side left behind has got is on its way."""
+    async def _switch(self, side: Side) -> None:
+        """Switch the writers one after the other; then wait until every change of the side that they left has been applied."""
         share = self._plan.mixed_seconds / len(self._writers)
         for writer in self._writers:
-            await writer.turn(side)
-            await self._apart(share)
+            await writer.switch(side)
+            await self._let_writers_write(share)
         await self._catch_up(hops=1)
-        found = await resolve_conflicts(self._app)
-        self._say(f"all writers on {side}; {len(self._log.acknowledged)} writes so far, {found} conflicts resolved")
+        resolved = await resolve_conflicts(self._app)
+        self._say(f"all writers on {side}; {len(self._log.acknowledged)} writes so far, {resolved} conflicts resolved")
 
-    async def _apart(self, seconds: float | None = None) -> None:
-        """Let the writers write."""
-        self._require_going()
+    async def _let_writers_write(self, seconds: float | None = None) -> None:
+        self._require_not_stopped()
         await self._app.clock.sleep(self._plan.mixed_seconds / 2 if seconds is None else seconds)
 
     async def _move(self, command: Command) -> None:
-        self._require_going()
+        self._require_not_stopped()
         self._count_in_flight()
         made = await move(self._app, command)
         self._count_in_flight()
@@ -143,26 +151,26 @@ class Rehearsal:
         self._in_flight = max(self._in_flight, self._log.in_flight)
 
     async def _catch_up(self, hops: int = HOPS) -> None:
-        """Return once every change that was in the streams has been applied, and what came of it carried back.
+        """Return once every change that is now in the streams has been applied, and the writes that this caused, carried back.
 
-        hops: 1 leaves out the latter.
+        hops: 1 leaves the carrying back out.
         """
         workers = Workers(self._app.control, self._app.clock)
         for _ in range(hops):
             while not await workers.caught_up(CATCH_UP_SECONDS, BOTH):
-                self._require_going()
+                self._require_not_stopped()
                 await raise_failure(self._app)
                 await self._app.clock.sleep(BEAT_SECONDS)
 
-    def _require_going(self) -> None:
+    def _require_not_stopped(self) -> None:
         if self._stop.is_set():
-            raise Interrupted("stopped on the way: what it made is deleted", remedy="run the command again")
+            raise Interrupted("stopped on the way: its tables are deleted", remedy="run the command again")
 
-    async def _judged(self, copied: BackfillReport) -> Rehearsed:
+    async def _finish(self, copied: BackfillReport) -> Rehearsed:
         await self._catch_up()
-        self._say("writers stopped; comparing both sides and judging every write")
+        self._say("writers stopped; comparing both sides and accounting for every write")
         validation = await run_validation(self._app, self._plan.validation, self._stop)
-        ledger = judge(
+        tally = tally_writes(
             self._log.attempts,
             await old_side(self._app),
             await v2_side(self._app),
@@ -171,7 +179,7 @@ class Rehearsal:
         report = RehearsalReport(
             moves=tuple(self._moves),
             writes=self._log.counts(),
-            ledger=ledger,
+            tally=tally,
             in_flight=self._in_flight,
             slowest=self._log.slowest_seconds,
             pause=self._log.longest_pause,

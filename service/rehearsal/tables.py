@@ -1,4 +1,4 @@
-"""Tables of a rehearsal's own, under a random prefix: made, loaded, and deleted again whatever happens."""
+"""The rehearsal's own tables, under a random prefix: made, loaded, and always deleted at the end."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -14,13 +14,15 @@ from service.dynamodb.table_waits import until_active, until_deleted
 from service.tasks import task_group
 
 LOADING_AT_ONCE = 16
+"""Puts under way at the same time."""
 
 
 @asynccontextmanager
 async def own_tables(settings: Settings, name: str) -> AsyncIterator[App]:
-    """The parts of a migration whose tables all begin with ``name`` and six random digits; its old table is there, and empty.
+    """Open an App whose table names all begin with ``name`` and six random hex digits; its old table exists and is empty.
 
-    Its settings have no hook: nobody outside is told. Everything is deleted at the end, also when the block is cancelled.
+    Its settings have no hook, so nothing outside learns of its moves. All tables are deleted at the end, also when the block is
+    cancelled.
     """
     prefix = f"{name}-{token_hex(3)}"
     mapping = load_configured_mapping(settings, prefix=f"{prefix}-")
@@ -35,7 +37,7 @@ async def own_tables(settings: Settings, name: str) -> AsyncIterator[App]:
 
 
 async def make_old_table(app: App) -> None:
-    """Make the old table, empty and without a stream, and wait for it."""
+    """Make the old table, empty and without a stream, and wait until it is active."""
     old = app.mapping.old
     table = NewTable(old.table, (old.partition_key, old.sort_key), stream=False)
     await asyncio.to_thread(app.tables.plane.create_table, table)

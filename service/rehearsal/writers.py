@@ -1,4 +1,7 @@
-"""A live writer: one instance of the application, on the side that it was last turned to. It never asks what the phase is."""
+"""A live writer: one instance of the application that keeps changing items on one side, and what it may change of them.
+
+It never asks what the phase is: it stays on a side until it is switched to the other.
+"""
 
 import asyncio
 import random
@@ -6,25 +9,33 @@ from collections.abc import Awaitable, Sequence
 
 from service.clock import Clock
 from service.core.item.wire import Item
+from service.core.mapping.entity import Entity
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import entity_of, old_key
 from service.core.phases.acting import Side
-from service.rehearsal.application import Application, ItemExists, Missing
-from service.rehearsal.changes import another, instant, moving, texts
-from service.rehearsal.keys import key_text
+from service.rehearsal.application import Application, ItemExists, Missing, key_text
 from service.rehearsal.write_log import Attempt, Kind, WriteLog
 
 KINDS: dict[Kind, int] = {"update": 16, "create": 2, "move": 3, "delete": 1}
+"""The kinds of writes, each with its weight."""
+
 RECREATED = 0.7
-"""The share of creations that bring back what the writer has deleted, where there is such."""
+"""The share of creations that bring back an item that the writer has deleted, if there is one."""
 
 FIELDS_AT_MOST = 2
+"""Changed by one update."""
+
+NOTE = "rehearsal_note"
+"""An attribute that no mapping has a field for."""
+
+MONTHS = ("2017-04", "2017-05", "2017-07")
+"""Where a move puts an item. Few, so that an item also moves back to a v2 key that it had before."""
 
 
 class Writer:
-    """It reads an item and changes it, at random but the same for the same ``number``.
+    """It reads an item and changes it, at random, but always in the same way for the same ``number``.
 
-    items: those that it begins with; other writers may have the same.
+    items: those that it starts with; other writers may have the same.
     """
 
     def __init__(
@@ -49,19 +60,18 @@ class Writer:
         self._writes = 0
         self._writing = asyncio.Lock()
 
-    async def turn(self, side: Side) -> None:
-        """Use ``side`` from the next operation on; the one under way has ended when this returns."""
+    async def switch(self, side: Side) -> None:
+        """Use ``side`` from the next operation on. The operation under way has ended when this returns."""
         async with self._writing:
             self.side = side
 
     async def run(self, stop: asyncio.Event, pause_seconds: float) -> None:
         """Write, pause, and write again until ``stop`` is set."""
         while not stop.is_set():
-            wanted, kept = self._clock.monotonic(), self._writing.locked()
+            due, blocked = self._clock.monotonic(), self._writing.locked()
             async with self._writing:
-                if kept:
-                    waited = self._clock.monotonic() - wanted
-                    self._log.longest_pause = max(self._log.longest_pause, waited)
+                if blocked:
+                    self._log.longest_pause = max(self._log.longest_pause, self._clock.monotonic() - due)
                 await self._write()
             await self._clock.sleep(pause_seconds)
 
@@ -70,10 +80,25 @@ class Writer:
         kind = self._random.choices(list(KINDS), weights=list(KINDS.values()))[0]
         if kind == "create":
             await self._create()
-            return
-        key_of = self._chosen(kind)
-        item = self._known[key_of]
-        dates = moving(entity_of(self._mapping, item))
+        else:
+            await self._change(kind)
+
+    async def _create(self) -> None:
+        """Bring back an item that this writer has deleted, or write a new one like one that it knows."""
+        if self._deleted and self._random.random() < RECREATED:
+            item = self._deleted.pop(self._random.choice(sorted(self._deleted)))
+        else:
+            model = self._known[self._random.choice(sorted(self._known))]
+            item = _copy_of(self._mapping, model, f"{self.number}-{self._writes}")
+        values = self._texts(item)
+        item = {**item, **values}
+        key = old_key(self._mapping, item)
+        if await self._attempt("create", key, values, None, self._application.create(self.side, item)):
+            self._known[key_text(key)] = item
+
+    async def _change(self, kind: Kind) -> None:
+        item = self._known[self._choose(kind)]
+        dates = _key_dates(entity_of(self._mapping, item))
         if kind == "move" and not dates:
             kind = "update"
         key = old_key(self._mapping, item)
@@ -81,52 +106,37 @@ class Writer:
         if before is None:
             return
         if kind == "delete":
-            await self._delete(key_of, key, before)
+            await self._delete(key, before)
             return
-        values = (
-            {name: {"S": instant(self._number_of_write)} for name in dates} if kind == "move" else self._values(item)
-        )
+        values = self._dates(dates) if kind == "move" else self._texts(item)
         await self._attempt(kind, key, values, before, self._application.update(self.side, key, values))
 
-    def _chosen(self, kind: Kind) -> str:
-        """An item to write. Those that all writers share would soon be gone if each deleted them: it prefers its own."""
+    def _choose(self, kind: Kind) -> str:
+        """The key of the item to write. A delete prefers an item of the writer's own: the shared ones would soon be gone."""
         own = sorted(self._known.keys() - self._shared)
         return self._random.choice(own if kind == "delete" and own else sorted(self._known))
 
-    async def _create(self) -> None:
-        """Anew what this writer has deleted, or something like what it knows."""
-        if self._deleted and self._random.random() < RECREATED:
-            key_of = self._random.choice(sorted(self._deleted))
-            item = self._deleted.pop(key_of)
-        else:
-            like = self._known[self._random.choice(sorted(self._known))]
-            item = another(self._mapping, like, f"{self.number}-{self._writes}")
-        values = self._values(item)
-        item = {**item, **values}
-        key = old_key(self._mapping, item)
-        if await self._attempt("create", key, values, None, self._application.create(self.side, item)):
-            self._known[key_text(key)] = item
+    async def _delete(self, key: Item, before: Item) -> None:
+        if len(self._known) == 1:
+            return
+        if await self._attempt("delete", key, None, before, self._application.delete(self.side, key)):
+            self._known.pop(key_text(key))
+            self._deleted[key_text(key)] = before
 
-    async def _delete(self, key_of: str, key: Item, before: Item) -> None:
-        if len(self._known) > 1 and await self._attempt(
-            "delete", key, None, before, self._application.delete(self.side, key)
-        ):
-            self._known.pop(key_of)
-            self._deleted[key_of] = before
-
-    def _values(self, item: Item) -> Item:
-        names = texts(entity_of(self._mapping, item))
+    def _texts(self, item: Item) -> Item:
+        """New values for some attributes of ``item``; no other write makes the same."""
+        names = _text_names(entity_of(self._mapping, item))
         chosen = self._random.sample(names, min(len(names), self._random.randint(1, FIELDS_AT_MOST)))
         return {name: {"S": f"{name} {self.number}-{self._writes}"} for name in sorted(chosen)}
 
-    @property
-    def _number_of_write(self) -> int:
-        return self._writes * 100 + self.number
+    def _dates(self, names: Sequence[str]) -> Item:
+        """A new date for each name; no other write makes the same."""
+        return {name: {"S": _instant(self._writes * 100 + self.number)} for name in names}
 
     async def _attempt(
         self, kind: Kind, key: Item, values: Item | None, before: Item | None, write: Awaitable[None]
     ) -> bool:
-        """Make one write and log it; whether it was acknowledged."""
+        """Make one write and log it. Returns whether it was acknowledged."""
         side, begun, acknowledged = self.side, self._clock.monotonic(), True
         self._log.in_flight += 1
         try:
@@ -140,3 +150,29 @@ class Writer:
             Attempt(str(self.number), side, kind, key_text(key), values, before, begun, ended, acknowledged)
         )
         return acknowledged
+
+
+def _text_names(entity: Entity) -> list[str]:
+    """Old attributes that take any text: the fields of type string that the v2 key does not depend on, and one without a field."""
+    fixed = {rule.name for rule in entity.key_rules} | {entity.change_token}
+    fields = [rule.name for rule in entity.rules if rule.type == "string" and rule.invert is None]
+    return [*(name for name in fields if name not in fixed), NOTE]
+
+
+def _key_dates(entity: Entity) -> list[str]:
+    """The dates that the v2 key depends on."""
+    return [rule.name for rule in entity.key_rules if rule.type == "date" and rule.invert is None]
+
+
+def _instant(number: int) -> str:
+    """A point in time in one of ``MONTHS``, another one for each number."""
+    month, rest = MONTHS[number % len(MONTHS)], number // len(MONTHS)
+    return f"{month}-{rest // 86_400 % 28 + 1:02d}T{rest // 3600 % 24:02d}:{rest // 60 % 60:02d}:{rest % 60:02d}Z"
+
+
+def _copy_of(mapping: Mapping, item: Item, suffix: str) -> Item:
+    """A new item like ``item`` under another key: its required fields, and so its key, end in ``suffix``."""
+    entity = entity_of(mapping, item)
+    required = {rule.name: rule.value(item, {}) or {} for rule in entity.key_rules if rule.required}
+    renamed = {**item, **{name: {"S": f"{value.get('S', '')}-{suffix}"} for name, value in required.items()}}
+    return {**renamed, **{name: {"S": template.render(renamed)} for name, template in entity.old_key.items()}}

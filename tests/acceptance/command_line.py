@@ -1,4 +1,4 @@
-"""The command line as real processes, with an old table of their own on DynamoDB Local."""
+"""The command line as real processes, with their own old table on DynamoDB Local."""
 
 import json
 import os
@@ -39,12 +39,12 @@ LASTING = {
     "TABLESPLIT_REQUEST_TIMEOUT_SECONDS": "5",
     "TABLESPLIT_PURGE_GRACE_SECONDS": "60",
 }
-"""For a command that is run to its end: its lease outlasts a busy machine, so that it is never told to start again."""
+"""For a command that is run to its end: its lease is long enough for a busy machine, so that it never has to be restarted."""
 
 
 @dataclass(frozen=True)
 class CommandLine:
-    """Runs commands against tables whose names begin with ``prefix``; ``folder`` gets what they print."""
+    """Runs commands against tables whose names begin with ``prefix``; their output goes into ``folder``."""
 
     endpoint: str
     prefix: str
@@ -74,7 +74,7 @@ class CommandLine:
             return subprocess.Popen([*COMMAND, *arguments], env=self.environment() | settings, stdout=out, stderr=log)
 
     def run(self, *arguments: str, status: int | None = 0) -> Any:
-        """The JSON document of a command that must end with ``status``; None: with any."""
+        """The JSON document of a command that must end with ``status`` (None: any)."""
         done = subprocess.run(
             [*COMMAND, *arguments, "--json"], env=self.environment() | LASTING, capture_output=True, timeout=180
         )
@@ -82,27 +82,27 @@ class CommandLine:
         return json.loads(done.stdout)
 
     def catches_up(self) -> None:
-        """Wait until sync has caught up, both ways; one process asks, because each takes a second to start."""
+        """Wait until sync has caught up both ways; in one process, because each takes a second to start."""
         status = self.run("status", "--until-caught-up", "90", status=None)
         caught_up = [status[direction]["caught_up"] for direction in ("forward", "reverse")]
         assert caught_up == [True, True], f"{status}\n{self.said('sync')}"
 
     def said(self, command: str) -> str:
-        """What the command has said on stderr so far."""
+        """What the command has printed on stderr so far."""
         return (self.folder / f"{command}.log").read_text()
 
     def make_old_table(self, items: Iterable[Item]) -> None:
-        """The old table, with ``items``."""
-        name = self.table("OLD_TABLE_NAME")
+        """Make the old table, with ``items``."""
+        table = self.table("OLD_TABLE_NAME")
         self.dynamodb.create_table(
-            TableName=name,
+            TableName=table,
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[{"AttributeName": one, "AttributeType": "S"} for one in ("pk", "sk")],
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
             BillingMode="PAY_PER_REQUEST",
         )
         puts = [{"PutRequest": {"Item": item}} for item in items]
         for start in range(0, len(puts), 25):
-            self.dynamodb.batch_write_item(RequestItems={name: puts[start : start + 25]})
+            self.dynamodb.batch_write_item(RequestItems={table: puts[start : start + 25]})
 
     def scan(self, variable: str) -> list[Item]:
         """Every item of a table."""
@@ -110,7 +110,7 @@ class CommandLine:
         return [item for page in pages for item in page["Items"]]
 
     def environment(self) -> dict[str, str]:
-        """What a command finds in its environment."""
+        """The environment of a command."""
         tables = {variable: self.table(variable) for variable in VARIABLES}
         return {**os.environ, "AWS_ENDPOINT_URL": self.endpoint, **tables, **self.settings}
 
@@ -137,7 +137,7 @@ def until(condition: Callable[[], object], *, within: float, otherwise: Callable
 
 @contextmanager
 def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """The process for the block; it does not outlive it."""
+    """The process for the block; it is killed at the end."""
     try:
         yield process
     finally:

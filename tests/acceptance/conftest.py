@@ -11,7 +11,7 @@ from tests.acceptance.in_process import TABLES, World
 
 @pytest.fixture(autouse=True)
 def log_as_it_was() -> Iterator[None]:
-    """A command in this process sends the log to the stderr that pytest has captured, and that is closed after the test."""
+    """A command in this process logs to the stderr that pytest captures, which is closed after the test."""
     yield
     structlog.reset_defaults()
 

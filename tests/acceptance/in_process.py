@@ -1,4 +1,4 @@
-"""The command line in this process: fast, for what needs no signal."""
+"""The command line in this process: fast, for tests that need no signal."""
 
 import sys
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ TABLES = (
 
 
 @dataclass(frozen=True)
-class Said:
-    """How a command ended."""
+class Result:
+    """How a command ended: exit status, stdout, stderr."""
 
     status: int
     out: str
@@ -31,12 +31,13 @@ class Said:
 
     @property
     def line(self) -> str:
+        """The error's message."""
         return self.err.splitlines()[0].removeprefix("error: ")
 
 
 @dataclass(frozen=True)
 class World:
-    """A command line in this process, with an environment of its own."""
+    """A command line in this process, with its own environment."""
 
     monkeypatch: pytest.MonkeyPatch
     capsys: pytest.CaptureFixture[str]
@@ -44,8 +45,8 @@ class World:
     folder: Path
     url: str
 
-    def run(self, *arguments: str) -> Said:
-        """How ``tablesplit ARGUMENTS`` ends."""
+    def run(self, *arguments: str) -> Result:
+        """Run ``tablesplit ARGUMENTS`` until it ends."""
         self.monkeypatch.setattr(sys, "argv", ["tablesplit", *arguments])
         self.capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
@@ -53,7 +54,7 @@ class World:
         out, err = self.capsys.readouterr()
         code = ended.value.code
         assert isinstance(code, int)
-        return Said(code, out, err)
+        return Result(code, out, err)
 
     def set(self, **variables: str) -> None:
         for name, value in variables.items():
@@ -67,7 +68,7 @@ class World:
         return boto3.client("dynamodb", endpoint_url=self.url, region_name="ap-southeast-2")
 
     def make(self, variable: str, keys: tuple[str, ...] = ("pk", "sk"), stream: dict[str, Any] | None = None) -> None:
-        """A table of that key."""
+        """Make a table with this key."""
         schema = [{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)]
         types = [{"AttributeName": key, "AttributeType": "S"} for key in keys]
         more = {"StreamSpecification": stream} if stream else {}
@@ -80,7 +81,7 @@ class World:
         )
 
     def mapping(self, old: str, new: str) -> None:
-        """The CRM's mapping with one thing changed."""
+        """Use the CRM's mapping with ``old`` replaced by ``new``."""
         assert old in CRM_TEXT
         path = self.folder / "mine.yaml"
         path.write_text(CRM_TEXT.replace(old, new, 1))

@@ -1,6 +1,6 @@
 """An application seen from outside: four writers of plain boto3, two on each side, with a log of every acknowledged write.
 
-DynamoDB itself tells what each write replaced (ReturnValues), so that nothing needs to be believed of anybody.
+DynamoDB itself returns what each write replaced (ReturnValues), so that the test trusts none of the service's records.
 """
 
 import random
@@ -51,11 +51,11 @@ class Writer:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
-        """Begin; it writes once it is allowed to."""
+        """Start the thread; it writes once ``allowed`` is set."""
         self._thread.start()
 
     def end(self) -> None:
-        """Stop for good."""
+        """Stop, and end the thread."""
         self.ended.set()
         self._thread.join(10)
 
@@ -64,7 +64,7 @@ class Writer:
         while not self.ended.is_set():
             if not self.allowed.is_set():
                 self._idle.set()
-                time.sleep(0.01)  # real time, here and below: an application from outside has no clock of ours
+                time.sleep(0.01)  # real time, here and below: an outside application does not have our clock
                 continue
             self._idle.clear()
             count += 1
@@ -72,7 +72,7 @@ class Writer:
             time.sleep(PAUSE_SECONDS * self._rng.random())
 
     def leave(self) -> None:
-        """Stop writing; returns when no write is in flight."""
+        """Stop writing. Returns once no write is in flight."""
         self.allowed.clear()
         self._idle.clear()
         self._idle.wait(10)
@@ -111,17 +111,17 @@ class Writer:
 
 
 def key_of(side: str, number: int) -> Item:
-    """The item's key on its side, by rules written down here and not in the mapping."""
+    """The item's key on this side, by rules that are written here and not in the mapping."""
     if side == "old":
         return {"pk": {"S": f"DEAL#{number}"}, "sk": {"S": "METADATA"}}
     return {"PK": {"S": "DEAL"}, "SK": {"S": f"{MONTH}#{number}"}}
 
 
 def old_items(numbers: int = NUMBERS) -> list[Item]:
-    """What the application has at the start."""
-    named = {"entity_type": {"S": "DEAL"}, "created_at": {"S": f"{MONTH}-15T10:00:00Z"}}
+    """The application's items at the start."""
+    common = {"entity_type": {"S": "DEAL"}, "created_at": {"S": f"{MONTH}-15T10:00:00Z"}}
     return [
-        {**key_of("old", number), **named, "id": {"S": str(number)}, **{name: {"S": "start"} for name in FIELDS}}
+        {**key_of("old", number), **common, "id": {"S": str(number)}, **{name: {"S": "start"} for name in FIELDS}}
         for number in range(numbers)
     ]
 
@@ -133,8 +133,7 @@ def fields_of(item: Item) -> dict[str, str]:
 
 
 def lost(log: list[Acknowledged], final: dict[int, dict[str, str]], kept: set[tuple[int, str]]) -> list[Acknowledged]:
-    """The writes that are neither there, nor replaced by a write that saw them, nor in the conflict log (``kept``: number and
-    value)."""
+    """The writes that are neither present, nor replaced by a write, nor in the conflict log (``kept``: number and value)."""
     replaced = {(write.number, write.field, write.replaced) for write in log}
     return [
         write

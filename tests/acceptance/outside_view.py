@@ -1,4 +1,4 @@
-"""What v2 must hold after a migration, by rules written down here and not in the mapping."""
+"""What v2 must hold after a migration, by rules that are written here and not in the mapping."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ V2_TABLES = {
 
 
 def v2_from_outside(cli: CommandLine) -> dict[tuple[str, str, str], Item]:
-    """What v2 holds, tombstones left out, by entity, PK and SK: the fields that the writers change."""
+    """The live items of v2, by entity, PK and SK: the fields that the writers change."""
     return {
         (entity, item["PK"]["S"], item["SK"]["S"]): {name: item[name] for name in _watched(entity)}
         for entity, variable in V2_TABLES.items()
@@ -29,7 +29,7 @@ def _watched(entity: str) -> tuple[str, ...]:
 
 
 def expected_from_outside(cli: CommandLine) -> dict[tuple[str, str, str], Item]:
-    """The same out of the old table, by rules written down here and not in the mapping."""
+    """The same, derived from the old table."""
     expected = {}
     for old in cli.scan("OLD_TABLE_NAME"):
         entity, identity = old["entity_type"]["S"], old["id"]["S"]

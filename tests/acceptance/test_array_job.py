@@ -16,7 +16,7 @@ LOST, STARTED_AGAIN = (2, 9), (5, 14)
 """Jobs that are killed in the middle of their slice: some are lost for good, some are started again as AWS Batch does."""
 ITEMS = 4_000
 WRITE_UNITS = "400"
-"""For all jobs together: the table and its index take 2 units an item, so the whole takes 20 s, and a slice several windows."""
+"""For all jobs together: the table and its index take 2 units for an item, so the whole takes 20 s, and a slice several windows."""
 SETTINGS = {
     "TABLESPLIT_LEASE_SECONDS": "8",
     "TABLESPLIT_HEARTBEAT_SECONDS": "1",
@@ -31,11 +31,11 @@ def test_sixteen_jobs_at_once_some_of_them_killed_copy_every_item(
     cli = CommandLine(own_dynamodb_local, table_prefix, tmp_path, dict(SETTINGS))
     cli.make_old_table(old_items(ITEMS))
     cli.run("create-tables")
-    jobs = {index: begun(cli, index) for index in range(SIZE)}
+    jobs = {index: start_job(cli, index) for index in range(SIZE)}
     try:
         for index in (*LOST, *STARTED_AGAIN):
-            killed_at_work(cli, index, jobs[index])
-        jobs |= {index: begun(cli, index) for index in STARTED_AGAIN}
+            kill_in_its_slice(cli, index, jobs[index])
+        jobs |= {index: start_job(cli, index) for index in STARTED_AGAIN}
         ends = {index: jobs[index].wait(240) for index in jobs if index not in LOST}
     finally:
         for process in jobs.values():
@@ -43,11 +43,11 @@ def test_sixteen_jobs_at_once_some_of_them_killed_copy_every_item(
     assert set(ends.values()) == {0}, f"{ends}\n{cli.said('migrate')}"
     backfill = cli.run("status")["backfill"]
     assert (backfill["state"], backfill["items"], backfill["segments_done"]) == ("finished", ITEMS, SIZE)
-    found = {(item["PK"]["S"], item["SK"]["S"]): fields_of(item) for item in cli.scan("DEALS_TABLE")}
-    assert found == {v2_key(number): dict.fromkeys(FIELDS, "start") for number in range(ITEMS)}
+    copied = {(item["PK"]["S"], item["SK"]["S"]): fields_of(item) for item in cli.scan("DEALS_TABLE")}
+    assert copied == {v2_key(number): dict.fromkeys(FIELDS, "start") for number in range(ITEMS)}
 
 
-def begun(cli: CommandLine, index: int) -> "subprocess.Popen[bytes]":
+def start_job(cli: CommandLine, index: int) -> "subprocess.Popen[bytes]":
     """The job, as AWS Batch starts its container."""
     place = {
         "AWS_BATCH_JOB_ARRAY_INDEX": str(index),
@@ -57,8 +57,8 @@ def begun(cli: CommandLine, index: int) -> "subprocess.Popen[bytes]":
     return cli.start("migrate", "--max-write-units", WRITE_UNITS, **place)
 
 
-def killed_at_work(cli: CommandLine, index: int, job: "subprocess.Popen[bytes]") -> None:
-    """kill -9 once the job has saved a part of its slice and not all of it."""
+def kill_in_its_slice(cli: CommandLine, index: int, job: "subprocess.Popen[bytes]") -> None:
+    """kill -9 once the job has saved a part of its slice, but not all of it."""
     until(lambda: saved(cli, index) is not None, within=90, otherwise=lambda: cli.said("migrate"))
     assert saved(cli, index) is False, "the slice was over too soon"
     job.kill()
@@ -66,13 +66,13 @@ def killed_at_work(cli: CommandLine, index: int, job: "subprocess.Popen[bytes]")
 
 
 def saved(cli: CommandLine, index: int) -> bool | None:
-    """Whether the only segment of the slice is done; None: nothing of it is saved."""
-    found = cli.dynamodb.get_item(
+    """Whether the only segment of the slice is done; None while nothing of it is saved."""
+    record = cli.dynamodb.get_item(
         TableName=cli.table("TABLESPLIT_CONTROL_TABLE"),
         Key={"pk": {"S": "backfill#segments"}, "sk": {"S": f"segment#{index:05d}"}},
         ConsistentRead=True,
     )
-    return bool(json.loads(found["Item"]["document"]["S"])["done"]) if "Item" in found else None
+    return bool(json.loads(record["Item"]["document"]["S"])["done"]) if "Item" in record else None
 
 
 def v2_key(number: int) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What becomes of items that cannot be migrated: told by name in the dry run, kept in quarantine, the rest copied."""
+"""Items that cannot be migrated: the dry run names them, the quarantine keeps them, and the rest is copied."""
 
 import json
 from typing import Any
@@ -69,7 +69,7 @@ ITEMS: dict[str, tuple[Item, str, str]] = {
 
 @pytest.fixture
 def crm(world: World) -> World:
-    """An old table with one good item and every bad one; the v2 tables are there."""
+    """An old table with one good item and every bad one; the v2 tables exist."""
     world.set(TABLESPLIT_SEGMENTS="1", TABLESPLIT_SETTLE_SECONDS="0")
     world.make("OLD_TABLE_NAME")
     for item in (lead("good"), *(item for item, _, _ in ITEMS.values())):
@@ -86,14 +86,16 @@ def expected() -> dict[str, tuple[str, str]]:
 
 
 def document(world: World, *command: str, status: int) -> Any:
-    said = world.run(*command, "--json")
-    assert said.status == status, said.err
-    return json.loads(said.out)
+    result = world.run(*command, "--json")
+    assert result.status == status, result.err
+    return json.loads(result.out)
 
 
-def test_every_bad_item_is_told_with_its_key_and_stays_out_while_the_rest_is_copied(crm: World) -> None:
+def test_every_bad_item_is_reported_with_its_key_and_left_out_while_the_rest_is_copied(crm: World) -> None:
     dry = document(crm, "migrate", "--dry-run", status=1)
-    assert {one["key"]["pk"]["S"]: (one["reason"], one["message"]) for one in dry["examples"]} == expected()
+    assert {
+        example["key"]["pk"]["S"]: (example["reason"], example["message"]) for example in dry["examples"]
+    } == expected()
     assert crm.dynamodb.scan(TableName=crm.name("LEADS_TABLE"))["Items"] == []
 
     copied = document(crm, "migrate", status=1)
@@ -102,7 +104,7 @@ def test_every_bad_item_is_told_with_its_key_and_stays_out_while_the_rest_is_cop
     assert [item["id"]["S"] for item in found] == ["good"]
 
     listed = document(crm, "quarantine", "list", status=0)
-    assert {one["key"]["pk"]: (one["reason"], one["message"]) for one in listed["items"]} == expected()
+    assert {row["key"]["pk"]: (row["reason"], row["message"]) for row in listed["items"]} == expected()
 
 
 def test_preflight_finds_bad_items_before_anything_is_made(world: World) -> None:
@@ -110,7 +112,9 @@ def test_preflight_finds_bad_items_before_anything_is_made(world: World) -> None
     for row in ("no id", "unknown entity"):
         world.dynamodb.put_item(TableName=world.name("OLD_TABLE_NAME"), Item=ITEMS[row][0])
     report = document(world, "preflight", status=1)
-    blocked = {one["name"]: (one["value"], one["remedy"]) for one in report["checks"] if one["verdict"] == "blocked"}
+    blocked = {
+        check["name"]: (check["value"], check["remedy"]) for check in report["checks"] if check["verdict"] == "blocked"
+    }
     assert blocked == {
         "rejected items": (
             "no_id 1, unknown_entity 1",

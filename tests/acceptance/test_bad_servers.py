@@ -1,4 +1,4 @@
-"""What the command line answers when the server refuses, hangs or sends rubbish: one line, a remedy, an exit status."""
+"""The command line's answer when the server refuses, hangs or sends garbage: one line, a remedy, an exit status."""
 
 import json
 
@@ -12,7 +12,7 @@ DENIED = "User: eve is not authorized to perform: dynamodb:{} on x"
 LONG = {"long": "x" * 100}
 
 READING = ("migrate", "--dry-run")
-"""Asks for the old table's description through boto3, and then for its items through the project's own client."""
+"""Reads the old table's description through boto3, and then its items through the project's own client."""
 
 
 def described(world: World) -> Reply:
@@ -174,12 +174,12 @@ def check(world: World, script: list[Reply], command: tuple[str, ...], status: i
         portal.wrap_async_context_manager(fault_server(*script)) as server,
     ):
         world.set(AWS_ENDPOINT_URL=server.url)
-        said = world.run(*command, "--json")
+        result = world.run(*command, "--json")
         url = server.url
 
     def general(text: str) -> str:
         return text.replace(url, "URL").replace(world.name("OLD_TABLE_NAME"), "OLD_TABLE")
 
-    assert (said.status, general(said.err)) == (status, f"error: {line}\nwhat to do: {remedy}\n")
-    document = json.loads(general(said.out))["error"]
+    assert (result.status, general(result.err)) == (status, f"error: {line}\nwhat to do: {remedy}\n")
+    document = json.loads(general(result.out))["error"]
     assert (document["message"], document["remedy"]) == (line, remedy)

@@ -1,4 +1,4 @@
-"""The commands together, as real processes: quarantine and its way out, and a gap in the stream and its repair."""
+"""The commands together, as real processes: quarantine and retry, a gap in the stream and its repair."""
 
 import subprocess
 from pathlib import Path
@@ -28,7 +28,7 @@ def put(cli: CommandLine, *items: Item) -> None:
 
 
 def leads(cli: CommandLine) -> set[str]:
-    """The ids that live in v2."""
+    """The ids of the live items in v2."""
     return {item["id"]["S"] for item in cli.scan("LEADS_TABLE") if "id" in item}
 
 
@@ -61,7 +61,7 @@ def test_full_migration_ends_equal_and_leaves_forward(cli: CommandLine) -> None:
     assert status["validation"]["result"] == "equal"
 
 
-def test_a_key_in_quarantine_blocks_only_itself_and_leaves_once_it_is_mended(cli: CommandLine) -> None:
+def test_a_key_in_quarantine_blocks_only_itself_and_leaves_once_it_is_corrected(cli: CommandLine) -> None:
     cli.make_old_table([lead("fine"), {**lead("copied"), "id": text("other")}])
     cli.run("create-tables")
     with ended(cli.start("sync", "--no-http")):
@@ -84,7 +84,7 @@ def test_a_key_in_quarantine_blocks_only_itself_and_leaves_once_it_is_mended(cli
         assert cli.run("validate")["result"] == "equal"
 
 
-def test_a_dropped_key_leaves_a_difference_and_a_repair_mends_it(cli: CommandLine) -> None:
+def test_a_dropped_key_leaves_a_difference_that_a_repair_removes(cli: CommandLine) -> None:
     cli.make_old_table([lead("fine")])
     cli.run("create-tables")
     with ended(cli.start("sync", "--no-http")):
@@ -93,7 +93,7 @@ def test_a_dropped_key_leaves_a_difference_and_a_repair_mends_it(cli: CommandLin
         cli.catches_up()
         assert cli.run("quarantine", "drop", ids(cli)["LEAD#bad"], "--yes")["changes_lost"] == 2
         report = cli.run("validate", status=1)
-        assert [(one["kind"], one["old_key"]["pk"]) for one in report["differences"]] == [("missing", "LEAD#bad")]
+        assert [(row["kind"], row["old_key"]["pk"]) for row in report["differences"]] == [("missing", "LEAD#bad")]
         assert cli.run("validate", "--repair")["repaired"] == 1
         assert leads(cli) == {"fine", "bad"}
 

@@ -1,4 +1,4 @@
-"""`migrate --max-cost` on DynamoDB Local: pauses with everything saved, and goes on under a higher cap without loss."""
+"""`migrate --max-cost` on DynamoDB Local: pauses with everything saved, and continues under a higher cap without loss."""
 
 import json
 from pathlib import Path
@@ -16,12 +16,12 @@ pytestmark = pytest.mark.local
 PRICES = "from: ours\nwrite_million: 1000000\nread_million: 0\nstream_100k: 0\nstorage_gb_month: 0\n"
 LEADS = 300
 COST = 3 * LEADS
-"""At a dollar a unit: each for the base table and two indexes."""
+"""At a dollar for a write unit: three units for each lead, for the base table and two indexes."""
 
 
 @pytest.fixture
 def dear(world: World) -> World:
-    """Leads in the old table, at a dollar a write unit; the v2 tables are there."""
+    """Leads in the old table, at a dollar for a write unit; the v2 tables exist."""
     mine = world.folder / "mine.yaml"
     mine.write_text(PRICES)
     world.set(TABLESPLIT_PRICE_FILE=str(mine), TABLESPLIT_SEGMENTS="1", TABLESPLIT_PAGE_ITEMS="50")
@@ -47,12 +47,12 @@ def backfill(world: World) -> Any:
     return json.loads(world.run("status", "--json").out)["backfill"]
 
 
-def test_it_pauses_at_the_cap_and_goes_on_under_a_higher_one(dear: World) -> None:
+def test_it_pauses_at_the_cap_and_continues_under_a_higher_one(dear: World) -> None:
     paused = dear.run("migrate", "--max-cost", "100", "--json")
-    told = json.loads(paused.out)["error"]
-    assert (paused.status, told["kind"]) == (3, "paused")
-    assert told["message"].startswith("paused at --max-cost 100: about 300.00 USD are spent")
-    assert told["remedy"] == "go on with a higher cap: tablesplit migrate --max-cost 600"
+    error = json.loads(paused.out)["error"]
+    assert (paused.status, error["kind"]) == (3, "paused")
+    assert error["message"].startswith("paused at --max-cost 100: about 300.00 USD are spent")
+    assert error["remedy"] == "go on with a higher cap: tablesplit migrate --max-cost 600"
     found = backfill(dear)
     assert (found["state"], found["items"], found["cost_usd"]) == ("stopped", 100, 300.0)
     assert len(copied(dear)) == 100
@@ -74,5 +74,5 @@ def test_full_migration_pauses_too_and_says_its_own_command(
     dear = {"TABLESPLIT_PRICE_FILE": str(tmp_path / "mine.yaml"), "TABLESPLIT_SEGMENTS": "1"}
     cli = CommandLine(dynamodb_local, table_prefix, tmp_path, {**QUICK, **dear})
     cli.make_old_table([lead(str(number)) for number in range(150)])
-    told = cli.run("full-migration", "--max-cost", "100", status=3)["error"]
-    assert told["remedy"] == "go on with a higher --max-cost: tablesplit full-migration --max-cost 100 --json"
+    error = cli.run("full-migration", "--max-cost", "100", status=3)["error"]
+    assert error["remedy"] == "go on with a higher --max-cost: tablesplit full-migration --max-cost 100 --json"

@@ -1,4 +1,4 @@
-"""Again and again there and back with real processes, four writers from outside, and kill -9 at every step that is written down."""
+"""There and back several times, with real processes, four outside writers, and kill -9 at every recorded step."""
 
 import json
 import os
@@ -17,16 +17,16 @@ from tests.fakes.kcl import kcl_settings, require_kcl
 pytestmark = [pytest.mark.local, pytest.mark.kill, pytest.mark.slow]
 
 CYCLES = int(os.environ.get("TABLESPLIT_TEST_CYCLES") or 3)
-"""Ten take ten minutes: `TABLESPLIT_TEST_CYCLES=10`."""
+"""`TABLESPLIT_TEST_CYCLES=10` takes ten minutes."""
 
 KCL_CYCLES = 1
-"""With the kcl engine: each kill costs its daemons a start of ten seconds."""
+"""With the kcl engine: after each kill its daemons take ten seconds to start."""
 
 KILLED_CYCLES = 1
-"""In the first, whoever moves is killed at every step of every move; in all, the service is killed twice."""
+"""In these cycles the moving command is killed at every step of every move; in all cycles the service is killed twice."""
 
 WRITING_SECONDS = 0.6
-"""How long the writers go on between moves, in real time: neither they nor the processes have a clock of ours."""
+"""How long the writers write between moves, in real time: neither they nor the processes have a test clock."""
 FIRST = ("settle", "switch", "horizon", "drain", "observe", "arm", "fence", "enter")
 LATER = ("announce", "acknowledge")
 SETTINGS = QUICK | {
@@ -53,7 +53,7 @@ def test_with_the_kcl_engine_they_lose_none_either(own_dynamodb_local: str, tabl
 
 
 def again_and_again(cli: CommandLine, cycles: int, killed_cycles: int) -> None:
-    """Migrate, then go there and back; in the first ``killed_cycles`` whoever moves is killed at every step of every move."""
+    """Migrate, then go there and back; in the first ``killed_cycles`` the moving command is killed at every step of every move."""
     cli.make_old_table(old_items())
     cli.run("full-migration")
     with syncing(cli) as sync, writing(cli) as writers:
@@ -65,7 +65,7 @@ def again_and_again(cli: CommandLine, cycles: int, killed_cycles: int) -> None:
         allow(writers)
         settle(cli)
         report = cli.run("validate")
-    log = [write for writer in writers.values() for one in writer for write in one.log]
+    log = [write for pair in writers.values() for writer in pair for write in writer.log]
     assert len(log) > 20 * cycles
     assert report["result"] == "equal", report["differences"]
     assert compare(cli, log) == []
@@ -75,7 +75,7 @@ def again_and_again(cli: CommandLine, cycles: int, killed_cycles: int) -> None:
 def there_and_back(
     cli: CommandLine, sync: "Sync", writers: dict[str, list[Writer]], first: tuple[str, ...], later: tuple[str, ...]
 ) -> None:
-    """forward -> dual -> reverse -> dual -> forward; whoever moves is killed at these steps, ``first`` those of the first move."""
+    """forward -> dual -> reverse -> dual -> forward; kill the moving command at these steps, ``first`` in the first move."""
     allow(writers, "old")
     move(cli, "dual", first, "cutover")
     sync.kill()
@@ -93,17 +93,17 @@ def there_and_back(
 
 
 def move(cli: CommandLine, to: str, steps: tuple[str, ...], *command: str) -> None:
-    """Make a move, killed with -9 at each of ``steps``; the same command goes on with it, and ends it."""
+    """Make a move, killed with -9 at each of ``steps``; the same command continues and ends it."""
     for step in steps:
         resolve_conflicts(cli)
         with ended(cli.start(*command, "--wait", "10")) as process:
             while process.poll() is None and state(cli)["step"] != step:
-                time.sleep(0.01)  # until a process of its own, which no event tells of, has written the step down
+                time.sleep(0.01)  # until the other process, which sends us no event, has recorded the step
     until(lambda: is_made(cli, to, *command), within=300, otherwise=lambda: cli.said("sync"))
 
 
 def is_made(cli: CommandLine, to: str, *command: str) -> bool:
-    """Whether the move is made, now if not before; a gate that a late conflict closes is opened as an operator would."""
+    """Whether the move is made, after another try if it was not. Resolves conflicts that close the gate, as an operator would."""
     if state(cli) != {"phase": to, "step": None}:
         resolve_conflicts(cli)
         with ended(cli.start(*command, "--wait", "10", "--why", "cycles")) as process:
@@ -113,12 +113,12 @@ def is_made(cli: CommandLine, to: str, *command: str) -> bool:
 
 def state(cli: CommandLine) -> dict[str, str | None]:
     """The phase, and the step of the move under way."""
-    found = cli.dynamodb.get_item(
+    record = cli.dynamodb.get_item(
         TableName=cli.table("TABLESPLIT_CONTROL_TABLE"),
         Key={"pk": {"S": "state"}, "sk": {"S": "migration"}},
         ConsistentRead=True,
     )
-    document = json.loads(found["Item"]["document"]["S"])
+    document = json.loads(record["Item"]["document"]["S"])
     return {"phase": document["phase"], "step": document["move"]["step"] if document["move"] else None}
 
 
@@ -130,13 +130,13 @@ class Sync:
         self.process = self._started()
 
     def kill(self) -> None:
-        """kill -9, and a new one at once."""
+        """kill -9, and start a new process at once."""
         self.process.kill()
         self.process.wait()
         self.process = self._started()
 
     def _started(self) -> subprocess.Popen[bytes]:
-        # killed only twice a cycle, it need not lose its lease to a busy machine as well
+        # it is killed only twice in a cycle; a longer lease keeps a busy machine from taking it away as well
         return self.cli.start("sync", "--no-http", TABLESPLIT_LEASE_SECONDS="6")
 
 
@@ -152,7 +152,7 @@ def syncing(cli: CommandLine) -> Iterator[Sync]:
 
 @contextmanager
 def writing(cli: CommandLine) -> Iterator[dict[str, list[Writer]]]:
-    """Two writers for each side, standing still until they are allowed to write."""
+    """Two writers for each side; they wait until they are allowed to write."""
     tables = {"old": cli.table("OLD_TABLE_NAME"), "v2": cli.table("DEALS_TABLE")}
     writers = {
         side: [Writer(cli.dynamodb, table, side, f"{side}{n}") for n in range(2)] for side, table in tables.items()
@@ -178,7 +178,7 @@ def allow(writers: dict[str, list[Writer]], *sides: str) -> None:
 
 
 def resolve_conflicts(cli: CommandLine) -> None:
-    """As an operator would, who trusts v2."""
+    """Resolve them as an operator would who trusts v2."""
     if not has_conflicts(cli):
         return
     for conflict in cli.run("conflicts", "list")["items"]:
@@ -186,7 +186,7 @@ def resolve_conflicts(cli: CommandLine) -> None:
 
 
 def has_conflicts(cli: CommandLine) -> bool:
-    """Whether one is open; asked of the control table, because a command takes a second to start."""
+    """Whether a conflict is open; read from the control table, because a command takes a second to start."""
     pages = cli.dynamodb.get_paginator("query").paginate(
         TableName=cli.table("TABLESPLIT_CONTROL_TABLE"),
         KeyConditionExpression="pk = :p",
@@ -197,13 +197,13 @@ def has_conflicts(cli: CommandLine) -> bool:
 
 
 def settle(cli: CommandLine) -> None:
-    """Until both directions have caught up; three times, for what an answer itself makes (a write, its way back, its record)."""
+    """Wait until both directions have caught up; three times, because applied changes make others (a write, its echo, a record)."""
     for _ in range(3):
         cli.catches_up()
 
 
 def compare(cli: CommandLine, log: list[Acknowledged]) -> list[Acknowledged]:
-    """What is lost; both sides must hold the same."""
+    """The lost writes; both sides must be equal."""
     old = {int(item["id"]["S"]): fields_of(item) for item in cli.scan("OLD_TABLE_NAME")}
     v2 = {int(item["id"]["S"]): fields_of(item) for item in cli.scan("DEALS_TABLE")}
     assert old == v2

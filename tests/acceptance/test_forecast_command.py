@@ -1,4 +1,4 @@
-"""`tablesplit forecast` on DynamoDB Local: what it says of a table, its exit status, and that it makes nothing."""
+"""`tablesplit forecast` on DynamoDB Local: its estimate for a table, its exit status, and that it creates nothing."""
 
 import json
 from typing import Any
@@ -29,12 +29,12 @@ def old(world: World) -> World:
 
 
 def document(world: World, *arguments: str, status: int) -> Any:
-    said = world.run("forecast", *arguments, "--json")
-    assert said.status == status, said.err
-    return json.loads(said.out)
+    result = world.run("forecast", *arguments, "--json")
+    assert result.status == status, result.err
+    return json.loads(result.out)
 
 
-def test_it_says_what_a_table_takes_and_makes_nothing(old: World) -> None:
+def test_it_estimates_what_a_table_takes_and_creates_nothing(old: World) -> None:
     found = document(old, "--max-write-units", "3", status=0)
     assert found["result"] == "go"
     assert found["sample"] == {"items": 10, "mapped": 10, "whole": True, "rejected": {}}
@@ -51,7 +51,7 @@ def test_it_says_what_a_table_takes_and_makes_nothing(old: World) -> None:
 
 
 def tables(world: World) -> list[str]:
-    """Those of this test."""
+    """The tables of this test."""
     pages = world.dynamodb.get_paginator("list_tables").paginate()
     return [name for page in pages for name in page["TableNames"] if name.startswith(world.prefix)]
 
@@ -61,10 +61,10 @@ def test_a_no_go_is_status_1_with_what_to_do_and_preflight_says_the_same(old: Wo
     found = document(old, status=1)
     assert (found["result"], found["retention"]["margin_seconds"]) == ("no-go", 86_400 - 30)
     assert found["retention"]["remedy"].startswith("raise --max-write-units; or keep two `tablesplit sync` running")
-    said = old.run("forecast")
-    assert (said.status, said.out.splitlines()[-1]) == (1, "forecast: NO-GO")
+    result = old.run("forecast")
+    assert (result.status, result.out.splitlines()[-1]) == (1, "forecast: NO-GO")
     checked = json.loads(old.run("preflight", "--json").out)
-    (retention,) = [one for one in checked["checks"] if one["name"] == "retention"]
+    (retention,) = [check for check in checked["checks"] if check["name"] == "retention"]
     assert (retention["verdict"], retention["remedy"]) == ("note", found["retention"]["remedy"])
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C in every long command: it ends within five seconds, exit status 3, and says the command that goes on."""
+"""Ctrl-C in every long command: it ends within five seconds with exit status 3, and names the command to continue with."""
 
 import signal
 import subprocess
@@ -16,7 +16,7 @@ SLOW = ("--max-write-units", "10")
 END_SECONDS = 5.0
 
 
-def _said(word: str) -> Callable[[CommandLine, str], bool]:
+def _printed(word: str) -> Callable[[CommandLine, str], bool]:
     return lambda cli, command: word in cli.said(command)
 
 
@@ -30,12 +30,12 @@ def _shown(cli: CommandLine, command: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("command", "at_work", "goes_on"),
+    ("command", "is_working", "goes_on"),
     [
-        (("migrate", *SLOW), _said("backfill: 0 items"), "tablesplit migrate --max-write-units 10"),
-        (("sync", "--no-http"), _said("status"), "tablesplit sync --no-http"),
+        (("migrate", *SLOW), _printed("backfill: 0 items"), "tablesplit migrate --max-write-units 10"),
+        (("sync", "--no-http"), _printed("status"), "tablesplit sync --no-http"),
         (("validate", "--max-read-units", "1"), _validating, "tablesplit validate --resume --max-read-units 1"),
-        (("full-migration", *SLOW), _said("backfill: 0 items"), "tablesplit full-migration --max-write-units 10"),
+        (("full-migration", *SLOW), _printed("backfill: 0 items"), "tablesplit full-migration --max-write-units 10"),
         (("status", "--watch"), _shown, "tablesplit status --watch"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
@@ -45,28 +45,28 @@ def test_ctrl_c(
     table_prefix: str,
     tmp_path: Path,
     command: tuple[str, ...],
-    at_work: Callable[[CommandLine, str], bool],
+    is_working: Callable[[CommandLine, str], bool],
     goes_on: str,
 ) -> None:
     cli = CommandLine(dynamodb_local, table_prefix, tmp_path, {**QUICK, "PYTHONUNBUFFERED": "1"})
     cli.make_old_table(old_items(100))
     cli.run("create-tables")
     with ended(cli.start(*command)) as process:
-        _until(lambda: at_work(cli, command[0]), process, cli)
-        assert _interrupted(process) == 3, cli.said(command[0])
+        _until(lambda: is_working(cli, command[0]), process, cli)
+        assert _interrupt(process) == 3, cli.said(command[0])
     assert f"what to do: go on with: {goes_on}" in cli.said(command[0])
     assert "Traceback" not in cli.said(command[0])
 
 
-def test_an_interrupted_backfill_goes_on_where_it_stopped(
+def test_an_interrupted_backfill_continues_where_it_stopped(
     dynamodb_local: str, table_prefix: str, tmp_path: Path
 ) -> None:
     cli = CommandLine(dynamodb_local, table_prefix, tmp_path, QUICK)
     cli.make_old_table(old_items(100))
     cli.run("create-tables")
     with ended(cli.start("migrate", *SLOW)) as process:
-        _until(lambda: _said("backfill: 0 items")(cli, "migrate"), process, cli)
-        assert _interrupted(process) == 3
+        _until(lambda: _printed("backfill: 0 items")(cli, "migrate"), process, cli)
+        assert _interrupt(process) == 3
     report = cli.run("migrate")
     assert report["resumed"]
     assert report["copied"] + report["present"] == len(cli.scan("OLD_TABLE_NAME"))
@@ -79,7 +79,7 @@ def test_sigterm_ends_sync_cleanly_and_gives_its_lease_back(
     cli.make_old_table([])
     cli.run("create-tables")
     with ended(cli.start("sync", "--no-http")) as process:
-        _until(lambda: _said("status")(cli, "sync"), process, cli)
+        _until(lambda: _printed("status")(cli, "sync"), process, cli)
         process.send_signal(signal.SIGTERM)
         assert process.wait(END_SECONDS) == 0
     lease = cli.dynamodb.get_item(
@@ -88,14 +88,14 @@ def test_sigterm_ends_sync_cleanly_and_gives_its_lease_back(
     assert '"released":true' in lease["Item"]["document"]["S"]
 
 
-def _interrupted(process: subprocess.Popen[bytes]) -> int:
+def _interrupt(process: subprocess.Popen[bytes]) -> int:
     process.send_signal(signal.SIGINT)
     return process.wait(END_SECONDS)
 
 
-def _until(at_work: Callable[[], bool], process: subprocess.Popen[bytes], cli: CommandLine) -> None:
+def _until(is_working: Callable[[], bool], process: subprocess.Popen[bytes], cli: CommandLine) -> None:
     def working() -> bool:
         assert process.poll() is None, "it ended before it was interrupted"
-        return at_work()
+        return is_working()
 
-    until(working, within=30, otherwise=lambda: f"{cli.folder} tells what it said")
+    until(working, within=30, otherwise=lambda: f"{cli.folder} has its output")

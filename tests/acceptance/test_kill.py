@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.local, pytest.mark.kill, pytest.mark.slow]
 OPPORTUNITIES = 600
 KILLS = 10
 WRITE_UNITS = "120"
-"""Slow enough (about 40 items a second, with two indexes) that the copy outlasts its kills."""
+"""Slow enough (about 40 items a second, with two indexes) for the copy to last until the last kill."""
 
 
 async def test_twenty_kills_of_migrate_and_sync_under_live_writers_lose_nothing(
@@ -46,7 +46,7 @@ async def test_twenty_kills_of_migrate_and_sync_under_live_writers_lose_nothing(
 
 
 async def _kill_under_writes(cli: CommandLine, items: list[Item]) -> Counter[str]:
-    """Kill both commands KILLS times each while two writers write; what the writers' table has acknowledged, by kind."""
+    """Kill both commands KILLS times each while two writers write; returns the acknowledged writes by kind."""
     quiet = asyncio.Event()
     async with open_plane(cli.endpoint, clock=SystemClock()) as store, asyncio.TaskGroup() as tasks:
         writers = [LiveWriter(store, cli.table("OLD_TABLE_NAME"), items[n::5], seed=n) for n in range(2)]
@@ -66,8 +66,8 @@ def _kill_again_and_again(cli: CommandLine, seed: int, *command: str) -> None:
             try:
                 ended_by_itself = process.wait(moments.uniform(2.0, 4.2))
             except subprocess.TimeoutExpired:
-                continue  # still at work: killed here
-            # on a busy machine it may have lost its lease, which is as good as a kill
+                continue  # still running: killed here
+            # on a busy machine it may have lost its lease, which serves as well as a kill
             said = cli.said(command[0])
             assert "start the command again" in said.splitlines()[-1], (
                 f"{command[0]} ended with {ended_by_itself}: {said}"
@@ -98,12 +98,12 @@ def _until_lease_differs(cli: CommandLine, owner: str | None, within: float) -> 
 
 
 def _holder(cli: CommandLine) -> str | None:
-    found = cli.dynamodb.get_item(
+    record = cli.dynamodb.get_item(
         TableName=cli.table("TABLESPLIT_CONTROL_TABLE"),
         Key={"pk": {"S": "lease"}, "sk": {"S": "sync"}},
         ConsistentRead=True,
     )
-    return json.loads(found["Item"]["document"]["S"])["owner"] if "Item" in found else None
+    return json.loads(record["Item"]["document"]["S"])["owner"] if "Item" in record else None
 
 
 def _until_said_twice(cli: CommandLine, word: str) -> None:
@@ -113,7 +113,7 @@ def _until_said_twice(cli: CommandLine, word: str) -> None:
 def _until_applied(cli: CommandLine, item: Item) -> None:
     cli.dynamodb.put_item(TableName=cli.table("OLD_TABLE_NAME"), Item=item)
     until(
-        lambda: any(found["id"] == item["id"] for found in cli.scan("DEALS_TABLE")),
+        lambda: any(v2["id"] == item["id"] for v2 in cli.scan("DEALS_TABLE")),
         within=30,
         otherwise=lambda: cli.said("sync"),
     )

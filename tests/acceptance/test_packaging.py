@@ -1,4 +1,4 @@
-"""What `pip install` delivers: the command, and every file that it needs."""
+"""What `pip install` installs: the command, and every file that it needs, and nothing else."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from zipfile import ZipFile
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-PACKAGES = ("service", "backfill", "examples")
+PACKAGES = ("service", "backfill")
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +25,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(installed):
     assert _files(installed) == _files(PROJECT)
+    assert {path.name for path in installed.iterdir() if path.suffix != ".dist-info"} == set(PACKAGES)
 
 
 @pytest.mark.parametrize(
@@ -34,12 +35,12 @@ def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(installed):
         "service/mappings/mapping.schema.json",
         "service/dynamodb/prices.yaml",
         "service/rehearsal/demo/crm-sales/sales_pipeline.csv",
-        "service/dynamodb_local.pom.xml",
+        "service/rehearsal/servers/dynamodb_local.pom.xml",
         "service/py.typed",
         "backfill/py.typed",
     ],
 )
-def test_files_that_are_no_python_ship_inside_the_packages(installed, path):
+def test_other_files_ship_inside_the_packages(installed, path):
     assert (installed / path).is_file()
 
 
@@ -50,14 +51,21 @@ def test_the_command_runs_from_the_wheel_alone(installed, tmp_path):
     assert "full-migration" in shown
 
 
+def test_the_demonstration_needs_nothing_beside_the_wheel(installed, tmp_path):
+    code = "import sys, service.cli.demo, service.cli.seed; print(*sys.modules)"
+    modules = _run(installed, tmp_path, code).split()
+    assert "service.rehearsal.demo.run" in modules
+    assert not {"examples", "tests"} & set(modules)
+
+
 def test_the_packaged_mapping_loads_from_the_wheel_alone(installed, tmp_path):
     code = "from service.config import *; print(sorted(load_configured_mapping(load_settings()).entities))"
     assert _run(installed, tmp_path, code) == "['DEAL', 'LEAD', 'PIPELINE', 'RESOURCE']\n"
 
 
 def _files(root: Path) -> set[str]:
-    found = (path for package in PACKAGES for path in (root / package).rglob("*") if path.is_file())
-    return {str(path.relative_to(root)) for path in found if not _is_cache(path.relative_to(root))}
+    paths = (path for package in PACKAGES for path in (root / package).rglob("*") if path.is_file())
+    return {str(path.relative_to(root)) for path in paths if not _is_cache(path.relative_to(root))}
 
 
 def _is_cache(path: Path) -> bool:
@@ -69,7 +77,7 @@ def _distribution(folder: Path) -> PathDistribution:
 
 
 def _run(installed: Path, folder: Path, code: str, *arguments: str) -> str:
-    """What ``code`` prints in ``folder``, where tablesplit comes from the unpacked wheel."""
+    """The output of ``code`` in ``folder``, with tablesplit from the unpacked wheel."""
     pathed = f"import sys; sys.path.insert(0, {str(installed)!r}); {code}"
     command = [sys.executable, "-P", "-c", pathed, *arguments]
     return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=60).stdout

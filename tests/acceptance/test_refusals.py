@@ -1,4 +1,4 @@
-"""What the command line answers to bad input: the exact line, what to do, and the exit status, as text and as JSON."""
+"""The command line's answer to bad input: the exact line, what to do, and the exit status, as text and as JSON."""
 
 import json
 from collections.abc import Callable
@@ -81,7 +81,7 @@ OFFLINE: dict[str, Row] = {
         2,
         "kcl.properties:2: workerId is set by tablesplit",
     ),
-    "retry of nothing": (nothing, ("quarantine", "retry"), 2, "Name ids, or give --all."),
+    "retry of nothing": (nothing, ("quarantine", "retry"), 2, "Give IDs, or --all."),
     "show without an id": (nothing, ("quarantine", "show"), 2, "Missing argument 'ID'."),
     "drop-tables without a yes": (
         nothing,
@@ -93,13 +93,13 @@ OFFLINE: dict[str, Row] = {
         nothing,
         ("create-tables", "--accept-gap"),
         2,
-        f"Changes that the stream no longer holds stay unapplied until `tablesplit validate --repair` has run. {YES}",
+        f"Changes that the stream no longer holds are not applied until `tablesplit validate --repair` has run. {YES}",
     ),
     "dropping changes without a yes": (
         nothing,
         ("quarantine", "drop", "abc"),
         2,
-        f"The changes that wait under abc are lost. {YES}",
+        f"The changes that wait under abc will be lost. {YES}",
     ),
     "misspelt setting": (
         lambda world: world.set(TABLESPLIT_SEGMENT="3"),
@@ -111,7 +111,7 @@ OFFLINE: dict[str, Row] = {
         lambda world: world.set(TABLESPLIT_HTTP_PORT="99999"),
         ("status",),
         2,
-        "TABLESPLIT_HTTP_PORT=99999: input should be less than or equal to 65535 (port of the HTTP side)",
+        "TABLESPLIT_HTTP_PORT=99999: input should be less than or equal to 65535 (port that the HTTP server listens on)",
     ),
     "setting not a number": (
         lambda world: world.set(TABLESPLIT_SEGMENTS="eight"),
@@ -119,7 +119,7 @@ OFFLINE: dict[str, Row] = {
         2,
         (
             "TABLESPLIT_SEGMENTS=eight: input should be a valid integer, unable to parse string as an integer "
-            "(parallel Scan segments of validation, and of each job of the backfill)"
+            "(number of parallel Scan segments of a validation, and of each job of a backfill)"
         ),
     ),
     "times that do not fit": (
@@ -140,7 +140,7 @@ OFFLINE: dict[str, Row] = {
         2,
         (
             "AWS_ENDPOINT_URL=localhost:8000: string should match pattern '^https?://[^/]+' "
-            "(another server, such as DynamoDB Local; AWS_ENDPOINT_URL_DYNAMODB goes first)"
+            "(URL of another server, such as DynamoDB Local; AWS_ENDPOINT_URL_DYNAMODB takes precedence)"
         ),
     ),
     "mapping file missing": (
@@ -195,49 +195,49 @@ OFFLINE: dict[str, Row] = {
         nothing,
         ("status", "--watch", "--json"),
         2,
-        "--watch and --json do not go together: --json prints one document.",
+        "--watch and --json cannot be combined: --json prints one document.",
     ),
     "watch until": (
         nothing,
         ("status", "--watch", "--until-caught-up", "5"),
         2,
-        "--watch and --until-caught-up do not go together: --watch goes on until it is stopped.",
+        "--watch and --until-caught-up cannot be combined: --watch runs until it is stopped.",
     ),
     "override asked for once": (
         nothing,
         ("cutover", "--force", "hold", "--yes"),
         2,
-        "An override is asked for twice: --yes, and --force-again hold.",
+        "An override must be confirmed twice: --yes, and --force-again hold.",
     ),
     "override without a terminal": (
         nothing,
         ("rollback", "--force", "hold", "--force", "lag"),
         2,
-        "An override is asked for twice: --yes, and --force-again hold --force-again lag.",
+        "An override must be confirmed twice: --yes, and --force-again hold --force-again lag.",
     ),
     "override of something else the second time": (
         nothing,
         ("cutover", "--force", "hold", "--force-again", "lag", "--yes"),
         2,
-        "An override is asked for twice: --yes, and --force-again hold.",
+        "An override must be confirmed twice: --yes, and --force-again hold.",
     ),
     "second half of an override alone": (
         nothing,
         ("cutover", "--force-again", "lag", "--yes"),
         2,
-        "An override is asked for twice: --yes, and name it in --force too.",
+        "An override must be confirmed twice: --yes, and name it in --force too.",
     ),
     "override twice without a yes": (
         nothing,
         ("cutover", "--force", "hold", "--force-again", "hold"),
         2,
-        f"This overrides hold: the gate is there to keep writes from being lost. {YES}",
+        f"This overrides hold: the gate prevents the loss of writes. {YES}",
     ),
     "override of a dry run": (
         nothing,
         ("cutover", "--dry-run", "--force", "hold"),
         2,
-        "--dry-run changes nothing: it goes with neither --wait nor --force.",
+        "--dry-run changes nothing: it cannot be combined with --wait or --force.",
     ),
     "wait of a negative time": (
         nothing,
@@ -249,7 +249,7 @@ OFFLINE: dict[str, Row] = {
         nothing,
         ("complete",),
         2,
-        f"This ends sync in both directions and takes the stamps off v2, and cannot be undone. {YES}",
+        f"This ends sync in both directions, removes the stamps from v2, and cannot be undone. {YES}",
     ),
     "hold without a reason": (nothing, ("hold",), 2, "Missing option '--why'."),
     "endpoint down": (
@@ -435,7 +435,7 @@ ONLINE: dict[str, Row] = {
         "cannot write differences to no/such/folder: No such file or directory; nothing was compared",
     ),
     "output to a full disk": (
-        lambda world: different(world),
+        different,
         ("validate", "--output", "/dev/full"),
         3,
         "cannot write differences to /dev/full: No space left on device; 0 items compared and saved, 0 differences",
@@ -460,7 +460,7 @@ ONLINE: dict[str, Row] = {
 
 
 @pytest.mark.local
-def test_a_closed_gate_is_told_with_every_reason_and_remedy(world: World) -> None:
+def test_a_closed_gate_is_reported_with_every_reason_and_remedy(world: World) -> None:
     started(world)
     closed = [
         "backfill",
@@ -472,19 +472,20 @@ def test_a_closed_gate_is_told_with_every_reason_and_remedy(world: World) -> Non
         "headroom",
         "workers",
     ]
-    said = world.run("cutover")
-    assert said.status == 1
-    assert said.line.startswith(
+    result = world.run("cutover")
+    assert result.status == 1
+    assert result.line.startswith(
         "the gate to dual is closed: backfill is not started, wanted finished; forward_caught_up is"
     )
-    assert [line.split()[1] for line in said.out.splitlines() if line.startswith("  NO")] == closed
+    assert [line.split()[1] for line in result.out.splitlines() if line.startswith("  NO")] == closed
     for command in (("cutover", "--json"), ("cutover", "--dry-run", "--json")):
-        said = world.run(*command)
-        document = json.loads(said.out)
+        result = world.run(*command)
+        document = json.loads(result.out)
         gate = document.get("gate", document)
-        assert (said.status, gate["to"], gate["open"]) == (1, "dual", False)
-        assert [one["name"] for one in gate["conditions"] if not one["met"]] == closed
-        assert all(one["remedy"] and one["since"] for one in gate["conditions"] if not one["met"])
+        unmet = [condition for condition in gate["conditions"] if not condition["met"]]
+        assert (result.status, gate["to"], gate["open"]) == (1, "dual", False)
+        assert [condition["name"] for condition in unmet] == closed
+        assert all(condition["remedy"] and condition["since"] for condition in unmet)
     assert json.loads(world.run("cutover", "--json").out)["error"]["kind"] == "refused"
     assert json.loads(world.run("status", "--json").out)["gate"]["open"] is False
 
@@ -521,13 +522,13 @@ def test_on_dynamodb_local(world: World, row: str) -> None:
 def check(world: World, arrange: Callable[[World], None], command: tuple[str, ...], status: int, line: str) -> None:
     """The exact line and a remedy on stderr, nothing on stdout; with --json the same as the one document on stdout."""
     arrange(world)
-    said = world.run(*command)
+    result = world.run(*command)
     expected = line.replace("OLD_TABLE", world.name("OLD_TABLE_NAME")).replace("PREFIX-", world.prefix)
-    assert (said.status, said.line.removeprefix(f"{world.folder}/")) == (status, expected)
-    assert said.err.splitlines()[1].startswith("what to do: ")
-    assert said.out == "" or "--json" in command
+    assert (result.status, result.line.removeprefix(f"{world.folder}/")) == (status, expected)
+    assert result.err.splitlines()[1].startswith("what to do: ")
+    assert result.out == "" or "--json" in command
     again = world.run(*command, *(() if "--json" in command else ("--json",)))
     error = json.loads(again.out)["error"]
-    assert (again.status, error["message"]) == (status, said.line)
+    assert (again.status, error["message"]) == (status, result.line)
     assert error["kind"] in {"misconfigured", "refused", "fatal", "retryable"}
     assert error["remedy"]

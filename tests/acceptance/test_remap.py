@@ -1,4 +1,4 @@
-"""Another mapping for a migration under way: every item is transformed anew, and the way back is the same command."""
+"""Another mapping for a migration that has begun: every item is transformed again, and the same command undoes it."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The runbook, followed by somebody who has nothing else: every command in it, on real tables, under a real `sync`."""
+"""The runbook, followed by a person who has nothing else: every command in it, on real tables, with a real `sync`."""
 
 import re
 import subprocess
@@ -25,20 +25,20 @@ SETTINGS = QUICK | {
     "TABLESPLIT_PURGE_GRACE_SECONDS": "8",
 }
 STEADY = LASTING | {"TABLESPLIT_LEASE_SECONDS": "10"}
-"""A lease that outlasts a busy machine, and no longer: each move waits for two writer horizons."""
+"""A lease just long enough for a busy machine: each move waits for two writer horizons."""
 BAD = {"pk": text("DEAL#bad"), "sk": text("METADATA"), "entity_type": text("GOBLIN"), "id": text("bad")}
 SHARED = text("account-001")
 
 
 class Stranger:
-    """Somebody who does what the book says, in the order in which things happen."""
+    """A person who does what the runbook says, in the order of events."""
 
     def __init__(self, cli: CommandLine) -> None:
         self.cli = cli
         self.book = Book()
 
     def does(self, section: str, begins: str, *, status: int = 0, **placeholders: str) -> str:
-        """Run the section's next command that begins so; what it prints has the lines that the book shows."""
+        """Run the section's next command that begins with ``begins``; its output must have the lines that the runbook shows."""
         command = self.book.use(section, f"tablesplit {begins}")
         words = [placeholders.get(word.strip("<>"), word) for word in command.words[1:]]
         done = subprocess.run(
@@ -50,7 +50,7 @@ class Stranger:
         return done.stdout
 
     def starts(self, section: str) -> Any:
-        """The service, as the section says."""
+        """Start the service as the section says."""
         command = self.book.use(section, "tablesplit sync")
         return ended(self.cli.start(*command.words[1:], "--no-http"))
 
@@ -58,8 +58,8 @@ class Stranger:
         self.cli.dynamodb.put_item(TableName=self.cli.table("OLD_TABLE_NAME"), Item=item)
 
     def sets_company(self, table: str, company: str) -> None:
-        """As the application does it: again, when it meets a transaction."""
-        item = next(one for one in self.cli.scan(table) if one.get("id") == SHARED)
+        """As the application does it: retried after a conflict with a transaction."""
+        item = next(item for item in self.cli.scan(table) if item.get("id") == SHARED)
         patiently(self.cli.dynamodb.update_item)(
             TableName=self.cli.table(table),
             Key={name: item[name] for name in (("pk", "sk") if table == "OLD_TABLE_NAME" else ("PK", "SK"))},
@@ -97,7 +97,9 @@ def test_a_stranger_moves_a_table_there_and_back_and_there_with_the_runbook_alon
 def slow_down_pause_and_crash(stranger: Stranger) -> None:
     command = stranger.book.use("slow-down", "tablesplit migrate")
     assert {"--max-write-units", "--max-read-units"} <= set(command.words)
-    stranger.cli.run(*command.words[1:], "--again")  # it has finished: the book's reader had stopped it
+    stranger.cli.run(
+        *command.words[1:], "--again"
+    )  # here the first copy has finished, while the runbook's reader has stopped it
     stranger.does("pause", "hold")
     stranger.does("pause", "release")
     stranger.does("crash", "status")
@@ -115,7 +117,7 @@ def quarantine(stranger: Stranger) -> None:
 
 
 def down_for_a_day(stranger: Stranger) -> None:
-    """The stream is another one: what was written in between is known to nobody."""
+    """The old table gets a new stream: no stream has the writes in between."""
     dynamodb, old = stranger.cli.dynamodb, stranger.cli.table("OLD_TABLE_NAME")
     specification = {"StreamEnabled": False}
     dynamodb.update_table(TableName=old, StreamSpecification=specification)
@@ -152,7 +154,7 @@ def cut_over_and_roll_back(stranger: Stranger) -> None:
     gate_opens(stranger, "rollback")
     stranger.does("roll-back", "rollback --dry-run")
     stranger.does("roll-back", "rollback --wait")
-    # the book's next step after a rollback; with a condition that would be met anyway
+    # the runbook's next step after a rollback; with a condition that is met anyway
     stranger.does("cut-over", "cutover --force")
 
 
@@ -164,7 +166,7 @@ def conflict(stranger: Stranger) -> None:
             stranger.sets_company("OLD_TABLE_NAME", f"old {n}")
             stranger.sets_company("LEADS_TABLE", f"v2 {n}")
         stranger.cli.catches_up()
-        return next((one["id"] for one in stranger.cli.run("conflicts", "list")["items"]), "")
+        return next((row["id"] for row in stranger.cli.run("conflicts", "list")["items"]), "")
 
     until(differ, within=120, otherwise=lambda: stranger.cli.said("sync"))
     listed = stranger.does("conflicts", "conflicts list")

@@ -1,4 +1,4 @@
-"""`seed`: the demonstration's old table where it stays, and the application that writes to it."""
+"""`seed`: the demonstration's old table on a permanent server, and the application that writes to it."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from tests.acceptance.command_line import COMMAND, QUICK, CommandLine, ended, un
 pytestmark = [pytest.mark.local, pytest.mark.slow]
 
 
-def test_it_loads_once_writes_on_the_side_it_is_told_and_status_waits_for_sync(
+def test_it_loads_once_and_writes_on_the_given_side_and_status_waits_for_sync(
     dynamodb_local: str, table_prefix: str, tmp_path: Path
 ) -> None:
     cli = CommandLine(dynamodb_local, table_prefix, tmp_path, QUICK)
@@ -44,14 +44,14 @@ def seed(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     "endpoint",
     ["", "https://dynamodb.eu-west-1.amazonaws.com", "https://vpce-1-2.dynamodb.eu-west-1.vpce.amazonaws.com"],
 )
-def test_it_never_writes_into_an_account(endpoint: str) -> None:
+def test_it_never_writes_to_an_aws_account(endpoint: str) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_ENDPOINT")}
     done = seed({**environment, "AWS_ENDPOINT_URL": endpoint} if endpoint else environment)
     assert done.returncode == 2
     assert "for a local server only" in done.stderr
 
 
-def test_it_never_writes_into_a_table_of_somebody_else(dynamodb_local: str, table_prefix: str, tmp_path: Path) -> None:
+def test_it_never_writes_to_a_table_with_other_items(dynamodb_local: str, table_prefix: str, tmp_path: Path) -> None:
     cli = CommandLine(dynamodb_local, table_prefix, tmp_path, QUICK)
     mine = {"pk": {"S": "LEAD#mine"}, "sk": {"S": "METADATA"}, "entity_type": {"S": "LEAD"}, "id": {"S": "mine"}}
     cli.make_old_table([mine])

@@ -1,4 +1,4 @@
-"""Commands beside each other, and in any order."""
+"""Commands that run at the same time, and in any order."""
 
 import re
 import subprocess
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.local, pytest.mark.slow]
 SLOW = ("--max-write-units", "40")
 DEALS = 40
 PATIENT = {"TABLESPLIT_LEASE_SECONDS": "20"}
-"""A lease that outlasts a busy machine: what is looked at is who is refused, not who takes over."""
+"""A lease long enough for a busy machine: the test is about who is refused, not about who takes over."""
 
 
 @pytest.fixture
@@ -27,13 +27,13 @@ def cli(dynamodb_local: str, table_prefix: str, tmp_path: Path) -> CommandLine:
     return cli
 
 
-def told(document: Any) -> tuple[str, str]:
+def error_of(document: Any) -> tuple[str, str]:
     """Message and remedy of an error document."""
     return document["error"]["message"], document["error"]["remedy"]
 
 
 def done(cli: CommandLine) -> dict[str, str]:
-    """The records of the backfill's segments that are done, as they are stored."""
+    """The stored records of the backfill's finished segments."""
     rows = {row["sk"]["S"]: row["document"]["S"] for row in cli.scan("TABLESPLIT_CONTROL_TABLE")}
     return {name: row for name, row in rows.items() if name.startswith("segment#") and '"done":true' in row}
 
@@ -42,10 +42,10 @@ def test_a_second_backfill_and_dropping_are_refused_while_one_runs(cli: CommandL
     cli.settings.update(PATIENT)
     with ended(cli.start("migrate", "--max-write-units", "5")) as first:
         until(lambda: "backfill: 0 items" in cli.said("migrate"), within=30, otherwise=lambda: cli.said("migrate"))
-        refused, remedy = told(cli.run("migrate", status=1))
+        refused, remedy = error_of(cli.run("migrate", status=1))
         assert re.fullmatch(r"another backfill is running \(owner \S+, renewed \d s ago\)", refused)
         assert remedy == "wait for it, watch it with `tablesplit status --watch`, or stop it first"
-        undropped, _ = told(cli.run("drop-tables", "--yes", status=1))
+        undropped, _ = error_of(cli.run("drop-tables", "--yes", status=1))
         assert undropped == "a backfill is at work, or was killed within the last half minute"
         assert first.poll() is None
 
@@ -53,7 +53,7 @@ def test_a_second_backfill_and_dropping_are_refused_while_one_runs(cli: CommandL
 def test_dropping_is_refused_while_a_sync_works(cli: CommandLine) -> None:
     with ended(cli.start("sync", "--no-http")):
         until(lambda: "status" in cli.said("sync"), within=30, otherwise=lambda: cli.said("sync"))
-        refused, remedy = told(cli.run("drop-tables", "--yes", status=1))
+        refused, remedy = error_of(cli.run("drop-tables", "--yes", status=1))
     assert re.fullmatch(r"sync worker \S+ is at work", refused)
     assert remedy == "stop it first"
 

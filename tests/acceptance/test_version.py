@@ -1,4 +1,4 @@
-"""The version is the git tag's, and wherever there is none the package is built all the same."""
+"""The version is that of the git tag; where there is no tag, the package is built all the same."""
 
 import re
 import subprocess
@@ -59,7 +59,7 @@ def test_a_shallow_clone_without_tags_has_one(repository, tmp_path):
     assert hatchling(tmp_path / "shallow", "version").startswith("0.0.1.dev1+g")
 
 
-def test_in_a_folder_of_somebody_else_it_is_still_the_tags(repository, monkeypatch):
+def test_in_a_folder_of_another_owner_it_is_still_the_tags(repository, monkeypatch):
     git(repository, "tag", "v0.2.0")
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     with pytest.raises(subprocess.CalledProcessError):

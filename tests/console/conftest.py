@@ -1,4 +1,4 @@
-"""The browser, and the real HTTP side on a real port with a view whose state a test sets."""
+"""The browser, and the real HTTP side on a real port, with a view whose state a test sets."""
 
 import asyncio
 import shutil
@@ -26,7 +26,7 @@ TOKEN = "the right token"
 
 
 class ConsolePhases(FakePhases):
-    """Refuses every move with the reasons of a closed gate until it is told otherwise; notes holds."""
+    """Refuses every move with the reasons of a closed gate, unless a test sets otherwise; records holds."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class ConsolePhases(FakePhases):
 
 
 class ConsoleView(FakeView):
-    """A view that shows ``document``, or the trouble that ``failure_to_read`` is."""
+    """A view that shows ``document``, or fails with ``failure_to_read``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class ConsoleView(FakeView):
 
 
 class Service:
-    """The HTTP side in a thread of its own; it can be stopped and started again at the same port."""
+    """The HTTP side in a thread of its own; it can be stopped, and started again on the same port."""
 
     def __init__(self) -> None:
         self.view = ConsoleView()
@@ -79,7 +79,7 @@ class Service:
         assert listening.wait(10)
 
     def stop(self) -> None:
-        """Return once nobody listens any more."""
+        """Return once nothing listens any more."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join(10)
@@ -101,28 +101,28 @@ def browser() -> Iterator[Browser]:
     and other modules' tests begin their own."""
     chromium = shutil.which("google-chrome") or required("chromium", "chromium")
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield started
-        started.close()
+        chrome = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield chrome
+        chrome.close()
 
 
 @pytest.fixture
 def service() -> Iterator[Service]:
-    made = Service()
-    made.start()
-    yield made
+    service = Service()
+    service.start()
+    yield service
     with suppress(RuntimeError):
-        made.stop()
+        service.stop()
 
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page at desktop size that fails the test for anything its console says against it."""
+    """A page at desktop size. The test fails on any error, or violated policy, in its console."""
     context = browser.new_context(viewport={"width": 1200, "height": 900}, color_scheme="light")
     opened = context.new_page()
     complaints: list[str] = []
     opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on("console", lambda said: complaints.append(said.text) if "Security Policy" in said.text else None)
+    opened.on("console", lambda message: complaints.append(message.text) if "Security Policy" in message.text else None)
     yield opened
     context.close()
     assert complaints == []
@@ -130,7 +130,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture(scope="session")
 def pictures() -> Path:
-    """Where the screenshots go: kept after the run, for people to look at."""
+    """The folder for screenshots: kept after the run, for people to look at."""
     folder = Path(__file__).parents[2] / "build" / "screenshots"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -1,4 +1,4 @@
-"""What the console is told in each state of a migration: documents as ``View`` makes them, from real Status values."""
+"""What the console receives in each state of a migration: documents as ``HttpView`` makes them, from real Status values."""
 
 from dataclasses import replace
 from typing import Any
@@ -68,8 +68,8 @@ def ready(*, gate: Gate | None = READY.gate, **facts: Any) -> Status:
 
 
 def document(status: Status, **more: Any) -> Document:
-    """What /v1/events tells of this status."""
-    known: Document = {
+    """What /v1/events sends for this status."""
+    shown: Document = {
         "status": status.to_json(),
         "unready": None,
         "phase": {"phase": status.facts.phase, "failed": None},
@@ -79,7 +79,7 @@ def document(status: Status, **more: Any) -> Document:
         "conflicts": [],
         "audit": AUDIT,
     }
-    return {**known, **more}
+    return {**shown, **more}
 
 
 def quarantined(key: str = "DEAL#17", message: str = "value: 'n/a' is not a number") -> Document:
@@ -153,4 +153,4 @@ STATES: dict[str, tuple[Document, str]] = {
         "The move has stopped",
     ),
 }
-"""Each state's document, and the headline that the page must give it."""
+"""Each state's document, and the headline that the page must show."""

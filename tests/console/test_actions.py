@@ -1,4 +1,4 @@
-"""The buttons: what they say first, the token, the confirmation, and what a refusal shows."""
+"""The buttons: their explanation, the token, the confirmation, and what a refusal shows."""
 
 from pathlib import Path
 
@@ -17,10 +17,10 @@ def fill(page: Page, *, token: str = TOKEN, why: str = "tuesday") -> None:
     page.locator("#sure").check()
 
 
-def test_a_cutover_says_what_will_happen_and_is_sent_with_its_reason(
+def test_a_cutover_explains_what_will_happen_and_is_sent_with_its_reason(
     service: Service, page: Page, pictures: Path
 ) -> None:
-    service.http_api.view.phases.refusal = None
+    service.view.phases.refusal = None
     page.goto(service.url)
     page.get_by_role("button", name="Cut over").click()
     dialog = page.get_by_role("dialog")
@@ -31,7 +31,7 @@ def test_a_cutover_says_what_will_happen_and_is_sent_with_its_reason(
     page.locator("#confirm").click()
     expect(dialog).to_be_hidden()
     expect(page.locator("#outcome")).to_contain_text("Cut over: the service has begun")
-    assert service.http_api.view.phases.begun == [("dual", "tuesday", ())]
+    assert service.view.phases.begun == [("dual", "tuesday", ())]
 
 
 def test_a_closed_gate_refuses_with_every_reason(service: Service, page: Page, pictures: Path) -> None:
@@ -41,7 +41,7 @@ def test_a_closed_gate_refuses_with_every_reason(service: Service, page: Page, p
     page.locator("#confirm").click()
     expect(page.locator("#refusal")).to_contain_text("validation is never run, wanted equal: tablesplit validate")
     page.screenshot(path=pictures / "refused.png")
-    assert service.http_api.view.phases.begun == []
+    assert service.view.phases.begun == []
 
 
 def test_a_wrong_token_is_refused_with_the_reason(service: Service, page: Page) -> None:
@@ -50,7 +50,7 @@ def test_a_wrong_token_is_refused_with_the_reason(service: Service, page: Page) 
     fill(page, token="guess")
     page.locator("#confirm").click()
     expect(page.locator("#refusal")).to_contain_text("the token is not the one in the service's TABLESPLIT_API_TOKEN")
-    assert service.http_api.view.asked == []
+    assert service.view.asked == []
 
 
 def test_nothing_is_sent_without_the_token_or_the_confirmation(service: Service, page: Page) -> None:
@@ -61,11 +61,11 @@ def test_nothing_is_sent_without_the_token_or_the_confirmation(service: Service,
     page.locator("#token").fill(TOKEN)
     page.locator("#confirm").click()
     expect(page.get_by_role("dialog")).to_be_visible()
-    assert service.http_api.view.asked == []
+    assert service.view.asked == []
     page.locator("#sure").check()
     page.locator("#confirm").click()
     expect(page.get_by_role("dialog")).to_be_hidden()
-    assert len(service.http_api.view.asked) == 1
+    assert len(service.view.asked) == 1
 
 
 def test_by_keyboard_alone_a_gate_is_held_and_a_dialog_is_left_by_escape(service: Service, page: Page) -> None:
@@ -89,7 +89,7 @@ def test_by_keyboard_alone_a_gate_is_held_and_a_dialog_is_left_by_escape(service
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_be_hidden()
-    assert service.http_api.view.phases.held == ["audit week"]
+    assert service.view.phases.held == ["audit week"]
 
 
 @pytest.mark.parametrize(
@@ -103,10 +103,10 @@ def test_by_keyboard_alone_a_gate_is_held_and_a_dialog_is_left_by_escape(service
         ("complete", None, None),
     ],
 )
-def test_each_phase_offers_the_moves_that_there_are(
+def test_each_phase_offers_its_moves(
     service: Service, page: Page, state: str, onward: str | None, back: str | None
 ) -> None:
-    service.http_api.view.document, headline = STATES[state]
+    service.view.document, headline = STATES[state]
     page.goto(service.url)
     expect(page.locator("#headline")).to_have_text(headline)
     for name, label in (("onward", onward), ("back", back)):
@@ -118,8 +118,8 @@ def test_each_phase_offers_the_moves_that_there_are(
             expect(button).to_have_text(label)
 
 
-def test_what_is_held_is_released(service: Service, page: Page) -> None:
-    service.http_api.view.document = STATES["not-ready"][0]
+def test_a_hold_is_released(service: Service, page: Page) -> None:
+    service.view.document = STATES["not-ready"][0]
     page.goto(service.url)
     page.get_by_role("button", name="Release").click()
     expect(page.get_by_role("dialog")).to_contain_text("audit week")

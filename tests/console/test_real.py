@@ -1,4 +1,4 @@
-"""The page of a real sync over real tables: what it shows is what the command line says, and its buttons do it."""
+"""The page of a real sync over real tables: it shows what the command line prints, and its buttons work."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Each state of a migration as the page shows it, on a desk and on a phone, light and dark; kept as pictures."""
+"""Each state of a migration as the page shows it, on a desktop and on a phone, light and dark; screenshots are kept."""
 
 from pathlib import Path
 
@@ -16,13 +16,13 @@ HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.
 
 
 def fits(page: Page) -> bool:
-    """Nothing is wider than the window."""
+    """Whether nothing is wider than the window."""
     return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
 
 
 @pytest.mark.parametrize("name", STATES)
 def test_each_state_has_its_headline_and_fits_a_phone(service: Service, page: Page, pictures: Path, name: str) -> None:
-    service.http_api.view.document, headline = STATES[name]
+    service.view.document, headline = STATES[name]
     page.goto(service.url)
     expect(page.locator("#headline")).to_have_text(headline)
     expect(page.locator("#connection")).to_contain_text("live")
@@ -34,7 +34,7 @@ def test_each_state_has_its_headline_and_fits_a_phone(service: Service, page: Pa
 
 
 def test_the_phase_and_the_gates_reasons_are_shown(service: Service, page: Page) -> None:
-    service.http_api.view.document = STATES["not-ready"][0]
+    service.view.document = STATES["not-ready"][0]
     page.goto(service.url)
     expect(page.locator("#phases [aria-current]")).to_have_text("forward")
     row = page.locator("#gate tbody tr", has_text="validation")
@@ -43,19 +43,19 @@ def test_the_phase_and_the_gates_reasons_are_shown(service: Service, page: Page)
     expect(page.locator("#gate")).to_contain_text("Held: audit week, by ops")
 
 
-def test_what_changes_is_shown_without_a_reload(service: Service, page: Page) -> None:
-    service.http_api.view.document = STATES["copying"][0]
+def test_a_change_is_shown_without_a_reload(service: Service, page: Page) -> None:
+    service.view.document = STATES["copying"][0]
     page.goto(service.url)
     expect(page.locator("#backfill")).to_contain_text("3,100")
-    service.http_api.view.document = STATES["ready"][0]
+    service.view.document = STATES["ready"][0]
     expect(page.locator("#headline")).to_have_text("Ready to cut over", timeout=10_000)
     expect(page.locator("#lag svg[role=img]")).to_have_count(2)
 
 
-def test_what_cannot_be_read_is_said_and_old_values_are_greyed(service: Service, page: Page, pictures: Path) -> None:
+def test_unreadable_state_is_reported_and_old_values_are_greyed(service: Service, page: Page, pictures: Path) -> None:
     page.goto(service.url)
     expect(page.locator("#headline")).to_have_text("Ready to cut over")
-    service.http_api.view.failure_to_read = Fatal(
+    service.view.failure_to_read = Fatal(
         "control table c does not exist: nothing has been started", remedy="run create-tables"
     )
     expect(page.locator("#headline")).to_have_text("The migration's state cannot be read", timeout=10_000)
@@ -65,22 +65,22 @@ def test_what_cannot_be_read_is_said_and_old_values_are_greyed(service: Service,
     page.screenshot(path=pictures / "unreadable.png", full_page=True)
 
 
-def test_a_service_that_is_gone_is_said_and_found_again(service: Service, page: Page, pictures: Path) -> None:
+def test_a_stopped_service_is_reported_and_found_again(service: Service, page: Page, pictures: Path) -> None:
     page.goto(service.url)
     expect(page.locator("#connection")).to_contain_text("live")
     service.stop()
-    expect(page.locator("#connection")).to_contain_text("The service is gone since", timeout=20_000)
+    expect(page.locator("#connection")).to_contain_text("No answer from the service since", timeout=20_000)
     assert page.locator("button[data-action=validate]").is_disabled()
     page.screenshot(path=pictures / "gone.png", full_page=True)
-    service.http_api.view = type(service.http_api.view)()
-    service.http_api.view.document = STATES["dual"][0]
-    service.migration.start()
+    service.view = type(service.view)()
+    service.view.document = STATES["dual"][0]
+    service.start()
     expect(page.locator("#connection")).to_contain_text("live", timeout=20_000)
     expect(page.locator("#headline")).to_have_text("Both sides are live")
 
 
 def test_hostile_content_is_text(service: Service, page: Page, pictures: Path) -> None:
-    service.http_api.view.document = document(
+    service.view.document = document(
         READY,
         quarantine=[quarantined(HOSTILE, HOSTILE)],
         conflicts=[conflicting(HOSTILE)],

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.metrics_reference import metrics_table
+from deploy.settings_reference import settings_table
 from deploy.terraform_cost import cost_table
-from service.config import settings_table
 
 ROOT = Path(__file__).parents[2]
 

@@ -1,4 +1,4 @@
-"""The examples' repository layer: it writes v2 items as the mapping makes them, leaves stamps alone, and rides out conflicts."""
+"""The examples' repository layer: it writes v2 items as the mapping makes them, leaves stamps unchanged, and retries conflicts."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -154,7 +154,7 @@ def write_wire(crm: CrmTables, item: dict[str, Any]) -> None:
 
 
 class Racing:
-    """A v2 table in which somebody changes the item right after each of the first readings."""
+    """A v2 table in which the item is changed right after each of the first ``races`` reads."""
 
     def __init__(self, table: Any, races: int) -> None:
         self._table, self._races = table, races
@@ -176,7 +176,7 @@ class Racing:
 
 
 @pytest.mark.parametrize("changes", [{"note": "x"}, {"created_at": MARCH}])
-def test_a_change_that_is_made_between_reading_and_writing_is_kept(crm, changes):
+def test_a_change_between_read_and_write_is_kept(crm, changes):
     ref = crm.after().create(DEAL_7)
     table = Racing(crm.table(crm.mapping.entities["DEAL"].table), races=2)
     crm.after(table=table).update(ref, changes)
@@ -185,7 +185,7 @@ def test_a_change_that_is_made_between_reading_and_writing_is_kept(crm, changes)
     assert ("note" in item.get("custom_fields", {}).get("M", {})) == ("note" in changes)
 
 
-def test_a_record_that_changes_under_every_attempt_is_given_up_in_the_end(moto):
+def test_a_record_that_changes_at_every_attempt_is_given_up_in_the_end(moto):
     ref = moto.after().create(DEAL_7)
     table = Racing(moto.table(moto.mapping.entities["DEAL"].table), races=10_000)
     with pytest.raises(Contended):
@@ -236,7 +236,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("error, again", ERRORS)
-def test_a_write_is_made_again_only_when_it_met_a_transaction(error, again):
+def test_a_write_is_retried_only_after_a_transaction_conflict(error, again):
     tried = []
 
     def write(value: int) -> int:
@@ -253,17 +253,17 @@ def test_a_write_is_made_again_only_when_it_met_a_transaction(error, again):
     assert len(tried) == (2 if again else 1)
 
 
-def test_a_conflict_that_does_not_pass_is_told_at_the_deadline():
+def test_a_lasting_conflict_is_raised_at_the_deadline():
     def write() -> None:
         raise CONFLICT
 
-    with pytest.raises(ClientError) as told:
+    with pytest.raises(ClientError) as raised:
         patiently(write, deadline_seconds=0.05)()
-    assert told.value is CONFLICT
+    assert raised.value is CONFLICT
 
 
 def test_every_name_of_the_mapping_is_known_to_the_example(moto):
     for entity in (LEAD, DEAL):
-        made = set(moto.mapping.entities[entity.name].made) - {"_sync", "custom_fields"}
+        names = set(moto.mapping.entities[entity.name].made) - {"_sync", "custom_fields"}
         record = dict.fromkeys(entity.fields, "2024-01-01")
-        assert set(v2_item(entity, record)) == made
+        assert set(v2_item(entity, record)) == names

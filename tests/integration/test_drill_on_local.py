@@ -68,8 +68,8 @@ async def test_a_drill_goes_both_ways_loses_nothing_and_leaves_only_its_report(a
     assert report.ok, report.to_text()
     assert report.copied == {"DEAL": 5, "LEAD": 5, "PIPELINE": 1, "RESOURCE": 5}
     assert [move.phase for move in report.rehearsal.moves] == ["dual", "reverse", "dual", "forward", "dual"]
-    assert report.rehearsal.ledger.acknowledged == sum(report.rehearsal.writes.values()) > 0
-    assert (report.rehearsal.pause, report.rehearsal.ledger.lost) == (0, ())
+    assert report.rehearsal.tally.acknowledged == sum(report.rehearsal.writes.values()) > 0
+    assert (report.rehearsal.pause, report.rehearsal.tally.lost) == (0, ())
     assert await real_items(app) == before
     assert await drill_tables(app) == []
     (kept,) = (await app.control.records("drill", dict[str, Any]).all()).values()

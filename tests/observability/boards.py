@@ -1,4 +1,4 @@
-"""The committed dashboards, as read from their files, and the metrics that expressions name."""
+"""The committed dashboards, read from their files, and the metrics in their expressions."""
 
 import json
 import re
@@ -22,12 +22,12 @@ def boards() -> dict[str, Any]:
 
 
 def panels(board: Any) -> list[Any]:
-    """Its panels that ask for values."""
+    """Its panels that have queries."""
     return [panel for panel in board["panels"] if panel["type"] not in ("row", "text")]
 
 
 def queries() -> dict[str, str]:
-    """Each query of each dashboard, by where it stands."""
+    """Each query of each dashboard, by its place."""
     return {
         f"{name} / {panel['title']} / {target['refId']}": target["expr"]
         for name, board in boards().items()
@@ -47,4 +47,4 @@ def exposed() -> set[str]:
     metrics.set_build("", "")
     metrics.show(MigrationGauges(None))
     samples = {sample.name for family in metrics.registry.collect() for sample in family.samples}
-    return samples | {"tablesplit_gate_condition_met"}  # a series of each condition comes with a gate
+    return samples | {"tablesplit_gate_condition_met"}  # its series exist only with a gate

@@ -1,4 +1,4 @@
-"""A real Prometheus, with the project's configuration and rules, that scrapes what a test runs."""
+"""A real Prometheus, with the project's configuration and rules, that scrapes a test's processes."""
 
 import subprocess
 from collections.abc import Iterator
@@ -26,13 +26,13 @@ class Prometheus:
     api: httpx.Client
 
     def query(self, expression: str) -> list[Any]:
-        """The series that a PromQL expression gives now."""
-        found: list[Any] = self._ask("query", query=expression)["result"]
+        """The current series of a PromQL expression."""
+        found: list[Any] = self._get("query", query=expression)["result"]
         return found
 
     def rules(self) -> dict[str, Any]:
-        """Each alert rule as it stands, by its name."""
-        return {rule["name"]: rule for group in self._ask("rules")["groups"] for rule in group["rules"]}
+        """Each alert rule with its current state, by name."""
+        return {rule["name"]: rule for group in self._get("rules")["groups"] for rule in group["rules"]}
 
     def ready(self) -> bool:
         """Whether it answers."""
@@ -41,7 +41,7 @@ class Prometheus:
         except httpx.TransportError:
             return False
 
-    def _ask(self, path: str, **params: str) -> Any:
+    def _get(self, path: str, **params: str) -> Any:
         answer = self.api.get(f"/api/v1/{path}", params=params)
         assert answer.is_success, f"{params}: {answer.text}"
         return answer.json()["data"]
@@ -71,7 +71,7 @@ def prometheus(folder: Path, targets: dict[str, int]) -> Iterator[Prometheus]:
 
 
 def configured(targets: dict[str, int]) -> dict[str, Any]:
-    """The project's configuration, for jobs at other addresses, and quicker."""
+    """The project's configuration with other addresses and shorter intervals."""
     configuration: dict[str, Any] = read(PROMETHEUS / "prometheus.yml")
     configuration["global"] |= {
         "scrape_interval": INTERVAL,

@@ -32,4 +32,4 @@ def test_an_alert_says_how_bad_what_with_its_value_and_what_to_do(name: str) -> 
     assert rule["labels"]["severity"] in {"critical", "warning"}
     assert STEP.fullmatch(annotations["runbook_url"])
     assert annotations["summary"]
-    assert "$value" in annotations["description"] or name == "TablesplitDown"  # what is not there has no value
+    assert "$value" in annotations["description"] or name == "TablesplitDown"  # a process that is down has no value

@@ -11,11 +11,11 @@ from tests.observability.rules import alerts
 TARGET = re.compile(r"\]\(([^)\s]*)\)")
 
 
-def test_the_json_is_what_the_modules_say() -> None:
+def test_the_json_is_what_the_modules_build() -> None:
     assert build.main(["--check"]) == 0, f"run {build.AGAIN}"
 
 
-def test_a_missing_an_edited_and_a_strange_dashboard_are_told(tmp_path: Path) -> None:
+def test_a_missing_an_edited_and_an_unknown_dashboard_are_reported(tmp_path: Path) -> None:
     build.write(tmp_path)
     assert build.stale(tmp_path) == []
     (tmp_path / "migration.json").unlink()
@@ -46,5 +46,5 @@ def test_the_runbooks_dashboard_has_every_line_of_it_and_its_links_stay_there() 
 
 
 def without_targets(text: str) -> set[str]:
-    """Its lines, without the targets of links."""
+    """The text's lines, without the targets of links."""
     return {line.removeprefix("## ").removeprefix("# ") for line in TARGET.sub("]", text).splitlines()}

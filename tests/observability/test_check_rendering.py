@@ -1,4 +1,4 @@
-"""The check that a user runs against a Grafana: what it says of panels with data, without, and of a Grafana that is not there."""
+"""The check that a user runs against a Grafana: its answer for panels with data, without data, and for an unreachable Grafana."""
 
 import json
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ ENTRY = "tablesplit: Service health"
 
 
 class Answers:
-    """What the stand-in answers: the committed dashboards, and for each query ``frames``, by its expression, or VALUES."""
+    """The stand-in's answers: the committed dashboards, and for each query its ``frames``, by expression, or VALUES."""
 
     def __init__(self) -> None:
         self.boards = {board["uid"]: board for board in boards().values()}
@@ -32,7 +32,7 @@ class Answers:
         return {"dashboard": self.boards[path.rpartition("/")[2]]}
 
     def post(self, query: Any) -> Any:
-        """The answer to a query; None: it is refused."""
+        """The answer to a query; None when it is refused."""
         frames = self.frames.get(query["expr"], [VALUES])
         return None if frames is None else {"results": {query["refId"]: {"frames": frames}}}
 
@@ -67,7 +67,7 @@ def served(answers: Answers) -> Iterator[str]:
             self.wfile.write(json.dumps(document).encode())
 
         def log_message(self, *_: object) -> None:
-            """Says nothing."""
+            """Log nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     thread = Thread(target=server.serve_forever)
@@ -97,7 +97,7 @@ def test_panels_without_data_and_queries_that_fail_are_listed(
     ]
 
 
-def test_a_grafana_without_our_dashboards_is_told(
+def test_a_grafana_without_our_dashboards_is_reported(
     answers: Answers, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answers.boards = {}
@@ -112,6 +112,6 @@ def test_a_token_is_shown_where_one_is_given(answers: Answers, url: str, capsys:
     assert "Unauthorized" in capsys.readouterr().err
 
 
-def test_a_grafana_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unreachable_grafana_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["http://127.0.0.1:9"]) == 2
     assert "http://127.0.0.1:9: Grafana does not answer" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Dashboards: whole, and about metrics that exist."""
+"""Dashboards: complete, and about metrics that exist."""
 
 import json
 import re
@@ -26,14 +26,14 @@ PANELS = [
 
 
 @pytest.mark.parametrize("name", boards())
-def test_grafanas_own_schema_knows_all_that_a_dashboard_says(name: str) -> None:
+def test_grafanas_own_schema_accepts_every_dashboard(name: str) -> None:
     register_default_plugins()
     board = boards()[name]
     assert plain(Dashboard.from_json(board)) == board
 
 
 def plain(value: Any) -> Any:
-    """What the SDK writes of ``value``, as JSON reads it."""
+    """``value`` as the SDK writes it, parsed as JSON."""
     return json.loads(json.dumps(value, cls=JSONEncoder))
 
 
@@ -71,7 +71,7 @@ def test_dashboards_and_alerts_name_metrics_that_exist() -> None:
 
 
 def test_no_query_and_no_alert_takes_the_greatest_over_a_label() -> None:
-    """It leaves NaN out: of an unknown direction and one at 0 it would say 0."""
+    """`max` ignores NaN: for an unknown direction and one at 0 it would give 0."""
     rules = [rule["expr"] for rule in alerts().values()]
     merged = [
         (expr, label)

@@ -1,4 +1,4 @@
-"""A real migration as a real Prometheus sees it: every query of every dashboard, and all that the alerts look at, has data."""
+"""A real migration as a real Prometheus sees it: every query of every dashboard, and every series of the alerts, has data."""
 
 import re
 import subprocess
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.local, pytest.mark.kill, pytest.mark.slow]
 SERIES = re.compile(r"\b(?:tablesplit_\w+|up)\b(?:\{[^}]*\})?")
 VARIABLES = {"$__rate_interval": "1m"}
 OPPORTUNITIES = 30
-SAID = {
+FINAL_VALUES = {
     'max(tablesplit_phase{phase="dual"})': 1,
     'max(tablesplit_backfill_state{state="finished"})': 1,
     'max(tablesplit_backfill_segments{state="open"})': 0,
@@ -31,7 +31,7 @@ SAID = {
     'min(tablesplit_gate_condition_met{condition="quarantine"})': 0,
     'sum(tablesplit_writes_total{direction="reverse", outcome="applied"})': 1,
 }
-"""What they say in the end, of a migration whose every step is known."""
+"""Their values at the end of a migration whose every step is known."""
 
 SETTINGS = QUICK | {
     "TABLESPLIT_LEASE_SECONDS": "4",
@@ -57,7 +57,7 @@ def test_every_query_and_every_alert_has_data_of_a_real_run(
         cut_over(cli)
         put_into_quarantine(cli, watching)
         assert without_data(watching, [bounded(query) for query in queries().values()]) == []
-        until(lambda: said(watching) == SAID, within=20, otherwise=lambda: str(said(watching)))
+        until(lambda: final_values(watching) == FINAL_VALUES, within=20, otherwise=lambda: str(final_values(watching)))
         assert {rule["health"] for rule in watching.rules().values()} == {"ok"}
         assert set(watching.rules()) == set(alerts())
 
@@ -75,7 +75,7 @@ def syncing(cli: CommandLine) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def copy(cli: CommandLine, watching: Prometheus) -> None:
-    """Copy so slowly that Prometheus sees it, and compare."""
+    """Copy slowly enough for Prometheus to scrape it, and validate."""
     with ended(cli.start("migrate", "--max-write-units", "80")) as backfill:
         seen = 'tablesplit_backfill_items_total{job="backfill"}'
         until(
@@ -99,7 +99,7 @@ def cut_over(cli: CommandLine) -> None:
 
 
 def put_into_quarantine(cli: CommandLine, watching: Prometheus) -> None:
-    """Write what cannot be mapped; an alert will come of it."""
+    """Write an item that cannot be mapped, which leads to an alert."""
     cli.dynamodb.put_item(TableName=cli.table("OLD_TABLE_NAME"), Item={**lead("bad"), "id": text("other")})
     until(lambda: pending(watching, "TablesplitQuarantineNotEmpty"), within=30, otherwise=lambda: str(watching.rules()))
 
@@ -110,13 +110,13 @@ def lead(identity: str) -> Item:
 
 
 def pending(watching: Prometheus, alert: str) -> bool:
-    """Whether its condition holds: it fires when that lasts."""
+    """Whether the alert's condition holds; the alert fires when it lasts."""
     return watching.rules()[alert]["state"] != "inactive"
 
 
-def said(watching: Prometheus) -> dict[str, float]:
-    """What the expressions of SAID give: one value each."""
-    found = {asked: watching.query(asked) for asked in SAID}
+def final_values(watching: Prometheus) -> dict[str, float]:
+    """The values of the expressions in FINAL_VALUES."""
+    found = {asked: watching.query(asked) for asked in FINAL_VALUES}
     return {asked: float(series["value"][1]) for asked, (series,) in found.items()}
 
 
@@ -128,7 +128,7 @@ def bounded(query: str) -> str:
 
 
 def alert_series() -> list[str]:
-    """All that the alerts look at: with what is compared, they give nothing while all is well."""
+    """The series of the alerts without their comparisons, which give no series while all is well."""
     return sorted({series for rule in alerts().values() for series in SERIES.findall(rule["expr"])})
 
 

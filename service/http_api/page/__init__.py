@@ -1,1 +1,1 @@
-"""The console page's files: plain HTML, CSS and JavaScript, without a build step; ``http_api.console`` serves them."""
+"""The console page's files: plain HTML, CSS and JavaScript without a build step, which ``http_api.console`` serves."""

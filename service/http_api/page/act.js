@@ -1,4 +1,4 @@
-// The buttons: each says what will happen, asks for the token, a reason and a confirmation, and shows a refusal with its reasons.
+// The buttons: each explains what will happen, asks for the token, a reason and a confirmation, and shows a refusal with its reasons.
 
 const at = (id) => document.getElementById(id);
 const ONWARD = { forward: "dual", dual: "reverse" };
@@ -6,18 +6,18 @@ const BACK = { dual: "forward", reverse: "dual" };
 const LABELS = { dual: "Cut over", reverse: "Finish the cutover" };
 
 const MOVES = {
-  dual: "The application may write v2 from then on, instance by instance, while other instances still write the old table. No writer waits. Roll back at any time.",
-  reverse: "Only when no instance writes the old table any more. v2 leads from then on; the old table follows, for the way back.",
+  dual: "From then on the application may write v2, instance by instance, while other instances still write the old table. No writer waits. You can roll back at any time.",
+  reverse: "Only when no instance writes the old table any more. From then on v2 leads; the old table follows, so that you can roll back.",
 };
 const BACKWARD = {
-  forward: "Only when no instance writes v2 any more. What was written there is on the old table too; nothing is lost.",
+  forward: "Only when no instance writes v2 any more. Everything written there is in the old table too; nothing is lost.",
   dual: "Instances may write the old table again, one after the other. Nothing is lost, and no writer waits.",
 };
 
 let state = null;
 let chosen = null;
 
-// What a button does now; null when it can't do anything.
+// What a button does now; null when there is nothing that it can do.
 function action(name) {
   if (!state) return null;
   const { phase, hold, move, gate } = state.status;
@@ -26,8 +26,8 @@ function action(name) {
     onward: ONWARD[phase] && { label: LABELS[ONWARD[phase]], text: `${gate?.open ? "The gate is open. " : "The gate is CLOSED: this will be refused, with the reasons. "}${MOVES[ONWARD[phase]]}`, path: "/v1/phase", body: (why) => ({ to: ONWARD[phase], why }) },
     back: (BACK[phase] || move) && { label: "Roll back", text: BACK[phase] ? BACKWARD[BACK[phase]] : "Gives up the move that has begun.", path: "/v1/phase", body: (why) => ({ to: BACK[phase] ?? phase, why }) },
     hold: hold
-      ? { label: "Release", text: `Takes the hold away: ${hold}`, path: "/v1/release", body: () => null }
-      : { label: "Hold", text: "Keeps every gate closed, for everybody, until it is released.", path: "/v1/hold", body: (why) => ({ why }), needsWhy: true },
+      ? { label: "Release", text: `Removes the hold: ${hold}`, path: "/v1/release", body: () => null }
+      : { label: "Hold", text: "Keeps every gate closed until the hold is released.", path: "/v1/hold", body: (why) => ({ why }), needsWhy: true },
   };
   return actions[name] || null;
 }
@@ -58,7 +58,7 @@ function ask(name) {
 
 async function refusal(answer) {
   const problem = await answer.json();
-  const reasons = (problem.conditions ?? []).map((one) => `• ${one.name} is ${one.value}, wanted ${one.threshold}: ${one.remedy}`);
+  const reasons = (problem.conditions ?? []).map(({ name, value, threshold, remedy }) => `• ${name} is ${value}, wanted ${threshold}: ${remedy}`);
   return [problem.title, reasons.length ? "" : problem.detail, ...reasons].filter(Boolean).join("\n");
 }
 
@@ -83,7 +83,7 @@ async function submit(event) {
       at("dialog").close();
     }
   } catch {
-    at("refusal").textContent = "The service does not answer. Look at the page before you try again: it may have begun.";
+    at("refusal").textContent = "The service does not answer. Check the page before you try again: the action may have begun.";
   } finally {
     at("confirm").disabled = false;
   }

@@ -1,4 +1,4 @@
-// The console: listens to /v1/events, shows what comes, and says so when nothing comes.
+// The console: listens to /v1/events, shows each event, and reports when no event comes.
 
 import { offerActions } from "/console/act.js";
 import { show, showTrouble } from "/console/show.js";
@@ -6,22 +6,22 @@ import { show, showTrouble } from "/console/show.js";
 const SILENT_AFTER_SECONDS = 15;
 const connection = document.getElementById("connection");
 const main = document.getElementById("main");
-let lastHeard = Date.now();
-let goneSince = null;
+let lastEvent = Date.now();
+let silentSince = null;
 
 const time = (date) => date.toLocaleTimeString([], { hour12: false });
 
-function heard() {
-  lastHeard = Date.now();
-  goneSince = null;
+function connected() {
+  lastEvent = Date.now();
+  silentSince = null;
   connection.textContent = `live, ${time(new Date())}`;
   connection.className = "";
   main.classList.remove("old", "gone");
 }
 
-function gone() {
-  goneSince ??= new Date(lastHeard);
-  connection.textContent = `The service is gone since ${time(goneSince)}; trying again. Below is what it said last.`;
+function disconnected() {
+  silentSince ??= new Date(lastEvent);
+  connection.textContent = `No answer from the service since ${time(silentSince)}; reconnecting. Below is the last state that it sent.`;
   connection.className = "gone";
   main.classList.add("gone");
   offerActions(null);
@@ -30,24 +30,24 @@ function gone() {
 function listen() {
   const events = new EventSource("/v1/events");
   events.addEventListener("status", (event) => {
-    heard();
+    connected();
     const state = JSON.parse(event.data);
     show(state);
     offerActions(state);
   });
   events.addEventListener("trouble", (event) => {
-    heard();
+    connected();
     showTrouble(JSON.parse(event.data));
     offerActions(null);
   });
   events.onerror = () => {
-    gone();
-    // The browser connects again by itself, but not after an answer that is an error.
+    disconnected();
+    // The browser reconnects by itself, but not after an error answer.
     if (events.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
   };
 }
 
 setInterval(() => {
-  if (Date.now() - lastHeard > SILENT_AFTER_SECONDS * 1000) gone();
+  if (Date.now() - lastEvent > SILENT_AFTER_SECONDS * 1000) disconnected();
 }, 1000);
 listen();

@@ -1,4 +1,4 @@
-// What the page shows of one document. Everything that comes from the service goes in as text, never as HTML.
+// Shows one document on the page. Everything from the service is set as text, never as HTML.
 
 import { sparkline } from "/console/sparkline.js";
 
@@ -6,22 +6,22 @@ const PHASES = ["prepare", "forward", "dual", "reverse", "complete"];
 const at = (id) => document.getElementById(id);
 
 export function el(tag, properties = {}, ...children) {
-  const made = document.createElement(tag);
+  const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
-    if (name.startsWith("data-") || name.startsWith("aria-")) made.setAttribute(name, value);
-    else made[name] = value;
+    if (name.startsWith("data-") || name.startsWith("aria-")) element.setAttribute(name, value);
+    else element[name] = value;
   }
-  made.append(...children.map((child) => (child instanceof Node ? child : document.createTextNode(child ?? ""))));
-  return made;
+  element.append(...children.map((child) => (child instanceof Node ? child : document.createTextNode(child ?? ""))));
+  return element;
 }
 
 function table(columns, rows) {
   const head = el("tr", {}, ...columns.map((name) => el("th", { scope: "col" }, name)));
   const body = rows.map((row) =>
     el("tr", {}, ...row.map((cell, n) => {
-      const made = cell instanceof Node && cell.tagName === "TD" ? cell : el("td", {}, cell);
-      made.setAttribute("data-name", columns[n]);
-      return made;
+      const td = cell instanceof Node && cell.tagName === "TD" ? cell : el("td", {}, cell);
+      td.setAttribute("data-name", columns[n]);
+      return td;
     })));
   return el("table", { className: "stacked" }, el("thead", {}, head), el("tbody", {}, ...body));
 }
@@ -39,7 +39,7 @@ const count = (value) => value.toLocaleString("en");
 const quiet = (text) => el("p", { className: "quiet" }, text);
 const key = (value) => (value && typeof value === "object" ? Object.values(value).join(" / ") : String(value));
 
-// The first that applies is the headline: [applies, class, headline, advice].
+// The first row that applies gives the headline: [applies, class, headline, advice].
 function headlines({ status, unready, phase }) {
   const onward = { forward: "cut over", dual: "finish the cutover", reverse: "complete the migration" }[status.phase];
   return [
@@ -47,16 +47,16 @@ function headlines({ status, unready, phase }) {
     [unready, "bad", "Sync has stopped", unready],
     [status.gap, "bad", "Changes may be lost", `${status.gap}: run tablesplit validate --repair`],
     [status.move, "", "A move is under way", status.move],
-    [status.phase === "complete", "good", "Complete", "Nothing is carried any more. The old table is as it was left."],
-    [status.quarantine > 0, "bad", "Items in quarantine", "They cannot be carried until a person has looked at them."],
-    [status.conflicts > 0, "bad", "Conflicts are open", "A write lost against a newer one on v2: a person decides."],
+    [status.phase === "complete", "good", "Complete", "Changes are no longer carried. The old table stays as it is."],
+    [status.quarantine > 0, "bad", "Items in quarantine", "Their changes wait until a person has dealt with them."],
+    [status.conflicts > 0, "bad", "Conflicts are open", "A write lost against a newer one on v2; a person must decide."],
     [status.phase === "forward" && status.backfill.state !== "finished", "", "Copying",
-      status.backfill.state === "running" ? "The backfill is at work; sync follows the stream." : `The backfill is ${status.backfill.state}: run python -m backfill`],
+      status.backfill.state === "running" ? "The backfill is running; sync applies the stream's changes." : `The backfill is ${status.backfill.state}: run python -m backfill`],
     [!status.forward.caught_up && status.phase !== "prepare", "", "Catching up", "Sync applies what the stream still holds."],
     [status.gate?.open && !status.hold, "good", `Ready to ${onward}`, "Every condition of the gate is met."],
     [status.phase === "dual", "", "Both sides are live", "The application may write on either; both are carried."],
     [status.phase === "reverse", "", "On v2", "The application writes v2; the old table follows, for the way back."],
-    [status.phase === "forward", "", "Not ready to cut over", "The gate says what is missing."],
+    [status.phase === "forward", "", "Not ready to cut over", "The gate shows which conditions are not met."],
     [true, "", "Preparing", "Start with tablesplit create-tables, then the backfill and sync."],
   ];
 }
@@ -74,13 +74,13 @@ function showNow(state) {
 }
 
 function showGate({ status }) {
-  if (!status.gate) return at("gate").replaceChildren(quiet("No move leads on from here."));
-  const rows = status.gate.conditions.map((one) => [
-    el("td", { className: one.met ? "good" : "bad" }, one.met ? "✓ met" : "✗ not met"),
-    one.name,
-    String(one.value),
-    String(one.threshold),
-    el("td", {}, one.since ?? "", one.met || !one.remedy ? "" : el("span", { className: "remedy" }, one.remedy)),
+  if (!status.gate) return at("gate").replaceChildren(quiet("There is no further move."));
+  const rows = status.gate.conditions.map((condition) => [
+    el("td", { className: condition.met ? "good" : "bad" }, condition.met ? "✓ met" : "✗ not met"),
+    condition.name,
+    String(condition.value),
+    String(condition.threshold),
+    el("td", {}, condition.since ?? "", condition.met || !condition.remedy ? "" : el("span", { className: "remedy" }, condition.remedy)),
   ]);
   at("gate").replaceChildren(
     el("p", { className: status.gate.open ? "good" : "bad" }, `To ${status.gate.to}: ${status.gate.open ? "open" : "closed"}`),
@@ -99,7 +99,7 @@ function showBackfill({ status: { backfill } }) {
       ["segments", `${backfill.segments_done} of ${backfill.segments}`],
       ["speed", backfill.state === "running" ? `${count(Math.round(backfill.items_per_second))} items/s` : null],
       ["cost", `about ${backfill.cost_usd.toFixed(2)} USD`],
-      ["to go", backfill.eta_seconds === null ? null : seconds(backfill.eta_seconds)],
+      ["time left", backfill.eta_seconds === null ? null : seconds(backfill.eta_seconds)],
     ]),
   );
 }
@@ -107,7 +107,7 @@ function showBackfill({ status: { backfill } }) {
 function showLag({ status }) {
   const lanes = ["forward", "reverse"].flatMap((name) => {
     const lane = status[name];
-    const state = lane.lag_seconds === null ? "nobody reports" : `${seconds(lane.lag_seconds)}, ${lane.caught_up ? "caught up" : "not caught up"}`;
+    const state = lane.lag_seconds === null ? "no report" : `${seconds(lane.lag_seconds)}, ${lane.caught_up ? "caught up" : "not caught up"}`;
     return [el("p", {}, el("strong", {}, name), ` ${state}`), sparkline(name, lane.lag_seconds)];
   });
   at("lag").replaceChildren(...lanes, facts([
@@ -122,7 +122,7 @@ function showValidation({ validation, validating }) {
   }
   const kinds = [...new Set(Object.values(validation.counts).flatMap(Object.keys))];
   const rows = Object.entries(validation.counts).map(([entity, counts]) => [entity, ...kinds.map((kind) => count(counts[kind] ?? 0))]);
-  const differences = validation.differences.slice(0, 10).map((one) => [one.entity ?? "", one.kind, key(one.old_key ?? one.v2_key), one.fields.join(", ")]);
+  const differences = validation.differences.slice(0, 10).map((difference) => [difference.entity ?? "", difference.kind, key(difference.old_key ?? difference.v2_key), difference.fields.join(", ")]);
   at("validation").replaceChildren(
     running,
     el("p", { className: validation.result === "equal" ? "good" : "bad" },
@@ -143,13 +143,13 @@ export function show(state) {
   showLag(state);
   showValidation(state);
   showList("quarantine", state.quarantine, ["key", "reason", "since"],
-    (one) => [key(one.key), `${one.reason}: ${one.message}`, one.first_seen], "Empty.");
+    (item) => [key(item.key), `${item.reason}: ${item.message}`, item.first_seen], "Empty.");
   showList("conflicts", state.conflicts, ["key", "reason", "what to do"],
-    (one) => [key(one.key), one.reason ?? one.kind, one.remedy], "None.");
-  showList("workers", state.status.workers, ["worker", "forward", "reverse", "heard of"],
-    (one) => [el("td", {}, one.id, one.failure ? el("span", { className: "remedy bad" }, one.failure) : ""), one.forward, one.reverse,
-      `${seconds(one.seen_seconds_ago)} ago`], "Nobody works: start tablesplit sync.");
-  showList("audit", [...state.audit].reverse(), ["at", "who", "what", "why"], (one) => [one.at, one.who, one.action, one.why], "Nothing yet.");
+    (conflict) => [key(conflict.key), conflict.reason ?? conflict.kind, conflict.remedy], "None.");
+  showList("workers", state.status.workers, ["worker", "forward", "reverse", "last report"],
+    (worker) => [el("td", {}, worker.id, worker.failure ? el("span", { className: "remedy bad" }, worker.failure) : ""), worker.forward, worker.reverse,
+      `${seconds(worker.seen_seconds_ago)} ago`], "No worker is running: start tablesplit sync.");
+  showList("audit", [...state.audit].reverse(), ["at", "who", "what", "why"], (record) => [record.at, record.who, record.action, record.why], "Nothing yet.");
 }
 
 export function showTrouble({ message, remedy }) {

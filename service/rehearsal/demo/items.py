@@ -1,4 +1,4 @@
-"""The old table of the demonstration: real sales figures, in the shapes that a CRM's table holds after some years."""
+"""The old table of the demonstration: real sales figures, in the shapes that a CRM's table holds after some years of use."""
 
 import csv
 import json
@@ -13,7 +13,7 @@ STAGES = ("Prospecting", "Engaging", "Won", "Lost")
 
 
 def old_items(opportunities: int) -> Iterator[Item]:
-    """The first ``opportunities`` deals, and every lead, resource and pipeline, as items of the old table."""
+    """Every pipeline, resource and lead, then the first ``opportunities`` deals, as items of the old table."""
     yield pipeline()
     yield from (resource(number, row) for number, row in enumerate(_rows("products.csv")))
     yield from (account_lead(number, row) for number, row in enumerate(_rows("accounts.csv")))
@@ -54,7 +54,7 @@ def _given(value: str) -> AttributeValue | None:
 
 
 def deal(index: int, row: Row) -> Item:
-    """An opportunity. Its value and dates come in one of the shapes below by turns; product and close date are unmapped."""
+    """An opportunity. Value and date take the shapes below in turn; product, close date and others have no field in the mapping."""
     return _item(
         "DEAL",
         row["opportunity_id"],
@@ -88,7 +88,7 @@ def _date(index: int, day: str) -> AttributeValue | None:
 
 
 def account_lead(index: int, row: Row) -> Item:
-    """A customer as a lead; revenue, employees and office are unmapped."""
+    """A customer as a lead; revenue, office and others have no field in the mapping."""
     return _item(
         "LEAD",
         f"account-{index:03d}",
@@ -123,7 +123,7 @@ def _tags(index: int, tags: list[str]) -> AttributeValue:
 
 
 def agent_lead(index: int, row: Row) -> Item:
-    """A sales agent, kept as a lead as such tables do."""
+    """A sales agent, stored as a lead, as happens in such tables."""
     return _item(
         "LEAD",
         f"agent-{index:03d}",
@@ -139,7 +139,7 @@ def agent_lead(index: int, row: Row) -> Item:
 
 
 def resource(index: int, row: Row) -> Item:
-    """A product's price sheet; series and price are unmapped and stay at top level."""
+    """A product's price sheet; series and price have no field in the mapping and stay at the top level."""
     return _item(
         "RESOURCE",
         f"price-sheet-{index}",
@@ -158,7 +158,7 @@ def resource(index: int, row: Row) -> Item:
 
 
 def pipeline() -> Item:
-    """The one pipeline, its stages as DynamoDB-JSON text and its flag as text."""
+    """The only pipeline; its stages are DynamoDB JSON in a text, and its flag is a text."""
     stages = [
         {"M": {"id": text(stage.lower()), "name": text(stage), "order": number(order)}}
         for order, stage in enumerate(STAGES)

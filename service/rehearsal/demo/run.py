@@ -1,7 +1,7 @@
-"""The demonstration: a whole migration there, back, and there again while an application writes; it leaves nothing."""
+"""The demonstration: a whole migration there, back, and there again while an application writes. Nothing is left afterwards."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,26 +11,27 @@ from service.config import Settings
 from service.core.item.wire import Item
 from service.migration.start import create_and_start
 from service.migration.status.status import Status
-from service.rehearsal.application import Application
-from service.rehearsal.demo.application import ExampleApplication, links_to
+from service.rehearsal.by_mapping import MappedApplication
 from service.rehearsal.demo.items import old_items
 from service.rehearsal.report import RehearsalReport
-from service.rehearsal.run import Rehearsal, RehearsalPlan
+from service.rehearsal.run import Rehearsal, RehearsalPlan, Say
 from service.rehearsal.servers.local_servers import local_server
 from service.rehearsal.tables import load_items, own_tables
 from service.validation.options import ValidationOptions
 from service.validation.report import Report
 
 MOTO_OPPORTUNITIES = 400
-"""What moto's server copies, compares and moves over in two minutes; every other server gets all of them."""
+"""As many as moto's server copies, compares and moves over in two minutes. Every other server gets all of them."""
 
 ALL_OPPORTUNITIES = 1_000_000
 WRITTEN = ("LEAD", "DEAL")
-"""The entities that the examples' repository layer knows."""
+"""The entities that the application writes. Resources and pipelines stay as they were loaded."""
 
 SHARED_ITEMS = 4
+"""Items that every writer starts with, about."""
+
 INDEX_SAMPLE = 10
-"""Items of each entity looked up in their indexes: moto reads a whole index for each."""
+"""Items of each entity that are looked up in their indexes. Few, because moto reads a whole index for each lookup."""
 
 QUICK = {
     "shard_discovery_seconds": 0.5,
@@ -48,22 +49,25 @@ QUICK = {
     "log_level": "warning",
 }
 
-Say = Callable[[str], None]
-
 
 @dataclass(frozen=True, slots=True)
 class DemoReport:
-    """What came of it. validation: the comparison of everything at the end."""
+    """The result of a demonstration."""
 
     rehearsal: RehearsalReport
     backfill: BackfillReport
     status: Status
+    """As it was at the end."""
+
     validation: Report
+    """The comparison of all items at the end."""
+
     seconds: float
+    """How long all of it took."""
 
     @property
     def ok(self) -> bool:
-        """Both sides are equal, no write is lost, and no writer has waited for a phase."""
+        """Both sides are equal, no write is lost, and no writer waited for a phase."""
         return self.rehearsal.ok
 
     def to_json(self) -> dict[str, Any]:
@@ -78,11 +82,11 @@ class DemoReport:
         }
 
     def to_text(self) -> str:
-        """The comparison, the moves, the ledger of writes, and the verdict in the last line."""
-        ledger = self.rehearsal.ledger
+        """The comparison, the moves, the tally of writes, and the verdict in the last line."""
+        acknowledged = self.rehearsal.tally.acknowledged
         verdict = (
             f"demo: OK {self.backfill.outcomes.items} items copied, cut over, rolled back and cut over again under "
-            f"{ledger.acknowledged} live writes, 0 lost, 0 differences, {self.seconds:.0f} s"
+            f"{acknowledged} live writes, 0 lost, 0 differences, {self.seconds:.0f} s"
             if self.ok
             else "demo: FAILED, writes are lost or the two sides differ"
         )
@@ -90,41 +94,28 @@ class DemoReport:
 
 
 async def run_demo(settings: Settings, say: Say, stop: asyncio.Event) -> DemoReport:
-    """The whole demonstration on the server that the settings name. Tables get names of their own and are deleted at the end."""
+    """Run the whole demonstration on the server that the settings name, in tables of its own, which are deleted at the end."""
     with local_server(settings.demo_server) as endpoint:
         quick = settings.model_copy(update={**QUICK, "endpoint_url": endpoint})
         opportunities = MOTO_OPPORTUNITIES if settings.demo_server == "moto" else ALL_OPPORTUNITIES
         async with own_tables(quick, "tablesplit-demo") as app:
-            return await _Demo(app, list(old_items(opportunities)), say, stop).run()
+            return await _demonstrate(app, list(old_items(opportunities)), say, stop)
 
 
-class _Demo:
-    """One run: the steps in their order."""
+async def _demonstrate(app: App, items: Sequence[Item], say: Say, stop: asyncio.Event) -> DemoReport:
+    began = app.clock.monotonic()
+    say(f"loading {len(items)} items into the old table")
+    await load_items(app, items)
+    await create_and_start(app)
+    say("v2 tables made, stream positions saved; sync and live writers start")
+    rehearsed = await Rehearsal(app, _plan(app, items), say, stop).run()
+    seconds = app.clock.monotonic() - began
+    return DemoReport(rehearsed.report, rehearsed.backfill, rehearsed.status, rehearsed.validation, seconds)
 
-    def __init__(self, app: App, items: Sequence[Item], say: Say, stop: asyncio.Event) -> None:
-        self.app = app
-        self.items = items
-        self.stop = stop
-        self.began = app.clock.monotonic()
-        self._say = say
 
-    async def run(self) -> DemoReport:
-        self._say(f"loading {len(self.items)} items into the old table")
-        await load_items(self.app, self.items)
-        await create_and_start(self.app)
-        self._say("v2 tables made, stream positions saved; sync and live writers start")
-        rehearsed = await Rehearsal(self.app, self._plan(), self._say, self.stop).run()
-        seconds = self.app.clock.monotonic() - self.began
-        return DemoReport(rehearsed.report, rehearsed.backfill, rehearsed.status, rehearsed.validation, seconds)
-
-    def _plan(self) -> RehearsalPlan:
-        """Every writer has links to the same few leads and deals, so that they meet."""
-        known = [item for item in self.items if item[self.app.mapping.old.entity]["S"] in WRITTEN]
-        shared = known[:: max(1, len(known) // SHARED_ITEMS)]
-
-        links = links_to(self.app.mapping, shared)
-
-        def application(_: int) -> Application:
-            return ExampleApplication(self.app.settings, self.app.mapping, links)
-
-        return RehearsalPlan(application, shared, validation=ValidationOptions(index_sample=INDEX_SAMPLE))
+def _plan(app: App, items: Sequence[Item]) -> RehearsalPlan:
+    """The writers start with the same few leads and deals, so that their writes meet, and share one record of each item's place."""
+    written = [item for item in items if item[app.mapping.old.entity]["S"] in WRITTEN]
+    shared = written[:: max(1, len(written) // SHARED_ITEMS)]
+    application = MappedApplication(app.store, app.mapping, app.clock, shared)
+    return RehearsalPlan(lambda: application, shared, validation=ValidationOptions(index_sample=INDEX_SAMPLE))

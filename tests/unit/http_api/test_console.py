@@ -1,4 +1,4 @@
-"""The console over HTTP: its page and files, its policy, events, hold and release, and who guesses tokens."""
+"""The console over HTTP: its page and files, its policy, events, hold and release, and guessed tokens."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from service.http_api import create_http_api
-from service.http_api.wrong_tokens import ADDRESSES_AT_MOST, ALLOWED, WINDOW_SECONDS, WrongTokens
+from service.http_api.posts import ADDRESSES_AT_MOST, WINDOW_SECONDS, WRONG_TOKENS_ALLOWED, WrongTokens
+from service.http_api.server import create_http_api
 from tests.fakes.clocks import VirtualClock
 from tests.unit.http_api.test_http_api import BEARER, TOKEN, FakeView, problem
 
@@ -37,7 +37,7 @@ async def client(view: FakeView, clock: VirtualClock, address: str = "10.0.0.1")
         ("/console/sparkline.js", "text/javascript"),
     ],
 )
-async def test_the_page_loads_nothing_from_elsewhere_and_may_not(clock: VirtualClock, path: str, kind: str) -> None:
+async def test_the_page_loads_nothing_from_other_servers_and_may_not(clock: VirtualClock, path: str, kind: str) -> None:
     async with client(FakeView(), clock) as http:
         answer = await http.get(path)
     assert answer.status_code == 200
@@ -51,7 +51,7 @@ async def test_the_page_loads_nothing_from_elsewhere_and_may_not(clock: VirtualC
     assert "http://" not in answer.text.replace("http://www.w3.org/2000/svg", "")
 
 
-async def test_events_come_as_a_stream_and_too_many_listeners_are_turned_away(clock: VirtualClock) -> None:
+async def test_events_are_a_stream_and_too_many_listeners_are_refused(clock: VirtualClock) -> None:
     view = FakeView()
     async with client(view, clock) as http:
         answer = await http.get("/v1/events")
@@ -75,10 +75,10 @@ async def test_a_hold_and_its_release_take_the_token_and_a_reason(clock: Virtual
         assert (await http.get("/v1/audit")).json() == {"items": []}
 
 
-async def test_who_guesses_tokens_waits_and_others_do_not(clock: VirtualClock) -> None:
+async def test_an_address_that_guesses_tokens_has_to_wait(clock: VirtualClock) -> None:
     view = FakeView()
     async with client(view, clock) as http:
-        for _ in range(ALLOWED):
+        for _ in range(WRONG_TOKENS_ALLOWED):
             assert problem(await http.post("/v1/release", headers=GUESS))[0] == 401
         limited = await http.post("/v1/release", headers=BEARER)
         assert problem(limited) == (429, "try again in 60 s")
@@ -87,13 +87,13 @@ async def test_who_guesses_tokens_waits_and_others_do_not(clock: VirtualClock) -
         assert (await http.post("/v1/release", headers=BEARER)).status_code == 200
 
 
-async def test_another_address_is_not_kept_waiting_and_the_memory_is_bounded(clock: VirtualClock) -> None:
+async def test_other_addresses_do_not_wait_and_the_memory_is_bounded(clock: VirtualClock) -> None:
     wrong = WrongTokens(clock)
-    for _ in range(ALLOWED):
+    for _ in range(WRONG_TOKENS_ALLOWED):
         wrong.count("guesser")
     assert wrong.wait_seconds("guesser") == WINDOW_SECONDS
     assert wrong.wait_seconds("operator") == 0
     for number in range(ADDRESSES_AT_MOST):
         wrong.count(f"address {number}")
     assert wrong.wait_seconds("guesser") == 0  # forgotten: the price of a bound
-    assert len(vars(wrong)["_seen"]) == ADDRESSES_AT_MOST
+    assert len(vars(wrong)["_times"]) == ADDRESSES_AT_MOST

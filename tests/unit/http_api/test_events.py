@@ -1,4 +1,4 @@
-"""The console's events: one snapshot for all, only while somebody listens, and never more than a listener can take."""
+"""The console's events: one snapshot for all listeners, only while there are any, and one event at a time for each."""
 
 import asyncio
 import json
@@ -42,9 +42,9 @@ def events(source: Source, clock: VirtualClock) -> ConsoleEvents:
 
 
 def listening(events: ConsoleEvents) -> AsyncIterator[bytes]:
-    made = events.listen()
-    assert made is not None
-    return made
+    listener = events.listen()
+    assert listener is not None
+    return listener
 
 
 def parsed(event: bytes) -> tuple[str, Any]:
@@ -55,14 +55,14 @@ def parsed(event: bytes) -> tuple[str, Any]:
 
 async def test_all_listeners_share_one_snapshot(events: ConsoleEvents, source: Source, clock: VirtualClock) -> None:
     first, second = listening(events), listening(events)
-    got = [parsed(await anext(one)) for one in (first, second)]
-    assert got == [("status", {"number": 1, "text": "</script>\nline"})] * 2
+    received = [parsed(await anext(listener)) for listener in (first, second)]
+    assert received == [("status", {"number": 1, "text": "</script>\nline"})] * 2
     await clock.advance(EVERY_SECONDS)
     assert parsed(await anext(first))[1]["number"] == 2
     assert source.taken == 2
 
 
-async def test_a_slow_listener_gets_the_newest_and_holds_up_nobody(
+async def test_a_slow_listener_gets_the_newest_event_and_delays_no_other(
     events: ConsoleEvents, source: Source, clock: VirtualClock
 ) -> None:
     slow = listening(events)
@@ -70,7 +70,7 @@ async def test_a_slow_listener_gets_the_newest_and_holds_up_nobody(
     assert parsed(await anext(slow))[1]["number"] == source.taken > 3
 
 
-async def test_nothing_is_read_while_nobody_listens(events: ConsoleEvents, source: Source, clock: VirtualClock) -> None:
+async def test_nothing_is_read_without_listeners(events: ConsoleEvents, source: Source, clock: VirtualClock) -> None:
     async def one_event() -> None:
         listener = listening(events)
         await anext(listener)
@@ -84,7 +84,7 @@ async def test_nothing_is_read_while_nobody_listens(events: ConsoleEvents, sourc
     assert source.taken == before + 1
 
 
-async def test_what_cannot_be_read_is_told_and_looked_for_again(
+async def test_a_failed_read_is_reported_and_repeated(
     events: ConsoleEvents, source: Source, clock: VirtualClock
 ) -> None:
     source.failure = Fatal("the control table does not exist", remedy="tablesplit create-tables")
@@ -100,7 +100,7 @@ async def test_what_cannot_be_read_is_told_and_looked_for_again(
     assert parsed(await anext(listener))[0] == "status"
 
 
-async def test_there_is_a_greatest_number_of_listeners_and_who_has_left_makes_room(events: ConsoleEvents) -> None:
+async def test_the_number_of_listeners_is_limited_and_one_that_leaves_makes_room(events: ConsoleEvents) -> None:
     crowd = [listening(events) for _ in range(LISTENERS_AT_MOST)]
     assert events.listen() is None
     crowd.pop()  # it has read nothing yet

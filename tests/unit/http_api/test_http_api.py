@@ -1,4 +1,4 @@
-"""The HTTP side: what each path answers, who may post, and how errors are told."""
+"""The HTTP side: the answer of each path, who may POST, and errors as problem documents."""
 
 import socket
 from collections.abc import AsyncIterator
@@ -12,8 +12,9 @@ import pytest
 from service.config import Settings
 from service.core.phases.gate import Condition, Gate, GateClosed
 from service.errors import Misconfigured, Refused
-from service.http_api import MAX_BODY_BYTES, ValidationRequest, create_http_api
-from service.http_api.server import serve_http
+from service.http_api.contract import ValidationRequest
+from service.http_api.problems import MAX_BODY_BYTES
+from service.http_api.server import create_http_api, serve_http
 from tests.fakes.clocks import VirtualClock
 
 TOKEN = "right"
@@ -27,7 +28,7 @@ CONDITIONS = (
 
 
 class FakePhases:
-    """Its moves."""
+    """The phase and its moves, with answers set by the test."""
 
     def __init__(self) -> None:
         self.refusal: Refused | None = None
@@ -130,7 +131,7 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
         ("/v1/conflicts", '{"items":[{"kind":"two_live_keys"}]}'),
     ],
 )
-async def test_what_is_read_needs_no_token(view: FakeView, path: str, text: str) -> None:
+async def test_a_get_needs_no_token(view: FakeView, path: str, text: str) -> None:
     async with client(view, None) as http:
         answer = await http.get(path)
     assert (answer.status_code, answer.text) == (200, text)
@@ -139,7 +140,7 @@ async def test_what_is_read_needs_no_token(view: FakeView, path: str, text: str)
 async def test_the_gate_and_the_phase_are_read_without_a_token(view: FakeView) -> None:
     async with client(view, None) as http:
         gate = (await http.get("/v1/gate", params={"to": "reverse"})).json()
-        assert (gate["to"], gate["open"], [one["name"] for one in gate["conditions"]]) == (
+        assert (gate["to"], gate["open"], [condition["name"] for condition in gate["conditions"]]) == (
             "reverse",
             False,
             ["quarantine", "conflicts"],
@@ -159,7 +160,7 @@ async def test_a_move_is_begun_with_the_token_and_its_override_asked_for_twice(v
         once = problem(await http.post(MOVE, headers=BEARER, json=override))
         twice = await http.post(MOVE, headers=BEARER, json={**override, "force_again": ["quarantine"]})
         assert problem(await http.post(MOVE, headers=BEARER, json={"to": "complete"}))[0] == 400
-    assert once == (400, "an override is asked for twice: repeat `force` in `force_again`")
+    assert once == (400, "an override must be given twice: repeat `force` in `force_again`")
     assert (twice.status_code, twice.json()) == (202, {"to": "dual", "location": "/v1/phase"})
     assert view.phases.begun == [("dual", "monday", ("quarantine",))]
 
@@ -169,7 +170,7 @@ async def test_a_closed_gate_is_a_conflict_with_its_closed_conditions(view: Fake
     async with client(view) as http:
         answer = await http.post(MOVE, headers=BEARER, json={"to": "dual"})
     assert problem(answer) == (409, "the gate to dual is closed: quarantine is 2, wanted 0")
-    assert [(one["name"], one["remedy"]) for one in answer.json()["conditions"]] == [
+    assert [(condition["name"], condition["remedy"]) for condition in answer.json()["conditions"]] == [
         ("quarantine", "tablesplit quarantine list")
     ]
 
@@ -216,7 +217,7 @@ async def test_reports_are_found_by_id_or_as_the_latest(view: FakeView) -> None:
         ),
     ],
 )
-async def test_who_may_not_post(
+async def test_a_post_without_the_right_token_is_refused(
     view: FakeView, configured: str | None, headers: dict[str, str], status: int, detail: str
 ) -> None:
     async with client(view, configured) as http:
@@ -261,7 +262,7 @@ async def test_a_body_without_a_length_is_cut_off_at_the_bound(view: FakeView) -
     assert answer.status_code == 413
 
 
-async def test_what_the_service_refuses_is_a_conflict_with_its_remedy(view: FakeView) -> None:
+async def test_a_refusal_of_the_service_is_a_conflict_with_its_remedy(view: FakeView) -> None:
     view.refusal = Refused("a validation runs in this process", remedy="wait for it")
     async with client(view) as http:
         answer = await http.post(START, headers=BEARER, json={})

@@ -1,4 +1,4 @@
-"""The page that a sync process serves: it comes whatever becomes of DynamoDB."""
+"""The metrics page of a sync process: it is served whether or not DynamoDB answers."""
 
 import asyncio
 from math import isnan
@@ -10,7 +10,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 from service.core.item.write import Put
 from service.errors import Fatal, Retryable
-from service.http_api import create_http_api
+from service.http_api.server import create_http_api
 from service.http_api.view import HttpView
 from service.migration.start import create_and_start
 from service.sync.forward_lane import ForwardLane
@@ -39,8 +39,8 @@ async def page(world: Started) -> dict[str, float]:
 
 
 async def test_the_page_shows_the_migration(world: Started) -> None:
-    found = await page(world)
-    assert (found["tablesplit_status_readable"], found["forward"], found["dual"]) == (1, 1, 0)
+    samples = await page(world)
+    assert (samples["tablesplit_status_readable"], samples["forward"], samples["dual"]) == (1, 1, 0)
 
 
 AWAY: list[Exception] = [
@@ -50,7 +50,7 @@ AWAY: list[Exception] = [
 
 
 @pytest.mark.parametrize("answer", AWAY, ids=["away", "gone"])
-async def test_the_page_comes_without_dynamodb_and_says_so(world: Started, answer: Exception) -> None:
+async def test_the_page_is_served_without_dynamodb_and_says_so(world: Started, answer: Exception) -> None:
     await page(world)
 
     async def refuse(*_: Any) -> None:
@@ -58,29 +58,29 @@ async def test_the_page_comes_without_dynamodb_and_says_so(world: Started, answe
 
     world.db.before = refuse
     world.app.metrics.count_write("forward", "applied")
-    found = await page(world)
-    assert found["tablesplit_status_readable"] == 0
-    assert isnan(found["forward"])
-    assert isnan(found["tablesplit_quarantine_keys"])
-    assert found["process_start_time_seconds"] > 0  # what this process knows of itself is still told
+    samples = await page(world)
+    assert samples["tablesplit_status_readable"] == 0
+    assert isnan(samples["forward"])
+    assert isnan(samples["tablesplit_quarantine_keys"])
+    assert samples["process_start_time_seconds"] > 0  # the process's own metrics are still there
     world.db.before = None
     assert (await page(world))["tablesplit_status_readable"] == 1
 
 
-async def test_a_server_that_is_started_anew_under_a_running_sync_is_told(world: Started) -> None:
+async def test_a_server_that_restarts_empty_under_a_running_sync_is_reported(world: Started) -> None:
     async with sync_lanes(world.app):
         await world.clock.advance(10)
-        found = await page(world)
-        assert (found["tablesplit_status_readable"], found["tablesplit_ready"], found["forward"]) == (1, 1, 1)
+        samples = await page(world)
+        assert (samples["tablesplit_status_readable"], samples["tablesplit_ready"], samples["forward"]) == (1, 1, 1)
         for table in world.db.tables.values():
             table.items.clear()
         for name in ("old", *MAPPING.tables):
             world.db.create_table(name, world.db.tables[name].key)
         world.tables.arn += "2"
         await world.clock.advance(60)
-        found = await page(world)
-        assert (found["tablesplit_status_readable"], found["tablesplit_ready"]) == (0, 0)
-        assert isnan(found["forward"])
+        samples = await page(world)
+        assert (samples["tablesplit_status_readable"], samples["tablesplit_ready"]) == (0, 0)
+        assert isnan(samples["forward"])
 
 
 async def test_a_process_that_cannot_report_still_says_that_its_lanes_have_stopped(world: Started) -> None:
@@ -98,7 +98,7 @@ async def test_a_process_that_cannot_report_still_says_that_its_lanes_have_stopp
 
 
 @pytest.mark.parametrize(("accept", "kind"), [(OPENMETRICS, "application/openmetrics-text"), ("*/*", "text/plain")])
-async def test_whoever_accepts_openmetrics_gets_it(world: Started, accept: str, kind: str) -> None:
+async def test_a_client_that_accepts_openmetrics_gets_it(world: Started, accept: str, kind: str) -> None:
     lanes = Lanes(ForwardLane(world.app), ReverseLane(world.app))
     transport = httpx.ASGITransport(create_http_api(HttpView(world.app, lanes), None, world.app.clock))
     async with httpx.AsyncClient(transport=transport, base_url="http://tablesplit") as http:
@@ -110,6 +110,6 @@ async def test_whoever_accepts_openmetrics_gets_it(world: Started, accept: str, 
 
 async def test_a_new_and_empty_server_is_not_shown_as_a_migration_that_has_not_begun(world: Started) -> None:
     world.db.tables["control"].items.clear()
-    found = await page(world)
-    assert found["tablesplit_status_readable"] == 0
-    assert isnan(found["prepare"])
+    samples = await page(world)
+    assert samples["tablesplit_status_readable"] == 0
+    assert isnan(samples["prepare"])

@@ -42,7 +42,7 @@ async def test_a_move_runs_in_the_background_and_is_shown_meanwhile(monkeypatch:
         await view.close()
 
 
-async def test_a_closed_gate_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_closed_gate_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     world = MoveWorld(closed={"quarantine"})
     view = view_of(world, monkeypatch)
     async with world.running():
@@ -79,7 +79,7 @@ async def test_the_phase_that_is_left_gives_a_move_up(monkeypatch: pytest.Monkey
         ("complete", Misconfigured, "completing cannot be undone: a person does it"),
     ],
 )
-async def test_what_is_not_moved(
+async def test_moves_that_are_refused(
     to: Any, error: type[Exception], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = MoveWorld()
@@ -99,7 +99,7 @@ async def test_the_gate_is_of_the_move_that_leads_on_unless_another_is_named(mon
             await view.gate("complete")
 
 
-async def test_a_service_that_stops_leaves_its_move_to_be_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_move_of_a_service_that_stops_can_be_continued(monkeypatch: pytest.MonkeyPatch) -> None:
     world = MoveWorld()
     view = view_of(world, monkeypatch)
     async with world.running():

@@ -1,4 +1,4 @@
-"""A backfill's own metrics: served while it runs, where a port is set for them."""
+"""A backfill's own metrics: served while it runs, if a port is set for them."""
 
 import asyncio
 import socket
@@ -15,7 +15,7 @@ from service.rehearsal.servers.local_servers import free_port
 from tests.worlds.backfill_world import World
 
 
-async def got(address: str, path: str) -> tuple[int, str]:
+async def get(address: str, path: str) -> tuple[int, str]:
     async with aiohttp.ClientSession() as http, http.get(address + path) as answer:
         return answer.status, await answer.text()
 
@@ -37,8 +37,8 @@ async def test_it_is_served_while_the_copy_runs() -> None:
         assert address is not None
         copying = world.begin()
         await half_way.wait()
-        assert await got(address, "/healthz") == (200, "ok\n")
-        status, page = await got(address, "/metrics")
+        assert await get(address, "/healthz") == (200, "ok\n")
+        status, page = await get(address, "/metrics")
         assert status == 200
         samples = {sample.name: sample.value for family in parsed(page) for sample in family.samples}
         assert samples["tablesplit_ready"] == 1
@@ -46,7 +46,7 @@ async def test_it_is_served_while_the_copy_runs() -> None:
         held.set()
         await world.clock.until(copying.done)
     with pytest.raises(aiohttp.ClientConnectionError):
-        await got(address, "/healthz")
+        await get(address, "/healthz")
 
 
 async def test_without_a_port_nothing_is_served() -> None:
@@ -54,7 +54,7 @@ async def test_without_a_port_nothing_is_served() -> None:
         assert address is None
 
 
-async def test_a_port_that_is_taken_is_told_with_the_setting_to_change() -> None:
+async def test_a_port_that_is_taken_is_named_with_the_setting_to_change() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(Misconfigured, match=f"^cannot listen on 127.0.0.1:{port}: ") as refused:
@@ -63,6 +63,6 @@ async def test_a_port_that_is_taken_is_told_with_the_setting_to_change() -> None
     assert "TABLESPLIT_BACKFILL_HTTP_PORT" in refused.value.remedy
 
 
-async def test_other_paths_are_not_there() -> None:
+async def test_other_paths_do_not_exist() -> None:
     async with serve_metrics(Settings(backfill_http_port=free_port()), Metrics()) as address:
-        assert (await got(address or "", "/v1/status"))[0] == 404
+        assert (await get(address or "", "/v1/status"))[0] == 404

@@ -1,4 +1,4 @@
-"""What the HTTP side is told by this process's parts."""
+"""What the HTTP side shows of this process, and starts in it."""
 
 import json
 from types import SimpleNamespace
@@ -9,7 +9,7 @@ import pytest
 from service.config import Settings
 from service.control.table import ControlTable
 from service.errors import Misconfigured, Refused
-from service.http_api import ValidationRequest
+from service.http_api.contract import ValidationRequest
 from service.http_api.view import HttpView
 from service.migration.start import create_and_start
 from service.sync.forward_lane import ForwardLane

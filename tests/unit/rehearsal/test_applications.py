@@ -1,4 +1,4 @@
-"""Both applications of a rehearsal, the examples' and the mapping's: the same operations give the same on either side."""
+"""The applications of a rehearsal, by the mapping and by the examples: the same operations have the same results."""
 
 from collections.abc import AsyncIterator
 
@@ -6,12 +6,11 @@ import pytest
 
 from service.clock import SystemClock
 from service.core.item.wire import Item
-from service.rehearsal.application import Application, ItemExists, Missing
+from service.rehearsal.application import Application, ItemExists, Missing, key_text
 from service.rehearsal.by_mapping import MappedApplication
-from service.rehearsal.demo.application import ExampleApplication, links_to
-from service.rehearsal.keys import key_text
 from tests.builders.crm_tables import CrmTables, make_crm_tables
 from tests.builders.planes import open_plane, plane_settings
+from tests.worlds.example_application import ExampleApplication, links_to
 
 pytestmark = pytest.mark.moto
 
@@ -59,7 +58,7 @@ async def test_an_item_is_created_changed_moved_and_deleted(crm, application, si
 
 
 @pytest.mark.parametrize("side", ["old", "v2"])
-async def test_what_is_not_there_is_missing(application, side):
+async def test_an_item_that_does_not_exist_is_missing(application, side):
     assert await application.read(side, KEY) is None
     with pytest.raises(Missing):
         await application.update(side, KEY, MOVED)

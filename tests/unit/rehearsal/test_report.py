@@ -1,13 +1,13 @@
-"""A rehearsal's report: its verdict, and the times that it tells."""
+"""A rehearsal's report: its verdict, and the times that it reports."""
 
 from dataclasses import replace
 
 import pytest
 
 from service.rehearsal.drill import DrillReport
-from service.rehearsal.judgement import Tally
 from service.rehearsal.moves import TimedMove
 from service.rehearsal.report import RehearsalReport
+from service.rehearsal.tally import Tally
 
 MOVES = (
     TimedMove("cutover", "dual", 1.0, {"settle": 2.0, "enter": 3.0}),
@@ -16,12 +16,12 @@ MOVES = (
     TimedMove("rollback", "forward", 0.25, {"acknowledge": 2.0}),
     TimedMove("cutover", "dual", 9.0, {}),
 )
-LEDGER = Tally(acknowledged=3, present=2, replaced=1, in_conflict=0, lost=(), merged=1, different=())
-REPORT = RehearsalReport(MOVES, {"update": 3}, LEDGER, in_flight=1, slowest=0.25, pause=0.0, compared=True)
+TALLY = Tally(acknowledged=3, present=2, replaced=1, in_conflict=0, lost=(), merged=1, different=())
+REPORT = RehearsalReport(MOVES, {"update": 3}, TALLY, in_flight=1, slowest=0.25, pause=0.0, compared=True)
 
 FAILURES = [
-    {"ledger": replace(LEDGER, lost=("update of x",))},
-    {"ledger": replace(LEDGER, different=("x",))},
+    {"tally": replace(TALLY, lost=("update of x",))},
+    {"tally": replace(TALLY, different=("x",))},
     {"pause": 0.1},
     {"compared": False},
 ]
@@ -43,5 +43,5 @@ def test_a_drill_fails_for_any_of_these(failure):
     assert bad.to_text().endswith("drill: FAILED, do not cut over")
 
 
-def test_a_lost_write_is_told_by_name():
-    assert "LOST: update of x" in replace(REPORT, ledger=replace(LEDGER, lost=("update of x",))).to_text()
+def test_a_lost_write_is_named():
+    assert "LOST: update of x" in replace(REPORT, tally=replace(TALLY, lost=("update of x",))).to_text()

@@ -9,51 +9,79 @@ from service.config import Settings, load_configured_mapping, load_settings, var
 from service.errors import Misconfigured
 
 BOUNDS = {
-    "TABLESPLIT_HTTP_PORT": ("1", "65535", "port of the HTTP side"),
-    "TABLESPLIT_BACKFILL_HTTP_PORT": ("1", "65535", "port of a backfill's own metrics; without one it serves none"),
-    "TABLESPLIT_CONNECTIONS": ("1", "1000", "connections to DynamoDB at most"),
-    "TABLESPLIT_CONNECT_TIMEOUT_SECONDS": ("0.1", "60", "time to connect"),
-    "TABLESPLIT_REQUEST_TIMEOUT_SECONDS": ("0.5", "120", "time for one request, answer included"),
-    "TABLESPLIT_MAX_ATTEMPTS": ("1", "100", "attempts of one request"),
-    "TABLESPLIT_RETRY_DEADLINE_SECONDS": ("1", "3600", "time for all attempts of one request"),
-    "TABLESPLIT_LEASE_SECONDS": ("1", "300", "a worker that does not renew for so long is superseded"),
-    "TABLESPLIT_HEARTBEAT_SECONDS": ("0.1", "100", "how often a lease is renewed"),
-    "TABLESPLIT_CLOCK_MARGIN_SECONDS": ("0", "300", "what the writer horizon adds for clocks that run unevenly"),
-    "TABLESPLIT_PURGE_GRACE_SECONDS": ("1", "86400", "least age of a tombstone that is purged"),
-    "TABLESPLIT_PURGE_SWEEP_SECONDS": ("10", "604800", "how often v2 tables are searched for tombstones"),
-    "TABLESPLIT_GATE_LAG_SECONDS": ("1", "3600", "lag that keeps a gate closed"),
-    "TABLESPLIT_GATE_LAG_LOW_SECONDS": ("0", "86400", "how long lag must have been below it"),
+    "TABLESPLIT_HTTP_PORT": ("1", "65535", "port that the HTTP server listens on"),
+    "TABLESPLIT_BACKFILL_HTTP_PORT": (
+        "1",
+        "65535",
+        "port on which a backfill serves its metrics; without it, a backfill serves none",
+    ),
+    "TABLESPLIT_CONNECTIONS": ("1", "1000", "maximum number of connections to DynamoDB"),
+    "TABLESPLIT_CONNECT_TIMEOUT_SECONDS": ("0.1", "60", "seconds to open a connection"),
+    "TABLESPLIT_REQUEST_TIMEOUT_SECONDS": ("0.5", "120", "seconds for one request, including its answer"),
+    "TABLESPLIT_MAX_ATTEMPTS": ("1", "100", "maximum number of attempts for one request"),
+    "TABLESPLIT_RETRY_DEADLINE_SECONDS": ("1", "3600", "seconds for all attempts of one request together"),
+    "TABLESPLIT_LEASE_SECONDS": ("1", "300", "seconds after which a worker that has not renewed its lease is replaced"),
+    "TABLESPLIT_HEARTBEAT_SECONDS": ("0.1", "100", "seconds between two renewals of a lease"),
+    "TABLESPLIT_CLOCK_MARGIN_SECONDS": (
+        "0",
+        "300",
+        "seconds that the writer horizon adds, because clocks run at different speeds",
+    ),
+    "TABLESPLIT_PURGE_GRACE_SECONDS": ("1", "86400", "seconds that a tombstone is kept at least before it is purged"),
+    "TABLESPLIT_PURGE_SWEEP_SECONDS": ("10", "604800", "seconds between two searches of the v2 tables for tombstones"),
+    "TABLESPLIT_GATE_LAG_SECONDS": ("1", "3600", "seconds of lag that keep a gate closed"),
+    "TABLESPLIT_GATE_LAG_LOW_SECONDS": (
+        "0",
+        "86400",
+        "seconds for which the lag must have been below TABLESPLIT_GATE_LAG_SECONDS",
+    ),
     "TABLESPLIT_GATE_VALIDATION_AGE_SECONDS": (
         "60",
         "2592000",
-        "greatest age of the full validation that a gate asks for",
+        "seconds after which a full validation is too old for a gate",
     ),
-    "TABLESPLIT_GATE_QUIET_SECONDS": ("1", "604800", "how long a side must be quiet before it closes"),
-    "TABLESPLIT_GATE_HEADROOM_SECONDS": ("0", "86400", "least time until unread changes are trimmed"),
-    "TABLESPLIT_MOVE_DEADLINE_SECONDS": ("10", "86400", "time for one step of a phase move"),
-    "TABLESPLIT_VERIFY_SECONDS": ("5", "86400", "how often keys touched under the ledger rule are compared again"),
+    "TABLESPLIT_GATE_QUIET_SECONDS": ("1", "604800", "seconds without writes before a side may be closed"),
+    "TABLESPLIT_GATE_HEADROOM_SECONDS": (
+        "0",
+        "86400",
+        "seconds that must at least be left until unread changes are trimmed",
+    ),
+    "TABLESPLIT_MOVE_DEADLINE_SECONDS": ("10", "86400", "seconds for one step of a phase move"),
+    "TABLESPLIT_VERIFY_SECONDS": (
+        "5",
+        "86400",
+        "seconds between two comparisons of the keys touched under the ledger rule",
+    ),
     "TABLESPLIT_LEDGER_TRIM_SECONDS": (
         "60",
         "604800",
-        "how often at most the ledger begins a new epoch, to drop what is over",
+        "minimum seconds between two epochs of the ledger; a new epoch drops entries that are no longer needed",
     ),
-    "TABLESPLIT_HOOK_TIMEOUT_SECONDS": ("0.1", "3600", "time for one answer of the hook"),
-    "TABLESPLIT_HOOK_ATTEMPTS": ("1", "20", "attempts to reach the hook"),
-    "TABLESPLIT_SHARD_DISCOVERY_SECONDS": ("0.1", "60", "how often shards are listed"),
-    "TABLESPLIT_POLL_INTERVAL_SECONDS": ("0.25", "30", "pause after an empty read of a shard"),
-    "TABLESPLIT_CHECKPOINT_EVERY_SECONDS": ("0", "60", "how often a busy shard's position is saved"),
-    "TABLESPLIT_SYNC_CONCURRENCY": ("1", "1000", "keys whose changes are applied at once"),
-    "TABLESPLIT_SEGMENTS": ("1", "10000", "parallel Scan segments of validation, and of each job of the backfill"),
-    "TABLESPLIT_PAGE_ITEMS": ("1", "1000", "items of one Scan page"),
-    "TABLESPLIT_BACKFILL_CONCURRENCY": ("1", "256", "write requests of the backfill at once"),
-    "TABLESPLIT_MAX_READ_UNITS": ("1", None, "read units per second of the backfill at most"),
-    "TABLESPLIT_MAX_WRITE_UNITS": ("1", None, "write units per second of the backfill at most"),
-    "AWS_BATCH_JOB_ARRAY_INDEX": ("0", None, "which job of an array job a backfill is; AWS Batch sets it"),
-    "AWS_BATCH_JOB_ARRAY_SIZE": ("1", "10000", "how many jobs the array job has; AWS Batch sets it"),
+    "TABLESPLIT_HOOK_TIMEOUT_SECONDS": ("0.1", "3600", "seconds for one answer of the hook"),
+    "TABLESPLIT_HOOK_ATTEMPTS": ("1", "20", "maximum number of attempts to reach the hook"),
+    "TABLESPLIT_SHARD_DISCOVERY_SECONDS": ("0.1", "60", "seconds between two listings of the shards"),
+    "TABLESPLIT_POLL_INTERVAL_SECONDS": ("0.25", "30", "seconds to pause after an empty read of a shard"),
+    "TABLESPLIT_CHECKPOINT_EVERY_SECONDS": ("0", "60", "seconds between two checkpoints of a busy shard"),
+    "TABLESPLIT_SYNC_CONCURRENCY": ("1", "1000", "maximum number of keys whose changes are applied at the same time"),
+    "TABLESPLIT_SEGMENTS": (
+        "1",
+        "10000",
+        "number of parallel Scan segments of a validation, and of each job of a backfill",
+    ),
+    "TABLESPLIT_PAGE_ITEMS": ("1", "1000", "maximum number of items in one Scan page"),
+    "TABLESPLIT_BACKFILL_CONCURRENCY": ("1", "256", "maximum number of write requests of a backfill at the same time"),
+    "TABLESPLIT_MAX_READ_UNITS": ("1", None, "maximum read units per second of a backfill"),
+    "TABLESPLIT_MAX_WRITE_UNITS": ("1", None, "maximum write units per second of a backfill"),
+    "AWS_BATCH_JOB_ARRAY_INDEX": ("0", None, "index of this backfill in its array job; AWS Batch sets it"),
+    "AWS_BATCH_JOB_ARRAY_SIZE": ("1", "10000", "number of jobs in the array job; AWS Batch sets it"),
     "TABLESPLIT_MAX_COST": ("0.01", None, "US dollars, by the price file, at which a backfill pauses"),
-    "TABLESPLIT_KCL_HEAP_MB": ("64", "16384", "MB of heap of each of the two KCL daemons"),
-    "TABLESPLIT_SETTLE_SECONDS": ("0", "3600", "how long a difference must last to count"),
-    "TABLESPLIT_SETTLE_TIMEOUT_SECONDS": ("1", "86400", "how long a changing key is looked at again"),
+    "TABLESPLIT_KCL_HEAP_MB": ("64", "16384", "MB of heap for each of the two KCL daemons"),
+    "TABLESPLIT_SETTLE_SECONDS": ("0", "3600", "seconds that a difference must last to be counted"),
+    "TABLESPLIT_SETTLE_TIMEOUT_SECONDS": (
+        "1",
+        "86400",
+        "seconds for which a key that keeps changing is compared again",
+    ),
 }
 TOO_LOW = [(name, low, meaning) for name, (low, _, meaning) in BOUNDS.items()]
 TOO_HIGH = [(name, high, meaning) for name, (_, high, meaning) in BOUNDS.items() if high is not None]
@@ -63,54 +91,54 @@ MALFORMED = [
         {"TABLESPLIT_HTTP_PORT": "http"},
         (
             "TABLESPLIT_HTTP_PORT=http: input should be a valid integer, unable to parse string as an integer "
-            "(port of the HTTP side)"
+            "(port that the HTTP server listens on)"
         ),
     ),
     (
         {"TABLESPLIT_SEGMENTS": "2.5"},
         (
             "TABLESPLIT_SEGMENTS=2.5: input should be a valid integer, unable to parse string as an integer "
-            "(parallel Scan segments of validation, and of each job of the backfill)"
+            "(number of parallel Scan segments of a validation, and of each job of a backfill)"
         ),
     ),
     (
         {"TABLESPLIT_LEASE_SECONDS": "6s"},
         (
             "TABLESPLIT_LEASE_SECONDS=6s: input should be a valid number, unable to parse string as a number "
-            "(a worker that does not renew for so long is superseded)"
+            "(seconds after which a worker that has not renewed its lease is replaced)"
         ),
     ),
     (
         {"TABLESPLIT_LOG_FORMAT": "xml"},
-        "TABLESPLIT_LOG_FORMAT=xml: input should be 'console' or 'json' (form of the log, on stderr)",
+        "TABLESPLIT_LOG_FORMAT=xml: input should be 'console' or 'json' (format of the log on stderr)",
     ),
     (
         {"TABLESPLIT_LOG_LEVEL": "loud"},
-        "TABLESPLIT_LOG_LEVEL=loud: input should be 'debug', 'info', 'warning' or 'error' (least level that is logged)",
+        "TABLESPLIT_LOG_LEVEL=loud: input should be 'debug', 'info', 'warning' or 'error' (lowest level that is logged)",
     ),
     (
         {"TABLESPLIT_CONTROL_TABLE": "a b"},
-        "TABLESPLIT_CONTROL_TABLE=a b: string should match pattern '^[A-Za-z0-9_.-]{3,255}$' (the control table's name)",
+        "TABLESPLIT_CONTROL_TABLE=a b: string should match pattern '^[A-Za-z0-9_.-]{3,255}$' (name of the control table)",
     ),
     (
         {"TABLESPLIT_DEMO_SERVER": "mysql"},
         (
             "TABLESPLIT_DEMO_SERVER=mysql: string should match pattern '^(moto|dynamodb-local|https?://.+)$' "
-            "(server of the demonstration)"
+            "(server of the demonstration: moto, dynamodb-local, or a URL)"
         ),
     ),
     (
         {"AWS_ENDPOINT_URL_DYNAMODB": "localhost:8000"},
         (
             "AWS_ENDPOINT_URL_DYNAMODB=localhost:8000: string should match pattern '^https?://[^/]+' "
-            "(another server, such as DynamoDB Local; AWS_ENDPOINT_URL_DYNAMODB goes first)"
+            "(URL of another server, such as DynamoDB Local; AWS_ENDPOINT_URL_DYNAMODB takes precedence)"
         ),
     ),
     (
         {"AWS_ENDPOINT_URL": "localhost:8000"},
         (
             "AWS_ENDPOINT_URL=localhost:8000: string should match pattern '^https?://[^/]+' "
-            "(another server, such as DynamoDB Local; AWS_ENDPOINT_URL_DYNAMODB goes first)"
+            "(URL of another server, such as DynamoDB Local; AWS_ENDPOINT_URL_DYNAMODB takes precedence)"
         ),
     ),
     (

@@ -1,9 +1,9 @@
-"""What became of every acknowledged write, judged from outside: by the writers' log, both sides as they are, and the conflict
-log. Of the service it uses only the mapping's transforms.
+"""The tally of writes: where each acknowledged write is at the end, checked from outside.
 
-Each value was written once, so a value tells its write. A write *stands* when its values are there at the end; it was
-*replaced* when a later or concurrent acknowledged write took its place; it is *in conflict* when the conflict log has it whole.
-Anything else is lost.
+It uses the writers' own log, both sides as they are, and the conflict log; of the service, only the mapping's transforms. Each
+value was written once, so a value identifies its write. A write is *present* when its values are there at the end; *replaced*
+when a later or concurrent acknowledged write took its place; *in conflict* when the conflict log holds the whole change.
+Otherwise it is *lost*.
 """
 
 from collections import defaultdict
@@ -30,24 +30,29 @@ class LoggedChange:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many writes were acknowledged, and what became of them. merged: of those that stand or were replaced, how many were
-    made without knowing of the other side's write to the same item. different: old keys whose two sides differ."""
+    """How many writes were acknowledged, and how many of them got which verdict."""
 
     acknowledged: int
     present: int
     replaced: int
     in_conflict: int
     lost: tuple[str, ...]
+    """One line for each."""
+
     merged: int
+    """Of the present and the replaced ones: those made without knowledge of the other side's write to the same item, where both
+    took effect."""
+
     different: tuple[str, ...]
+    """The old keys whose two sides differ."""
 
     @property
     def ok(self) -> bool:
-        """Nothing is lost, and both sides are the same."""
+        """No write is lost, and both sides are equal."""
         return not self.lost and not self.different
 
     def to_json(self) -> dict[str, Any]:
-        """Counts, and every loss and difference."""
+        """The counts, and every loss and difference."""
         return {
             "acknowledged": self.acknowledged,
             "present": self.present,
@@ -68,99 +73,110 @@ class Tally:
             "lost": len(self.lost),
         }
         total = " + ".join(f"{count} {name}" for name, count in counts.items())
-        lines = [f"ledger: {self.acknowledged} acknowledged = {total}; {self.merged} merged with the other side's"]
+        lines = [
+            f"tally of writes: {self.acknowledged} acknowledged = {total}; {self.merged} merged with the other side's"
+        ]
         lines += [f"LOST: {write}" for write in self.lost]
         return "\n".join([*lines, *(f"DIFFERENT: {key}" for key in self.different)])
 
 
+def tally_writes(
+    attempts: Sequence[Attempt], old: Lookup[str, Item], v2: Lookup[str, Item], conflicts: Iterable[LoggedChange]
+) -> Tally:
+    """Tally all acknowledged writes. old, v2: each side's items at the end, by old key, in old form, without stamps."""
+    histories = _histories(attempts, old, conflicts)
+    judged: list[tuple[Attempt, Verdict]] = [
+        (write, history.verdict(write))
+        for history in histories.values()
+        for write in history.attempts
+        if write.acknowledged
+    ]
+    verdicts = [verdict for _, verdict in judged]
+    effective = [write for write, verdict in judged if verdict in ("present", "replaced")]
+    return Tally(
+        acknowledged=len(judged),
+        present=verdicts.count("present"),
+        replaced=verdicts.count("replaced"),
+        in_conflict=verdicts.count("in conflict"),
+        lost=tuple(_line(write) for write, verdict in judged if verdict == "lost"),
+        merged=sum(histories[write.key].merged(write) for write in effective),
+        different=tuple(key for key in sorted(old.keys() | v2.keys()) if not _same(old.get(key), v2.get(key))),
+    )
+
+
 @dataclass(slots=True)
-class _Case:
-    """One item: all attempts at it, its end, and what the conflict log has of it."""
+class _History:
+    """One item: all attempts at it, the item at the end, and its changes in the conflict log."""
 
     attempts: Sequence[Attempt]
     final: Item | None
     conflicts: Sequence[LoggedChange] = field(default_factory=list)
 
     def verdict(self, write: Attempt) -> Verdict:
-        if self._stands(write):
+        if self._present(write):
             return "present"
         if self._logged(write):
             return "in conflict"
         return "replaced" if self._replaced(write) else "lost"
 
-    def _stands(self, write: Attempt) -> bool:
+    def _present(self, write: Attempt) -> bool:
         if write.values is None:
             return self.final is None
         return self.final is not None and not self._missing(write)
 
     def _missing(self, write: Attempt) -> list[str]:
-        """The names whose values are not there any more."""
-        there, values = self.final or {}, write.values or {}
-        return [name for name, value in values.items() if name not in there or not same_value(there[name], value)]
+        """The names whose values from this write are no longer there."""
+        final, values = self.final or {}, write.values or {}
+        return [name for name, value in values.items() if name not in final or not same_value(final[name], value)]
 
     def _replaced(self, write: Attempt) -> bool:
         rivals = [
-            one for one in self.attempts if one is not write and one.ended > write.begun and not self._logged(one)
+            rival
+            for rival in self.attempts
+            if rival is not write and rival.ended > write.begun and not self._logged(rival)
         ]
         if write.values is None:
-            return any(one.kind == "create" for one in rivals)
-        removed = any(one.values is None or one.kind == "create" for one in rivals)
-        return removed or all(any(name in (one.values or {}) for one in rivals) for name in self._missing(write))
+            return any(rival.kind == "create" for rival in rivals)
+        if any(rival.values is None or rival.kind == "create" for rival in rivals):
+            return True
+        return all(any(name in (rival.values or {}) for rival in rivals) for name in self._missing(write))
 
     def _logged(self, write: Attempt) -> bool:
         """Whether the conflict log has the change that the write made on the old table."""
         return write.side == "old" and any(_made(write, change) for change in self.conflicts)
 
     def merged(self, write: Attempt) -> bool:
-        """Whether the write and one of the other side to other fields, of which it did not know, both took effect."""
+        """Whether this write, and one of the other side to other fields that it did not know of, both took effect."""
         if write.values is None or write.before is None:
             return False
         return any(self._beside(other, write) and self._unknown(other, write) for other in self.attempts)
 
     def _beside(self, other: Attempt, write: Attempt) -> bool:
+        """Whether ``other`` changed other fields, on the other side, and ended first."""
         if other.side == write.side or not other.acknowledged or other.ended > write.ended or self._logged(other):
             return False
         return other.values is not None and not (other.values.keys() & (write.values or {}).keys())
 
     def _unknown(self, other: Attempt, write: Attempt) -> bool:
-        seen = [self._author(name, (write.before or {}).get(name)) for name in other.values or {}]
-        return all(one is None or one.ended <= other.begun for one in seen)
+        """Whether the item that ``write`` started from held nothing of ``other`` or of later writes to its fields."""
+        authors = [self._author(name, (write.before or {}).get(name)) for name in other.values or {}]
+        return all(author is None or author.ended <= other.begun for author in authors)
 
     def _author(self, name: str, value: Any) -> Attempt | None:
-        made = (one for one in self.attempts if one.values is not None and one.values.get(name) == value)
-        return next(made, None)
+        writes = (write for write in self.attempts if write.values is not None and write.values.get(name) == value)
+        return next(writes, None)
 
 
-def judge(
-    attempts: Sequence[Attempt], old: Lookup[str, Item], v2: Lookup[str, Item], conflicts: Iterable[LoggedChange]
-) -> Tally:
-    """The ledger of all acknowledged writes. old, v2: the items of both sides at the end by old key, in old form, stamps off."""
-    cases = _cases(attempts, old, conflicts)
-    found: list[tuple[Attempt, Verdict]] = [
-        (write, case.verdict(write)) for case in cases.values() for write in case.attempts if write.acknowledged
-    ]
-    verdicts = [verdict for _, verdict in found]
-    return Tally(
-        acknowledged=len(found),
-        present=verdicts.count("present"),
-        replaced=verdicts.count("replaced"),
-        in_conflict=verdicts.count("in conflict"),
-        lost=tuple(_told(write) for write, verdict in found if verdict == "lost"),
-        merged=sum(verdict in ("present", "replaced") and cases[write.key].merged(write) for write, verdict in found),
-        different=tuple(key for key in sorted(old.keys() | v2.keys()) if not _same(old.get(key), v2.get(key))),
-    )
-
-
-def _cases(
+def _histories(
     attempts: Sequence[Attempt], final: Lookup[str, Item], conflicts: Iterable[LoggedChange]
-) -> dict[str, _Case]:
-    by_key: dict[str, list[Attempt]] = defaultdict(list)
-    logged: dict[str, list[LoggedChange]] = defaultdict(list)
+) -> dict[str, _History]:
+    attempts_by_key: dict[str, list[Attempt]] = defaultdict(list)
+    changes_by_key: dict[str, list[LoggedChange]] = defaultdict(list)
     for attempt in attempts:
-        by_key[attempt.key].append(attempt)
+        attempts_by_key[attempt.key].append(attempt)
     for change in conflicts:
-        logged[change.key].append(change)
-    return {key: _Case(made, final.get(key), logged[key]) for key, made in by_key.items()}
+        changes_by_key[change.key].append(change)
+    return {key: _History(tried, final.get(key), changes_by_key[key]) for key, tried in attempts_by_key.items()}
 
 
 def _made(write: Attempt, change: LoggedChange) -> bool:
@@ -177,5 +193,5 @@ def _same(first: Item | None, second: Item | None) -> bool:
     return first is not None and second is not None and equal(first, second)
 
 
-def _told(write: Attempt) -> str:
+def _line(write: Attempt) -> str:
     return f"{write.kind} of {write.key} on {write.side} by writer {write.writer}: {write.values}"

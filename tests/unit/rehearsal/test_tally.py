@@ -1,11 +1,11 @@
-"""The judgement of a rehearsal's writes: what stands, what was replaced, what the conflict log has, and what is lost."""
+"""The tally of a rehearsal's writes: which are present, replaced, in conflict and lost."""
 
 from typing import Any
 
 import pytest
 
 from service.core.item.wire import Item
-from service.rehearsal.judgement import LoggedChange, judge
+from service.rehearsal.tally import LoggedChange, tally_writes
 from service.rehearsal.write_log import Attempt
 
 K = "k"
@@ -17,8 +17,8 @@ def text(**values: str) -> Item:
 
 def wrote(side: Any, begun: float, values: Item | None, **more: Any) -> Attempt:
     kind = more.pop("kind", "delete" if values is None else "update")
-    told = {"ended": begun + 1, "acknowledged": True, "before": {}, "writer": side, **more}
-    return Attempt(side=side, kind=kind, key=K, values=values, begun=begun, **told)
+    facts = {"ended": begun + 1, "acknowledged": True, "before": {}, "writer": side, **more}
+    return Attempt(side=side, kind=kind, key=K, values=values, begun=begun, **facts)
 
 
 A1 = wrote("old", 1, text(a="1"))
@@ -59,21 +59,21 @@ ROWS: list[tuple[list[Attempt], Item | None, list[LoggedChange], tuple[int, int,
 
 @pytest.mark.parametrize("attempts, final, log, expected", ROWS)
 def test_every_acknowledged_write_gets_its_verdict(attempts, final, log, expected):
-    ends = {} if final is None else {K: final}
-    ledger = judge(attempts, ends, ends, log)
-    assert (ledger.present, ledger.replaced, ledger.in_conflict, len(ledger.lost)) == expected
-    assert ledger.acknowledged == sum(expected)
-    assert ledger.ok == (expected[3] == 0)
+    items = {} if final is None else {K: final}
+    tally = tally_writes(attempts, items, items, log)
+    assert (tally.present, tally.replaced, tally.in_conflict, len(tally.lost)) == expected
+    assert tally.acknowledged == sum(expected)
+    assert tally.ok == (expected[3] == 0)
 
 
 @pytest.mark.parametrize(
     "old, v2", [({}, {K: text(a="1")}), ({K: text(a="1")}, {}), ({K: text(a="1")}, {K: text(a="2")})]
 )
-def test_sides_that_differ_are_told(old, v2):
-    ledger = judge([], old, v2, [])
-    assert ledger.different == (K,)
-    assert not ledger.ok
-    assert f"DIFFERENT: {K}" in ledger.to_text()
+def test_sides_that_differ_are_reported(old, v2):
+    tally = tally_writes([], old, v2, [])
+    assert tally.different == (K,)
+    assert not tally.ok
+    assert f"DIFFERENT: {K}" in tally.to_text()
 
 
 BLIND = wrote("old", 2, text(a="1"), before=text(b="0"))
@@ -92,5 +92,5 @@ OVERLAPPING = wrote("old", 2, text(b="1"), before=text(b="0"))
     ],
 )
 def test_a_merged_write_was_made_without_knowing_of_the_other_sides(attempts, merged):
-    ends = {K: text(a="1", b="2")}
-    assert judge(attempts, ends, ends, []).merged == merged
+    final = {K: text(a="1", b="2")}
+    assert tally_writes(attempts, final, final, []).merged == merged

@@ -1,4 +1,4 @@
-"""The demonstration's application: the repository layer of `examples/`, an instance of it for each writer, in threads."""
+"""The repository layer of `examples/` as a rehearsal's application: an instance for each writer, its calls of boto3 in threads."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -15,21 +15,20 @@ from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import old_key
 from service.core.phases.acting import Side
-from service.rehearsal.application import ItemExists, Missing
-from service.rehearsal.keys import key_text
+from service.rehearsal.application import ItemExists, Missing, key_text
 
 T = TypeVar("T")
 ENTITIES = (LEAD, DEAL)
 
 Links = dict[str, Ref]
-"""What the rest of the application keeps of its records, to find them by."""
+"""The Refs by which the rest of the application finds its records, by old key."""
 
 _read = TypeDeserializer().deserialize
 _write = TypeSerializer().serialize
 
 
 class ExampleApplication:
-    """Implements ``rehearsal.application.Application`` for leads and deals. links: by old key, shared by all instances."""
+    """Implements ``rehearsal.application.Application`` for leads and deals. links: shared by all instances."""
 
     def __init__(self, settings: Settings, mapping: Mapping, links: Links) -> None:
         self._mapping = mapping
@@ -43,26 +42,26 @@ class ExampleApplication:
     async def read(self, side: Side, key: Item) -> Item | None:
         """The item in the old table's form."""
         try:
-            found = await self._at(side, key, _get)
+            record = await self._at(side, key, _get)
         except Missing:
             return None
-        whole = {**_plain(key), self._mapping.old.entity: _entity(key), **found}
+        whole = {**_plain(key), self._mapping.old.entity: _entity(key), **record}
         return {name: _write(value) for name, value in whole.items()}
 
     async def create(self, side: Side, item: Item) -> None:
-        """Write a new item. Raises Exists."""
+        """Write a new item. Raises ItemExists."""
         key = old_key(self._mapping, item)
         own = {*self._mapping.old.key_names, self._mapping.old.entity}
         record = {name: value for name, value in _plain(item).items() if name not in own}
-        self._links[key_text(key)] = await self._asked(side, key, lambda records: records.create(record))
+        self._links[key_text(key)] = await self._call(side, key, lambda records: records.create(record))
 
     async def update(self, side: Side, key: Item, values: Item) -> None:
-        """Change fields, the time of creation too. Raises Missing."""
-        found = await self._at(side, key, lambda records, ref: records.update(ref, _plain(values)))
-        self._links[key_text(key)] = ref_of(found)
+        """Change fields, including the time of creation. Raises Missing."""
+        record = await self._at(side, key, lambda records, ref: records.update(ref, _plain(values)))
+        self._links[key_text(key)] = ref_of(record)
 
     async def delete(self, side: Side, key: Item) -> None:
-        """Raises Missing."""
+        """Delete the item. Raises Missing."""
         await self._at(side, key, lambda records, ref: records.delete(ref))
         self._links.pop(key_text(key), None)
 
@@ -72,13 +71,13 @@ class ExampleApplication:
         return DualRepository(old, v2, lambda: self._side)
 
     async def _at(self, side: Side, key: Item, operation: Callable[[Repository, Ref], T]) -> T:
-        """The operation on the record that a link leads to. Raises Missing where there is none, or not yet on this side."""
+        """Run the operation on the record that a link leads to. Raises Missing where there is none, or not yet on this side."""
         ref = self._links.get(key_text(key))
         if ref is None:
             raise Missing
-        return await self._asked(side, key, lambda records: operation(records, ref))
+        return await self._call(side, key, lambda records: operation(records, ref))
 
-    async def _asked(self, side: Side, key: Item, operation: Callable[[Repository], T]) -> T:
+    async def _call(self, side: Side, key: Item, operation: Callable[[Repository], T]) -> T:
         self._side = side
         try:
             return await asyncio.to_thread(operation, self._repositories[_entity(key)])
@@ -94,10 +93,10 @@ def links_to(mapping: Mapping, items: Iterable[Item]) -> Links:
 
 
 def _get(records: Repository, ref: Ref) -> dict[str, Any]:
-    found = records.get(ref)
-    if found is None:
+    record = records.get(ref)
+    if record is None:
         raise NotFound(ref.id)
-    return found
+    return record
 
 
 def _entity(key: Item) -> str:

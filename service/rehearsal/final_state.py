@@ -1,0 +1,55 @@
+"""Both sides and the conflict log as they are at the end of a rehearsal, for the tally."""
+
+from collections.abc import AsyncIterator
+
+from service.app import App
+from service.control.conflicts import Conflicts
+from service.core.item.wire import Item
+from service.core.mapping.inverse import inverse
+from service.core.mapping.transform import old_key
+from service.rehearsal.application import key_text
+from service.rehearsal.tally import LoggedChange
+
+PAGE_ITEMS = 200
+
+
+async def old_side(app: App) -> dict[str, Item]:
+    """Every live old item by its key, without stamps."""
+    mapping = app.mapping
+    items = [item async for item in _scan(app, mapping.old.table) if mapping.old.entity in item]
+    bare = ({name: value for name, value in item.items() if name != mapping.stamp} for item in items)
+    return {key_text(old_key(mapping, item)): item for item in bare}
+
+
+async def v2_side(app: App) -> dict[str, Item]:
+    """Every live v2 item in old form, by its old key."""
+    mapping = app.mapping
+    items: dict[str, Item] = {}
+    for table, shape in mapping.tables.items():
+        async for item in _scan(app, table):
+            if item.keys() - {*shape.key_names, mapping.stamp}:  # else a tombstone
+                old = inverse(mapping, item, table)
+                items[key_text(old_key(mapping, old))] = old
+    return items
+
+
+async def logged_changes(app: App) -> list[LoggedChange]:
+    """Every change in the conflict log, resolved or not."""
+    conflicts = Conflicts(app.control)
+    entries = [await conflicts.load(conflict_id) for conflict_id in await conflicts.heads()]
+    return [
+        LoggedChange(key_text(entry.key), entry.change.change.old, entry.change.change.new)
+        for entry in entries
+        if entry.change is not None
+    ]
+
+
+async def _scan(app: App, table: str) -> AsyncIterator[Item]:
+    start: Item | None = None
+    while True:
+        page = await app.store.scan(table, segment=0, segments=1, start=start, limit=PAGE_ITEMS)
+        for item in page.items:
+            yield item
+        start = page.last_key
+        if start is None:
+            return
