@@ -1,4 +1,4 @@
-"""``make bench``: measures ours and plain boto3 by turns, and writes docs/BENCH.md and the README's table."""
+"""``make bench``: measures ours and plain boto3 by turns, and writes docs/BENCH.md."""
 
 import json
 import os
@@ -26,7 +26,6 @@ ROUNDS = 3
 
 ITEMS, LOCAL_ITEMS = 10_000, 2_000
 SIZES = (10_000, 100_000)
-BEGIN, END = "<!-- bench: written by make bench -->", "<!-- bench: end -->"
 Figures = dict[str, float]
 
 
@@ -181,15 +180,6 @@ def main() -> None:
         "",
     ]
     (ROOT / "docs" / "BENCH.md").write_text("\n".join(page))
-    quote(["", f"{machine()}:", "", *client_cost, "", *memory, ""])
-
-
-def quote(lines: list[str]) -> None:
-    """Put the tables between the README's marks."""
-    readme = ROOT / "README.md"
-    before, _, rest = readme.read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
-    readme.write_text(before + "\n".join([BEGIN, *lines, END]) + after)
 
 
 if __name__ == "__main__":

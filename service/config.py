@@ -209,7 +209,7 @@ def load_settings(**changes: Any) -> Settings:
         return Settings(**changes)
     except ValidationError as error:
         lines = [_line(issue["loc"], issue["input"], issue["msg"]) for issue in error.errors(include_url=False)]
-        raise Misconfigured("\n".join(lines), remedy="the README's table of settings says what each may be") from error
+        raise Misconfigured("\n".join(lines), remedy="docs/settings.md says what each may be") from error
 
 
 def variable_name(field: str) -> str:
@@ -253,7 +253,7 @@ def _table_name(variable: str, default: str) -> str:
 
 
 def settings_table() -> str:
-    """The README's table of settings, in Markdown."""
+    """The table of docs/settings.md, in Markdown."""
     rows = ["| variable | default | bounds | meaning |", "|---|---|---|---|"]
     properties = Settings.model_json_schema(by_alias=False)["properties"]
     for name, field in Settings.model_fields.items():
@@ -278,7 +278,7 @@ def _refuse_unknown() -> None:
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and name not in known:
             nearest = get_close_matches(name, known, n=1)
-            hint = f"did you mean {nearest[0]}?" if nearest else "see the README's table of settings"
+            hint = f"did you mean {nearest[0]}?" if nearest else "see docs/settings.md"
             raise Misconfigured(f"{name} is not a setting", remedy=hint)
 
 

@@ -55,8 +55,8 @@ class _Commands(click.Group):
 def cli() -> None:
     """Move a live DynamoDB single table into v2 tables while the application keeps writing.
 
-    Every command takes its configuration from the environment (and from .env): see the README's table of settings. Exit status: 0
-    success, 1 the answer is no, 2 wrong usage or configuration, 3 a failure on the way.
+    Every command takes its configuration from the environment (and from .env): see docs/settings.md. Exit status:
+    0 success, 1 the answer is no, 2 wrong usage or configuration, 3 a failure on the way.
     """
 
 
