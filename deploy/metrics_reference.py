@@ -16,9 +16,9 @@ DEPLOYED = {"table": "each table of the mapping, the control table, `other`", "v
 
 
 def metrics_table() -> str:
-    """A row for each metric (name, meaning, type, labels, unit, the processes that serve it), then the values of each label."""
+    """A row for each metric (name, meaning, type, labels, the processes that serve it), then the values of each label."""
     both = {metric.name for metric in _families(_example())}
-    rows = ["| metric | meaning | type | labels | unit | process |", "|---|---|---|---|---|---|"]
+    rows = ["| metric | meaning | type | labels | process |", "|---|---|---|---|---|"]
     rows += [_row(metric, metric.name in both) for metric in _families(_migrating())]
     return "\n".join([*rows, "", "### Labels", "", *_label_lines(_families(_migrating()))])
 
@@ -44,7 +44,7 @@ def _families(metrics: Metrics) -> Iterator[Metric]:
 def _row(metric: Metric, both: bool) -> str:
     process = "sync, backfill" if both else "sync"
     labels = ", ".join(f"`{label}`" for label in _labels(metric))
-    return f"| `{_name(metric)}` | {metric.documentation} | {metric.type} | {labels} | {metric.unit} | {process} |"
+    return f"| `{_name(metric)}` | {metric.documentation} | {metric.type} | {labels} | {process} |"
 
 
 def _label_lines(metrics: Iterable[Metric]) -> Iterator[str]:
