@@ -88,7 +88,7 @@ settings metrics cost: $(READY)
 
 # The documentation as a site, build/site. Look at it with: python3 -m http.server --directory build/site
 docs: $(READY)
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 BASE ?= python:3.12-slim
 
