@@ -65,9 +65,9 @@ def _name(metric: Metric) -> str:
 
 def _labels(metric: Metric) -> dict[str, str]:
     """Each label with its values, in Markdown."""
-    found: dict[str, dict[str, None]] = {}
+    values_of: dict[str, dict[str, None]] = {}  # by label, in order and without repetitions
     for sample in metric.samples:
         for label, value in sample.labels.items():
-            found.setdefault(label, {})[f"`{value}`"] = None
-    found.pop("le", None)
-    return {label: DEPLOYED.get(label, ", ".join(values)) for label, values in found.items()}
+            values_of.setdefault(label, {})[f"`{value}`"] = None
+    values_of.pop("le", None)
+    return {label: DEPLOYED.get(label, ", ".join(values)) for label, values in values_of.items()}
