@@ -6,10 +6,10 @@ from pathlib import Path
 
 from playwright.sync_api import expect, sync_playwright
 
+from service.core.phases.facts import BackfillFacts, LaneFacts
 from service.core.phases.gate import Condition, Gate
-from service.migration.status.status import BackfillStatus, LaneStatus
 from tests.console.conftest import Service
-from tests.console.states import AUDIT, READY, SINCE, WORKER, Document, document
+from tests.console.states import AUDIT, SINCE, WORKER, Document, document, ready
 
 PICTURE = Path(__file__).parents[2] / "docs" / "images" / "console.png"
 SIZE = {"width": 1120, "height": 1000}
@@ -30,16 +30,15 @@ GATE = Gate(
         Condition("workers", "2 at work", "at least 1 at work, none stopped", True, SINCE, ""),
     ),
 )
-STANDBY = replace(WORKER, id="app-2-7-def456", forward="standby", reverse="standby")
+STANDBY = replace(WORKER, name="app-2-7-def456", forward="standby", reverse="standby")
 
 
 def state(lag_seconds: float) -> Document:
     """After the backfill, with the gate closed by one condition."""
-    status = replace(
-        READY,
-        backfill=replace(BackfillStatus("finished", 1_208_928, 64, 64, 0.0, None), cost_usd=2.27),
-        forward=LaneStatus(lag_seconds, True, 16, {"applied": 48_512, "stale": 317}),
-        reverse=LaneStatus(0.0, True, 24, {}),
+    status = ready(
+        backfill=BackfillFacts("finished", 1_208_928, 64, 64, cost_usd=2.27),
+        forward=LaneFacts("app", True, lag_seconds, shards=16, outcomes={"applied": 48_512, "stale": 317}),
+        reverse=LaneFacts("app", True, 0.0, shards=24),
         workers=(WORKER, STANDBY),
         gate=GATE,
         validation=None,
