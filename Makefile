@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: demo test test-slow test-all kcl kcl-where-possible deployment check format bench scale model soak lock settings metrics cost dashboards image sbom release clean
+.PHONY: docs demo test test-slow test-all kcl kcl-where-possible deployment check format bench scale model soak lock settings metrics cost dashboards image sbom release clean
 
 demo: $(READY)
 	$(BIN)/tablesplit demo
@@ -82,9 +82,13 @@ lock: $(READY)
 dashboards: $(READY)
 	$(BIN)/python -m deploy.grafana.build
 
-# README's table of settings, docs/METRICS.md and what deploy/terraform costs, from the settings, the registry and the prices themselves
+# The tables that are made from the code: docs/settings.md, docs/METRICS.md, docs/commands.md, and the cost of deploy/terraform
 settings metrics cost: $(READY)
 	$(BIN)/python -m tests.documents.made_tables
+
+# The documentation as a site, build/site. Look at it with: python3 -m http.server --directory build/site
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 BASE ?= python:3.12-slim
 

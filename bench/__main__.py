@@ -1,4 +1,4 @@
-"""``make bench``: measures tablesplit and plain boto3 in turn, and writes docs/BENCH.md and the README's table."""
+"""``make bench``: measures tablesplit and plain boto3 in turn, and writes docs/BENCH.md."""
 
 import json
 import os
@@ -26,7 +26,6 @@ ROUNDS = 3
 
 ITEMS, LOCAL_ITEMS = 10_000, 2_000
 SIZES = (10_000, 100_000)
-BEGIN, END = "<!-- bench: written by make bench -->", "<!-- bench: end -->"
 Figures = dict[str, float]
 
 
@@ -164,9 +163,11 @@ def main() -> None:
     page = [
         "# Benchmark",
         "",
-        "Written by `make bench`. Ratios are against plain boto3 (`bench/plain_boto3.py`: client level, pages, conditional puts,",
-        "batched reads; no inverse check and no report) doing the same work with the same mapping in the same run. CPU is that of",
-        f"the client process, the least of {ROUNDS} runs by turns; items a second depend on the machine's other work.",
+        "Written by `make bench`.",
+        "Ratios are against plain boto3 doing the same work with the same mapping in the same run.",
+        "`bench/plain_boto3.py` is that: client level, pages, conditional puts, batched reads; no inverse check and no report.",
+        f"CPU is that of the client process, the least of {ROUNDS} runs by turns.",
+        "Items a second depend on the machine's other work.",
         "",
         f"Machine: {machine()}.",
         "",
@@ -184,15 +185,6 @@ def main() -> None:
         "",
     ]
     (ROOT / "docs" / "BENCH.md").write_text("\n".join(page))
-    quote(["", f"{machine()}:", "", *client_cost, "", *memory, ""])
-
-
-def quote(lines: list[str]) -> None:
-    """Put the tables between the README's marks."""
-    readme = ROOT / "README.md"
-    before, _, rest = readme.read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
-    readme.write_text(before + "\n".join([BEGIN, *lines, END]) + after)
 
 
 if __name__ == "__main__":

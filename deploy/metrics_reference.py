@@ -1,6 +1,6 @@
 """The reference of every metric in Markdown, made from the registry of a process."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from prometheus_client import Metric
@@ -16,10 +16,11 @@ DEPLOYED = {"table": "each table of the mapping, the control table, `other`", "v
 
 
 def metrics_table() -> str:
-    """A row for each metric: its name, type, labels and their values, unit, the processes that have it, its meaning."""
+    """A row for each metric (name, meaning, type, labels, the processes that serve it), then the values of each label."""
     both = {metric.name for metric in _families(_example())}
-    rows = ["| metric | type | labels | unit | process | meaning |", "|---|---|---|---|---|---|"]
-    return "\n".join([*rows, *(_row(metric, metric.name in both) for metric in _families(_migrating()))])
+    rows = ["| metric | meaning | type | labels | process |", "|---|---|---|---|---|"]
+    rows += [_row(metric, metric.name in both) for metric in _families(_migrating())]
+    return "\n".join([*rows, "", "### Labels", "", *_label_lines(_families(_migrating()))])
 
 
 def _example() -> Metrics:
@@ -41,15 +42,32 @@ def _families(metrics: Metrics) -> Iterator[Metric]:
 
 
 def _row(metric: Metric, both: bool) -> str:
-    name = metric.name + SUFFIXES.get(metric.type, "")
     process = "sync, backfill" if both else "sync"
-    return f"| `{name}` | {metric.type} | {_labels(metric)} | {metric.unit} | {process} | {metric.documentation} |"
+    labels = ", ".join(f"`{label}`" for label in _labels(metric))
+    return f"| `{_name(metric)}` | {metric.documentation} | {metric.type} | {labels} | {process} |"
 
 
-def _labels(metric: Metric) -> str:
+def _label_lines(metrics: Iterable[Metric]) -> Iterator[str]:
+    """A line for each label and each set of its values. It names the metrics only where they differ in their values."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for metric in metrics:
+        for label, values in _labels(metric).items():
+            found.setdefault(label, {}).setdefault(values, []).append(f"`{_name(metric)}`")
+    for label, sets in sorted(found.items()):
+        for values, names in sets.items():
+            of = f" of {', '.join(names)}" if len(sets) > 1 else ""
+            yield f"- `{label}`{of}: {values}"
+
+
+def _name(metric: Metric) -> str:
+    return metric.name + SUFFIXES.get(metric.type, "")
+
+
+def _labels(metric: Metric) -> dict[str, str]:
+    """Each label with its values, in Markdown."""
     values_of: dict[str, dict[str, None]] = {}  # by label, in order and without repetitions
     for sample in metric.samples:
         for label, value in sample.labels.items():
             values_of.setdefault(label, {})[f"`{value}`"] = None
     values_of.pop("le", None)
-    return "; ".join(f"**{label}**: {DEPLOYED.get(label, ', '.join(values))}" for label, values in values_of.items())
+    return {label: DEPLOYED.get(label, ", ".join(values)) for label, values in values_of.items()}

@@ -85,7 +85,7 @@ def dollars(lines: list[Line], prices: dict[str, float]) -> float:
 
 
 def cost_table(file: Path = PRICES) -> str:
-    """The README's table. Sums are in whole dollars, because some quantities are estimates."""
+    """The table of deploy/terraform/README.md. Sums are in whole dollars, because some quantities are estimates."""
     prices = yaml.safe_load(file.read_text(encoding="utf-8"))
     module, example, kcl = module_lines(), example_lines(), kcl_lines()
     total = dollars(module, prices)

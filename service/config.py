@@ -244,9 +244,7 @@ def load_settings(**changes: Any) -> Settings:
         return Settings(**changes)
     except ValidationError as error:
         lines = [_line(issue["loc"], issue["input"], issue["msg"]) for issue in error.errors(include_url=False)]
-        raise Misconfigured(
-            "\n".join(lines), remedy="see the README's table of settings for the allowed values"
-        ) from error
+        raise Misconfigured("\n".join(lines), remedy="docs/settings.md lists the allowed values") from error
 
 
 def variable_name(field: str) -> str:
@@ -294,7 +292,7 @@ def _refuse_unknown() -> None:
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and name not in known:
             nearest = get_close_matches(name, known, n=1)
-            hint = f"did you mean {nearest[0]}?" if nearest else "see the README's table of settings"
+            hint = f"did you mean {nearest[0]}?" if nearest else "see docs/settings.md"
             raise Misconfigured(f"{name} is not a setting", remedy=hint)
 
 

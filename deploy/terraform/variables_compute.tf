@@ -19,7 +19,7 @@ variable "cpu_architecture" {
 }
 
 variable "settings" {
-  description = "Settings of tablesplit (README, Settings), kept as SSM parameters: service, backfill and commands read the same."
+  description = "Settings of tablesplit (docs/settings.md), kept as SSM parameters: service, backfill and commands read the same."
   type        = map(string)
   default     = {}
   validation {

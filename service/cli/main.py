@@ -55,7 +55,7 @@ class _Commands(click.Group):
 def cli() -> None:
     """Move a live DynamoDB single table into v2 tables while the application keeps writing.
 
-    Every command reads its configuration from the environment (and from .env): see the README's table of settings. Exit status: 0
+    Every command reads its configuration from the environment (and from .env): see docs/settings.md. Exit status: 0
     success, 1 the answer is no, 2 wrong usage or configuration, 3 a failure while the command ran.
     """
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.commands_reference import commands_reference
 from deploy.metrics_reference import metrics_table
 from deploy.settings_reference import settings_table
 from deploy.terraform_cost import cost_table
@@ -39,7 +40,7 @@ MADE = {
         cost_table,
     ),
     "settings": MadeTable(
-        ROOT / "README.md",
+        ROOT / "docs" / "settings.md",
         "<!-- settings: made by `make settings` -->\n",
         "<!-- end of settings -->\n",
         settings_table,
@@ -49,6 +50,12 @@ MADE = {
         "<!-- metrics: made by `make metrics` -->\n",
         "<!-- end of metrics -->\n",
         metrics_table,
+    ),
+    "commands": MadeTable(
+        ROOT / "docs" / "commands.md",
+        "<!-- commands: made by `make settings` -->\n",
+        "<!-- end of commands -->\n",
+        commands_reference,
     ),
 }
 

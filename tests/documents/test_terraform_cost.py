@@ -31,9 +31,9 @@ def test_the_prices_are_those_of_the_file_that_is_named(tmp_path: Path) -> None:
     assert "| NAT gateway | 730 hours | 0.09 | 65.70 |" in cost_table(mine)
 
 
-def test_the_readme_says_the_sums() -> None:
+def test_the_containers_page_states_the_sums() -> None:
     prices = yaml.safe_load(PRICES.read_text())
     module = dollars(module_lines(), prices)
     both = module + dollars(example_lines(), prices)
     said = f"defaults are about {module:.0f} USD a month, {both:.0f} with the example's network"
-    assert said in " ".join((ROOT / "README.md").read_text().split())
+    assert said in " ".join((ROOT / "docs" / "containers.md").read_text().split())
