@@ -11,8 +11,6 @@ from service.cli.main import COMMANDS
 from tests.documents.pages import CODE, ROOT, Line, documents, headings, lines, links, other_pages
 
 LONGEST = 160
-MAY_HAVE_LONG_ROWS = {"docs/DESIGN.md"}
-"""Its table of rules names code and tests in full: test_design_table.py reads it."""
 
 ONE_SENTENCE_AFTER_ANOTHER = re.compile(r"(?<!\d)(?<!\.\.)[.!?] +(?=[A-Z`\[*\"(])")
 PATH = re.compile(r"`((?:service|backfill|tests|deploy|docs|bench|examples)/[\w./-]+)`")
@@ -21,8 +19,7 @@ QUOTED = re.compile(r"^- `([^`]+)`")
 
 @pytest.mark.parametrize("page", documents())
 def test_no_line_is_longer_than_an_editor_is_wide(page: str) -> None:
-    long = (line for line in lines(page) if len(line.text) > LONGEST)
-    assert [str(line) for line in long if not (page in MAY_HAVE_LONG_ROWS and line.text.startswith("|"))] == []
+    assert [str(line) for line in lines(page) if len(line.text) > LONGEST] == []
 
 
 @pytest.mark.parametrize("page", documents())

@@ -1,7 +1,8 @@
-"""The design's table rule -> code -> guard -> test names only what exists, and every mutation of the convergence tests."""
+"""The design's rules (section 12: guard, code, tests) name only what exists, and every mutation of the convergence tests."""
 
 import ast
 import re
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -33,15 +34,31 @@ INTERLEAVINGS = "tests/two_way/test_interleavings.py"
 """Where a test of section 14 is that is named without a file."""
 
 
-def rows() -> list[list[str]]:
-    """The table's rows of rules, each as its four cells; rows that only name a section are left out."""
+@dataclass(frozen=True)
+class Rule:
+    """A rule of section 12: what it says, the condition that enforces it, and the names of its code and tests."""
+
+    text: str
+    guard: str
+    code: list[str]
+    tests: list[str]
+
+
+def rules() -> list[Rule]:
+    """Every rule of section 12: a bold line, and below it a list of ``Guard:``, ``Code:`` and ``Test:``."""
     section = (ROOT / "docs/DESIGN.md").read_text(encoding="utf-8").split(f"\n{RULES}\n")[1].split("\n## ")[0]
-    cells = [re.split(r"(?<!\\)\|", line)[1:-1] for line in section.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in row] for row in cells[2:] if row[1].strip()]
+    found = re.findall(r"^\*\*(.+)\*\*\n\n((?:(?:- |  ).*\n?)+)", section, re.MULTILINE)
+    return [_rule(text, entries) for text, entries in found]
 
 
-def named(cell: str) -> list[str]:
-    return re.findall(r"`([^`]+)`", cell)
+def _rule(text: str, entries: str) -> Rule:
+    guard = re.search(r"^- Guard: (.+)$", entries, re.MULTILINE)
+    code, tests = (re.findall(rf"^- {kind}: `(.+)`$", entries, re.MULTILINE) for kind in ("Code", "Test"))
+    return Rule(text, guard[1] if guard else "", code, tests)
+
+
+def named(text: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", text)
 
 
 @cache
@@ -64,30 +81,29 @@ def exists(path: Path, name: str) -> bool:
     return path.is_file() and (not name or name in definitions(path))
 
 
-def test_the_table_has_a_row_for_every_invariant() -> None:
+def test_there_is_a_rule_for_every_invariant() -> None:
     text = (ROOT / "docs/DESIGN.md").read_text(encoding="utf-8").split(RULES)[-1]
     assert [number for number in range(1, 9) if f"I{number} " not in text] == []
-    assert len(rows()) > 40
+    assert len(rules()) > 100
 
 
-@pytest.mark.parametrize("row", rows(), ids=lambda row: row[0])
-def test_a_rule_names_code_guard_and_tests_that_exist(row: list[str]) -> None:
-    _, code, guard, tests = row
-    assert guard
-    assert named(code)
-    assert named(tests)
-    for path, _, name in (one.partition("::") for one in named(code)):
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.text)
+def test_a_rule_names_code_guard_and_tests_that_exist(rule: Rule) -> None:
+    assert rule.guard
+    assert rule.code
+    assert rule.tests
+    for path, _, name in (place.partition("::") for place in rule.code):
         assert exists(ROOT / path, name), f"{path} has no {name}"
-    for file, _, name in (one.partition("::") for one in named(tests) if not one.startswith("[")):
-        found = list((ROOT / "tests").rglob(file))
-        assert len(found) == 1, f"{file} is not one test module"
-        assert exists(found[0], name), f"{file} has no {name}"
+    for file, _, name in (test.partition("::") for test in rule.tests if not test.startswith("[")):
+        modules = list((ROOT / "tests").rglob(file))
+        assert len(modules) == 1, f"{file} is not one test module"
+        assert exists(modules[0], name), f"{file} has no {name}"
 
 
 def test_the_mutations_are_those_of_the_convergence_tests() -> None:
-    said = {one.strip("[]") for row in rows() for one in named(row[3]) if one.startswith("[")}
+    named_mutations = {test.strip("[]") for rule in rules() for test in rule.tests if test.startswith("[")}
     both = {mutation.name for mutation in (*MUTATIONS, *TWO_WAY_MUTATIONS)}
-    assert said == both | set(LIVE_MUTATIONS) | set(KCL_MUTATIONS)
+    assert named_mutations == both | set(LIVE_MUTATIONS) | set(KCL_MUTATIONS)
 
 
 def test_the_models_section_names_code_tests_and_mutants_that_exist_and_every_mutant() -> None:
@@ -105,12 +121,3 @@ def test_every_definition_that_a_page_names_exists(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8").split(f"\n{RULES}\n")[0]
     places = re.findall(r"`((?:service|backfill)/[\w/]+\.py)::([\w.]+)`", text)
     assert [f"{path}::{name}" for path, name in places if not exists(ROOT / path, name)] == []
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: Path(page).name)
-def test_every_path_that_a_page_names_exists(page: str) -> None:
-    here = ROOT / page
-    text = here.read_text(encoding="utf-8")
-    linked = [here.parent / link for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)]
-    quoted = [ROOT / path for path in re.findall(r"`((?:service|backfill|tests|docs)/[\w/.-]+)`", text)]
-    assert [str(path) for path in (*linked, *quoted) if not path.exists()] == []
