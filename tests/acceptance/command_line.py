@@ -83,7 +83,7 @@ class CommandLine:
 
     def catches_up(self) -> None:
         """Wait until sync has caught up both ways; in one process, because each takes a second to start."""
-        status = self.run("status", "--until-caught-up", "90", status=None)
+        status = self.run("status", "--until-caught-up", "540", status=None)
         caught_up = [status[direction]["caught_up"] for direction in ("forward", "reverse")]
         assert caught_up == [True, True], f"{status}\n{self.said('sync')}"
 

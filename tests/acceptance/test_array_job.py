@@ -36,7 +36,7 @@ def test_sixteen_jobs_at_once_some_of_them_killed_copy_every_item(
         for index in (*LOST, *STARTED_AGAIN):
             kill_in_its_slice(cli, index, jobs[index])
         jobs |= {index: start_job(cli, index) for index in STARTED_AGAIN}
-        ends = {index: jobs[index].wait(240) for index in jobs if index not in LOST}
+        ends = {index: jobs[index].wait(900) for index in jobs if index not in LOST}
     finally:
         for process in jobs.values():
             process.kill()

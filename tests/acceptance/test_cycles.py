@@ -107,7 +107,7 @@ def is_made(cli: CommandLine, to: str, *command: str) -> bool:
     if state(cli) != {"phase": to, "step": None}:
         resolve_conflicts(cli)
         with ended(cli.start(*command, "--wait", "10", "--why", "cycles")) as process:
-            process.wait(120)
+            process.wait(600)
     return state(cli) == {"phase": to, "step": None}
 
 

@@ -28,7 +28,7 @@ STREAMS = 5
 """One shard each, as DynamoDB Local has them."""
 
 LEASE = {"TABLESPLIT_LEASE_SECONDS": "6", "TABLESPLIT_HEARTBEAT_SECONDS": "1"}
-STOPS_WITHIN_SECONDS = 25
+STOPS_WITHIN_SECONDS = 120
 
 Choice = Callable[[subprocess.Popen[bytes]], list[psutil.Process]]
 """Which of a worker's processes may be killed; none: it has none of them now."""
@@ -116,7 +116,7 @@ def _stop(worker: subprocess.Popen[bytes]) -> None:
         family = psutil.Process(worker.pid).children(recursive=True)
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(STOPS_WITHIN_SECONDS) == 0
-        assert psutil.wait_procs(family, timeout=5)[1] == []
+        assert psutil.wait_procs(family, timeout=STOPS_WITHIN_SECONDS)[1] == []
 
 
 def _kill(cli: CommandLine, workers: list[subprocess.Popen[bytes]], choose: Choice, random: Random) -> None:

@@ -17,7 +17,7 @@ from tests.acceptance.outside_view import expected_from_outside, v2_from_outside
 from tests.builders.planes import open_plane
 from tests.fakes.live_writer import LiveWriter
 
-pytestmark = [pytest.mark.local, pytest.mark.kill, pytest.mark.slow]
+pytestmark = [pytest.mark.local, pytest.mark.kill]
 
 OPPORTUNITIES = 600
 KILLS = 10
@@ -25,6 +25,7 @@ WRITE_UNITS = "120"
 """Slow enough (about 40 items a second, with two indexes) for the copy to last until the last kill."""
 
 
+@pytest.mark.slow
 async def test_twenty_kills_of_migrate_and_sync_under_live_writers_lose_nothing(
     own_dynamodb_local: str, table_prefix: str, tmp_path: Path
 ) -> None:

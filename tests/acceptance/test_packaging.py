@@ -17,7 +17,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the unpacked wheel of this work tree."""
     built, folder = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("installed")
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(built)]
-    subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, timeout=600)
     with ZipFile(next(built.glob("tablesplit-*.whl"))) as wheel:
         wheel.extractall(folder)
     return folder
@@ -80,4 +80,4 @@ def _run(installed: Path, folder: Path, code: str, *arguments: str) -> str:
     """The output of ``code`` in ``folder``, with tablesplit from the unpacked wheel."""
     pathed = f"import sys; sys.path.insert(0, {str(installed)!r}); {code}"
     command = [sys.executable, "-P", "-c", pathed, *arguments]
-    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=60).stdout
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=600).stdout

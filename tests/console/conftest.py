@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from service.clock import SystemClock
 from service.config import Settings
@@ -21,6 +21,8 @@ from service.rehearsal.servers.local_servers import free_port
 from tests.console.states import CLOSED, STATES
 from tests.fakes.servers import required
 from tests.unit.http_api.test_http_api import FakePhases, FakeView
+
+expect.set_options(timeout=120_000)  # a page on a loaded machine is slow, and no worse for it
 
 TOKEN = "the right token"
 
@@ -76,7 +78,7 @@ class Service:
         listening = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(listening)))
         self._thread.start()
-        assert listening.wait(10)
+        assert listening.wait(300)
 
     def stop(self) -> None:
         """Return once nothing listens any more."""

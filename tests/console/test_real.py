@@ -21,7 +21,7 @@ def act(page: Page, button: str, why: str) -> None:
     page.locator("#why").fill(why)
     page.locator("#sure").check()
     page.locator("#confirm").click()
-    expect(page.get_by_role("dialog")).to_be_hidden(timeout=20_000)
+    expect(page.get_by_role("dialog")).to_be_hidden(timeout=120_000)
 
 
 def test_a_person_follows_a_migration_on_the_page(
@@ -36,14 +36,14 @@ def test_a_person_follows_a_migration_on_the_page(
         cli.run("migrate", status=1)  # an item is in quarantine
         until(lambda: "serving" in cli.said("sync"), within=60, otherwise=lambda: cli.said("sync"))
         page.goto(f"http://127.0.0.1:{port}/")
-        expect(page.locator("#headline")).to_have_text("Items in quarantine", timeout=30_000)
+        expect(page.locator("#headline")).to_have_text("Items in quarantine", timeout=120_000)
         expect(page.locator("#quarantine")).to_contain_text("DEAL#bad / METADATA")
         act(page, "Validate", "")
-        expect(page.locator("#validation")).to_contain_text("differences, at", timeout=60_000)
+        expect(page.locator("#validation")).to_contain_text("differences, at", timeout=120_000)
         act(page, "Hold", "audit week")
-        expect(page.locator("#gate")).to_contain_text("Held: audit week", timeout=20_000)
+        expect(page.locator("#gate")).to_contain_text("Held: audit week", timeout=120_000)
         expect(page.locator("#audit")).to_contain_text("audit week")
         page.screenshot(path=pictures / "real.png", full_page=True)
         assert cli.run("status")["hold"].startswith("audit week")
         act(page, "Release", "")
-        expect(page.locator("#audit")).to_contain_text("release", timeout=20_000)
+        expect(page.locator("#audit")).to_contain_text("release", timeout=120_000)

@@ -48,7 +48,7 @@ def test_a_change_is_shown_without_a_reload(service: Service, page: Page) -> Non
     page.goto(service.url)
     expect(page.locator("#backfill")).to_contain_text("3,100")
     service.view.document = STATES["ready"][0]
-    expect(page.locator("#headline")).to_have_text("Ready to cut over", timeout=10_000)
+    expect(page.locator("#headline")).to_have_text("Ready to cut over", timeout=120_000)
     expect(page.locator("#lag svg[role=img]")).to_have_count(2)
 
 
@@ -58,7 +58,7 @@ def test_unreadable_state_is_reported_and_old_values_are_greyed(service: Service
     service.view.failure_to_read = Fatal(
         "control table c does not exist: nothing has been started", remedy="run create-tables"
     )
-    expect(page.locator("#headline")).to_have_text("The migration's state cannot be read", timeout=10_000)
+    expect(page.locator("#headline")).to_have_text("The migration's state cannot be read", timeout=120_000)
     expect(page.locator("#advice")).to_contain_text("run create-tables")
     assert page.locator("button[data-action=onward]").is_disabled()
     assert "old" in (page.locator("main").get_attribute("class") or "")
@@ -69,13 +69,13 @@ def test_a_stopped_service_is_reported_and_found_again(service: Service, page: P
     page.goto(service.url)
     expect(page.locator("#connection")).to_contain_text("live")
     service.stop()
-    expect(page.locator("#connection")).to_contain_text("No answer from the service since", timeout=20_000)
+    expect(page.locator("#connection")).to_contain_text("No answer from the service since", timeout=120_000)
     assert page.locator("button[data-action=validate]").is_disabled()
     page.screenshot(path=pictures / "gone.png", full_page=True)
     service.view = type(service.view)()
     service.view.document = STATES["dual"][0]
     service.start()
-    expect(page.locator("#connection")).to_contain_text("live", timeout=20_000)
+    expect(page.locator("#connection")).to_contain_text("live", timeout=120_000)
     expect(page.locator("#headline")).to_have_text("Both sides are live")
 
 

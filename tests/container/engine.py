@@ -19,7 +19,7 @@ from tests.fakes.servers import or_skip
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "tablesplit:local"
-STARTED_WITHIN = 240.0
+STARTED_WITHIN = 600.0
 PORTS = ("SYNC_PORT", "DYNAMODB_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT")
 
 

@@ -52,7 +52,7 @@ def test_it_is_the_plain_image_with_java_the_daemon_and_the_locked_child() -> No
 def test_built_again_elsewhere_it_is_the_same(tmp_path: Path) -> None:
     require_engine()
     tree = copied(tmp_path)
-    subprocess.run(["chmod", "--recursive", "go-rwx", tree], check=True, timeout=60)  # as with another umask
+    subprocess.run(["chmod", "--recursive", "go-rwx", tree], check=True, timeout=600)  # as with another umask
     made = [
         "docker",
         "build",

@@ -50,7 +50,7 @@ def ended(network: Network, *command: str) -> Any:
     """The document of a command that runs to its end in a container, successfully."""
     with image(network, *command, "--json").with_envs(**LASTING) as container:
         wrapped = container.get_wrapped_container()
-        status = wrapped.wait(timeout=180)["StatusCode"]
+        status = wrapped.wait(timeout=600)["StatusCode"]
         out, said = (wrapped.logs(stdout=True, stderr=False), wrapped.logs(stdout=False, stderr=True))
         assert status == 0, said.decode()
         return json.loads(out)
@@ -68,7 +68,7 @@ def test_killed_while_the_application_writes_and_replaced_it_loses_nothing(netwo
                 assert applied > 0, "the application has not written yet"
                 first.get_wrapped_container().kill("SIGKILL")
             with image(network, "tablesplit", "sync") as second:
-                report = ended(network, "tablesplit", "status", "--until-caught-up=120")
+                report = ended(network, "tablesplit", "status", "--until-caught-up=540")
                 assert report["forward"]["caught_up"]
                 assert ended(network, "tablesplit", "validate")["result"] == "equal"
                 second.get_wrapped_container().kill("SIGTERM")

@@ -84,7 +84,7 @@ def tagged(folder: Path, version: str) -> Path:
 
 def elsewhere(folder: Path) -> Path:
     """The same files, as somebody with another umask has them."""
-    subprocess.run(["chmod", "--recursive", "go-rwx", copied(folder)], check=True, timeout=60)
+    subprocess.run(["chmod", "--recursive", "go-rwx", copied(folder)], check=True, timeout=600)
     return folder
 
 
@@ -179,7 +179,7 @@ def checksums(release: Release) -> list[str]:
 
 
 def _the_checksums_are_of_all_files(release: Release) -> None:
-    subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=release.folder, check=True, timeout=60)
+    subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=release.folder, check=True, timeout=600)
     made = [release.file(end) for end in (".tar.gz", "-py3-none-any.whl", ".image.tar", ".digests.txt", ".cdx.json")]
     assert {line.split()[1] for line in checksums(release)} == {one.name for one in made}
     assert {one.name for one in release.folder.iterdir()} == {*(one.name for one in made), "SHA256SUMS"}

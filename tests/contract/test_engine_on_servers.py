@@ -27,7 +27,7 @@ from tests.fakes.kcl import OneWorker, Place, require_kcl
 from tests.worlds.stream_run import MemoryPositions, Pace, RecordingSink
 
 FAST = Pace(poll_interval_seconds=0.25, checkpoint_every_seconds=0.25, shard_discovery_seconds=0.25)
-DEADLINE_SECONDS = 60
+DEADLINE_SECONDS = 300
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ async def in_dual(app: App) -> Acting:
 
 
 async def drained(workers: Workers, acting: Acting | None) -> None:
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(600):
         while not await workers.caught_up(20, BOTH, acting):  # noqa: ASYNC110 (there is nothing to be told by)
             await asyncio.sleep(0.2)
 

@@ -81,7 +81,7 @@ def copy(cli: CommandLine, watching: Prometheus) -> None:
         until(
             lambda: watching.query(f"count_over_time({seen}[1m]) > 2"), within=30, otherwise=lambda: cli.said("migrate")
         )
-        assert backfill.wait(60) == 0, cli.said("migrate")
+        assert backfill.wait(600) == 0, cli.said("migrate")
     cli.run("validate")
 
 

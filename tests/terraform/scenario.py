@@ -74,7 +74,7 @@ class Scenario:
             until(self._ready, within=60, otherwise=(self.folder / "sync.log").read_text)
             yield
             process.terminate()
-            process.wait(20)
+            process.wait(300)
 
     def _ready(self) -> bool:
         try:
@@ -92,7 +92,7 @@ class Scenario:
     def backfill(self) -> None:
         """The one job of a backfill."""
         command = [sys.executable, "-m", "backfill"]
-        subprocess.run(command, env=self.environment("backfill"), capture_output=True, timeout=120, check=False)
+        subprocess.run(command, env=self.environment("backfill"), capture_output=True, timeout=600, check=False)
 
     def operator(self, *commands: str) -> list[tuple[int, Any]]:
         """The commands in turn: of each its status, and its answer."""
@@ -103,7 +103,7 @@ class Scenario:
             input=asked,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=600,
         )
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         with (self.folder / "operator.log").open("a") as log:

@@ -74,7 +74,7 @@ def test_create_tables_finds_every_table_as_it_would_make_it(applied: Applied) -
         [*COMMAND, "create-tables", "--json"],
         env=os.environ | where | credentials | applied.settings(),
         capture_output=True,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr.decode()
     found = json.loads(done.stdout)["tables"]

@@ -24,7 +24,7 @@ from tests.fakes.memory import MemoryDynamoDB
 from tests.worlds.stream_run import Pace, RecordingSink
 
 PACE = Pace(poll_interval_seconds=0.25, checkpoint_every_seconds=0.0, shard_discovery_seconds=0.5)
-ANSWER_SECONDS = 20
+ANSWER_SECONDS = 300
 
 
 class World:

@@ -14,7 +14,7 @@ from tests.fakes.memory import Hook
 from tests.unit.streams.kcl_child_world import World, child_of
 
 END = {"action": "shardEnded"}
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 300
 LOST = {"action": "leaseLost"}
 STOP = {"action": "shutdownRequested"}
 

@@ -14,7 +14,7 @@ from service.streams.kcl.daemon import JAR, Daemon, require_daemon
 from service.streams.kcl.properties import DaemonOptions, properties, property_text, read_properties
 from tests.fakes.clocks import VirtualClock, settle
 
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 300
 
 
 def options(folder: Path, **changes: str) -> DaemonOptions:
@@ -108,6 +108,8 @@ time.sleep(600)
     started = Started(tmp_path, body)
     running = asyncio.create_task(started.daemon.run())
     await begun(tmp_path)
+    while started.daemon._process is None:  # noqa: ASYNC110 (the program may begin before asyncio has handed it over)
+        await asyncio.sleep(0)
     processes = [psutil.Process(int(pid)) for pid in (tmp_path / "pids").read_text().split()]
     running.cancel()
     await settle()
