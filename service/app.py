@@ -37,7 +37,7 @@ class App:
 
     @property
     def stores(self) -> Stores:
-        """The four parts that most of what works on the tables takes together."""
+        """The four stores and values that most code takes together."""
         return Stores(self.store, self.control, self.mapping, self.clock)
 
 

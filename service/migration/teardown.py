@@ -74,7 +74,7 @@ async def _require_v2_to_be_a_copy(app: App) -> None:
 
 async def _require_nothing_runs(app: App) -> None:
     for worker in await Workers(app.control, app.clock).live():
-        raise Refused(f"sync worker {worker} is at work", remedy="stop it first")
+        raise Refused(f"sync worker {worker} is running", remedy="stop it first")
     run_status = await read_run_status(app.control, app.clock.now())
     if run_status is not None and run_status.state == "running":
-        raise Refused("a backfill is at work, or was killed within the last half minute", remedy="stop it, or wait")
+        raise Refused("a backfill is running, or was killed within the last half minute", remedy="stop it, or wait")

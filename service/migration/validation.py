@@ -68,8 +68,8 @@ def _settled(workers: Workers, lanes: tuple[LaneName, ...]) -> Callable[[], Awai
 
 
 async def _running(workers: Workers, lanes: tuple[LaneName, ...]) -> tuple[LaneName, ...]:
-    heard = await workers.live()
-    return tuple(lane for lane in lanes if owner_among(heard, lane) is not None)
+    live = await workers.live()
+    return tuple(lane for lane in lanes if owner_among(live, lane) is not None)
 
 
 def _last_gap(state: MigrationState) -> float | None:

@@ -46,7 +46,7 @@ def test_a_second_backfill_and_dropping_are_refused_while_one_runs(cli: CommandL
         assert re.fullmatch(r"another backfill is running \(owner \S+, renewed \d s ago\)", refused)
         assert remedy == "wait for it, watch it with `tablesplit status --watch`, or stop it first"
         undropped, _ = error_of(cli.run("drop-tables", "--yes", status=1))
-        assert undropped == "a backfill is at work, or was killed within the last half minute"
+        assert undropped == "a backfill is running, or was killed within the last half minute"
         assert first.poll() is None
 
 
@@ -54,7 +54,7 @@ def test_dropping_is_refused_while_a_sync_works(cli: CommandLine) -> None:
     with ended(cli.start("sync", "--no-http")):
         until(lambda: "status" in cli.said("sync"), within=30, otherwise=lambda: cli.said("sync"))
         refused, remedy = error_of(cli.run("drop-tables", "--yes", status=1))
-    assert re.fullmatch(r"sync worker \S+ is at work", refused)
+    assert re.fullmatch(r"sync worker \S+ is running", refused)
     assert remedy == "stop it first"
 
 

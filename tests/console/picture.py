@@ -27,7 +27,7 @@ GATE = Gate(
         Condition("quarantine", 0, 0, True, SINCE, ""),
         Condition("conflicts", 0, 0, True, SINCE, ""),
         Condition("headroom", 85980, "at least 14400 s", True, SINCE, ""),
-        Condition("workers", "2 at work", "at least 1 at work, none stopped", True, SINCE, ""),
+        Condition("workers", "2 running", "at least 1 running, none stopped", True, SINCE, ""),
     ),
 )
 STANDBY = replace(WORKER, name="app-2-7-def456", forward="standby", reverse="standby")

@@ -23,11 +23,11 @@ async def test_a_forecast_counts_the_units_that_the_server_takes(dynamodb_local:
     items = [sized(entity, number) for entity in ENTITIES for number in range(6)]
     async with opened(dynamodb_local, table_prefix) as server:
         await server.fill(items)
-        trial = await map_sample(server.plane, server.mapping, 1000, asyncio.Event())
+        mapped_sample = await map_sample(server.plane, server.mapping, 1000, asyncio.Event())
         puts = [copy_write(server.mapping, item, 1) for item in items]
         taken = await asyncio.to_thread(inserted, dynamodb_local, [(put.table, put.item) for put in puts])
     counted: Counter[tuple[str, str]] = Counter()
-    for (table, index, _), units in trial.write_units.items():
+    for (table, index, _), units in mapped_sample.write_units.items():
         counted[table, index] += units
     assert counted == taken
     assert max(counted.values()) > 6, "some item takes more than one unit"

@@ -190,16 +190,16 @@ def _move(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
 
 def _workers(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
     """Silent workers are named, but do not block the move: their leases have expired."""
-    alive = [worker for worker in facts.workers if worker.heard]
-    in_trouble = [_trouble_text(worker) for worker in facts.workers if worker.failure or not worker.heard]
+    alive = [worker for worker in facts.workers if worker.live]
+    in_trouble = [_trouble_text(worker) for worker in facts.workers if worker.failure or not worker.live]
     met = bool(alive) and not any(worker.failure for worker in alive)
-    value = "; ".join([f"{len(alive)} at work", *in_trouble])
-    return Judgement(value, "at least 1 at work, none stopped", met, SYNC)
+    value = "; ".join([f"{len(alive)} running", *in_trouble])
+    return Judgement(value, "at least 1 running, none stopped", met, SYNC)
 
 
 def _trouble_text(worker: WorkerFacts) -> str:
-    state = f"stopped ({worker.failure})" if worker.failure and worker.heard else "silent"
-    return f"{worker.name} {state}, heard of {worker.silent_seconds:.0f} s ago"
+    state = f"stopped ({worker.failure})" if worker.failure and worker.live else "silent"
+    return f"{worker.name} {state}, last report {worker.silent_seconds:.0f} s ago"
 
 
 ALL = (CUTOVER, FINISH, BACK, HOME, COMPLETE)

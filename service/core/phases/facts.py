@@ -63,7 +63,7 @@ class WorkerFacts:
     name: str
     silent_seconds: float
     """Age of its last beat."""
-    heard: bool
+    live: bool
     """It counts as alive."""
     failure: str | None
     """Why a lane of it has stopped, with the remedy; None: none has."""

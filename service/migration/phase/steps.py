@@ -109,7 +109,7 @@ class Steps:
         lease = "nobody holds its lease" if renewed is None else f"its lease was renewed {renewed:.0f} s ago"
         return "; ".join(
             f"worker {worker} has not acknowledged {acting.phase}/{acting.rule} in {lane} sync "
-            f"(heard of {max(age, 0.0):.0f} s ago, {lease})"
+            f"(last report {max(age, 0.0):.0f} s ago, {lease})"
             for worker, age in late
         )
 

@@ -13,7 +13,7 @@ from service.errors import TablesplitError
 from service.migration.preflight.forecast import RetentionVerdict
 from service.migration.preflight.forecast_run import configured_limits, expect
 from service.migration.preflight.report import ForecastReport
-from service.migration.preflight.sample import Trial, map_sample
+from service.migration.preflight.sample import MappedSample, map_sample
 
 Verdict = Literal["ok", "note", "blocked"]
 EXPECTED = ("capacity", "hottest key", "duration", "cost", "dual running", "prices")
@@ -61,7 +61,7 @@ class PreflightReport:
 
 
 async def run_preflight(app: App, sample: int, stop: asyncio.Event) -> PreflightReport:
-    """Make every check. ``sample``: how many old items to map on trial. Writes nothing.
+    """Make every check. ``sample``: how many old items to map. Writes nothing.
 
     A check that raises is blocked, with the error's message. The checks of the old table's items are left out when the table cannot
     be read.
@@ -145,24 +145,24 @@ def _wanted_tables(app: App) -> list[str]:
 
 
 async def _mapping_checks(app: App, old: TableDescription, sample: int, stop: asyncio.Event) -> list[PreflightCheck]:
-    trial = await map_sample(app.store, app.mapping, sample, stop)
-    expected = expect(app, trial, old, configured_limits(app.settings), load_prices(app.settings.price_file))
-    return [*_trial_checks(trial), *_forecast_checks(expected)]
+    mapped_sample = await map_sample(app.store, app.mapping, sample, stop)
+    expected = expect(app, mapped_sample, old, configured_limits(app.settings), load_prices(app.settings.price_file))
+    return [*_sample_checks(mapped_sample), *_forecast_checks(expected)]
 
 
-def _trial_checks(trial: Trial) -> list[PreflightCheck]:
-    rejected = ", ".join(f"{reason} {count}" for reason, count in sorted(trial.rejected.items()))
+def _sample_checks(mapped_sample: MappedSample) -> list[PreflightCheck]:
+    rejected = ", ".join(f"{reason} {count}" for reason, count in sorted(mapped_sample.rejected.items()))
     fix = "see `tablesplit migrate --dry-run` for the keys; correct the items or the mapping"
     return [
-        PreflightCheck("mapping", f"{trial.mapped} of {trial.items} sampled items can be mapped"),
+        PreflightCheck("mapping", f"{mapped_sample.mapped} of {mapped_sample.items} sampled items can be mapped"),
         PreflightCheck("rejected items", rejected or "none", "blocked" if rejected else "ok", fix if rejected else ""),
         _count_check(
-            "inverse", trial.inverse_failures, "sampled items do not come back", "report this: it is a defect"
+            "inverse", mapped_sample.inverse_failures, "sampled items do not come back", "report this: it is a defect"
         ),
-        _count_check("collisions", trial.collisions, "v2 keys made twice", "correct the key templates"),
+        _count_check("collisions", mapped_sample.collisions, "v2 keys made twice", "correct the key templates"),
         PreflightCheck(
             "growth",
-            f"v2 items are {trial.growth:.2f} times as large; the largest {max(trial.v2_sizes, default=0)} bytes",
+            f"v2 items are {mapped_sample.growth:.2f} times as large; the largest {max(mapped_sample.v2_sizes, default=0)} bytes",
         ),
     ]
 

@@ -21,7 +21,7 @@ from math import ceil
 from typing import Literal
 
 from service.core.shards import RETENTION_SECONDS
-from service.migration.preflight.sample import SamplePlace, Trial
+from service.migration.preflight.sample import MappedSample, SamplePlace
 
 PARTITION_WRITE_UNITS_PER_SECOND = 1000
 """DynamoDB's limit for one partition of a table or index, and so for one partition key until DynamoDB splits it
@@ -116,25 +116,27 @@ class Retention:
     """The least margin of a go."""
 
 
-def forecast(trial: Trial, item_count: int, limits: ForecastLimits) -> Forecast:
-    """Extrapolate ``trial``, of which at least one item was mapped. item_count: DescribeTable's, which may be out of date."""
-    items = trial.items if trial.whole else max(item_count, trial.items)
-    scale = items / trial.items
-    base = scale * sum(units for (_, index, _), units in trial.write_units.items() if not index)
-    indexes = scale * sum(units for (_, index, _), units in trial.write_units.items() if index)
-    reads = ceil(scale * sum(trial.old_sizes) / READ_UNIT_BYTES)
-    hottest, hottest_units = trial.write_units.most_common(1)[0]
+def forecast(mapped_sample: MappedSample, item_count: int, limits: ForecastLimits) -> Forecast:
+    """Extrapolate ``mapped_sample``, of which at least one item was mapped.
+
+    item_count: DescribeTable's, which may be out of date."""
+    items = mapped_sample.items if mapped_sample.whole else max(item_count, mapped_sample.items)
+    scale = items / mapped_sample.items
+    base = scale * sum(units for (_, index, _), units in mapped_sample.write_units.items() if not index)
+    indexes = scale * sum(units for (_, index, _), units in mapped_sample.write_units.items() if index)
+    reads = ceil(scale * sum(mapped_sample.old_sizes) / READ_UNIT_BYTES)
+    hottest, hottest_units = mapped_sample.write_units.most_common(1)[0]
     return Forecast(
         items=items,
-        items_known=trial.whole or item_count >= trial.items,
-        old_sizes=sizes_of(trial.old_sizes),
-        v2_sizes=sizes_of(trial.v2_sizes),
+        items_known=mapped_sample.whole or item_count >= mapped_sample.items,
+        old_sizes=sizes_of(mapped_sample.old_sizes),
+        v2_sizes=sizes_of(mapped_sample.v2_sizes),
         base_write_units=base,
         index_write_units=indexes,
         read_units=reads,
-        v2_bytes=scale * _stored_bytes(trial),
+        v2_bytes=scale * _stored_bytes(mapped_sample),
         hottest=hottest,
-        hottest_share=hottest_units / _units_of_table(trial, hottest),
+        hottest_share=hottest_units / _units_of_table(mapped_sample, hottest),
         bounds=_bounds(scale * hottest_units, base + indexes, reads, limits),
     )
 
@@ -158,14 +160,14 @@ def _percentile(ordered: Sequence[int], percent: int) -> int:
     return ordered[max(0, ceil(len(ordered) * percent / 100) - 1)]
 
 
-def _stored_bytes(trial: Trial) -> int:
-    entries = trial.mapped + trial.index_entries
-    return sum(trial.v2_sizes) + trial.index_bytes + entries * STORAGE_OVERHEAD_BYTES
+def _stored_bytes(mapped_sample: MappedSample) -> int:
+    entries = mapped_sample.mapped + mapped_sample.index_entries
+    return sum(mapped_sample.v2_sizes) + mapped_sample.index_bytes + entries * STORAGE_OVERHEAD_BYTES
 
 
-def _units_of_table(trial: Trial, hottest: SamplePlace) -> int:
+def _units_of_table(mapped_sample: MappedSample, hottest: SamplePlace) -> int:
     """All write units of the table or index that ``hottest`` is in."""
-    return sum(units for place, units in trial.write_units.items() if place[:2] == hottest[:2])
+    return sum(units for place, units in mapped_sample.write_units.items() if place[:2] == hottest[:2])
 
 
 def _bounds(hottest: float, writes: float, reads: float, limits: ForecastLimits) -> tuple[Bound, ...]:

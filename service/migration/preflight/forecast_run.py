@@ -10,33 +10,35 @@ from service.errors import Interrupted
 from service.migration.preflight.cost import cost_of
 from service.migration.preflight.forecast import ForecastLimits, forecast, judge_retention
 from service.migration.preflight.report import ForecastReport
-from service.migration.preflight.sample import Trial, map_sample
+from service.migration.preflight.sample import MappedSample, map_sample
 
 
 async def run_forecast(
     app: App, sample: int, limits: ForecastLimits, prices: Prices, stop: asyncio.Event
 ) -> ForecastReport:
-    """Map the first ``sample`` items of the old table on trial, and extrapolate. Writes nothing.
+    """Map the first ``sample`` items of the old table, and extrapolate. Writes nothing.
 
     Raises Interrupted when ``stop`` is set, Misconfigured as ``Tables.old_table`` does.
     """
     old = await app.tables.old_table()
-    trial = await map_sample(app.store, app.mapping, sample, stop)
+    mapped_sample = await map_sample(app.store, app.mapping, sample, stop)
     if stop.is_set():
-        raise Interrupted(f"stopped after {trial.items} of {sample} items to sample; nothing was written")
-    return expect(app, trial, old, limits, prices)
+        raise Interrupted(f"stopped after {mapped_sample.items} of {sample} items to sample; nothing was written")
+    return expect(app, mapped_sample, old, limits, prices)
 
 
-def expect(app: App, trial: Trial, old: TableDescription, limits: ForecastLimits, prices: Prices) -> ForecastReport:
-    """The report on ``trial``, which is a sample of the table that ``old`` describes."""
+def expect(
+    app: App, mapped_sample: MappedSample, old: TableDescription, limits: ForecastLimits, prices: Prices
+) -> ForecastReport:
+    """The report on ``mapped_sample``, which is a sample of the table that ``old`` describes."""
     settings = app.settings
-    if not trial.mapped:
-        return ForecastReport(trial, None, None, judge_retention(None, settings.gate_headroom_seconds), prices)
-    expected = forecast(trial, old.item_count, limits)
+    if not mapped_sample.mapped:
+        return ForecastReport(mapped_sample, None, None, judge_retention(None, settings.gate_headroom_seconds), prices)
+    expected = forecast(mapped_sample, old.item_count, limits)
     seconds = expected.binding.seconds if expected.items_known else None
     streams = 1 + len(app.mapping.tables)
     return ForecastReport(
-        trial,
+        mapped_sample,
         expected,
         cost_of(expected, prices, streams=streams, poll_seconds=settings.poll_interval_seconds),
         judge_retention(seconds, settings.gate_headroom_seconds),

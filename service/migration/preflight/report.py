@@ -7,7 +7,7 @@ from service.core.shards import RETENTION_SECONDS
 from service.dynamodb.prices import Prices
 from service.migration.preflight.cost import Cost
 from service.migration.preflight.forecast import Bound, Forecast, Retention, Sizes
-from service.migration.preflight.sample import SamplePlace, Trial
+from service.migration.preflight.sample import MappedSample, SamplePlace
 
 FASTER_BY_BOUND = {
     "hottest_partition_key": "spread its partition key in the mapping ({field:shard16}, docs/MAPPING.md)",
@@ -23,7 +23,7 @@ SYNC_BESIDE = (
 class ForecastReport:
     """What is expected of the whole table."""
 
-    trial: Trial
+    mapped_sample: MappedSample
     forecast: Forecast | None
     """None when no item of the sample was mapped."""
     cost: Cost | None
@@ -45,14 +45,14 @@ class ForecastReport:
 
     def to_json(self) -> dict[str, Any]:
         """The document of `forecast --json`."""
-        expected, trial = self.forecast, self.trial
+        expected, mapped_sample = self.forecast, self.mapped_sample
         return {
             "result": self.retention.verdict,
             "sample": {
-                "items": trial.items,
-                "mapped": trial.mapped,
-                "whole": trial.whole,
-                "rejected": dict(trial.rejected),
+                "items": mapped_sample.items,
+                "mapped": mapped_sample.mapped,
+                "whole": mapped_sample.whole,
+                "rejected": dict(mapped_sample.rejected),
             },
             "table": None if expected is None else _table_json(expected),
             "duration": None if expected is None else _duration_json(expected),
@@ -72,10 +72,10 @@ class ForecastReport:
     def facts(self) -> tuple[tuple[str, str], ...]:
         """The expectations, each as its name and text, without the verdict."""
         if self.forecast is None or self.cost is None:
-            return (("forecast", f"none: of {self.trial.items} sampled items none was mapped"),)
+            return (("forecast", f"none: of {self.mapped_sample.items} sampled items none was mapped"),)
         expected, cost = self.forecast, self.cost
         return (
-            ("items", _items_text(expected, self.trial)),
+            ("items", _items_text(expected, self.mapped_sample)),
             ("old sizes", _sizes_text(expected.old_sizes)),
             ("v2 sizes", _sizes_text(expected.v2_sizes)),
             ("capacity", _capacity_text(expected)),
@@ -141,9 +141,9 @@ def _cost_json(cost: Cost) -> dict[str, Any]:
     return {"backfill": cost.backfill, "dual_running_month": cost.dual_running_month, **asdict(cost)}
 
 
-def _items_text(expected: Forecast, trial: Trial) -> str:
+def _items_text(expected: Forecast, mapped_sample: MappedSample) -> str:
     counted = f"about {expected.items}" if expected.items_known else f"at least {expected.items}"
-    return f"{counted}; {trial.items} sampled, {trial.mapped} of them mapped"
+    return f"{counted}; {mapped_sample.items} sampled, {mapped_sample.mapped} of them mapped"
 
 
 def _sizes_text(sizes: Sizes) -> str:

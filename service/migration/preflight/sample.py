@@ -1,4 +1,4 @@
-"""Maps a sample of the old table on trial: how many items are refused, how sizes grow, whether the inverse holds."""
+"""Maps a sample of the old table to test the mapping: how many items are refused, how sizes grow, whether the inverse holds."""
 
 import asyncio
 from collections import Counter
@@ -21,7 +21,7 @@ SamplePlace = tuple[str, str, str]
 
 
 @dataclass(slots=True)
-class Trial:
+class MappedSample:
     """The result of mapping the sample."""
 
     items: int = 0
@@ -55,45 +55,45 @@ class Trial:
         return sum(self.v2_sizes) / self.mapped_old_bytes if self.mapped_old_bytes else 1.0
 
 
-async def map_sample(store: ItemStore, mapping: Mapping, sample: int, stop: asyncio.Event) -> Trial:
+async def map_sample(store: ItemStore, mapping: Mapping, sample: int, stop: asyncio.Event) -> MappedSample:
     """Map the first ``sample`` items of a Scan; ends early when ``stop`` is set."""
-    trial, seen = Trial(), set[str]()
+    mapped_sample, seen = MappedSample(), set[str]()
     start: Item | None = None
-    while trial.items < sample and not stop.is_set():
-        limit = min(PAGE_ITEMS, sample - trial.items)
+    while mapped_sample.items < sample and not stop.is_set():
+        limit = min(PAGE_ITEMS, sample - mapped_sample.items)
         page = await store.scan(mapping.old.table, segment=0, segments=1, start=start, limit=limit, consistent=False)
         for item in page.items:
-            _try_item(trial, seen, mapping, item)
+            _try_item(mapped_sample, seen, mapping, item)
         start = page.last_key
-        trial.whole = start is None
-        if trial.whole:
+        mapped_sample.whole = start is None
+        if mapped_sample.whole:
             break
-    return trial
+    return mapped_sample
 
 
-def _try_item(trial: Trial, seen: set[str], mapping: Mapping, old: Item) -> None:
-    trial.items += 1
-    trial.old_sizes.append(item_bytes(old))
+def _try_item(mapped_sample: MappedSample, seen: set[str], mapping: Mapping, old: Item) -> None:
+    mapped_sample.items += 1
+    mapped_sample.old_sizes.append(item_bytes(old))
     try:
         put = copy_write(mapping, old, generation=1)
     except Poison as error:
-        trial.rejected[error.reason] += 1
+        mapped_sample.rejected[error.reason] += 1
         return
-    trial.mapped += 1
-    trial.mapped_old_bytes += trial.old_sizes[-1]
-    trial.inverse_failures += not equal(inverse(mapping, put.item, put.table), old)
+    mapped_sample.mapped += 1
+    mapped_sample.mapped_old_bytes += mapped_sample.old_sizes[-1]
+    mapped_sample.inverse_failures += not equal(inverse(mapping, put.item, put.table), old)
     shape = mapping.tables[put.table]
     key = "\0".join([put.table, *(put.item[name]["S"] for name in shape.key_names)])
-    trial.collisions += key in seen
+    mapped_sample.collisions += key in seen
     seen.add(key)
-    _add_units(trial, put.table, shape, put.item)
+    _add_units(mapped_sample, put.table, shape, put.item)
 
 
-def _add_units(trial: Trial, table: str, shape: TableShape, v2: Item) -> None:
+def _add_units(mapped_sample: MappedSample, table: str, shape: TableShape, v2: Item) -> None:
     size, units = item_bytes(v2), write_units(v2)
     indexes = [(name, key) for name, key in shape.indexes.items() if is_in(v2, key)]
-    trial.v2_sizes.append(size)
-    trial.index_entries += len(indexes)
-    trial.index_bytes += size * len(indexes)
+    mapped_sample.v2_sizes.append(size)
+    mapped_sample.index_entries += len(indexes)
+    mapped_sample.index_bytes += size * len(indexes)
     for index, key in [("", shape.key), *indexes]:
-        trial.write_units[table, index, v2[key.partition]["S"]] += units
+        mapped_sample.write_units[table, index, v2[key.partition]["S"]] += units

@@ -132,7 +132,7 @@ def _worker(name: str, beat: Beat, now: float) -> WorkerFacts:
     return WorkerFacts(
         name=name,
         silent_seconds=max(0.0, now - beat.said_at),
-        heard=beat.alive(now),
+        live=beat.alive(now),
         failure=beat.forward.failure or beat.reverse.failure,
         forward=beat.forward.role,
         reverse=beat.reverse.role,

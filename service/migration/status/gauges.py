@@ -210,9 +210,9 @@ def _lane_stopped(status: Status) -> Values:
     return by_direction(status, lambda lane: lane.stopped)
 
 
-@gauge("tablesplit_workers", "Sync processes that are heard of", labels=("role", "direction"))
+@gauge("tablesplit_workers", "Sync processes that report", labels=("role", "direction"))
 def _workers(status: Status) -> Values:
-    alive = [worker for worker in status.facts.workers if worker.heard]
+    alive = [worker for worker in status.facts.workers if worker.live]
     roles = Counter((worker.forward, "forward") for worker in alive)
     roles.update((worker.reverse, "reverse") for worker in alive)
     return {(role, direction): roles[role, direction] for role in ROLES for direction in DIRECTIONS}

@@ -110,7 +110,7 @@ def _worker_document(worker: WorkerFacts) -> dict[str, Any]:
         "reverse": worker.reverse,
         "seen_seconds_ago": worker.silent_seconds,
         "failure": worker.failure,
-        "heard": worker.heard,
+        "heard": worker.live,
     }
 
 

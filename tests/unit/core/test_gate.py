@@ -169,18 +169,18 @@ CLOSED: dict[str, Row] = {
     "gap": ("gap", BACK, {"gaps": ("records of a v2 table were lost",)}, "records of a v2 table were lost"),
     "hold": ("hold", CUTOVER, {"hold": "sale (by ann)"}, "sale (by ann)"),
     "another move": ("move", HOME, {"moving": "to reverse: announce"}, "to reverse: announce"),
-    "no worker": ("workers", CUTOVER, {"workers": ()}, "0 at work"),
+    "no worker": ("workers", CUTOVER, {"workers": ()}, "0 running"),
     "a silent worker": (
         "workers",
         CUTOVER,
         {"workers": (WorkerFacts("w1", 61.0, False, None),)},
-        "0 at work; w1 silent, heard of 61 s ago",
+        "0 running; w1 silent, last report 61 s ago",
     ),
     "a stopped worker": (
         "workers",
         CUTOVER,
         {"workers": (*GOOD.workers, WorkerFacts("w2", 0.4, True, "trimmed"))},
-        "2 at work; w2 stopped (trimmed), heard of 0 s ago",
+        "2 running; w2 stopped (trimmed), last report 0 s ago",
     ),
 }
 

@@ -19,7 +19,7 @@ from service.migration.preflight.forecast import (
     judge_retention,
     sizes_of,
 )
-from service.migration.preflight.sample import Trial, map_sample
+from service.migration.preflight.sample import MappedSample, map_sample
 from tests.builders.mappings import shop
 from tests.fakes.memory import MemoryDynamoDB
 from tests.worlds.validation_world import MAPPING, deal, lead
@@ -34,9 +34,9 @@ storage_gb_month: 0.5
 """
 
 
-def trial(**changed: object) -> Trial:
+def mapped_sample(**changed: object) -> MappedSample:
     """Four items: leads of 6 units with an index, a deal of 2 without."""
-    trial = Trial(
+    mapped_sample = MappedSample(
         items=4,
         mapped=4,
         old_sizes=[4000, 1000, 1000, 2000],
@@ -53,8 +53,8 @@ def trial(**changed: object) -> Trial:
         ),
     )
     for name, value in changed.items():
-        setattr(trial, name, value)
-    return trial
+        setattr(mapped_sample, name, value)
+    return mapped_sample
 
 
 def prices(more: str = "") -> Prices:
@@ -62,7 +62,7 @@ def prices(more: str = "") -> Prices:
 
 
 def test_a_sample_of_four_stands_for_four_thousand() -> None:
-    expected = forecast(trial(), 4000, ForecastLimits())
+    expected = forecast(mapped_sample(), 4000, ForecastLimits())
     assert (expected.items, expected.items_known) == (4000, True)
     assert (expected.base_write_units, expected.index_write_units) == (8000, 6000)
     assert expected.read_units == 1954  # 8,000,000 bytes / 4096, rounded up
@@ -75,7 +75,7 @@ def test_an_index_has_partition_keys_of_its_own() -> None:
     spread = Counter(
         {("leads", "", "a"): 3, ("leads", "", "b"): 3, ("leads", "GSI1", "x"): 4, ("leads", "GSI1", "y"): 2}
     )
-    expected = forecast(trial(write_units=spread), 4000, ForecastLimits())
+    expected = forecast(mapped_sample(write_units=spread), 4000, ForecastLimits())
     assert expected.hottest == ("leads", "GSI1", "x")
     assert expected.hottest_share == pytest.approx(4 / 6)
     assert expected.binding == Bound("hottest_partition_key", 4.0)
@@ -92,21 +92,21 @@ def test_an_index_has_partition_keys_of_its_own() -> None:
     ],
 )
 def test_what_takes_longest_binds(limits: ForecastLimits, binding: Bound) -> None:
-    assert forecast(trial(), 4000, limits).binding == binding
+    assert forecast(mapped_sample(), 4000, limits).binding == binding
 
 
 def test_a_sample_that_is_everything_needs_no_count() -> None:
-    expected = forecast(trial(whole=True), 0, ForecastLimits())
+    expected = forecast(mapped_sample(whole=True), 0, ForecastLimits())
     assert (expected.items, expected.items_known, expected.base_write_units) == (4, True, 8)
 
 
 def test_a_count_below_the_sample_is_not_believed() -> None:
-    expected = forecast(trial(), 3, ForecastLimits())
+    expected = forecast(mapped_sample(), 3, ForecastLimits())
     assert (expected.items, expected.items_known) == (4, False)
 
 
 def test_a_rejected_item_is_read_and_not_written() -> None:
-    expected = forecast(trial(items=8, old_sizes=[4096] * 8), 8000, ForecastLimits())
+    expected = forecast(mapped_sample(items=8, old_sizes=[4096] * 8), 8000, ForecastLimits())
     assert (expected.base_write_units, expected.read_units) == (8000, 8000)
 
 
@@ -155,7 +155,7 @@ def test_point_in_time_recovery_is_paid_where_the_file_has_a_price() -> None:
     assert cost.dual_running_month == pytest.approx(1.5, abs=1e-3)
 
 
-async def sampled(*items: Item, sample: int = 100) -> Trial:
+async def sampled(*items: Item, sample: int = 100) -> MappedSample:
     db = MemoryDynamoDB()
     db.create_table("old", ("pk", "sk"))
     for item in items:
@@ -165,13 +165,15 @@ async def sampled(*items: Item, sample: int = 100) -> Trial:
 
 async def test_the_trial_counts_a_unit_for_each_kilobyte_and_again_for_each_index() -> None:
     big = lead("big", notes={"S": "x" * 1500})
-    trial = await sampled(lead("a"), big, deal("c"))
+    mapped_sample = await sampled(lead("a"), big, deal("c"))
     deals = sum(1 for _ in MAPPING.tables["deals"].indexes)
-    assert (trial.items, trial.mapped, trial.whole) == (3, 3, True)
-    assert trial.write_units["leads", "", "LEAD"] == 1 + 2
-    assert {units for (table, index, _), units in trial.write_units.items() if table == "leads" and index} == {3}
-    assert trial.index_entries == 2 * 2 + deals
-    assert sum(trial.old_sizes) == item_bytes(lead("a")) + item_bytes(big) + item_bytes(deal("c"))
+    assert (mapped_sample.items, mapped_sample.mapped, mapped_sample.whole) == (3, 3, True)
+    assert mapped_sample.write_units["leads", "", "LEAD"] == 1 + 2
+    assert {units for (table, index, _), units in mapped_sample.write_units.items() if table == "leads" and index} == {
+        3
+    }
+    assert mapped_sample.index_entries == 2 * 2 + deals
+    assert sum(mapped_sample.old_sizes) == item_bytes(lead("a")) + item_bytes(big) + item_bytes(deal("c"))
 
 
 async def test_an_item_without_the_keys_of_an_index_takes_nothing_there() -> None:
@@ -181,15 +183,15 @@ async def test_an_item_without_the_keys_of_an_index_takes_nothing_there() -> Non
     refund = {"hash": {"S": "REFUND/2"}, "kind": {"S": "REFUND"}, "id": {"S": "2"}}
     for item in (order, refund):
         db.apply(Put("shop", item))
-    trial = await map_sample(db, shop(), 100, asyncio.Event())
+    mapped_sample = await map_sample(db, shop(), 100, asyncio.Event())
     (table,) = shop().tables
-    by_index = Counter(index for _, index, _ in trial.write_units)
-    assert trial.mapped == 2
-    assert {units for (_, index, _), units in trial.write_units.items() if index} == {1}
-    assert (by_index[""], by_index["total"], trial.index_entries) == (2, 1, 1)
-    assert {place[0] for place in trial.write_units} == {table}
+    by_index = Counter(index for _, index, _ in mapped_sample.write_units)
+    assert mapped_sample.mapped == 2
+    assert {units for (_, index, _), units in mapped_sample.write_units.items() if index} == {1}
+    assert (by_index[""], by_index["total"], mapped_sample.index_entries) == (2, 1, 1)
+    assert {place[0] for place in mapped_sample.write_units} == {table}
 
 
 async def test_a_sample_that_ends_before_the_table_is_not_the_whole() -> None:
-    trial = await sampled(*(lead(f"{n}") for n in range(5)), sample=3)
-    assert (trial.items, trial.whole) == (3, False)
+    mapped_sample = await sampled(*(lead(f"{n}") for n in range(5)), sample=3)
+    assert (mapped_sample.items, mapped_sample.whole) == (3, False)

@@ -12,8 +12,8 @@ from service.dynamodb.table_description import TableDescription
 from service.migration.preflight.forecast import ForecastLimits
 from service.migration.preflight.forecast_run import expect
 from service.migration.preflight.report import ForecastReport
-from service.migration.preflight.sample import Trial
-from tests.unit.migration.test_forecast import trial
+from service.migration.preflight.sample import MappedSample
+from tests.unit.migration.test_forecast import mapped_sample
 from tests.worlds.validation_world import MAPPING
 
 UNFOLLOWED = (
@@ -21,14 +21,14 @@ UNFOLLOWED = (
 )
 
 
-def report(found: Trial, item_count: int, limits: ForecastLimits | None = None) -> ForecastReport:
+def report(found: MappedSample, item_count: int, limits: ForecastLimits | None = None) -> ForecastReport:
     app = cast(App, SimpleNamespace(settings=Settings(), mapping=MAPPING))
     old = cast(TableDescription, SimpleNamespace(item_count=item_count))
     return expect(app, found, old, limits or ForecastLimits(), load_prices(None))
 
 
 def test_a_copy_that_ends_in_time_is_a_go() -> None:
-    forecast_report = report(trial(), 4000)
+    forecast_report = report(mapped_sample(), 4000)
     assert (forecast_report.ok, forecast_report.retention.verdict, forecast_report.remedy) == (True, "go", "")
     assert forecast_report.to_text().splitlines()[-2:] == [
         "retention    go: the copy leaves 24.0 h at most of the 24 h that the stream keeps changes; 4.0 h are asked for",
@@ -45,28 +45,28 @@ def test_a_copy_that_ends_in_time_is_a_go() -> None:
     ],
 )
 def test_a_no_go_says_what_makes_the_copy_shorter(items: int, limits: ForecastLimits, way: str) -> None:
-    forecast_report = report(trial(), items, limits)
+    forecast_report = report(mapped_sample(), items, limits)
     assert (forecast_report.ok, forecast_report.retention.verdict) == (False, "no-go")
     assert forecast_report.remedy == f"{way}; {UNFOLLOWED}"
     assert forecast_report.to_text().splitlines()[-1] == "forecast: NO-GO"
 
 
 def test_a_copy_longer_than_the_stream_says_by_how_much() -> None:
-    forecast_report = report(trial(), 60_000_000)  # 90,000,000 units at one key: 25 h
+    forecast_report = report(mapped_sample(), 60_000_000)  # 90,000,000 units at one key: 25 h
     assert forecast_report.retention_text() == (
         "NO-GO: the copy takes 1.0 h longer than the 24 h that the stream keeps changes; 4.0 h are asked for as margin"
     )
 
 
 def test_a_table_whose_count_is_not_known_is_unknown() -> None:
-    forecast_report = report(trial(), 3)
+    forecast_report = report(mapped_sample(), 3)
     assert (forecast_report.ok, forecast_report.retention.verdict) == (True, "unknown")
     assert forecast_report.to_json()["table"]["items_known"] is False
     assert "at least 4; 4 sampled, 4 of them mapped" in forecast_report.to_text()
 
 
 def test_where_nothing_can_be_mapped_there_is_no_number() -> None:
-    forecast_report = report(Trial(items=5, old_sizes=[1] * 5), 100)
+    forecast_report = report(MappedSample(items=5, old_sizes=[1] * 5), 100)
     document = forecast_report.to_json()
     assert [document[name] for name in ("result", "table", "duration", "cost_usd")] == ["unknown", None, None, None]
     assert forecast_report.facts() == (("forecast", "none: of 5 sampled items none was mapped"),)

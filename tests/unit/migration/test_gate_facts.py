@@ -67,7 +67,7 @@ async def test_before_the_start_the_gate_names_everything_that_is_missing() -> N
     assert found["backfill"] == "not started"
     assert found["forward_caught_up"] == "nobody reads the stream"
     assert found["validation"] == "never run in full"
-    assert found["workers"] == "0 at work"
+    assert found["workers"] == "0 running"
 
 
 async def test_records_in_the_control_table_close_the_gate() -> None:
@@ -94,7 +94,7 @@ async def test_records_in_the_control_table_close_the_gate() -> None:
         "intruders": "writes to v2: 1 LEAD",
         "hold": "sale (by ann, 2023-11-14T22:13:20Z)",
         "move": "to dual: drain since 2023-11-14T22:13:20Z (by ann)",
-        "workers": "2 at work; w2 stopped (gone), heard of 0 s ago",
+        "workers": "2 running; w2 stopped (gone), last report 0 s ago",
     }
 
 

@@ -118,7 +118,7 @@ async def test_a_worker_that_never_acknowledges_is_named_with_its_age_and_what_t
             await world.move("cutover")
         assert overdue.value.message.startswith(
             "the move to dual stands at switch: waited 60 s: worker w1 has not acknowledged forward/entering in forward "
-            "sync (heard of 0 s ago, nobody holds its lease)"
+            "sync (last report 0 s ago, nobody holds its lease)"
         )
         assert overdue.value.remedy == (
             "mend that, then go on with: tablesplit cutover (or give the move up: tablesplit rollback)"

@@ -66,7 +66,7 @@ async def test_a_silent_worker_is_told_apart_from_a_live_one(world: Started) -> 
     await say(world, "silent", READING)
     await world.clock.advance(SILENT_SECONDS + 1)
     await say(world, "alive", READING)
-    assert {worker.name: worker.heard for worker in (await taken(world)).facts.workers} == {
+    assert {worker.name: worker.live for worker in (await taken(world)).facts.workers} == {
         "silent": False,
         "alive": True,
     }

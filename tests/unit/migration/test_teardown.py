@@ -45,7 +45,7 @@ async def test_nothing_is_dropped_under_a_live_worker() -> None:
     world = Started()
     dropped = droppable(world)
     await at_work(world, world.clock.now())
-    with pytest.raises(Refused, match="sync worker w1 is at work"):
+    with pytest.raises(Refused, match="sync worker w1 is running"):
         await drop_all(world.app)
     assert dropped == []
 
