@@ -77,6 +77,9 @@ def exported(tree: Path) -> Iterator[Path]:
         printed(tree, "git", "archive", "--output", str(archive), "HEAD")
         with tarfile.open(archive) as opened:
             opened.extractall(Path(folder) / "commit", filter="data")
+        # BuildKit does not read a file again that has the size and time of an earlier one, and here all have the commit's time.
+        for path in (Path(folder) / "commit").rglob("*"):
+            path.touch()
         yield Path(folder) / "commit"
 
 

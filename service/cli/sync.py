@@ -11,21 +11,16 @@ from service.cli.run import STOP_GRACE_SECONDS, run_command
 from service.config import Settings
 from service.control.engine import Engine
 from service.control.workers import worker_id
-from service.errors import TablesplitError
 from service.http_api.server import serve_http
 from service.http_api.view import HttpView
 from service.log import get_logger
 from service.migration.start import ensure_started
-from service.migration.status.gauges import MigrationGauges
-from service.migration.status.snapshot import take_running_snapshot
+from service.migration.status.snapshot import log_status
 from service.streams.kcl.daemon import STOP_SECONDS as DAEMON_STOP_SECONDS
 from service.streams.kcl.daemon import require_daemon
 from service.sync.positions import require_same_stream
 from service.sync.shared_lane import daemon_options
 from service.sync.worker import sync_lanes
-
-LOG_SECONDS = 30.0
-"""Between two status lines."""
 
 
 @click.command()
@@ -54,7 +49,7 @@ async def _run_sync(app: App, stop: asyncio.Event, *, http: bool = True) -> None
         require_daemon(daemon_options(app))
     state = await ensure_started(app)
     await require_same_stream(app, state)
-    async with sync_lanes(app, _log_status(app)) as lanes:
+    async with sync_lanes(app, log_status(app)) as lanes:
         if http:
             await _serve(app, HttpView(app, lanes), stop)
         else:
@@ -68,19 +63,6 @@ async def _serve(app: App, view: HttpView, stop: asyncio.Event) -> None:
             await stop.wait()
         finally:
             await view.close()
-
-
-async def _log_status(app: App) -> None:
-    """Log the status, and show it in the metrics, every LOG_SECONDS."""
-    while True:
-        try:
-            status = await take_running_snapshot(app)
-            app.metrics.show(MigrationGauges(status))
-            get_logger().info("status", **status.to_log())
-        except TablesplitError as failure:
-            app.metrics.show(MigrationGauges(None))
-            get_logger().warning("no status", reason=failure.message, remedy=failure.remedy)
-        await app.clock.sleep(LOG_SECONDS)
 
 
 def _grace(settings: Settings) -> float:

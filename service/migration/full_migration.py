@@ -9,6 +9,7 @@ from backfill.report import BackfillReport
 from service.app import App
 from service.migration.backfill import copy_old_table
 from service.migration.start import Started, create_and_start
+from service.migration.status.snapshot import log_status
 from service.migration.validation import run_validation
 from service.sync.worker import catch_up, sync_lanes
 from service.validation.options import ValidationOptions
@@ -48,7 +49,7 @@ async def run_full_migration(app: App, options: BackfillOptions, stop: asyncio.E
     This process syncs meanwhile. Where another process does, this one stands by, and takes over if the other is killed.
     """
     started = await create_and_start(app)
-    async with sync_lanes(app):
+    async with sync_lanes(app, log_status(app)):
         copied = await copy_old_table(app, options, stop)
         await catch_up(app, stop)
         validation = await run_validation(app, ValidationOptions(), stop)

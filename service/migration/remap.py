@@ -14,6 +14,7 @@ from service.control.leases import REVERSE_LEASE, SYNC_LEASE
 from service.control.state import MigrationState, change_any_state, load_any_state
 from service.errors import Refused
 from service.migration.start import lane_lease
+from service.migration.status.snapshot import log_status
 from service.migration.validation import run_validation
 from service.sync.worker import catch_up, sync_lanes
 from service.validation.options import ValidationOptions
@@ -60,7 +61,7 @@ async def remap(app: App, stop: asyncio.Event) -> Remapped:
     _require_possible(app, state)
     tables = await app.tables.make_missing()
     await _adopt(app, state)
-    async with sync_lanes(app):
+    async with sync_lanes(app, log_status(app)):
         await catch_up(app, stop)
         report = await run_validation(app, ValidationOptions(repair=True), stop)
     return Remapped(state.mapping_hash, app.mapping.hash, tables, report)

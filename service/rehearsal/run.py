@@ -14,7 +14,7 @@ from service.core.phases.acting import Side
 from service.core.phases.moves import Command
 from service.errors import Interrupted
 from service.migration.backfill import copy_old_table
-from service.migration.status.snapshot import take_snapshot
+from service.migration.status.snapshot import log_status, take_snapshot
 from service.migration.status.status import Status
 from service.migration.validation import run_validation
 from service.rehearsal.application import Application
@@ -85,7 +85,7 @@ class Rehearsal:
 
     async def run(self) -> Rehearsed:
         """Run all steps. Raises Interrupted when ``stop`` is set on the way."""
-        async with sync_lanes(self._app):
+        async with sync_lanes(self._app, log_status(self._app)):
             async with self._writing():
                 copied = await self._copy()
                 await self._cut_over()

@@ -40,15 +40,21 @@ class Lanes:
 
 
 @asynccontextmanager
-async def sync_lanes(app: App, *beside: Coroutine[Any, Any, None]) -> AsyncIterator[Lanes]:
-    """Run both lanes with their beats in the background, and the coroutines ``beside`` them.
+async def sync_lanes(app: App, status_log: Coroutine[Any, Any, None]) -> AsyncIterator[Lanes]:
+    """Run both lanes with their beats, and the ``status_log``, in the background.
 
     At the end the lanes save their positions and give their leases back.
     """
     serve = serve_shared if app.settings.engine == "kcl" else serve_alone
     lanes = Lanes(ForwardLane(app, serve), ReverseLane(app, serve))
     workers = Workers(app.control, app.clock)
-    background = (lanes.forward.run(), lanes.reverse.run(), _beat(app, lanes, workers), _measure(app, lanes), *beside)
+    background = (
+        lanes.forward.run(),
+        lanes.reverse.run(),
+        _beat(app, lanes, workers),
+        _measure(app, lanes),
+        status_log,
+    )
     try:
         async with task_group() as tasks:
             running = [tasks.create_task(work) for work in background]

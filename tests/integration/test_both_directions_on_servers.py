@@ -24,6 +24,7 @@ from service.core.rules.ledger import is_count
 from service.dynamodb.table_description import NewTable
 from service.dynamodb.table_waits import until_active
 from service.migration.start import create_and_start
+from service.migration.status.snapshot import log_status
 from service.sync.worker import sync_lanes
 from tests.builders.mappings import CRM_TEXT
 from tests.builders.planes import plane_settings
@@ -119,7 +120,7 @@ async def test_two_applications_write_the_same_items(server: str, request: pytes
     async with own_tables(url) as app:
         await create_and_start(app)
         workers = Workers(app.control, app.clock)
-        async with sync_lanes(app) as lanes:
+        async with sync_lanes(app, log_status(app)) as lanes:
             await drained(workers, None)
             acting = await in_dual(app)
             await drained(workers, acting)

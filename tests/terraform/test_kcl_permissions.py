@@ -62,7 +62,7 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str, str]]
         for _ in range(2):  # the second time KCL's tables are there, and behind the saved positions
             with scenario.sync():
                 scenario.application.put_item(TableName=OLD, Item={"pk": {"S": "DEAL#1"}, "sk": {"S": "METADATA"}})
-                ((status, answer),) = scenario.operator("status --until-caught-up 60")
+                ((status, answer),) = scenario.operator("status --until-caught-up 540")
                 assert status == 0, answer
     return {(who, _kind(resource), f"dynamodb:{action}") for who, action, resource in _lines(scenario.file)}
 

@@ -65,7 +65,7 @@ def migrate(scenario: Scenario) -> None:
     with scenario.sync():
         scenario.backfill()
         change_old(scenario.application)
-        expect(scenario.operator("status --until-caught-up 60"), 0)
+        expect(scenario.operator("status --until-caught-up 540"), 0)
         scenario.application.delete_item(TableName=DEALS, Key=v2_key("3"))
         for name in ("bad", "worse"):
             scenario.application.put_item(TableName=OLD, Item=old_item(name))
@@ -74,13 +74,13 @@ def migrate(scenario: Scenario) -> None:
         scenario.post("/v1/validation", {})
         set_title(scenario.application, DEALS, v2_key("6"), "v2")
         set_title(scenario.application, OLD, old_key("7"), "old")
-        expect(scenario.operator("status --until-caught-up 60"), 0)
+        expect(scenario.operator("status --until-caught-up 540"), 0)
     conflict(scenario.application)
     with scenario.sync():
-        _, (_, listed) = scenario.operator("status --until-caught-up 60", "conflicts list")
+        _, (_, listed) = scenario.operator("status --until-caught-up 540", "conflicts list")
         resolve = [f"conflicts resolve {one['id']} --keep old --yes" for one in listed["items"]]
         assert resolve
-        scenario.operator(*resolve, "status --until-caught-up 60", "validate --repair")
+        scenario.operator(*resolve, "status --until-caught-up 540", "validate --repair")
         expect(scenario.operator("cutover --finish --wait 60", "validate", "complete --yes --wait 60"), 0, 0, 0)
 
 

@@ -1,4 +1,4 @@
-"""Takes the Status of the migration, for a command that asks the workers, and for a process that serves it."""
+"""Takes the Status of the migration, for a command that asks the workers, and for a process that serves it, which also logs it."""
 
 import asyncio
 from collections.abc import Iterable
@@ -9,10 +9,15 @@ from service.control.state import MigrationState, load_state
 from service.core.phases.facts import Facts, LaneFacts
 from service.core.phases.moves import next_move
 from service.core.shards import RETENTION_SECONDS
-from service.errors import CHECK_ENDPOINT, Fatal, Retryable
+from service.errors import CHECK_ENDPOINT, Fatal, Retryable, TablesplitError
+from service.log import get_logger
 from service.migration.status.facts import Tips, read_facts
 from service.migration.status.gate import ask_tips, gate_by
+from service.migration.status.gauges import MigrationGauges
 from service.migration.status.status import Status
+
+LOG_SECONDS = 30.0
+"""Between two status lines."""
 
 RUNNING_SECONDS = 3.0
 """How long a serving process waits for its snapshot: less than Prometheus waits for the page (deploy/prometheus)."""
@@ -41,7 +46,7 @@ async def take_running_snapshot(app: App) -> Status:
     try:
         async with asyncio.timeout(RUNNING_SECONDS):
             state = await load_state(app.control, app.mapping)
-            if state is not None:
+            if state is not None and state.started:
                 return await _status(app, state, None)
     except TimeoutError as late:
         raise Retryable(f"no status within {RUNNING_SECONDS:g} s", reason="timeout", remedy=CHECK_ENDPOINT) from late
@@ -49,6 +54,19 @@ async def take_running_snapshot(app: App) -> Status:
         f"control table {app.settings.control_table} has lost what was in it: it is another table than at the start",
         remedy="if the server was started anew and empty: stop sync, load the old table, and begin again",
     )
+
+
+async def log_status(app: App) -> None:
+    """Log the running snapshot, and show it in the metrics, every LOG_SECONDS until cancelled."""
+    while True:
+        try:
+            status = await take_running_snapshot(app)
+            app.metrics.show(MigrationGauges(status))
+            get_logger().info("status", **status.to_log())
+        except TablesplitError as failure:
+            app.metrics.show(MigrationGauges(None))
+            get_logger().warning("no status", reason=failure.message, remedy=failure.remedy)
+        await app.clock.sleep(LOG_SECONDS)
 
 
 async def _status(app: App, state: MigrationState, tips: Tips | None) -> Status:

@@ -13,6 +13,7 @@ from service.errors import Fatal, Retryable
 from service.http_api.server import create_http_api
 from service.http_api.view import HttpView
 from service.migration.start import create_and_start
+from service.migration.status.snapshot import log_status
 from service.sync.forward_lane import ForwardLane
 from service.sync.reverse_lane import ReverseLane
 from service.sync.worker import Lanes, sync_lanes
@@ -68,7 +69,7 @@ async def test_the_page_is_served_without_dynamodb_and_says_so(world: Started, a
 
 
 async def test_a_server_that_restarts_empty_under_a_running_sync_is_reported(world: Started) -> None:
-    async with sync_lanes(world.app):
+    async with sync_lanes(world.app, log_status(world.app)):
         await world.clock.advance(10)
         samples = await page(world)
         assert (samples["tablesplit_status_readable"], samples["tablesplit_ready"], samples["forward"]) == (1, 1, 1)
@@ -88,7 +89,7 @@ async def test_a_process_that_cannot_report_still_says_that_its_lanes_have_stopp
         if isinstance(subject, Put) and subject.item["pk"] == {"S": "worker"}:
             await asyncio.Event().wait()
 
-    async with sync_lanes(world.app):
+    async with sync_lanes(world.app, log_status(world.app)):
         await world.clock.advance(10)
         world.db.before = hang
         await world.clock.advance(1)

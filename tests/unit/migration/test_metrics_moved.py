@@ -14,6 +14,7 @@ from service.errors import Throttled
 from service.metrics import Metrics
 from service.migration.start import create_and_start
 from service.migration.status.gauges import MigrationGauges
+from service.migration.status.snapshot import log_status
 from service.sync.worker import sync_lanes
 from tests.builders.planes import WaitlessClock, fixed_credentials, plane_settings
 from tests.fakes.clocks import VirtualClock
@@ -82,7 +83,7 @@ async def synced(metrics: Metrics) -> None:
 
     await create_and_start(world.app)
     world.db.before = throttle_once
-    async with sync_lanes(world.app):
+    async with sync_lanes(world.app, log_status(world.app)):
         world.db.apply(Put("old", lead("a")))
         await world.clock.until(lambda: world.db.item("leads", lead_key("a")) is not None)
         await change_state(world.control, MAPPING, 0.0, lambda was: replace(was, phase="dual", rule="ledger", epoch=1))

@@ -125,6 +125,15 @@ async def test_a_new_and_empty_server_has_no_status(world: Started) -> None:
         await take_running_snapshot(world.app)
 
 
+async def test_a_migration_that_another_process_has_just_begun_anew_has_no_status(world: Started) -> None:
+    """The control table was emptied under a serving process, and a new `create-tables` has not come to its end."""
+    await change_state(
+        world.control, world.app.mapping, world.clock.now(), lambda state: replace(state, phase="prepare")
+    )
+    with pytest.raises(Fatal, match="has lost what was in it"):
+        await take_running_snapshot(world.app)
+
+
 DAY = 24 * 3600.0
 
 
