@@ -16,11 +16,18 @@ DEPLOYED = {"table": "each table of the mapping, the control table, `other`", "v
 
 
 def metrics_table() -> str:
-    """A row for each metric (name, meaning, type, labels, the processes that serve it), then the values of each label."""
-    both = {metric.name for metric in _families(_example())}
-    rows = ["| metric | meaning | type | labels | process |", "|---|---|---|---|---|"]
-    rows += [_row(metric, metric.name in both) for metric in _families(_migrating())]
-    return "\n".join([*rows, "", "### Labels", "", *_label_lines(_families(_migrating()))])
+    """A table of the metrics of one process, one of those of the whole migration, and the values of each label."""
+    of_process = {metric.name for metric in _families(_example())}
+    every = [*_families(_migrating())]
+    return "\n".join(
+        [
+            *("### Of one process", "", "Sync and backfill serve these.", ""),
+            *_rows(metric for metric in every if metric.name in of_process),
+            *("", "### Of the whole migration", "", "Sync alone serves these.", ""),
+            *_rows(metric for metric in every if metric.name not in of_process),
+            *("", "### Labels", "", *_label_lines(every)),
+        ]
+    )
 
 
 def _example() -> Metrics:
@@ -41,10 +48,12 @@ def _families(metrics: Metrics) -> Iterator[Metric]:
     return (metric for metric in metrics.registry.collect() if metric.name.startswith(PREFIX))
 
 
-def _row(metric: Metric, both: bool) -> str:
-    process = "sync, backfill" if both else "sync"
-    labels = ", ".join(f"`{label}`" for label in _labels(metric))
-    return f"| `{_name(metric)}` | {metric.documentation} | {metric.type} | {labels} | {process} |"
+def _rows(metrics: Iterable[Metric]) -> Iterator[str]:
+    """A table with a row for each metric: name, meaning, type, labels."""
+    yield from ("| metric | meaning | type | labels |", "|---|---|---|---|")
+    for metric in metrics:
+        labels = ", ".join(f"`{label}`" for label in _labels(metric))
+        yield f"| `{_name(metric)}` | {metric.documentation} | {metric.type} | {labels} |"
 
 
 def _label_lines(metrics: Iterable[Metric]) -> Iterator[str]:

@@ -10,7 +10,7 @@ import pytest
 from service.cli.main import cli
 from tests.documents.pages import ROOT, documents, other_pages
 
-WRITTEN = re.compile(r"^(?:docker compose run --rm cli|tablesplit) (.*?)(?: +#.*)?$", re.MULTILINE)
+WRITTEN = re.compile(r"^(?:docker compose run --rm cli|tablesplit) (.*?)(?: &)?(?: +#.*)?$", re.MULTILINE)
 INLINE = re.compile(r"`tablesplit ([^`]+)`")
 SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from service.cli.main import COMMANDS
+from service.core.phases.moves import FIRST_DUAL, LATER
+from service.rehearsal.moves import TimedMove
 from tests.documents.pages import CODE, ROOT, Line, documents, headings, lines, links, other_pages
 
 LONGEST = 160
@@ -15,6 +17,12 @@ LONGEST = 160
 ONE_SENTENCE_AFTER_ANOTHER = re.compile(r"(?<!\d)(?<!\.\.)[.!?] +(?=[A-Z`\[*\"(])")
 PATH = re.compile(r"`((?:service|backfill|tests|deploy|docs|bench|examples)/[\w./-]+)`")
 QUOTED = re.compile(r"^- `([^`]+)`")
+
+DEMO = re.compile(r"```text\n(?:\$ make demo\n)?(.*?^demo: .*?)```", re.MULTILINE | re.DOTALL)
+"""The end of what the demonstration prints."""
+MOVE_LINE = re.compile(r"^(?P<command>\S+(?: --\w+)?) +to (?P<phase>\w+) +[\d.]+ s \((?P<seconds>.*)\)$")
+BEGINNING = re.compile(r"^[^\d:]+(?:: (?:OK )?)?")
+TOTAL = re.compile(r" +[\d.]+ s \(")
 
 
 @pytest.mark.parametrize("page", documents())
@@ -48,6 +56,26 @@ def test_every_message_that_is_quoted_is_in_the_code() -> None:
         if fragment.strip() and not any(fragment.strip() in text for text in said)
     ]
     assert missing == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/getting-started.md"])
+def test_the_end_of_the_demonstration_is_shown_in_the_codes_words(page: str) -> None:
+    (block,) = DEMO.findall((ROOT / page).read_text(encoding="utf-8"))
+    texts = [*_texts()]
+    for line in block.splitlines():
+        move = MOVE_LINE.match(line)
+        if move:
+            assert _same_move(line, move)
+        else:
+            assert any(BEGINNING.findall(line)[0] in text for text in texts), line
+
+
+def _same_move(line: str, shown: re.Match[str]) -> bool:
+    """Whether the code would print this line, up to its total; and whether the steps are those of a move, in order."""
+    gate, *steps = ((name, float(seconds)) for name, seconds in (part.split() for part in shown["seconds"].split(", ")))
+    move = TimedMove(shown["command"], shown["phase"], gate[1], dict(steps))  # type: ignore[arg-type]
+    printed = TOTAL.sub(" (", move.to_text()) == TOTAL.sub(" (", line)
+    return printed and tuple(move.steps) in (FIRST_DUAL, LATER)
 
 
 def test_every_command_says_whether_it_can_be_undone() -> None:
