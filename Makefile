@@ -20,7 +20,7 @@ PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 demo: $(READY)
 	$(BIN)/tablesplit demo
 
-# What anyone runs: five minutes on two cores after the set-up. The last line names what this machine could not run.
+# What anyone runs: about three minutes on two cores after the set-up. The last line names what this machine could not run.
 test: $(READY)
 	$(PYTEST) -m "not slow and not deployment"
 
