@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from copy import copy
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from backfill.throttle import ThrottleWaits, WriteLimits
 from backfill.window import Window
@@ -33,6 +33,7 @@ from tests.convergence.invariants import GENERATION, Violated
 from tests.convergence.world import empty_tables
 from tests.fakes.memory import MemoryDynamoDB
 
+P = TypeVar("P", bound="Process")
 CURSED = {"S": "cursed"}
 """A company that DynamoDB refuses to store on v2, until the curse is lifted."""
 
@@ -72,9 +73,18 @@ class Live:
     def take_over(self) -> "Sync":
         """A new sync process; the one before goes on until it is killed or its save is refused."""
         self.owner += 1
-        process = Sync(self)
+        return self.add(Sync(self))
+
+    def add(self, process: P) -> P:
+        """Count a process among those of the run."""
         self.processes.append(process)
         return process
+
+    def split(self) -> None:
+        """Split an open shard of the old table's stream."""
+        stream = self.memory.stream(self.mapping.old.table)
+        open_shards = [shard.shard_id for shard in stream.describe(None).shards if shard.ending is None]
+        stream.split(self.rng.choice(open_shards), self.rng.choice((1, 2)))
 
     async def application(self, writes: int) -> None:
         """Writes of every kind, bad ones among them."""
@@ -117,6 +127,15 @@ async def started(seed: int) -> Live:
             live.put_old(random_item(live.rng, number))
     await live.save_start()
     return live
+
+
+async def check_quarantined(live: Live) -> None:
+    """I6: every old item that no mapping knows is counted in quarantine."""
+    quarantine = live.quarantine()
+    for item in live.memory.items(live.mapping.old.table):
+        key = {name: item[name] for name in live.mapping.old.key_names}
+        if item["entity_type"] == {"S": "GOBLIN"} and not await quarantine.holds(live.mapping.old.table, key):
+            raise Violated(f"I6: {item} is neither on v2 nor in quarantine")
 
 
 def replayed(module: str, run: Callable[[int], Coroutine[Any, Any, None]], seed: int) -> None:

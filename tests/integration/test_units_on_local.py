@@ -9,7 +9,8 @@ import pytest
 from service.core.item.wire import Item
 from service.core.rules.guarded import copy_write
 from service.migration.preflight.sample import map_sample
-from tests.integration.test_backfill_on_servers import ENTITIES, crm_item, opened
+from tests.builders.crm_items import ENTITIES, crm_item
+from tests.worlds.server_world import opened
 
 pytestmark = pytest.mark.local
 

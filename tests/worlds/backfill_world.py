@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backfill.options import BackfillOptions
-from backfill.progress import Snapshot
 from backfill.records import BackfillRecords
 from backfill.report import BackfillReport
 from backfill.segment_copier import BackfillContext
@@ -22,23 +21,13 @@ from service.core.item.write import Put
 from service.core.rules.guarded import copy_write
 from service.dynamodb.protocol import Fence, InsertThrottled
 from service.metrics import Metrics
+from tests.builders.small_crm import GENERATION, MAPPING, deal, lead
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.memory import MemoryDynamoDB
-from tests.worlds.validation_world import MAPPING, deal, lead
+from tests.fakes.recording_display import RecordingDisplay
 
-GENERATION = 1
 BAD = lead("bad", entity_type={"S": "MEETING"})
 """An item of an entity that the mapping does not know."""
-
-
-class Seen:
-    """A display that keeps every snapshot."""
-
-    def __init__(self) -> None:
-        self.snapshots: list[Snapshot] = []
-
-    def show(self, snapshot: Snapshot) -> None:
-        self.snapshots.append(snapshot)
 
 
 class Throttling(MemoryDynamoDB):
@@ -82,7 +71,7 @@ class World:
     clock: VirtualClock = field(default_factory=VirtualClock)
     db: MemoryDynamoDB = field(default_factory=MemoryDynamoDB)
     settings: Settings = field(default_factory=lambda: Settings(segments=3, page_items=4))
-    seen: Seen = field(default_factory=Seen)
+    display: RecordingDisplay = field(default_factory=RecordingDisplay)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     metrics: Metrics = field(default_factory=Metrics)
     estimate: int | None = None
@@ -122,7 +111,7 @@ class World:
             self.settings,
             self.metrics,
             BackfillOptions(**{"owner": "worker", **options}),
-            self.seen,
+            self.display,
             self.stop,
         )
 

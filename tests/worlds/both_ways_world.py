@@ -15,33 +15,16 @@ from service.control.state import change_state, load_started_state
 from service.control.stores import Stores
 from service.control.workers import Beat, LaneBeat, Workers
 from service.core.item.change import Change, parse_record
-from service.core.item.stamp import Stamp, encode_stamp, stamped
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Put
-from service.core.mapping.transform import forward
 from service.core.phases.acting import Acting, Side
 from service.dynamodb.protocol import Fence
 from service.sync.sinks.context import SinkContext
 from service.sync.sinks.forward import ForwardSink
 from service.sync.sinks.ledger_transaction import LedgerTransaction
 from service.sync.sinks.reverse import ReverseSink
-from tests.worlds.validation_world import GENERATION, MAPPING, World, lead_key, old_key
-
-COUNT = "0001." + "0" * 19 + "1"
-"""Reverse's first write of an item, in the ledger's first epoch."""
-
-BASE = "0001." + "0" * 20
-
-
-def v2_of(old: Item, **attributes: Any) -> Item:
-    """The v2 item of an old one as forward writes it under the ledger rule, with ``attributes`` on top (None takes one off)."""
-    made = stamped(forward(MAPPING, old), f"0001.{'0' * 39}1", MAPPING.stamp, base=BASE)
-    return {name: value for name, value in {**made, **attributes}.items() if value is not None}
-
-
-def by_reverse(old: Item) -> Item:
-    """An old item as reverse writes it."""
-    return {**old, MAPPING.stamp: encode_stamp(Stamp(COUNT))}
+from tests.builders.small_crm import GENERATION, MAPPING, lead_key, old_key
+from tests.worlds.validation_world import World
 
 
 class BothWays(World):

@@ -10,9 +10,9 @@ from service.control.stores import Stores
 from service.control.table import ControlTable
 from service.core.item.write import Put
 from service.metrics import Metrics
+from tests.builders.small_crm import MAPPING
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.memory import MemoryDynamoDB
-from tests.worlds.validation_world import MAPPING
 
 
 @dataclass

@@ -19,9 +19,9 @@ from service.metrics import Metrics
 from service.migration.settlement.guarded_retry import GuardedRetry
 from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext
 from service.sync.upkeep.purge import Purger
+from tests.builders.small_crm import MAPPING, lead, lead_key, old_key
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.memory import MemoryDynamoDB
-from tests.worlds.validation_world import MAPPING, lead, lead_key, old_key
 
 
 def bad(name: str, **attributes: Any) -> Item:

@@ -19,8 +19,8 @@ from service.core.item.write import Delete, Put
 from service.core.rules.guarded import change_writes, tombstone
 from service.dynamodb.protocol import InsertThrottled, Page
 from service.errors import Fatal, Fenced, Interrupted, Misconfigured, Poison, Refused, Retryable
-from tests.worlds.backfill_world import BAD, MAPPING, Throttling, World
-from tests.worlds.validation_world import lead, lead_key, old_key
+from tests.builders.small_crm import MAPPING, lead, lead_key, old_key
+from tests.worlds.backfill_world import BAD, Throttling, World
 
 
 async def test_it_copies_every_item_and_says_so() -> None:
@@ -402,7 +402,7 @@ async def test_throttling_shrinks_the_rate_and_every_item_gets_through() -> None
     assert world.actual() == world.expected()
     assert report.outcomes.copied == 1000
     assert world.db.refusals < 1000, "more refusals than writes: the rate was not adapted"
-    waited = {reason for shown in world.seen.snapshots for reason in shown.waiting_for}
+    waited = {reason for shown in world.display.snapshots for reason in shown.waiting_for}
     assert "partition_throttled" in waited
     assert world.clock.monotonic() < 60, "the rate does not grow back"
 
@@ -414,7 +414,7 @@ async def test_the_operators_write_limit_is_kept() -> None:
     units = 200 * 3 + 200 * 2  # leads go to the table and two indexes, deals to the table and one
     assert world.clock.monotonic() >= (units - 4 * 75) / 100
     assert world.clock.monotonic() <= units / 100 + 2
-    assert any("operator_write_limit" in shown.waiting_for for shown in world.seen.snapshots)
+    assert any("operator_write_limit" in shown.waiting_for for shown in world.display.snapshots)
 
 
 async def test_the_operators_read_limit_is_kept() -> None:
@@ -422,7 +422,7 @@ async def test_the_operators_read_limit_is_kept() -> None:
     world.fill(1000)
     await world.run(max_read_units=100)  # in memory each item reads one unit
     assert 7 <= world.clock.monotonic() <= 16
-    assert any("operator_read_limit" in shown.waiting_for for shown in world.seen.snapshots)
+    assert any("operator_read_limit" in shown.waiting_for for shown in world.display.snapshots)
 
 
 async def test_a_target_that_never_recovers_from_throttling_ends_the_run() -> None:
@@ -444,7 +444,7 @@ async def test_a_slow_target_is_named_as_what_is_waited_for() -> None:
 
     world.db.before = slow
     await world.run()
-    assert any("target_slow" in shown.waiting_for for shown in world.seen.snapshots)
+    assert any("target_slow" in shown.waiting_for for shown in world.display.snapshots)
 
 
 async def test_progress_is_never_complete_before_the_last_acknowledgement() -> None:
@@ -457,7 +457,7 @@ async def test_progress_is_never_complete_before_the_last_acknowledgement() -> N
 
     world.db.before = slow
     await world.run()
-    *before, last = world.seen.snapshots
+    *before, last = world.display.snapshots
     assert last.percent == 100
     assert last.eta_seconds == 0
     assert max(shown.percent or 0 for shown in before if shown.segments_done < 3) == 99.9

@@ -16,10 +16,10 @@ from service.migration.settlement.guarded_retry import RetryResult
 from service.migration.settlement.ledger_retry import LedgerRetry
 from service.migration.settlement.quarantine import drop_from_quarantine, retry_key
 from service.migration.start import create_and_start
-from tests.worlds.both_ways_world import BothWays, v2_of
+from tests.builders.small_crm import MAPPING, lead, lead_key, old_key, v2_of
+from tests.worlds.both_ways_world import BothWays
 from tests.worlds.start_world import Started
 from tests.worlds.sync_world import bad
-from tests.worlds.validation_world import MAPPING, lead, lead_key, old_key
 
 A = lead("a", status={"S": "new"})
 KEY = old_key("LEAD", "a")

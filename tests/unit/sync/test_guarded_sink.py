@@ -6,9 +6,9 @@ import pytest
 
 from service.core.item.write import Put
 from service.errors import Fatal, Fenced, Poison, Retryable
+from tests.builders.small_crm import lead, old_key
 from tests.fakes.clocks import settle
 from tests.worlds.sync_world import Owner, SyncWorld, bad
-from tests.worlds.validation_world import lead, old_key
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from service.migration.start import create_and_start
 from service.migration.status.snapshot import take_snapshot
 from service.sync.upkeep.trim import Trimmer
 from service.sync.upkeep.verify import Verifier
-from tests.worlds.both_ways_world import BothWays, Lanes, in_dual, v2_of
+from tests.builders.small_crm import MAPPING, lead, lead_key, old_key, v2_of
+from tests.worlds.both_ways_world import BothWays, Lanes, in_dual
 from tests.worlds.start_world import Started
-from tests.worlds.validation_world import MAPPING, lead, lead_key, old_key
 
 A = lead("a", status={"S": "new"})
 

@@ -10,8 +10,8 @@ from service.core.item.stamp import Stamp, encode_stamp
 from service.core.item.wire import Item
 from service.core.item.write import Put
 from service.errors import Poison
-from tests.worlds.both_ways_world import COUNT, BothWays, by_reverse, v2_of
-from tests.worlds.validation_world import MAPPING, lead, lead_key, old_key
+from tests.builders.small_crm import COUNT, MAPPING, by_reverse, lead, lead_key, old_key, v2_of
+from tests.worlds.both_ways_world import BothWays
 
 A = lead("a", status={"S": "new"})
 WHOLE = {**A, "company": {"S": "X"}, "followers": {"N": "3"}, "updated_at": {"S": "2024-05-07"}}

@@ -14,7 +14,8 @@ from service.errors import Fatal, Fenced, Interrupted, Misconfigured, Poison, Re
 from service.validation import segment
 from service.validation.difference_file import DifferenceFile
 from service.validation.records import RunRecords, latest_summary, stored_report
-from tests.worlds.validation_world import World, deal, lead, lead_key, old_key
+from tests.builders.small_crm import deal, lead, lead_key, old_key
+from tests.worlds.validation_world import World
 
 ZERO = dict.fromkeys(("old", "v2", "equal", "missing", "extra", "mismatch", "quarantined", "tombstones"), 0)
 
