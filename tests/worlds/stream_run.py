@@ -12,6 +12,9 @@ from service.streams.embedded import EmbeddedEngine
 from service.streams.requests import StreamRequests
 from service.streams.retry import StreamRetry
 from tests.fakes.clocks import VirtualClock, settle
+from tests.fakes.scripted_stream import ScriptedStream
+
+START = {"p": Position(None)}
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,13 @@ class MemoryPositions:
 
     async def forget(self, shard_id: str) -> None:
         del self.saved[shard_id]
+
+
+def stream_with(*values: str) -> ScriptedStream:
+    stream = ScriptedStream()
+    stream.shard("p")
+    stream.write("p", *values)
+    return stream
 
 
 @dataclass
