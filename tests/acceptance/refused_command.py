@@ -1,4 +1,4 @@
-"""How a command refuses: the exact line, what to do, and the exit status, as text and as JSON."""
+"""Checks a command's refusal: the exact line, the remedy and the exit status, as text and as JSON."""
 
 import json
 from collections.abc import Callable
@@ -9,11 +9,11 @@ Row = tuple[Callable[[World], None], tuple[str, ...], int, str]
 
 
 def nothing(_: World) -> None:
-    """As it is."""
+    """Arrange nothing: the world stays as it is."""
 
 
 def check(world: World, arrange: Callable[[World], None], command: tuple[str, ...], status: int, line: str) -> None:
-    """The exact line and a remedy on stderr, nothing on stdout; with --json the same as the one document on stdout."""
+    """Assert the exact line and a remedy on stderr and nothing on stdout; with --json the same, as one document on stdout."""
     arrange(world)
     result = world.run(*command)
     expected = line.replace("OLD_TABLE", world.name("OLD_TABLE_NAME")).replace("PREFIX-", world.prefix)

@@ -1,4 +1,4 @@
-"""Old items of the packaged CRM mapping as such tables hold them."""
+"""Old items of the packaged CRM mapping, as old tables hold them."""
 
 from service.core.item.wire import Item
 
@@ -6,7 +6,7 @@ ENTITIES = ("LEAD", "DEAL", "RESOURCE", "PIPELINE")
 
 
 def crm_item(entity: str, n: int) -> Item:
-    """An item as such tables hold them: some attributes absent, some dirty."""
+    """An item as old tables hold them: some attributes absent, some dirty."""
     item: Item = {
         "pk": {"S": f"{entity}#{n}"},
         "sk": {"S": "METADATA"},

@@ -70,12 +70,12 @@ def lead_key(name: str, month: str = "2024-05") -> Item:
 
 
 COUNT = "0001." + "0" * 19 + "1"
-"""Reverse's first write of an item, in the ledger's first epoch."""
+"""The stamp version of reverse's first write of an item in the ledger's first epoch."""
 BASE = "0001." + "0" * 20
 
 
 def v2_of(old: Item, **attributes: Any) -> Item:
-    """The v2 item of an old one as forward writes it under the ledger rule, with ``attributes`` on top (None takes one off)."""
+    """The v2 item of an old one as forward writes it under the ledger rule, with ``attributes`` added (None removes one)."""
     made = stamped(forward(MAPPING, old), f"0001.{'0' * 39}1", MAPPING.stamp, base=BASE)
     return {name: value for name, value in {**made, **attributes}.items() if value is not None}
 

@@ -9,22 +9,22 @@ from service.streams.kcl.held_shard import HeldShard
 
 
 async def applied_at_once(held: HeldShard, _shard_id: str, _changes: object) -> None:
-    """Say "applied" before it is."""
+    """Report a page as applied before it is."""
     assert held._in_hand is not None
     held._in_hand.done.set_result(None)
 
 
 async def never_refreshed(_suspects: QuarantineCache) -> None:
-    """What a shard's former owner has put into quarantine is not looked for."""
+    """Keys that a shard's former owner has put into quarantine are not read."""
 
 
-def skips_what_was_brought(records: Sequence[dict[str, Any]], sequence: str | None) -> list[dict[str, Any]]:
-    """The first record of what is delivered again counts as applied."""
+def skips_first_redelivered(records: Sequence[dict[str, Any]], sequence: str | None) -> list[dict[str, Any]]:
+    """The first of the records that are delivered again counts as applied."""
     return list(records) if sequence is None else list(records)[1:]
 
 
 MUTATIONS: dict[str, tuple[Any, str, Callable[..., Any]]] = {
     "applied is said before it is": (HeldShard, "apply", applied_at_once),
     "quarantine of a former owner unknown": (QuarantineCache, "refresh", never_refreshed),
-    "a record delivered again is taken for applied": (held_shard, "after", skips_what_was_brought),
+    "a record delivered again is taken for applied": (held_shard, "after", skips_first_redelivered),
 }

@@ -56,14 +56,14 @@ def _worker(live: Live, leases: Leases) -> KclWorker:
 
 
 def _assign(live: Live, leases: Leases, workers: Sequence[KclWorker]) -> None:
-    """Some shard goes to some worker, whoever has it."""
+    """Assign a random shard to a random worker, even if another one has it."""
     readable = leases.readable()
     if readable:
         leases.assign(live.rng.choice(readable), live.rng.choice(workers))
 
 
 async def _end(live: Live, leases: Leases) -> None:
-    """One worker takes everything over; superseded ones wake up, write their last and go; what is bad is mended; all is judged."""
+    """One worker takes over every shard; superseded ones make their last writes and end; bad items are mended; all is checked."""
     superseded, last = list(live.processes), _worker(live, leases)
     await _drained(live, leases, last)
     live.conductor.frozen.clear()
@@ -83,7 +83,7 @@ async def _end(live: Live, leases: Leases) -> None:
 
 
 async def _drained(live: Live, leases: Leases, last: KclWorker) -> None:
-    """Until ``last`` has everything, and every record is applied and saved."""
+    """Step until ``last`` has every shard, and every record is applied and saved."""
     for _ in range(STEPS):
         for shard_id in leases.readable():
             if leases.rows[shard_id].owner is not last:

@@ -17,7 +17,7 @@ KEPT: set[asyncio.Task[None]] = set()
 
 
 async def checkpoint_first(sink: GuardedSink, shard_id: str, changes: Sequence[Change]) -> None:
-    """Say "applied" at once, and apply in the background."""
+    """Report the changes as applied at once, and apply them in the background."""
     KEPT.add(asyncio.create_task(_in_background(sink, shard_id, changes)))
 
 
@@ -29,18 +29,18 @@ async def _in_background(sink: GuardedSink, shard_id: str, changes: Sequence[Cha
 
 
 async def drop_poison(_sink: GuardedSink, _change: Change, _poison: Poison) -> None:
-    """Log and carry on."""
+    """Continue as if the change had been put into quarantine."""
 
 
-async def one_change_waits(quarantine: Quarantine, waiting: WaitingChange, _fence: object = None) -> bool:
-    """A change of a key in quarantine is taken for waiting, and kept nowhere."""
+async def forgets_waiting_changes(quarantine: Quarantine, waiting: WaitingChange, _fence: object = None) -> bool:
+    """A change of a key in quarantine is reported as waiting, but not stored."""
     return await quarantine.holds(waiting.change.table, waiting.change.key)
 
 
 MUTATIONS: dict[str, tuple[Any, str, Callable[..., Any]]] = {
     "checkpoint before effect": (GuardedSink, "apply", checkpoint_first),
     "poison is logged and dropped": (GuardedSink, "_to_quarantine", drop_poison),
-    "changes behind the poison are forgotten": (Quarantine, "wait_behind", one_change_waits),
+    "changes behind the poison are forgotten": (Quarantine, "wait_behind", forgets_waiting_changes),
     "guard dropped": (apply_rule, "older_than", no_guard),
     "no tombstone": (apply_rule, "tombstone", no_tombstone),
 }

@@ -37,7 +37,7 @@ async def _trouble(live: Live) -> None:
             live.conductor.frozen.add(sync)  # why it lost its lease
             sync = live.take_over()
         elif chance < 0.05:
-            backfill = live.add(Backfill(live))  # the one before still holds its copies
+            backfill = live.add(Backfill(live))  # the previous one still has copies to write
         elif chance < 0.06:
             live.split()
         elif chance < 0.09:
@@ -46,7 +46,7 @@ async def _trouble(live: Live) -> None:
 
 
 async def _end(live: Live) -> None:
-    """An owner drains; superseded workers wake up, write their last and go; what is bad is mended and retried; all is judged."""
+    """An owner drains; superseded workers make their last writes and end; bad items are mended and retried; all is checked."""
     superseded, owner = list(live.processes), live.take_over()
     await _drained(live, owner)
     live.conductor.frozen.clear()
@@ -65,7 +65,7 @@ async def _end(live: Live) -> None:
 
 
 async def _drained(live: Live, owner: Sync) -> None:
-    """Until the stream has been read to its end twice more."""
+    """Step until the stream has been read to its end twice more."""
     target = owner.engine.snapshot().rounds + 2
     for _ in range(STEPS):
         if owner.task.done():

@@ -1,4 +1,4 @@
-"""Random interleavings of the kcl engine's own code: leases move, workers are killed, superseded ones go on, sinks are changed."""
+"""Random interleavings of the kcl engine's own code: leases move, workers are killed, superseded ones continue, sinks change."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def test_random_interleavings_of_several_workers_converge(chunk: int) -> None:
 
 
 def test_a_shard_whose_end_is_saved_while_the_sink_is_changed_stays_ended() -> None:
-    # Two saves at once: what was applied, for the change of the sink, took effect after the end of the shard.
+    # Two saves at once: the save of the applied position, for the change of the sink, took effect after that of the shard's end.
     replay(267)
 
 

@@ -22,7 +22,7 @@ class FakePhases:
 
     def __init__(self) -> None:
         self.refusal: Refused | None = None
-        self.begun: list[tuple[str, str, tuple[str, ...]]] = []
+        self.moves: list[tuple[str, str, tuple[str, ...]]] = []
 
     async def gate(self, to: str | None) -> Gate:
         if to == "complete":
@@ -35,7 +35,7 @@ class FakePhases:
     async def start(self, to: str, why: str, forced: tuple[str, ...]) -> None:
         if self.refusal:
             raise self.refusal
-        self.begun.append((to, why, forced))
+        self.moves.append((to, why, forced))
 
     async def hold(self, why: str) -> dict[str, Any]:
         return {"hold": why}
@@ -52,7 +52,7 @@ class FakeView:
         self.failure: str | None = None
         self.report: dict[str, Any] | None = None
         self.refusal: Refused | None = None
-        self.asked: list[ValidationRequest] = []
+        self.requested: list[ValidationRequest] = []
         self.crowded = False
 
     def unready(self) -> str | None:
@@ -70,7 +70,7 @@ class FakeView:
     async def start_validation(self, request: ValidationRequest) -> str:
         if self.refusal:
             raise self.refusal
-        self.asked.append(request)
+        self.requested.append(request)
         return "run-1"
 
     async def quarantine(self) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class Table:
 
 
 def left(shape: Table, key: bytes, write: TransactItem) -> bytes | None:
-    """What ``write`` leaves at ``key``. Raises Poison for an item that DynamoDB refuses."""
+    """The state after ``write`` at ``key``. Raises Poison for an item that DynamoDB refuses."""
     found = shape.items.get(key)
     match write:
         case Put():
@@ -72,7 +72,7 @@ def _check_key_value(shape: Table, name: str, value: AttributeValue | None) -> N
 
 
 def refusal(shape: Table, message: str) -> Poison:
-    """What DynamoDB's validation of an item is to the data plane."""
+    """The error that the data plane makes of DynamoDB's refusal of an item."""
     return Poison(f"write to {shape.name}: DynamoDB refuses the item: {message}", reason="refused_by_dynamodb")
 
 

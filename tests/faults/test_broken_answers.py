@@ -1,4 +1,4 @@
-"""What the data plane makes of servers that misbehave: the exact line, and how often it asks again."""
+"""How the data plane handles servers that misbehave: the exact line, and how often it retries."""
 
 import pytest
 
@@ -37,7 +37,7 @@ PASSING: list[tuple[str, Reply, str]] = [
 
 
 @pytest.mark.parametrize(("name", "reply", "reason"), PASSING)
-async def test_passing_trouble_is_asked_again_and_counted(name: str, reply: Reply, reason: str) -> None:
+async def test_a_passing_error_is_retried_and_counted(name: str, reply: Reply, reason: str) -> None:
     log = RetryLog()
     async with fault_server(reply) as server, open_plane(server.url, retries=log) as plane:
         assert await plane.write(PUT) is True
@@ -98,7 +98,7 @@ LASTING: list[tuple[Reply, type[TablesplitError], str, str]] = [
 
 
 @pytest.mark.parametrize(("reply", "kind", "message", "remedy"), LASTING)
-async def test_lasting_trouble_ends_at_once_with_one_line(
+async def test_a_lasting_error_ends_at_once_with_one_line(
     reply: Reply, kind: type[TablesplitError], message: str, remedy: str
 ) -> None:
     async with fault_server(reply) as server, open_plane(server.url) as plane:
@@ -171,12 +171,12 @@ async def test_an_impatient_write_still_survives_a_closed_connection() -> None:
         assert await plane.write(PUT, patient=False) is True
 
 
-async def test_the_fence_is_asked_before_every_attempt() -> None:
-    asked: list[int] = []
+async def test_the_fence_is_checked_before_every_attempt() -> None:
+    checks: list[int] = []
 
     def fence() -> None:
-        asked.append(1)
-        if len(asked) == 2:
+        checks.append(1)
+        if len(checks) == 2:
             raise Fenced("the lease has passed")
 
     async with fault_server(error("ThrottlingException")) as server, open_plane(server.url) as plane:

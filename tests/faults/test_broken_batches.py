@@ -1,4 +1,4 @@
-"""What the data plane makes of batches that a server answers only in part: inserts with and without PartiQL, and reads."""
+"""How the data plane handles batches that a server answers only in part: inserts with and without PartiQL, and reads."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ async def test_throttled_inserts_inside_a_200_are_sent_again_alone() -> None:
         assert len(server.received[2].body["Statements"]) == 1
 
 
-async def test_impatient_inserts_tell_which_are_still_to_be_written() -> None:
+async def test_impatient_inserts_report_which_are_still_to_be_written() -> None:
     async with (
         fault_server(PROBED, batch("ProvisionedThroughputExceeded", None, "DuplicateItem")) as server,
         open_plane(server.url) as plane,
@@ -96,16 +96,18 @@ async def test_a_statement_over_the_limit_goes_as_a_put() -> None:
         assert server.operations() == ["BatchExecuteStatement", "BatchExecuteStatement", "PutItem"]
 
 
-def found(items: list[Any], left: list[Any]) -> Reply:
+def found_items(items: list[Any], left: list[Any]) -> Reply:
     unprocessed = {"Leads": {"Keys": left}} if left else {}
     return answer({"Responses": {"Leads": items}, "UnprocessedKeys": unprocessed})
 
 
-async def test_unprocessed_keys_are_asked_again_until_none_are_left() -> None:
+async def test_unprocessed_keys_are_requested_again_until_none_are_left() -> None:
     a, b, c = ITEMS
     clock = WaitlessClock()
     async with (
-        fault_server(found([a], [b, c]), found([], [b, c]), found([b], [c]), found([c], [])) as server,
+        fault_server(
+            found_items([a], [b, c]), found_items([], [b, c]), found_items([b], [c]), found_items([c], [])
+        ) as server,
         open_plane(server.url, clock=clock) as plane,
     ):
         assert await plane.get_many("Leads", ITEMS) == [a, b, c]
@@ -115,7 +117,7 @@ async def test_unprocessed_keys_are_asked_again_until_none_are_left() -> None:
 
 async def test_reads_that_decide_are_consistent() -> None:
     page = answer({"Items": []})
-    async with fault_server(answer({}), found([], []), page, page) as server, open_plane(server.url) as plane:
+    async with fault_server(answer({}), found_items([], []), page, page) as server, open_plane(server.url) as plane:
         await plane.get("Leads", KEY)
         await plane.get_many("Leads", [KEY])
         await plane.scan("Leads", segment=0, segments=1, start=None, limit=10)
@@ -125,7 +127,7 @@ async def test_reads_that_decide_are_consistent() -> None:
         assert [body["ConsistentRead"] for body in asked] == [True, True, True, True]
 
 
-async def test_a_throttled_batch_of_keys_is_asked_at_most_max_attempts_times() -> None:
+async def test_a_throttled_batch_of_keys_is_requested_at_most_max_attempts_times() -> None:
     busy = [error("ThrottlingException")] * 20
     async with fault_server(*busy) as server, open_plane(server.url, max_attempts=3) as plane:
         with pytest.raises(Throttled):

@@ -1,4 +1,4 @@
-"""What the data plane makes of stream requests that a server refuses, throttles, or answers page by page."""
+"""How the data plane handles stream requests that a server refuses, throttles, or answers page by page."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ STREAM_ERRORS: list[tuple[Reply, type[TablesplitError], str]] = [
 
 
 @pytest.mark.parametrize(("reply", "kind", "message"), STREAM_ERRORS)
-async def test_stream_errors_are_told_apart_and_not_retried(
+async def test_stream_errors_are_distinguished_and_not_retried(
     reply: Reply, kind: type[TablesplitError], message: str
 ) -> None:
     async with fault_server(reply) as server, open_plane(server.url) as plane:
@@ -40,7 +40,7 @@ async def test_stream_errors_are_told_apart_and_not_retried(
         assert len(server.received) == 1
 
 
-async def test_a_throttled_stream_is_asked_again() -> None:
+async def test_a_throttled_stream_is_read_again() -> None:
     async with (
         fault_server(error("LimitExceededException"), answer({"Records": []})) as server,
         open_plane(server.url) as plane,

@@ -1,4 +1,4 @@
-"""What the data plane makes of transactions that a server cancels: asked again, refused, or an item that cannot be written."""
+"""How the data plane handles transactions that a server cancels: retried, refused, or with an item that cannot be written."""
 
 import pytest
 
@@ -38,7 +38,7 @@ TRANSACTIONS: list[tuple[tuple[str, ...], int]] = [
 
 
 @pytest.mark.parametrize(("codes", "requests"), TRANSACTIONS)
-async def test_a_transaction_cancelled_by_passing_trouble_is_asked_again(codes: tuple[str, ...], requests: int) -> None:
+async def test_a_transaction_cancelled_by_a_passing_error_is_retried(codes: tuple[str, ...], requests: int) -> None:
     async with fault_server(cancelled(*codes)) as server, open_plane(server.url) as plane:
         assert await plane.transact([PUT]) is True
         assert len(server.received) == requests
@@ -47,7 +47,7 @@ async def test_a_transaction_cancelled_by_passing_trouble_is_asked_again(codes: 
 @pytest.mark.parametrize(
     ("code", "reason"), [("TransactionConflict", "transaction_conflict"), ("ThrottlingError", "throttled")]
 )
-async def test_a_reading_together_cancelled_by_passing_trouble_is_asked_again(code: str, reason: str) -> None:
+async def test_a_transaction_of_reads_cancelled_by_a_passing_error_is_retried(code: str, reason: str) -> None:
     clock, log = WaitlessClock(), RetryLog()
     read = answer({"Responses": [{"Item": KEY}, {}]})
     async with (

@@ -30,7 +30,9 @@ async def test_everything_is_copied_and_what_cannot_be_mapped_is_quarantined(
 
 
 @pytest.mark.local
-async def test_stopped_on_the_way_it_goes_on_without_copying_twice(dynamodb_local: str, table_prefix: str) -> None:
+async def test_a_backfill_that_was_stopped_continues_without_copying_twice(
+    dynamodb_local: str, table_prefix: str
+) -> None:
     async with opened(dynamodb_local, table_prefix) as server:
         items = crm_items(400)
         await server.fill(items)

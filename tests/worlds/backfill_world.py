@@ -66,7 +66,7 @@ class Throttling(MemoryDynamoDB):
 
 @dataclass
 class World:
-    """The tables, and what a backfill works with. ``estimate``: DescribeTable's item count."""
+    """The tables of a migration, and the context of a backfill. ``estimate``: DescribeTable's item count."""
 
     clock: VirtualClock = field(default_factory=VirtualClock)
     db: MemoryDynamoDB = field(default_factory=MemoryDynamoDB)
@@ -101,11 +101,11 @@ class World:
         )
 
     def begin(self, **options: Any) -> asyncio.Task[BackfillReport]:
-        """A backfill that is running."""
+        """Start a backfill."""
         return asyncio.ensure_future(run_backfill(self.context(**options), self.estimate))
 
     def context(self, **options: Any) -> BackfillContext:
-        """What a worker works with."""
+        """The context of a worker."""
         return BackfillContext(
             Stores(self.db, self.control, MAPPING, self.clock),
             self.settings,
@@ -124,10 +124,10 @@ class World:
 
     async def kill(self, task: asyncio.Task[BackfillReport]) -> None:
         """End a backfill as kill -9 does: from now on none of its requests arrives at the tables."""
-        working, self.db.before = self.db.before, _dead
+        alive, self.db.before = self.db.before, _dead
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        self.db.before = working
+        self.db.before = alive
 
     def expected(self) -> dict[str, list[Item]]:
         """The v2 items that a copy of every old item makes, by table."""

@@ -28,7 +28,7 @@ class AuditNotes(list[tuple[str, str, dict[str, Any]]]):
 
 async def make_conflict(world: BothWays, new: Item | None, v2: Callable[[BothWays], None] | None = None) -> str:
     """Let the application change a lead on old (``new`` None: delete it) and, differently, on v2. Returns the conflict's id."""
-    world.stand(lead("a"), v2_of(lead("a")))
+    world.put_on_both_sides(lead("a"), v2_of(lead("a")))
     if new is None:
         world.delete(KEY)
     else:

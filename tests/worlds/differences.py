@@ -1,4 +1,4 @@
-"""Every kind of difference between both sides, made by hand in the tables of a validation, and how a report shows them."""
+"""Every kind of difference between both sides, made by hand in the tables of a validation, and how a report lists them."""
 
 from typing import Any
 

@@ -31,7 +31,7 @@ from tests.fakes.recording_display import RecordingDisplay
 
 @dataclass
 class Server:
-    """A migration's tables on a server."""
+    """A migration's tables on a server, and its settings."""
 
     plane: DynamoDBClient
     mapping: Mapping
@@ -43,7 +43,7 @@ class Server:
         return ControlTable(self.plane, self.settings.control_table)
 
     async def fill(self, items: list[Item]) -> None:
-        """Old items, as the application has left them."""
+        """Put old items into the old table."""
         old = self.mapping.old
         for start in range(0, len(items), 25):
             await self.plane.insert_many(old.table, items[start : start + 25], old.key_names)
@@ -65,7 +65,7 @@ class Server:
         return page.items
 
     async def require_copied(self, items: list[Item]) -> None:
-        """Every old item is in v2 as its transform, and nothing else is."""
+        """Assert that v2 holds the transform of every old item, and nothing else."""
         expected = {
             (put.table, str(put.item["SK"])): put.item for put in (copy_write(self.mapping, item, 1) for item in items)
         }

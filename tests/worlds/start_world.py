@@ -48,7 +48,7 @@ class Tables:
 
 
 class Started:
-    """An App on tables in memory that notes in which order a start leaves its marks."""
+    """An App on tables in memory that records the order of the writes of a start."""
 
     def __init__(self) -> None:
         self.steps: list[str] = []

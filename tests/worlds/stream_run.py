@@ -55,7 +55,7 @@ class RecordingSink:
 
 
 class MemoryPositions:
-    """Positions in a dict. Refuses a save of what is not applied, and a save that goes back."""
+    """Positions in a dict. It refuses to save a position that is not applied, or that lies before the saved one."""
 
     def __init__(self, sink: RecordingSink, saved: Mapping[str, Position]) -> None:
         self.saved = dict(saved)
@@ -90,7 +90,7 @@ def stream_with(*values: str) -> ScriptedStream:
 
 @dataclass
 class Run:
-    """One run of an engine, and all that it works with. ages: of the changes, as reported to the metrics when they are applied."""
+    """One run of an engine, and all that it works with. ``ages``: of the changes, as reported to the metrics when applied."""
 
     engine: EmbeddedEngine
     sink: RecordingSink
@@ -108,7 +108,7 @@ class Run:
             self.task.result()
 
     async def fails(self) -> BaseException:
-        """Wait for the engine to stop; what it raised."""
+        """Wait for the engine to stop, and return the error that it raised."""
         await self.clock.until(self.task.done)
         error = self.task.exception()
         assert error is not None

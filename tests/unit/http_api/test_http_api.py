@@ -75,7 +75,7 @@ async def test_a_move_is_begun_with_the_token_and_its_override_asked_for_twice(v
         assert problem(await http.post(MOVE, headers=BEARER, json={"to": "complete"}))[0] == 400
     assert once == (400, "an override must be given twice: repeat `force` in `force_again`")
     assert (twice.status_code, twice.json()) == (202, {"to": "dual", "location": "/v1/phase"})
-    assert view.phases.begun == [("dual", "monday", ("quarantine",))]
+    assert view.phases.moves == [("dual", "monday", ("quarantine",))]
 
 
 async def test_a_closed_gate_is_a_conflict_with_its_closed_conditions(view: FakeView) -> None:
@@ -136,14 +136,14 @@ async def test_a_post_without_the_right_token_is_refused(
     async with client(view, configured) as http:
         answer = await http.post(START, headers=headers, json={})
     assert problem(answer) == (status, detail)
-    assert view.asked == []
+    assert view.requested == []
 
 
 async def test_a_post_with_the_token_starts_a_run_and_says_where_its_report_will_be(view: FakeView) -> None:
     async with client(view) as http:
         answer = await http.post(START, headers=BEARER, json={"entity": "LEAD", "sample": 3})
     assert (answer.status_code, answer.json()) == (202, {"id": "run-1", "location": "/v1/validation/run-1"})
-    assert view.asked == [ValidationRequest(entity="LEAD", sample=3)]
+    assert view.requested == [ValidationRequest(entity="LEAD", sample=3)]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ async def test_bodies_that_are_refused(view: FakeView, body: bytes, status: int,
     async with client(view) as http:
         answer = await http.post(START, headers={**BEARER, "Content-Type": "application/json"}, content=body)
     assert problem(answer) == (status, detail)
-    assert view.asked == []
+    assert view.requested == []
 
 
 async def test_a_body_without_a_length_is_cut_off_at_the_bound(view: FakeView) -> None:

@@ -148,7 +148,7 @@ async def test_what_is_written_has_the_stamp_of_a_re_drive(tmp_path: Path) -> No
 
 async def test_keeping_old_settles_two_live_keys(tmp_path: Path) -> None:
     world = BothWays()
-    world.stand(lead("a"), v2_of(lead("a")))
+    world.put_on_both_sides(lead("a"), v2_of(lead("a")))
     two_live(world)
     await world.carry()
     (held,) = await world.conflicts.held()
@@ -297,7 +297,7 @@ async def test_nothing_is_written_once_the_migration_was_completed_while_the_ope
 
 async def test_an_image_without_a_v2_item_asks_for_a_merge() -> None:
     world = BothWays()
-    world.stand(lead("a"), v2_of(lead("a")))
+    world.put_on_both_sides(lead("a"), v2_of(lead("a")))
     two_live(world)
     world.put({**CHANGED, "entity_type": {"S": "GOBLIN"}})
     await world.carry()
@@ -322,7 +322,7 @@ async def test_an_old_item_that_a_repair_replaced_can_be_kept() -> None:
 
 async def test_an_unknown_id_and_a_held_item_are_told_plainly() -> None:
     world = BothWays()
-    world.stand(lead("a"), v2_of(lead("a")))
+    world.put_on_both_sides(lead("a"), v2_of(lead("a")))
     two_live(world)
     await world.carry()
     (held,) = await world.conflicts.held()

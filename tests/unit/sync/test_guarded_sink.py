@@ -151,7 +151,7 @@ async def test_a_fenced_worker_sends_nothing_more(world: SyncWorld) -> None:
     changes = [world.put(lead("a")), world.put(bad("b"))]
 
     async def lose_the_lease(operation: str, subject: object) -> None:
-        owner.good = False
+        owner.valid = False
 
     world.db.before = lose_the_lease
     written = len(world.db.written)

@@ -177,7 +177,7 @@ async def test_a_superseded_owner_purges_nothing(world: PurgeWorld) -> None:
     await world.begin(owner)
     world.rounds = 2
     await world.wait(GRACE - 20)
-    owner.good = False
+    owner.valid = False
     with pytest.raises(Fenced):
         await world.wait(40)
     assert world.tombstone_is_there

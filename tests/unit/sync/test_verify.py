@@ -147,7 +147,7 @@ async def test_what_changes_between_the_two_looks_is_pending(world: BothWays) ->
 
 
 async def test_a_place_that_only_the_old_item_tells_is_looked_at(world: BothWays) -> None:
-    world.stand(A, v2_of(A))
+    world.put_on_both_sides(A, v2_of(A))
     ledger = Ledger(world.control, world.clock, "old", 1)
     read = await ledger.read(old_key("LEAD", "a"))
     world.db.apply(ledger.put(read, read.entry))
