@@ -24,7 +24,7 @@ def skips_first_redelivered(records: Sequence[dict[str, Any]], sequence: str | N
 
 
 MUTATIONS: dict[str, tuple[Any, str, Callable[..., Any]]] = {
-    "applied is said before it is": (HeldShard, "apply", applied_at_once),
+    "a page is reported as applied before it is": (HeldShard, "apply", applied_at_once),
     "quarantine of a former owner unknown": (QuarantineCache, "refresh", never_refreshed),
     "a record delivered again is taken for applied": (held_shard, "after", skips_first_redelivered),
 }

@@ -33,19 +33,19 @@ class Table:
 
 def left(shape: Table, key: bytes, write: TransactItem) -> bytes | None:
     """The state after ``write`` at ``key``. Raises Poison for an item that DynamoDB refuses."""
-    found = shape.items.get(key)
+    present = shape.items.get(key)
     match write:
         case Put():
             return _checked(shape, write.item)
         case Update():
-            return _checked(shape, _updated(found, write))
+            return _checked(shape, _updated(present, write))
         case Delete():
             return None
-    return found
+    return present
 
 
-def _updated(found: bytes | None, update: Update) -> Item:
-    item = {**(orjson.loads(found) if found is not None else update.key), **update.set}
+def _updated(present: bytes | None, update: Update) -> Item:
+    item = {**(orjson.loads(present) if present is not None else update.key), **update.set}
     return {name: value for name, value in item.items() if name not in update.remove}
 
 

@@ -80,12 +80,12 @@ async def test_a_batch_without_progress_counts_as_throttled() -> None:
 
 async def test_units_are_counted_by_table_and_kind() -> None:
     log = RetryLog()
-    one = {"TableName": "Leads", "CapacityUnits": 2.5}
-    two = [{"TableName": "Leads", "CapacityUnits": 4.0}, {"TableName": "control", "CapacityUnits": 2.0}]
+    of_one_table = {"TableName": "Leads", "CapacityUnits": 2.5}
+    of_two_tables = [{"TableName": "Leads", "CapacityUnits": 4.0}, {"TableName": "control", "CapacityUnits": 2.0}]
     replies = (
-        answer({"ConsumedCapacity": one}),
-        answer({"Items": [], "ConsumedCapacity": one}),
-        answer({"ConsumedCapacity": two}),
+        answer({"ConsumedCapacity": of_one_table}),
+        answer({"Items": [], "ConsumedCapacity": of_one_table}),
+        answer({"ConsumedCapacity": of_two_tables}),
     )
     async with fault_server(*replies) as server, open_plane(server.url, retries=log) as plane:
         await plane.write(PUT)

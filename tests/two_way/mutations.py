@@ -282,7 +282,7 @@ MUTATIONS = (
     _patched("entered without a horizon", Entering, "horizon", left_out, seed=77),
     _patched("entered without observing", Entering, "observe", left_out, seed=36),
     _patched("entered without noting", EnteringSink, "apply_key", notes_nothing, seed=317),
-    _patched("entered before anybody acknowledged", Entering, "switch", entered_first, seed=2),
+    _patched("entered before any worker acknowledged", Entering, "switch", entered_first, seed=2),
     _patched("purged at once before entered", World, "transaction", purging_at_once, seed=512),
 )
 
