@@ -85,10 +85,10 @@ class CommandLine:
         """Wait until sync has caught up both ways; in one process, because each takes a second to start."""
         status = self.run("status", "--until-caught-up", "540", status=None)
         caught_up = [status[direction]["caught_up"] for direction in ("forward", "reverse")]
-        assert caught_up == [True, True], f"{status}\n{self.said('sync')}"
+        assert caught_up == [True, True], f"{status}\n{self.stderr_of('sync')}"
 
-    def said(self, command: str) -> str:
-        """What the command has printed on stderr so far."""
+    def stderr_of(self, command: str) -> str:
+        """Everything that the command has printed on stderr so far."""
         return (self.folder / f"{command}.log").read_text()
 
     def make_old_table(self, items: Iterable[Item]) -> None:
@@ -115,24 +115,24 @@ class CommandLine:
         return {**os.environ, "AWS_ENDPOINT_URL": self.endpoint, **tables, **self.settings}
 
 
-LOOK_EVERY_SECONDS = 0.1
+CHECK_EVERY_SECONDS = 0.1
 
 
 def until(condition: Callable[[], object], *, within: float, otherwise: Callable[[], str]) -> None:
     """Return once ``condition`` holds: something that another process does. Else fail with ``otherwise``.
 
-    within: seconds on an idle machine. Looks are counted, not seconds: on a loaded machine a look takes longer, and so does
-    what it waits for.
+    within: seconds on an idle machine. Checks are counted, not seconds: on a loaded machine a check takes longer, and so does
+    the work that it waits for.
     """
-    looks = Retrying(
+    checks = Retrying(
         retry=retry_if_result(lambda holds: not holds),
-        stop=stop_after_attempt(round(within / LOOK_EVERY_SECONDS)),
-        wait=wait_fixed(LOOK_EVERY_SECONDS),
+        stop=stop_after_attempt(round(within / CHECK_EVERY_SECONDS)),
+        wait=wait_fixed(CHECK_EVERY_SECONDS),
     )
     try:
-        looks(condition)
+        checks(condition)
     except RetryError:
-        raise AssertionError(f"not after {looks.statistics['attempt_number']} looks: {otherwise()}") from None
+        raise AssertionError(f"not after {checks.statistics['attempt_number']} checks: {otherwise()}") from None
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """An application seen from outside: four writers of plain boto3, two on each side, with a log of every acknowledged write.
 
-DynamoDB itself returns what each write replaced (ReturnValues), so that the test trusts none of the service's records.
+DynamoDB itself returns what each write replaced (ReturnValues), so the test does not depend on the service's records.
 """
 
 import random
@@ -22,7 +22,7 @@ MONTH = "2024-03"
 
 @dataclass(frozen=True)
 class Acknowledged:
-    """A write that DynamoDB has acknowledged: the value it gave to a field, and the value that it replaced there."""
+    """A write that DynamoDB has acknowledged: the value that it wrote to a field, and the value that it replaced there."""
 
     side: str
     number: int
@@ -64,7 +64,7 @@ class Writer:
         while not self.ended.is_set():
             if not self.allowed.is_set():
                 self._idle.set()
-                time.sleep(0.01)  # real time, here and below: an outside application does not have our clock
+                time.sleep(0.01)  # real time, here and below: an application outside has no clock of the test's
                 continue
             self._idle.clear()
             count += 1

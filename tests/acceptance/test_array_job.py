@@ -40,7 +40,7 @@ def test_sixteen_jobs_at_once_some_of_them_killed_copy_every_item(
     finally:
         for process in jobs.values():
             process.kill()
-    assert set(ends.values()) == {0}, f"{ends}\n{cli.said('migrate')}"
+    assert set(ends.values()) == {0}, f"{ends}\n{cli.stderr_of('migrate')}"
     backfill = cli.run("status")["backfill"]
     assert (backfill["state"], backfill["items"], backfill["segments_done"]) == ("finished", ITEMS, SIZE)
     copied = {(item["PK"]["S"], item["SK"]["S"]): fields_of(item) for item in cli.scan("DEALS_TABLE")}
@@ -59,7 +59,7 @@ def start_job(cli: CommandLine, index: int) -> "subprocess.Popen[bytes]":
 
 def kill_in_its_slice(cli: CommandLine, index: int, job: "subprocess.Popen[bytes]") -> None:
     """kill -9 once the job has saved a part of its slice, but not all of it."""
-    until(lambda: saved(cli, index) is not None, within=90, otherwise=lambda: cli.said("migrate"))
+    until(lambda: saved(cli, index) is not None, within=90, otherwise=lambda: cli.stderr_of("migrate"))
     assert saved(cli, index) is False, "the slice was over too soon"
     job.kill()
     job.wait()

@@ -100,8 +100,8 @@ def test_every_bad_item_is_reported_with_its_key_and_left_out_while_the_rest_is_
 
     copied = document(crm, "migrate", status=1)
     assert (copied["copied"], copied["quarantined"]) == (1, len(ITEMS))
-    found = crm.dynamodb.scan(TableName=crm.name("LEADS_TABLE"))["Items"]
-    assert [item["id"]["S"] for item in found] == ["good"]
+    items = crm.dynamodb.scan(TableName=crm.name("LEADS_TABLE"))["Items"]
+    assert [item["id"]["S"] for item in items] == ["good"]
 
     listed = document(crm, "quarantine", "list", status=0)
     assert {row["key"]["pk"]: (row["reason"], row["message"]) for row in listed["items"]} == expected()

@@ -107,8 +107,8 @@ def test_a_new_stream_stops_sync_until_the_gap_is_accepted_and_repaired(cli: Com
 
     refused = subprocess.Popen.wait(cli.start("sync", "--no-http"), 30)
     assert refused == 3
-    assert "changes may be lost" in cli.said("sync")
-    assert "tablesplit create-tables --accept-gap, then tablesplit validate --repair" in cli.said("sync")
+    assert "changes may be lost" in cli.stderr_of("sync")
+    assert "tablesplit create-tables --accept-gap, then tablesplit validate --repair" in cli.stderr_of("sync")
 
     assert cli.run("create-tables", "--accept-gap", "--yes")["generation"] == 2
     assert cli.run("status")["gap"] is not None

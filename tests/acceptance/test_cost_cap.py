@@ -53,8 +53,8 @@ def test_it_pauses_at_the_cap_and_continues_under_a_higher_one(dear: World) -> N
     assert (paused.status, error["kind"]) == (3, "paused")
     assert error["message"].startswith("paused at --max-cost 100: about 300.00 USD are spent")
     assert error["remedy"] == "go on with a higher cap: tablesplit migrate --max-cost 600"
-    found = backfill(dear)
-    assert (found["state"], found["items"], found["cost_usd"]) == ("stopped", 100, 300.0)
+    status = backfill(dear)
+    assert (status["state"], status["items"], status["cost_usd"]) == ("stopped", 100, 300.0)
     assert len(copied(dear)) == 100
 
     assert dear.run("migrate", "--max-cost", "100").status == 3

@@ -1,4 +1,4 @@
-"""There and back several times, with real processes, four outside writers, and kill -9 at every recorded step."""
+"""Cutover and rollback several times, with real processes, four outside writers, and kill -9 at every recorded step."""
 
 import json
 import os
@@ -43,17 +43,17 @@ SETTINGS = QUICK | {
 def test_cutovers_and_rollbacks_under_writers_and_kills_lose_no_write(
     own_dynamodb_local: str, table_prefix: str, tmp_path: Path
 ) -> None:
-    again_and_again(CommandLine(own_dynamodb_local, table_prefix, tmp_path, SETTINGS), CYCLES, KILLED_CYCLES)
+    cycle_repeatedly(CommandLine(own_dynamodb_local, table_prefix, tmp_path, SETTINGS), CYCLES, KILLED_CYCLES)
 
 
 def test_with_the_kcl_engine_they_lose_none_either(own_dynamodb_local: str, table_prefix: str, tmp_path: Path) -> None:
     require_kcl()
     settings = SETTINGS | kcl_settings(tmp_path, table_prefix)
-    again_and_again(CommandLine(own_dynamodb_local, table_prefix, tmp_path, settings), KCL_CYCLES, 0)
+    cycle_repeatedly(CommandLine(own_dynamodb_local, table_prefix, tmp_path, settings), KCL_CYCLES, 0)
 
 
-def again_and_again(cli: CommandLine, cycles: int, killed_cycles: int) -> None:
-    """Migrate, then go there and back; in the first ``killed_cycles`` the moving command is killed at every step of every move."""
+def cycle_repeatedly(cli: CommandLine, cycles: int, killed_cycles: int) -> None:
+    """Migrate, then go to reverse and back; in the first ``killed_cycles`` the command is killed at every step of every move."""
     cli.make_old_table(old_items())
     cli.run("full-migration")
     with syncing(cli) as sync, writing(cli) as writers:
@@ -99,7 +99,7 @@ def move(cli: CommandLine, to: str, steps: tuple[str, ...], *command: str) -> No
         with ended(cli.start(*command, "--wait", "10")) as process:
             while process.poll() is None and state(cli)["step"] != step:
                 time.sleep(0.01)  # until the other process, which sends us no event, has recorded the step
-    until(lambda: is_made(cli, to, *command), within=300, otherwise=lambda: cli.said("sync"))
+    until(lambda: is_made(cli, to, *command), within=300, otherwise=lambda: cli.stderr_of("sync"))
 
 
 def is_made(cli: CommandLine, to: str, *command: str) -> bool:
@@ -178,7 +178,7 @@ def allow(writers: dict[str, list[Writer]], *sides: str) -> None:
 
 
 def resolve_conflicts(cli: CommandLine) -> None:
-    """Resolve them as an operator would who trusts v2."""
+    """Resolve the open conflicts as an operator who keeps v2 would."""
     if not has_conflicts(cli):
         return
     for conflict in cli.run("conflicts", "list")["items"]:
@@ -186,7 +186,7 @@ def resolve_conflicts(cli: CommandLine) -> None:
 
 
 def has_conflicts(cli: CommandLine) -> bool:
-    """Whether a conflict is open; read from the control table, because a command takes a second to start."""
+    """Whether a conflict is open; read from the control table, since a command takes a second to start."""
     pages = cli.dynamodb.get_paginator("query").paginate(
         TableName=cli.table("TABLESPLIT_CONTROL_TABLE"),
         KeyConditionExpression="pk = :p",
@@ -203,7 +203,7 @@ def settle(cli: CommandLine) -> None:
 
 
 def compare(cli: CommandLine, log: list[Acknowledged]) -> list[Acknowledged]:
-    """The lost writes; both sides must be equal."""
+    """Assert that both sides are equal, and return the lost writes."""
     old = {int(item["id"]["S"]): fields_of(item) for item in cli.scan("OLD_TABLE_NAME")}
     v2 = {int(item["id"]["S"]): fields_of(item) for item in cli.scan("DEALS_TABLE")}
     assert old == v2

@@ -35,18 +35,18 @@ def document(world: World, *arguments: str, status: int) -> Any:
 
 
 def test_it_estimates_what_a_table_takes_and_creates_nothing(old: World) -> None:
-    found = document(old, "--max-write-units", "3", status=0)
-    assert found["result"] == "go"
-    assert found["sample"] == {"items": 10, "mapped": 10, "whole": True, "rejected": {}}
-    table = found["table"]
+    estimate = document(old, "--max-write-units", "3", status=0)
+    assert estimate["result"] == "go"
+    assert estimate["sample"] == {"items": 10, "mapped": 10, "whole": True, "rejected": {}}
+    table = estimate["table"]
     assert (table["items"], table["base_write_units"], table["index_write_units"]) == (10, 10, 20)
     assert table["hottest_partition_key"]["key"] == "LEAD"
-    assert found["duration"] == {
+    assert estimate["duration"] == {
         "at_least_seconds": 10.0,
         "bound_by": "max_write_units",
         "bounds_seconds": {"hottest_partition_key": 0.01, "max_write_units": 10.0},
     }
-    assert found["cost_usd"]["backfill"] == pytest.approx(30 * 0.625e-6 + table["read_units"] * 0.125e-6)
+    assert estimate["cost_usd"]["backfill"] == pytest.approx(30 * 0.625e-6 + table["read_units"] * 0.125e-6)
     assert tables(old) == [old.name("OLD_TABLE_NAME")]
 
 
@@ -58,22 +58,22 @@ def tables(world: World) -> list[str]:
 
 def test_a_no_go_is_status_1_with_what_to_do_and_preflight_says_the_same(old: World) -> None:
     old.set(TABLESPLIT_GATE_HEADROOM_SECONDS=DAY, TABLESPLIT_MAX_WRITE_UNITS="1")
-    found = document(old, status=1)
-    assert (found["result"], found["retention"]["margin_seconds"]) == ("no-go", 86_400 - 30)
-    assert found["retention"]["remedy"].startswith("raise --max-write-units; or keep two `tablesplit sync` running")
+    estimate = document(old, status=1)
+    assert (estimate["result"], estimate["retention"]["margin_seconds"]) == ("no-go", 86_400 - 30)
+    assert estimate["retention"]["remedy"].startswith("raise --max-write-units; or keep two `tablesplit sync` running")
     result = old.run("forecast")
     assert (result.status, result.out.splitlines()[-1]) == (1, "forecast: NO-GO")
     checked = json.loads(old.run("preflight", "--json").out)
     (retention,) = [check for check in checked["checks"] if check["name"] == "retention"]
-    assert (retention["verdict"], retention["remedy"]) == ("note", found["retention"]["remedy"])
+    assert (retention["verdict"], retention["remedy"]) == ("note", estimate["retention"]["remedy"])
 
 
 def test_prices_are_those_of_the_file_that_is_named(old: World) -> None:
     mine = old.folder / "mine.yaml"
     mine.write_text("from: ours\nwrite_million: 1000000\nread_million: 0\nstream_100k: 0\nstorage_gb_month: 0\n")
-    found = document(old, "--prices", str(mine), status=0)
-    assert (found["cost_usd"]["backfill"], found["prices"]["from"]) == (30.0, "ours")
-    assert found["cost_usd"]["v2_recovery_month"] is None
+    estimate = document(old, "--prices", str(mine), status=0)
+    assert (estimate["cost_usd"]["backfill"], estimate["prices"]["from"]) == (30.0, "ours")
+    assert estimate["cost_usd"]["v2_recovery_month"] is None
     old.set(TABLESPLIT_PRICE_FILE=str(mine))
     assert "about 30.00 USD for the copy: 10.00 writes, 20.00 writes to indexes" in old.run("forecast").out
     mine.with_name("bad.yaml").write_text("from: ours\nwrite_milion: 1\n")
@@ -84,6 +84,6 @@ def test_prices_are_those_of_the_file_that_is_named(old: World) -> None:
 
 def test_an_empty_table_is_unknown(world: World) -> None:
     world.make("OLD_TABLE_NAME")
-    found = document(world, status=0)
-    assert (found["result"], found["table"], found["cost_usd"]) == ("unknown", None, None)
+    estimate = document(world, status=0)
+    assert (estimate["result"], estimate["table"], estimate["cost_usd"]) == ("unknown", None, None)
     assert world.run("forecast").out.splitlines()[-1] == "forecast: unknown"

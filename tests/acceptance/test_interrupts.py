@@ -17,7 +17,7 @@ END_SECONDS = 120
 
 
 def _printed(word: str) -> Callable[[CommandLine, str], bool]:
-    return lambda cli, command: word in cli.said(command)
+    return lambda cli, command: word in cli.stderr_of(command)
 
 
 def _validating(cli: CommandLine, _: str) -> bool:
@@ -53,9 +53,9 @@ def test_ctrl_c(
     cli.run("create-tables")
     with ended(cli.start(*command)) as process:
         _until(lambda: is_working(cli, command[0]), process, cli)
-        assert _interrupt(process) == 3, cli.said(command[0])
-    assert f"what to do: go on with: {goes_on}" in cli.said(command[0])
-    assert "Traceback" not in cli.said(command[0])
+        assert _interrupt(process) == 3, cli.stderr_of(command[0])
+    assert f"what to do: go on with: {goes_on}" in cli.stderr_of(command[0])
+    assert "Traceback" not in cli.stderr_of(command[0])
 
 
 def test_an_interrupted_backfill_continues_where_it_stopped(

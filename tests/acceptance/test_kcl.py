@@ -82,7 +82,7 @@ async def _migrating(endpoint: str, prefix: str, folder: Path) -> CommandLine:
 
 @asynccontextmanager
 async def _writers(cli: CommandLine) -> AsyncIterator[Counter[str]]:
-    """Two writers on the old table for the block; at its end what they have been acknowledged, by kind."""
+    """Two writers on the old table for the block; at its end their acknowledged writes, counted by kind."""
     items = list(old_items(OPPORTUNITIES))
     writes: Counter[str] = Counter()
     quiet = asyncio.Event()
@@ -111,7 +111,7 @@ def _judge(cli: CommandLine, writes: Counter[str]) -> None:
 
 
 def _stop(worker: subprocess.Popen[bytes]) -> None:
-    """SIGTERM ends it well, and leaves no process behind."""
+    """SIGTERM ends the worker with status 0, and leaves no process behind."""
     if worker.poll() is None:
         family = psutil.Process(worker.pid).children(recursive=True)
         worker.send_signal(signal.SIGTERM)
@@ -120,7 +120,7 @@ def _stop(worker: subprocess.Popen[bytes]) -> None:
 
 
 def _kill(cli: CommandLine, workers: list[subprocess.Popen[bytes]], choose: Choice, random: Random) -> None:
-    """Kill -9 one process, wait until it and what it has started are gone, then until every shard is read again."""
+    """Kill -9 one process, wait until it and the processes that it has started are gone, then until every shard is read again."""
     victim = _victim(cli, workers, choose, random)
     gone = [victim, *_children(victim)]
     victim.kill()
@@ -137,7 +137,7 @@ def _victim(cli: CommandLine, workers: list[subprocess.Popen[bytes]], choose: Ch
         chosen[:] = [process for worker in workers if _family(worker, "kcl.child") for process in choose(worker)]
         return chosen
 
-    until(look, within=90, otherwise=lambda: cli.said("sync"))
+    until(look, within=90, otherwise=lambda: cli.stderr_of("sync"))
     return random.choice(chosen)
 
 
@@ -145,7 +145,7 @@ def _all_shards_are_read(cli: CommandLine, workers: list[subprocess.Popen[bytes]
     until(
         lambda: sum(len(_family(worker, "kcl.child")) for worker in workers) == STREAMS,
         within=90,
-        otherwise=lambda: cli.said("sync"),
+        otherwise=lambda: cli.stderr_of("sync"),
     )
 
 

@@ -69,9 +69,9 @@ def _kill_again_and_again(cli: CommandLine, seed: int, *command: str) -> None:
             except subprocess.TimeoutExpired:
                 continue  # still running: killed here
             # on a busy machine it may have lost its lease, which serves as well as a kill
-            said = cli.said(command[0])
-            assert "start the command again" in said.splitlines()[-1], (
-                f"{command[0]} ended with {ended_by_itself}: {said}"
+            printed = cli.stderr_of(command[0])
+            assert "start the command again" in printed.splitlines()[-1], (
+                f"{command[0]} ended with {ended_by_itself}: {printed}"
             )
 
 
@@ -84,7 +84,7 @@ def test_a_standby_takes_over_within_ten_seconds_of_the_owner_being_killed(
     with ended(cli.start("sync", "--no-http")) as owner:
         first = _until_lease_differs(cli, None, within=20)
         with ended(cli.start("sync", "--no-http")):
-            _until_said_twice(cli, "status")
+            _until_printed_twice(cli, "status")
             owner.kill()
             second = _until_lease_differs(cli, first, within=10)
             _until_applied(cli, deal(1, _opportunity("after-the-kill")))
@@ -92,7 +92,7 @@ def test_a_standby_takes_over_within_ten_seconds_of_the_owner_being_killed(
 
 
 def _until_lease_differs(cli: CommandLine, owner: str | None, within: float) -> str:
-    until(lambda: _holder(cli) not in (None, owner), within=within, otherwise=lambda: cli.said("sync"))
+    until(lambda: _holder(cli) not in (None, owner), within=within, otherwise=lambda: cli.stderr_of("sync"))
     holder = _holder(cli)
     assert holder is not None
     return holder
@@ -107,8 +107,8 @@ def _holder(cli: CommandLine) -> str | None:
     return json.loads(record["Item"]["document"]["S"])["owner"] if "Item" in record else None
 
 
-def _until_said_twice(cli: CommandLine, word: str) -> None:
-    until(lambda: cli.said("sync").count(word) >= 2, within=30, otherwise=lambda: cli.said("sync"))
+def _until_printed_twice(cli: CommandLine, word: str) -> None:
+    until(lambda: cli.stderr_of("sync").count(word) >= 2, within=30, otherwise=lambda: cli.stderr_of("sync"))
 
 
 def _until_applied(cli: CommandLine, item: Item) -> None:
@@ -116,7 +116,7 @@ def _until_applied(cli: CommandLine, item: Item) -> None:
     until(
         lambda: any(v2["id"] == item["id"] for v2 in cli.scan("DEALS_TABLE")),
         within=30,
-        otherwise=lambda: cli.said("sync"),
+        otherwise=lambda: cli.stderr_of("sync"),
     )
 
 

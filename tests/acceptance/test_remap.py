@@ -26,9 +26,9 @@ def migrated(world: World) -> None:
 
 
 def index_key(world: World) -> str:
-    found = world.dynamodb.scan(TableName=world.name("DEALS_TABLE"))["Items"]
-    assert len(found) == 1
-    return str(found[0]["GSI1PK"]["S"])
+    deals = world.dynamodb.scan(TableName=world.name("DEALS_TABLE"))["Items"]
+    assert len(deals) == 1
+    return str(deals[0]["GSI1PK"]["S"])
 
 
 def test_a_mapping_is_changed_and_changed_back(world: World) -> None:

@@ -1,4 +1,4 @@
-"""The runbook, followed by a person who has nothing else: every command in it, on real tables, with a real `sync`."""
+"""The runbook, followed by a person who has only the runbook: every command in it, on real tables, with a real `sync`."""
 
 import re
 import subprocess
@@ -31,7 +31,7 @@ SHARED = text("account-001")
 
 
 class Stranger:
-    """A person who does what the runbook says, in the order of events."""
+    """A person who follows the runbook, in the order of events."""
 
     def __init__(self, cli: CommandLine) -> None:
         self.cli = cli
@@ -44,13 +44,13 @@ class Stranger:
         done = subprocess.run(
             [*COMMAND, *words], env=self.cli.environment() | STEADY, capture_output=True, text=True, timeout=180
         )
-        said = done.stdout + done.stderr
-        assert done.returncode == status, f"{command.line}: {said}"
-        assert status != 0 or command.unlike(said) == [], f"{command.line}: {said}"
+        output = done.stdout + done.stderr
+        assert done.returncode == status, f"{command.line}: {output}"
+        assert status != 0 or command.unlike(output) == [], f"{command.line}: {output}"
         return done.stdout
 
     def starts(self, section: str) -> Any:
-        """Start the service as the section says."""
+        """Start the service by the section's command."""
         command = self.book.use(section, "tablesplit sync")
         return ended(self.cli.start(*command.words[1:], "--no-http"))
 
@@ -58,7 +58,7 @@ class Stranger:
         self.cli.dynamodb.put_item(TableName=self.cli.table("OLD_TABLE_NAME"), Item=item)
 
     def sets_company(self, table: str, company: str) -> None:
-        """As the application does it: retried after a conflict with a transaction."""
+        """Set the company as the application does: with a retry after a conflict with a transaction."""
         item = next(item for item in self.cli.scan(table) if item.get("id") == SHARED)
         patiently(self.cli.dynamodb.update_item)(
             TableName=self.cli.table(table),
@@ -108,12 +108,16 @@ def slow_down_pause_and_crash(stranger: Stranger) -> None:
 
 def quarantine(stranger: Stranger) -> None:
     stranger.puts(BAD)
-    until(lambda: stranger.cli.run("status")["quarantine"], within=60, otherwise=lambda: stranger.cli.said("sync"))
+    until(lambda: stranger.cli.run("status")["quarantine"], within=60, otherwise=lambda: stranger.cli.stderr_of("sync"))
     listed = stranger.does("quarantine", "quarantine list")
     stranger.does("quarantine", "quarantine show", id=listed.split()[0])
     stranger.puts({**BAD, "entity_type": text("DEAL")})
     stranger.does("quarantine", "quarantine retry")
-    until(lambda: not stranger.cli.run("status")["quarantine"], within=60, otherwise=lambda: stranger.cli.said("sync"))
+    until(
+        lambda: not stranger.cli.run("status")["quarantine"],
+        within=60,
+        otherwise=lambda: stranger.cli.stderr_of("sync"),
+    )
 
 
 def down_for_a_day(stranger: Stranger) -> None:
@@ -125,12 +129,12 @@ def down_for_a_day(stranger: Stranger) -> None:
     dynamodb.update_table(
         TableName=old, StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
     )
-    said = subprocess.run(
+    done = subprocess.run(
         [*COMMAND, "migrate"], env=stranger.cli.environment(), capture_output=True, text=True, timeout=60
     )
     shown = re.findall(r"```text\n(error.*?)\n```", sections()["down-for-a-day"])
     assert len(shown) == 1
-    assert Command("", "", tuple(shown)).unlike(said.stderr) == []
+    assert Command("", "", tuple(shown)).unlike(done.stderr) == []
     stranger.does("down-for-a-day", "create-tables --accept-gap")
     with ended(stranger.cli.start("sync", "--no-http")):
         stranger.cli.catches_up()
@@ -154,7 +158,7 @@ def cut_over_and_roll_back(stranger: Stranger) -> None:
     gate_opens(stranger, "rollback")
     stranger.does("roll-back", "rollback --dry-run")
     stranger.does("roll-back", "rollback --wait")
-    # the runbook's next step after a rollback; with a condition that is met anyway
+    # the runbook's next step after a rollback; its condition is met in any case
     stranger.does("cut-over", "cutover --force")
 
 
@@ -168,7 +172,7 @@ def conflict(stranger: Stranger) -> None:
         stranger.cli.catches_up()
         return next((row["id"] for row in stranger.cli.run("conflicts", "list")["items"]), "")
 
-    until(differ, within=120, otherwise=lambda: stranger.cli.said("sync"))
+    until(differ, within=120, otherwise=lambda: stranger.cli.stderr_of("sync"))
     listed = stranger.does("conflicts", "conflicts list")
     identity = listed.split()[0]
     stranger.does("conflicts", "conflicts show", id=identity)

@@ -30,7 +30,7 @@ def test_it_loads_once_and_writes_on_the_given_side_and_status_waits_for_sync(
     ):
         cli.run("migrate")
         assert cli.run("status", "--until-caught-up", "540")["forward"]["caught_up"]
-        until(lambda: cli.run("status")["forward"]["outcomes"], within=60, otherwise=lambda: cli.said("seed"))
+        until(lambda: cli.run("status")["forward"]["outcomes"], within=60, otherwise=lambda: cli.stderr_of("seed"))
         writing.send_signal(signal.SIGTERM)
         assert writing.wait(300) == 0
     assert "the application has stopped" in (tmp_path / "seed.out").read_text()

@@ -41,7 +41,11 @@ def done(cli: CommandLine) -> dict[str, str]:
 def test_a_second_backfill_and_dropping_are_refused_while_one_runs(cli: CommandLine) -> None:
     cli.settings.update(PATIENT)
     with ended(cli.start("migrate", "--max-write-units", "5")) as first:
-        until(lambda: "backfill: 0 items" in cli.said("migrate"), within=30, otherwise=lambda: cli.said("migrate"))
+        until(
+            lambda: "backfill: 0 items" in cli.stderr_of("migrate"),
+            within=30,
+            otherwise=lambda: cli.stderr_of("migrate"),
+        )
         refused, remedy = error_of(cli.run("migrate", status=1))
         assert re.fullmatch(r"another backfill is running \(owner \S+, renewed \d s ago\)", refused)
         assert remedy == "wait for it, watch it with `tablesplit status --watch`, or stop it first"
@@ -52,7 +56,7 @@ def test_a_second_backfill_and_dropping_are_refused_while_one_runs(cli: CommandL
 
 def test_dropping_is_refused_while_a_sync_works(cli: CommandLine) -> None:
     with ended(cli.start("sync", "--no-http")):
-        until(lambda: "status" in cli.said("sync"), within=30, otherwise=lambda: cli.said("sync"))
+        until(lambda: "status" in cli.stderr_of("sync"), within=30, otherwise=lambda: cli.stderr_of("sync"))
         refused, remedy = error_of(cli.run("drop-tables", "--yes", status=1))
     assert re.fullmatch(r"sync worker \S+ is running", refused)
     assert remedy == "stop it first"
@@ -60,7 +64,7 @@ def test_dropping_is_refused_while_a_sync_works(cli: CommandLine) -> None:
 
 def test_a_segment_that_is_done_is_not_read_again_after_a_kill(cli: CommandLine) -> None:
     with ended(cli.start("migrate", *SLOW)) as process:
-        until(lambda: done(cli) or process.poll() is not None, within=60, otherwise=lambda: cli.said("migrate"))
+        until(lambda: done(cli) or process.poll() is not None, within=60, otherwise=lambda: cli.stderr_of("migrate"))
     before = done(cli)
     assert 0 < len(before) < 4
     assert cli.run("migrate")["resumed"]
@@ -90,7 +94,7 @@ def test_the_order_of_migrate_and_sync_does_not_matter(cli: CommandLine, order: 
 
 
 def write(cli: CommandLine, command: str) -> None:
-    """Before each of the two commands the application writes."""
+    """The application writes before each of the two commands."""
     index = 1 if command == "sync" else 2
     table = cli.table("OLD_TABLE_NAME")
     key: Item = {"pk": text(f"LEAD#account-{index:03d}"), "sk": text("METADATA")}

@@ -28,8 +28,10 @@ def another_commit(repository: Path) -> None:
 
 
 def fallback() -> str:
-    (found,) = re.findall(r'^fallback-version = "(.+?)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
-    return str(found)
+    (fallback_version,) = re.findall(
+        r'^fallback-version = "(.+?)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE
+    )
+    return str(fallback_version)
 
 
 def test_at_a_tag_it_is_the_tags(repository):

@@ -23,7 +23,7 @@ NOW = "2026-02-03T04:05:06+00:00"
 
 @dataclass
 class CrmTables:
-    """The old table and the v2 tables, under names of this test."""
+    """The old table and the v2 tables, under names of the test's own."""
 
     mapping: Mapping
     resource: Any

@@ -1,4 +1,4 @@
-"""A status in which every number is another, so that a test shows which of them it reads."""
+"""A status in which every number is different, so that a test shows which of them is read."""
 
 from dataclasses import replace
 from typing import Any

@@ -19,8 +19,8 @@ from service.http_api.events import ConsoleEvents
 from service.http_api.server import serve_http
 from service.rehearsal.servers.local_servers import free_port
 from tests.console.states import CLOSED, STATES
+from tests.fakes.http_view import FakePhases, FakeView
 from tests.fakes.servers import required
-from tests.unit.http_api.test_http_api import FakePhases, FakeView
 
 expect.set_options(timeout=120_000)  # a page on a loaded machine is slow, and no worse for it
 

@@ -31,7 +31,7 @@ def test_a_cutover_explains_what_will_happen_and_is_sent_with_its_reason(
     page.locator("#confirm").click()
     expect(dialog).to_be_hidden()
     expect(page.locator("#outcome")).to_contain_text("Cut over: the service has begun")
-    assert service.view.phases.begun == [("dual", "tuesday", ())]
+    assert service.view.phases.moves == [("dual", "tuesday", ())]
 
 
 def test_a_closed_gate_refuses_with_every_reason(service: Service, page: Page, pictures: Path) -> None:
@@ -41,7 +41,7 @@ def test_a_closed_gate_refuses_with_every_reason(service: Service, page: Page, p
     page.locator("#confirm").click()
     expect(page.locator("#refusal")).to_contain_text("validation is never run, wanted equal: tablesplit validate")
     page.screenshot(path=pictures / "refused.png")
-    assert service.view.phases.begun == []
+    assert service.view.phases.moves == []
 
 
 def test_a_wrong_token_is_refused_with_the_reason(service: Service, page: Page) -> None:
@@ -50,7 +50,7 @@ def test_a_wrong_token_is_refused_with_the_reason(service: Service, page: Page) 
     fill(page, token="guess")
     page.locator("#confirm").click()
     expect(page.locator("#refusal")).to_contain_text("the token is not the one in the service's TABLESPLIT_API_TOKEN")
-    assert service.view.asked == []
+    assert service.view.requested == []
 
 
 def test_nothing_is_sent_without_the_token_or_the_confirmation(service: Service, page: Page) -> None:
@@ -61,11 +61,11 @@ def test_nothing_is_sent_without_the_token_or_the_confirmation(service: Service,
     page.locator("#token").fill(TOKEN)
     page.locator("#confirm").click()
     expect(page.get_by_role("dialog")).to_be_visible()
-    assert service.view.asked == []
+    assert service.view.requested == []
     page.locator("#sure").check()
     page.locator("#confirm").click()
     expect(page.get_by_role("dialog")).to_be_hidden()
-    assert len(service.view.asked) == 1
+    assert len(service.view.requested) == 1
 
 
 def test_by_keyboard_alone_a_gate_is_held_and_a_dialog_is_left_by_escape(service: Service, page: Page) -> None:

@@ -34,7 +34,7 @@ def test_a_person_follows_a_migration_on_the_page(
     cli.run("create-tables")
     with ended(cli.start("sync")):
         cli.run("migrate", status=1)  # an item is in quarantine
-        until(lambda: "serving" in cli.said("sync"), within=60, otherwise=lambda: cli.said("sync"))
+        until(lambda: "serving" in cli.stderr_of("sync"), within=60, otherwise=lambda: cli.stderr_of("sync"))
         page.goto(f"http://127.0.0.1:{port}/")
         expect(page.locator("#headline")).to_have_text("Items in quarantine", timeout=120_000)
         expect(page.locator("#quarantine")).to_contain_text("DEAL#bad / METADATA")

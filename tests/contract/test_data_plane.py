@@ -103,7 +103,7 @@ async def test_a_dirty_item_comes_back_as_it_was_inserted(server: Server) -> Non
 
 
 async def test_an_absent_item_is_none(server: Server) -> None:
-    assert await server.plane.get(server.table, key("nobody")) is None
+    assert await server.plane.get(server.table, key("absent")) is None
 
 
 STORED: Item = key("c") | {
@@ -194,29 +194,29 @@ async def test_a_refused_put_is_poison(server: Server) -> None:
 
 async def test_get_many_finds_what_exists_beyond_one_request(server: Server) -> None:
     await server.plane.insert_many(server.table, [key(f"{n:03d}") for n in range(0, 250, 10)], NAMES)
-    found = await server.plane.get_many(server.table, [key(f"{n:03d}") for n in range(250)])
-    assert sorted(item["PK"]["S"] for item in found) == [f"{n:03d}" for n in range(0, 250, 10)]
+    items = await server.plane.get_many(server.table, [key(f"{n:03d}") for n in range(250)])
+    assert sorted(item["PK"]["S"] for item in items) == [f"{n:03d}" for n in range(0, 250, 10)]
 
 
-async def test_get_many_goes_on_after_a_full_answer(server: Server) -> None:
+async def test_get_many_continues_after_a_full_answer(server: Server) -> None:
     items = [key(f"{n:03d}") | {"text": {"S": "x" * 390_000}} for n in range(50)]
     for start in range(0, 50, 25):
         await server.plane.insert_many(server.table, items[start : start + 25], NAMES)
-    found = await server.plane.get_many(server.table, [key(f"{n:03d}") for n in range(50)])
-    assert sorted(item["PK"]["S"] for item in found) == [f"{n:03d}" for n in range(50)]
+    items = await server.plane.get_many(server.table, [key(f"{n:03d}") for n in range(50)])
+    assert sorted(item["PK"]["S"] for item in items) == [f"{n:03d}" for n in range(50)]
 
 
 async def test_the_segments_of_a_scan_hold_every_item_once(server: Server) -> None:
     await server.plane.insert_many(server.table, [key(f"{n:02d}") for n in range(25)], NAMES)
-    seen = []
+    names = []
     for segment in range(3):
         start = None
         while True:
             page = await server.plane.scan(server.table, segment=segment, segments=3, start=start, limit=4)
-            seen += [item["PK"]["S"] for item in page.items]
+            names += [item["PK"]["S"] for item in page.items]
             if (start := page.last_key) is None:
                 break
-    assert sorted(seen) == [f"{n:02d}" for n in range(25)]
+    assert sorted(names) == [f"{n:02d}" for n in range(25)]
 
 
 async def test_a_query_pages_in_sort_key_order(server: Server) -> None:
@@ -282,7 +282,7 @@ async def test_the_same_key_is_not_read_twice_together(server: Server) -> None:
         await server.plane.get_together([(server.table, key("a")), (server.table, turned)])
 
 
-async def test_the_answers_tell_the_units_that_a_request_consumed(server: Server) -> None:
+async def test_an_answer_has_the_units_that_the_request_consumed(server: Server) -> None:
     plane, table, units = server.plane, server.table, server.counted.units
     indexed = key("a") | {"GSI1PK": {"S": "i"}, "GSI1SK": {"S": "j"}}
     await plane.write(Put(table, indexed))
@@ -290,7 +290,7 @@ async def test_the_answers_tell_the_units_that_a_request_consumed(server: Server
     await plane.get(table, key("a"))
     await plane.get_many(table, [key("a")])
     assert units[table, "read"] >= 1
-    if server.name == "dynamodb_local":  # moto tells less; neither tells what BatchExecuteStatement consumed
+    if server.name == "dynamodb_local":  # moto reports less; neither reports what BatchExecuteStatement consumed
         before = units[table, "write"]
         await plane.transact([Put(table, key("d"))])
         assert units[table, "write"] >= before + 2
@@ -301,7 +301,7 @@ async def test_a_missing_table_is_fatal(server: Server) -> None:
         await server.plane.get("not-there", key("a"))
 
 
-async def test_the_stream_tells_every_write_in_order(server: Server) -> None:
+async def test_the_stream_has_every_write_in_order(server: Server) -> None:
     plane, table = server.plane, server.table
     described = await until_stream_enabled(server.control, plane, table, SystemClock(), 30)
     arn = described.stream_arn
@@ -347,7 +347,7 @@ async def test_a_table_is_made_described_streamed_and_deleted(server: Server) ->
     control.create_table(NewTable(name, ("PK", None), {"ByOwner": ("owner", "SK")}, stream=False))
     table = await until_active(control, name, clock, 30)
     assert (table.key, table.billing, table.stream_view_type) == (("PK", None), "PAY_PER_REQUEST", None)
-    assert {index: found.key for index, found in table.indexes.items()} == {"ByOwner": ("owner", "SK")}
+    assert {index: schema.key for index, schema in table.indexes.items()} == {"ByOwner": ("owner", "SK")}
     assert {index.projection for index in table.indexes.values()} == {"ALL"}
     control.enable_stream(name)
     streamed = await until_stream_enabled(control, server.plane, name, clock, 30)
@@ -365,5 +365,5 @@ async def test_a_local_server_knows_no_identity(server: Server) -> None:
     assert server.control.caller_identity() == Identity("local", "local")
 
 
-async def test_the_server_tells_its_time(server: Server) -> None:
+async def test_the_server_gives_its_time(server: Server) -> None:
     assert abs(server.control.server_time() - SystemClock().now()) < 5

@@ -74,7 +74,7 @@ async def old(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 @dataclass
 class Reading:
-    """An engine at work, and, once it has stopped, the positions that it has saved."""
+    """A running engine and, once it has stopped, the positions that it has saved."""
 
     engine: StreamEngine
     task: asyncio.Task[None]
@@ -125,7 +125,7 @@ async def caught_up(run: Reading) -> None:
 def history(changes: list[Change]) -> dict[str, list[str | None]]:
     """The numbers that each key had, in the order of arrival; None: deleted.
 
-    A put that is sent again after a lost answer changes nothing: DynamoDB records nothing then, moto a change.
+    A put that is sent again after a lost answer changes nothing: for it DynamoDB records nothing, and moto a change.
     """
     by_key = defaultdict(list)
     for change in changes:
@@ -135,7 +135,7 @@ def history(changes: list[Change]) -> dict[str, list[str | None]]:
     return by_key
 
 
-async def test_every_change_arrives_in_order_per_key_while_writers_go_on(old: Old) -> None:
+async def test_every_change_arrives_in_order_per_key_while_writers_continue(old: Old) -> None:
     start = await initial_positions(old.plane, old.arn, now=SystemClock().now())
     sink = RecordingSink()
     expected = [str(number) for number in range(40)]
@@ -154,7 +154,7 @@ async def test_every_change_arrives_in_order_per_key_while_writers_go_on(old: Ol
     assert all(change.old is not None and change.old["number"]["N"] == "6" for change in moved)
 
 
-async def test_a_restarted_engine_goes_on_after_the_saved_position(old: Old) -> None:
+async def test_a_restarted_engine_continues_after_the_saved_position(old: Old) -> None:
     start = await initial_positions(old.plane, old.arn, now=SystemClock().now())
     sink = RecordingSink()
     async with reading(old, sink, start) as first:

@@ -207,43 +207,43 @@ async def _records(store: StreamStore, arn: str) -> list[Any]:
     """Every record of the table's one shard: event, key and images."""
     (shard,) = (await store.describe_stream(arn)).shards
     iterator: str | None = await store.shard_iterator(arn, shard.shard_id, "TRIM_HORIZON")
-    found: list[Any] = []
+    records: list[Any] = []
     for _ in range(20):
         assert iterator is not None
         page = await store.get_records(iterator, 7)
-        found += [_told(record) for record in page.records]
+        records += [_content(record) for record in page.records]
         iterator = page.next_iterator
-    return found
+    return records
 
 
-def _told(record: dict[str, Any]) -> list[Any]:
+def _content(record: dict[str, Any]) -> list[Any]:
     content = record["dynamodb"]
     images = [canonical({"M": content.get(name) or {}}) for name in ("Keys", "OldImage", "NewImage")]
     return [record["eventName"], content["StreamViewType"], *images]
 
 
 async def _scanned(store: ItemStore, table: str, *, segments: int, limit: int) -> list[Item]:
-    found = []
+    items = []
     for segment in range(segments):
         start: Item | None = None
         while True:
             page = await store.scan(table, segment=segment, segments=segments, start=start, limit=limit)
-            found += page.items
+            items += page.items
             start = page.last_key
             if start is None:
                 break
-    return found
+    return items
 
 
 async def _queried(store: ItemStore, table: str, key: Item, *, index: str | None) -> list[Item]:
-    found = []
+    items = []
     start: Item | None = None
     while True:
         page = await store.query(table, key, index=index, start=start, limit=4)
-        found += page.items
+        items += page.items
         start = page.last_key
         if start is None:
-            return found
+            return items
 
 
 def _bag(items: list[Item]) -> Counter[Any]:

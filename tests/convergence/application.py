@@ -1,4 +1,4 @@
-"""The application in the convergence tests: a few old items whose life has everything that matters to the rules."""
+"""The application in the convergence tests: it writes a few old items in every way that matters to the rules."""
 
 from random import Random
 
@@ -15,7 +15,7 @@ CONTENTS: tuple[Item, ...] = (
     {"title": {"S": ""}, "value": {"S": '"1,054"'}, "stage": {"NULL": True}, "shade": {"SS": ["b", "a"]}},
     {"company": {"N": "7"}, "value": {"N": "0"}, "owner": {"S": "Ada"}, "updated_at": {"S": "2024-04-01"}},
 )
-"""Clean, dirty and sparse; few, so that contents come back (A-B-A)."""
+"""Clean, dirty and sparse; few, so that contents occur again (A-B-A)."""
 
 PAUSES = (1, 1, 1, 6, 25)
 """Steps between two writes: at once, or long enough for a removal to be applied, checkpointed and purged."""

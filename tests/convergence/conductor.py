@@ -1,6 +1,6 @@
-"""Decides, by a seed, whose request takes effect next among asyncio tasks that run the real service code.
+"""Decides, by a seed, which request takes effect next among asyncio tasks that run the real service code.
 
-Every request parks until the conductor lets it go, and so does every sleep: time is just one more thing that may be late.
+Every request waits until the conductor lets it continue, and so does every sleep: a sleep may end late too.
 """
 
 import asyncio
@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from random import Random
 
 PASSES = 3
-"""Rounds of the event loop between two decisions. Who has not parked by then is not among the choices yet."""
+"""Rounds of the event loop between two decisions. A task that does not wait yet by then is not among the choices."""
 
 IDLE_PASSES = 50
 
 
 class Killed(Exception):
-    """The process is gone: none of its requests is made any more."""
+    """The process has been killed: none of its requests is made any more."""
 
 
 class Conductor:
-    """A scheduler, and the Clock that its tasks live by. ``frozen``: who stands still, like a paused virtual machine."""
+    """A scheduler, and the clock of its tasks. ``frozen``: the processes that do not continue, like a paused virtual machine."""
 
     def __init__(self, rng: Random) -> None:
         self._rng = rng
-        self._requests: list[Parked] = []
-        self._sleeps: list[Parked] = []
+        self._requests: list[Waiting] = []
+        self._sleeps: list[Waiting] = []
         self._elapsed = 0.0
         self.frozen: set[object] = set()
 
@@ -35,15 +35,15 @@ class Conductor:
 
     async def sleep(self, seconds: float) -> None:
         due = self._elapsed + seconds
-        await _park(None, self._sleeps)
+        await _wait_for_turn(None, self._sleeps)
         self._elapsed = max(self._elapsed, due)
 
-    async def request(self, who: object = None) -> None:
-        """Park until the request of ``who`` may take effect."""
-        await _park(who, self._requests)
+    async def request(self, process: object = None) -> None:
+        """Wait until the request of ``process`` may take effect (None: the application's)."""
+        await _wait_for_turn(process, self._requests)
 
     async def step(self) -> bool:
-        """Let one request or sleep go on; False when nobody waits for anything but the frozen."""
+        """Let one request or sleep continue. False: only frozen processes wait."""
         for _ in range(IDLE_PASSES):
             for _ in range(PASSES):
                 await asyncio.sleep(0)
@@ -53,19 +53,19 @@ class Conductor:
                 return True
         return False
 
-    def _choice(self) -> "list[Parked]":
-        requests = [one for one in self._requests if one.waits and one.who not in self.frozen]
-        sleeps = [one for one in self._sleeps if one.waits]
+    def _choice(self) -> "list[Waiting]":
+        requests = [waiting for waiting in self._requests if waiting.waits and waiting.process not in self.frozen]
+        sleeps = [waiting for waiting in self._sleeps if waiting.waits]
         if requests and sleeps:
             return sleeps if self._rng.random() < 0.1 else requests
         return requests or sleeps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Parked:
-    """Somebody's request or sleep, until its turn comes."""
+class Waiting:
+    """A process's request or sleep that waits for its turn."""
 
-    who: object
+    process: object
     turn: asyncio.Future[None]
 
     @property
@@ -73,10 +73,10 @@ class Parked:
         return not self.turn.done()
 
 
-async def _park(who: object, where: list[Parked]) -> None:
-    parked = Parked(who, asyncio.get_running_loop().create_future())
-    where.append(parked)
+async def _wait_for_turn(process: object, queue: list[Waiting]) -> None:
+    waiting = Waiting(process, asyncio.get_running_loop().create_future())
+    queue.append(waiting)
     try:
-        await parked.turn
+        await waiting.turn
     finally:
-        where.remove(parked)
+        queue.remove(waiting)

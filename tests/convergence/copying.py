@@ -6,7 +6,7 @@ from tests.convergence.world import World
 
 
 async def backfill(world: World) -> None:
-    """Copy from the saved page on. Started again, the older worker goes on with the page in its hands."""
+    """Copy from the saved page on. When it is started again, the older worker still has its page and continues with it."""
     start = world.page
     while True:
         page = await world.memory.scan(world.mapping.old.table, segment=0, segments=1, start=start, limit=1)

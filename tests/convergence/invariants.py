@@ -1,4 +1,4 @@
-"""What must be true of the tables (DESIGN section 1), judged from outside the apply rules."""
+"""Checks of what must be true of the tables (DESIGN section 1), made from outside the apply rules."""
 
 from dataclasses import dataclass
 
@@ -33,11 +33,11 @@ def check_converged(memory: MemoryDynamoDB, mapping: Mapping) -> None:
 
 
 def check_no_resurrection(memory: MemoryDynamoDB, mapping: Mapping) -> None:
-    """I3 over every write ever made on v2: what was removed from a key does not live there again, not even for a while.
+    """I3 over every write ever made on v2: an item that was removed from a key does not live there again, not even for a while.
 
-    A repair or a backfill may show early the content that a later change brings.
+    A repair or a backfill may write early the content that a later change writes there.
     """
-    brought = _brought(memory, mapping)
+    writes = _writes_of_changes(memory, mapping)
     removed: dict[tuple[str, bytes], str] = {}
     tables = v2_tables(mapping)
     for written in memory.written:
@@ -48,7 +48,7 @@ def check_no_resurrection(memory: MemoryDynamoDB, mapping: Mapping) -> None:
         if "d" in stamp:
             removed[place] = max(removed.get(place, ""), stamp["v"]["S"])
         elif stamp["v"]["S"] < removed.get(place, "") and not any(
-            order > removed[place] and same == content for order, same in brought.get(place, ())
+            order > removed[place] and same == content for order, same in writes.get(place, ())
         ):
             raise Violated(f"I3: {place} lives again at {stamp['v']['S']}, removed at {removed[place]}")
 
@@ -60,7 +60,7 @@ def v2_tables(mapping: Mapping) -> dict[str, tuple[str, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A v2 item that must be there, without its stamp, and the old item it stands for."""
+    """A v2 item that must be there, without its stamp, and the old item that it is made from."""
 
     item: Item
     old: Item
@@ -81,7 +81,7 @@ def _check_item(mapping: Mapping, table: str, item: Item, expected: Expected | N
     content = {name: value for name, value in item.items() if name != mapping.stamp}
     if "d" in item[mapping.stamp]["M"]:
         if expected is not None:
-            raise Violated(f"I1: a tombstone stands where {expected.old} should be")
+            raise Violated(f"I1: a tombstone is where {expected.old} should be")
         return
     if expected is None:
         raise Violated(f"I1: extra on {table}: {item}")
@@ -93,22 +93,22 @@ def _check_item(mapping: Mapping, table: str, item: Item, expected: Expected | N
         raise Violated(f"I7: {given_back} is not {expected.old}")
 
 
-def _brought(memory: MemoryDynamoDB, mapping: Mapping) -> dict[tuple[str, bytes], list[tuple[str, Item]]]:
-    """Per v2 place, what the old table's changes bring there: the version (padded here, not by the rule) and the item."""
-    brought: dict[tuple[str, bytes], list[tuple[str, Item]]] = {}
+def _writes_of_changes(memory: MemoryDynamoDB, mapping: Mapping) -> dict[tuple[str, bytes], list[tuple[str, Item]]]:
+    """By v2 place, what the old table's changes write there: the version (padded here, not by the rule) and the item."""
+    writes: dict[tuple[str, bytes], list[tuple[str, Item]]] = {}
     for written in memory.written:
         if written.table == mapping.old.table and written.new is not None:
-            _add_brought(brought, mapping, written)
-    return brought
+            _add_write(writes, mapping, written)
+    return writes
 
 
-def _add_brought(brought: dict[tuple[str, bytes], list[tuple[str, Item]]], mapping: Mapping, written: Written) -> None:
+def _add_write(writes: dict[tuple[str, bytes], list[tuple[str, Item]]], mapping: Mapping, written: Written) -> None:
     try:
         v2 = forward(mapping, orjson.loads(written.new or b""))
     except Poison:
         return
     key = orjson.dumps(list(v2.key.values()))
-    brought.setdefault((v2.table, key), []).append((f"{GENERATION:04}.{written.sequence:0>40}", v2.item))
+    writes.setdefault((v2.table, key), []).append((f"{GENERATION:04}.{written.sequence:0>40}", v2.item))
 
 
 def _split(item: bytes, stamp: str) -> tuple[Item, Item]:

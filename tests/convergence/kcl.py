@@ -1,7 +1,7 @@
 """A scripted Kinesis Client Library on the in-memory table: leases that move at any moment, and children that deliver pages ahead.
 
-A worker that has lost a lease learns of it late: its child goes on with what it has, as a real one does. The service's side is
-the real code: children, claims, held shards, sink.
+A worker that has lost a lease learns of it late: its child continues with the pages that it has, as a real one does. The
+service's side is the real code: children, claims, held shards, sink.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ class Leases:
     rows: dict[str, Lease] = field(default_factory=dict)
 
     def assign(self, shard_id: str, worker: "KclWorker") -> None:
-        """Let ``worker`` have the shard. The one before is not told."""
+        """Give the shard's lease to ``worker``. The previous owner is not notified."""
         self.rows[shard_id].owner = worker
         worker.lease(shard_id)
 
@@ -54,7 +54,7 @@ class Leases:
         for shard_id in listed:
             self.rows.setdefault(shard_id, Lease())
         ended = {shard_id for shard_id, row in self.rows.items() if row.checkpoint == ENDED}
-        return [one for one, parent in listed.items() if one not in ended and (parent is None or parent in ended)]
+        return [shard for shard, parent in listed.items() if shard not in ended and (parent is None or parent in ended)]
 
 
 class KclWorker(Process):
@@ -78,7 +78,7 @@ class KclWorker(Process):
         return self._apply(slot)
 
     async def _apply(self, slot: SinkSlot) -> None:
-        """Apply, by a sink that is changed now and then."""
+        """Apply by a sink that is replaced every 40 s."""
         while True:
             async with slot.filled(self.sink(check_claim, lambda: self.children.claimed), self.children.save_applied):
                 await self.live.conductor.sleep(40.0)
@@ -99,39 +99,39 @@ class KclWorker(Process):
         self._running.add(task)
 
     async def _child(self, shard_id: str) -> None:
-        """As ``service.streams.kcl.child`` behaves; one that gives up is started anew, while its worker has the lease."""
+        """As ``service.streams.kcl.child`` behaves; one that gives up is started again, while its worker has the lease."""
         while not self.dead and self._has(shard_id):
-            talk = _Talk()
-            serving = asyncio.create_task(self._serve(talk))
+            connection = _Connection()
+            serving = asyncio.create_task(self._serve(connection))
             try:
-                await self._deliver(shard_id, talk)
+                await self._deliver(shard_id, connection)
             except (ConnectionError, Killed):
                 await asyncio.sleep(0)
             finally:
-                talk.hang_up()
+                connection.hang_up()
                 serving.cancel()
                 await asyncio.gather(serving, return_exceptions=True)
 
-    async def _serve(self, talk: "_Talk") -> None:
+    async def _serve(self, connection: "_Connection") -> None:
         try:
-            await self.children.serve_child(talk)
+            await self.children.serve_child(connection)
         except (TablesplitError, ConnectionError, Killed):
-            pass  # what would stop the lane; a worker that is started anew goes on
+            pass  # this would stop the lane; here the worker continues, as one that is started again does
         finally:
-            talk.hang_up()
+            connection.hang_up()
 
-    async def _deliver(self, shard_id: str, talk: "_Talk") -> None:
+    async def _deliver(self, shard_id: str, connection: "_Connection") -> None:
         row = self.leases.rows[shard_id]
-        lost = (await talk.ask(opening(self.live.arn, shard_id)))["lost"]
+        lost = (await connection.ask(opening(self.live.arn, shard_id)))["lost"]
         pages = _Ahead(self, shard_id, row.checkpoint)
         while not lost:
             page = await pages.next()
-            answer = await talk.ask({"ask": "apply", "records": page.records})
+            answer = await connection.ask({"ask": "apply", "records": page.records})
             lost = answer["lost"]
             if answer["checkpoint"] is not None and self._has(shard_id):
                 row.checkpoint = answer["checkpoint"]
             if page.next_iterator is None and not lost:
-                lost = (await talk.ask(bare("end")))["lost"]
+                lost = (await connection.ask(bare("end")))["lost"]
                 if not lost and self._has(shard_id):
                     row.checkpoint, row.owner = ENDED, None
                 return
@@ -163,35 +163,35 @@ class _Ahead:
         return self._pages.popleft()
 
 
-class _Talk:
+class _Connection:
     """Both ends of one child's connection. Implements ``children.ChildConnection``."""
 
     def __init__(self) -> None:
-        self._asked: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
-        self._said: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._requests: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+        self._answers: asyncio.Queue[bytes | None] = asyncio.Queue()
 
     async def ask(self, question: bytes | dict[str, Any]) -> dict[str, Any]:
-        """The child's end. Raises ConnectionError when nobody serves it any more."""
-        self._asked.put_nowait(document(question) if isinstance(question, bytes) else question)
-        said = await self._said.get()
-        if said is None:
+        """The child's end. Raises ConnectionError once the service's end is closed."""
+        self._requests.put_nowait(document(question) if isinstance(question, bytes) else question)
+        answer = await self._answers.get()
+        if answer is None:
             raise ConnectionError
-        return document(said)
+        return document(answer)
 
     async def question(self) -> dict[str, Any]:
-        asked = await self._asked.get()
-        if asked is None:
+        request = await self._requests.get()
+        if request is None:
             raise ConnectionError
-        return asked
+        return request
 
-    async def send(self, said: bytes) -> None:
-        self._said.put_nowait(said)
+    async def send(self, answer: bytes) -> None:
+        self._answers.put_nowait(answer)
 
     def hang_up(self) -> None:
-        """Either end has gone."""
-        self._asked.put_nowait(None)
-        self._said.put_nowait(None)
+        """Close the connection, from either end."""
+        self._requests.put_nowait(None)
+        self._answers.put_nowait(None)
 
 
-def _ignore(_told: object) -> None:
-    """Nobody counts here."""
+def _ignore(_event: object) -> None:
+    """Count nothing."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from copy import copy
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from backfill.throttle import ThrottleWaits, WriteLimits
 from backfill.window import Window
@@ -33,8 +33,9 @@ from tests.convergence.invariants import GENERATION, Violated
 from tests.convergence.world import empty_tables
 from tests.fakes.memory import MemoryDynamoDB
 
+P = TypeVar("P", bound="Process")
 CURSED = {"S": "cursed"}
-"""A company that DynamoDB refuses to store on v2, until the curse is lifted."""
+"""A company that DynamoDB refuses to store on v2, until ``Live.mend``."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Pace:
 
 @dataclass
 class Live:
-    """What one run shares."""
+    """The state that everything in one run shares."""
 
     mapping: Mapping
     rng: Random
@@ -70,14 +71,23 @@ class Live:
             await checkpoints.save(shard_id, position)
 
     def take_over(self) -> "Sync":
-        """A new sync process; the one before goes on until it is killed or its save is refused."""
+        """Start a new sync process. The previous one continues until it is killed or its save is refused."""
         self.owner += 1
-        process = Sync(self)
+        return self.add(Sync(self))
+
+    def add(self, process: P) -> P:
+        """Count a process among those of the run."""
         self.processes.append(process)
         return process
 
+    def split(self) -> None:
+        """Split an open shard of the old table's stream."""
+        stream = self.memory.stream(self.mapping.old.table)
+        open_shards = [shard.shard_id for shard in stream.describe(None).shards if shard.ending is None]
+        stream.split(self.rng.choice(open_shards), self.rng.choice((1, 2)))
+
     async def application(self, writes: int) -> None:
-        """Writes of every kind, bad ones among them."""
+        """Make writes of every kind, among them some that cannot be carried."""
         for _ in range(writes):
             await self.conductor.request()
             number = self.rng.randrange(self.numbers)
@@ -91,13 +101,13 @@ class Live:
         self.memory.apply(Put(self.mapping.old.table, item))
 
     def mend(self) -> None:
-        """The curse is lifted, and the application puts right what no mapping knows."""
+        """DynamoDB stores every company from now on, and the application corrects the entities that the mapping does not know."""
         self.cursed = False
         for item in self.memory.items(self.mapping.old.table):
             self.put_old({**item, "entity_type": {"S": "DEAL"}})
 
     def quarantine(self) -> Quarantine:
-        """The quarantine, seen without delay."""
+        """The quarantine, read through a connection that waits for no turn."""
         return Quarantine(ControlTable(self.memory, "control"), self.conductor)
 
     async def retry_all(self) -> None:
@@ -109,7 +119,7 @@ class Live:
 
 
 async def started(seed: int) -> Live:
-    """What a run of ``seed`` shares, with some old items, and the stream's start saved."""
+    """The state of a run of ``seed``, with some old items, and the stream's start saved."""
     random.seed(seed)  # the jitter's
     live = Live(crm(), Random(seed))
     for number in range(live.numbers):
@@ -119,8 +129,17 @@ async def started(seed: int) -> Live:
     return live
 
 
+async def check_quarantined(live: Live) -> None:
+    """I6: every old item that no mapping knows is counted in quarantine."""
+    quarantine = live.quarantine()
+    for item in live.memory.items(live.mapping.old.table):
+        key = {name: item[name] for name in live.mapping.old.key_names}
+        if item["entity_type"] == {"S": "GOBLIN"} and not await quarantine.holds(live.mapping.old.table, key):
+            raise Violated(f"I6: {item} is neither on v2 nor in quarantine")
+
+
 def replayed(module: str, run: Callable[[int], Coroutine[Any, Any, None]], seed: int) -> None:
-    """Run one seed; a violation says how to see it again, by the function ``replay`` of ``module``."""
+    """Run one seed; a violation names the command that runs it again, by the function ``replay`` of ``module``."""
     try:
         asyncio.run(run(seed))
     except (Violated, AssertionError) as error:
@@ -143,7 +162,7 @@ REFUSED: Item = {"company": CURSED}
 
 @dataclass(frozen=True)
 class _Uncounted:
-    """Implements ``SinkEvents``: nobody counts here."""
+    """Implements ``SinkEvents``; counts nothing."""
 
     taken_over: Callable[[], int]
 
@@ -153,7 +172,7 @@ class _Uncounted:
 
 
 class Process:
-    """Something that can be killed: its requests go through a view of the tables of its own."""
+    """A process that can be killed: its requests go through its own view of the tables."""
 
     def __init__(self, live: Live) -> None:
         self.live = live
@@ -164,7 +183,7 @@ class Process:
         self.task = asyncio.create_task(self.main())
 
     def main(self) -> Coroutine[Any, Any, None]:
-        """What it does."""
+        """The work of the process."""
         raise NotImplementedError
 
     def sink(self, fence: Fence, taken_over: Callable[[], int] = lambda: 0) -> GuardedSink:
@@ -173,7 +192,7 @@ class Process:
         return GuardedSink(GuardedSinkContext(stores, GENERATION, fence, _Uncounted(taken_over)), 3)
 
     async def kill(self) -> None:
-        """As kill -9: what was under way is not made any more."""
+        """End it as kill -9 does: a request that is under way is not made any more."""
         self.dead = True
         self.task.cancel()
         await asyncio.gather(self.task, return_exceptions=True)
@@ -229,8 +248,8 @@ class Backfill(Process):
 
 
 def _unfenced() -> None:
-    """A superseded process goes on as long as it lives: the worst case."""
+    """No fence: a superseded process continues as long as it lives, which is the worst case."""
 
 
-def _ignore(_told: object) -> None:
-    """Nobody counts here."""
+def _ignore(_event: object) -> None:
+    """Count nothing."""

@@ -1,4 +1,4 @@
-"""Each rule of DESIGN sections 4, 5 and 8 switched off: what the random search must find.
+"""Each rule of DESIGN sections 4, 5 and 8 switched off: the random search must find the violation.
 
 A mutation replaces a real function of service.core, or, where a rule is an order of requests, the actor that makes them.
 """
@@ -44,11 +44,11 @@ class Mutation:
 
 
 def no_guard(_stamp_name: str, _version: str) -> None:
-    """Every change is written, whatever is there."""
+    """Every change is written, whatever v2 holds."""
 
 
 def no_tombstone(table: str, key: Item, _version: str, _stamp_name: str) -> Delete:
-    """A removal leaves nothing."""
+    """A removal leaves no tombstone."""
     return Delete(table, key)
 
 
@@ -68,13 +68,13 @@ def leave_vacated(mapping: Mapping, changes: Sequence[Change], generation: int) 
 
 
 def unconditional(rule: str, *arguments: Any) -> Any:
-    """The rule's write, whatever is there."""
+    """The rule's write without its condition."""
     write = REAL[rule](*arguments)
     return None if write is None else replace(write, condition=None)
 
 
 def blind_purge(facts: PurgeFacts, *, horizon: float, grace: float, **ignored: Any) -> PurgeVerdict:
-    """The purger takes a fact for what it would like it to be."""
+    """The purger assumes the value of a fact instead of knowing it."""
     return PurgeVerdict(REAL["may_purge"](replace(facts, **ignored), horizon=horizon, grace=grace).allowed, "none")
 
 

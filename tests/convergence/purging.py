@@ -1,4 +1,4 @@
-"""The purger of one sync process in steps. Its facts are the truth about who is alive, not a guess from clocks."""
+"""The purger of one sync process in steps. It knows which processes are alive; it does not guess from clocks."""
 
 from service.core.item.wire import Item
 from service.core.rules import guarded as apply_rule
@@ -11,7 +11,7 @@ HORIZON = 1.0
 
 
 class Purger:
-    """Looks for bare tombstones, and removes those that ``core.purge`` lets go."""
+    """Finds bare tombstones, and deletes those that ``core.rules.purge`` allows it to."""
 
     def __init__(self, process: SyncProcess) -> None:
         self.process = process
@@ -20,20 +20,20 @@ class Purger:
         self._tables = list(self.world.mapping.tables)
         self._seen: dict[str, tuple[int, int]] = {}
         self._tombstones: list[tuple[str, Item]] = []
-        self._looked_at = -1
+        self._writes_searched = -1
 
     async def run(self) -> None:
-        """Until the run drains; a superseded process's purger ends with it."""
+        """Purge until the run drains; a superseded process's purger ends with the process."""
         while not self.world.draining and self._name in self.world.stage.names():
             for table, item in self._bare_tombstones():
                 await self._consider(table, item)
             await turn()
 
     def _bare_tombstones(self) -> list[tuple[str, Item]]:
-        """Those that are there; looked up again only when something was written."""
+        """The bare tombstones on v2; searched for again only after a write."""
         memory, mapping = self.world.memory, self.world.mapping
-        if self._looked_at != len(memory.written):
-            self._looked_at = len(memory.written)
+        if self._writes_searched != len(memory.written):
+            self._writes_searched = len(memory.written)
             every = [(table, item) for table in self._tables for item in memory.items(table)]
             self._tombstones = [
                 (table, item) for table, item in every if apply_rule.is_bare_tombstone(mapping, table, item)

@@ -1,6 +1,6 @@
-"""One item's race, written step by step: who has read what, and whose write arrives when.
+"""One item's race, written step by step: which process has read what, and which write arrives when.
 
-The writes are those of the real rules; a test only decides their order. ``late`` holds what somebody has in his hands.
+The writes are those of the real rules; a test only decides their order.
 """
 
 from collections.abc import Iterable
@@ -52,11 +52,11 @@ class Race:
         return [parse_record(record, table=self.old, shard_id=shard.shard_id) for record in records]
 
     def one_by_one(self, changes: Iterable[Change]) -> list[Put]:
-        """The writes of an owner that takes each change for itself."""
+        """The writes of an owner that applies each change by itself."""
         return [write for change in changes for write in self.together([change])]
 
     def together(self, changes: list[Change]) -> list[Put]:
-        """The writes of an owner that takes all of ``changes`` in one batch."""
+        """The writes of an owner that applies all of ``changes`` in one batch."""
         return list(apply_rule.change_writes(crm(), changes, GENERATION))
 
     def send(self, writes: Iterable[Put | Delete | None]) -> None:
@@ -71,7 +71,7 @@ class Race:
         return v2.table, v2.key
 
     def v2(self, month: int = 0) -> Item | None:
-        """What is at the item's v2 key for a month."""
+        """The item at the v2 key for a month."""
         return self.memory.item(*self.place(month))
 
     def old_now(self) -> Item | None:
@@ -79,7 +79,7 @@ class Race:
         return self.memory.item(self.old, old_key(0))
 
     def purge(self, month: int = 0) -> Delete:
-        """What a purger decides to send about the tombstone that is there now."""
+        """The delete that a purger sends for the tombstone that is there now."""
         table, _ = self.place(month)
         item = self.v2(month)
         assert item is not None
@@ -87,11 +87,11 @@ class Race:
         return apply_rule.purge_write(crm(), table, item)
 
     def repair(self, v2: Item | None, old: Item | None, month: int = 0) -> Put | None:
-        """What a repair decides from its two readings."""
+        """The write that a repair makes after its two reads."""
         table, key = self.place(month)
         return apply_rule.repair_write(crm(), table, key, v2, old)
 
     def check(self) -> None:
-        """Raise Violated unless v2 is what the old item says, and nothing ever came back."""
+        """Raises Violated unless v2 is the transform of the old item, and no removed item ever lived again."""
         check_no_resurrection(self.memory, crm())
         check_converged(self.memory, crm())

@@ -36,7 +36,7 @@ class Repair:
         del self.world.repairs[self.name]
 
     def _begins(self) -> bool:
-        """After the backfill, now and then; a picky one while the application's last write has not come through."""
+        """Whether it begins now: at random after the backfill; a picky one only while the application's last write is not on v2."""
         if not self.world.backfill_finished:
             return False
         if not self.picky or not self.world.is_alive("app"):

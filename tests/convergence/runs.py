@@ -1,4 +1,4 @@
-"""One random run under a seed: everybody at once, with crashes, take-overs, splits and late workers; then quiet; then judged."""
+"""One random run under a seed: all actors at once, with crashes, take-overs, splits and late workers; then it is checked."""
 
 from service.core.item.write import Put
 from service.core.mapping.mapping import Mapping
@@ -14,11 +14,11 @@ from tests.convergence.world import World, new_world
 LASTING = ("sync", "purge")
 
 STEPS = 3000
-"""A run that is not quiet after so many steps never will be."""
+"""A run that is not quiet after this many steps fails."""
 
 
 class Cast:
-    """Who takes part. A mutation test puts another class in one of the places."""
+    """The classes of the actors. A mutation test replaces one of them."""
 
     process: type[SyncProcess] = SyncProcess
     purger: type[Purger] = Purger
@@ -53,7 +53,7 @@ def _open(world: World, cast: Cast) -> None:
 
 
 def _play(world: World) -> None:
-    """Until nobody has more to do. The owner drains the stream once all others are through."""
+    """Step until every actor has ended. The owner drains the stream once all others have ended."""
     for world.now in range(STEPS):
         if not world.stage.names():
             return
@@ -64,7 +64,7 @@ def _play(world: World) -> None:
 
 
 async def _trouble(world: World, cast: Cast, incidents: int) -> None:
-    """Things that go wrong, at any time."""
+    """Make incidents at random times."""
     for _ in range(incidents):
         for _ in range(world.rng.randint(1, 12)):
             await turn()
@@ -73,7 +73,7 @@ async def _trouble(world: World, cast: Cast, incidents: int) -> None:
 
 
 def _take_over(world: World, cast: Cast) -> None:
-    """A new owner of the stream; the one before goes on and does not know it."""
+    """Start a new owner of the stream. The previous one continues without knowing that it is superseded."""
     world.owner += 1
     process = cast.process(world, world.owner)
     world.stage.start(f"sync{world.owner}", process.run())
@@ -88,14 +88,14 @@ def _crash(world: World, cast: Cast) -> None:
 
 
 def _split(world: World, cast: Cast) -> None:
-    """A shard ends; its keys go on in one or two children."""
+    """End a shard; its keys continue in one or two children."""
     stream = world.memory.stream(world.mapping.old.table)
     ended = [shard.shard_id for shard in stream.describe(None).shards if shard.ending is None]
     stream.split(world.rng.choice(ended), world.rng.choice((1, 2)))
 
 
 def _restart_backfill(world: World, cast: Cast) -> None:
-    """The backfill is taken over from its checkpoint; the worker before still holds copies."""
+    """Start the backfill again from its checkpoint; the previous worker still has copies to write."""
     if world.backfill_finished:
         return
     world.stage.kill("backfill0")

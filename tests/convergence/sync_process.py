@@ -1,6 +1,6 @@
 """A sync process in steps: reads the stream, applies it by the real rules, saves positions, purges tombstones.
 
-The order of its awaits is that of the engine and the sink; what is decided about an item is decided in service.core.
+The order of its awaits is that of the engine and the sink; service.core decides about items.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from tests.convergence.world import World
 
 
 class SyncProcess:
-    """Owner number ``number``. Superseded once a newer one exists; goes on writing, but cannot save any more."""
+    """Owner number ``number``. It is superseded once a newer one exists: then it still writes, but cannot save any more."""
 
     def __init__(self, world: World, number: int) -> None:
         self.world = world
@@ -45,7 +45,7 @@ class SyncProcess:
             await self.read(self.world.rng.choice(open_shards))
 
     async def discover(self) -> None:
-        """Learn of new shards; a round is over when none is new and every open one was at its end."""
+        """Find new shards. A round is complete when no shard is new and every open one was at its end."""
         described = await self.world.memory.describe_stream(self.world.arn)
         listed = {shard.shard_id: shard.parent_id for shard in described.shards}
         fresh = lineage.new_shards(self.known, listed)
@@ -57,13 +57,13 @@ class SyncProcess:
         self._at_end.clear()
 
     def _drained(self) -> bool:
-        """Whether everything has been read to the end twice since nobody else was at work."""
+        """Whether everything has been read to the end twice since all other actors ended."""
         if self.world.draining and self._quiet_from is None:
             self._quiet_from = self.rounds
         return self._quiet_from is not None and self.rounds >= self._quiet_from + 2
 
     async def read(self, shard_id: str) -> None:
-        """One page of a shard, applied before its position is saved."""
+        """Read one page of a shard, and apply it before its position is saved."""
         iterator = self._iterators.get(shard_id) or await self._open(shard_id)
         page = await self.world.memory.get_records(iterator, self.world.rng.choice((1, 2, 3)))
         if not page.records:
@@ -81,7 +81,7 @@ class SyncProcess:
         await self.advance(shard_id, changes, finished=finished)
 
     def _check_order(self, changes: Sequence[Change]) -> None:
-        """One engine hands over each key's changes in order, through splits too (the ledger rule will rest on it)."""
+        """One engine passes on each key's changes in order, through splits too (the ledger rule depends on it)."""
         for change in changes:
             before = self._taken.get(str(change.key), 0)
             if int(change.sequence) <= before:
@@ -106,7 +106,7 @@ class SyncProcess:
             await self.save(shard_id, position)
 
     async def save(self, shard_id: str, position: Position) -> None:
-        """A superseded process's save is refused; the worst one goes on all the same."""
+        """Save a position. A superseded process's save is refused; in the worst case, which this is, it continues all the same."""
         await turn()
         self.known[shard_id] = position
         if not self.superseded:

@@ -3,107 +3,15 @@
 ``test_random.py`` runs twenty times as many interleavings of the rules alone, purges and repairs among them.
 """
 
-import asyncio
-
 import pytest
 
-from tests.convergence.invariants import Violated, check_converged, check_no_resurrection
-from tests.convergence.live import Backfill, Live, Process, Sync, replayed, started
+from tests.convergence.live_runs import replay
 
 SEEDS = 1000
 CHUNKS = 8
-STEPS = 4000
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_random_interleavings_of_the_service_converge(chunk: int) -> None:
     for seed in range(chunk, SEEDS, CHUNKS):
         replay(seed)
-
-
-def replay(seed: int) -> None:
-    """Run one seed."""
-    replayed(__name__, _run, seed)
-
-
-async def _run(seed: int) -> None:
-    live = await started(seed)
-    try:
-        await _trouble(live)
-        await _end(live)
-    finally:
-        for process in live.processes:
-            await process.kill()
-
-
-async def _trouble(live: Live) -> None:
-    """Application, backfill and sync at once; workers are killed and superseded at any step."""
-    application = asyncio.create_task(live.application(live.rng.randint(1, 8)))
-    backfill: Process = _started(live, Backfill(live))
-    sync: Process = live.take_over()
-    while not (application.done() and backfill.task.done()):
-        await live.conductor.step()
-        chance = live.rng.random()
-        if chance < 0.01:
-            await sync.kill()
-        if chance < 0.04:
-            live.conductor.frozen.add(sync)  # why it lost its lease
-            sync = live.take_over()
-        elif chance < 0.05:
-            backfill = _started(live, Backfill(live))  # the one before still holds its copies
-        elif chance < 0.06:
-            _split(live)
-        elif chance < 0.09:
-            live.conductor.frozen = {process for process in live.processes if live.rng.random() < 0.4}
-    backfill.task.result()
-
-
-async def _end(live: Live) -> None:
-    """An owner drains; superseded workers wake up, write their last and go; what is bad is mended and retried; all is judged."""
-    superseded, owner = list(live.processes), live.take_over()
-    await _drained(live, owner)
-    live.conductor.frozen.clear()
-    for process in superseded:
-        for _ in range(live.rng.choice((0, 5, 40))):
-            await live.conductor.step()
-        await process.kill()
-    await _check_quarantined(live)
-    live.mend()
-    await _drained(live, owner)
-    await live.retry_all()
-    await _drained(live, owner)
-    assert await live.quarantine().heads() == {}
-    check_no_resurrection(live.memory, live.mapping)
-    check_converged(live.memory, live.mapping)
-
-
-async def _drained(live: Live, owner: Sync) -> None:
-    """Until the stream has been read to its end twice more."""
-    target = owner.engine.snapshot().rounds + 2
-    for _ in range(STEPS):
-        if owner.task.done():
-            owner.task.result()
-        if owner.engine.snapshot().rounds >= target:
-            return
-        await live.conductor.step()
-    raise AssertionError(f"not drained after {STEPS} steps")
-
-
-async def _check_quarantined(live: Live) -> None:
-    """I6: every old item that no mapping knows is counted in quarantine."""
-    quarantine = live.quarantine()
-    for item in live.memory.items(live.mapping.old.table):
-        key = {name: item[name] for name in live.mapping.old.key_names}
-        if item["entity_type"] == {"S": "GOBLIN"} and not await quarantine.holds(live.mapping.old.table, key):
-            raise Violated(f"I6: {item} is neither on v2 nor in quarantine")
-
-
-def _started(live: Live, process: Process) -> Process:
-    live.processes.append(process)
-    return process
-
-
-def _split(live: Live) -> None:
-    stream = live.memory.stream(live.mapping.old.table)
-    open_shards = [shard.shard_id for shard in stream.describe(None).shards if shard.ending is None]
-    stream.split(live.rng.choice(open_shards), live.rng.choice((1, 2)))

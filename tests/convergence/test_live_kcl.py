@@ -1,24 +1,13 @@
-"""Random interleavings of the kcl engine's own code: leases move, workers are killed, superseded ones go on, sinks are changed."""
-
-import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any
+"""Random interleavings of the kcl engine's own code: leases move, workers are killed, superseded ones continue, sinks change."""
 
 import pytest
 
-from service.control.checkpoints import Checkpoints
-from service.control.quarantine import QuarantineCache
-from service.control.table import ControlTable
-from service.streams.kcl import held_shard
-from service.streams.kcl.held_shard import HeldShard
-from tests.convergence.invariants import check_converged, check_no_resurrection
-from tests.convergence.kcl import KclWorker, Leases
-from tests.convergence.live import Backfill, Live, fails, replayed, started
-from tests.convergence.test_live import _check_quarantined, _split, _started
+from tests.convergence.kcl_mutations import MUTATIONS
+from tests.convergence.kcl_runs import replay
+from tests.convergence.live import fails
 
 SEEDS = 400
 CHUNKS = 4
-STEPS = 6000
 WITHIN = 200
 
 
@@ -29,124 +18,8 @@ def test_random_interleavings_of_several_workers_converge(chunk: int) -> None:
 
 
 def test_a_shard_whose_end_is_saved_while_the_sink_is_changed_stays_ended() -> None:
-    # Two saves at once: what was applied, for the change of the sink, took effect after the end of the shard.
+    # Two saves at once: the save of the applied position, for the change of the sink, took effect after that of the shard's end.
     replay(267)
-
-
-def replay(seed: int) -> None:
-    """Run one seed."""
-    replayed(__name__, _run, seed)
-
-
-async def _run(seed: int) -> None:
-    live = await started(seed)
-    leases = Leases(live)
-    try:
-        await _trouble(live, leases)
-        await _end(live, leases)
-    finally:
-        for process in live.processes:
-            await process.kill()
-
-
-async def _trouble(live: Live, leases: Leases) -> None:
-    """Application, backfill and two workers at once."""
-    application = asyncio.create_task(live.application(live.rng.randint(1, 8)))
-    backfill = Backfill(live)
-    _started(live, backfill)
-    workers = [_worker(live, leases) for _ in range(2)]
-    while not (application.done() and backfill.task.done()):
-        await live.conductor.step()
-        chance = live.rng.random()
-        if chance < 0.05:
-            _assign(live, leases, workers)
-        elif chance < 0.06:
-            await workers.pop(0).kill()
-            workers.append(_worker(live, leases))
-        elif chance < 0.07:
-            _split(live)
-        elif chance < 0.10:
-            live.conductor.frozen = {process for process in live.processes if live.rng.random() < 0.4}
-    backfill.task.result()
-
-
-def _worker(live: Live, leases: Leases) -> KclWorker:
-    worker = KclWorker(live, leases)
-    live.processes.append(worker)
-    return worker
-
-
-def _assign(live: Live, leases: Leases, workers: Sequence[KclWorker]) -> None:
-    """Some shard goes to some worker, whoever has it."""
-    readable = leases.readable()
-    if readable:
-        leases.assign(live.rng.choice(readable), live.rng.choice(workers))
-
-
-async def _end(live: Live, leases: Leases) -> None:
-    """One worker takes everything over; superseded ones wake up, write their last and go; what is bad is mended; all is judged."""
-    superseded, last = list(live.processes), _worker(live, leases)
-    await _drained(live, leases, last)
-    live.conductor.frozen.clear()
-    for process in superseded:
-        for _ in range(live.rng.choice((0, 5, 40))):
-            await live.conductor.step()
-        await process.kill()
-    await _drained(live, leases, last)
-    await _check_quarantined(live)
-    live.mend()
-    await _drained(live, leases, last)
-    await live.retry_all()
-    await _drained(live, leases, last)
-    assert await live.quarantine().heads() == {}
-    check_no_resurrection(live.memory, live.mapping)
-    check_converged(live.memory, live.mapping)
-
-
-async def _drained(live: Live, leases: Leases, last: KclWorker) -> None:
-    """Until ``last`` has everything, and every record is applied and saved."""
-    for _ in range(STEPS):
-        for shard_id in leases.readable():
-            if leases.rows[shard_id].owner is not last:
-                leases.assign(shard_id, last)
-        if await _all_saved(live):
-            return
-        await live.conductor.step()
-    raise AssertionError(f"not drained after {STEPS} steps")
-
-
-async def _all_saved(live: Live) -> bool:
-    saved = await Checkpoints(ControlTable(live.memory, "control"), live.arn, live.mapping.hash).load()
-    stream = live.memory.stream(live.mapping.old.table)
-    for shard in stream.describe(None).shards:
-        position = saved.get(shard.shard_id)
-        if position is None or (shard.ending is not None and position.state != "finished"):
-            return False
-        if int(position.sequence or 0) < stream.last_sequence(shard.shard_id):
-            return False
-    return True
-
-
-async def applied_at_once(held: HeldShard, _shard_id: str, _changes: object) -> None:
-    """Say "applied" before it is."""
-    assert held._in_hand is not None
-    held._in_hand.done.set_result(None)
-
-
-async def never_refreshed(_suspects: QuarantineCache) -> None:
-    """What a shard's former owner has put into quarantine is not looked for."""
-
-
-def skips_what_was_brought(records: Sequence[dict[str, Any]], sequence: str | None) -> list[dict[str, Any]]:
-    """The first record of what is delivered again counts as applied."""
-    return list(records) if sequence is None else list(records)[1:]
-
-
-MUTATIONS: dict[str, tuple[Any, str, Callable[..., Any]]] = {
-    "applied is said before it is": (HeldShard, "apply", applied_at_once),
-    "quarantine of a former owner unknown": (QuarantineCache, "refresh", never_refreshed),
-    "a record delivered again is taken for applied": (held_shard, "after", skips_what_was_brought),
-}
 
 
 @pytest.mark.parametrize("name", MUTATIONS)

@@ -291,7 +291,7 @@ def test_repaired_item_yields_to_the_change_that_comes_after() -> None:
 
 
 def _removed() -> Race:
-    """Written, applied, deleted, applied: a tombstone stands."""
+    """Written, applied, deleted, applied: a tombstone is left."""
     race = Race()
     race.put()
     race.send(race.one_by_one(race.changes()))

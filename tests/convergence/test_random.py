@@ -19,7 +19,7 @@ QUICK_CHUNKS = 2
 
 
 def replay(seed: int) -> None:
-    """Run one seed; a violation says how to see it again."""
+    """Run one seed; a violation names the command that runs it again."""
     try:
         run_seed(seed, crm())
     except (Violated, AssertionError) as error:

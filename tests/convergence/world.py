@@ -1,4 +1,4 @@
-"""One small migration under a seed: tables, who is at work, what is saved, and the truth that the purger's facts rest on."""
+"""One small migration under a seed: its tables, actors and saved positions, and the facts that the purger decides by."""
 
 from dataclasses import dataclass, field
 from random import Random
@@ -14,14 +14,7 @@ from tests.fakes.memory import MemoryDynamoDB
 
 @dataclass(slots=True)
 class World:
-    """Everything one run shares.
-
-    positions: the saved checkpoints of the old table's stream, by shard.
-    page: the saved checkpoint of the backfill: the last key whose page is acknowledged.
-    owner: number of the process that holds the lease; every older one alive is superseded.
-    repairs: repairs registered and not ended, by when each began.
-    now: steps made so far.
-    """
+    """The state that everything in one run shares."""
 
     rng: Random
     mapping: Mapping
@@ -29,17 +22,22 @@ class World:
     stage: Trampoline
     arn: str = ""
     positions: dict[str, Position] = field(default_factory=dict)
+    """The saved checkpoints of the old table's stream, by shard."""
     page: Item | None = None
+    """The saved checkpoint of the backfill: the last key whose page is acknowledged."""
     backfill_finished: bool = False
     owner: int = 0
+    """Number of the process that holds the lease; every older one that is alive is superseded."""
     repairs: dict[str, int] = field(default_factory=dict)
+    """By name, the repairs that are registered and have not ended, and the step at which each began."""
     now: int = 0
+    """Steps made so far."""
     draining: bool = False
     generation: int = GENERATION
     numbers: int = 1
 
     def is_alive(self, prefix: str) -> bool:
-        """Whether any actor whose name begins so has more to do."""
+        """Whether any actor whose name begins with ``prefix`` has not ended."""
         return any(name.startswith(prefix) for name in self.stage.names())
 
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.fakes.servers import required
+
 ROOT = Path(__file__).parents[2]
 COMMITTED_AT = 1_700_000_000
 LEFT_OUT = (".git", ".venv*", ".*_cache", ".hypothesis", ".terraform", "__pycache__", "build", "dist")
@@ -20,7 +22,7 @@ QUIET = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 def git(folder: Path, *arguments: str) -> str:
     """What git prints, with no configuration but its own, at a time that is always the same."""
     done = subprocess.run(
-        ["git", *arguments],
+        [required("git", "git"), *arguments],
         cwd=folder,
         env={**os.environ, **IDENTITY, **QUIET},
         capture_output=True,

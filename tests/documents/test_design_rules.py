@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.convergence.kcl_mutations import MUTATIONS as KCL_MUTATIONS
+from tests.convergence.live_mutations import MUTATIONS as LIVE_MUTATIONS
 from tests.convergence.mutations import MUTATIONS
-from tests.convergence.test_live_kcl import MUTATIONS as KCL_MUTATIONS
-from tests.convergence.test_live_mutations import MUTATIONS as LIVE_MUTATIONS
 from tests.two_way.mutations import MUTATIONS as TWO_WAY_MUTATIONS
 
 ROOT = Path(__file__).parents[2]

@@ -1,4 +1,4 @@
-"""A clock that tests turn: sleeping costs no time, and what is due happens in order."""
+"""A clock that tests advance: sleeping takes no real time, and sleeps end in their order."""
 
 import asyncio
 import heapq
@@ -32,7 +32,7 @@ class VirtualClock:
         await alarm
 
     async def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass; everybody whose sleep ends on the way runs at its own time."""
+        """Let ``seconds`` pass; each task whose sleep ends in that time runs at the time when it ends."""
         await settle()
         end = self._elapsed + seconds
         while self._sleepers and self._sleepers[0][0] <= end:
@@ -57,6 +57,6 @@ class VirtualClock:
 
 
 async def settle() -> None:
-    """Let every task run as far as it gets without time passing."""
+    """Let every task run as far as it can without time passing."""
     for _ in range(SETTLING_PASSES):
         await asyncio.sleep(0)

@@ -50,7 +50,7 @@ def require_kcl() -> None:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a worker reads: an open client, the control plane beside it, and a table with a stream."""
+    """The table that a worker reads: an open client, the control plane beside it, and a table with a stream."""
 
     plane: DynamoDBClient
     control: ControlPlane
@@ -60,7 +60,7 @@ class Place:
 
 
 class OneWorker:
-    """Implements ``StreamEngine``: the only worker of a lane, which counts for all. Its control table is made anew."""
+    """Implements ``StreamEngine``: the only worker of a lane, which counts for all. It makes a new control table."""
 
     def __init__(self, place: Place, sink: ShardSink, settings: EngineSettings) -> None:
         name = f"control-{uuid4().hex[:12]}"
@@ -89,7 +89,7 @@ class OneWorker:
             await KclEngine(reader, self._sink, self._census).run()
 
     def snapshot(self) -> EngineSnapshot:
-        """Where it stands."""
+        """Its progress."""
         assert self._census is not None
         return self._census.snapshot()
 
@@ -117,7 +117,7 @@ class OneWorker:
 
 
 def options(endpoint: str, application: str) -> DaemonOptions:
-    """How a test starts the daemon."""
+    """The options with which a test starts the daemon."""
     return DaemonOptions(JARS, application, "worker", "us-east-1", endpoint, 128, 0.25, QUICK_PROPERTIES)
 
 

@@ -1,4 +1,4 @@
-"""Live writers: an application that goes on changing the old table while it is copied."""
+"""Live writers: an application that changes the old table while it is copied."""
 
 import asyncio
 import random
@@ -19,7 +19,7 @@ class LiveWriter:
     """One writer with items of its own: it puts, updates, moves to another month, deletes and re-creates them.
 
     At random, but the same for the same ``seed``.
-    ``counts`` tells how many writes of each kind the old table has acknowledged.
+    ``counts``: how many writes of each kind the old table has acknowledged.
     """
 
     def __init__(self, store: ItemStore, table: str, items: Sequence[Item], seed: int) -> None:

@@ -1,7 +1,7 @@
 """An in-memory DynamoDB behind the data plane's protocols, whose every call a test can delay, fail or answer late.
 
-Items are held as the JSON they travel in, so nobody ever shares one with the table. What it promises is what
-``tests/contract/test_memory_agrees.py`` compares with DynamoDB Local.
+Items are held as the JSON they travel in, so no test shares an object with the table.
+``tests/contract/test_memory_agrees.py`` compares its answers with those of DynamoDB Local.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ from tests.fakes.memory_stream import MemoryStream
 from tests.fakes.memory_table import Table, key_text, left, refusal
 
 Hook = Callable[[str, object], Awaitable[None]]
-"""Called with the operation and its subject (the write, the key, the table ...). What it raises is the call's answer."""
+"""Called with the operation and its subject (the write, the key, the table ...). An exception from it is the call's answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class MemoryDynamoDB:
         self.tables: dict[str, Table] = {}
         self.written: list[Written] = []
 
-    # What a test does without waiting: the application's side, and looking.
+    # What a test does without waiting: it writes as the application, and reads.
 
     def create_table(
         self,
@@ -76,8 +76,8 @@ class MemoryDynamoDB:
     def item(self, table: str, key: Item) -> Item | None:
         """The item at ``key``, or None."""
         shape = self._table(table)
-        found = shape.items.get(key_text(shape, key))
-        return None if found is None else orjson.loads(found)
+        content = shape.items.get(key_text(shape, key))
+        return None if content is None else orjson.loads(content)
 
     def apply(self, *writes: TransactItem) -> bool:
         """All writes at once if every condition holds; False and nothing otherwise. An unchanged item emits no record."""
@@ -86,8 +86,8 @@ class MemoryDynamoDB:
         if len({(write.table, key) for key, write in zip(keys, writes, strict=True)}) < len(writes):
             raise refusal(shapes[0], "Transaction request cannot include multiple operations on one item")
         for shape, key, write in zip(shapes, keys, writes, strict=True):
-            found = shape.items.get(key) if write.condition is not None else None
-            if not holds(write.condition, None if found is None else orjson.loads(found)):
+            content = shape.items.get(key) if write.condition is not None else None
+            if not holds(write.condition, None if content is None else orjson.loads(content)):
                 return False
         news = [left(shape, key, write) for shape, key, write in zip(shapes, keys, writes, strict=True)]
         for shape, key, new in zip(shapes, keys, news, strict=True):
@@ -108,11 +108,11 @@ class MemoryDynamoDB:
     ) -> Page:
         await self._sent("scan", table)
         shape = self._table(table)
-        found = sorted((crc32(key), key) for key in shape.items if crc32(key) % segments == segment)
+        places = sorted((crc32(key), key) for key in shape.items if crc32(key) % segments == segment)
         if start is not None:
             last = key_text(shape, start)
-            found = [place for place in found if place > (crc32(last), last)]
-        page = _page(shape, [orjson.loads(shape.items[key]) for _, key in found[: limit + 1]], limit, shape.key)
+            places = [place for place in places if place > (crc32(last), last)]
+        page = _page(shape, [orjson.loads(shape.items[key]) for _, key in places[: limit + 1]], limit, shape.key)
         await self._answered("scan", table)
         return page
 
@@ -130,39 +130,39 @@ class MemoryDynamoDB:
         shape = self._table(table)
         names = shape.indexes[index] if index else shape.key
         wanted = {name: canonical(value) for name, value in key.items()}
-        found = [
+        items = [
             item
             for item in map(orjson.loads, shape.items.values())
             if all(name in item for name in names)
             and all(canonical(item[name]) == value for name, value in wanted.items())
         ]
         order = (*names, *shape.key)
-        found.sort(key=lambda item: [sort_key(item[name]) for name in order])
+        items.sort(key=lambda item: [sort_key(item[name]) for name in order])
         if start is not None:
             last = [sort_key(start[name]) for name in order]
-            found = [item for item in found if [sort_key(item[name]) for name in order] > last]
-        page = _page(shape, found, limit, order)
+            items = [item for item in items if [sort_key(item[name]) for name in order] > last]
+        page = _page(shape, items, limit, order)
         await self._answered("query", key)
         return page
 
     async def get(self, table: str, key: Item) -> Item | None:
         await self._sent("get", key)
-        found = self.item(table, key)
+        item = self.item(table, key)
         await self._answered("get", key)
-        return found
+        return item
 
     async def get_many(self, table: str, keys: Sequence[Item]) -> list[Item]:
         await self._sent("get_many", keys)
-        found = [self.item(table, key) for key in keys]
+        items = [self.item(table, key) for key in keys]
         await self._answered("get_many", keys)
-        return [item for item in found if item is not None]
+        return [item for item in items if item is not None]
 
     async def get_together(self, reads: Sequence[tuple[str, Item]]) -> list[Item | None]:
         check_together(reads)
         await self._sent("get_together", reads)
-        found = [self.item(table, key) for table, key in reads]
+        items = [self.item(table, key) for table, key in reads]
         await self._answered("get_together", reads)
-        return found
+        return items
 
     async def write(self, write: Write, *, patient: bool = True, fence: Fence | None = None) -> bool:
         return await self._write("write", write, fence)

@@ -24,14 +24,14 @@ def holds(condition: Condition | None, item: Item | None) -> bool:
             raise ValueError(f"{type(condition).__name__} needs at least one condition")
         verdicts = [holds(member, item) for member in condition.conditions]
         return all(verdicts) if isinstance(condition, AllOf) else any(verdicts)
-    found = value_at(item, condition.path)
+    value = value_at(item, condition.path)
     if isinstance(condition, Absent):
-        return found is None
+        return value is None
     if isinstance(condition, Exists):
-        return found is not None
+        return value is not None
     if isinstance(condition, Equals):
-        return found is not None and canonical(found) == canonical(condition.value)
-    return found is not None and _is_less(found, condition.value)
+        return value is not None and canonical(value) == canonical(condition.value)
+    return value is not None and _is_less(value, condition.value)
 
 
 def value_at(item: Item | None, path: Path) -> AttributeValue | None:
@@ -45,7 +45,7 @@ def value_at(item: Item | None, path: Path) -> AttributeValue | None:
 
 
 def canonical(value: AttributeValue) -> Any:
-    """A hashable form, equal for two values when DynamoDB says they are: numbers by value, sets in any order."""
+    """A hashable form, equal for two values that DynamoDB treats as equal: numbers by value, sets in any order."""
     ((tag, content),) = value.items()
     if tag == "N":
         return tag, NUMBERS.create_decimal(content)
@@ -66,7 +66,7 @@ def _is_less(left: AttributeValue, right: AttributeValue) -> bool:
 
 
 def sort_key(value: AttributeValue) -> Any:
-    """What orders values of one type: strings by UTF-8 bytes, numbers by value, binaries by unsigned bytes."""
+    """The sort key of values of one type: strings by UTF-8 bytes, numbers by value, binaries by unsigned bytes."""
     ((tag, content),) = value.items()
     if tag == "N":
         return NUMBERS.create_decimal(content)

@@ -10,7 +10,7 @@ from service.dynamodb.protocol import IteratorType, RecordsPage, ShardDescriptio
 from service.errors import StreamGone, Trimmed
 
 FIRST_SEQUENCE = 10**21 - 2
-"""One digit is gained after two records, so that a comparison of unpadded sequence numbers soon goes wrong."""
+"""Sequence numbers become one digit longer after two records, so that a comparison of unpadded ones soon fails."""
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class MemoryStream:
         return str(sequence)
 
     def split(self, shard_id: str, children: int = 2) -> list[str]:
-        """End an open shard; its keys go on in new ones (one child: as when DynamoDB rolls a shard over)."""
+        """End an open shard; its keys continue in new ones (one child: as when DynamoDB rolls a shard over)."""
         shard = self._all[shard_id]
         assert shard.ending is None, f"{shard_id} has ended"
         shard.ending, self.next_sequence = self.next_sequence, self.next_sequence + 1
@@ -60,7 +60,7 @@ class MemoryStream:
         self._all[shard_id].trimmed = records
 
     def forget(self, shard_id: str) -> None:
-        """Take a shard out of the stream, as DynamoDB does 24 hours after its end."""
+        """Remove a shard from the stream, as DynamoDB does 24 hours after its end."""
         del self._all[shard_id]
 
     def last_sequence(self, shard_id: str) -> int:

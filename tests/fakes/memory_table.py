@@ -32,20 +32,20 @@ class Table:
 
 
 def left(shape: Table, key: bytes, write: TransactItem) -> bytes | None:
-    """What ``write`` leaves at ``key``. Raises Poison for an item that DynamoDB refuses."""
-    found = shape.items.get(key)
+    """The state after ``write`` at ``key``. Raises Poison for an item that DynamoDB refuses."""
+    present = shape.items.get(key)
     match write:
         case Put():
             return _checked(shape, write.item)
         case Update():
-            return _checked(shape, _updated(found, write))
+            return _checked(shape, _updated(present, write))
         case Delete():
             return None
-    return found
+    return present
 
 
-def _updated(found: bytes | None, update: Update) -> Item:
-    item = {**(orjson.loads(found) if found is not None else update.key), **update.set}
+def _updated(present: bytes | None, update: Update) -> Item:
+    item = {**(orjson.loads(present) if present is not None else update.key), **update.set}
     return {name: value for name, value in item.items() if name not in update.remove}
 
 
@@ -72,7 +72,7 @@ def _check_key_value(shape: Table, name: str, value: AttributeValue | None) -> N
 
 
 def refusal(shape: Table, message: str) -> Poison:
-    """What DynamoDB's validation of an item is to the data plane."""
+    """The error that the data plane makes of DynamoDB's refusal of an item."""
     return Poison(f"write to {shape.name}: DynamoDB refuses the item: {message}", reason="refused_by_dynamodb")
 
 

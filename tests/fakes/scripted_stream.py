@@ -1,4 +1,4 @@
-"""A stream that does as a test tells it: splits, late listings, trims, expired iterators, throttling."""
+"""A stream that a test scripts: splits, late listings, trims, expired iterators, throttling."""
 
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ Record = dict[str, Any]
 
 @dataclass(slots=True)
 class ScriptedShard:
-    """Its entries are records and empty pages, in order. ``trimmed``: so many entries are gone."""
+    """Its entries are records and empty pages, in order. ``trimmed``: how many entries are past the trim horizon."""
 
     parent: str | None
     entries: list[Record | None] = field(default_factory=list)
@@ -38,19 +38,19 @@ class ScriptedStream:
         self._iterators_from = 0
 
     def shard(self, shard_id: str, parent: str | None = None, *, listed: bool = True) -> None:
-        """A shard begins."""
+        """Begin a shard."""
         self.shards[shard_id] = ScriptedShard(parent, listed=listed)
 
     def write(self, shard_id: str, *values: str, key: str = "k") -> list[str]:
-        """One record a value; returns the sequence numbers."""
+        """Append one record for each value; returns their sequence numbers."""
         return [self._write(shard_id, key, value) for value in values]
 
     def pause(self, shard_id: str, pages: int) -> None:
-        """Empty pages that a reader gets before what is written next."""
+        """Append empty pages, which a reader gets before the records that follow."""
         self.shards[shard_id].entries += [EMPTY_PAGE] * pages
 
     def split(self, shard_id: str, *children: str, listed: bool = True) -> None:
-        """The shard ends and its children begin."""
+        """End the shard and begin its children."""
         self.shards[shard_id].ended = True
         for child in children:
             self.shard(child, shard_id, listed=listed)
@@ -60,11 +60,11 @@ class ScriptedStream:
         self.shards[shard_id].trimmed = entries
 
     def vanish(self, shard_id: str) -> None:
-        """The shard is older than 24 hours."""
+        """Let the shard become older than 24 hours."""
         del self.shards[shard_id]
 
     def expire_iterators(self) -> None:
-        """Every iterator given so far is older than 15 minutes."""
+        """Let every iterator given so far become older than 15 minutes."""
         self._iterators_from += 1
 
     async def describe_stream(self, arn: str, *, children_of: str | None = None) -> StreamDescription:

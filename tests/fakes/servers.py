@@ -1,4 +1,4 @@
-"""Servers for tests: an endpoint that was given, a container, or a process of our own; or a reason why there is none."""
+"""Servers for tests: an endpoint that is given, a container, or a process of the test's own; or the reason why there is none."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ ENDPOINT_VARIABLE = "TABLESPLIT_TEST_ENDPOINT"
 
 @contextmanager
 def dynamodb_local_for_tests() -> Iterator[str]:
-    """Endpoint URL: what TABLESPLIT_TEST_ENDPOINT says, else a Java process, else, without Java, a container."""
+    """Endpoint URL: TABLESPLIT_TEST_ENDPOINT if set, else of a Java process, else, without Java, of a container."""
     given = os.environ.get(ENDPOINT_VARIABLE)
     if given:
         yield given
@@ -47,13 +47,13 @@ def _container() -> DockerContainer | None:
         container = DockerContainer(IMAGE).with_exposed_ports(8000)
     except DockerException:
         return None
-    # it logs before it listens, and answers 400 to a request that says nothing
+    # it logs before it listens, and answers 400 to an empty request
     return container.with_command(IN_MEMORY).waiting_for(HttpWaitStrategy(8000).for_status_code(400))
 
 
 @contextmanager
 def or_skip() -> Iterator[None]:
-    """A tier that cannot run here is skipped on a laptop, and is a failure in CI."""
+    """Skip a tier that cannot run here; fail in CI."""
     try:
         yield
     except Misconfigured as missing:
@@ -63,7 +63,7 @@ def or_skip() -> Iterator[None]:
 
 
 def required(name: str, package: str) -> str:
-    """The path of a program; without it the test is skipped on a laptop, and fails in CI. package: Debian's, which has it."""
+    """The path of a program; without it the test is skipped, and fails in CI. ``package``: Debian's package that has it."""
     with or_skip():
         path = shutil.which(name)
         if path is None:

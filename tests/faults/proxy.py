@@ -1,4 +1,4 @@
-"""A DynamoDB endpoint that answers by script: whatever a real one may do once a year."""
+"""A DynamoDB endpoint that answers by script, in every way in which a real one may fail."""
 
 import asyncio
 import zlib
@@ -94,12 +94,12 @@ def raw(body: bytes, *, status: int = 200, crc: int | None = None, missing_bytes
 
 
 async def hang(writer: asyncio.StreamWriter) -> None:
-    """No answer, ever."""
+    """Never answer."""
     await asyncio.Event().wait()
 
 
 async def hang_up(writer: asyncio.StreamWriter) -> None:
-    """The connection closed instead of an answer."""
+    """Close the connection instead of an answer."""
     writer.close()
 
 

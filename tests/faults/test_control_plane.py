@@ -1,4 +1,4 @@
-"""What the control plane makes of servers that refuse or are not there."""
+"""How the control plane handles servers that refuse, or that do not answer."""
 
 import asyncio
 

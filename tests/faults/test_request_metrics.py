@@ -1,4 +1,4 @@
-"""What the metrics say of each request: how it ended, and what it consumed."""
+"""The metrics of each request: how it ended, and what it consumed."""
 
 from typing import Any
 
@@ -56,7 +56,7 @@ BATCHES: list[tuple[list[dict[str, Any]], str]] = [
 
 
 @pytest.mark.parametrize(("responses", "result"), BATCHES)
-async def test_a_batch_counts_as_what_its_statements_met(responses: list[dict[str, Any]], result: str) -> None:
+async def test_a_batch_counts_by_the_outcomes_of_its_statements(responses: list[dict[str, Any]], result: str) -> None:
     log = RetryLog()
     items = [{**KEY, "SK": {"S": str(number)}} for number in range(2)]
     replies = (answer({"Responses": [REFUSED]}), answer({"Responses": responses}), answer({"Responses": [{}]}))
@@ -69,7 +69,7 @@ async def test_a_batch_counts_as_what_its_statements_met(responses: list[dict[st
     assert log.requests[1] == ("BatchExecuteStatement", result)
 
 
-async def test_a_batch_that_got_nowhere_counts_as_throttled() -> None:
+async def test_a_batch_without_progress_counts_as_throttled() -> None:
     log = RetryLog()
     left = {"Responses": {"Leads": []}, "UnprocessedKeys": {"Leads": {"Keys": [KEY]}}}
     full = {"Responses": {"Leads": [KEY]}}
@@ -80,12 +80,12 @@ async def test_a_batch_that_got_nowhere_counts_as_throttled() -> None:
 
 async def test_units_are_counted_by_table_and_kind() -> None:
     log = RetryLog()
-    one = {"TableName": "Leads", "CapacityUnits": 2.5}
-    two = [{"TableName": "Leads", "CapacityUnits": 4.0}, {"TableName": "control", "CapacityUnits": 2.0}]
+    of_one_table = {"TableName": "Leads", "CapacityUnits": 2.5}
+    of_two_tables = [{"TableName": "Leads", "CapacityUnits": 4.0}, {"TableName": "control", "CapacityUnits": 2.0}]
     replies = (
-        answer({"ConsumedCapacity": one}),
-        answer({"Items": [], "ConsumedCapacity": one}),
-        answer({"ConsumedCapacity": two}),
+        answer({"ConsumedCapacity": of_one_table}),
+        answer({"Items": [], "ConsumedCapacity": of_one_table}),
+        answer({"ConsumedCapacity": of_two_tables}),
     )
     async with fault_server(*replies) as server, open_plane(server.url, retries=log) as plane:
         await plane.write(PUT)
@@ -96,7 +96,7 @@ async def test_units_are_counted_by_table_and_kind() -> None:
     assert log.units == {("Leads", "write"): 6.5, ("Leads", "read"): 2.5, ("control", "write"): 2.0}
 
 
-async def test_a_stream_is_not_asked_what_it_consumed() -> None:
+async def test_a_stream_request_does_not_ask_for_consumed_units() -> None:
     log = RetryLog()
     async with fault_server(answer({"Records": []})) as server, open_plane(server.url, retries=log) as plane:
         await plane.get_records(STREAM + "|1")

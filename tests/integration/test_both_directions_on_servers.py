@@ -21,6 +21,7 @@ from service.core.mapping.mapping import load_mapping
 from service.core.mapping.transform import forward
 from service.core.phases.acting import Acting
 from service.core.rules.ledger import is_count
+from service.dynamodb.protocol import RecordsPage
 from service.dynamodb.table_description import NewTable
 from service.dynamodb.table_waits import until_active
 from service.migration.start import create_and_start
@@ -33,8 +34,11 @@ from tests.two_way.application import CREATED
 QUICK = {"shard_discovery_seconds": 0.3, "poll_interval_seconds": 0.25, "lease_seconds": 10.0, "log_level": "warning"}
 NUMBERS = 12
 WRITES = 120
+PAUSING = 0.2
+"""How likely a writer waits, after a write, until a lane has read a stream again."""
+
 HOPS = 3
-"""An old change is applied to v2, that write carried back to old, and that one read: each hop is caught up with by itself."""
+"""An old change is applied to v2, that write is carried back to old, and that one is read: the lanes catch up once for each."""
 
 
 @asynccontextmanager
@@ -52,17 +56,39 @@ async def own_tables(url: str) -> AsyncIterator[App]:
 
 
 async def in_dual(app: App) -> Acting:
-    """As cutover leaves it; how it gets there is another test's."""
+    """Put the migration into phase dual, as a cutover leaves it. Other tests cover the cutover itself."""
     state = await change_state(
         app.control, app.mapping, 0.0, lambda was: replace(was, phase="dual", rule="ledger", epoch=max(1, was.epoch))
     )
     return state.acting
 
 
-async def drained(workers: Workers, acting: Acting | None) -> None:
+class StreamReads:
+    """Lets a test wait until a lane has read a stream of ``app`` again."""
+
+    def __init__(self, app: App) -> None:
+        self._get_records = app.store.get_records
+        self._read = asyncio.Condition()
+        setattr(app.store, "get_records", self._get_and_notify)  # noqa: B010 - this app's store alone
+
+    async def next(self) -> None:
+        """Return once a lane has read a stream since the call."""
+        async with self._read:
+            await self._read.wait()
+
+    async def _get_and_notify(self, iterator: str, limit: int = 1000) -> RecordsPage:
+        page = await self._get_records(iterator, limit)
+        async with self._read:
+            self._read.notify_all()
+        return page
+
+
+async def drained(app: App, reads: StreamReads, acting: Acting | None) -> None:
+    """Return once both lanes have applied, by ``acting``, every change that was in the streams at the call."""
+    workers = Workers(app.control, app.clock)
     async with asyncio.timeout(600):
-        while not await workers.caught_up(20, BOTH, acting):  # noqa: ASYNC110 (there is nothing to be told by)
-            await asyncio.sleep(0.2)
+        while not await workers.caught_up(20, BOTH, acting):  # False at once while a lane has no owner yet
+            await reads.next()
 
 
 def old_key(number: int) -> Item:
@@ -74,18 +100,20 @@ def old_item(rng: Random, number: int, value: str) -> Item:
     return {**old_key(number), **named, "stage": {"S": value}, rng.choice(("title", "note")): {"S": value}}
 
 
-async def write_old(app: App, rng: Random) -> None:
+async def write_old(app: App, rng: Random, reads: StreamReads) -> None:
+    """Puts and deletes of old items; now and then the lanes read what is written so far."""
     for count in range(WRITES):
         number = rng.randrange(NUMBERS)
         if rng.random() < 0.25:
             await app.store.write(Delete(app.mapping.old.table, old_key(number)))
         else:
             await app.store.write(Put(app.mapping.old.table, old_item(rng, number, f"old{count}")))
-        await asyncio.sleep(rng.random() * 0.05)
+        if rng.random() < PAUSING:
+            await reads.next()
 
 
-async def write_v2(app: App, rng: Random) -> None:
-    """A put in place of whatever is there, or a delete; an item that lies at the other key moves in one transaction."""
+async def write_v2(app: App, rng: Random, reads: StreamReads) -> None:
+    """Puts, which replace the item that is there, and deletes; an item at the other key is moved in one transaction."""
     table = app.mapping.entities["DEAL"].table
     for count in range(WRITES):
         number = rng.randrange(NUMBERS)
@@ -95,7 +123,8 @@ async def write_v2(app: App, rng: Random) -> None:
         else:
             v2 = forward(app.mapping, old_item(rng, number, f"v2-{count}"))
             await app.store.transact([Put(table, v2.item), *(Delete(table, key) for key in keys if key != v2.key)])
-        await asyncio.sleep(rng.random() * 0.05)
+        if rng.random() < PAUSING:
+            await reads.next()
 
 
 async def everything(app: App, table: str) -> list[Item]:
@@ -104,7 +133,7 @@ async def everything(app: App, table: str) -> list[Item]:
 
 async def check_equal(app: App) -> None:
     stamp, table = app.mapping.stamp, app.mapping.entities["DEAL"].table
-    held = {one.key["pk"]["S"] for one in (await Conflicts(app.control).held()).values()}
+    held = {head.key["pk"]["S"] for head in (await Conflicts(app.control).held()).values()}
     old = {item["pk"]["S"]: item for item in await everything(app, app.mapping.old.table)}
     assert all(is_count(item[stamp]["M"]["v"]["S"]) for item in old.values() if stamp in item)
     plain = {name: {k: v for k, v in item.items() if k != stamp} for name, item in old.items() if name not in held}
@@ -119,14 +148,14 @@ async def test_two_applications_write_the_same_items(server: str, request: pytes
     os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
     async with own_tables(url) as app:
         await create_and_start(app)
-        workers = Workers(app.control, app.clock)
+        reads = StreamReads(app)
         async with sync_lanes(app, log_status(app)) as lanes:
-            await drained(workers, None)
+            await drained(app, reads, None)
             acting = await in_dual(app)
-            await drained(workers, acting)
-            await asyncio.gather(write_old(app, Random(1)), write_v2(app, Random(2)))
+            await drained(app, reads, acting)
+            await asyncio.gather(write_old(app, Random(1), reads), write_v2(app, Random(2), reads))
             for _ in range(HOPS):
-                await drained(workers, acting)
+                await drained(app, reads, acting)
             assert lanes.unready() is None
             outcomes = app.metrics.outcomes("forward"), app.metrics.outcomes("reverse")
             await check_equal(app)

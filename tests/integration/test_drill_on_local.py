@@ -63,8 +63,8 @@ async def real_items(app: App) -> list[Any]:
 async def test_a_drill_goes_both_ways_loses_nothing_and_leaves_only_its_report(app):
     await load_items(app, ITEMS)
     await create_and_start(app)
-    before, said = await real_items(app), []
-    report = await run_drill(app, SAMPLE, said.append, asyncio.Event())
+    before, printed = await real_items(app), []
+    report = await run_drill(app, SAMPLE, printed.append, asyncio.Event())
     assert report.ok, report.to_text()
     assert report.copied == {"DEAL": 5, "LEAD": 5, "PIPELINE": 1, "RESOURCE": 5}
     assert [move.phase for move in report.rehearsal.moves] == ["dual", "reverse", "dual", "forward", "dual"]
@@ -80,11 +80,11 @@ async def test_a_drill_that_is_cancelled_deletes_what_it_has_made(app):
     await load_items(app, ITEMS)
     working = asyncio.Event()
 
-    def say(line: str) -> None:
+    def show(line: str) -> None:
         if "backfill done" in line:
             working.set()
 
-    drill = asyncio.create_task(run_drill(app, SAMPLE, say, asyncio.Event()))
+    drill = asyncio.create_task(run_drill(app, SAMPLE, show, asyncio.Event()))
     await asyncio.wait_for(working.wait(), 60)
     assert await drill_tables(app)
     drill.cancel()

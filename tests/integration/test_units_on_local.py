@@ -1,4 +1,4 @@
-"""The units that a forecast counts are those that DynamoDB Local says an insert took, at the base table and in each index."""
+"""The units that a forecast counts are those that DynamoDB Local reports for an insert, at the base table and in each index."""
 
 import asyncio
 from collections import Counter
@@ -9,13 +9,14 @@ import pytest
 from service.core.item.wire import Item
 from service.core.rules.guarded import copy_write
 from service.migration.preflight.sample import map_sample
-from tests.integration.test_backfill_on_servers import ENTITIES, crm_item, opened
+from tests.builders.crm_items import ENTITIES, crm_item
+from tests.worlds.server_world import opened
 
 pytestmark = pytest.mark.local
 
 
 def sized(entity: str, number: int) -> Item:
-    """From under one to several kilobytes."""
+    """An item of less than one to several kilobytes."""
     return {**crm_item(entity, number), "notes": {"S": "x" * (700 * number)}}
 
 
@@ -34,12 +35,12 @@ async def test_a_forecast_counts_the_units_that_the_server_takes(dynamodb_local:
 
 
 def inserted(url: str, items: list[tuple[str, Item]]) -> Counter[tuple[str, str]]:
-    """What the server says that inserting ``items`` took, by table and index."""
+    """The units that the server reports for inserting ``items``, by table and index."""
     client = boto3.client("dynamodb", endpoint_url=url, region_name="ap-southeast-2")
     taken: Counter[tuple[str, str]] = Counter()
     for table, item in items:
-        told = client.put_item(TableName=table, Item=item, ReturnConsumedCapacity="INDEXES")["ConsumedCapacity"]
-        taken[table, ""] += int(told["Table"]["CapacityUnits"])
-        for index, units in told.get("GlobalSecondaryIndexes", {}).items():
+        consumed = client.put_item(TableName=table, Item=item, ReturnConsumedCapacity="INDEXES")["ConsumedCapacity"]
+        taken[table, ""] += int(consumed["Table"]["CapacityUnits"])
+        for index, units in consumed.get("GlobalSecondaryIndexes", {}).items():
             taken[table, index] += int(units["CapacityUnits"])
     return taken

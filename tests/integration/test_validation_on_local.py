@@ -62,7 +62,7 @@ async def tables(dynamodb_local: str, monkeypatch: pytest.MonkeyPatch) -> AsyncI
     control = ControlPlane(settings)
     shapes = {name: (shape.key_names, shape.indexes) for name, shape in mapping.tables.items()}
     made = [
-        NewTable(name, key, {index: one.names for index, one in indexes.items()})
+        NewTable(name, key, {index: schema.names for index, schema in indexes.items()})
         for name, (key, indexes) in shapes.items()
     ]
     made += [
@@ -78,7 +78,7 @@ async def tables(dynamodb_local: str, monkeypatch: pytest.MonkeyPatch) -> AsyncI
 
 
 def crm_item(entity: str, n: int) -> Item:
-    """An item as such tables hold them: some attributes absent, some dirty."""
+    """An item as old tables hold them: some attributes absent, some dirty."""
     item: Item = {
         "pk": {"S": f"{entity}#{n}"},
         "sk": {"S": "METADATA"},
@@ -108,18 +108,20 @@ async def test_a_migrated_crm_is_equal_and_each_difference_is_found_and_repaired
 
     await spoil(tables)
     report = await tables.validate()
-    assert sorted((one["kind"], one["old_key"]["pk"], *one["fields"]) for one in report["differences"]) == [
+    assert sorted(
+        (difference["kind"], difference["old_key"]["pk"], *difference["fields"]) for difference in report["differences"]
+    ) == [
         ("extra", "DEAL#7"),
         ("mismatch", "LEAD#1", "GSI1PK", "status"),
         ("missing", "LEAD#2"),
         ("quarantined", "ROBOT#1", "unknown_entity"),
     ]
     report = await tables.validate(repair=True)
-    assert (report["repaired"], [one["kind"] for one in report["differences"]]) == (3, ["quarantined"])
+    assert (report["repaired"], [difference["kind"] for difference in report["differences"]]) == (3, ["quarantined"])
 
 
 async def spoil(tables: Tables) -> None:
-    """One difference of each kind."""
+    """Make one difference of each kind."""
     entities, old = tables.mapping.entities, tables.mapping.old.table
     edited, gone = (copy_write(tables.mapping, crm_item("LEAD", n), 1).item for n in (1, 2))
     robot = {"pk": {"S": "ROBOT#1"}, "sk": {"S": "METADATA"}, "entity_type": {"S": "ROBOT"}}

@@ -79,9 +79,11 @@ def copy(cli: CommandLine, watching: Prometheus) -> None:
     with ended(cli.start("migrate", "--max-write-units", "80")) as backfill:
         seen = 'tablesplit_backfill_items_total{job="backfill"}'
         until(
-            lambda: watching.query(f"count_over_time({seen}[1m]) > 2"), within=30, otherwise=lambda: cli.said("migrate")
+            lambda: watching.query(f"count_over_time({seen}[1m]) > 2"),
+            within=30,
+            otherwise=lambda: cli.stderr_of("migrate"),
         )
-        assert backfill.wait(600) == 0, cli.said("migrate")
+        assert backfill.wait(600) == 0, cli.stderr_of("migrate")
     cli.run("validate")
 
 

@@ -1,4 +1,4 @@
-"""Both applications in the two-way tests: each writes one item on its side, and only what it could know."""
+"""Both applications in the two-way tests: each writes one item on its side, from what it can read there."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ CREATED = ("2024-01-15", "2024-02-15")
 """Two months, hence two v2 keys."""
 
 FIELDS = ("title", "stage", "note")
-"""Two mapped fields and an attribute that nobody mapped."""
+"""Two mapped fields and an attribute that the mapping does not name."""
 
 REUSED = ("a", "b")
 PAUSES = (0, 0, 1, 3, 10, 30)
@@ -33,7 +33,7 @@ class Application:
             await Turn()
 
     def value(self) -> dict[str, Any]:
-        """A value of its own, or one of few that come back."""
+        """A value that no other write has, or one of a few that occur again."""
         return {"S": f"w{len(self.world.app)}"} if self.world.unique else {"S": self.rng.choice(REUSED)}
 
     def fresh(self) -> Item:
@@ -52,7 +52,7 @@ class Application:
 
 
 class OldApplication(Application):
-    """Puts (the stamp goes), updates (it stays), deletes, and puts earlier images back, stamp included."""
+    """Puts (which remove the stamp), updates (which keep it), deletes, and puts of earlier images with their stamp."""
 
     async def run(self) -> None:
         while self.left:
@@ -96,39 +96,39 @@ class V2Application(Application):
             await Turn()
 
     async def _write(self) -> None:
-        found = self._live()
+        live = self._live()
         kind = self.rng.choice(("put", "update", "update", "delete", "move", "back", "create"))
         if kind == "back":
             self._put_back()
-        elif kind == "create":  # without a look, and perhaps at another key
+        elif kind == "create":  # without reading first, and perhaps at another key
             self._put(self.fresh(), None)
-        elif found is None:
+        elif live is None:
             if kind in ("put", "update"):
                 self._put(self.fresh(), None)
         elif kind == "delete":
-            self._delete(found)
+            self._delete(live)
         elif kind == "put":
-            await self._replace(found, self.fresh(), None)
+            await self._replace(live, self.fresh(), None)
         else:
-            stamp = found.get(self.world.mapping.stamp)
-            await self._replace(found, self.changed(self._old_form(found)), stamp)
+            stamp = live.get(self.world.mapping.stamp)
+            await self._replace(live, self.changed(self._old_form(live)), stamp)
 
-    async def _replace(self, found: Item, old: Item, stamp: dict[str, Any] | None) -> None:
-        """An item in place of another, which it has read; at another key, that one is deleted."""
+    async def _replace(self, present: Item, old: Item, stamp: dict[str, Any] | None) -> None:
+        """Put an item in place of one that was read before; if its key is another, delete the one at the first key."""
         v2 = forward(self.world.mapping, old)
-        if v2.key == self._key(found):
+        if v2.key == self._key(present):
             self._put(old, stamp)
             return
         first = self.rng.choice(("put", "delete", "both"))
         if first == "delete":
-            self._delete(found, moving=True)
+            self._delete(present, moving=True)
             await self.pause()
             self._put(old, None)
             return
         self._put(old, None)
         if first == "put":
             await self.pause()
-        self._delete(found, moving=True)
+        self._delete(present, moving=True)
 
     def _put(self, old: Item, stamp: dict[str, Any] | None) -> None:
         mapping = self.world.mapping
@@ -136,11 +136,11 @@ class V2Application(Application):
         item = v2.item if stamp is None else {**v2.item, mapping.stamp: stamp}
         self.world.write("v2", Put(v2.table, item), v2.key)
 
-    def _delete(self, found: Item, *, moving: bool = False) -> None:
-        key = self._key(found)
+    def _delete(self, item: Item, *, moving: bool = False) -> None:
+        key = self._key(item)
         now = self.world.memory.item(self.world.v2_tables[0], key)
         if now is not None and "id" in now:
-            elsewhere = sum("id" in item for item in self.world.memory.items(self.world.v2_tables[0])) > 1
+            elsewhere = sum("id" in other for other in self.world.memory.items(self.world.v2_tables[0])) > 1
             self.world.write("v2", Delete(self.world.v2_tables[0], key), key, moving=moving or elsewhere)
 
     def _put_back(self) -> None:
@@ -158,9 +158,9 @@ class V2Application(Application):
         return {name: value for name, value in item.items() if name == self.world.mapping.stamp}
 
     def _live(self) -> Item | None:
-        """An item that it finds."""
-        found = [item for item in self.world.memory.items(self.world.v2_tables[0]) if "id" in item]
-        return self.rng.choice(found) if found else None
+        """One of the live items on v2."""
+        live = [item for item in self.world.memory.items(self.world.v2_tables[0]) if "id" in item]
+        return self.rng.choice(live) if live else None
 
     def _key(self, item: Item) -> Item:
         return {name: item[name] for name in self.world.mapping.tables[self.world.v2_tables[0]].key_names}

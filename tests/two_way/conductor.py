@@ -1,4 +1,4 @@
-"""Incidents and phase moves of a two-way run. Its facts are the truth about who is alive and what is read, not a guess."""
+"""Incidents and phase moves of a two-way run. It knows which processes are alive and what they have read; it does not guess."""
 
 from service.core.rules.guarded import is_bare_tombstone, purge_write
 from tests.convergence.trampoline import Turn
@@ -38,7 +38,7 @@ class Entering:
         self.world.entered = True
 
     async def _until_busy(self) -> None:
-        """For a while, wait for forward to have something in hand: what it leaves undone is what is hard."""
+        """Wait for a while until forward has changes in hand: the hard cases are those in which it leaves some of them undone."""
         for _ in range(self.world.rng.choice((0, 200))):
             if any(
                 name.startswith(f"sync {self.world.old} ") for name in set(self.world.stage.names()) - self.world.idle
@@ -47,7 +47,7 @@ class Entering:
             await Turn()
 
     def purge(self) -> None:
-        """At times the purger takes the guarded rule's tombstones, now that they are read past and nobody is superseded."""
+        """Purge some of the guarded rule's tombstones: their records have been read, and no superseded process is alive."""
         world = self.world
         for item in world.memory.items(world.v2_tables[0]):
             if world.rng.random() < 0.5 and is_bare_tombstone(world.mapping, world.v2_tables[0], item):
@@ -60,13 +60,13 @@ class Entering:
             world.early_tombstones |= {stamp["v"]["S"] for stamp in stamps}
 
     async def switch(self) -> None:
-        """Forward goes over to the ledger rule, from its saved positions, and reverse notes; those before may live on for a
+        """Forward changes to the ledger rule, from its saved positions, and reverse notes; the previous owners may live on for a
         while."""
         self.world.rule = "entering"
         self._restart(self.world.tables)
 
     async def horizon(self) -> None:
-        """Until nobody superseded can write: its own clock stops it, wherever it stands."""
+        """Wait until no superseded process can write: its own clock stops it, at whichever step it is."""
         world = self.world
         while names := [name for table in world.tables for name in superseded(world, table)]:
             if world.rng.random() < 0.05:
@@ -74,11 +74,11 @@ class Entering:
             await Turn()
 
     async def drain(self) -> None:
-        """Until forward has applied, by the new rule, all that the old stream holds now."""
+        """Wait until forward has applied, by the new rule, every record that the old stream has now."""
         await self._until_read([self.world.old])
 
     async def observe(self) -> None:
-        """Until reverse has passed all that the guarded rule has written."""
+        """Wait until reverse has read every record of what the guarded rule has written."""
         await self._until_read(self.world.v2_tables)
 
     async def arm(self) -> None:

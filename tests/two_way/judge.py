@@ -1,7 +1,8 @@
-"""What must be true once a two-way run is quiet (DESIGN section 1), judged from outside the rules.
+"""Checks of what must be true once a two-way run is quiet (DESIGN section 1), made from outside the rules.
 
-Of the service it uses the mapping's transforms alone. A write is *there* when its values are in the final item; *replaced*
-when an application's write saw and changed them; otherwise it must be in the conflict log, whole, and then on the old side.
+They use only the mapping's transforms of the service. A write is *there* when its values are in the final item; *replaced*
+when a write of an application saw and changed them. A write that is neither must be one of the old side, and be in the conflict
+log with all its values.
 """
 
 import base64
@@ -18,7 +19,7 @@ from tests.two_way.application import FIELDS, KEY
 from tests.two_way.world import CONTROL, AppWrite, World
 
 SYNC_WRITES_PER_WRITE = 8
-"""An old change writes two v2 keys and a purge, and each of the two is carried back, at most with a purge; one in hand."""
+"""An old change writes two v2 keys and a purge; each of the two is carried back, at most with a purge; one more may be in hand."""
 
 
 def judge(world: World) -> None:
@@ -56,8 +57,8 @@ def check_no_loop(world: World) -> None:
     """I8: the sync makes a bounded number of writes for each of the application's."""
     app = {write.written for write in world.app}
     sync = sum(w.table in world.tables and n not in app for n, w in enumerate(world.memory.written))
-    started = 6  # what was there before, copied by hand, and carried once
-    if sync > SYNC_WRITES_PER_WRITE * len(app) + started:
+    initial = 6  # the writes that make the initial item on both sides and carry it once
+    if sync > SYNC_WRITES_PER_WRITE * len(app) + initial:
         raise Violated(f"{sync} sync writes for {len(app)} of the application")
 
 
@@ -83,7 +84,7 @@ def _check_log_is_true(world: World, write: AppWrite) -> None:
 
 
 def _carried(world: World) -> list[Item]:
-    """What the sync has written to v2, at any time."""
+    """Every item that the sync has written to v2, as the old application names its attributes."""
     writes = [write for write in world.memory.written if write.table in world.v2_tables and write.new]
     return [_content(orjson.loads(w.new or b"")) for w in writes if (w.table, w.sequence) not in world.made]
 
@@ -118,7 +119,7 @@ def _is_delete(write: AppWrite) -> bool:
 def _created(world: World, deleted: AppWrite) -> bool:
     """Whether the application has created the item where it saw none: after the delete, or on the other side at any time.
 
-    Absent is one value: when both sides delete and one creates, the creation stands.
+    Absent counts as one value: when both sides delete and one of them creates, the created item remains.
     """
     return any(
         (write.written > deleted.written or write.side != deleted.side)
@@ -162,9 +163,9 @@ def _held(world: World) -> bool:
 def _kept(world: World) -> set[str]:
     """The sequence numbers of the changes in the conflict log, read from its own chunks."""
     chunks: dict[str, str] = {}
-    for item in sorted(world.memory.items(CONTROL), key=lambda one: one["sk"]["S"]):
+    for item in sorted(world.memory.items(CONTROL), key=lambda row: row["sk"]["S"]):
         if item["pk"]["S"].startswith("conflict#"):
             text = orjson.loads(item["document"]["S"])["text"]
             chunks[item["pk"]["S"]] = chunks.get(item["pk"]["S"], "") + text
-    found = [orjson.loads(gzip.decompress(base64.b64decode(text))) for text in chunks.values()]
-    return {one["change"]["change"]["sequence"] for one in found}
+    conflicts = [orjson.loads(gzip.decompress(base64.b64decode(text))) for text in chunks.values()]
+    return {conflict["change"]["change"]["sequence"] for conflict in conflicts}

@@ -1,4 +1,4 @@
-"""Each rule of the ledger protocol (DESIGN sections 4 and 6) switched off: what the random search must find.
+"""Each rule of the ledger protocol (DESIGN sections 4 and 6) switched off: the random search must find the violation.
 
 A mutation replaces real functions of the service, or a step of the first move into `dual`, or what a process of the tests does.
 """
@@ -37,7 +37,7 @@ from tests.two_way.processes import Process
 from tests.two_way.world import World
 
 Patch = tuple[Any, str, Any]
-"""Module or class, the name in it, and what stands there instead."""
+"""Module or class, the name in it, and its replacement."""
 
 HIGHEST = "~"
 """Above every count."""
@@ -65,11 +65,11 @@ class Mutation:
 
 
 def forgetting(forget: Callable[[Entry], Entry]) -> Patch:
-    """Every reader of the ledger sees an entry that does not say what the rule needs."""
+    """Every reader of the ledger sees an entry without the facts that the rule needs."""
 
     async def read(self: Ledger, key: Item) -> Read:
-        found = await REAL_READ(self, key)
-        return replace(found, entry=forget(found.entry))
+        record = await REAL_READ(self, key)
+        return replace(record, entry=forget(record.entry))
 
     return Ledger, "read", read
 
@@ -96,7 +96,7 @@ def _without_keys(entry: Entry) -> Entry:
 
 
 def put_always(mapping: Mapping, change: Change, reading: Any, entry: Entry) -> ForwardPlan:
-    """Forward writes what the change says, whatever v2 holds."""
+    """Forward writes the change's image, whatever v2 holds."""
     return REAL_WRITTEN(mapping, reading, entry, ledger_forward.old_image(mapping, change.new), "applied")
 
 
@@ -106,9 +106,9 @@ def base_of_all(change: Change, stamp_name: str, entry: Entry, place: Place) -> 
     return author if author.stamp is None else author._replace(stamp=replace(author.stamp, base=HIGHEST))
 
 
-def one_step_burial(mapping: Mapping, found: PlaceReading, _version: str, _base: str) -> Delete:
+def one_step_burial(mapping: Mapping, reading: PlaceReading, _version: str, _base: str) -> Delete:
     """Forward deletes an item of v2 at once."""
-    return Delete(found.place.table, found.place.key, ledger_writes.as_read(mapping, found, ()))
+    return Delete(reading.place.table, reading.place.key, ledger_writes.as_read(mapping, reading, ()))
 
 
 def one_step_deletes(self: ReverseSink, before: Entry, plan: ReversePlan) -> list[Write]:
@@ -126,11 +126,11 @@ def image_of_record(
     change: Change,
     version: str,
     entry: Entry,
-    found: Sequence[PlaceReading],
+    known: Sequence[PlaceReading],
     now: float,
 ) -> ReversePlan:
-    """Reverse writes what the record says; nothing for a removal at a key that the old item does not lead to."""
-    if change.new is None and len(found) > 1:
+    """Reverse writes the record's image; nothing for a removal at a key that the old item does not lead to."""
+    if change.new is None and len(known) > 1:
         return ReversePlan("own", ledger_reverse.passed(mapping, place, change, version, entry))
     return REAL_REVERSE_PLAN(mapping, place, change, version, entry, [PlaceReading(place, change.new)], now)
 
@@ -141,11 +141,11 @@ def first_of_two(
     change: Change,
     version: str,
     entry: Entry,
-    found: Sequence[PlaceReading],
+    known: Sequence[PlaceReading],
     now: float,
 ) -> ReversePlan:
     """Of two live places, reverse carries the first."""
-    alive = [one for one in found if live(one.item, one.place.key, mapping.stamp)]
+    alive = [reading for reading in known if live(reading.item, reading.place.key, mapping.stamp)]
     return REAL_REVERSE_PLAN(mapping, place, change, version, entry, alive[:1], now)
 
 
@@ -155,11 +155,11 @@ def stamped_with_sequence(
     change: Change,
     version: str,
     entry: Entry,
-    found: Sequence[PlaceReading],
+    known: Sequence[PlaceReading],
     now: float,
 ) -> ReversePlan:
     """The stamp on the old item is the sequence number of the v2 record that led to the write."""
-    plan = REAL_REVERSE_PLAN(mapping, place, change, version, entry, found, now)
+    plan = REAL_REVERSE_PLAN(mapping, place, change, version, entry, known, now)
     if plan.put is None or plan.entry is None:
         return plan
     put = count_version(entry.epoch, int(change.sequence) - FIRST_SEQUENCE + 1)
@@ -169,13 +169,13 @@ def stamped_with_sequence(
 
 
 def keys_as_before(mapping: Mapping, change: Change, version: str, entry: Entry, *more: Any) -> ForwardPlan:
-    """Forward does not say which places are live now."""
+    """Forward does not record which places are live now."""
     plan = REAL_FORWARD_PLAN(mapping, change, version, entry, *more)
     return plan if plan.entry is None else replace(plan, entry=replace(plan.entry, keys=entry.keys))
 
 
 def not_held_by_forward(mapping: Mapping, change: Change, version: str, entry: Entry, *more: Any) -> ForwardPlan:
-    """Forward leaves it to reverse to find two live places."""
+    """Forward does not hold two live places; only reverse does."""
     plan = REAL_FORWARD_PLAN(mapping, change, version, entry, *more)
     return plan if plan.entry is None else replace(plan, entry=replace(plan.entry, held_since=entry.held_since))
 
@@ -190,19 +190,19 @@ def track_of_item(entry: Entry, place: Place) -> Track:
     return replace(own, seen=max([track.seen for track in entry.tracks.values()], default=""))
 
 
-def whatever_is_there(_mapping: Mapping, found: PlaceReading, _others: Any) -> Condition:
+def whatever_is_there(_mapping: Mapping, reading: PlaceReading, _others: Any) -> Condition:
     """A condition that always holds."""
-    path = (next(iter(found.place.key)),)
+    path = (next(iter(reading.place.key)),)
     return AnyOf((Absent(path), Exists(path)))
 
 
 def unconditional_put(self: Ledger, read: Read, entry: Entry) -> Put:
-    """The ledger entry is replaced, whatever has become of it."""
+    """The ledger entry is replaced even if it has changed since it was read."""
     return replace(REAL_LEDGER_PUT(self, read, entry), condition=None)
 
 
 def purge_whatever(_mapping: Mapping, _table: str, _tombstone: Item) -> None:
-    """A purge deletes what has come in the tombstone's place."""
+    """A purge also deletes an item that has replaced the tombstone."""
 
 
 async def left_out(_entering: Entering) -> None:
@@ -282,7 +282,7 @@ MUTATIONS = (
     _patched("entered without a horizon", Entering, "horizon", left_out, seed=77),
     _patched("entered without observing", Entering, "observe", left_out, seed=36),
     _patched("entered without noting", EnteringSink, "apply_key", notes_nothing, seed=317),
-    _patched("entered before anybody acknowledged", Entering, "switch", entered_first, seed=2),
+    _patched("entered before any worker acknowledged", Entering, "switch", entered_first, seed=2),
     _patched("purged at once before entered", World, "transaction", purging_at_once, seed=512),
 )
 

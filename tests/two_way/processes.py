@@ -1,4 +1,4 @@
-"""Sync processes in steps: each shard's records in order, each applied by the real sinks before its position is saved."""
+"""Sync processes in steps: they read a shard's records in order, and apply each by the real sinks before its position is saved."""
 
 from service.core.item.change import Change, parse_record
 from service.core.phases.acting import Side
@@ -13,7 +13,7 @@ from tests.two_way.world import GENERATION, World
 
 
 class Process:
-    """Owner number ``number`` of a table's stream, as it reads one shard. A superseded one goes on and saves nothing."""
+    """Owner number ``number`` of a table's stream, as it reads one shard. A superseded one continues, but saves nothing."""
 
     def __init__(self, world: World, table: str, shard: str, number: int) -> None:
         self.world = world
@@ -24,10 +24,10 @@ class Process:
         self._witness = Witness(world, self._side)
         self._sink = self._new_sink()
         self.name = f"sync {table} {shard} {number}"
-        """Of its actor."""
+        """The name of its actor."""
 
     def start(self) -> None:
-        """Let it take part."""
+        """Start it as an actor of the run."""
         self.world.stage.start(self.name, self.run())
 
     @property
@@ -50,13 +50,13 @@ class Process:
         return self.world.owners[self.table] != self.number
 
     async def run(self) -> None:
-        """Read on for ever; a superseded process dies at any time."""
+        """Read without end; a superseded process may die at each step."""
         position = self.world.positions.get((self.table, self.shard), 0)
-        records, idle, look_again = self.world.records(self.table, self.shard), self.world.idle, Turn()
+        records, idle, next_turn = self.world.records(self.table, self.shard), self.world.idle, Turn()
         while not (self.superseded and self.world.rng.random() < self.world.dying):
             if position == len(records):  # most turns are these
                 idle.add(self.name)
-                await look_again
+                await next_turn
                 continue
             idle.discard(self.name)
             changes = self._records(position, self.world.rng.choice((1, 1, 2)))
@@ -66,17 +66,17 @@ class Process:
             position += len(changes)
 
     async def _doze(self) -> None:
-        """Stand still with what it has read in hand, as a paused virtual machine does."""
+        """Pause with records read and not yet applied, as a paused virtual machine does."""
         for _ in range(self.world.rng.choice((0, 0, 30, 100))):
             await Turn()
 
     async def take(self, position: int, changes: list[Change]) -> None:
-        """Apply what was read at a position, and then save the next one."""
+        """Apply the changes that were read at a position, and then save the position after them."""
         await self.apply(changes)
         await self.save(position + len(changes))
 
     async def save(self, position: int) -> None:
-        """What lies before a position is done; nobody superseded can say so. Not each one is saved."""
+        """Save a position: every record before it is applied. A superseded process cannot; an owner does not save every one."""
         await Turn()
         at_end = position == self.world.length(self.table, self.shard)
         if not self.superseded and (at_end or self.world.rng.random() < self.world.saving):
@@ -103,21 +103,21 @@ class Process:
 
 
 def take_over(world: World, table: str) -> None:
-    """A new owner of a table's stream; the one before goes on and does not know it."""
+    """Start a new owner of a table's stream. The previous one continues without knowing that it is superseded."""
     world.owners[table] += 1
     for shard in world.shards(table):
         Process(world, table, shard, world.owners[table]).start()
 
 
 def kill(world: World, table: str) -> None:
-    """Kill the owner's workers where they stand, as kill -9 does."""
+    """Kill the owner's workers at once, as kill -9 does."""
     for name in list(world.stage.names()):
         if name.startswith(f"sync {table} ") and name.endswith(f" {world.owners[table]}"):
             end(world, name)
 
 
 def end(world: World, name: str) -> None:
-    """End one worker where it stands."""
+    """End one worker at once."""
     world.stage.kill(name)
     world.idle.discard(name)
 

@@ -1,4 +1,4 @@
-"""One random two-way run under a seed: both applications, crashes, take-overs, a first cutover; then quiet; then judged."""
+"""One random two-way run under a seed: both applications, crashes, take-overs, a first cutover; then it is checked."""
 
 from dataclasses import replace
 
@@ -13,10 +13,10 @@ from tests.two_way.witness import watch_places
 from tests.two_way.world import GENERATION, World, new_world
 
 STEPS = 6000
-"""A run that is not quiet after so many steps never will be."""
+"""A run that is not quiet after this many steps fails."""
 
-LOOK = 8
-"""Steps between two looks whether it is quiet."""
+CHECK_EVERY = 8
+"""Steps between two checks whether it is quiet."""
 
 
 def run_seed(seed: int, mapping: Mapping) -> World:
@@ -32,7 +32,7 @@ def run_seed(seed: int, mapping: Mapping) -> World:
 
 
 def begin(world: World) -> None:
-    """What is there, and who takes part."""
+    """Make the initial items and start the actors."""
     rng = world.rng
     watch_places(world)
     entering = rng.random() < 0.4
@@ -67,9 +67,9 @@ def _skip(world: World) -> None:
 
 
 def play(world: World) -> None:
-    """Until everybody is through, and all that they wrote is read by owners who then stand idle."""
+    """Step until every application has ended and the owners have read all records and are idle."""
     for world.clock.made in range(STEPS):
-        if world.clock.made % LOOK == 0 and _quiet(world):
+        if world.clock.made % CHECK_EVERY == 0 and _quiet(world):
             return
         world.stage.step()
     raise AssertionError(f"not quiet after {STEPS} steps: {sorted(world.stage.names())}")

@@ -1,4 +1,4 @@
-"""One item's interleaving, written step by step: who writes what, and whose record is read when.
+"""One item's interleaving, written step by step: which side writes what, and which record is read when.
 
 Both directions are the real sinks; a test only decides their order. ``month`` decides the v2 key, and each key has a stream of its
 own, as if DynamoDB had split their partition.
@@ -31,9 +31,9 @@ STREAMS: tuple[Stream, ...] = ("old", 0, 1)
 
 
 class Script:
-    """The item stands on both sides at month 0, unless a test deletes it. Values: each write has its own, or what it is told.
+    """The item exists on both sides at month 0, unless a test deletes it. Each write has a value of its own, or the one given.
 
-    ledger False: the script begins under the guarded rule, before the first `dual`.
+    ``ledger`` False: the script begins under the guarded rule, before the first `dual`.
     """
 
     def __init__(self, *, ledger: bool = True, unique: bool = True) -> None:
@@ -61,20 +61,20 @@ class Script:
         return item
 
     def old_put(self, month: int = 0, **values: str) -> None:
-        """A whole new item: the stamp goes. Fields that are named without a value (``title=""``) get one of their own."""
+        """Put a whole new item, without a stamp. Fields that are named without a value (``title=""``) get one of their own."""
         self.world.write("old", Put(self.world.old, self._item(month, values)), KEY)
 
     def old_update(self, month: int | None = None, **values: str) -> None:
-        """The item as it is, stamp included, with fields changed, or moved."""
+        """Put the item with its stamp, with fields changed, or moved."""
         moved: Item = {} if month is None else {"created_at": {"S": CREATED[month]}}
         self.world.write("old", Put(self.world.old, {**self.old_now(), **moved, **self._values(values)}), KEY)
 
     def old_delete(self) -> None:
-        """The item goes."""
+        """Delete the item."""
         self.world.write("old", Delete(self.world.old, KEY), KEY)
 
     def old_back(self, image: Item) -> None:
-        """An earlier image, stamp included."""
+        """Put an earlier image back, stamp included."""
         self.world.write("old", Put(self.world.old, image), KEY)
 
     def v2_now(self, month: int = 0) -> Item:
@@ -84,12 +84,12 @@ class Script:
         return item
 
     def v2_put(self, month: int = 0, **values: str) -> None:
-        """A whole new item, without a stamp."""
+        """Put a whole new item, without a stamp."""
         v2 = forward(self.mapping, self._item(month, values))
         self.world.write("v2", Put(self.table, v2.item), v2.key)
 
     def v2_update(self, month: int = 0, **values: str) -> None:
-        """The item as it is, stamp included, with fields changed."""
+        """Put the item with its stamp, with fields changed."""
         now = self.v2_now(month)
         stamp = {name: value for name, value in now.items() if name == self.mapping.stamp}
         old = inverse(self.mapping, {name: now[name] for name in now.keys() - stamp.keys()}, self.table)
@@ -97,11 +97,11 @@ class Script:
         self.world.write("v2", Put(self.table, {**v2.item, **stamp}), v2.key)
 
     def v2_delete(self, month: int = 0, *, moving: bool = False) -> None:
-        """The item goes from a key."""
+        """Delete the item at a key."""
         self.world.write("v2", Delete(self.table, self._key(month)), self._key(month), moving=moving)
 
     def v2_back(self, image: Item, month: int = 0) -> None:
-        """An earlier image, stamp included."""
+        """Put an earlier image back, stamp included."""
         self.world.write("v2", Put(self.table, image), self._key(month))
 
     # The sync.
@@ -117,21 +117,21 @@ class Script:
             self._take(month, self._next(month))
 
     def replay_forward(self, record: int) -> None:
-        """Somebody applies a record of the script again (0: the first)."""
+        """Apply a record of the script again (0: the first)."""
         self._take("old", self._changes("old")[self.begun["old"] + record])
 
     def replay_reverse(self, record: int, month: int = 0) -> None:
         """The same on a v2 key."""
         self._take(month, self._changes(month)[self.begun[month] + record])
 
-    # The first move into `dual`, and what comes in between.
+    # The first move into `dual`, and what happens in between.
 
     def save(self) -> None:
         """Positions are saved."""
         self.saved = dict(self.read)
 
     def crash(self) -> None:
-        """Everybody begins again where the positions say."""
+        """Both directions begin again at their saved positions."""
         self.read = dict(self.saved)
 
     def take_over_in_hand(self, record: int) -> None:
@@ -139,7 +139,7 @@ class Script:
         self.zombie = self._changes("old")[self.begun["old"] + record]
 
     def zombie_writes(self) -> None:
-        """What it had in hand arrives, unless it is gone."""
+        """The superseded owner's write of that record arrives, unless the horizon has passed."""
         if self.zombie is not None:
             self._guarded(self.zombie)
 
@@ -149,16 +149,16 @@ class Script:
         self.world.memory.apply(apply_rule.change_writes(self.mapping, [change], GENERATION)[0])
 
     def purge(self, month: int = 0) -> None:
-        """The purger takes the tombstone that was written before `dual`."""
+        """Purge the tombstone that was written before `dual`."""
         tombstone = self.v2_now(month)
         assert self.world.memory.apply(apply_rule.purge_write(self.mapping, self.table, tombstone))
 
     def switch(self) -> None:
-        """Forward goes over to the ledger rule."""
+        """Forward changes to the ledger rule."""
         self.world.rule = "entering"
 
     def horizon(self) -> None:
-        """Nobody superseded is left."""
+        """No superseded process is left."""
         self.zombie = None
 
     def drain(self) -> None:
@@ -185,12 +185,12 @@ class Script:
         self.acknowledge()
 
     def roll_back(self) -> None:
-        """Back to `forward`: the rules stay as they are."""
+        """Move back to `forward`: the rules stay as they are."""
 
     # The end.
 
     def check(self) -> None:
-        """Everything is read to the end; then it is judged. Raises Violated."""
+        """Read everything to the end, then check the invariants. Raises Violated."""
         if self.world.rule != "ledger":
             self._carry()
         while any(self._left(stream) for stream in STREAMS):
@@ -199,7 +199,7 @@ class Script:
                     self._take(stream, self._next(stream))
         judge(self.world)
 
-    # How it is done.
+    # How the steps are made.
 
     def _carry(self) -> None:
         self.world.rule = "ledger"
@@ -257,7 +257,7 @@ class Script:
 
 
 def _run(steps: Coroutine[Any, Any, object]) -> None:
-    """Everything at once: nobody else has a turn."""
+    """Run all steps at once; no other actor has a turn."""
     try:
         while True:
             steps.send(None)

@@ -1,4 +1,4 @@
-"""Rules switched off that only a script can leave out: whole rules of an earlier draft, and steps of the move into `dual`."""
+"""Rules that only a script can switch off: whole rules of an earlier draft, and steps of the move into `dual`."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def left_out(_script: Script) -> None:
 
 
 def guarded_again(script: Script) -> None:
-    """Forward goes back to the guarded rule."""
+    """Forward changes back to the guarded rule."""
     script.forward_guarded = True
 
 

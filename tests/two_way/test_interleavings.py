@@ -1,7 +1,7 @@
 """The interleavings by which the model checker refutes a protocol without one of its rules, on the real sinks.
 
-The names say the interleaving. Reverse carries what v2 holds when it reads, so where the checker's own order would now end well
-without the rule, the order is the nearest one that does not.
+A test's name describes the interleaving. Reverse carries what v2 holds when it reads; so where the model checker's own order would
+now end well even without the rule, the test has the nearest order that does not.
 """
 
 from tests.two_way.script import Script

@@ -1,4 +1,4 @@
-"""Each rule switched off makes the random search fail: the tests can see what they are there to see."""
+"""The random search fails when a rule is switched off: so the tests can detect that it is missing."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.two_way.mutations import MUTATIONS, Mutation, apply_mutation
 from tests.two_way.runs import run_seed
 
 WITHIN = 4000
-"""Seeds tried, from the one at which the mutation was first found, before it counts as unseen."""
+"""How many seeds are tried, from the one at which the mutation was first found, before the test fails."""
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)

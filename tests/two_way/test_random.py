@@ -1,7 +1,7 @@
 """50,000 random interleavings of both applications, the ledger rule in both directions, crashes, take-overs and first cutovers.
 
-``make soak`` (SOAK=n) runs n of them. A failing seed names the command that runs it again; what it shows becomes a test of its
-own in ``test_interleavings.py``.
+``make soak`` (SOAK=n) runs n of them. A failing seed names the command that runs it again; its interleaving becomes a test of
+its own in ``test_interleavings.py``.
 """
 
 import os
@@ -19,7 +19,7 @@ QUICK_CHUNKS = 3
 
 
 def replay(seed: int) -> None:
-    """Run one seed; a violation says how to see it again."""
+    """Run one seed; a violation names the command that runs it again."""
     try:
         run_seed(seed, crm())
     except (Violated, AssertionError) as error:

@@ -1,4 +1,4 @@
-"""Plays an interleaving twice: with every rule, and it ends well; and with one rule switched off, and it does not."""
+"""Plays an interleaving twice: with every rule, when the checks pass, and with one rule switched off, when they fail."""
 
 from collections.abc import Callable
 

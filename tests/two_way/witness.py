@@ -1,4 +1,4 @@
-"""What is wrong at any moment of a two-way run, not only at its end: a false author (I8), an item that the sync made live twice."""
+"""Checks at every moment of a two-way run, not only at its end: a false author (I8), an item that the sync made live twice."""
 
 from service.control.activity import Activities, ActivityRecorder
 from service.core.item.change import Change
@@ -8,11 +8,11 @@ from tests.convergence.invariants import Violated
 from tests.two_way.world import World
 
 TAKEN_FOR_OURS = ("own", "carried_back", "held")
-"""Outcomes of a change which, when the sink has seen no application, it takes for one of ours."""
+"""Outcomes of a change that the sink takes for one of the sync's own, unless it has seen the application make it."""
 
 
 class Witness(ActivityRecorder):
-    """Hears from a sink whom it takes for the author of the change in hand."""
+    """Receives from a sink which author it takes the change in hand to have."""
 
     def __init__(self, world: World, side: Side) -> None:
         super().__init__(Activities(world.control), side, world.clock, quiet=False)
@@ -26,34 +26,34 @@ class Witness(ActivityRecorder):
         self._application = True
 
     def count(self, outcome: str) -> None:
-        """The change has come to this."""
+        """Record the outcome of the change."""
         self._outcome = outcome
         self._world.counts[f"{self._side} {outcome}"] += 1
 
     def judged(self, change: Change) -> None:
-        """Raises Violated when the change that has just been applied was put down to the wrong author."""
+        """Raises Violated when the sink took the change that it has just applied for one of the wrong author."""
         by_application = (change.table, change.sequence) in self._world.made
         taken_for_ours = not self._application and self._outcome in TAKEN_FOR_OURS
         if self._application and not by_application:
-            raise Violated(f"a change by the sync passes for the application's: {change}")
+            raise Violated(f"a change by the sync was taken for the application's: {change}")
         if taken_for_ours and by_application:
-            raise Violated(f"a change by the application passes for ours: {change}")
+            raise Violated(f"a change by the application was taken for the sync's: {change}")
         self._application, self._outcome = False, ""
 
 
 def watch_places(world: World) -> None:
     """From now on, Violated is raised when the sync makes an item live at two places.
 
-    It may, while an application's write at one of them is not yet read: nobody could have known.
+    It may do so while a write of the application at one of them is not yet read, because the sync cannot know of it.
     """
 
-    def look() -> None:
+    def check_live_places() -> None:
         lives = len(world.live())
         if lives > max(world.lives, 1) and world.rule == "ledger" and not world.writing and not _unread(world):
             raise Violated(f"the sync has made an item live twice: {world.live()}")
         world.lives = lives
 
-    world.memory.told = look
+    world.memory.after_v2_write = check_live_places
 
 
 def _unread(world: World) -> bool:

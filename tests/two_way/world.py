@@ -32,7 +32,7 @@ SHARD_SEQUENCES = 10**6
 class ScatteredStream(MemoryStream):
     """Keys of one partition in several shards, as once DynamoDB has split a partition between sort keys.
 
-    Sequence numbers of different shards say nothing about each other: here those of a later shard are all higher.
+    Sequence numbers of different shards have no order in time: here those of a later shard are all higher.
     """
 
     def __init__(self, arn: str, shards: int) -> None:
@@ -49,16 +49,16 @@ class ScatteredStream(MemoryStream):
         return self._roots[self._keys.setdefault(partition, len(self._keys)) % len(self._roots)]
 
 
-class Telling(MemoryDynamoDB):
-    """Calls ``told`` after each accepted write of v2."""
+class WatchedDynamoDB(MemoryDynamoDB):
+    """Calls ``after_v2_write`` after each accepted write of v2."""
 
-    told: Callable[[], None] | None = None
+    after_v2_write: Callable[[], None] | None = None
     v2_tables: Collection[str] = ()
 
     def apply(self, *writes: TransactItem) -> bool:
         accepted = super().apply(*writes)
-        if accepted and self.told is not None and any(write.table in self.v2_tables for write in writes):
-            self.told()
+        if accepted and self.after_v2_write is not None and any(write.table in self.v2_tables for write in writes):
+            self.after_v2_write()
         return accepted
 
 
@@ -80,55 +80,62 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class AppWrite:
-    """A write that the application had acknowledged. key: of the item written; before, after: as it stood there.
-
-    written: index into the memory's log of all writes. moving: a delete on v2 while the item lives, or is about to, at another
-    key. initial: what was there on both sides at the start.
-    """
+    """A write of the application that was acknowledged."""
 
     side: Side
     key: Item
+    """Of the item written."""
     before: Item | None
+    """The item at the key before the write."""
     after: Item | None
+    """The item at the key after the write."""
     written: int
+    """Index into the memory's log of all writes."""
     moving: bool = False
+    """A delete on v2 while the item lives, or is about to live, at another key."""
     initial: bool = False
+    """The item that is on both sides at the start."""
 
 
 @dataclass(slots=True)
 class World:
-    """Everything one run shares.
-
-    positions: saved, by table and shard: how many records are applied. owners: by table, the number of the process that
-    holds the lease. rule: as in core.acting; entered: the application may write v2. early_tombstones: versions of those
-    written before, which the purger lets go after their grace.
-    saving: how likely a position is saved before a shard is read to its end. dying: how likely a superseded process dies at
-    each of its steps. moving: how likely an application's change moves the item.
-    made, read: table and sequence number of each record that the application has made, and that a sink has gone through.
-    writing: the application, at this moment. lives: how many items stood in v2 before the write in hand.
-    """
+    """The state that everything in one run shares."""
 
     rng: Random
     mapping: Mapping
-    memory: Telling
+    memory: WatchedDynamoDB
     stage: Trampoline
     clock: Steps = field(default_factory=Steps)
     rule: str = "ledger"
+    """As in ``Acting``."""
     epoch: int = 1
     entered: bool = True
+    """The application may write v2."""
     unique: bool = True
+    """Each write of the application has a value of its own, so that it can be followed."""
     positions: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Saved, by table and shard: how many records are applied."""
     owners: Counter[str] = field(default_factory=Counter)
+    """By table, the number of the process that holds the lease."""
     idle: set[str] = field(default_factory=set)
+    """Names of the processes that have read their shard to its end."""
     early_tombstones: set[str] = field(default_factory=set)
+    """Versions of the tombstones written before the application may write v2; the purger removes them after their grace."""
     saving: float = 1.0
+    """How likely a position is saved before a shard is read to its end."""
     dying: float = 0.1
+    """How likely a superseded process dies at each of its steps."""
     moving: float = 0.25
+    """How likely a change of the application moves the item."""
     app: list[AppWrite] = field(default_factory=list)
     made: set[tuple[str, str]] = field(default_factory=set)
+    """Table and sequence number of each record that the application has made."""
     read: set[tuple[str, str]] = field(default_factory=set)
+    """Table and sequence number of each record that a sink has applied."""
     writing: bool = False
+    """The application is writing at this moment."""
     lives: int = 0
+    """How many live items v2 had before the write that is being made."""
     counts: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -145,7 +152,7 @@ class World:
         return [self.mapping.entities["DEAL"].table]
 
     def write(self, side: Side, write: TransactItem, key: Item, *, moving: bool = False) -> bool:
-        """The application writes; what was there and what is there now is remembered."""
+        """The application writes; the item before and after the write is recorded."""
         table = self.old if side == "old" else self.v2_tables[0]
         before = self.memory.item(table, key)
         made = len(self.memory.written)
@@ -163,12 +170,12 @@ class World:
         return ControlTable(self.memory, CONTROL)
 
     def history(self, table: str) -> list[Item]:
-        """Every item that ever stood in a table, whoever wrote it."""
+        """Every item that a table has ever held, written by an application or by the sync."""
         images = [orjson.loads(write.new) for write in self.memory.written if write.table == table and write.new]
         return [image for image in images if "id" in image]
 
     def live(self) -> list[Item]:
-        """The items that stand in v2."""
+        """The live items in v2."""
         return [item for table in self.v2_tables for item in self.memory.items(table) if "id" in item]
 
     def transaction(self) -> LedgerTransaction:
@@ -198,7 +205,7 @@ class World:
         return len(self.records(table, shard))
 
     def records(self, table: str, shard: str) -> Sized:
-        """A shard's records, those that are still to come included."""
+        """A shard's records. Records that are written later appear in it too."""
         return self.memory.stream(table)._all[shard].records
 
     def all_read(self) -> bool:
@@ -211,14 +218,14 @@ class World:
 
 
 async def turn(operation: str, subject: object) -> None:
-    """Every request lets others go first."""
+    """Hand the turn to another actor before every request."""
     await Turn()
 
 
 def new_world(seed: int, mapping: Mapping) -> World:
     """Empty tables; v2 keys lie in two shards."""
     rng = Random(seed)
-    memory = Telling()
+    memory = WatchedDynamoDB()
     world = World(rng, mapping, memory, Trampoline(rng), unique=rng.random() < 0.6)
     world.saving, world.moving = rng.choice((1.0, 0.3, 0.1)), rng.choice((0.25, 0.7))
     world.dying = rng.choice((0.1, 0.02))

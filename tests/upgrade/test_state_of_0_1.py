@@ -33,7 +33,7 @@ from tests.acceptance.command_line import VARIABLES
 from tests.builders.mappings import CRM_TEXT
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.memory import MemoryDynamoDB
-from tests.integration.test_backfill_on_servers import opened
+from tests.worlds.server_world import opened
 
 HERE = Path(__file__).parent
 STATES = ("stopped_backfill", "in_dual")

@@ -19,19 +19,17 @@ Report = BackfillReport | SlicesReport
 
 
 class Connection:
-    """One job's connection to the tables.
-
-    held: an operation whose calls wait for ``released``. freezes: whether the whole job freezes at a call; that call goes on once
-    ``thawed`` is set, the job's other calls never do. After ``cut`` no request arrives, as after kill -9.
-    """
+    """One job's connection to the tables. After ``cut`` no request arrives, as after kill -9."""
 
     def __init__(self, db: MemoryDynamoDB) -> None:
         self._db = db
         self._cut = False
         self.calls: list[str] = []
         self.held: str | None = None
+        """An operation whose calls wait for ``released``."""
         self.released = asyncio.Event()
         self.freezes: Callable[[str, object], bool] = lambda operation, subject: False
+        """Whether the whole job freezes at a call. That call continues once ``thawed`` is set; the job's other calls never do."""
         self.frozen = False
         self.thawed = asyncio.Event()
 
@@ -95,7 +93,7 @@ class Job:
 
 
 async def begun(size: int, items: int = 60, **settings: Any) -> tuple[World, list[Job]]:
-    """A migration that has started, and the jobs of an array, which have not started."""
+    """A migration that has started, and the jobs of an array, which have not."""
     world = World(settings=Settings(**{"segments": 2, "page_items": 4, **settings}))
     world.fill(items)
     await world.start()

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backfill.options import BackfillOptions
-from backfill.progress import Snapshot
 from backfill.records import BackfillRecords
 from backfill.report import BackfillReport
 from backfill.segment_copier import BackfillContext
@@ -22,23 +21,13 @@ from service.core.item.write import Put
 from service.core.rules.guarded import copy_write
 from service.dynamodb.protocol import Fence, InsertThrottled
 from service.metrics import Metrics
+from tests.builders.small_crm import GENERATION, MAPPING, deal, lead
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.memory import MemoryDynamoDB
-from tests.worlds.validation_world import MAPPING, deal, lead
+from tests.fakes.recording_display import RecordingDisplay
 
-GENERATION = 1
 BAD = lead("bad", entity_type={"S": "MEETING"})
 """An item of an entity that the mapping does not know."""
-
-
-class Seen:
-    """A display that keeps every snapshot."""
-
-    def __init__(self) -> None:
-        self.snapshots: list[Snapshot] = []
-
-    def show(self, snapshot: Snapshot) -> None:
-        self.snapshots.append(snapshot)
 
 
 class Throttling(MemoryDynamoDB):
@@ -77,12 +66,12 @@ class Throttling(MemoryDynamoDB):
 
 @dataclass
 class World:
-    """The tables, and what a backfill works with. ``estimate``: DescribeTable's item count."""
+    """The tables of a migration, and the context of a backfill. ``estimate``: DescribeTable's item count."""
 
     clock: VirtualClock = field(default_factory=VirtualClock)
     db: MemoryDynamoDB = field(default_factory=MemoryDynamoDB)
     settings: Settings = field(default_factory=lambda: Settings(segments=3, page_items=4))
-    seen: Seen = field(default_factory=Seen)
+    display: RecordingDisplay = field(default_factory=RecordingDisplay)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     metrics: Metrics = field(default_factory=Metrics)
     estimate: int | None = None
@@ -112,17 +101,17 @@ class World:
         )
 
     def begin(self, **options: Any) -> asyncio.Task[BackfillReport]:
-        """A backfill that is running."""
+        """Start a backfill."""
         return asyncio.ensure_future(run_backfill(self.context(**options), self.estimate))
 
     def context(self, **options: Any) -> BackfillContext:
-        """What a worker works with."""
+        """The context of a worker."""
         return BackfillContext(
             Stores(self.db, self.control, MAPPING, self.clock),
             self.settings,
             self.metrics,
             BackfillOptions(**{"owner": "worker", **options}),
-            self.seen,
+            self.display,
             self.stop,
         )
 
@@ -135,10 +124,10 @@ class World:
 
     async def kill(self, task: asyncio.Task[BackfillReport]) -> None:
         """End a backfill as kill -9 does: from now on none of its requests arrives at the tables."""
-        working, self.db.before = self.db.before, _dead
+        alive, self.db.before = self.db.before, _dead
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        self.db.before = working
+        self.db.before = alive
 
     def expected(self) -> dict[str, list[Item]]:
         """The v2 items that a copy of every old item makes, by table."""

@@ -1,4 +1,4 @@
-"""The tables of the validation tests under the ledger rule, with both directions applying what the streams hold."""
+"""The tables of the validation tests under the ledger rule, with both directions applying the records of the streams."""
 
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -15,37 +15,20 @@ from service.control.state import change_state, load_started_state
 from service.control.stores import Stores
 from service.control.workers import Beat, LaneBeat, Workers
 from service.core.item.change import Change, parse_record
-from service.core.item.stamp import Stamp, encode_stamp, stamped
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Put
-from service.core.mapping.transform import forward
 from service.core.phases.acting import Acting, Side
 from service.dynamodb.protocol import Fence
 from service.sync.sinks.context import SinkContext
 from service.sync.sinks.forward import ForwardSink
 from service.sync.sinks.ledger_transaction import LedgerTransaction
 from service.sync.sinks.reverse import ReverseSink
-from tests.worlds.validation_world import GENERATION, MAPPING, World, lead_key, old_key
-
-COUNT = "0001." + "0" * 19 + "1"
-"""Reverse's first write of an item, in the ledger's first epoch."""
-
-BASE = "0001." + "0" * 20
-
-
-def v2_of(old: Item, **attributes: Any) -> Item:
-    """The v2 item of an old one as forward writes it under the ledger rule, with ``attributes`` on top (None takes one off)."""
-    made = stamped(forward(MAPPING, old), f"0001.{'0' * 39}1", MAPPING.stamp, base=BASE)
-    return {name: value for name, value in {**made, **attributes}.items() if value is not None}
-
-
-def by_reverse(old: Item) -> Item:
-    """An old item as reverse writes it."""
-    return {**old, MAPPING.stamp: encode_stamp(Stamp(COUNT))}
+from tests.builders.small_crm import GENERATION, MAPPING, lead_key, old_key
+from tests.worlds.validation_world import World
 
 
 class BothWays(World):
-    """``carry`` applies what both streams hold, as the lanes would; ``epoch`` is that of the entries they make."""
+    """``carry`` applies the records of both streams, as the lanes would. ``epoch``: that of the ledger entries that it makes."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -54,20 +37,20 @@ class BothWays(World):
         self.conflicts = Conflicts(self.control)
         self.quarantine = Quarantine(self.control, self.clock)
 
-    def stand(self, old: Item | None, v2: Item | None) -> None:
-        """Both sides as given, with no record of them left to read."""
+    def put_on_both_sides(self, old: Item | None, v2: Item | None) -> None:
+        """Put the items on both sides, with no record of them left to read."""
         for table, item in (("old", old), ("leads", v2)):
             if item is not None:
                 self.db.apply(Put(table, item))
         self.skip()
 
     def skip(self) -> None:
-        """Everything in the streams counts as applied: a gap."""
+        """Count every record in the streams as applied, without applying it: a gap."""
         for place in self._ends():
             self.read[place] = self._ends()[place]
 
     async def carry(self) -> None:
-        """Both directions apply what their streams hold, until there is nothing more."""
+        """Let both directions apply the records of their streams, until none is left."""
         while any(self.read[place] < end for place, end in self._ends().items()):
             for table, shard in self._ends():
                 await self._apply(table, shard)
@@ -75,7 +58,7 @@ class BothWays(World):
     async def both_ways(
         self, settled: Callable[[], Coroutine[Any, Any, None]] | None = None, **options: Any
     ) -> dict[str, Any]:
-        """The document of a validation both ways."""
+        """Run a validation both ways, and return its document."""
         self.settled = settled or self.carry  # type: ignore[method-assign]  # what the sync does between two comparisons
         return (await self.validate(settled=True, both_ways=True, **options)).to_json()
 
@@ -100,8 +83,8 @@ class BothWays(World):
 
     def old_lead(self, name: str = "a") -> Item | None:
         """The old lead as the application sees it."""
-        found = self.db.item("old", old_key("LEAD", name))
-        return None if found is None else {key: value for key, value in found.items() if key != MAPPING.stamp}
+        item = self.db.item("old", old_key("LEAD", name))
+        return None if item is None else {key: value for key, value in item.items() if key != MAPPING.stamp}
 
     def v2_lead(self, name: str = "a", month: str = "2024-05") -> Item | None:
         return self.db.item("leads", lead_key(name, month))
@@ -154,6 +137,6 @@ class Lanes:
 
 
 async def in_dual(world: BothWays, **changes: Any) -> None:
-    """The migration is in ``dual``, in the ledger's first epoch, or as ``changes`` say."""
+    """Put the migration into ``dual``, in the ledger's first epoch, with ``changes`` to that state."""
     dual: dict[str, Any] = {"phase": "dual", "rule": "ledger", "epoch": 1, **changes}
     await change_state(world.control, MAPPING, 0.0, lambda was: replace(was, **dual))

@@ -61,9 +61,9 @@ class Worker:
 
     name: str
     stuck: Acting | None = None
-    """What it acts by, whatever is in force."""
+    """The phase, rule and epoch that it reports, instead of those of the state."""
     silent: bool = False
-    """It reports no more."""
+    """It reports no more beats."""
     behind: bool = False
     rounds: int = 0
     number: int = 0
@@ -103,7 +103,7 @@ class MoveWorld:
 
     @asynccontextmanager
     async def running(self, **state: Any) -> AsyncIterator[None]:
-        """The migration started, in this state, with its workers running."""
+        """Start the migration, put it into this state, and run its workers for the block."""
         await self.done(asyncio.ensure_future(create_and_start(self.app)))
         await self.set(**{"backfill_finished_at": 1.0, **state})
         self.db.after = self._note
@@ -122,11 +122,11 @@ class MoveWorld:
         return await load_started_state(self.control, self.app.mapping)
 
     async def move(self, command: Command, **more: Any) -> Moved:
-        """The command, run to its end."""
-        return await self.done(self.asked(command, **more))
+        """Run the command to its end."""
+        return await self.done(self.start_move(command, **more))
 
-    def asked(self, command: Command, **more: Any) -> asyncio.Task[Moved]:
-        """The command, begun."""
+    def start_move(self, command: Command, **more: Any) -> asyncio.Task[Moved]:
+        """Start the command."""
         return asyncio.create_task(make_move(self.parts, MoveRequest(command, **more)))
 
     async def done(self, work: asyncio.Future[Any]) -> Any:

@@ -10,9 +10,9 @@ from service.control.stores import Stores
 from service.control.table import ControlTable
 from service.core.item.write import Put
 from service.metrics import Metrics
+from tests.builders.small_crm import MAPPING
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.memory import MemoryDynamoDB
-from tests.worlds.validation_world import MAPPING
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Tables:
 
 
 class Started:
-    """An App on tables in memory that notes in which order a start leaves its marks."""
+    """An App on tables in memory that records the order of the writes of a start."""
 
     def __init__(self) -> None:
         self.steps: list[str] = []

@@ -12,6 +12,9 @@ from service.streams.embedded import EmbeddedEngine
 from service.streams.requests import StreamRequests
 from service.streams.retry import StreamRetry
 from tests.fakes.clocks import VirtualClock, settle
+from tests.fakes.scripted_stream import ScriptedStream
+
+START = {"p": Position(None)}
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class RecordingSink:
 
 
 class MemoryPositions:
-    """Positions in a dict. Refuses a save of what is not applied, and a save that goes back."""
+    """Positions in a dict. It refuses to save a position that is not applied, or that lies before the saved one."""
 
     def __init__(self, sink: RecordingSink, saved: Mapping[str, Position]) -> None:
         self.saved = dict(saved)
@@ -78,9 +81,16 @@ class MemoryPositions:
         del self.saved[shard_id]
 
 
+def stream_with(*values: str) -> ScriptedStream:
+    stream = ScriptedStream()
+    stream.shard("p")
+    stream.write("p", *values)
+    return stream
+
+
 @dataclass
 class Run:
-    """One run of an engine, and all that it works with. ages: of the changes, as reported to the metrics when they are applied."""
+    """One run of an engine, and all that it works with. ``ages``: of the changes, as reported to the metrics when applied."""
 
     engine: EmbeddedEngine
     sink: RecordingSink
@@ -98,7 +108,7 @@ class Run:
             self.task.result()
 
     async def fails(self) -> BaseException:
-        """Wait for the engine to stop; what it raised."""
+        """Wait for the engine to stop, and return the error that it raised."""
         await self.clock.until(self.task.done)
         error = self.task.exception()
         assert error is not None

@@ -19,9 +19,9 @@ from service.metrics import Metrics
 from service.migration.settlement.guarded_retry import GuardedRetry
 from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext
 from service.sync.upkeep.purge import Purger
+from tests.builders.small_crm import MAPPING, lead, lead_key, old_key
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.memory import MemoryDynamoDB
-from tests.worlds.validation_world import MAPPING, lead, lead_key, old_key
 
 
 def bad(name: str, **attributes: Any) -> Item:
@@ -30,21 +30,20 @@ def bad(name: str, **attributes: Any) -> Item:
 
 
 class Owner:
-    """Stands in for a lease: good until a test says otherwise."""
+    """Stands in for a lease: valid until a test sets ``valid`` to False."""
 
     def __init__(self, held_since: float = 0.0) -> None:
         self.held_since = held_since
-        self.good = True
+        self.valid = True
 
     def check(self) -> None:
-        if not self.good:
+        if not self.valid:
             raise Fenced("superseded")
 
 
 @dataclass
 class SyncWorld:
-    """An old table whose changes a test passes to sinks. ``rounds``: what the engine would report. counts, metrics: what was
-    counted."""
+    """An old table whose changes a test passes to sinks. ``rounds``: the number that the engine would report."""
 
     db: MemoryDynamoDB = field(default_factory=MemoryDynamoDB)
     clock: VirtualClock = field(default_factory=VirtualClock)
@@ -105,8 +104,8 @@ class SyncWorld:
 
     def v2(self, name: str, month: str = "2024-05") -> Item | None:
         """The lead in v2; None if there is nothing or a bare tombstone."""
-        found = self.db.item("leads", lead_key(name, month))
-        return None if found is None or "id" not in found else found
+        item = self.db.item("leads", lead_key(name, month))
+        return None if item is None or "id" not in item else item
 
     def id(self, name: str) -> str:
         return quarantine_id("old", old_key("LEAD", name))

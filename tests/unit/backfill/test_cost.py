@@ -52,7 +52,7 @@ async def test_a_copy_takes_units_in_the_base_table_and_in_each_index(settings: 
     world = filled(settings, 10)
     await world.run()
     assert (await spent(world)).write_units == 5 * LEAD_UNITS + 5 * DEAL_UNITS
-    assert world.seen.snapshots[-1].cost == 25.0
+    assert world.display.snapshots[-1].cost == 25.0
 
 
 async def test_a_copy_that_finds_its_key_taken_takes_none_in_the_indexes(settings: Settings) -> None:

@@ -7,8 +7,8 @@ import pytest
 from backfill.dry_run import DryRunReport, dry_run
 from backfill.options import BackfillOptions
 from service.errors import Interrupted
-from tests.worlds.backfill_world import BAD, MAPPING, World
-from tests.worlds.validation_world import lead
+from tests.builders.small_crm import MAPPING, lead
+from tests.worlds.backfill_world import BAD, World
 
 
 async def tried(world: World, stop: asyncio.Event | None = None) -> DryRunReport:

@@ -14,17 +14,17 @@ import pytest
 from service.cli.main import main
 from service.control.state import MigrationState, change_state
 from service.control.stores import Stores
-from tests.unit.migration.test_resolution import CHANGED, MERGED, Notes, disputed, state
+from tests.builders.small_crm import MAPPING
 from tests.worlds.both_ways_world import BothWays
-from tests.worlds.validation_world import MAPPING
+from tests.worlds.conflict_world import CHANGED, MERGED, AuditNotes, make_conflict, state_in_dual
 
 Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def notes(monkeypatch: pytest.MonkeyPatch) -> Notes:
+def notes(monkeypatch: pytest.MonkeyPatch) -> AuditNotes:
     """The entries of the audit log, by ann."""
-    notes = Notes()
+    notes = AuditNotes()
 
     async def move_parts(_: object) -> Any:
         return SimpleNamespace(by="ann", audit=SimpleNamespace(append=notes))
@@ -34,7 +34,7 @@ def notes(monkeypatch: pytest.MonkeyPatch) -> Notes:
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch, notes: Notes) -> BothWays:
+def world(monkeypatch: pytest.MonkeyPatch, notes: AuditNotes) -> BothWays:
     """A migration in dual, in memory, on which the commands work."""
     world = BothWays()
 
@@ -42,7 +42,7 @@ def world(monkeypatch: pytest.MonkeyPatch, notes: Notes) -> BothWays:
         return name
 
     def dual(_: MigrationState) -> MigrationState:
-        return state()
+        return state_in_dual()
 
     @asynccontextmanager
     async def open_app(_: object) -> AsyncIterator[Any]:
@@ -78,7 +78,7 @@ def run(world: BothWays, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 @pytest.fixture
 def name(world: BothWays) -> str:
     """An open conflict."""
-    return asyncio.run(disputed(world, CHANGED))
+    return asyncio.run(make_conflict(world, CHANGED))
 
 
 def test_an_empty_list_says_so(run: Run) -> None:
@@ -86,7 +86,7 @@ def test_an_empty_list_says_so(run: Run) -> None:
     assert json.loads(run("list", "--json")[1]) == {"items": []}
 
 
-def test_a_conflict_is_listed_until_it_is_resolved_and_then_with_all(run: Run, name: str, notes: Notes) -> None:
+def test_a_conflict_is_listed_until_it_is_resolved_and_then_with_all(run: Run, name: str, notes: AuditNotes) -> None:
     line = f"{name}  overlap  pk=LEAD#a sk=METADATA (company)"
     assert run("list") == (0, f"{line}\n", "")
     status, out, err = run("resolve", name, "--keep", "v2", "--yes", "--why", "v2 is newer")

@@ -14,8 +14,8 @@ from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change
 from service.core.item.wire import Item
 from service.errors import Misconfigured
+from tests.builders.small_crm import deal, lead, lead_key, old_key
 from tests.fakes.memory import MemoryDynamoDB
-from tests.worlds.validation_world import deal, lead, lead_key, old_key
 
 AT = 1_700_000_000.0
 TRANSACTION_BYTES = 4 * 2**20

@@ -12,8 +12,8 @@ from service.control.waiting_changes import WaitingChange, WaitingChanges
 from service.core.item.change import Change
 from service.errors import Fenced, Misconfigured, Poison
 from service.migration.settlement.quarantine import drop_from_quarantine
+from tests.builders.small_crm import lead, old_key
 from tests.worlds.sync_world import SyncWorld, bad, fixed_mapping
-from tests.worlds.validation_world import lead, old_key
 
 UNMAPPED = Poison("no such entity", reason="unknown_entity")
 

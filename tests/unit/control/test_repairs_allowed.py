@@ -16,9 +16,8 @@ from service.migration.start import create_and_start
 from service.migration.validation import run_validation
 from service.sync.positions import require_started
 from service.validation.options import ValidationOptions
-from tests.worlds.both_ways_world import v2_of
+from tests.builders.small_crm import MAPPING, lead, v2_of
 from tests.worlds.start_world import Started
-from tests.worlds.validation_world import MAPPING, lead
 
 MOVE = Move("dual", "settle", 1.0, 1.0, "somebody")
 

@@ -8,8 +8,8 @@ import pytest
 from service.dynamodb.table_description import table_description
 from service.dynamodb.tables import Tables
 from service.errors import Misconfigured
+from tests.builders.small_crm import MAPPING
 from tests.fakes.clocks import VirtualClock
-from tests.worlds.validation_world import MAPPING
 
 
 class Plane:

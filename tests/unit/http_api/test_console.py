@@ -9,7 +9,7 @@ import pytest
 from service.http_api.posts import ADDRESSES_AT_MOST, WINDOW_SECONDS, WRONG_TOKENS_ALLOWED, WrongTokens
 from service.http_api.server import create_http_api
 from tests.fakes.clocks import VirtualClock
-from tests.unit.http_api.test_http_api import BEARER, TOKEN, FakeView, problem
+from tests.fakes.http_view import BEARER, TOKEN, FakeView, problem
 
 GUESS = {"Authorization": "Bearer guess"}
 

@@ -3,100 +3,22 @@
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import aiohttp
 import httpx
 import pytest
 
 from service.config import Settings
-from service.core.phases.gate import Condition, Gate, GateClosed
+from service.core.phases.gate import Gate, GateClosed
 from service.errors import Misconfigured, Refused
 from service.http_api.contract import ValidationRequest
 from service.http_api.problems import MAX_BODY_BYTES
 from service.http_api.server import create_http_api, serve_http
 from tests.fakes.clocks import VirtualClock
+from tests.fakes.http_view import BEARER, CONDITIONS, TOKEN, FakeView, problem
 
-TOKEN = "right"
-BEARER = {"Authorization": f"Bearer {TOKEN}"}
 START = "/v1/validation"
 MOVE = "/v1/phase"
-CONDITIONS = (
-    Condition("quarantine", 2, 0, False, "2026-01-01T00:00:00Z", "tablesplit quarantine list"),
-    Condition("conflicts", 0, 0, True, None, ""),
-)
-
-
-class FakePhases:
-    """The phase and its moves, with answers set by the test."""
-
-    def __init__(self) -> None:
-        self.refusal: Refused | None = None
-        self.begun: list[tuple[str, str, tuple[str, ...]]] = []
-
-    async def gate(self, to: str | None) -> Gate:
-        if to == "complete":
-            raise Refused("no move leads from forward to complete", remedy="from here on: dual")
-        return Gate(to or "dual", CONDITIONS)
-
-    async def phase(self) -> dict[str, Any]:
-        return {"phase": "forward"}
-
-    async def start(self, to: str, why: str, forced: tuple[str, ...]) -> None:
-        if self.refusal:
-            raise self.refusal
-        self.begun.append((to, why, forced))
-
-    async def hold(self, why: str) -> dict[str, Any]:
-        return {"hold": why}
-
-    async def release(self) -> dict[str, Any]:
-        return {"released": None}
-
-
-class FakeView:
-    """A service whose answers are set by the test."""
-
-    def __init__(self) -> None:
-        self.phases = FakePhases()
-        self.failure: str | None = None
-        self.report: dict[str, Any] | None = None
-        self.refusal: Refused | None = None
-        self.asked: list[ValidationRequest] = []
-        self.crowded = False
-
-    def unready(self) -> str | None:
-        return self.failure
-
-    async def metrics(self, accept: str) -> tuple[bytes, str]:
-        return b"tablesplit_ready 1\n", "text/plain; version=1.0.0; charset=utf-8"
-
-    async def status(self) -> dict[str, Any]:
-        return {"phase": "forward"}
-
-    async def validation(self, run_id: str | None) -> dict[str, Any] | None:
-        return self.report if run_id in (None, "run-1") else None
-
-    async def start_validation(self, request: ValidationRequest) -> str:
-        if self.refusal:
-            raise self.refusal
-        self.asked.append(request)
-        return "run-1"
-
-    async def quarantine(self) -> dict[str, Any]:
-        return {"items": []}
-
-    async def conflicts(self) -> dict[str, Any]:
-        return {"items": [{"kind": "two_live_keys"}]}
-
-    async def audit(self) -> dict[str, Any]:
-        return {"items": []}
-
-    def events(self) -> AsyncIterator[bytes] | None:
-        return None if self.crowded else self._events()
-
-    async def _events(self) -> AsyncIterator[bytes]:
-        yield b"event: status\ndata: {}\n\n"
 
 
 @pytest.fixture
@@ -109,15 +31,6 @@ async def client(view: FakeView, token: str | None = TOKEN) -> AsyncIterator[htt
     transport = httpx.ASGITransport(app=create_http_api(view, token, VirtualClock()))
     async with httpx.AsyncClient(transport=transport, base_url="http://tablesplit") as http:
         yield http
-
-
-def problem(answer: httpx.Response) -> tuple[int, str]:
-    """Status and detail of a problem document."""
-    assert answer.headers["content-type"] == "application/problem+json"
-    document = answer.json()
-    assert document["status"] == answer.status_code
-    assert document["title"]
-    return answer.status_code, document["detail"]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +75,7 @@ async def test_a_move_is_begun_with_the_token_and_its_override_asked_for_twice(v
         assert problem(await http.post(MOVE, headers=BEARER, json={"to": "complete"}))[0] == 400
     assert once == (400, "an override must be given twice: repeat `force` in `force_again`")
     assert (twice.status_code, twice.json()) == (202, {"to": "dual", "location": "/v1/phase"})
-    assert view.phases.begun == [("dual", "monday", ("quarantine",))]
+    assert view.phases.moves == [("dual", "monday", ("quarantine",))]
 
 
 async def test_a_closed_gate_is_a_conflict_with_its_closed_conditions(view: FakeView) -> None:
@@ -223,14 +136,14 @@ async def test_a_post_without_the_right_token_is_refused(
     async with client(view, configured) as http:
         answer = await http.post(START, headers=headers, json={})
     assert problem(answer) == (status, detail)
-    assert view.asked == []
+    assert view.requested == []
 
 
 async def test_a_post_with_the_token_starts_a_run_and_says_where_its_report_will_be(view: FakeView) -> None:
     async with client(view) as http:
         answer = await http.post(START, headers=BEARER, json={"entity": "LEAD", "sample": 3})
     assert (answer.status_code, answer.json()) == (202, {"id": "run-1", "location": "/v1/validation/run-1"})
-    assert view.asked == [ValidationRequest(entity="LEAD", sample=3)]
+    assert view.requested == [ValidationRequest(entity="LEAD", sample=3)]
 
 
 @pytest.mark.parametrize(
@@ -249,7 +162,7 @@ async def test_bodies_that_are_refused(view: FakeView, body: bytes, status: int,
     async with client(view) as http:
         answer = await http.post(START, headers={**BEARER, "Content-Type": "application/json"}, content=body)
     assert problem(answer) == (status, detail)
-    assert view.asked == []
+    assert view.requested == []
 
 
 async def test_a_body_without_a_length_is_cut_off_at_the_bound(view: FakeView) -> None:

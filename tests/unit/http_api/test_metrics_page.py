@@ -17,8 +17,8 @@ from service.migration.status.snapshot import log_status
 from service.sync.forward_lane import ForwardLane
 from service.sync.reverse_lane import ReverseLane
 from service.sync.worker import Lanes, sync_lanes
+from tests.builders.small_crm import MAPPING
 from tests.worlds.start_world import Started
-from tests.worlds.validation_world import MAPPING
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 

@@ -15,10 +15,10 @@ from service.migration.start import create_and_start
 from service.sync.forward_lane import ForwardLane
 from service.sync.reverse_lane import ReverseLane
 from service.sync.worker import Lanes
+from tests.builders.small_crm import MAPPING
 from tests.fakes.clocks import VirtualClock, settle
 from tests.fakes.memory import MemoryDynamoDB
 from tests.worlds.start_world import Started
-from tests.worlds.validation_world import MAPPING
 
 
 @pytest.fixture

@@ -21,8 +21,9 @@ from service.migration.preflight.forecast import (
 )
 from service.migration.preflight.sample import MappedSample, map_sample
 from tests.builders.mappings import shop
+from tests.builders.samples import mapped_sample
+from tests.builders.small_crm import MAPPING, deal, lead
 from tests.fakes.memory import MemoryDynamoDB
-from tests.worlds.validation_world import MAPPING, deal, lead
 
 HOUR = 3600.0
 ROUND = """
@@ -32,29 +33,6 @@ read_million: 1
 stream_100k: 0.1
 storage_gb_month: 0.5
 """
-
-
-def mapped_sample(**changed: object) -> MappedSample:
-    """Four items: leads of 6 units with an index, a deal of 2 without."""
-    mapped_sample = MappedSample(
-        items=4,
-        mapped=4,
-        old_sizes=[4000, 1000, 1000, 2000],
-        v2_sizes=[1100, 1100, 2100, 4100],
-        index_entries=3,
-        index_bytes=4300,
-        write_units=Counter(
-            {
-                ("leads", "", "LEAD"): 6,
-                ("leads", "GSI1", "STATUS#new"): 5,
-                ("leads", "GSI1", "STATUS#won"): 1,
-                ("deals", "", "DEAL"): 2,
-            }
-        ),
-    )
-    for name, value in changed.items():
-        setattr(mapped_sample, name, value)
-    return mapped_sample
 
 
 def prices(more: str = "") -> Prices:

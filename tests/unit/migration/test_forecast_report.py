@@ -13,8 +13,8 @@ from service.migration.preflight.forecast import ForecastLimits
 from service.migration.preflight.forecast_run import expect
 from service.migration.preflight.report import ForecastReport
 from service.migration.preflight.sample import MappedSample
-from tests.unit.migration.test_forecast import mapped_sample
-from tests.worlds.validation_world import MAPPING
+from tests.builders.samples import mapped_sample
+from tests.builders.small_crm import MAPPING
 
 UNFOLLOWED = (
     "or keep two `tablesplit sync` running beside the whole copy, and watch tablesplit_retention_headroom_seconds"

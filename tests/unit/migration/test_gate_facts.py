@@ -20,8 +20,8 @@ from service.core.phases.moves import BACK, CUTOVER, PhaseMove
 from service.errors import Fatal, Poison
 from service.migration.status.gate import ask_gate
 from service.validation.records import RunRecords
+from tests.builders.small_crm import MAPPING
 from tests.worlds.start_world import Started
-from tests.worlds.validation_world import MAPPING
 
 NOW = 1_700_000_000.0
 FULL = {

@@ -10,7 +10,7 @@ from service.core.item.json_text import item_from_json
 from service.core.item.wire import Item
 from service.errors import Misconfigured
 from service.migration.settlement.item_file import MAX_FILE_BYTES, read_item_file
-from tests.worlds.validation_world import MAPPING, lead, old_key
+from tests.builders.small_crm import MAPPING, lead, old_key
 
 KEY = old_key("LEAD", "a")
 

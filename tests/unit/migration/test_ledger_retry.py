@@ -16,10 +16,10 @@ from service.migration.settlement.guarded_retry import RetryResult
 from service.migration.settlement.ledger_retry import LedgerRetry
 from service.migration.settlement.quarantine import drop_from_quarantine, retry_key
 from service.migration.start import create_and_start
-from tests.worlds.both_ways_world import BothWays, v2_of
+from tests.builders.small_crm import MAPPING, lead, lead_key, old_key, v2_of
+from tests.worlds.both_ways_world import BothWays
 from tests.worlds.start_world import Started
 from tests.worlds.sync_world import bad
-from tests.worlds.validation_world import MAPPING, lead, lead_key, old_key
 
 A = lead("a", status={"S": "new"})
 KEY = old_key("LEAD", "a")
@@ -171,7 +171,7 @@ async def test_a_v2_key_is_listed_shown_and_dropped(world: BothWays) -> None:
 
 
 async def test_a_copy_that_the_backfill_could_not_make_is_made_now(world: BothWays) -> None:
-    world.stand(A, None)
+    world.put_on_both_sides(A, None)
     await world.quarantine.add_copy("old", KEY, Poison("bad", reason="bad"))
     assert (await retry(world)).failure is None
     await world.carry()
@@ -189,7 +189,7 @@ async def test_a_copy_is_not_made_of_what_v2_has_deleted_since(world: BothWays) 
 
 async def v2_in_quarantine(world: BothWays, item: Item | None) -> None:
     """A v2 key in quarantine, whose stream record was read."""
-    world.stand(None, item)
+    world.put_on_both_sides(None, item)
     await world.quarantine.add_copy("leads", lead_key("a"), Poison("bad", reason="bad"))
 
 

@@ -17,14 +17,13 @@ from service.migration.status.gauges import MigrationGauges
 from service.migration.status.snapshot import log_status
 from service.sync.worker import sync_lanes
 from tests.builders.planes import WaitlessClock, fixed_credentials, plane_settings
+from tests.builders.small_crm import GENERATION, MAPPING, lead, lead_key, old_key, v2_of
 from tests.fakes.clocks import VirtualClock
 from tests.faults.proxy import answer, error, fault_server
-from tests.worlds.backfill_world import BAD, GENERATION, Throttling
+from tests.worlds.backfill_world import BAD, Throttling
 from tests.worlds.backfill_world import World as BackfillWorld
-from tests.worlds.both_ways_world import v2_of
 from tests.worlds.start_world import Started
 from tests.worlds.sync_world import SyncWorld, bad
-from tests.worlds.validation_world import MAPPING, lead, lead_key, old_key
 
 Samples = dict[str, float]
 

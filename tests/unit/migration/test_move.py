@@ -73,8 +73,8 @@ async def test_a_first_cutover_killed_after_any_write_is_gone_on_with_by_the_sam
         return operation == "write" and next(writes) >= write
 
     async with world.running():
-        asked = world.asked("cutover")
-        assert await world.killed(asked, when) is (write < 14)
+        moving = world.start_move("cutover")
+        assert await world.killed(moving, when) is (write < 14)
         if (await world.state()).phase != "dual" or (await world.state()).move is not None:
             await world.move("cutover")
         state = await world.state()
@@ -89,8 +89,8 @@ async def test_a_later_move_killed_after_any_write_is_resumed(write: int, comman
     writes = itertools.count()
     to = "reverse" if command == "cutover --finish" else "forward"
     async with world.running(phase="dual", **LEDGER):
-        asked = world.asked(command)
-        killed = await world.killed(asked, lambda operation, _: operation == "write" and next(writes) >= write)
+        moving = world.start_move(command)
+        killed = await world.killed(moving, lambda operation, _: operation == "write" and next(writes) >= write)
         if killed:
             await world.move(command)
         state = await world.state()
@@ -100,11 +100,11 @@ async def test_a_later_move_killed_after_any_write_is_resumed(write: int, comman
 async def test_a_horizon_that_was_begun_by_a_killed_process_is_waited_out_whole() -> None:
     world = MoveWorld()
     async with world.running():
-        asked = world.asked("cutover")
+        moving = world.start_move("cutover")
         await world.clock.until(lambda: world.history[-1:] == [("forward", "entering", "horizon")])
         await world.clock.advance(HORIZON - 1)
-        asked.cancel()
-        await asyncio.gather(asked, return_exceptions=True)
+        moving.cancel()
+        await asyncio.gather(moving, return_exceptions=True)
         moved = await world.move("cutover")
     assert next(iter(moved.seconds)) == "horizon"
     assert moved.seconds["horizon"] >= HORIZON
@@ -143,7 +143,7 @@ async def test_a_phase_counts_from_when_it_was_entered_not_from_when_that_was_ac
 async def test_what_is_drained_by_the_earlier_rule_does_not_count() -> None:
     world = MoveWorld()
     async with world.running():
-        moving = world.asked("cutover")
+        moving = world.start_move("cutover")
         await world.clock.until(lambda: world.history[-1:] == [("forward", "entering", "horizon")])
         world.workers[0].stuck = Acting("forward", "guarded", 0)
         await world.clock.advance(HORIZON + 20)
@@ -155,7 +155,7 @@ async def test_what_is_drained_by_the_earlier_rule_does_not_count() -> None:
 async def test_a_worker_that_fell_silent_does_not_hold_a_move_back() -> None:
     world = MoveWorld(workers=[Worker("w1"), Worker("w2", stuck=Acting("forward", "guarded", 0))])
     async with world.running():
-        moving = world.asked("cutover")
+        moving = world.start_move("cutover")
         await world.clock.until(lambda: world.history[-1:] == [("forward", "entering", "switch")])
         await world.clock.advance(5)
         assert world.history[-1] == ("forward", "entering", "switch")
@@ -174,7 +174,7 @@ async def test_without_any_worker_nothing_is_entered() -> None:
 async def test_of_two_at_once_one_wins_and_the_other_says_who() -> None:
     world = MoveWorld()
     async with world.running():
-        first = world.asked("cutover")
+        first = world.start_move("cutover")
         await world.clock.until(lambda: world.history != [])
         with pytest.raises(Refused, match=r"another move is running \(owner .+, renewed \d s ago\)"):
             await world.move("cutover")
@@ -220,7 +220,7 @@ async def test_a_condition_is_overridden_by_its_name_only(
 async def test_the_gate_is_waited_for(wait: float, opened: bool) -> None:
     world = MoveWorld(closed={"hold"})
     async with world.running():
-        moving = world.asked("cutover", wait_seconds=wait)
+        moving = world.start_move("cutover", wait_seconds=wait)
         await world.clock.advance(5)
         world.closed.clear()
         if opened:
@@ -244,7 +244,7 @@ async def test_a_hook_vetoes_a_move_before_anything_is_changed() -> None:
 async def test_a_wall_clock_that_jumps_shortens_no_wait(jump: float) -> None:
     world = MoveWorld()
     async with world.running():
-        moving = world.asked("cutover")
+        moving = world.start_move("cutover")
         await world.clock.until(lambda: world.history[-1:] == [("forward", "entering", "horizon")])
         world.clock._epoch += jump
         moved = await world.done(moving)
@@ -257,7 +257,7 @@ async def test_settling_waits_for_the_repairs_that_have_begun() -> None:
     world = MoveWorld()
     async with world.running():
         async with registered(world.control, world.clock, "w9", 60.0):
-            moving = world.asked("cutover")
+            moving = world.start_move("cutover")
             await world.clock.advance(10)
             assert world.history == FIRST_HISTORY[:1]
         assert (await world.done(moving)).phase == "dual"
@@ -267,8 +267,8 @@ async def test_settling_waits_for_the_repairs_that_have_begun() -> None:
 async def test_a_rollback_gives_the_first_cutover_up_or_says_that_it_is_too_late(at: int) -> None:
     world = MoveWorld()
     async with world.running():
-        asked = world.asked("cutover")
-        await world.killed(asked, lambda _, subject: is_state(subject) and len(world.history) > at)
+        moving = world.start_move("cutover")
+        await world.killed(moving, lambda _, subject: is_state(subject) and len(world.history) > at)
         _, rule, step = FIRST_HISTORY[at]
         if step in {"arm", "fence", "enter"}:
             with pytest.raises(Refused, match=f"a move to dual is under way \\(at {step}\\)"):
@@ -304,7 +304,7 @@ async def test_from_a_phase_without_that_move_it_is_refused(command: Command, ph
 async def test_a_move_that_somebody_has_edited_under_way_stops() -> None:
     world = MoveWorld()
     async with world.running():
-        moving = world.asked("cutover")
+        moving = world.start_move("cutover")
         await world.clock.until(lambda: world.history[-1:] == [("forward", "entering", "horizon")])
         await world.set(move=Move("reverse", "announce", 0.0, 0.0, "eve"))
         with pytest.raises(Refused, match="another move is under way: to reverse"):

@@ -9,50 +9,23 @@ from typing import Any
 import pytest
 
 from service.control.conflicts import Kept
-from service.control.state import MigrationState, Move, new_state
+from service.control.state import Move
 from service.control.stores import Stores
 from service.core.item.stamp import decode_stamp
 from service.core.item.wire import Item
 from service.core.rules.guarded import REPAIR_VERSION
 from service.errors import Misconfigured, Refused
 from service.migration.settlement.resolution import ConflictResolver
-from tests.worlds.both_ways_world import BothWays, by_reverse, v2_of
-from tests.worlds.validation_world import MAPPING, lead, lead_key, old_key
+from tests.builders.small_crm import MAPPING, by_reverse, lead, lead_key, v2_of
+from tests.worlds.both_ways_world import BothWays
+from tests.worlds.conflict_world import CHANGED, MERGED, OLD_LOST, V2_WINS, AuditNotes, make_conflict, state_in_dual
 
-KEY = old_key("LEAD", "a")
 JULY = "2024-07-01T00:00:00Z"
-V2_WINS = {"company": {"S": "v2 side"}}
-OLD_LOST = {"company": {"S": "old side"}}
 
 
-def state(**parts: Any) -> MigrationState:
-    """A migration in dual."""
-    return replace(new_state(MAPPING, 0.0), **{"phase": "dual", "rule": "ledger", "epoch": 1, **parts})
-
-
-class Notes(list[tuple[str, str, dict[str, Any]]]):
-    """An audit log."""
-
-    async def __call__(self, action: str, why: str, facts: dict[str, Any]) -> None:
-        self.append((action, why, facts))
-
-
-def resolving(world: BothWays, *, audit: Notes | None = None, **parts: Any) -> ConflictResolver:
+def resolving(world: BothWays, *, audit: AuditNotes | None = None, **parts: Any) -> ConflictResolver:
     stores = Stores(world.db, world.control, MAPPING, world.clock)
-    return ConflictResolver(stores, state(**parts), "ann", audit if audit is not None else Notes())
-
-
-async def disputed(world: BothWays, new: Item | None, v2: Callable[[BothWays], None] | None = None) -> str:
-    """The id of the conflict of a lead that the application changed on old (None: deleted) and, differently, on v2."""
-    world.stand(lead("a"), v2_of(lead("a")))
-    if new is None:
-        world.delete(KEY)
-    else:
-        world.put(new)
-    (v2 or (lambda world: world.edit("leads", lead_key("a"), **V2_WINS)))(world)
-    await world.carry()
-    (name,) = await world.conflicts.heads()
-    return name
+    return ConflictResolver(stores, state_in_dual(**parts), "ann", audit if audit is not None else AuditNotes())
 
 
 def delete_on_v2(world: BothWays) -> None:
@@ -66,9 +39,7 @@ def two_live(world: BothWays) -> None:
     world.edit("leads", lead_key("a", "2024-07"), **{k: v for k, v in v2_of(second).items() if k != MAPPING.stamp})
 
 
-CHANGED = lead("a", **OLD_LOST)
 MOVED = lead("a", created=JULY, **OLD_LOST)
-MERGED = lead("a", company={"S": "both"})
 
 
 @pytest.mark.parametrize(
@@ -94,7 +65,7 @@ async def test_each_choice_ends_alike_on_both_sides(
     tmp_path: Path,
 ) -> None:
     world = BothWays()
-    name = await disputed(world, new, v2)
+    name = await make_conflict(world, new, v2)
     (tmp_path / "merged.json").write_text(json.dumps(MERGED))
     choice = await resolving(world).choose(name, kept, tmp_path / "merged.json" if kept == "merge" else None)
     await resolving(world).settle(choice)
@@ -136,7 +107,7 @@ async def settled_to(world: BothWays, name: str, kept: Kept, file: Path | None =
 
 async def test_an_item_that_has_moved_since_to_a_key_that_only_the_ledger_knows_is_found_there() -> None:
     world = BothWays()
-    name = await disputed(world, CHANGED)
+    name = await make_conflict(world, CHANGED)
     move_on_v2(world, "2024-09", "2024-09-01T00:00:00Z")
     await world.carry()
     await settled_to(world, name, "old")
@@ -147,7 +118,7 @@ async def test_an_item_that_has_moved_since_and_nobody_has_read_of_it_is_found_b
     tmp_path: Path,
 ) -> None:
     world = BothWays()
-    name = await disputed(world, MOVED)
+    name = await make_conflict(world, MOVED)
     move_on_v2(world, "2024-07", JULY)
     (tmp_path / "merged.json").write_text(json.dumps(MERGED))
     await settled_to(world, name, "merge", tmp_path / "merged.json")
@@ -156,7 +127,7 @@ async def test_an_item_that_has_moved_since_and_nobody_has_read_of_it_is_found_b
 
 async def test_a_merge_may_lead_to_a_key_that_neither_side_had(tmp_path: Path) -> None:
     world = BothWays()
-    name = await disputed(world, CHANGED)
+    name = await make_conflict(world, CHANGED)
     elsewhere = lead("a", created="2024-09-01T00:00:00Z", company={"S": "both"})
     (tmp_path / "merged.json").write_text(json.dumps(elsewhere))
     await settled_to(world, name, "merge", tmp_path / "merged.json")
@@ -165,7 +136,7 @@ async def test_a_merge_may_lead_to_a_key_that_neither_side_had(tmp_path: Path) -
 
 async def test_what_is_written_has_the_stamp_of_a_re_drive(tmp_path: Path) -> None:
     world = BothWays()
-    name = await disputed(world, MOVED)
+    name = await make_conflict(world, MOVED)
     await resolving(world).settle(await resolving(world).choose(name, "old"))
     for month in ("2024-05", "2024-07"):
         item = world.v2_lead("a", month)
@@ -177,7 +148,7 @@ async def test_what_is_written_has_the_stamp_of_a_re_drive(tmp_path: Path) -> No
 
 async def test_keeping_old_settles_two_live_keys(tmp_path: Path) -> None:
     world = BothWays()
-    world.stand(lead("a"), v2_of(lead("a")))
+    world.put_on_both_sides(lead("a"), v2_of(lead("a")))
     two_live(world)
     await world.carry()
     (held,) = await world.conflicts.held()
@@ -207,13 +178,13 @@ async def test_what_a_choice_gives_up_is_told(
     kept: Kept, new: Item | None, v2: Callable[[BothWays], None] | None, lost: tuple[str, ...]
 ) -> None:
     world = BothWays()
-    name = await disputed(world, new, v2)
+    name = await make_conflict(world, new, v2)
     assert (await resolving(world).choose(name, kept)).lost == lost
 
 
 async def test_a_delete_is_not_given_up_where_v2_has_deleted_too() -> None:
     world = BothWays()
-    name = await disputed(world, None)
+    name = await make_conflict(world, None)
     delete_on_v2(world)
     assert (await resolving(world).choose(name, "v2")).lost == ()
     assert (await resolving(world).choose(name, "old")).lost == ()
@@ -221,7 +192,7 @@ async def test_a_delete_is_not_given_up_where_v2_has_deleted_too() -> None:
 
 async def test_a_whole_item_that_is_given_up_is_told_in_short() -> None:
     world = BothWays()
-    name = await disputed(world, None)
+    name = await make_conflict(world, None)
     (line,) = (await resolving(world).choose(name, "old")).lost
     assert line.startswith('the whole item: {"pk": {"S": "LEAD#a"}')
     assert line.endswith("...")
@@ -248,7 +219,7 @@ async def test_v2_that_changes_between_reading_and_writing_is_left_alone(
     meanwhile: Callable[[BothWays, str], Awaitable[None]],
 ) -> None:
     world = BothWays()
-    name = await disputed(world, MOVED)
+    name = await make_conflict(world, MOVED)
     choice = await resolving(world).choose(name, "old")
     await meanwhile(world, name)
     before = world.db.items("leads")
@@ -261,7 +232,7 @@ async def test_v2_that_changes_between_reading_and_writing_is_left_alone(
 
 async def test_of_two_operators_one_wins_and_the_other_is_told() -> None:
     world = BothWays()
-    name = await disputed(world, CHANGED)
+    name = await make_conflict(world, CHANGED)
     first, second = await resolving(world).choose(name, "old"), await resolving(world).choose(name, "v2")
     await resolving(world).settle(first)
     with pytest.raises(Refused, match=f"conflict {name} has been resolved already: old was kept by ann"):
@@ -272,7 +243,7 @@ async def test_of_two_operators_one_wins_and_the_other_is_told() -> None:
 
 async def test_an_old_change_that_comes_after_the_resolution_is_carried() -> None:
     world = BothWays()
-    name = await disputed(world, CHANGED)
+    name = await make_conflict(world, CHANGED)
     await resolving(world).settle(await resolving(world).choose(name, "old"))
     await world.carry()
     world.put({**(world.old_lead() or {}), "status": {"S": "won"}})
@@ -285,7 +256,7 @@ async def test_an_old_change_that_comes_after_the_resolution_is_carried() -> Non
 
 async def test_resolving_to_what_v2_holds_already_writes_nothing_there() -> None:
     world = BothWays()
-    first = await disputed(world, CHANGED)
+    first = await make_conflict(world, CHANGED)
     await resolving(world).settle(await resolving(world).choose(first, "old"))
     head = (await world.conflicts.head(first)).value
     second = replace(await world.conflicts.load(first), id=f"{first}x", resolution=None)
@@ -307,7 +278,7 @@ NOT_CARRIED = [
 @pytest.mark.parametrize("parts", NOT_CARRIED)
 async def test_without_reverse_only_v2_can_be_kept(parts: dict[str, Any]) -> None:
     world = BothWays()
-    name = await disputed(world, CHANGED)
+    name = await make_conflict(world, CHANGED)
     with pytest.raises(Refused, match="v2 is not carried to the old table now"):
         await resolving(world, **parts).choose(name, "old")
     await resolving(world).settle(await resolving(world, **parts).choose(name, "v2"))
@@ -316,7 +287,7 @@ async def test_without_reverse_only_v2_can_be_kept(parts: dict[str, Any]) -> Non
 
 async def test_nothing_is_written_once_the_migration_was_completed_while_the_operator_thought() -> None:
     world = BothWays()
-    name = await disputed(world, CHANGED)
+    name = await make_conflict(world, CHANGED)
     choice = await resolving(world).choose(name, "old")
     before = world.db.items("leads")
     with pytest.raises(Refused, match="v2 is not carried to the old table now"):
@@ -326,7 +297,7 @@ async def test_nothing_is_written_once_the_migration_was_completed_while_the_ope
 
 async def test_an_image_without_a_v2_item_asks_for_a_merge() -> None:
     world = BothWays()
-    world.stand(lead("a"), v2_of(lead("a")))
+    world.put_on_both_sides(lead("a"), v2_of(lead("a")))
     two_live(world)
     world.put({**CHANGED, "entity_type": {"S": "GOBLIN"}})
     await world.carry()
@@ -338,7 +309,7 @@ async def test_an_image_without_a_v2_item_asks_for_a_merge() -> None:
 
 async def test_an_old_item_that_a_repair_replaced_can_be_kept() -> None:
     world = BothWays()
-    first = await disputed(world, CHANGED)
+    first = await make_conflict(world, CHANGED)
     await settled_to(world, first, "v2")
     conflict = await world.conflicts.load(first)
     kept = replace(conflict, id=f"{first}r", reason="redriven", change=None, old=by_reverse(CHANGED), resolution=None)
@@ -351,7 +322,7 @@ async def test_an_old_item_that_a_repair_replaced_can_be_kept() -> None:
 
 async def test_an_unknown_id_and_a_held_item_are_told_plainly() -> None:
     world = BothWays()
-    world.stand(lead("a"), v2_of(lead("a")))
+    world.put_on_both_sides(lead("a"), v2_of(lead("a")))
     two_live(world)
     await world.carry()
     (held,) = await world.conflicts.held()
@@ -366,7 +337,7 @@ async def test_an_unknown_id_and_a_held_item_are_told_plainly() -> None:
 
 async def test_show_gives_the_change_and_both_sides_versions() -> None:
     world = BothWays()
-    name = await disputed(world, CHANGED)
+    name = await make_conflict(world, CHANGED)
     world.edit("leads", lead_key("a"), status={"S": "won"})
     shown = await resolving(world).show(name)
     assert shown["change"]["old"] == lead("a")
@@ -379,8 +350,8 @@ async def test_show_gives_the_change_and_both_sides_versions() -> None:
 
 
 async def test_a_resolution_is_written_down() -> None:
-    world, notes = BothWays(), Notes()
-    name = await disputed(world, CHANGED)
+    world, notes = BothWays(), AuditNotes()
+    name = await make_conflict(world, CHANGED)
     choice = await resolving(world).choose(name, "v2")
     await resolving(world, audit=notes).settle(choice, "v2 is newer")
     assert notes == [

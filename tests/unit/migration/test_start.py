@@ -13,8 +13,8 @@ from service.migration.validation import run_validation
 from service.sync.positions import require_same_stream, require_started
 from service.validation.options import ValidationOptions
 from service.validation.report import Report
+from tests.builders.small_crm import MAPPING
 from tests.worlds.start_world import Started
-from tests.worlds.validation_world import MAPPING
 
 
 async def test_stream_then_positions_then_phase() -> None:

@@ -11,8 +11,8 @@ from service.core.item.write import Put
 from service.migration.start import accept_gap, create_and_start
 from service.sync.forward_lane import ForwardLane
 from service.sync.positions import require_started
+from tests.builders.small_crm import MAPPING, lead, lead_key
 from tests.worlds.start_world import Started
-from tests.worlds.validation_world import MAPPING, lead, lead_key
 
 
 async def killed_after(world: Started, step: int, work: asyncio.Future[object]) -> None:

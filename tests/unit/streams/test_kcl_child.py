@@ -11,7 +11,7 @@ from service.core.item.write import Put
 from service.core.shards import Position
 from service.errors import Fatal, StreamGone
 from tests.fakes.memory import Hook
-from tests.unit.streams.kcl_child_world import World, child_of
+from tests.worlds.kcl_child_world import World, child_of
 
 END = {"action": "shardEnded"}
 DEADLINE_SECONDS = 300

@@ -14,9 +14,8 @@ from service.core.shards import Position
 from service.errors import Fatal, Refused
 from service.migration.start import accept_gap, create_and_start
 from service.sync.positions import follow_v2_streams, require_started
-from tests.worlds.both_ways_world import by_reverse, v2_of
+from tests.builders.small_crm import MAPPING, by_reverse, lead, v2_of
 from tests.worlds.start_world import Started
-from tests.worlds.validation_world import MAPPING, lead
 
 
 async def followed(**changes: Any) -> Started:

@@ -6,9 +6,9 @@ import pytest
 
 from service.core.item.write import Put
 from service.errors import Fatal, Fenced, Poison, Retryable
+from tests.builders.small_crm import lead, old_key
 from tests.fakes.clocks import settle
 from tests.worlds.sync_world import Owner, SyncWorld, bad
-from tests.worlds.validation_world import lead, old_key
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ async def test_a_fenced_worker_sends_nothing_more(world: SyncWorld) -> None:
     changes = [world.put(lead("a")), world.put(bad("b"))]
 
     async def lose_the_lease(operation: str, subject: object) -> None:
-        owner.good = False
+        owner.valid = False
 
     world.db.before = lose_the_lease
     written = len(world.db.written)

@@ -13,8 +13,8 @@ from service.sync.forward_lane import ForwardLane
 from service.sync.lane import RETRY_SECONDS
 from service.sync.reverse_lane import ReverseLane
 from service.sync.worker import Lanes
+from tests.builders.small_crm import lead, lead_key
 from tests.worlds.start_world import Started
-from tests.worlds.validation_world import lead, lead_key
 
 
 @asynccontextmanager

@@ -10,9 +10,9 @@ from service.control.state import change_state, in_forward
 from service.control.table import ControlTable
 from service.core.item.write import Delete
 from service.errors import Fenced, Retryable
+from tests.builders.small_crm import MAPPING, lead, lead_key
 from tests.fakes.clocks import settle
 from tests.worlds.sync_world import Owner, SyncWorld
-from tests.worlds.validation_world import MAPPING, lead, lead_key
 
 GRACE, HORIZON = 900.0, 20.0
 
@@ -177,7 +177,7 @@ async def test_a_superseded_owner_purges_nothing(world: PurgeWorld) -> None:
     await world.begin(owner)
     world.rounds = 2
     await world.wait(GRACE - 20)
-    owner.good = False
+    owner.valid = False
     with pytest.raises(Fenced):
         await world.wait(40)
     assert world.tombstone_is_there

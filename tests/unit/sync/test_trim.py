@@ -20,8 +20,8 @@ from service.core.rules.ledger_writes import PlaceReading
 from service.errors import Fenced, Poison
 from service.sync.upkeep.trim import Trimmer
 from service.sync.upkeep.verify import Verifier
-from tests.worlds.both_ways_world import BothWays, Lanes, in_dual, v2_of
-from tests.worlds.validation_world import MAPPING, lead, lead_key, old_key
+from tests.builders.small_crm import MAPPING, lead, lead_key, old_key, v2_of
+from tests.worlds.both_ways_world import BothWays, Lanes, in_dual
 
 A = lead("a", status={"S": "new"})
 KEY = old_key("LEAD", "a")

@@ -17,9 +17,9 @@ from service.migration.start import create_and_start
 from service.migration.status.snapshot import take_snapshot
 from service.sync.upkeep.trim import Trimmer
 from service.sync.upkeep.verify import Verifier
-from tests.worlds.both_ways_world import BothWays, Lanes, in_dual, v2_of
+from tests.builders.small_crm import MAPPING, lead, lead_key, old_key, v2_of
+from tests.worlds.both_ways_world import BothWays, Lanes, in_dual
 from tests.worlds.start_world import Started
-from tests.worlds.validation_world import MAPPING, lead, lead_key, old_key
 
 A = lead("a", status={"S": "new"})
 
@@ -147,7 +147,7 @@ async def test_what_changes_between_the_two_looks_is_pending(world: BothWays) ->
 
 
 async def test_a_place_that_only_the_old_item_tells_is_looked_at(world: BothWays) -> None:
-    world.stand(A, v2_of(A))
+    world.put_on_both_sides(A, v2_of(A))
     ledger = Ledger(world.control, world.clock, "old", 1)
     read = await ledger.read(old_key("LEAD", "a"))
     world.db.apply(ledger.put(read, read.entry))

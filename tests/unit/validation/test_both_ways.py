@@ -10,8 +10,8 @@ from service.core.item.stamp import Stamp, encode_stamp
 from service.core.item.wire import Item
 from service.core.item.write import Put
 from service.errors import Poison
-from tests.worlds.both_ways_world import COUNT, BothWays, by_reverse, v2_of
-from tests.worlds.validation_world import MAPPING, lead, lead_key, old_key
+from tests.builders.small_crm import COUNT, MAPPING, by_reverse, lead, lead_key, old_key, v2_of
+from tests.worlds.both_ways_world import BothWays
 
 A = lead("a", status={"S": "new"})
 WHOLE = {**A, "company": {"S": "X"}, "followers": {"N": "3"}, "updated_at": {"S": "2024-05-07"}}
@@ -50,7 +50,7 @@ EQUAL = [
 
 @pytest.mark.parametrize(("old", "v2"), [row[1:] for row in EQUAL], ids=[row[0] for row in EQUAL])
 async def test_v2_that_stands_for_the_old_item_is_equal(world: BothWays, old: Item | None, v2: Item | None) -> None:
-    world.stand(old, v2)
+    world.put_on_both_sides(old, v2)
     assert (await world.both_ways())["result"] == "equal"
 
 
@@ -71,18 +71,18 @@ DIFFERENT = [
 async def test_each_kind_of_difference_is_found(
     world: BothWays, old: Item | None, v2: Item | None, kind: str, fields: list[str]
 ) -> None:
-    world.stand(old, v2)
+    world.put_on_both_sides(old, v2)
     assert kinds(await world.both_ways()) == [(kind, fields)]
 
 
 async def test_before_the_first_dual_v2_must_be_what_forward_makes(world: BothWays) -> None:
-    world.stand(A, v2_of(A, GSI1PK={"S": "OWN"}))
+    world.put_on_both_sides(A, v2_of(A, GSI1PK={"S": "OWN"}))
     assert kinds((await world.validate()).to_json()) == [("mismatch", ["GSI1PK"])]
 
 
 async def test_a_change_on_its_way_in_either_direction_is_no_difference(world: BothWays) -> None:
-    world.stand(A, v2_of(A))
-    world.stand(lead("b"), v2_of(lead("b")))
+    world.put_on_both_sides(A, v2_of(A))
+    world.put_on_both_sides(lead("b"), v2_of(lead("b")))
     world.db.apply(Put("old", {**A, "status": {"S": "won"}}))
     world.db.apply(Put("leads", v2_of(lead("b"), status={"S": "lost"})))
     assert (await world.both_ways())["result"] == "equal"
@@ -91,8 +91,8 @@ async def test_a_change_on_its_way_in_either_direction_is_no_difference(world: B
 
 async def test_an_item_with_two_live_places_is_held_and_left_alone(world: BothWays) -> None:
     moved = lead("a", created="2024-06-01")
-    world.stand(A, v2_of(A))
-    world.stand(None, v2_of(moved, _sync=None))
+    world.put_on_both_sides(A, v2_of(A))
+    world.put_on_both_sides(None, v2_of(moved, _sync=None))
     keys = (("leads", lead_key("a")), ("leads", lead_key("a", "2024-06")))
     held = Held("old", old_key("LEAD", "a"), "LEAD", keys, 1.0)
     world.db.apply(world.conflicts.held_put(ledger_id("old", old_key("LEAD", "a")), held))
@@ -101,7 +101,7 @@ async def test_an_item_with_two_live_places_is_held_and_left_alone(world: BothWa
 
 
 async def test_a_v2_key_in_quarantine_is_left_alone(world: BothWays) -> None:
-    world.stand(None, v2_of(A))
+    world.put_on_both_sides(None, v2_of(A))
     await world.quarantine.add_copy("leads", lead_key("a"), Poison("bad", reason="bad"))
     document = await world.both_ways(repair=True)
     assert (kinds(document), document["repaired"]) == ([("quarantined", [])], 0)
@@ -115,7 +115,7 @@ async def test_a_v2_key_in_quarantine_is_left_alone(world: BothWays) -> None:
 async def test_a_repair_has_v2_carried_to_old_and_keeps_what_it_replaces(
     world: BothWays, old: Item | None, v2: Item
 ) -> None:
-    world.stand(old, v2)
+    world.put_on_both_sides(old, v2)
     document = await world.both_ways(repair=True)
     assert (document["result"], document["repaired"]) == ("equal", 1)
     now = world.v2_lead() or {}
@@ -125,7 +125,7 @@ async def test_a_repair_has_v2_carried_to_old_and_keeps_what_it_replaces(
 
 
 async def test_a_repair_leaves_an_old_item_that_v2_lacks_and_says_what_to_do(world: BothWays) -> None:
-    world.stand(A, None)
+    world.put_on_both_sides(A, None)
     document = await world.both_ways(repair=True)
     assert (kinds(document), document["repaired"]) == ([("missing", [])], 0)
     assert "conflicts list" in document["remedy"]
@@ -133,7 +133,7 @@ async def test_a_repair_leaves_an_old_item_that_v2_lacks_and_says_what_to_do(wor
 
 
 async def test_the_application_writes_v2_between_a_repairs_reading_and_its_write(world: BothWays) -> None:
-    world.stand(A, v2_of(A, status={"S": "won"}))
+    world.put_on_both_sides(A, v2_of(A, status={"S": "won"}))
     later = v2_of(A, status={"S": "lost"})
 
     async def in_between(operation: str, subject: object) -> None:
@@ -148,7 +148,7 @@ async def test_the_application_writes_v2_between_a_repairs_reading_and_its_write
 
 
 async def test_a_second_repair_of_one_item_leaves_a_record_too(world: BothWays) -> None:
-    world.stand(A, v2_of(A, status={"S": "won"}))
+    world.put_on_both_sides(A, v2_of(A, status={"S": "won"}))
     for lost in ("new", "spoilt"):
         world.db.apply(Put("old", {**A, "status": {"S": lost}}))
         world.skip()
@@ -158,7 +158,7 @@ async def test_a_second_repair_of_one_item_leaves_a_record_too(world: BothWays) 
 
 
 async def test_a_repair_of_what_reverse_cannot_carry_is_not_made(world: BothWays) -> None:
-    world.stand(A, v2_of(A, created_at={"S": "2030-01-01"}))
+    world.put_on_both_sides(A, v2_of(A, created_at={"S": "2030-01-01"}))
     document = await world.both_ways(repair=True)
     assert (kinds(document), document["repaired"]) == ([("mismatch", ["created_at", "updated_at"])], 0)
     assert world.old_lead() == A

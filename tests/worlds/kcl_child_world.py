@@ -54,7 +54,7 @@ class World:
             self.children.close()
 
     def put(self, *values: str) -> list[dict[str, Any]]:
-        """Write to the old table; the records that come of it, as KCL hands them over."""
+        """Write to the old table. Returns the records of these writes, as KCL passes them on."""
         read = len(self._records())
         for value in values:
             self.db.apply(Put("old", {"pk": {"S": "k"}, "value": {"S": value}}))
