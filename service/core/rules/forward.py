@@ -84,8 +84,8 @@ def forward_plan(
 ) -> ForwardPlan:
     """The plan for a change of the old table at ``version``.
 
-    ``entry`` is its ledger entry, ``known`` the known places, read after it. ``now`` (epoch seconds) is
-    recorded as ``held_since`` if the item becomes held.
+    ``entry`` is its ledger entry, ``known`` the known places, read after it. ``now`` (epoch seconds) is recorded as
+    ``held_since`` if the item becomes held.
 
     Rules, in this order: a change that the ledger has already is a duplicate; our own writes only advance the ledger; a change
     that the guarded rule has applied is not applied again; two live places hold the item, and the change goes to the conflict log;

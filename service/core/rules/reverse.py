@@ -82,8 +82,8 @@ def reverse_plan(
 ) -> ReversePlan:
     """The plan for a record of a v2 table at ``version``.
 
-    ``entry`` is the ledger entry, ``known`` the known places, read after it. ``now`` (epoch seconds) is
-    recorded as ``held_since`` if the item becomes held.
+    ``entry`` is the ledger entry, ``known`` the known places, read after it. ``now`` (epoch seconds) is recorded as
+    ``held_since`` if the item becomes held.
 
     Rules, in this order: a record that the ledger has already is a duplicate; an item that is live at two places is held; the
     rest is one of the cases of ``_case_of``.

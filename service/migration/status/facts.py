@@ -35,8 +35,8 @@ class CaughtUp(NamedTuple):
 
 
 async def read_facts(app: App, state: MigrationState, caught_up: CaughtUp | None) -> Facts:
-    """Every record that the gate and the status need, each read once. ``caught_up``: None means what the lanes'
-    owners last reported.
+    """Every record that the gate and the status need, each read once. ``caught_up``: None means what the lanes' owners last
+    reported.
 
     Raises Fatal when a record is damaged.
     """

@@ -129,9 +129,11 @@ class Verifier:
         for start in range(0, len(candidates), BATCH_ENTRIES):
             asked = []
             for read, sides in candidates[start : start + BATCH_ENTRIES]:
-                place = place_of_old(self._stores.mapping, sides.old)
-                known = {known.text: known for known in (*places_of(read.entry), *([place] if place else []))}
-                asked.append((read.entry.key, list(known.values())))
+                places = {place.text: place for place in places_of(read.entry)}
+                of_old = place_of_old(self._stores.mapping, sides.old)
+                if of_old is not None:
+                    places[of_old.text] = of_old
+                asked.append((read.entry.key, list(places.values())))
             both += await read_both_sides(self._stores.store, self._stores.mapping, asked)
         return both
 
