@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: docs demo test test-slow test-all kcl kcl-where-possible deployment check format bench scale model soak lock settings metrics cost dashboards image sbom release clean
+.PHONY: docs demo test test-slow test-all kcl kcl-where-possible deployment check format bench scale model soak lock settings metrics cost commands gate dashboards image sbom release clean
 
 demo: $(READY)
 	$(BIN)/tablesplit demo
@@ -83,7 +83,7 @@ dashboards: $(READY)
 	$(BIN)/python -m deploy.grafana.build
 
 # The tables that are made from the code: docs/settings.md, docs/METRICS.md, docs/commands.md, and the cost of deploy/terraform
-settings metrics cost: $(READY)
+settings metrics cost commands gate: $(READY)
 	$(BIN)/python -m tests.documents.made_tables
 
 # The documentation as a site, build/site. Look at it with: python3 -m http.server --directory build/site

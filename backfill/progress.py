@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from backfill.budget import CostBudget
-from backfill.records import Pulse
+from backfill.records import BackfillBeat
 from backfill.segments import BackfillRun, Outcomes, Segment, spent_in, total
 from backfill.throttle import ThrottleWaits
 from service.clock import Clock
@@ -97,10 +97,10 @@ class Progress:
             max_cost=self._budget.max_cost,
         )
 
-    def pulse(self, *, ended: bool = False) -> Pulse:
+    def beat(self, *, ended: bool = False) -> BackfillBeat:
         """The part of the snapshot that is saved for other processes. ``ended``: this worker has stopped."""
         snapshot = self.snapshot()
-        return Pulse(
+        return BackfillBeat(
             run=self._run.id,
             saved_at=self._clock.now(),
             items_per_second=snapshot.items_per_second,

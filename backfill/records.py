@@ -19,8 +19,8 @@ State = Literal["running", "stopped", "finished"]
 
 
 @dataclass(frozen=True, slots=True, config=RECORD)
-class Pulse:
-    """A worker's progress, saved every few seconds. It also shows that the worker is alive."""
+class BackfillBeat:
+    """A backfill worker's report: its progress, saved every few seconds. It also shows that the worker is running."""
 
     run: str
     saved_at: float
@@ -37,7 +37,7 @@ class Pulse:
     spent: Spent = field(default_factory=Spent)
     """On the segments that the worker copies, by this worker and those that copied them before."""
 
-    def alive(self, now: float) -> bool:
+    def live(self, now: float) -> bool:
         """Whether its worker has not ended, and has saved progress recently enough at ``now`` (epoch seconds)."""
         return not self.ended and now - self.saved_at < STALE_SECONDS
 
@@ -50,7 +50,7 @@ class RunStatus:
     run: BackfillRun
     outcomes: Outcomes
     segments_done: int
-    pulse: Pulse | None
+    beat: BackfillBeat | None
     """The progress of all workers of the run, combined; None before the first has saved any."""
     spent: Spent
     """By all saved segments."""
@@ -63,9 +63,9 @@ class BackfillRecords:
         """``token``: of the worker's lease. ``slice_number``: the slice that it copies; None: the whole run."""
         self._runs = control.records(PARTITION, BackfillRun)
         self._segments = control.records(f"{PARTITION}#segments", Segment)
-        self._pulses = control.records(f"{PARTITION}#progress", Pulse)
+        self._beats = control.records(f"{PARTITION}#progress", BackfillBeat)
         self._token = token
-        self.pulse_name = PROGRESS if slice_number is None else f"{PROGRESS}#{slice_number:05d}"
+        self.beat_name = PROGRESS if slice_number is None else f"{PROGRESS}#{slice_number:05d}"
 
     async def run(self) -> BackfillRun | None:
         """The latest run, or None."""
@@ -77,10 +77,10 @@ class BackfillRecords:
         stored_segments = await self._segments.all()
         return segments_of_run(run, ((_number(name), stored.value) for name, stored in stored_segments.items()))
 
-    async def pulses(self, run: BackfillRun) -> dict[str, Pulse]:
+    async def beats(self, run: BackfillRun) -> dict[str, BackfillBeat]:
         """The progress that each worker of ``run`` last saved, by the record's name: of the whole run, or of a slice."""
-        stored_pulses = await self._pulses.all()
-        return {name: stored.value for name, stored in stored_pulses.items() if stored.value.run == run.id}
+        stored_beats = await self._beats.all()
+        return {name: stored.value for name, stored in stored_beats.items() if stored.value.run == run.id}
 
     async def save_run(self, run: BackfillRun) -> None:
         """Make ``run`` the latest run. Raises Fenced, as every save here does, when a newer worker has saved since."""
@@ -90,9 +90,9 @@ class BackfillRecords:
         """Save the progress of a segment. It is durable when this returns."""
         _require_accepted(await self._segments.save(f"segment#{number:05d}", segment, self._token))
 
-    async def save_pulse(self, pulse: Pulse) -> None:
+    async def save_beat(self, beat: BackfillBeat) -> None:
         """Save this worker's progress. It is for readers only: correctness does not depend on it."""
-        _require_accepted(await self._pulses.save(self.pulse_name, pulse, self._token))
+        _require_accepted(await self._beats.save(self.beat_name, beat, self._token))
 
 
 async def read_run_status(control: ControlTable, now: float) -> RunStatus | None:
@@ -102,27 +102,25 @@ async def read_run_status(control: ControlTable, now: float) -> RunStatus | None
     if run is None:
         return None
     segments = await records.segments(run)
-    pulses = list((await records.pulses(run)).values())
+    beats = list((await records.beats(run)).values())
     done = sum(segment.done for segment in segments.values())
-    return RunStatus(
-        _state(run, pulses, now), run, total(segments), done, combined_pulse(pulses, now), spent_in(segments)
-    )
+    return RunStatus(_state(run, beats, now), run, total(segments), done, combined_beat(beats, now), spent_in(segments))
 
 
-def combined_pulse(pulses: list[Pulse], now: float) -> Pulse | None:
-    """The progress of all live workers of a run, combined; when none is alive, the last one saved; None: none was saved."""
-    alive = [pulse for pulse in pulses if pulse.alive(now)]
-    latest = max(pulses, key=lambda pulse: pulse.saved_at, default=None)
-    if latest is None or len(alive) < 2:
-        return alive[0] if alive else latest
-    return Pulse(
+def combined_beat(beats: list[BackfillBeat], now: float) -> BackfillBeat | None:
+    """The progress of all live workers of a run, combined; when there is none, the last one saved; None: none was saved."""
+    live = [beat for beat in beats if beat.live(now)]
+    latest = max(beats, key=lambda beat: beat.saved_at, default=None)
+    if latest is None or len(live) < 2:
+        return live[0] if live else latest
+    return BackfillBeat(
         run=latest.run,
         saved_at=latest.saved_at,
-        items_per_second=sum(pulse.items_per_second for pulse in alive),
-        eta_seconds=_longest([pulse.eta_seconds for pulse in alive]),
-        waiting_for=tuple(sorted({reason for pulse in alive for reason in pulse.waiting_for})),
-        waited_seconds=dict(sum((Counter(pulse.waited_seconds) for pulse in alive), Counter())),
-        spent=sum((pulse.spent for pulse in alive), Spent()),
+        items_per_second=sum(beat.items_per_second for beat in live),
+        eta_seconds=_longest([beat.eta_seconds for beat in live]),
+        waiting_for=tuple(sorted({reason for beat in live for reason in beat.waiting_for})),
+        waited_seconds=dict(sum((Counter(beat.waited_seconds) for beat in live), Counter())),
+        spent=sum((beat.spent for beat in live), Spent()),
     )
 
 
@@ -132,11 +130,11 @@ def _longest(etas: list[float | None]) -> float | None:
     return max(known) if len(known) == len(etas) else None
 
 
-def _state(run: BackfillRun, pulses: list[Pulse], now: float) -> State:
+def _state(run: BackfillRun, beats: list[BackfillBeat], now: float) -> State:
     if run.finished_at is not None:
         return "finished"
-    just_begun = not pulses and now - run.started_at < STALE_SECONDS
-    return "running" if just_begun or any(pulse.alive(now) for pulse in pulses) else "stopped"
+    just_begun = not beats and now - run.started_at < STALE_SECONDS
+    return "running" if just_begun or any(beat.live(now) for beat in beats) else "stopped"
 
 
 def _number(name: str) -> int:

@@ -99,25 +99,25 @@ class SegmentCopier:
         try:
             await self._update_share()
             async with task_group() as tasks:
-                beside = (_raise_when_stopped(context.stop), self._keep_saving_pulses(), self._keep_showing())
+                beside = (_raise_when_stopped(context.stop), self._keep_saving_beats(), self._keep_showing())
                 running = [tasks.create_task(coroutine) for coroutine in beside]
                 await self._copy_segments()
                 for task in running:
                     task.cancel()
         except Paused:
-            await self.save_pulse(ended=True)
+            await self.save_beat(ended=True)
             raise
         except _Stopped:
-            await self.save_pulse(ended=True)
+            await self.save_beat(ended=True)
             message = f"stopped on the way: {self.progress.snapshot().to_text()}"
             raise Interrupted(message, remedy=f"go on with: {context.options.command()}") from None
         finally:
             context.display.show(self.progress.snapshot())
 
-    async def save_pulse(self, *, ended: bool = False) -> None:
+    async def save_beat(self, *, ended: bool = False) -> None:
         """Save the progress once, for `status`. ``ended``: this worker has stopped."""
-        with suppress(Retryable):  # a pulse is for readers only; what is done is in the segments' records
-            await self._records.save_pulse(self.progress.pulse(ended=ended))
+        with suppress(Retryable):  # a beat is for readers only; what is done is in the segments' records
+            await self._records.save_beat(self.progress.beat(ended=ended))
 
     async def _copy_segments(self) -> None:
         async with task_group() as tasks:
@@ -125,14 +125,14 @@ class SegmentCopier:
         if not all(copy.result() for copy in copies):
             raise self._budget.paused(self._spent(), self.progress.snapshot().to_text(), self._context.options)
 
-    async def _keep_saving_pulses(self) -> NoReturn:
+    async def _keep_saving_beats(self) -> NoReturn:
         while True:
-            await self.save_pulse()
+            await self.save_beat()
             await self._update_share()
             await self._clock.sleep(PULSE_SECONDS)
 
     async def _update_share(self) -> None:
-        with suppress(Retryable):  # the share stays as it was, until the next pulse
+        with suppress(Retryable):  # the share stays as it was, until the next beat
             await self._share.update()
         self._reads.take_share(self._share.fraction)
         self._writes.take_share(self._share.fraction)

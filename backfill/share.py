@@ -7,7 +7,7 @@ from backfill.segments import NOTHING_SPENT, BackfillRun, Spent
 from service.clock import Clock
 
 UPDATES_BEFORE_GROWTH = 3
-"""One before this worker's first pulse, and then enough for the others to see this worker and to reduce their shares."""
+"""One before this worker's first beat, and then enough for the others to see this worker and to reduce their shares."""
 
 
 class Share(Protocol):
@@ -16,10 +16,10 @@ class Share(Protocol):
     fraction: float
     """Of the limits, above 0 and at most 1."""
     spent_elsewhere: Spent
-    """By the other workers of the run, by their last pulses."""
+    """By the other workers of the run, by their last beats."""
 
     async def update(self) -> None:
-        """Read how many workers are alive, and set both values by it."""
+        """Read how many workers are running, and set both values by it."""
 
 
 class WholeShare:
@@ -33,11 +33,11 @@ class WholeShare:
 
 
 class EqualShare:
-    """One of as many equal shares as workers are alive, by their pulses.
+    """One of as many equal shares as workers are running, by their beats.
 
     It begins as the smallest share possible, one of as many as the run has slices, and grows only after the other workers have had
     the time to see this one. So all workers together exceed the limits by at most that smallest share for each worker that joins,
-    for the time of one pulse. A killed worker keeps its share until its last pulse is stale.
+    for the time of one beat. A killed worker keeps its share until its last beat is stale.
     """
 
     def __init__(self, records: BackfillRecords, run: BackfillRun, clock: Clock) -> None:
@@ -49,11 +49,11 @@ class EqualShare:
         self.spent_elsewhere = NOTHING_SPENT
 
     async def update(self) -> None:
-        """Count the workers that are alive, and sum up the units that they have spent."""
-        pulses = await self._records.pulses(self._run)
-        others = [pulse for name, pulse in pulses.items() if name != self._records.pulse_name]
-        self.spent_elsewhere = sum((pulse.spent for pulse in others), NOTHING_SPENT)
+        """Count the workers that are running, and sum up the units that they have spent."""
+        beats = await self._records.beats(self._run)
+        others = [beat for name, beat in beats.items() if name != self._records.beat_name]
+        self.spent_elsewhere = sum((beat.spent for beat in others), NOTHING_SPENT)
         self._updates += 1
         if self._updates > UPDATES_BEFORE_GROWTH:
             now = self._clock.now()
-            self.fraction = 1 / min(1 + sum(pulse.alive(now) for pulse in others), self._run.slices)
+            self.fraction = 1 / min(1 + sum(beat.live(now) for beat in others), self._run.slices)

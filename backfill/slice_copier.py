@@ -73,7 +73,7 @@ class SliceCopier:
         share = EqualShare(records, self._run, clock)
         copier = SegmentCopier(self._context, records, fence, self._run, segments, share)
         await copier.copy_all()
-        await copier.save_pulse(ended=True)
+        await copier.save_beat(ended=True)
         self.outcomes[number] = total(copier.segments)
 
     async def _take_segments(self, number: int, records: BackfillRecords) -> dict[int, Segment]:

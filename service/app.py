@@ -25,7 +25,7 @@ GC_THRESHOLDS = (50_000, 50, 100)
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """What one process works with."""
+    """What every command works with: settings, mapping, clock, metrics, and the access to DynamoDB."""
 
     settings: Settings
     mapping: Mapping
@@ -37,7 +37,7 @@ class App:
 
     @property
     def stores(self) -> Stores:
-        """The four stores and values that most code takes together."""
+        """What reads and writes the tables: item store, control table, mapping, clock."""
         return Stores(self.store, self.control, self.mapping, self.clock)
 
 

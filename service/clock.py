@@ -13,7 +13,8 @@ class Clock(Protocol):
         """Seconds on a clock that never goes back; only differences mean anything, and only in this process."""
 
     def now(self) -> float:
-        """Seconds since the epoch, UTC. For reports only: no decision about an item depends on it."""
+        """Seconds since the epoch, UTC. May jump. No write of an item depends on it; liveness, the gate, retention, and the
+        verification and trimming of the ledger do."""
 
     async def sleep(self, seconds: float) -> None:
         """Return after ``seconds``."""

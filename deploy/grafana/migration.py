@@ -55,7 +55,7 @@ GO_OR_NO_GO = Section(
         Panel(
             "stat",
             "Lag by direction",
-            "Age of the oldest change that is not applied yet; not known while no worker reads the stream.",
+            "An upper bound on the age of the oldest change that is not applied yet; not known while no worker owns the lane.",
             "s",
             "lag",
             (Query("max by (direction) (tablesplit_lag_seconds)", "{{direction}}"),),
@@ -158,7 +158,7 @@ BACKFILL = Section(
         Panel(
             "stat",
             "State",
-            "The bulk copy: not started, running, stopped before its end, or finished.",
+            "The backfill: not started, running, stopped before its end, or finished.",
             "none",
             "start",
             (Query("max by (state) (tablesplit_backfill_state) == 1", "{{state}}"),),
@@ -189,7 +189,7 @@ BACKFILL = Section(
         Panel(
             "stat",
             "Cost",
-            "Cost of the bulk copy so far, over all its restarts, by the price file. `--max-cost` caps it.",
+            "Cost of the backfill so far, over all its restarts, by the price file. `--max-cost` caps it.",
             "currencyUSD",
             "slow-down",
             (Query("max(tablesplit_backfill_cost_dollars)", "so far"),),
@@ -208,7 +208,7 @@ BACKFILL = Section(
         Panel(
             "graph",
             "Items a second",
-            "Speed of the bulk copy.",
+            "Speed of the backfill.",
             "cps",
             "slow-down",
             (Query("max(tablesplit_backfill_rate_items_per_second)", "items a second"),),
@@ -224,7 +224,7 @@ STREAMS = Section(
         Panel(
             "graph",
             "Lag",
-            "Age of the oldest change that is not applied yet. By default the gate requires less than 10 s.",
+            "An upper bound on the age of the oldest change that is not applied yet. By default the gate requires less than 10 s.",
             "s",
             "lag",
             (Query("max by (direction) (tablesplit_lag_seconds)", "{{direction}}"),),

@@ -12,7 +12,7 @@ from service.cli.answer import Answer
 from service.cli.options import as_json, yes
 from service.cli.run import confirm, read_first, run_command
 from service.control.conflicts import Conflicts, Kept, listing
-from service.migration.phase.move_parts import move_parts
+from service.migration.phase.move_context import move_context
 from service.migration.settlement.resolution import Choice, ConflictResolver
 from service.sync.positions import require_started
 
@@ -81,7 +81,7 @@ def resolve(conflict_id: str, kept: Kept, file: Path | None, why: str, yes: bool
     confirm(f"Resolving {conflict_id} gives up {_lost_values(choice)}.", "resolve", yes=yes)
 
     async def body(app: App, _: asyncio.Event) -> Answer:
-        await (await _resolving(app)).settle(choice, why)
+        await (await _resolving(app)).resolve(choice, why)
         document = {"resolved": conflict_id, "kept": kept, "lost": list(choice.lost)}
         return Answer(document, f"resolved {conflict_id}: kept {kept}")
 
@@ -89,8 +89,8 @@ def resolve(conflict_id: str, kept: Kept, file: Path | None, why: str, yes: bool
 
 
 async def _resolving(app: App) -> ConflictResolver:
-    state, parts = await require_started(app), await move_parts(app)
-    return ConflictResolver(app.stores, state, parts.by, parts.audit.append)
+    state, context = await require_started(app), await move_context(app)
+    return ConflictResolver(app.stores, state, context.by, context.audit.append)
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from service.core.phases.moves import Command
 from service.migration.phase.hold import hold as hold_gate
 from service.migration.phase.hold import release as release_gate
 from service.migration.phase.move import MoveRequest, make_move, preview_move
-from service.migration.phase.move_parts import move_parts
+from service.migration.phase.move_context import move_context
 
 MAX_WAIT_SECONDS = 7 * 86_400
 
@@ -87,7 +87,7 @@ def hold(why: str, as_json: bool) -> None:
     """Close the gate of every move until `release`."""
 
     async def body(app: App, _: asyncio.Event) -> Answer:
-        held = await hold_gate(await move_parts(app), why)
+        held = await hold_gate(await move_context(app), why)
         return Answer({"hold": asdict(held)}, f"the gate is held: {why}")
 
     run_command(body, as_json=as_json)
@@ -99,7 +99,7 @@ def release(as_json: bool) -> None:
     """Remove the hold."""
 
     async def body(app: App, _: asyncio.Event) -> Answer:
-        held = await release_gate(await move_parts(app))
+        held = await release_gate(await move_context(app))
         text = "there was no hold" if held is None else f"released: {held.why} (by {held.by})"
         return Answer({"released": None if held is None else asdict(held)}, text)
 
@@ -115,7 +115,7 @@ def _run(command: Command, asked: dict[str, Any], *, dry: bool, yes: bool, as_js
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         try:
-            moved = await make_move(await move_parts(app), ask)
+            moved = await make_move(await move_context(app), ask)
         except GateClosed as closed:
             return _closed(closed)
         return Answer(moved.to_json(), moved.to_text())

@@ -22,13 +22,12 @@ class Activity:
     last_change_at: float | None = None
     """When a lane last saw a change by the application; None: never."""
     intruders: dict[str, int] = field(default_factory=dict)
-    """Writes while the side should have been quiet, by entity, since the phase of the last of them began: rogue writes on v2,
-    stragglers on old."""
+    """Rogue writes, by entity, since the phase of the last of them began: writes while the side should have been quiet."""
     last_intruder_at: float | None = None
-    """When a lane last saw such a write; None: never."""
+    """When a lane last saw a rogue write; None: never."""
 
-    def intruders_since(self, phase_since: float) -> dict[str, int]:
-        """The intruders of the phase that began at ``phase_since``."""
+    def rogue_writes_since(self, phase_since: float) -> dict[str, int]:
+        """The rogue writes of the phase that began at ``phase_since``, by entity."""
         return self.intruders if (self.last_intruder_at or 0.0) >= phase_since else {}
 
 
@@ -53,7 +52,7 @@ class Activities:
 
         await self._records.change(side, later)
 
-    async def note_intruder(self, side: Side, entity: str, at: float, since: float = 0.0) -> None:
+    async def note_rogue_write(self, side: Side, entity: str, at: float, since: float = 0.0) -> None:
         """Record that the application wrote an ``entity`` on ``side``, which should be quiet, in the phase that began at
         ``since``.
 
@@ -62,7 +61,7 @@ class Activities:
         for _ in range(CHANGE_ATTEMPTS):
             was = await self._records.get(side)
             known = was.value if was else Activity()
-            before = known.intruders_since(since)
+            before = known.rogue_writes_since(since)
             counts = {**before, entity: before.get(entity, 0) + 1}
             if await self._records.put(side, replace(known, intruders=counts, last_intruder_at=at), was) is not None:
                 return
@@ -87,7 +86,7 @@ class ActivityRecorder:
         self._changed_at = self._clock.now()
         if self._quiet:
             get_logger().warning(QUIET_SIDE_WRITTEN, side=self._side, entity=entity, table=table, key=key)
-            await self._activities.note_intruder(self._side, entity, self._changed_at, self._since)
+            await self._activities.note_rogue_write(self._side, entity, self._changed_at, self._since)
 
     async def flush(self) -> None:
         """Record the time of the last change seen, if there is a new one."""

@@ -22,7 +22,7 @@ def ledger_id(table: str, key: Item) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class EntryReading:
     """An entry as it was read, or a new one where there was none."""
 
     entry: Entry
@@ -31,7 +31,7 @@ class Read:
 
 
 class Ledger:
-    """The entries."""
+    """Reads the entries of one old table, and makes the writes that replace and drop them."""
 
     def __init__(self, control: ControlTable, clock: Clock, old_table: str, epoch: int) -> None:
         """``epoch``: the epoch of the entries that are created here."""
@@ -40,28 +40,28 @@ class Ledger:
         self._old_table = old_table
         self._epoch = epoch
 
-    async def read(self, key: Item) -> Read:
+    async def read(self, key: Item) -> EntryReading:
         """The entry of the old item at ``key``, read consistently."""
         name = ledger_id(self._old_table, key)
         was = await self._records(name).get(name)
-        return Read(was.value if was else new_entry(key, self._epoch), was)
+        return EntryReading(was.value if was else new_entry(key, self._epoch), was)
 
-    def put(self, read: Read, entry: Entry) -> Put:
+    def put(self, read: EntryReading, entry: Entry) -> Put:
         """The write that replaces the entry that was read by ``entry``, if it has not changed since."""
         name = ledger_id(self._old_table, entry.key)
         return self._records(name).as_put(name, replace(entry, touched_at=self._clock.now()), read.was)[0]
 
-    def delete(self, read: Read) -> Delete:
+    def delete(self, read: EntryReading) -> Delete:
         """The write that drops the entry that was read, if it has not changed since."""
         assert read.was is not None
         name = ledger_id(self._old_table, read.entry.key)
         return self._records(name).as_delete(name, read.was)
 
-    async def all(self) -> AsyncIterator[Read]:
+    async def all(self) -> AsyncIterator[EntryReading]:
         """Every entry, partition by partition."""
         for partition in PARTITIONS:
             for stored in (await self._control.records(f"ledger#{partition}", Entry).all()).values():
-                yield Read(stored.value, stored)
+                yield EntryReading(stored.value, stored)
 
     def _records(self, name: str) -> Records[Entry]:
         return self._control.records(f"ledger#{name[:2]}", Entry)

@@ -107,9 +107,9 @@ class Quarantine:
         """Remove a key with all changes that wait for it: they are not needed any more."""
         key_id = quarantine_id(table, key)
         while (stored := await self._heads.get(key_id)) is not None:
-            await self.settle(key_id, stored)
+            await self.remove_up_to(key_id, stored)
 
-    async def settle(self, key_id: str, was: Stored[QuarantineHead]) -> bool:
+    async def remove_up_to(self, key_id: str, was: Stored[QuarantineHead]) -> bool:
         """Remove the changes up to those that ``was`` knows of, and the head too unless more have come. False: more have come."""
         await self._waiting(key_id).forget(was.value.last_version)
         return await self._heads.remove(key_id, was)

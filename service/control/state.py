@@ -62,7 +62,7 @@ class MigrationState:
     """When the operator last accepted that changes of the old table's stream are lost; None: there is no gap, or a repair that
     began later has closed it."""
     backfill_finished_at: float | None = None
-    """None while a bulk copy is still to be made or is running, a repeated one too."""
+    """None while a backfill is still to be made or is running, a repeated one too."""
     rule: Rule = "guarded"
     """How changes are applied."""
     epoch: int = 0

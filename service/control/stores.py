@@ -1,4 +1,4 @@
-"""Stores: the four things that most code that reads and writes tables needs together."""
+"""What reads and writes the tables: item store, control table, mapping, clock."""
 
 from dataclasses import dataclass
 

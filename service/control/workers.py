@@ -44,7 +44,7 @@ class LaneBeat:
     """owner: holds the lane's lease. reader: reads shards while another worker is the owner (kcl engine). standby, stopped:
     does not read."""
     acting: Acting | None = None
-    """What the lane applies changes by; None while it does not read."""
+    """The phase, rule and epoch that the lane acts by; None while it does not read."""
     rounds: int = 0
     shards: int = 0
     """How many shards are not read to their end."""
@@ -91,8 +91,8 @@ class Beat:
         """The report about one of its lanes."""
         return self.forward if name == "forward" else self.reverse
 
-    def alive(self, now: float) -> bool:
-        """Whether its worker has not been silent for SILENT_SECONDS at ``now``, epoch seconds."""
+    def live(self, now: float) -> bool:
+        """Whether the report is younger than SILENT_SECONDS at ``now``, epoch seconds: its worker counts as running."""
         return self.said_at > now - SILENT_SECONDS
 
 
@@ -113,9 +113,9 @@ class Workers:
         }
 
     async def live(self) -> dict[str, Beat]:
-        """The beats of the workers that have not fallen silent, by worker id."""
+        """The live beats, by worker id."""
         now = self._clock.now()
-        return {worker: beat for worker, beat in (await self.all()).items() if beat.alive(now)}
+        return {worker: beat for worker, beat in (await self.all()).items() if beat.live(now)}
 
     async def report(self, worker: str, beat: Beat) -> None:
         """Replace the worker's last beat."""

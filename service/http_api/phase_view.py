@@ -13,7 +13,7 @@ from service.core.phases.gate import Gate
 from service.core.phases.moves import (
     Begin,
     Command,
-    No,
+    NotPossible,
     PhaseMove,
     command_to,
     decide,
@@ -25,7 +25,7 @@ from service.errors import Misconfigured, Refused, TablesplitError
 from service.log import get_logger
 from service.migration.phase.hold import hold, release
 from service.migration.phase.move import MoveRequest, make_move, open_gate, under_way
-from service.migration.phase.move_parts import move_parts
+from service.migration.phase.move_context import move_context
 from service.migration.status.facts import hold_text
 from service.migration.status.gate import ask_gate
 from service.sync.positions import require_started
@@ -75,17 +75,17 @@ class PhaseView:
         command, move = _command(state, to)
         request = MoveRequest(command, why, forced)
         if move is not None:
-            await open_gate(await move_parts(self._app), request, move)
+            await open_gate(await move_context(self._app), request, move)
         self._failed = None
         self._moving = asyncio.create_task(self._move(request))
 
     async def hold(self, why: str) -> dict[str, Any]:
         """Close every gate; returns the hold."""
-        return {"hold": asdict(await hold(await move_parts(self._app), why))}
+        return {"hold": asdict(await hold(await move_context(self._app), why))}
 
     async def release(self) -> dict[str, Any]:
         """Remove the hold; returns what it was."""
-        held = await release(await move_parts(self._app))
+        held = await release(await move_context(self._app))
         return {"released": None if held is None else asdict(held)}
 
     async def close(self) -> None:
@@ -97,7 +97,7 @@ class PhaseView:
 
     async def _move(self, request: MoveRequest) -> None:
         try:
-            await make_move(await move_parts(self._app), request)
+            await make_move(await move_context(self._app), request)
         except TablesplitError as failure:
             get_logger().error(
                 "a phase move has stopped", command=request.command, reason=failure.message, remedy=failure.remedy
@@ -113,7 +113,7 @@ def _command(state: MigrationState, to: Phase) -> tuple[Command, PhaseMove | Non
     if command is None:
         raise _no_move(state.phase, to)
     decision = decide(command, state.acting, under_way(state))
-    if isinstance(decision, No):
+    if isinstance(decision, NotPossible):
         raise Refused(decision.reason, remedy=decision.remedy)
     return command, decision.move if isinstance(decision, Begin) else None
 

@@ -1,7 +1,6 @@
-"""Every POST, and the token that a POST must send: five wrong ones in a minute, and the address has to wait."""
+"""Every POST, and the token that a POST must send."""
 
 import hmac
-from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from math import ceil
 from typing import Any
@@ -12,11 +11,9 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from service.clock import Clock
 from service.http_api.contract import HoldRequest, PhaseRequest, ServiceView, ValidationRequest
 from service.http_api.problems import HttpProblem
+from service.http_api.wrong_tokens import WrongTokens
 
 TOKEN_VARIABLE = "TABLESPLIT_API_TOKEN"  # noqa: S105 - its name, not a token
-WRONG_TOKENS_ALLOWED = 5
-WINDOW_SECONDS = 60.0
-ADDRESSES_AT_MOST = 1_000
 
 
 def add_posts(api: FastAPI, view: ServiceView, token: str | None, clock: Clock) -> None:
@@ -46,7 +43,7 @@ def add_posts(api: FastAPI, view: ServiceView, token: str | None, clock: Clock) 
         return await view.phases.release()
 
 
-def _require_token(token: str | None, wrong_tokens: "WrongTokens") -> Callable[..., Awaitable[None]]:
+def _require_token(token: str | None, wrong_tokens: WrongTokens) -> Callable[..., Awaitable[None]]:
     async def require_token(
         request: Request,
         given: HTTPAuthorizationCredentials | None = Depends(HTTPBearer(auto_error=False)),  # noqa: B008 - FastAPI's way
@@ -67,33 +64,3 @@ def _require_token(token: str | None, wrong_tokens: "WrongTokens") -> Callable[.
             raise HttpProblem(401, "Token wrong", f"the token is not the one in the service's {TOKEN_VARIABLE}")
 
     return require_token
-
-
-class WrongTokens:
-    """Counts wrong tokens by address, for the latest ADDRESSES_AT_MOST addresses, so that guessing takes too long to succeed."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._times: OrderedDict[str, deque[float]] = OrderedDict()
-
-    def wait_seconds(self, address: str) -> float:
-        """How long this address must wait before it may send a token again; 0: it need not."""
-        times = self._recent(address)
-        if len(times) < WRONG_TOKENS_ALLOWED:
-            return 0.0
-        return times[0] + WINDOW_SECONDS - self._clock.monotonic()
-
-    def count(self, address: str) -> None:
-        """This address has sent a wrong token."""
-        times = self._recent(address)
-        times.append(self._clock.monotonic())
-        self._times[address] = times
-        self._times.move_to_end(address)
-        if len(self._times) > ADDRESSES_AT_MOST:
-            self._times.popitem(last=False)
-
-    def _recent(self, address: str) -> deque[float]:
-        times = self._times.get(address, deque())
-        while times and times[0] <= self._clock.monotonic() - WINDOW_SECONDS:
-            times.popleft()
-        return times

@@ -10,11 +10,11 @@ from pydantic.dataclasses import dataclass
 
 from service.app import App
 from service.control.table import Records
+from service.core.item.stamp import is_bare_tombstone
 from service.core.item.wire import Item
 from service.core.item.write import Exists, Update
-from service.core.rules.guarded import is_bare_tombstone, purge_write
+from service.core.rules.guarded import purge_write
 from service.dynamodb.protocol import Fence
-from service.errors import Poison
 
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
@@ -65,19 +65,13 @@ async def _strip_page(app: App, table: str, items: list[Item], fence: Fence) -> 
 
 
 async def _strip_item(app: App, table: str, item: Item, fence: Fence) -> tuple[int, int]:
-    if _is_tombstone(app, table, item) and await app.store.write(purge_write(app.mapping, table, item), fence=fence):
+    bare = is_bare_tombstone(item, app.mapping.tables[table].key_names, app.mapping.stamp)
+    if bare and await app.store.write(purge_write(app.mapping, table, item), fence=fence):
         return 0, 1
     # A tombstone that the application has turned into an item meanwhile loses its stamp like any other item.
     key = {name: item[name] for name in app.mapping.tables[table].key_names}
     stamp = app.mapping.stamp
     return int(await app.store.write(Update(table, key, {}, (stamp,), Exists((stamp,))), fence=fence)), 0
-
-
-def _is_tombstone(app: App, table: str, item: Item) -> bool:
-    try:
-        return is_bare_tombstone(app.mapping, table, item)
-    except Poison:
-        return False  # a damaged stamp is removed like any other
 
 
 def _records(app: App) -> Records[Stripped]:

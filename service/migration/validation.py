@@ -15,7 +15,7 @@ from service.validation.options import ValidationOptions
 from service.validation.report import Report
 from service.validation.validator import ValidationContext, validate
 
-SETTLE_WITHIN_SECONDS = 30.0
+VALIDATION_CATCH_UP_SECONDS = 30.0
 """How long to ask whether the sync has caught up. The validation gives up a key after ``settle_timeout_seconds``."""
 
 
@@ -61,7 +61,7 @@ def _settled(workers: Workers, lanes: tuple[LaneName, ...]) -> Callable[[], Awai
 
     async def settled() -> None:
         while running := await _running(workers, lanes):
-            if await workers.caught_up(SETTLE_WITHIN_SECONDS, running):
+            if await workers.caught_up(VALIDATION_CATCH_UP_SECONDS, running):
                 return
 
     return settled

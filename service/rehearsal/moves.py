@@ -10,7 +10,7 @@ from service.core.phases.moves import Command
 from service.migration.completion import strip_stamps
 from service.migration.phase.hook import PhaseHooks
 from service.migration.phase.move import MoveRequest, make_move
-from service.migration.phase.move_parts import MoveParts
+from service.migration.phase.move_context import MoveContext
 
 BY = "rehearsal"
 GATE_WAIT_SECONDS = 60.0
@@ -55,7 +55,7 @@ class TimedMove:
 async def move(app: App, command: Command) -> TimedMove:
     """Make the move. Raises GateClosed when the gate stays closed for GATE_WAIT_SECONDS, and what ``make_move`` raises."""
     begun = app.clock.monotonic()
-    moved = await make_move(_parts(app), MoveRequest(command, why="a rehearsal", wait_seconds=GATE_WAIT_SECONDS))
+    moved = await make_move(_move_context(app), MoveRequest(command, why="a rehearsal", wait_seconds=GATE_WAIT_SECONDS))
     gate = app.clock.monotonic() - begun - sum(moved.seconds.values())
     return TimedMove(command, moved.phase, max(0.0, gate), moved.seconds)
 
@@ -70,9 +70,9 @@ async def resolve_conflicts(app: App) -> int:
     return len(open_ids)
 
 
-def _parts(app: App) -> MoveParts:
+def _move_context(app: App) -> MoveContext:
     async def status() -> dict[str, Any]:
         return {}  # only a hook gets the status, and a rehearsal's settings have none
 
     audit, hooks = Audit(app.control, app.clock, BY), PhaseHooks(app.settings, app.clock, app.metrics)
-    return MoveParts(app, BY, audit, hooks, status, strip_stamps)
+    return MoveContext(app, BY, audit, hooks, status, strip_stamps)

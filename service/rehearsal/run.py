@@ -24,7 +24,7 @@ from service.rehearsal.report import RehearsalReport
 from service.rehearsal.tally import tally_writes
 from service.rehearsal.write_log import WriteLog
 from service.rehearsal.writers import Writer
-from service.sync.worker import CATCH_UP_SECONDS, raise_failure, sync_lanes
+from service.sync.worker import CATCH_UP_QUESTION_SECONDS, raise_failure, sync_lanes
 from service.tasks import task_group
 from service.validation.options import ValidationOptions
 from service.validation.report import Report
@@ -157,7 +157,7 @@ class Rehearsal:
         """
         workers = Workers(self._app.control, self._app.clock)
         for _ in range(hops):
-            while not await workers.caught_up(CATCH_UP_SECONDS, BOTH):
+            while not await workers.caught_up(CATCH_UP_QUESTION_SECONDS, BOTH):
                 self._require_not_stopped()
                 await raise_failure(self._app)
                 await self._app.clock.sleep(BEAT_SECONDS)

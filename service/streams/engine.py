@@ -13,18 +13,19 @@ from service.core.shards import RETENTION_SECONDS, Position
 class EngineSnapshot:
     """The state of an engine at one moment."""
 
-    shards_reading: int
-    """Shards that are not read to their end."""
+    shards_unfinished: int
+    """Shards that are not read to their end, the waiting ones included."""
     shards_finished: int
     rounds: int
     """How many times every known shard has been read to its end, applied and checkpointed since the engine started. When the
     count has risen by ROUNDS_TO_PASS, everything that was in the stream at the first look has been applied."""
     lag_seconds: float
-    """Age of the oldest unapplied change, in whole seconds as the stream dates them; 0 when the stream is read to its end."""
+    """An upper bound, in seconds, on the age of the oldest change that is not applied yet; the stream dates changes in whole
+    seconds. 0 when the stream is read to its end."""
     retention_headroom_seconds: float = RETENTION_SECONDS
     """How long the engine may stand still before DynamoDB may trim unread changes; if negative, it may have trimmed some."""
     shards_waiting: int = 0
-    """How many of ``shards_reading`` wait for their parents."""
+    """How many of ``shards_unfinished`` wait for their parents."""
     read_lag_seconds: float = 0.0
     """Age of the newest change that was read, in the shard that is furthest behind; 0 when the stream is read to its end."""
 

@@ -39,7 +39,7 @@ def stream_snapshot(
     unread = [shard_id for shard_id in left if shard_id not in measures]
     ages = [now - (known[s].as_of or now) for s in (*unread, *awaiting_children(known, now))]
     return EngineSnapshot(
-        shards_reading=len(left),
+        shards_unfinished=len(left),
         shards_finished=len(known) - len(left),
         rounds=rounds,
         lag_seconds=max([0.0, *ages, *(measure.lag_seconds for measure in measures.values())]),

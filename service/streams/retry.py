@@ -2,12 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 
 from service.clock import Clock
-from service.errors import IteratorExpired, Retryable
+from service.errors import Retryable
+from service.retry import is_retried
 
 Result = TypeVar("Result")
 
@@ -33,7 +35,7 @@ class StreamRetry:
             return await request()
 
         retrying = AsyncRetrying(
-            retry=retry_if_exception(_is_passing),
+            retry=retry_if_exception(partial(is_retried, patient=True)),
             wait=wait_random_exponential(multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS),
             sleep=self.clock.sleep,
             before_sleep=self._report_retry,
@@ -44,7 +46,3 @@ class StreamRetry:
         failure = state.outcome.exception() if state.outcome else None
         if isinstance(failure, Retryable):
             self.retried(failure.reason)
-
-
-def _is_passing(error: BaseException) -> bool:
-    return isinstance(error, Retryable) and not isinstance(error, IteratorExpired)

@@ -136,7 +136,7 @@ class ShardReader:
             await self._save()
 
     def lag_seconds(self, now: float) -> float:
-        """Age of the oldest change that is not applied yet, at most; 0 at the tip of the shard."""
+        """An upper bound, in seconds, on the age of the oldest change that is not applied yet; 0 at the tip of the shard."""
         if self._applying is None and self._tip.reached:
             return 0.0
         oldest = max(self._position.as_of or 0.0, (self._applying and self._applying.created) or 0.0)

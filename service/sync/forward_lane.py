@@ -29,8 +29,8 @@ class ForwardLane(Lane):
     name = "forward"
     lease = SYNC_LEASE
 
-    def __init__(self, app: App, serve: Callable[[Lane], Awaitable[None]] | None = None) -> None:
-        super().__init__(app, serve)
+    def __init__(self, app: App, read: Callable[[Lane], Awaitable[None]] | None = None) -> None:
+        super().__init__(app, read)
         self._purger: Purger | None = None
 
     async def ready_state(self, lease: Lease | None) -> MigrationState:  # noqa: ARG002 (the reverse lane needs it)

@@ -60,18 +60,18 @@ class Work:
 
 
 class Lane(ABC):
-    """One process's lane. A failure stops the lane, not the process; ``role`` and ``failure`` show it."""
+    """One process's lane. A failure stops the lane, not its worker's process; ``role`` and ``failure`` show it."""
 
     name: LaneName
     lease: str
 
-    def __init__(self, app: App, serve: "Callable[[Lane], Awaitable[None]] | None" = None) -> None:
-        """``serve``: how the lane reads until it is cancelled: ``serve_alone``, or ``shared_lane.serve_shared``."""
+    def __init__(self, app: App, read: "Callable[[Lane], Awaitable[None]] | None" = None) -> None:
+        """``read``: how the lane reads until it is cancelled: ``read_alone``, or ``shared_lane.read_shared``."""
         self.app = app
         self.role: Role = "standby"
         self.failure: TablesplitError | None = None
         self.acting: Acting | None = None
-        self._serve = serve or serve_alone
+        self._read = read or read_alone
         self._engines: Sequence[StreamEngine] = ()
         self._low = LowLag(app.clock, app.settings.gate_lag_seconds)
         self._catching_up = CatchingUp(app.clock)
@@ -105,7 +105,7 @@ class Lane(ABC):
         standby."""
         while True:
             try:
-                await self._serve(self)
+                await self._read(self)
             except Fenced as superseded:
                 get_logger().warning("lease lost, standing by", lane=self.name, reason=superseded.message)
                 self.stand_by()
@@ -138,7 +138,10 @@ class Lane(ABC):
             await until()
             for task in working:
                 task.cancel()
-        get_logger().info("rule changes", lane=self.name, was=str(state.acting))
+        acting = state.acting
+        get_logger().info(
+            "lane stops to act by a new state", lane=self.name, phase=acting.phase, rule=acting.rule, epoch=acting.epoch
+        )
 
     def _leave(self, role: Literal["standby", "stopped"], failure: TablesplitError | None) -> None:
         self._engines, self.role, self.failure, self.acting = (), role, failure, None
@@ -169,7 +172,7 @@ class Lane(ABC):
         return replace(
             beat,
             rounds=rounds,
-            shards=sum(snapshot.shards_reading for snapshot in snapshots),
+            shards=sum(snapshot.shards_unfinished for snapshot in snapshots),
             shards_waiting=sum(snapshot.shards_waiting for snapshot in snapshots),
             shards_finished=sum(snapshot.shards_finished for snapshot in snapshots),
             lag_seconds=lag,
@@ -205,7 +208,7 @@ class Alone:
         return EmbeddedEngine(requests, sink, positions, app.settings, applied)
 
 
-async def serve_alone(lane: Lane) -> None:
+async def read_alone(lane: Lane) -> None:
     """Wait for the lane's lease, and read everything by the state in force. Raises what stops the lane."""
     app = lane.app
     async with lane.hold_lease(lane.stand_by) as lease:

@@ -6,8 +6,8 @@ from service.control.state import MigrationState
 from service.streams.engine import ShardSink
 from service.sync.lane import Lane, Reading, Work
 from service.sync.positions import follow_v2_streams, require_same_v2_streams, require_started
+from service.sync.sinks.before_dual import EnteringSink, RogueWriteSink
 from service.sync.sinks.context import activity_recorder, ledger_transaction, sink_context
-from service.sync.sinks.observer import EnteringSink, IntruderSink
 from service.sync.sinks.reverse import ReverseSink
 
 
@@ -40,11 +40,11 @@ class ReverseLane(Lane):
 
     def _sink(self, reading: Reading, state: MigrationState) -> ShardSink:
         app = self.app
-        intruders = IntruderSink(app.mapping, activity_recorder(app, state, "v2"))
+        rogue_writes = RogueWriteSink(app.mapping, activity_recorder(app, state, "v2"))
         if not state.acting.forward_by_ledger:
-            return intruders
+            return rogue_writes
         transaction = ledger_transaction(app, state, reading.fence)
         context = sink_context(app, state, "v2", self.count, reading.taken_over)
         if not state.acting.reverse_carries:
-            return EnteringSink(transaction, intruders, context.generations, app.settings.sync_concurrency)
+            return EnteringSink(transaction, rogue_writes, context.generations, app.settings.sync_concurrency)
         return ReverseSink(transaction, context, app.settings.sync_concurrency)

@@ -75,7 +75,7 @@ class _Assignment:
     """The lane's census, which the worker with the lease runs."""
 
 
-class SharedLaneWorker:
+class SharedLane:
     """One worker of a lane that several workers read."""
 
     def __init__(self, lane: Lane) -> None:
@@ -238,9 +238,9 @@ class _Together:
         return [] if self._reader is None else [KclEngine(self._reader, sink(), self._census)]
 
 
-async def serve_shared(lane: Lane) -> None:
-    """Read ``lane`` together with every other worker that serves it. Raises what stops the lane."""
-    await SharedLaneWorker(lane).run()
+async def read_shared(lane: Lane) -> None:
+    """Read ``lane`` together with every other worker that reads it. Raises what stops the lane."""
+    await SharedLane(lane).run()
 
 
 def daemon_options(app: App) -> DaemonOptions:

@@ -11,12 +11,12 @@ from service.control.workers import BEAT_SECONDS, Beat, Workers, worker_id
 from service.errors import Interrupted, TablesplitError
 from service.log import get_logger
 from service.sync.forward_lane import ForwardLane
-from service.sync.lane import Lane, serve_alone
+from service.sync.lane import Lane, read_alone
 from service.sync.reverse_lane import ReverseLane
-from service.sync.shared_lane import serve_shared
+from service.sync.shared_lane import read_shared
 from service.tasks import task_group
 
-CATCH_UP_SECONDS = 15.0
+CATCH_UP_QUESTION_SECONDS = 15.0
 """How long one question whether sync has caught up may take; it is repeated until the answer is yes."""
 
 
@@ -45,8 +45,8 @@ async def sync_lanes(app: App, status_log: Coroutine[Any, Any, None]) -> AsyncIt
 
     At the end the lanes save their positions and give their leases back.
     """
-    serve = serve_shared if app.settings.engine == "kcl" else serve_alone
-    lanes = Lanes(ForwardLane(app, serve), ReverseLane(app, serve))
+    read = read_shared if app.settings.engine == "kcl" else read_alone
+    lanes = Lanes(ForwardLane(app, read), ReverseLane(app, read))
     workers = Workers(app.control, app.clock)
     background = (
         lanes.forward.run(),
@@ -94,7 +94,7 @@ async def _measure(app: App, lanes: Lanes) -> None:
 async def catch_up(app: App, stop: asyncio.Event) -> None:
     """Return once every change that was in the stream when this was called has been applied. Raises Interrupted."""
     workers = Workers(app.control, app.clock)
-    while not await workers.caught_up(CATCH_UP_SECONDS):
+    while not await workers.caught_up(CATCH_UP_QUESTION_SECONDS):
         if stop.is_set():
             raise Interrupted("stopped while catching up", remedy="go on with: tablesplit full-migration")
         await raise_failure(app)

@@ -15,7 +15,7 @@ from service.core.rules.verdict import (
     Source,
     as_written,
     entity_of_key,
-    is_bare,
+    is_tombstone_at,
     judge,
     misplaced,
     pair_of,
@@ -145,7 +145,7 @@ class V2TableComparison:
 
     def entity_of(self, item: Item) -> str | None:
         """The entity of a v2 item that is no bare tombstone; None when it is not to be compared."""
-        if is_bare(self._mapping, self.table, item):
+        if is_tombstone_at(self._mapping, self.table, item):
             return None
         entity = pair_of(self._mapping, self.table, item).entity
         return entity if self._entity in (None, entity) else None
@@ -154,11 +154,11 @@ class V2TableComparison:
         """Look for the old items of a page of v2 items, and for the v2 items in their indexes."""
         page = PageResult()
         live = [(pair_of(self._mapping, self.table, item), item) for item in self._live(items, page.tally)]
-        pairs = [(place, item) for place, item in live if self._entity in (None, place.entity)]
-        old = await self._reader.old_items(place.old_key for place, _ in pairs if place.old_key is not None)
+        pairs = [(pair, item) for pair, item in live if self._entity in (None, pair.entity)]
+        old = await self._reader.old_items(pair.old_key for pair, _ in pairs if pair.old_key is not None)
         in_place: list[Source] = []
-        for place, item in pairs:
-            self._compare_item(page, place, item, old_item_at(old, place), in_place)
+        for pair, item in pairs:
+            self._compare_item(page, pair, item, old_item_at(old, pair), in_place)
         await self._check_indexes(page, in_place)
         return page
 
@@ -173,7 +173,7 @@ class V2TableComparison:
         """The items that are no bare tombstones. Tombstones are counted in ``tally``."""
         live = []
         for item in items:
-            if is_bare(self._mapping, self.table, item):
+            if is_tombstone_at(self._mapping, self.table, item):
                 entity = entity_of_key(self._mapping, self.table, item)
                 if self._entity in (None, entity):
                     count_item(tally, entity, "tombstones")
@@ -182,21 +182,21 @@ class V2TableComparison:
         return live
 
     def _compare_item(
-        self, page: PageResult, place: Pair, item: Item, old: Source | None, in_place: list[Source]
+        self, page: PageResult, pair: Pair, item: Item, old: Source | None, in_place: list[Source]
     ) -> None:
         """Adds the source to ``in_place`` when the old item belongs at the v2 item's place."""
-        stray = misplaced(self._mapping, place, item, old)
+        stray = misplaced(self._mapping, pair, item, old)
         if stray is not None and stray.kind is Kind.EXTRA:
-            page.candidates.append(Candidate(place, self._clock.now()))
+            page.candidates.append(Candidate(pair, self._clock.now()))
             return
-        count_item(page.tally, place.entity, "v2")
+        count_item(page.tally, pair.entity, "v2")
         if stray is None and old is not None:
             in_place.append(as_written(old, item))
 
     async def _check_indexes(self, page: PageResult, in_place: Sequence[Source]) -> None:
         absent = await self._checks.find_absent(in_place, page.tally)
         now = self._clock.now()
-        page.candidates += [Candidate(place, now, index) for place, index in absent]
+        page.candidates += [Candidate(pair, now, index) for pair, index in absent]
 
     async def _observe(self, candidates: Sequence[Candidate]) -> list[Observation]:
         observations = await observe_items(self._reader, self._mapping, candidates)

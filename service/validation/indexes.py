@@ -48,7 +48,7 @@ class IndexChecks:
         self._slots = asyncio.Semaphore(CONCURRENT_QUERIES)
 
     async def find_absent(self, sources: Sequence[Source], tally: Tally) -> list[tuple[Pair, str]]:
-        """Look up the v2 items of ``sources`` that are in the sample. Counts those found in ``tally``; returns the place and the
+        """Look up the v2 items of ``sources`` that are in the sample. Counts those found in ``tally``; returns the pair and the
         index of those not found."""
         members: dict[IndexKey, list[Source]] = {}
         keys: dict[IndexKey, Item] = {}
@@ -86,13 +86,13 @@ class IndexChecks:
     async def _observe_index(self, observation: Observation, index: str | None) -> Observation:
         if index is None:
             return observation
-        place = observation.finding.pair
+        pair = observation.finding.pair
         key = self._index_keys(observation.old).get(index) if observation.old is not None else None
-        if observation.finding.kind not in (Kind.EQUAL, Kind.MISMATCH) or key is None or place.table is None:
-            return replace(observation, finding=Finding(Kind.GONE, place))
-        page = await self._query(place.table, index, key)
-        absent = page.complete and key_text(place.v2_key or {}) not in page.keys
-        return replace(observation, finding=Finding(Kind.UNINDEXED if absent else Kind.EQUAL, place))
+        if observation.finding.kind not in (Kind.EQUAL, Kind.MISMATCH) or key is None or pair.table is None:
+            return replace(observation, finding=Finding(Kind.GONE, pair))
+        page = await self._query(pair.table, index, key)
+        absent = page.complete and key_text(pair.v2_key or {}) not in page.keys
+        return replace(observation, finding=Finding(Kind.UNINDEXED if absent else Kind.EQUAL, pair))
 
     def _index_keys(self, source: Source) -> dict[str, Item]:
         """By index, the key attributes that the item's transform has there. An index that the item is not in is left out."""
@@ -113,11 +113,11 @@ class IndexChecks:
         async with self._slots:
             return await self._reader.keys_in_index(table, index, key)
 
-    def _count_if_absent(self, place: Pair, index: str, page: IndexPage, tally: Tally) -> bool:
+    def _count_if_absent(self, pair: Pair, index: str, page: IndexPage, tally: Tally) -> bool:
         """Whether the index does not have the item. An item that was found, or cannot be checked, is counted here."""
-        if key_text(place.v2_key or {}) in page.keys:
-            count_index(tally, place.entity, index, "checked", "found")
+        if key_text(pair.v2_key or {}) in page.keys:
+            count_index(tally, pair.entity, index, "checked", "found")
             return False
         if not page.complete:
-            count_index(tally, place.entity, index, "unchecked")
+            count_index(tally, pair.entity, index, "unchecked")
         return page.complete

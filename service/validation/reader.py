@@ -98,22 +98,22 @@ class Reader:
         """An old item, prepared for comparison; None when it counts as no item."""
         return source(self._mapping, old, both_ways=self._both_ways)
 
-    async def v2_items(self, places: Iterable[Pair]) -> dict[tuple[str, str], Item]:
-        """The v2 items that exist at ``places``, by table and key text."""
+    async def v2_items(self, pairs: Iterable[Pair]) -> dict[tuple[str, str], Item]:
+        """The v2 items that exist at the v2 keys of ``pairs``, by table and key text."""
         keys_by_table: dict[str, list[Item]] = {}
-        for place in places:
-            if place.table is not None and place.v2_key is not None:
-                keys_by_table.setdefault(place.table, []).append(place.v2_key)
+        for pair in pairs:
+            if pair.table is not None and pair.v2_key is not None:
+                keys_by_table.setdefault(pair.table, []).append(pair.v2_key)
         items: dict[tuple[str, str], Item] = {}
         for table, keys in keys_by_table.items():
             items |= {(table, text): item for text, item in (await self._get_many(table, keys)).items()}
         return items
 
-    async def read_places(self, places: Sequence[Pair]) -> list[tuple[Item | None, Source | None]]:
-        """For each place its v2 item and, read after it, its old item. ``core.rules.verdict.lasts`` depends on this order."""
-        v2 = await self.v2_items(places)
-        old = await self.old_items(place.old_key for place in places if place.old_key is not None)
-        return [(v2_item_at(v2, place), old_item_at(old, place)) for place in places]
+    async def read_pairs(self, pairs: Sequence[Pair]) -> list[tuple[Item | None, Source | None]]:
+        """For each pair its v2 item and, read after it, its old item. ``core.rules.verdict.lasts`` depends on this order."""
+        v2 = await self.v2_items(pairs)
+        old = await self.old_items(pair.old_key for pair in pairs if pair.old_key is not None)
+        return [(v2_item_at(v2, pair), old_item_at(old, pair)) for pair in pairs]
 
     async def keys_in_index(self, table: str, index: str, key: Item) -> IndexPage:
         """The items that ``index`` has at ``key``."""
@@ -142,11 +142,11 @@ class Reader:
         return {key_text(self.key(table, item)): item for item in items}
 
 
-def v2_item_at(items: dict[tuple[str, str], Item], place: Pair) -> Item | None:
-    """The item at the place's v2 key, of ``items`` as ``Reader.v2_items`` gives them."""
-    return items.get((place.table, key_text(place.v2_key))) if place.table and place.v2_key else None
+def v2_item_at(items: dict[tuple[str, str], Item], pair: Pair) -> Item | None:
+    """The item at the pair's v2 key, of ``items`` as ``Reader.v2_items`` gives them."""
+    return items.get((pair.table, key_text(pair.v2_key))) if pair.table and pair.v2_key else None
 
 
-def old_item_at(items: dict[str, Source], place: Pair) -> Source | None:
-    """The item at the place's old key, of ``items`` as ``Reader.old_items`` gives them."""
-    return items.get(key_text(place.old_key)) if place.old_key is not None else None
+def old_item_at(items: dict[str, Source], pair: Pair) -> Source | None:
+    """The item at the pair's old key, of ``items`` as ``Reader.old_items`` gives them."""
+    return items.get(key_text(pair.old_key)) if pair.old_key is not None else None

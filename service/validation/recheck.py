@@ -6,12 +6,22 @@ from enum import Enum
 
 from service.clock import Clock
 from service.core.mapping.mapping import Mapping
-from service.core.rules.verdict import Finding, Kind, Pair, PairReading, Source, as_written, fingerprint, judge, lasts
+from service.core.rules.verdict import (
+    Finding,
+    Kind,
+    Pair,
+    PairFingerprints,
+    Source,
+    as_written,
+    fingerprint,
+    judge,
+    lasts,
+)
 from service.validation.reader import Reader
 from service.validation.waits import InterruptibleWaits, Settled
 
-READ_PLACES = 100
-"""Places read together, as many as one BatchGetItem reads. Their items, of up to 400 KB each, are in memory only during that
+READ_PAIRS = 100
+"""Pairs read together, as many as one BatchGetItem reads. Their items, of up to 400 KB each, are in memory only during that
 read."""
 
 
@@ -19,7 +29,7 @@ read."""
 class Candidate:
     """A suspected difference: something that differed when a page was compared."""
 
-    place: Pair
+    pair: Pair
     first_seen: float
     """Epoch seconds."""
     index: str | None = None
@@ -28,10 +38,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one reading of both sides shows at a candidate's place."""
+    """What one reading of both sides shows of a candidate's pair."""
 
     finding: Finding
-    look: PairReading
+    fingerprints: PairFingerprints
     old: Source | None = None
     """The old item that was read."""
 
@@ -46,7 +56,7 @@ class RecheckOutcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RecheckResult:
-    """The outcome for one candidate, with the last finding at its place."""
+    """The outcome for one candidate, with the last finding of its pair."""
 
     candidate: Candidate
     finding: Finding
@@ -58,17 +68,17 @@ class RecheckRule:
     """How the candidates of one comparison are re-checked."""
 
     observe: Callable[[Sequence[Candidate]], Awaitable[list[Observation]]]
-    """Reads both sides at the candidates' places, and gives one observation for each."""
+    """Reads both sides of the candidates' pairs, and gives one observation for each."""
     watched: frozenset[Kind]
     """The kinds of finding that the comparison looks for; with any other the candidate agrees."""
     follows_moves: bool
-    """When the old item now belongs to another place, continue there."""
+    """When the old item now belongs to another v2 key, continue with that pair."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
     candidate: Candidate
-    previous: PairReading | None = None
+    previous: PairFingerprints | None = None
 
 
 class Recheck:
@@ -114,13 +124,13 @@ class Recheck:
 
 
 async def observe_items(reader: Reader, mapping: Mapping, candidates: Sequence[Candidate]) -> list[Observation]:
-    """One reading of both sides at each candidate's place."""
-    places = [candidate.place for candidate in candidates]
+    """One reading of both sides of each candidate's pair."""
+    pairs = [candidate.pair for candidate in candidates]
     observations = []
-    for place, (v2, old) in zip(places, await reader.read_places(places), strict=True):
-        look = PairReading(fingerprint(v2), fingerprint(old.item if old else None))
+    for pair, (v2, old) in zip(pairs, await reader.read_pairs(pairs), strict=True):
+        fingerprints = PairFingerprints(fingerprint(v2), fingerprint(old.item if old else None))
         shown = as_written(old, v2) if old is not None and v2 is not None else old
-        observations.append(Observation(judge(mapping, place, v2, old), look, shown))
+        observations.append(Observation(judge(mapping, pair, v2, old), fingerprints, shown))
     return observations
 
 
@@ -128,8 +138,8 @@ async def _observe_all(
     rule: RecheckRule, pending: Sequence[_Pending], *, in_time: bool
 ) -> list[RecheckResult | _Pending]:
     verdicts: list[RecheckResult | _Pending] = []
-    for start in range(0, len(pending), READ_PLACES):
-        group = pending[start : start + READ_PLACES]
+    for start in range(0, len(pending), READ_PAIRS):
+        group = pending[start : start + READ_PAIRS]
         observations = await rule.observe([entry.candidate for entry in group])
         verdicts += [
             _verdict(rule, entry, observation, in_time=in_time)
@@ -144,12 +154,12 @@ def _verdict(
     """``in_time``: before the timeout, so that the candidate may be read again."""
     candidate, finding = pending.candidate, observation.finding
     if rule.follows_moves and finding.moved_to is not None:
-        moved = replace(candidate, place=finding.moved_to)
+        moved = replace(candidate, pair=finding.moved_to)
         return _Pending(moved) if in_time else RecheckResult(moved, finding, RecheckOutcome.NOT_YET)
     if finding.kind not in rule.watched:
         return RecheckResult(candidate, finding, RecheckOutcome.AGREES)
-    if pending.previous is not None and lasts(pending.previous, observation.look):
+    if pending.previous is not None and lasts(pending.previous, observation.fingerprints):
         return RecheckResult(candidate, finding, RecheckOutcome.LASTS)
     if in_time:
-        return _Pending(candidate, observation.look)
+        return _Pending(candidate, observation.fingerprints)
     return RecheckResult(candidate, finding, RecheckOutcome.NOT_YET)

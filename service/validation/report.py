@@ -67,7 +67,7 @@ class Report:
 
     @property
     def remedy(self) -> str:
-        """What to do about differences that no repair can mend; empty when there are none."""
+        """What to do about differences that no repair can remove; empty when there are none."""
         missing = sum(n for key, n in self.tally.items() if key[0] == "items" and key[2] == "missing")
         return MISSING_REMEDY if self.both_ways and missing else ""
 
@@ -157,8 +157,8 @@ class FullRun(RunSummary):
 
 def difference(finding: Finding, first_seen: float, kind: str) -> Difference:
     """The report's entry for a finding. ``first_seen``: epoch seconds."""
-    place = finding.pair
-    return Difference(kind, place.entity, place.old_key, place.v2_key, finding.fields, instant(first_seen))
+    pair = finding.pair
+    return Difference(kind, pair.entity, pair.old_key, pair.v2_key, finding.fields, instant(first_seen))
 
 
 def instant(seconds: float) -> str:

@@ -22,7 +22,7 @@ BATCH_PAGES = 64
 
 
 SetAside = Callable[[Pair], Awaitable[Kind | None]]
-"""Whether a place waits for an operator: QUARANTINED, HELD, or None."""
+"""Whether a pair waits for an operator: QUARANTINED, HELD, or None."""
 
 
 @dataclass(slots=True)

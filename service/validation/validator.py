@@ -28,7 +28,7 @@ from service.validation.options import ValidationOptions
 from service.validation.progress import ValidationProgress
 from service.validation.reader import Reader, ReadRate
 from service.validation.recheck import Recheck
-from service.validation.repair import PlaceRepair, Repair, by_redriving, by_writing_v2
+from service.validation.repair import PairRepair, Repair, by_redriving, by_writing_v2
 from service.validation.report import Report, instant
 from service.validation.run import ValidationRun, close_run, open_run
 from service.validation.sample import sample
@@ -121,10 +121,10 @@ class _Setup:
             timeout_seconds=settings.settle_timeout_seconds,
             settled=self.context.settled,
         )
-        repair = Repair(reader, self.waits, self.registered, self.place_repair()) if self.options.repair else None
+        repair = Repair(reader, self.waits, self.registered, self.pair_repair()) if self.options.repair else None
         return CandidateReview(recheck, self.set_aside, repair)
 
-    def place_repair(self) -> PlaceRepair:
+    def pair_repair(self) -> PairRepair:
         stores = self.stores
         if not self.options.both_ways:
             return by_writing_v2(stores.store, stores.mapping)
@@ -138,16 +138,16 @@ class _Setup:
         permitted = self.context.permitted
         return registered(stores.control, stores.clock, self.options.owner, seconds, permitted=permitted)
 
-    async def set_aside(self, place: Pair) -> Kind | None:
-        """Whether the place waits for an operator, in quarantine or as a held item."""
+    async def set_aside(self, pair: Pair) -> Kind | None:
+        """Whether the pair waits for an operator, in quarantine or as a held item."""
         stores, old_table = self.stores, self.mapping.old.table
         quarantine = Quarantine(stores.control, stores.clock)
-        for table, key in ((old_table, place.old_key), (place.table, place.v2_key)):
+        for table, key in ((old_table, pair.old_key), (pair.table, pair.v2_key)):
             if table is not None and key is not None and await quarantine.holds(table, key):
                 return Kind.QUARANTINED
-        if place.old_key is None or not self.options.both_ways:
+        if pair.old_key is None or not self.options.both_ways:
             return None
-        return Kind.HELD if await Conflicts(stores.control).is_held(ledger_id(old_table, place.old_key)) else None
+        return Kind.HELD if await Conflicts(stores.control).is_held(ledger_id(old_table, pair.old_key)) else None
 
 
 async def _run(setup: _Setup, lease: Lease) -> Report:

@@ -6,44 +6,53 @@ from pathlib import Path
 
 from playwright.sync_api import expect, sync_playwright
 
-from service.core.phases.facts import BackfillFacts, LaneFacts
-from service.core.phases.gate import Condition, Gate
+from service.config import Settings
+from service.core.phases.conditions import gate_of
+from service.core.phases.facts import BackfillFacts, Facts, FullValidation, LaneFacts, SideFacts
+from service.core.phases.gate import Gate
+from service.core.phases.moves import CUTOVER_TO_DUAL
 from tests.console.conftest import Service
-from tests.console.states import AUDIT, SINCE, WORKER, Document, document, ready
+from tests.console.states import AUDIT, SINCE, SINCE_SECONDS, WORKER, Document, document, ready
 
 PICTURE = Path(__file__).parents[2] / "docs" / "images" / "console.png"
-SIZE = {"width": 1120, "height": 1000}
+SIZE = {"width": 1120, "height": 1210}
 LAGS = (0.4, 0.9, 0.3, 1.8, 3.1, 1.2, 0.5, 0.4, 0.8, 0.6, 2.2, 0.9, 0.4, 0.3, 0.5)
 """Seconds of forward lag, one for each event of the page: two seconds apart."""
 
-GATE = Gate(
-    "dual",
-    (
-        Condition("backfill", "finished", "finished", True, SINCE, ""),
-        Condition("forward_caught_up", True, True, True, SINCE, ""),
-        Condition("reverse_caught_up", True, True, True, SINCE, ""),
-        Condition("lag", "0 s, low for 412 s", "below 10 s for 60 s", True, SINCE, ""),
-        Condition("validation", "never run in full", "equal, at most 86400 s old", False, SINCE, "tablesplit validate"),
-        Condition("quarantine", 0, 0, True, SINCE, ""),
-        Condition("conflicts", 0, 0, True, SINCE, ""),
-        Condition("headroom", 85980, "at least 14400 s", True, SINCE, ""),
-        Condition("workers", "2 running", "at least 1 running, none stopped", True, SINCE, ""),
-    ),
-)
+VALIDATED_AT = "2026-01-04T07:00:00Z"
+VALIDATION: Document = {
+    "id": "20260104T065500Z-abcdef",
+    "result": "equal",
+    "counts": {
+        "LEAD": {"old": 308_928, "v2": 308_928, "equal": 308_928, "different": 0, "missing": 0},
+        "DEAL": {"old": 900_000, "v2": 900_000, "equal": 900_000, "different": 0, "missing": 0},
+    },
+    "differences": [],
+    "differences_total": 0,
+    "finished_at": VALIDATED_AT,
+}
 STANDBY = replace(WORKER, name="app-2-7-def456", forward="standby", reverse="standby")
 
 
 def state(lag_seconds: float) -> Document:
-    """After the backfill, with the gate closed by one condition."""
+    """After the backfill, with the gate closed by one condition: the last validation is too old."""
+    reading = LaneFacts("app", True, 0.0, SINCE_SECONDS - 412, 86_040.0, shards=24)
+    changes = {"applied": 48_512, "stale": 317}
     status = ready(
         backfill=BackfillFacts("finished", 1_208_928, 64, 64, cost_usd=2.27),
-        forward=LaneFacts("app", True, lag_seconds, shards=16, outcomes={"applied": 48_512, "stale": 317}),
-        reverse=LaneFacts("app", True, 0.0, shards=24),
+        forward=replace(reading, lag_seconds=lag_seconds, shards=16, outcomes=changes),
+        reverse=reading,
         workers=(WORKER, STANDBY),
-        gate=GATE,
-        validation=None,
+        sides={"old": SideFacts(SINCE_SECONDS), "v2": SideFacts()},
+        validation=FullValidation(True, 0, 0, SINCE_SECONDS - 93_900, SINCE_SECONDS - 93_600, VALIDATED_AT),
     )
-    return document(status, validation=None, audit=AUDIT)
+    return document(replace(status, gate=gate_now(status.facts)), validation=VALIDATION, audit=AUDIT)
+
+
+def gate_now(facts: Facts) -> Gate:
+    """The gate to `dual` by these facts, each condition with the time since when it is so."""
+    gate = gate_of(CUTOVER_TO_DUAL, facts, Settings(control_table="control"))
+    return replace(gate, conditions=tuple(replace(condition, since=SINCE) for condition in gate.conditions))
 
 
 def take_picture() -> None:

@@ -1,5 +1,6 @@
 """The purger of one sync process in steps. It knows which processes are alive; it does not guess from clocks."""
 
+from service.core.item.stamp import is_bare_tombstone
 from service.core.item.wire import Item
 from service.core.rules import guarded as apply_rule
 from service.core.rules import purge
@@ -36,7 +37,9 @@ class Purger:
             self._writes_searched = len(memory.written)
             every = [(table, item) for table in self._tables for item in memory.items(table)]
             self._tombstones = [
-                (table, item) for table, item in every if apply_rule.is_bare_tombstone(mapping, table, item)
+                (table, item)
+                for table, item in every
+                if is_bare_tombstone(item, mapping.tables[table].key_names, mapping.stamp)
             ]
         return self._tombstones
 

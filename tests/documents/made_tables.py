@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.commands_reference import commands_reference
+from deploy.gate_reference import gate_conditions
 from deploy.metrics_reference import metrics_table
 from deploy.settings_reference import settings_table
 from deploy.terraform_cost import cost_table
@@ -56,6 +57,12 @@ MADE = {
         "<!-- commands: made by `make settings` -->\n",
         "<!-- end of commands -->\n",
         commands_reference,
+    ),
+    "gate": MadeTable(
+        ROOT / "docs" / "commands.md",
+        "<!-- gate: made by `make settings` -->\n",
+        "<!-- end of gate -->\n",
+        gate_conditions,
     ),
 }
 

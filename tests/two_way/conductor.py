@@ -1,6 +1,7 @@
 """Incidents and phase moves of a two-way run. It knows which processes are alive and what they have read; it does not guess."""
 
-from service.core.rules.guarded import is_bare_tombstone, purge_write
+from service.core.item.stamp import is_bare_tombstone
+from service.core.rules.guarded import purge_write
 from tests.convergence.trampoline import Turn
 from tests.two_way.processes import end, kill, superseded, take_over
 from tests.two_way.world import World
@@ -49,9 +50,10 @@ class Entering:
     def purge(self) -> None:
         """Purge some of the guarded rule's tombstones: their records have been read, and no superseded process is alive."""
         world = self.world
-        for item in world.memory.items(world.v2_tables[0]):
-            if world.rng.random() < 0.5 and is_bare_tombstone(world.mapping, world.v2_tables[0], item):
-                world.memory.apply(purge_write(world.mapping, world.v2_tables[0], item))
+        table, mapping = world.v2_tables[0], world.mapping
+        for item in world.memory.items(table):
+            if world.rng.random() < 0.5 and is_bare_tombstone(item, mapping.tables[table].key_names, mapping.stamp):
+                world.memory.apply(purge_write(mapping, table, item))
 
     def _note_tombstones(self) -> None:
         world = self.world

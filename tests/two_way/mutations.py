@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from service.control.conflicts import Conflict, Conflicts
-from service.control.ledger import Ledger, Read
+from service.control.ledger import EntryReading, Ledger
 from service.core.item.change import Change
-from service.core.item.stamp import Stamp, encode_stamp
+from service.core.item.stamp import Stamp, encode_stamp, is_bare_tombstone
 from service.core.item.wire import Item
 from service.core.item.write import Absent, AnyOf, Condition, Delete, Exists, Put, TransactItem, Write
 from service.core.mapping.mapping import Mapping
 from service.core.rules import authorship, ledger_writes
 from service.core.rules import forward as ledger_forward
 from service.core.rules import reverse as ledger_reverse
-from service.core.rules.authorship import Authorship, is_bare, live
+from service.core.rules.authorship import Authorship, live
 from service.core.rules.forward import ForwardPlan
 from service.core.rules.ledger import Entry, Place, Track, count_version
 from service.core.rules.ledger_writes import PlaceReading
@@ -27,8 +27,8 @@ from service.core.rules.reverse import ReversePlan
 from service.sync.sinks import forward as forward_ledger
 from service.sync.sinks import ledger_transaction
 from service.sync.sinks import reverse as reverse_ledger
+from service.sync.sinks.before_dual import EnteringSink
 from service.sync.sinks.ledger_transaction import LedgerTransaction
-from service.sync.sinks.observer import EnteringSink
 from service.sync.sinks.reverse import ReverseSink
 from tests.convergence.trampoline import Turn
 from tests.fakes.memory_stream import FIRST_SEQUENCE
@@ -67,7 +67,7 @@ class Mutation:
 def forgetting(forget: Callable[[Entry], Entry]) -> Patch:
     """Every reader of the ledger sees an entry without the facts that the rule needs."""
 
-    async def read(self: Ledger, key: Item) -> Read:
+    async def read(self: Ledger, key: Item) -> EntryReading:
         record = await REAL_READ(self, key)
         return replace(record, entry=forget(record.entry))
 
@@ -106,7 +106,7 @@ def base_of_all(change: Change, stamp_name: str, entry: Entry, place: Place) -> 
     return author if author.stamp is None else author._replace(stamp=replace(author.stamp, base=HIGHEST))
 
 
-def one_step_burial(mapping: Mapping, reading: PlaceReading, _version: str, _base: str) -> Delete:
+def delete_without_tombstone(mapping: Mapping, reading: PlaceReading, _version: str, _base: str) -> Delete:
     """Forward deletes an item of v2 at once."""
     return Delete(reading.place.table, reading.place.key, ledger_writes.as_read(mapping, reading, ()))
 
@@ -115,7 +115,9 @@ def one_step_deletes(self: ReverseSink, before: Entry, plan: ReversePlan) -> lis
     """Reverse deletes the old item at once."""
     mapping, key = self._mapping, before.key
     return [
-        Delete(mapping.old.table, key) if isinstance(write, Put) and is_bare(write.item, key, mapping.stamp) else write
+        Delete(mapping.old.table, key)
+        if isinstance(write, Put) and is_bare_tombstone(write.item, key, mapping.stamp)
+        else write
         for write in REAL_REVERSE_WRITES(self, before, plan)
     ]
 
@@ -163,7 +165,7 @@ def stamped_with_sequence(
     if plan.put is None or plan.entry is None:
         return plan
     put = count_version(entry.epoch, int(change.sequence) - FIRST_SEQUENCE + 1)
-    tombstone = is_bare(plan.put.item, entry.key, mapping.stamp)
+    tombstone = is_bare_tombstone(plan.put.item, entry.key, mapping.stamp)
     item = {**plan.put.item, mapping.stamp: encode_stamp(Stamp(put, tombstone=tombstone))}
     return replace(plan, entry=replace(plan.entry, put=put), put=replace(plan.put, item=item))
 
@@ -196,7 +198,7 @@ def whatever_is_there(_mapping: Mapping, reading: PlaceReading, _others: Any) ->
     return AnyOf((Absent(path), Exists(path)))
 
 
-def unconditional_put(self: Ledger, read: Read, entry: Entry) -> Put:
+def unconditional_put(self: Ledger, read: EntryReading, entry: Entry) -> Put:
     """The ledger entry is replaced even if it has changed since it was read."""
     return replace(REAL_LEDGER_PUT(self, read, entry), condition=None)
 
@@ -222,7 +224,9 @@ def purging_at_once(world: World) -> LedgerTransaction:
     return replace(REAL_TRANSACTION(world), purge_at_once=True)
 
 
-async def commit_in_two(self: LedgerTransaction, read: Read, entry: Entry, writes: Sequence[TransactItem]) -> bool:
+async def commit_in_two(
+    self: LedgerTransaction, read: EntryReading, entry: Entry, writes: Sequence[TransactItem]
+) -> bool:
     """A move is two transactions: the put, and later the tombstone."""
     if not await REAL_COMMIT(self, read, entry, writes[:1]):
         return False
@@ -260,7 +264,7 @@ MUTATIONS = (
     _ledger_forgets("authorship on old without seen", _without_seen_on_old, seed=91),
     _ledger_forgets("authorship on v2 without seen", _without_seen_on_v2, seed=33),
     _patched("authorship on v2 without the base", authorship, "count_version", lambda *_: "", seed=6),
-    _patched("forward deletes in one step", ledger_forward, "burial", one_step_burial, seed=5),
+    _patched("forward deletes in one step", ledger_forward, "tombstone_update", delete_without_tombstone, seed=5),
     _patched("reverse deletes in one step", ReverseSink, "_writes", one_step_deletes, seed=0),
     _patched("covered changes are applied", ledger_forward, "_covers", lambda *_: False, seed=44),
     _patched("a half-done guarded move stays so", ledger_forward, "_is_older", lambda *_: False, seed=3240),

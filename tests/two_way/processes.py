@@ -3,9 +3,9 @@
 from service.core.item.change import Change, parse_record
 from service.core.phases.acting import Side
 from service.core.rules import guarded as apply_rule
+from service.sync.sinks.before_dual import EnteringSink, RogueWriteSink
 from service.sync.sinks.forward import ForwardSink
 from service.sync.sinks.guarded import apply_writes
-from service.sync.sinks.observer import EnteringSink, IntruderSink
 from service.sync.sinks.reverse import ReverseSink
 from tests.convergence.trampoline import Turn
 from tests.two_way.witness import Witness
@@ -42,8 +42,8 @@ class Process:
             return ForwardSink(transaction, context, 1)
         if self.rule == "ledger":
             return ReverseSink(transaction, context, 1)
-        intruders = IntruderSink(self.world.mapping, self._witness)
-        return EnteringSink(transaction, intruders, context.generations, 1)
+        rogue_writes = RogueWriteSink(self.world.mapping, self._witness)
+        return EnteringSink(transaction, rogue_writes, context.generations, 1)
 
     @property
     def superseded(self) -> bool:

@@ -14,9 +14,9 @@ from service.core.mapping.inverse import inverse
 from service.core.mapping.transform import forward
 from service.core.phases.acting import Side
 from service.core.rules import guarded as apply_rule
+from service.sync.sinks.before_dual import EnteringSink, RogueWriteSink
 from service.sync.sinks.forward import ForwardSink
 from service.sync.sinks.guarded import apply_writes
-from service.sync.sinks.observer import EnteringSink, IntruderSink
 from service.sync.sinks.reverse import ReverseSink
 from tests.builders.mappings import crm
 from tests.two_way.application import CREATED, KEY
@@ -218,8 +218,8 @@ class Script:
         elif world.rule == "ledger":
             _run(ReverseSink(transaction, context, 1).apply_key([change]))
         elif world.rule == "entering":
-            intruders = IntruderSink(self.mapping, witness)
-            _run(EnteringSink(transaction, intruders, context.generations, 1).apply_key([change]))
+            rogue_writes = RogueWriteSink(self.mapping, witness)
+            _run(EnteringSink(transaction, rogue_writes, context.generations, 1).apply_key([change]))
         witness.judged(change)
         world.read.add((change.table, change.sequence))
 

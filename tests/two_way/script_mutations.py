@@ -7,7 +7,7 @@ from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import v2_place
 from service.core.rules import forward as ledger_forward
 from service.core.rules import reverse as ledger_reverse
-from service.core.rules.forward import Dispute, ForwardPlan
+from service.core.rules.forward import ConflictCause, ForwardPlan
 from service.core.rules.ledger import Entry
 from service.sync.sinks import reverse as reverse_ledger
 from tests.two_way.mutations import Mutation, base_of_all, forgetting, image_of_record, without_tracks_done
@@ -20,7 +20,7 @@ REAL_TAKE = Script._take
 def moves_to_the_log(mapping: Mapping, change: Change, reading: Any, entry: Entry) -> ForwardPlan:
     """Forward moves no item: such a change is a conflict."""
     if change.old and change.new and v2_place(mapping, change.old) != v2_place(mapping, change.new):
-        return ledger_forward._disputed(mapping, reading, entry, Dispute("overlap"))
+        return ledger_forward._conflict(mapping, reading, entry, ConflictCause("overlap"))
     return REAL_DECIDED(mapping, change, reading, entry)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from backfill.records import Pulse, read_run_status
+from backfill.records import BackfillBeat, read_run_status
 from backfill.segments import BackfillRun, Segment
 from service.control.activity import Activity
 from service.control.audit import Audit, End, Record
@@ -42,7 +42,7 @@ KINDS: dict[str, Any] = {
     "audit": Record,
     "audit end": End,
     "backfill": BackfillRun,
-    "backfill#progress": Pulse,
+    "backfill#progress": BackfillBeat,
     "backfill#segments": Segment,
     "checkpoint": Checkpoint,
     "conflict": ConflictHead,

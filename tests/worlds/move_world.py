@@ -16,7 +16,7 @@ from service.core.phases.moves import Command, PhaseMove
 from service.errors import Refused
 from service.migration.completion import strip_stamps
 from service.migration.phase.move import Moved, MoveRequest, make_move
-from service.migration.phase.move_parts import MoveParts
+from service.migration.phase.move_context import MoveContext
 from service.migration.phase.steps import Strip
 from service.migration.start import create_and_start
 from tests.fakes.clocks import VirtualClock
@@ -95,11 +95,11 @@ class MoveWorld:
         )
 
     @property
-    def parts(self) -> MoveParts:
+    def parts(self) -> MoveContext:
         async def status() -> Document:
             return {"phase": "as it is"}
 
-        return MoveParts(self.app, "ann", self.log, self.hooks, status, self.strip, self.gate)
+        return MoveContext(self.app, "ann", self.log, self.hooks, status, self.strip, self.gate)
 
     @asynccontextmanager
     async def running(self, **state: Any) -> AsyncIterator[None]:

@@ -3,6 +3,7 @@
 The stamp is one attribute (``_sync`` by default). Under the ledger rule old items carry one too.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -126,6 +127,17 @@ def stamped(v2: V2Item, version: str, stamp_name: str, *, base: str | None = Non
 def tombstone_item(key: Item, version: str, stamp_name: str, *, base: str | None = None) -> Item:
     """A bare tombstone: ``key``, and a stamp that marks the item as deleted at ``version``."""
     return {**key, stamp_name: encode_stamp(Stamp(version, base=base, tombstone=True))}
+
+
+def is_bare_tombstone(item: Item | None, key_names: Collection[str], stamp_name: str) -> bool:
+    """Whether ``item``, old or v2, is a bare tombstone: its key, and a stamp that marks it as deleted.
+
+    An update by the application keeps the stamp and adds attributes; then it is an item again. So is one with a damaged stamp.
+    """
+    if item is None or item.keys() != {*key_names, stamp_name}:
+        return False
+    stamp = sound_stamp(item, stamp_name)
+    return stamp is not None and stamp.tombstone
 
 
 def content_hash(item: Item) -> str:

@@ -14,7 +14,11 @@ only observes. ledger: both directions apply by the ledger; the rule never chang
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", strict=True))
 class Acting:
-    """One value is in force in the whole migration; each lane reports the value that it acts by."""
+    """What workers act by: the phase, the rule and the epoch.
+
+    The migration's state has the value in force. Each lane reports, in its beat, the value that it acts by; by that report it
+    acknowledges a new one.
+    """
 
     phase: Phase
     rule: Rule

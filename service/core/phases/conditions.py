@@ -1,19 +1,27 @@
 """The conditions of a phase move, and how each is judged from the facts.
 
-Conditions with a limit in seconds compare the clocks of several machines, which must agree within CLOCK_TOLERANCE_SECONDS: a
+Conditions with a limit in seconds compare the clocks of several machines, which must agree within GATE_MAX_CLOCK_SKEW_SECONDS: a
 time that seems to lie further in the future does not meet the condition. No item depends on these clocks.
 """
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from math import ceil, floor
 from typing import Protocol
 
 from service.core.phases.acting import Side
 from service.core.phases.facts import Facts, LaneFacts, WorkerFacts
 from service.core.phases.gate import Condition, Gate, Value
-from service.core.phases.moves import BACK, COMPLETE, CUTOVER, FINISH, HOME, PhaseMove
+from service.core.phases.moves import (
+    COMPLETE,
+    CUTOVER_TO_DUAL,
+    CUTOVER_TO_REVERSE,
+    ROLLBACK_TO_DUAL,
+    ROLLBACK_TO_FORWARD,
+    PhaseMove,
+)
 
-CLOCK_TOLERANCE_SECONDS = 10.0
+GATE_MAX_CLOCK_SKEW_SECONDS = 10.0
 SYNC = "start `tablesplit sync`, or see why it has stopped: tablesplit status"
 VALIDATE = "tablesplit validate"
 
@@ -57,6 +65,8 @@ class ConditionRow:
     name: str
     moves: Collection[PhaseMove]
     """The moves that must meet the condition."""
+    text: str
+    """When the condition is met, after "met when", in Markdown."""
     judge: Judge
     forceable: bool = True
     """An operator may override it."""
@@ -79,7 +89,7 @@ def _backfill(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
 
 
 def _caught_up(lane: LaneFacts) -> Judgement:
-    value = "nobody reads the stream" if lane.owner is None else lane.caught_up
+    value = "no worker owns this lane" if lane.owner is None else lane.caught_up
     return Judgement(value, True, lane.owner is not None and lane.caught_up, SYNC)
 
 
@@ -95,29 +105,30 @@ def _lag(_: PhaseMove, facts: Facts, limits: GateLimits) -> Judgement:
     lanes = (facts.forward, facts.reverse)
     measured = all(lane.owner is not None and lane.lag_low_since is not None for lane in lanes)
     low_for = min(0.0 if lane.lag_low_since is None else facts.now - lane.lag_low_since for lane in lanes)
+    shown = _duration(_rounded_down(max(low_for, 0.0)))
     highest = max(lane.lag_seconds or 0.0 for lane in lanes)
-    value = f"{highest:.0f} s, low for {max(low_for, 0.0):.0f} s" if measured else "not low"
-    threshold = f"below {limits.gate_lag_seconds:g} s for {limits.gate_lag_low_seconds:g} s"
+    value = f"{highest:.0f} s, low for {shown}" if measured else "not low"
+    threshold = f"below {_duration(limits.gate_lag_seconds)} for {_duration(limits.gate_lag_low_seconds)}"
     return Judgement(value, threshold, measured and low_for >= limits.gate_lag_low_seconds, f"wait, or {SYNC}")
 
 
 def _validation(move: PhaseMove, facts: Facts, limits: GateLimits) -> Judgement:
     in_this_phase = move is COMPLETE  # it cannot be undone, so a comparison from before the last move does not count
-    threshold = f"equal, at most {limits.gate_validation_age_seconds:g} s old"
+    threshold = f"equal, at most {_duration(limits.gate_validation_age_seconds)} old"
     threshold += ", begun in this phase" if in_this_phase else ""
     last = facts.validation
     if last is None:
         return Judgement("never run in full", threshold, False, VALIDATE)
     age = facts.now - last.finished_at
-    fresh = -CLOCK_TOLERANCE_SECONDS <= age <= limits.gate_validation_age_seconds
+    fresh = -GATE_MAX_CLOCK_SKEW_SECONDS <= age <= limits.gate_validation_age_seconds
     counts = not in_this_phase or last.started_at >= facts.phase_since
-    value = f"{'equal' if last.equal else f'{last.differences} differences'}, {age:.0f} s old"
+    value = f"{'equal' if last.equal else f'{last.differences} differences'}, {_duration(_rounded_up(age))} old"
     remedy = VALIDATE if last.equal else f"{VALIDATE} --repair, then {VALIDATE}"
     return Judgement(value, threshold, last.equal and fresh and counts, remedy)
 
 
 def _quarantine(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
-    remedy = "tablesplit quarantine list, then mend and retry each"
+    remedy = "tablesplit quarantine list, then correct and retry each"
     return Judgement(facts.quarantine, 0, facts.quarantine == 0, remedy)
 
 
@@ -130,13 +141,13 @@ def _verification(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
     return Judgement(f"{differ} touched keys differ", "0", differ == 0, f"{VALIDATE} --repair")
 
 
-def _intruders(move: PhaseMove, facts: Facts, _: GateLimits) -> Judgement:
+def _rogue_writes(move: PhaseMove, facts: Facts, _: GateLimits) -> Judgement:
     """No write to the quiet side since the last full equal validation began: it has compared what was written before."""
     quiet: Side = "v2" if move.start == "forward" else "old"
     side, last = facts.sides[quiet], facts.validation
     compared_since = last.started_at if last is not None and last.equal else float("-inf")
-    met = side.last_intruder_at is None or side.last_intruder_at < compared_since
-    writes = ", ".join(f"{count} {entity}" for entity, count in sorted(side.intruders.items()))
+    met = side.last_rogue_write_at is None or side.last_rogue_write_at < compared_since
+    writes = ", ".join(f"{count} {entity}" for entity, count in sorted(side.rogue_writes_by_entity.items()))
     remedy = (
         f"stop the application's writes to {quiet} (the log has the keys), then {VALIDATE} --repair, then {VALIDATE}"
     )
@@ -148,7 +159,7 @@ def _headroom(_: PhaseMove, facts: Facts, limits: GateLimits) -> Judgement:
     lanes = (facts.forward, facts.reverse)
     least = min((lane.headroom_seconds for lane in lanes if lane.headroom_seconds is not None), default=None)
     threshold = f"at least {limits.gate_headroom_seconds:g} s"
-    value = None if least is None else round(least)
+    value = None if least is None else round(least)  # seconds: programs read this number
     return Judgement(value, threshold, least is not None and least >= limits.gate_headroom_seconds, SYNC)
 
 
@@ -171,8 +182,8 @@ def _quiet(move: PhaseMove, facts: Facts, limits: GateLimits) -> Judgement:
     last = max(facts.sides[move.closes].last_change_at or 0.0, facts.phase_since)
     quiet_for = facts.now - last
     remedy = f"move every instance of the application off {move.closes}, then wait"
-    value = f"{move.closes} quiet for {max(quiet_for, 0.0):.0f} s"
-    return Judgement(value, f"{limits.gate_quiet_seconds:g} s", quiet_for >= limits.gate_quiet_seconds, remedy)
+    value = f"{move.closes} quiet for {_duration(_rounded_down(max(quiet_for, 0.0)))}"
+    return Judgement(value, _duration(limits.gate_quiet_seconds), quiet_for >= limits.gate_quiet_seconds, remedy)
 
 
 def _gap(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
@@ -190,38 +201,111 @@ def _move(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
 
 def _workers(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
     """Silent workers are named, but do not block the move: their leases have expired."""
-    alive = [worker for worker in facts.workers if worker.live]
+    live = [worker for worker in facts.workers if worker.live]
     in_trouble = [_trouble_text(worker) for worker in facts.workers if worker.failure or not worker.live]
-    met = bool(alive) and not any(worker.failure for worker in alive)
-    value = "; ".join([f"{len(alive)} running", *in_trouble])
+    met = bool(live) and not any(worker.failure for worker in live)
+    value = "; ".join([f"{len(live)} running", *in_trouble])
     return Judgement(value, "at least 1 running, none stopped", met, SYNC)
 
 
 def _trouble_text(worker: WorkerFacts) -> str:
     state = f"stopped ({worker.failure})" if worker.failure and worker.live else "silent"
-    return f"{worker.name} {state}, last report {worker.silent_seconds:.0f} s ago"
+    return f"{worker.name} {state}, last report {worker.last_report_seconds:.0f} s ago"
 
 
-ALL = (CUTOVER, FINISH, BACK, HOME, COMPLETE)
-ONWARD = (CUTOVER, FINISH, COMPLETE)
+def _duration(seconds: float) -> str:
+    """For people: in seconds, from two minutes on in minutes, from two hours on in hours."""
+    for unit, length in (("h", 3600), ("min", 60)):
+        if abs(seconds) >= 2 * length:
+            return f"{seconds / length:g} {unit}"
+    return f"{seconds:g} s"
+
+
+def _rounded_down(seconds: float) -> float:
+    """A measured duration, without what ``_duration`` need not show. It does not seem to reach a least that it does not reach."""
+    precision = _precision(seconds)
+    return floor(seconds / precision) * precision
+
+
+def _rounded_up(seconds: float) -> float:
+    """The same for a duration that has a limit: it does not seem to keep a limit that it exceeds."""
+    precision = _precision(seconds)
+    return ceil(seconds / precision) * precision
+
+
+def _precision(seconds: float) -> int:
+    """A second, a tenth of a minute, or a tenth of an hour."""
+    return 360 if abs(seconds) >= 7200 else 6 if abs(seconds) >= 120 else 1
+
+
+ALL = (CUTOVER_TO_DUAL, CUTOVER_TO_REVERSE, ROLLBACK_TO_DUAL, ROLLBACK_TO_FORWARD, COMPLETE)
+ONWARD = (CUTOVER_TO_DUAL, CUTOVER_TO_REVERSE, COMPLETE)
 CONDITIONS = (
-    ConditionRow("backfill", (CUTOVER,), _backfill, forceable=False),
-    ConditionRow("forward_caught_up", ALL, _forward_caught_up),
-    ConditionRow("reverse_caught_up", ALL, _reverse_caught_up),
-    ConditionRow("lag", ONWARD, _lag),
-    ConditionRow("validation", ONWARD, _validation),
-    ConditionRow("reverse_verified", (CUTOVER,), _reverse_verified),
-    ConditionRow("quarantine", ONWARD, _quarantine),
-    ConditionRow("conflicts", (*ONWARD, HOME), _conflicts),
-    ConditionRow("verification", ONWARD, _verification),
-    ConditionRow("intruders", (CUTOVER, COMPLETE), _intruders),
-    ConditionRow("headroom", (CUTOVER, FINISH), _headroom),
-    ConditionRow("tombstones", (CUTOVER,), _tombstones),
-    ConditionRow("quiet", (FINISH, HOME, COMPLETE), _quiet),
-    ConditionRow("gap", ALL, _gap, forceable=False),
-    ConditionRow("hold", ALL, _hold),
-    ConditionRow("move", ALL, _move, forceable=False),
-    ConditionRow("workers", ALL, _workers),
+    ConditionRow("backfill", (CUTOVER_TO_DUAL,), "the backfill has finished", _backfill, forceable=False),
+    ConditionRow(
+        "forward_caught_up",
+        ALL,
+        "a worker owns the forward lane, and has applied every change that was in the old table's stream",
+        _forward_caught_up,
+    ),
+    ConditionRow(
+        "reverse_caught_up",
+        ALL,
+        "a worker owns the reverse lane, and has applied every change that was in the v2 tables' streams",
+        _reverse_caught_up,
+    ),
+    ConditionRow(
+        "lag",
+        ONWARD,
+        "the lag of both lanes has been below `TABLESPLIT_GATE_LAG_SECONDS` for `TABLESPLIT_GATE_LAG_LOW_SECONDS`",
+        _lag,
+    ),
+    ConditionRow(
+        "validation",
+        ONWARD,
+        "the last full validation found both sides equal, is at most `TABLESPLIT_GATE_VALIDATION_AGE_SECONDS` old "
+        "and, for `complete`, began in this phase",
+        _validation,
+    ),
+    ConditionRow(
+        "reverse_verified",
+        (CUTOVER_TO_DUAL,),
+        "a worker owns the reverse lane, and in the last full validation every item's inverse was the old item",
+        _reverse_verified,
+    ),
+    ConditionRow("quarantine", ONWARD, "no key is in quarantine", _quarantine),
+    ConditionRow("conflicts", (*ONWARD, ROLLBACK_TO_FORWARD), "no conflict is open, and no item is held", _conflicts),
+    ConditionRow("verification", ONWARD, "the last verification found no touched key that differs", _verification),
+    ConditionRow(
+        "intruders",
+        (CUTOVER_TO_DUAL, COMPLETE),
+        "there was no rogue write, or the last full validation found both sides equal and began after "
+        "the last rogue write",
+        _rogue_writes,
+    ),
+    ConditionRow(
+        "headroom",
+        (CUTOVER_TO_DUAL, CUTOVER_TO_REVERSE),
+        "in both lanes at least `TABLESPLIT_GATE_HEADROOM_SECONDS` are left until unread changes may be trimmed",
+        _headroom,
+    ),
+    ConditionRow("tombstones", (CUTOVER_TO_DUAL,), "no tombstone on v2 should have been purged by now", _tombstones),
+    ConditionRow(
+        "quiet",
+        (CUTOVER_TO_REVERSE, ROLLBACK_TO_FORWARD, COMPLETE),
+        "the application has not written the side that the move closes for `TABLESPLIT_GATE_QUIET_SECONDS`, "
+        "and the phase began as long ago",
+        _quiet,
+    ),
+    ConditionRow("gap", ALL, "no repair is owed for stream records that were lost", _gap, forceable=False),
+    ConditionRow("hold", ALL, "no operator holds the gate closed", _hold),
+    ConditionRow("move", ALL, "no phase move is under way", _move, forceable=False),
+    ConditionRow(
+        "workers",
+        ALL,
+        "at least one worker is running, and no running worker has a lane that has stopped",
+        _workers,
+    ),
 )
 """Every condition, in the order in which it is shown. A rollback has few conditions, because it must be possible when things
 are bad. An unfinished backfill cannot be overridden, because under the ledger rule an item that v2 lacks counts as deleted."""

@@ -11,7 +11,7 @@ from service.core.phases.acting import Phase, Rule, Side
 
 @dataclass(frozen=True, slots=True)
 class BackfillFacts:
-    """How far the bulk copy is, over all its processes."""
+    """How far the backfill is, over all its workers."""
 
     state: str = "not started"
     """not started | running | stopped | finished."""
@@ -35,7 +35,7 @@ class LaneFacts:
     caught_up: bool = False
     """Every shard has been read to its end and applied since the question was asked."""
     lag_seconds: float | None = None
-    """Age of the oldest unapplied change."""
+    """An upper bound on the age of the oldest change that is not applied yet."""
     lag_low_since: float | None = None
     """Since when the lag has been below the gate's limit; None: it is not below it."""
     headroom_seconds: float | None = None
@@ -58,13 +58,13 @@ class LaneFacts:
 
 @dataclass(frozen=True, slots=True)
 class WorkerFacts:
-    """One sync process."""
+    """One sync worker."""
 
     name: str
-    silent_seconds: float
-    """Age of its last beat."""
+    last_report_seconds: float
+    """Age of its last report."""
     live: bool
-    """It counts as alive."""
+    """Its last report is recent enough: it counts as running."""
     failure: str | None
     """Why a lane of it has stopped, with the remedy; None: none has."""
     forward: str = "standby"
@@ -114,16 +114,16 @@ class SideFacts:
     """The application's writes on one side."""
 
     last_change_at: float | None = None
-    intruders: Mapping[str, int] = field(default_factory=dict)
-    """Its writes while the side should have been quiet, by entity."""
-    last_intruder_at: float | None = None
+    rogue_writes_by_entity: Mapping[str, int] = field(default_factory=dict)
+    """Its writes while the side should have been quiet, since the phase of the last of them began."""
+    last_rogue_write_at: float | None = None
     rogue_writes: int = 0
-    """How many of ``intruders`` fall into the present phase."""
+    """How many rogue writes the present phase has had."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All of it. The defaults are those of a migration that has not started."""
+    """Everything that is known of a migration. The defaults are those of a migration that has not started."""
 
     now: float
     """When it was read."""

@@ -69,28 +69,28 @@ class PhaseMove:
     """What happens to the application's writes, for people."""
 
 
-CUTOVER = PhaseMove(
+CUTOVER_TO_DUAL = PhaseMove(
     "cutover",
     start="forward",
     to="dual",
     closes=None,
     keeps="the application may write both sides then; every write is carried to the other side",
 )
-FINISH = PhaseMove(
+CUTOVER_TO_REVERSE = PhaseMove(
     "cutover --finish",
     start="dual",
     to="reverse",
     closes="old",
     keeps="the application writes v2 only; every v2 write is still carried to the old table",
 )
-BACK = PhaseMove(
+ROLLBACK_TO_DUAL = PhaseMove(
     "rollback",
     start="reverse",
     to="dual",
     closes=None,
     keeps="everything written to v2 stays, there and in the old table; the application may write both sides",
 )
-HOME = PhaseMove(
+ROLLBACK_TO_FORWARD = PhaseMove(
     "rollback",
     start="dual",
     to="forward",
@@ -104,7 +104,7 @@ COMPLETE = PhaseMove(
     closes="old",
     keeps="v2 stays as it is, without stamps; the old table stays as it was last written; there is no way back",
 )
-MOVES = (CUTOVER, FINISH, BACK, HOME, COMPLETE)
+MOVES = (CUTOVER_TO_DUAL, CUTOVER_TO_REVERSE, ROLLBACK_TO_DUAL, ROLLBACK_TO_FORWARD, COMPLETE)
 
 FIRST_DUAL: tuple[Step, ...] = ("settle", "switch", "horizon", "drain", "observe", "arm", "fence", "enter")
 LATER: tuple[Step, ...] = ("announce", "acknowledge")
@@ -127,7 +127,7 @@ def next_move(phase: Phase) -> PhaseMove | None:
 def first_step(move: PhaseMove, rule: Rule) -> Step:
     """The first step of a move. A move into `dual` that was given up before reverse carried starts again from the beginning: its
     waits may not have been long enough."""
-    return FIRST_DUAL[0] if move is CUTOVER and rule != "ledger" else LATER[0]
+    return FIRST_DUAL[0] if move is CUTOVER_TO_DUAL and rule != "ledger" else LATER[0]
 
 
 def step_after(to: Phase, step: Step) -> Step | None:
@@ -158,14 +158,14 @@ class Withdraw:
 
 
 @dataclass(frozen=True, slots=True)
-class No:
+class NotPossible:
     """The command cannot be done now."""
 
     reason: str
     remedy: str
 
 
-Decision = Begin | Resume | Withdraw | No
+Decision = Begin | Resume | Withdraw | NotPossible
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +211,9 @@ def _while_moving(command: Command, possible: PhaseMove | None, acting: Acting, 
     back = (command == "rollback") != (moving == "rollback")
     if back and under_way.step in WITHDRAWABLE:
         return Withdraw(_withdrawal_text(acting, under_way.to))
-    return No(f"a move to {under_way.to} is under way (at {under_way.step})", f"finish it first: tablesplit {moving}")
+    return NotPossible(
+        f"a move to {under_way.to} is under way (at {under_way.step})", f"finish it first: tablesplit {moving}"
+    )
 
 
 def _command_of(phase: Phase, to: Phase) -> Command:
@@ -226,7 +228,7 @@ def _withdrawal_text(acting: Acting, to: Phase) -> str:
     return text
 
 
-def _no_such_move(command: Command, phase: Phase) -> No:
+def _no_such_move(command: Command, phase: Phase) -> NotPossible:
     onward = next_move(phase)
     if phase == "complete":
         remedy = "the migration is complete: there is nothing to move"
@@ -234,4 +236,4 @@ def _no_such_move(command: Command, phase: Phase) -> No:
         remedy = "start the migration: tablesplit create-tables"
     else:
         remedy = f"from here: tablesplit {onward.command}"
-    return No(f"{command} does not lead anywhere from phase {phase}", remedy)
+    return NotPossible(f"{command} does not lead anywhere from phase {phase}", remedy)

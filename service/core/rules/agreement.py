@@ -29,18 +29,13 @@ def places_of(entry: Entry) -> list[Place]:
     return [place_from(text) for text in dict.fromkeys((*entry.keys, *entry.tracks))]
 
 
-def home(mapping: Mapping, old: Item | None) -> Place | None:
-    """The v2 place where an old item belongs; None without an item, or when it cannot be mapped."""
-    return place_of_old(mapping, old_image(mapping, old))
-
-
 def agree(mapping: Mapping, sides: BothSides) -> bool:
     """Whether the one live v2 item represents the old item, or neither side has an item."""
     image = old_image(mapping, sides.old)
-    alive = [reading for reading in sides.v2 if reading.is_live(mapping.stamp)]
-    if not alive or image is None or len(alive) > 1:
-        return not alive and image is None
-    (reading,) = alive
+    live = [reading for reading in sides.v2 if reading.is_live(mapping.stamp)]
+    if not live or image is None or len(live) > 1:
+        return not live and image is None
+    (reading,) = live
     try:
         return reading.item is not None and equal(old_form(mapping, reading.place, reading.item), image)
     except Poison:
@@ -50,6 +45,6 @@ def agree(mapping: Mapping, sides: BothSides) -> bool:
 def forgettable(mapping: Mapping, entry: Entry, sides: BothSides) -> bool:
     """Whether the ledger entry may be deleted, because the old item shows all that it holds: both sides agree, the item is not
     held, and the only place known to be live is where the old item belongs."""
-    place = home(mapping, sides.old)
+    place = place_of_old(mapping, sides.old)
     keys = () if place is None else (place.text,)
     return entry.held_since is None and entry.keys == keys and agree(mapping, sides)

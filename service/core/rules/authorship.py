@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from service.core.item.change import Change
-from service.core.item.stamp import Stamp, content_hash, sound_stamp, without_stamp
+from service.core.item.stamp import Stamp, content_hash, is_bare_tombstone, sound_stamp, without_stamp
 from service.core.item.wire import Item
 from service.core.rules.ledger import Entry, Place, count_version, is_count
 
@@ -57,10 +57,10 @@ def made_by_guarded_rule(change: Change, stamp_name: str) -> bool:
     """
     before, after = sound_stamp(change.old, stamp_name), sound_stamp(change.new, stamp_name)
     if change.new is None:
-        return is_bare(change.old, change.key, stamp_name)
+        return is_bare_tombstone(change.old, change.key, stamp_name)
     if after is None or (before is not None and after.version < before.version):
         return False
-    if before is None or after.version > before.version or is_bare(change.new, change.key, stamp_name):
+    if before is None or after.version > before.version or is_bare_tombstone(change.new, change.key, stamp_name):
         return True
     return after.content_hash == content_hash(without_stamp(change.new, stamp_name))
 
@@ -69,7 +69,7 @@ def _authorship(change: Change, stamp_name: str, seen: str, genuine: Callable[[S
     before, after = sound_stamp(change.old, stamp_name), sound_stamp(change.new, stamp_name)
     highest = max(seen, before.version if before is not None and genuine(before) else "")
     if change.new is None:
-        return Authorship(is_bare(change.old, change.key, stamp_name), highest, None)
+        return Authorship(is_bare_tombstone(change.old, change.key, stamp_name), highest, None)
     ours = after is not None and after != before and genuine(after) and after.version > highest
     return Authorship(ours, after.version if ours and after is not None else highest, after)
 
@@ -80,17 +80,6 @@ def by_ledger_rule(item: Item, stamp_name: str) -> bool:
     return stamp is not None and (stamp.base is not None or is_count(stamp.version))
 
 
-def is_bare(image: Item | None, key: Item, stamp_name: str) -> bool:
-    """Whether an image is a bare tombstone: its key, and a stamp that marks it as deleted.
-
-    An update by the application keeps the stamp and adds attributes; then it is an item again.
-    """
-    if image is None or image.keys() != {*key, stamp_name}:
-        return False
-    stamp = sound_stamp(image, stamp_name)
-    return stamp is not None and stamp.tombstone
-
-
 def live(image: Item | None, key: Item, stamp_name: str) -> bool:
     """Whether an image is an item: there is one, and it is not a bare tombstone."""
-    return image is not None and not is_bare(image, key, stamp_name)
+    return image is not None and not is_bare_tombstone(image, key, stamp_name)

@@ -10,15 +10,15 @@ from typing import Literal
 
 from service.core.item.change import Change
 from service.core.item.compare import equal_or_absent
-from service.core.item.stamp import sound_stamp, without_stamp
+from service.core.item.stamp import is_bare_tombstone, sound_stamp, without_stamp
 from service.core.item.wire import Item
 from service.core.item.write import Check, Put, Update
 from service.core.mapping.inverse import inverse
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward, old_key, v2_place
-from service.core.rules.authorship import authorship_on_old, is_bare
+from service.core.rules.authorship import authorship_on_old
 from service.core.rules.ledger import Entry, Place, is_count, place_from
-from service.core.rules.ledger_writes import PlaceReading, burial, replacement, unchanged
+from service.core.rules.ledger_writes import PlaceReading, replacement, tombstone_update, unchanged
 from service.core.rules.merge import three_way
 from service.errors import Poison
 
@@ -26,7 +26,7 @@ Outcome = Literal["applied", "merged", "duplicate", "conflict", "own", "unread"]
 
 
 @dataclass(frozen=True, slots=True)
-class Dispute:
+class ConflictCause:
     """Why a change goes to the conflict log."""
 
     reason: Literal["overlap", "deleted", "two_live_keys", "unreadable"]
@@ -43,9 +43,9 @@ class ForwardPlan:
     """The new ledger entry; None: the ledger stays as it is."""
     writes: tuple[Put | Update | Check, ...] = ()
     """On v2, each on the condition that the place is as it was read."""
-    dispute: Dispute | None = None
+    conflict: ConflictCause | None = None
     """With outcome ``conflict``: why the change goes to the conflict log."""
-    buried: tuple[Place, ...] = ()
+    tombstoned: tuple[Place, ...] = ()
     """The places that get a tombstone."""
     missing: Place | None = None
     """With outcome ``unread``: a place that must be read too before the change can be decided."""
@@ -72,7 +72,7 @@ def known_places(mapping: Mapping, change: Change, entry: Entry) -> list[Place]:
     An image that cannot be mapped has no place.
     """
     places = {text: place_from(text) for text in entry.keys}
-    for image in (old_image(mapping, change.old), old_image(mapping, change.new)):
+    for image in (change.old, change.new):
         place = place_of_old(mapping, image)
         if place is not None:
             places.setdefault(place.text, place)
@@ -84,7 +84,8 @@ def forward_plan(
 ) -> ForwardPlan:
     """The plan for a change of the old table at ``version``.
 
-    ``entry`` is its ledger entry, ``known`` the known places, read after it. ``now``, in epoch seconds, starts a hold.
+    ``entry`` is its ledger entry, ``known`` the known places, read after it. ``now`` (epoch seconds) is recorded as
+    ``held_since`` if the item becomes held.
 
     Rules, in this order: a change that the ledger has already is a duplicate; our own writes only advance the ledger; a change
     that the guarded rule has applied is not applied again; two live places hold the item, and the change goes to the conflict log;
@@ -105,7 +106,7 @@ def forward_plan(
         return _finished_move(mapping, readings, covering, advanced)
     if len(live) > 1:
         # Reverse may have seen only one of the two places, so forward holds the item too.
-        return _disputed(mapping, readings, advanced.held(now), Dispute("two_live_keys"))
+        return _conflict(mapping, readings, advanced.held(now), ConflictCause("two_live_keys"))
     return _decided(mapping, change, readings, advanced)
 
 
@@ -116,7 +117,7 @@ def must_read_places(change: Change, mapping: Mapping, version: str, entry: Entr
 
 def old_image(mapping: Mapping, image: Item | None) -> Item | None:
     """An image of the old table as the application sees it: without our stamp; None also for a bare tombstone."""
-    if image is None or is_bare(image, old_key(mapping, image), mapping.stamp):
+    if image is None or is_bare_tombstone(image, old_key(mapping, image), mapping.stamp):
         return None
     stamp = sound_stamp(image, mapping.stamp)
     if stamp is None or not is_count(stamp.version):  # the application's own attribute under that name is content
@@ -132,8 +133,9 @@ def old_form(mapping: Mapping, place: Place, item: Item) -> Item:
     return inverse(mapping, item, place.table)
 
 
-def place_of_old(mapping: Mapping, image: Item | None) -> Place | None:
-    """The v2 place of an image as ``old_image`` gives it; None without an image, or when it cannot be mapped."""
+def place_of_old(mapping: Mapping, old: Item | None) -> Place | None:
+    """The v2 place where an old item, or an image of it, belongs; None for no item (``old_image``), or when it cannot be mapped."""
+    image = old_image(mapping, old)
     try:
         return Place(*v2_place(mapping, image)) if image is not None else None
     except Poison:
@@ -156,12 +158,14 @@ def _finished_move(
         if reading not in covering and _is_older(mapping, reading, readings.version)
     ]
     writes = tuple(
-        burial(mapping, reading, readings.version, readings.base) if reading in vacated else unchanged(mapping, reading)
+        tombstone_update(mapping, reading, readings.version, readings.base)
+        if reading in vacated
+        else unchanged(mapping, reading)
         for reading in readings.known
     )
     keys = tuple(reading.place.text for reading in readings.live if reading not in vacated)
-    buried = tuple(reading.place for reading in vacated)
-    return ForwardPlan("applied" if vacated else "duplicate", replace(entry, keys=keys), writes, buried=buried)
+    tombstoned = tuple(reading.place for reading in vacated)
+    return ForwardPlan("applied" if vacated else "duplicate", replace(entry, keys=keys), writes, tombstoned=tombstoned)
 
 
 def _is_older(mapping: Mapping, reading: PlaceReading, version: str) -> bool:
@@ -178,17 +182,17 @@ def _decided(mapping: Mapping, change: Change, readings: _Readings, entry: Entry
     try:
         theirs = _v2_as_old(mapping, readings)
     except Poison:
-        return _disputed(mapping, readings, entry, Dispute("unreadable"))
+        return _conflict(mapping, readings, entry, ConflictCause("unreadable"))
     base, mine = old_image(mapping, change.old), old_image(mapping, change.new)
     if equal_or_absent(theirs, mine):
         return _without_write(mapping, readings, entry, "duplicate")
     if equal_or_absent(theirs, base):
         return _written(mapping, readings, entry, mine, "applied")
     if base is None or theirs is None or mine is None:
-        return _disputed(mapping, readings, entry, Dispute("overlap" if theirs and mine else "deleted"))
+        return _conflict(mapping, readings, entry, ConflictCause("overlap" if theirs and mine else "deleted"))
     merge = three_way(mapping, base, theirs, mine)
     if merge.item is None:
-        return _disputed(mapping, readings, entry, Dispute("overlap", merge.overlap))
+        return _conflict(mapping, readings, entry, ConflictCause("overlap", merge.overlap))
     if equal_or_absent(theirs, merge.item):
         return _without_write(mapping, readings, entry, "duplicate")
     return _written(mapping, readings, entry, merge.item, "merged")
@@ -214,12 +218,12 @@ def _written(
 
 def _removed(mapping: Mapping, readings: _Readings, entry: Entry) -> ForwardPlan:
     """The plan that leaves no live item on v2: a tombstone at every live place."""
-    buried = tuple(reading.place for reading in readings.live)
+    tombstoned = tuple(reading.place for reading in readings.live)
     writes: tuple[Update | Check, ...] = (
-        *_burials(mapping, readings, readings.live),
-        *_unchanged_elsewhere(mapping, readings, buried),
+        *_tombstone_updates(mapping, readings, readings.live),
+        *_unchanged_elsewhere(mapping, readings, tombstoned),
     )
-    return ForwardPlan("applied", replace(entry, keys=()), writes, buried=buried)
+    return ForwardPlan("applied", replace(entry, keys=()), writes, tombstoned=tombstoned)
 
 
 def _placed(
@@ -232,17 +236,17 @@ def _placed(
     if at_goal is None:  # a merge can lead to a key that neither image has
         return ForwardPlan("unread", None, missing=goal)
     vacated = [reading for reading in readings.live if reading.place.text != goal.text]
-    buried = tuple(reading.place for reading in vacated)
+    tombstoned = tuple(reading.place for reading in vacated)
     writes = (
         replacement(mapping, at_goal, v2, readings.version, readings.base),
-        *_burials(mapping, readings, vacated),
-        *_unchanged_elsewhere(mapping, readings, (goal, *buried)),
+        *_tombstone_updates(mapping, readings, vacated),
+        *_unchanged_elsewhere(mapping, readings, (goal, *tombstoned)),
     )
-    return ForwardPlan(outcome, replace(entry, keys=(goal.text,)), writes, buried=buried)
+    return ForwardPlan(outcome, replace(entry, keys=(goal.text,)), writes, tombstoned=tombstoned)
 
 
-def _burials(mapping: Mapping, readings: _Readings, vacated: Sequence[PlaceReading]) -> list[Update | Check]:
-    return [burial(mapping, reading, readings.version, readings.base) for reading in vacated]
+def _tombstone_updates(mapping: Mapping, readings: _Readings, vacated: Sequence[PlaceReading]) -> list[Update | Check]:
+    return [tombstone_update(mapping, reading, readings.version, readings.base) for reading in vacated]
 
 
 def _unchanged_elsewhere(mapping: Mapping, readings: _Readings, written: Sequence[Place]) -> list[Check]:
@@ -251,8 +255,8 @@ def _unchanged_elsewhere(mapping: Mapping, readings: _Readings, written: Sequenc
     return [unchanged(mapping, reading) for reading in readings.known if reading.place.text not in texts]
 
 
-def _disputed(mapping: Mapping, readings: _Readings, entry: Entry, dispute: Dispute) -> ForwardPlan:
-    return replace(_without_write(mapping, readings, entry, "conflict"), dispute=dispute)
+def _conflict(mapping: Mapping, readings: _Readings, entry: Entry, cause: ConflictCause) -> ForwardPlan:
+    return replace(_without_write(mapping, readings, entry, "conflict"), conflict=cause)
 
 
 def _without_write(mapping: Mapping, readings: _Readings, entry: Entry, outcome: Outcome) -> ForwardPlan:

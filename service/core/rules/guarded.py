@@ -11,7 +11,6 @@ from service.core.item.change import Change
 from service.core.item.compare import equal
 from service.core.item.stamp import (
     backfill_version,
-    decode_stamp,
     sound_stamp,
     stamped,
     stream_version,
@@ -72,13 +71,6 @@ def older_than(stamp_name: str, version: str) -> Condition:
 def tombstone(table: str, key: Item, version: str, stamp_name: str) -> Put:
     """The removal at ``version``: a bare tombstone in the item's place, so that no late copy or replay brings the item back."""
     return Put(table, tombstone_item(key, version, stamp_name), older_than(stamp_name, version))
-
-
-def is_bare_tombstone(mapping: Mapping, table: str, item: Item) -> bool:
-    """Whether a v2 item is a bare tombstone: key attributes, and a stamp that marks it as deleted. Raises Poison for a damaged
-    stamp."""
-    stamp = decode_stamp(item, mapping.stamp)
-    return stamp is not None and stamp.tombstone and item.keys() == {*mapping.tables[table].key_names, mapping.stamp}
 
 
 def purge_write(mapping: Mapping, table: str, item: Item) -> Delete:

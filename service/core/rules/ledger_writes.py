@@ -50,7 +50,7 @@ def replacement(mapping: Mapping, reading: PlaceReading, v2: V2Item, version: st
     return _update(reading, item, condition)
 
 
-def burial(mapping: Mapping, reading: PlaceReading, version: str, base: str | None) -> Update:
+def tombstone_update(mapping: Mapping, reading: PlaceReading, version: str, base: str | None) -> Update:
     """The write that turns the item that was read into a bare tombstone. Raises Poison for too many attributes."""
     tombstone = tombstone_item(reading.place.key, version, mapping.stamp, base=base)
     return _update(reading, tombstone, as_read(mapping, reading, ()))

@@ -29,9 +29,9 @@ def three_way(mapping: Mapping, base: Item, theirs: Item, mine: Item) -> Merge:
     token = entity.change_token if entity is not None else None
     their_changes, my_changes = differences(base, theirs), differences(base, mine)
     both = _units(entity, their_changes) & _units(entity, my_changes) - {token}
-    disputed = {name for name in differences(theirs, mine) if _unit(entity, name) in both}
-    if disputed:
-        return Merge(None, tuple(sorted({_unit(entity, name) for name in disputed})))
+    overlapping = {name for name in differences(theirs, mine) if _unit(entity, name) in both}
+    if overlapping:
+        return Merge(None, tuple(sorted({_unit(entity, name) for name in overlapping})))
     merged = dict(theirs)
     for name in my_changes:
         _set(merged, name, mine.get(name))

@@ -16,7 +16,7 @@ from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward
 from service.core.rules.guarded import REPAIR_VERSION
 from service.core.rules.ledger import Entry, Place, place_from
-from service.core.rules.ledger_writes import PlaceReading, as_read, burial, replacement, unchanged
+from service.core.rules.ledger_writes import PlaceReading, as_read, replacement, tombstone_update, unchanged
 from service.core.rules.reverse import carried
 
 REPAIR_GENERATION, _, _ = REPAIR_VERSION.partition(".")
@@ -85,5 +85,5 @@ def _resolution_write(mapping: Mapping, v2: V2Item | None, reading: PlaceReading
         written = reading.item is not None and equal(reading.item, stamped(v2, REPAIR_VERSION, mapping.stamp))
         return unchanged(mapping, reading) if written else replacement(mapping, reading, v2, REPAIR_VERSION, None)
     if reading.is_live(mapping.stamp):
-        return burial(mapping, reading, REPAIR_VERSION, None)
+        return tombstone_update(mapping, reading, REPAIR_VERSION, None)
     return unchanged(mapping, reading)

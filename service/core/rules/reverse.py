@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from service.core.item.change import Change
-from service.core.item.stamp import Stamp, encode_stamp, tombstone_item
+from service.core.item.stamp import Stamp, encode_stamp, is_bare_tombstone, tombstone_item
 from service.core.item.wire import Item
 from service.core.item.write import Put
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward, old_key, v2_place
-from service.core.rules.authorship import Authorship, authorship_on_v2, is_bare, live
-from service.core.rules.forward import old_form, old_image, place_of_old
+from service.core.rules.authorship import Authorship, authorship_on_v2, live
+from service.core.rules.forward import old_form, place_of_old
 from service.core.rules.ledger import Entry, Place, Track, next_count, place_from
 from service.core.rules.ledger_writes import PlaceReading
 from service.errors import Poison
@@ -49,7 +49,7 @@ def old_key_of(mapping: Mapping, place: Place, change: Change) -> Item:
     poison = Poison(f"no image of the v2 item {place.key} in {place.table} shows its old key", reason="unknown_key")
     first: Item | None = None
     for image in (change.new, change.old):
-        if image is None or is_bare(image, place.key, mapping.stamp):
+        if image is None or is_bare_tombstone(image, place.key, mapping.stamp):
             continue
         try:
             old = old_form(mapping, place, image)
@@ -67,8 +67,8 @@ def reverse_places(mapping: Mapping, place: Place, entry: Entry, old_now: Item |
     """The v2 places to read for a record at ``place``: this place, those that the ledger knows to be live, and that of the old item
     ``old_now`` as it is now, if it can be mapped."""
     places = {place.text: place} | {text: place_from(text) for text in entry.keys}
-    home = place_of_old(mapping, old_image(mapping, old_now))
-    return list({**places, home.text: home}.values() if home is not None else places.values())
+    of_old = place_of_old(mapping, old_now)
+    return list({**places, of_old.text: of_old}.values() if of_old is not None else places.values())
 
 
 def reverse_plan(
@@ -82,7 +82,8 @@ def reverse_plan(
 ) -> ReversePlan:
     """The plan for a record of a v2 table at ``version``.
 
-    ``entry`` is the ledger entry, ``known`` the known places, read after it. ``now``, in epoch seconds, starts a hold.
+    ``entry`` is the ledger entry, ``known`` the known places, read after it. ``now`` (epoch seconds) is recorded as
+    ``held_since`` if the item becomes held.
 
     Rules, in this order: a record that the ledger has already is a duplicate; an item that is live at two places is held; the
     rest is one of the cases of ``_case_of``.
@@ -93,15 +94,21 @@ def reverse_plan(
     if version <= entry.track(place).done:
         return ReversePlan("duplicate", None)
     author = authorship_on_v2(change, mapping.stamp, entry, place)
-    alive = [reading for reading in known if reading.is_live(mapping.stamp)]
-    advanced = replace(_advanced(entry, place, version, author), keys=tuple(reading.place.text for reading in alive))
-    if len(alive) > 1:
+    live_places = [reading for reading in known if reading.is_live(mapping.stamp)]
+    advanced = replace(
+        _advanced(entry, place, version, author), keys=tuple(reading.place.text for reading in live_places)
+    )
+    if len(live_places) > 1:
         return ReversePlan("held", advanced.held(now), ours=author.ours)
     case, released = _case_of(author, entry), replace(advanced, held_since=None)
     if case == "own":
         return ReversePlan("own", released, ours=True)
     put = next_count(entry.put)
-    old = _old_item(mapping, alive[0], entry.key, put) if alive else tombstone_item(entry.key, put, mapping.stamp)
+    old = (
+        _old_item(mapping, live_places[0], entry.key, put)
+        if live_places
+        else tombstone_item(entry.key, put, mapping.stamp)
+    )
     return ReversePlan(case, replace(released, put=put), Put(mapping.old.table, old), ours=author.ours)
 
 
@@ -117,7 +124,7 @@ def _case_of(author: Authorship, entry: Entry) -> Literal["own", "carried_back",
 
     Forward had seen reverse's last write unless the base in its stamp is below ``entry.put``. Then reverse had written over an old
     change that forward read only afterwards and applied to v2, so it must be carried back. A purge has no stamp and counts as
-    "yes". In every case a hold ends.
+    "yes". In every case the item is held no longer.
     """
     if not author.ours:
         return "applied"

@@ -1,8 +1,11 @@
 """The verdict on a v2 item and an old item that were read one after the other: equal or different, and whether a difference lasts.
 
-Validation uses it, and the code that writes never does. The two share only the mapping and, under the ledger rule, ``old_form``
-and ``old_image``. Before the first `dual`, v2 must be exactly what ``forward`` makes of the old item. From then on, *both ways*,
-the application may have written v2 in its own shape; then v2 must represent the old item, with our stamps removed from both.
+Validation uses it; the code that decides writes never does, so that one mistake cannot be in both. The verification of touched
+keys uses ``fingerprint`` alone. The verdict shares with the writing code the mapping, the stamp and, under the ledger rule,
+``old_form`` and ``old_image``.
+
+Before the first `dual`, v2 must be exactly what ``forward`` makes of the old item. From then on, *both ways*, the application may
+have written v2 in its own shape; then v2 must represent the old item, with our stamps removed from both.
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +15,7 @@ from hashlib import blake2b
 import orjson
 
 from service.core.item.compare import differences, equal
-from service.core.item.stamp import V2Item, sound_stamp, without_stamp
+from service.core.item.stamp import V2Item, is_bare_tombstone, sound_stamp, without_stamp
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.inverse import inverse
 from service.core.mapping.mapping import Mapping
@@ -89,8 +92,8 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class PairReading:
-    """The fingerprints of one reading of v2, and of the reading of the old table that followed it. None: no item."""
+class PairFingerprints:
+    """The fingerprints of one reading of a pair: v2, then the old table. None: no item."""
 
     v2: str | None
     old: str | None
@@ -121,7 +124,7 @@ def judge(mapping: Mapping, pair: Pair, v2: Item | None, old: Source | None) -> 
         return stray
     assert old is not None  # misplaced() returned a finding otherwise
     assert old.expected is not None
-    if v2 is None or is_bare(mapping, pair.table, v2):
+    if v2 is None or is_tombstone_at(mapping, pair.table, v2):
         return Finding(Kind.MISSING, pair)
     if old.image is not None:
         return _compare_back(mapping, pair, v2, old.image)
@@ -137,7 +140,7 @@ def misplaced(mapping: Mapping, pair: Pair, v2: Item | None, old: Source | None)
     moved_to = old.pair if old is not None else None
     if v2 is None:
         return Finding(Kind.GONE, pair, moved_to=moved_to)
-    return Finding(Kind.TOMBSTONE if is_bare(mapping, pair.table, v2) else Kind.EXTRA, pair, moved_to=moved_to)
+    return Finding(Kind.TOMBSTONE if is_tombstone_at(mapping, pair.table, v2) else Kind.EXTRA, pair, moved_to=moved_to)
 
 
 def pair_of(mapping: Mapping, table: str, item: Item) -> Pair:
@@ -156,7 +159,7 @@ def entity_of_key(mapping: Mapping, table: str, item: Item) -> str:
     return entity.name if entity is not None else UNKNOWN_ENTITY
 
 
-def lasts(before: PairReading, after: PairReading) -> bool:
+def lasts(before: PairFingerprints, after: PairFingerprints) -> bool:
     """Whether a difference in both readings is real, and not a change that sync has yet to apply.
 
     Each reading reads v2 first and then old, and sync was caught up in between. Suppose that v2 holds X in both readings, that old
@@ -191,12 +194,9 @@ def key_text(key: Item) -> str:
     return orjson.dumps(key, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def is_bare(mapping: Mapping, table: str | None, item: Item) -> bool:
-    """Whether a v2 item is a bare tombstone: its key, and a stamp that marks it as deleted."""
-    if table is None:
-        return False
-    stamp = sound_stamp(item, mapping.stamp)
-    return stamp is not None and stamp.tombstone and item.keys() == {*mapping.tables[table].key_names, mapping.stamp}
+def is_tombstone_at(mapping: Mapping, table: str | None, item: Item) -> bool:
+    """Whether what was read at a v2 key is a bare tombstone. False without a table."""
+    return table is not None and is_bare_tombstone(item, mapping.tables[table].key_names, mapping.stamp)
 
 
 def _compare_forward(mapping: Mapping, pair: Pair, live: Item, old: Item, expected: V2Item) -> Finding:

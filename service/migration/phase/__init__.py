@@ -1,4 +1,4 @@
 """Moves the phase: gate, hook, and steps that are stored one by one.
 
-Entry points: ``move.make_move``, ``move.preview_move``, ``hold.hold``, ``hold.release``, ``move_parts.move_parts``.
+Entry points: ``move.make_move``, ``move.preview_move``, ``hold.hold``, ``hold.release``, ``move_context.move_context``.
 """

@@ -46,7 +46,7 @@ class PhaseHooks:
         except Retryable as silent:
             raise Refused(
                 f"the hook {self._hook} does not answer: {silent.message}",
-                remedy="mend the hook, or unset TABLESPLIT_HOOK",
+                remedy="fix the hook, or unset TABLESPLIT_HOOK",
             ) from silent
 
     async def after(self, move: dict[str, Any], status: dict[str, Any]) -> None:

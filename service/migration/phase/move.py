@@ -17,7 +17,7 @@ from service.core.phases.moves import (
     WITHDRAWABLE,
     Begin,
     Command,
-    No,
+    NotPossible,
     PhaseMove,
     UnderWay,
     Withdraw,
@@ -29,7 +29,7 @@ from service.core.phases.moves import (
 )
 from service.errors import Fatal, Misconfigured, Refused
 from service.log import get_logger
-from service.migration.phase.move_parts import MoveParts
+from service.migration.phase.move_context import MoveContext
 from service.migration.phase.steps import Steps
 from service.migration.status.facts import move_text
 from service.migration.status.gate import ask_gate
@@ -56,39 +56,40 @@ class Moved:
     """How a move ended."""
 
     phase: str
-    said: str
+    text: str
     """The outcome in one line, for people."""
     seconds: dict[str, float]
     """Duration of each step that this process did."""
 
     def to_json(self) -> dict[str, Any]:
         """The document of `cutover --json` and the other phase commands."""
-        return {**asdict(self), "total_seconds": round(sum(self.seconds.values()), 3)}
+        total = round(sum(self.seconds.values()), 3)
+        return {"phase": self.phase, "said": self.text, "seconds": self.seconds, "total_seconds": total}
 
     def to_text(self) -> str:
         """One line for each step, then the outcome."""
-        return "\n".join([*(f"{step:12} {seconds:.1f} s" for step, seconds in self.seconds.items()), self.said])
+        return "\n".join([*(f"{step:12} {seconds:.1f} s" for step, seconds in self.seconds.items()), self.text])
 
 
-async def make_move(parts: MoveParts, request: MoveRequest) -> Moved:
+async def make_move(context: MoveContext, request: MoveRequest) -> Moved:
     """Make the move that ``request.command`` means, resume it, or withdraw the move under way.
 
     Raises GateClosed, Refused (no such move, another one is running, vetoed, a condition that cannot be overridden), Misconfigured
     for an unknown condition, Fatal when a step's deadline passes: its message names the worker that it waited for, its remedy
     is the command that goes on.
     """
-    app = parts.app
+    app = context.app
     await require_started(app)
     async with Lease.try_acquire(app.control, MOVE_LEASE, worker_id(), app.clock, app.settings) as lease:
         state = await _load(app)
         match decide(request.command, state.acting, under_way(state)):
-            case No(reason, remedy):
+            case NotPossible(reason, remedy):
                 raise Refused(reason, remedy=remedy)
             case Withdraw(outcome):
-                return await _withdraw(parts, request, lease, state, outcome)
+                return await _withdraw(context, request, lease, state, outcome)
             case Begin(move):
-                await _begin(parts, request, lease, move)
-        return await _resume(parts, request, lease)
+                await _begin(context, request, lease, move)
+        return await _resume(context, request, lease)
 
 
 def under_way(state: MigrationState) -> UnderWay | None:
@@ -100,7 +101,7 @@ def under_way(state: MigrationState) -> UnderWay | None:
 class Preview:
     """What a command would do now."""
 
-    said: str
+    text: str
     """One line, for people."""
     gate: Gate | None
     """Of the move that it would begin; None: it would resume a move, or withdraw one."""
@@ -112,18 +113,18 @@ class Preview:
 
     def to_json(self) -> dict[str, Any]:
         """The document of `cutover --dry-run --json`."""
-        return {"said": self.said, **(self.gate.to_json() if self.gate is not None else {})}
+        return {"said": self.text, **(self.gate.to_json() if self.gate is not None else {})}
 
     def to_text(self) -> str:
         """The gate, then what the command would do."""
-        return "\n".join([*([self.gate.to_text()] if self.gate is not None else []), self.said])
+        return "\n".join([*([self.gate.to_text()] if self.gate is not None else []), self.text])
 
 
 async def preview_move(app: App, command: Command) -> Preview:
     """What ``command`` would do; changes nothing. Raises Refused where it leads nowhere."""
     state = await require_started(app)
     match decide(command, state.acting, under_way(state)):
-        case No(reason, remedy):
+        case NotPossible(reason, remedy):
             raise Refused(reason, remedy=remedy)
         case Begin(move):
             text = f"{move.command} leads from {move.start} to {move.to}: {move.keeps}"
@@ -133,24 +134,24 @@ async def preview_move(app: App, command: Command) -> Preview:
     return Preview(f"goes on with the move {move_text(state)}", None)
 
 
-async def _begin(parts: MoveParts, request: MoveRequest, lease: Lease, phase_move: PhaseMove) -> None:
-    gate = await open_gate(parts, request, phase_move)
-    state = await _load(parts.app)
-    now = parts.app.clock.now()
+async def _begin(context: MoveContext, request: MoveRequest, lease: Lease, phase_move: PhaseMove) -> None:
+    gate = await open_gate(context, request, phase_move)
+    state = await _load(context.app)
+    now = context.app.clock.now()
     forced = tuple(condition.name for condition in gate.closed)
-    move = Move(phase_move.to, first_step(phase_move, state.rule), now, now, parts.by, request.why, forced)
-    await _ask_hook(parts, state, move)
+    move = Move(phase_move.to, first_step(phase_move, state.rule), now, now, context.by, request.why, forced)
+    await _ask_hook(context, state, move)
     facts = {**_document(state, move), "gate": gate.to_json()}
-    await parts.audit.append("move begun", request.why, facts)
-    await _store(parts, lease, None, move)
+    await context.audit.append("move begun", request.why, facts)
+    await _store(context, lease, None, move)
 
 
-async def open_gate(parts: MoveParts, request: MoveRequest, phase_move: PhaseMove) -> Gate:
+async def open_gate(context: MoveContext, request: MoveRequest, phase_move: PhaseMove) -> Gate:
     """The gate once it is open, or every condition that closes it is overridden. Raises GateClosed when it stays closed."""
-    clock = parts.app.clock
+    clock = context.app.clock
     deadline = clock.monotonic() + request.wait_seconds
     while True:
-        gate = await parts.gate(parts.app, await _load(parts.app), phase_move)
+        gate = await context.gate(context.app, await _load(context.app), phase_move)
         require_forceable(request.forced, gate, NEVER_FORCED)
         if gate.open_despite(request.forced):
             return gate
@@ -159,59 +160,61 @@ async def open_gate(parts: MoveParts, request: MoveRequest, phase_move: PhaseMov
         await clock.sleep(GATE_POLL_SECONDS)
 
 
-async def _ask_hook(parts: MoveParts, state: MigrationState, move: Move) -> None:
+async def _ask_hook(context: MoveContext, state: MigrationState, move: Move) -> None:
     try:
-        await parts.hooks.before(_document(state, move), await parts.status())
+        await context.hooks.before(_document(state, move), await context.status())
     except Refused as veto:
-        await parts.audit.append("move vetoed", move.why, {**_document(state, move), "veto": veto.message})
+        await context.audit.append("move vetoed", move.why, {**_document(state, move), "veto": veto.message})
         raise
 
 
-async def _resume(parts: MoveParts, request: MoveRequest, lease: Lease) -> Moved:
+async def _resume(context: MoveContext, request: MoveRequest, lease: Lease) -> Moved:
     """Do the step that is stored, then store the next one, until there is none."""
-    clock = parts.app.clock
+    clock = context.app.clock
     seconds: dict[str, float] = {}
-    while (move := (await _load(parts.app)).move) is not None:
+    while (move := (await _load(context.app)).move) is not None:
         begun = clock.monotonic()
-        await _do(parts, request, lease, move)
+        await _do(context, request, lease, move)
         seconds[move.step] = round(clock.monotonic() - begun, 3)
         get_logger().info("step of a move is done", to=move.to, step=move.step, seconds=seconds[move.step])
         following = step_after(move.to, move.step)  # type: ignore[arg-type]  # a step of core.phases, stored as text
         if following is None:
-            await _announce(parts, "phase entered", move, "entered")
+            await _announce(context, "phase entered", move, "entered")
         after = None if following is None else replace(move, step=following, since=clock.now())
-        await _store(parts, lease, move, after)
-    state = await _load(parts.app)
+        await _store(context, lease, move, after)
+    state = await _load(context.app)
     return Moved(state.phase, _phase_text(state), seconds)
 
 
-async def _do(parts: MoveParts, request: MoveRequest, lease: Lease, move: Move) -> None:
+async def _do(context: MoveContext, request: MoveRequest, lease: Lease, move: Move) -> None:
     """Do one step. Raises what stops it as Fatal, with the command that goes on; Refused and Fenced as they are."""
     try:
-        await Steps(parts.app, move.to, lease.check, parts.strip).do(move.step)
+        await Steps(context.app, move.to, lease.check, context.strip).do(move.step)
     except (Fatal, Misconfigured) as failure:
-        remedy = f"{failure.remedy or 'mend that'}, then go on with: tablesplit {request.command}"
+        remedy = f"{failure.remedy or 'correct that'}, then go on with: tablesplit {request.command}"
         if move.step in WITHDRAWABLE:
             remedy += f" (or give the move up: tablesplit {opposite(request.command)})"
         raise Fatal(f"the move to {move.to} stands at {move.step}: {failure.message}", remedy=remedy) from failure
 
 
-async def _withdraw(parts: MoveParts, request: MoveRequest, lease: Lease, state: MigrationState, outcome: str) -> Moved:
+async def _withdraw(
+    context: MoveContext, request: MoveRequest, lease: Lease, state: MigrationState, outcome: str
+) -> Moved:
     assert state.move is not None
-    await _announce(parts, "move given up", replace(state.move, why=request.why), "given up")
-    await _store(parts, lease, state.move, None)
+    await _announce(context, "move given up", replace(state.move, why=request.why), "given up")
+    await _store(context, lease, state.move, None)
     return Moved(state.phase, outcome, {})
 
 
-async def _announce(parts: MoveParts, action: str, move: Move, outcome: str) -> None:
+async def _announce(context: MoveContext, action: str, move: Move, outcome: str) -> None:
     """Record the outcome in the audit log, then call the hook."""
-    state = await _load(parts.app)
+    state = await _load(context.app)
     document = {**_document(state, move), "outcome": outcome}
-    await parts.audit.append(action, move.why, document)
-    await parts.hooks.after(document, await parts.status())
+    await context.audit.append(action, move.why, document)
+    await context.hooks.after(document, await context.status())
 
 
-async def _store(parts: MoveParts, lease: Lease, before: Move | None, after: Move | None) -> None:
+async def _store(context: MoveContext, lease: Lease, before: Move | None, after: Move | None) -> None:
     """Replace the move under way. Raises Refused when the stored move is neither: it was edited, or another process has taken over.
     A backfill and a first move exclude each other here, because both begin in this one record."""
 
@@ -223,7 +226,7 @@ async def _store(parts: MoveParts, lease: Lease, before: Move | None, after: Mov
         return replace(state, move=after)
 
     lease.check()
-    await change_state(parts.app.control, parts.app.mapping, parts.app.clock.now(), replaced)
+    await change_state(context.app.control, context.app.mapping, context.app.clock.now(), replaced)
 
 
 def _document(state: MigrationState, move: Move) -> dict[str, Any]:

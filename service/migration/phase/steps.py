@@ -16,7 +16,7 @@ from service.core.phases.acting import Acting, Phase, Rule
 from service.dynamodb.protocol import Fence
 from service.errors import Fatal
 
-CAUGHT_UP_WITHIN_SECONDS = 15.0
+STEP_CATCH_UP_SECONDS = 15.0
 
 Waiting = Callable[[], Awaitable[str | None]]
 """Gives what a step still waits for, for people; None: nothing."""
@@ -80,7 +80,7 @@ class Steps:
     async def _catch_up(self, lanes: tuple[LaneName, ...]) -> None:
         async def behind() -> str | None:
             acting = (await self._state()).acting
-            if await self._workers.caught_up(CAUGHT_UP_WITHIN_SECONDS, lanes, acting):
+            if await self._workers.caught_up(STEP_CATCH_UP_SECONDS, lanes, acting):
                 return None
             return await self._unacknowledged() or f"{' and '.join(lanes)} sync has not caught up"
 

@@ -20,7 +20,7 @@ EXPECTED = ("capacity", "hottest key", "duration", "cost", "dual running", "pric
 """The parts of the forecast that a preflight shows; `tablesplit forecast` shows all of it."""
 RETENTION: dict[RetentionVerdict, Verdict] = {"go": "ok", "no-go": "note", "unknown": "note"}
 """A no-go blocks nothing: while sync runs beside it, a copy may take longer than the stream keeps a change."""
-CLOCK_TOLERANCE_SECONDS = 60.0
+PREFLIGHT_MAX_CLOCK_SKEW_SECONDS = 60.0
 """DynamoDB refuses requests that are signed with a clock more than five minutes off."""
 
 
@@ -93,8 +93,8 @@ async def _check_clock(app: App) -> PreflightCheck:
     before = app.clock.now()
     server = await asyncio.to_thread(app.tables.plane.server_time)
     skew = server - (before + app.clock.now()) / 2
-    if abs(skew) <= CLOCK_TOLERANCE_SECONDS:
-        return PreflightCheck("clock", f"within {CLOCK_TOLERANCE_SECONDS:.0f} s of the server's")
+    if abs(skew) <= PREFLIGHT_MAX_CLOCK_SKEW_SECONDS:
+        return PreflightCheck("clock", f"within {PREFLIGHT_MAX_CLOCK_SKEW_SECONDS:.0f} s of the server's")
     return PreflightCheck("clock", f"{skew:+.0f} s off the server's", "blocked", "set this machine's clock (NTP)")
 
 

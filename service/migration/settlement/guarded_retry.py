@@ -52,8 +52,8 @@ class GuardedRetry:
         async with registered(
             stores.control, stores.clock, self.owner, self.seconds, permitted=self.permitted
         ) as fence:
-            settled = False
-            while not settled:  # repeated when another change was quarantined meanwhile
+            done = False
+            while not done:  # repeated when another change was quarantined meanwhile
                 head = await quarantine.head(key_id)
                 try:
                     writes = await self._writes(head, await quarantine.changes(key_id))
@@ -61,7 +61,7 @@ class GuardedRetry:
                 except Poison as poison:
                     await quarantine.note_failure(key_id, poison)
                     return RetryResult(key_id, poison.message)
-                settled = await quarantine.settle(key_id, head)
+                done = await quarantine.remove_up_to(key_id, head)
         return RetryResult(key_id, None)
 
     async def _writes(self, head: Stored[QuarantineHead], waiting: Sequence[WaitingChange]) -> tuple[Put, ...]:

@@ -45,7 +45,7 @@ class LedgerRetry:
                 await quarantine.forget(key_id, applied)
                 await quarantine.note_failure(key_id, poison)
                 return RetryResult(key_id, poison.message)
-            if await quarantine.settle(key_id, head):
+            if await quarantine.remove_up_to(key_id, head):
                 return RetryResult(key_id, None)
 
     async def _apply(self, key_id: str, head: Stored[QuarantineHead]) -> tuple[str, Poison | None]:

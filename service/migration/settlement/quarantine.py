@@ -34,7 +34,7 @@ async def drop_from_quarantine(quarantine: Quarantine, key_id: str) -> Quarantin
     """
     while True:
         head = await quarantine.head(key_id)
-        if await quarantine.settle(key_id, head):
+        if await quarantine.remove_up_to(key_id, head):
             return head.value
 
 

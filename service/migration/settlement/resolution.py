@@ -1,4 +1,4 @@
-"""Settles a conflict as an operator chooses: keep what v2 has, what the old side wrote, or an item given in a file.
+"""Resolves a conflict as an operator chooses: keep what v2 has, what the old side wrote, or an item given in a file.
 
 First everything is read and decided, so that the command can show what will be lost. Then it is written, if v2 is still as it was
 read. A write on v2 counts as the application's: reverse carries it to the old table.
@@ -103,7 +103,7 @@ class ConflictResolver:
         lost = [line for v2_side in self._old_forms(now) for line in _given_up([wanted], v2_side)]
         return Choice(conflict_id, was, kept, writes, tuple(lost))
 
-    async def settle(self, choice: Choice, why: str = "") -> None:
+    async def resolve(self, choice: Choice, why: str = "") -> None:
         """Write what was chosen and mark the conflict as resolved, in one transaction. ``why``: the reason, for the audit log.
 
         Raises Refused when v2 has changed since it was read, another operator has resolved the conflict, or nothing would carry
@@ -127,9 +127,9 @@ class ConflictResolver:
         if await self._conflicts.is_held(name):
             raise Refused(f"{name} has two live keys on v2", remedy="delete one of the two on v2")
         was = await self._conflicts.head(name)
-        if (settled := was.value.resolution) is not None:
+        if (resolution := was.value.resolution) is not None:
             raise Refused(
-                f"conflict {name} has been resolved already: {settled.kept} was kept by {settled.by} at {iso(settled.at)}",
+                f"conflict {name} has been resolved already: {resolution.kept} was kept by {resolution.by} at {iso(resolution.at)}",
                 remedy="see `tablesplit conflicts list --all`",
             )
         return was

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from backfill.records import RunStatus, read_run_status
 from service.app import App
@@ -25,19 +26,24 @@ from service.core.phases.facts import (
 from service.dynamodb.prices import Prices, load_prices
 from service.validation.records import latest_full
 
-Tips = tuple[bool, bool]
-"""Whether forward and reverse have caught up."""
+
+class CaughtUp(NamedTuple):
+    """Whether each direction has caught up."""
+
+    forward: bool
+    reverse: bool
 
 
-async def read_facts(app: App, state: MigrationState, tips: Tips | None) -> Facts:
-    """Every record that the gate and the status need, each read once. ``tips``: None means what the lanes' owners last reported.
+async def read_facts(app: App, state: MigrationState, caught_up: CaughtUp | None) -> Facts:
+    """Every record that the gate and the status need, each read once. ``caught_up``: None means what the lanes' owners last
+    reported.
 
     Raises Fatal when a record is damaged.
     """
     beats = await Workers(app.control, app.clock).all()
     now = app.clock.now()
-    alive = {worker: beat for worker, beat in beats.items() if beat.alive(now)}
-    forward, reverse = tips or (_at_tip(alive, "forward"), _at_tip(alive, "reverse"))
+    live = {worker: beat for worker, beat in beats.items() if beat.live(now)}
+    forward, reverse = caught_up or (_at_tip(live, "forward"), _at_tip(live, "reverse"))
     activities = await Activities(app.control).load()
     return Facts(
         now=now,
@@ -46,8 +52,8 @@ async def read_facts(app: App, state: MigrationState, tips: Tips | None) -> Fact
         phase=state.phase,
         rule=state.rule,
         backfill=_backfill(await read_run_status(app.control, now), load_prices(app.settings.price_file)),
-        forward=_lane(alive, "forward", forward),
-        reverse=_lane(alive, "reverse", reverse),
+        forward=_lane(live, "forward", forward),
+        reverse=_lane(live, "reverse", reverse),
         workers=tuple(_worker(name, beat, now) for name, beat in beats.items()),
         validation=await _validation(app.control),
         verification=await _verification(app.control),
@@ -81,22 +87,22 @@ def gap_texts(state: MigrationState) -> tuple[str, ...]:
 def _backfill(run: RunStatus | None, prices: Prices) -> BackfillFacts:
     if run is None:
         return BackfillFacts()
-    pulse = run.pulse if run.state == "running" else None
+    beat = run.beat if run.state == "running" else None
     return BackfillFacts(
         state=run.state,
         items=run.outcomes.items,
         segments_done=run.segments_done,
         segments=run.run.segments,
-        items_per_second=pulse.items_per_second if pulse else 0.0,
-        eta_seconds=pulse.eta_seconds if pulse else None,
+        items_per_second=beat.items_per_second if beat else 0.0,
+        eta_seconds=beat.eta_seconds if beat else None,
         cost_usd=prices.of_units(run.spent.write_units, run.spent.read_units),
     )
 
 
-def _lane(alive: Mapping[str, Beat], name: LaneName, caught_up: bool) -> LaneFacts:
-    owner = owner_among(dict(alive), name)
+def _lane(live: Mapping[str, Beat], name: LaneName, caught_up: bool) -> LaneFacts:
+    owner = owner_among(dict(live), name)
     if owner is None:
-        return LaneFacts(stopped=any(beat.lane(name).role == "stopped" for beat in alive.values()))
+        return LaneFacts(stopped=any(beat.lane(name).role == "stopped" for beat in live.values()))
     lane = owner[1].lane(name)
     return LaneFacts(
         owner=owner[0],
@@ -109,30 +115,30 @@ def _lane(alive: Mapping[str, Beat], name: LaneName, caught_up: bool) -> LaneFac
         shards_waiting=lane.shards_waiting,
         shards_finished=lane.shards_finished,
         catch_up_seconds=lane.catch_up_seconds,
-        outcomes=_outcomes(alive, name),
+        outcomes=_outcomes(live, name),
     )
 
 
-def _outcomes(alive: Mapping[str, Beat], name: LaneName) -> dict[str, int]:
+def _outcomes(live: Mapping[str, Beat], name: LaneName) -> dict[str, int]:
     """Over all workers that read the lane."""
     total: Counter[str] = Counter()
-    for beat in alive.values():
+    for beat in live.values():
         if beat.lane(name).reads:
             total.update(beat.lane(name).outcomes)
     return dict(total)
 
 
-def _at_tip(alive: Mapping[str, Beat], name: LaneName) -> bool:
+def _at_tip(live: Mapping[str, Beat], name: LaneName) -> bool:
     """Whether the lane's owner knows of nothing unapplied."""
-    owner = owner_among(dict(alive), name)
+    owner = owner_among(dict(live), name)
     return owner is not None and owner[1].lane(name).at_tip
 
 
 def _worker(name: str, beat: Beat, now: float) -> WorkerFacts:
     return WorkerFacts(
         name=name,
-        silent_seconds=max(0.0, now - beat.said_at),
-        live=beat.alive(now),
+        last_report_seconds=max(0.0, now - beat.said_at),
+        live=beat.live(now),
         failure=beat.forward.failure or beat.reverse.failure,
         forward=beat.forward.role,
         reverse=beat.reverse.role,
@@ -140,7 +146,7 @@ def _worker(name: str, beat: Beat, now: float) -> WorkerFacts:
 
 
 def _side(activity: Activity, phase_since: float) -> SideFacts:
-    rogue_writes = sum(activity.intruders_since(phase_since).values())
+    rogue_writes = sum(activity.rogue_writes_since(phase_since).values())
     return SideFacts(activity.last_change_at, activity.intruders, activity.last_intruder_at, rogue_writes)
 
 

@@ -11,17 +11,17 @@ from service.core.phases.conditions import gate_of
 from service.core.phases.facts import Facts
 from service.core.phases.gate import Gate, Since, since_when
 from service.core.phases.moves import PhaseMove
-from service.migration.status.facts import Tips, read_facts
+from service.migration.status.facts import CaughtUp, read_facts
 
-CAUGHT_UP_WITHIN_SECONDS = 12.0
+GATE_CATCH_UP_SECONDS = 12.0
 
 
-async def ask_gate(app: App, state: MigrationState, move: PhaseMove, *, tips: Tips | None = None) -> Gate:
-    """The gate of ``move`` now. ``tips``: None asks the workers, for some seconds at most.
+async def ask_gate(app: App, state: MigrationState, move: PhaseMove, *, caught_up: CaughtUp | None = None) -> Gate:
+    """The gate of ``move`` now. ``caught_up``: None asks the workers, for some seconds at most.
 
     Raises Fatal when a record is damaged.
     """
-    known = tips or await ask_tips(app)
+    known = caught_up or await ask_caught_up(app)
     return await gate_by(app, move, await read_facts(app, state, known))
 
 
@@ -36,10 +36,10 @@ async def gate_by(app: App, move: PhaseMove, facts: Facts) -> Gate:
     return replace(gate, conditions=tuple(dated))
 
 
-async def ask_tips(app: App) -> Tips:
+async def ask_caught_up(app: App) -> CaughtUp:
     """Whether each direction has caught up since now; both are asked at once. False where that is not known in time."""
     workers = Workers(app.control, app.clock)
     forward, reverse = await asyncio.gather(
-        workers.caught_up(CAUGHT_UP_WITHIN_SECONDS), workers.caught_up(CAUGHT_UP_WITHIN_SECONDS, ("reverse",))
+        workers.caught_up(GATE_CATCH_UP_SECONDS), workers.caught_up(GATE_CATCH_UP_SECONDS, ("reverse",))
     )
-    return forward, reverse
+    return CaughtUp(forward, reverse)

@@ -118,14 +118,14 @@ def _gate_condition_met(status: Status) -> Values:
     return {(condition.name,): condition.met for condition in conditions}
 
 
-@gauge("tablesplit_backfill_state", "1 for the state the bulk copy is in", labels=("state",))
+@gauge("tablesplit_backfill_state", "1 for the state the backfill is in", labels=("state",))
 def _backfill_state(status: Status) -> Values:
     return flags(BACKFILL_STATES, status.facts.backfill.state)
 
 
 @gauge(
     "tablesplit_backfill_progress_items",
-    "Old items that the backfill is done with, over all its processes",
+    "Old items that the backfill is done with, over all its workers",
     unit="items",
 )
 def _backfill_progress(status: Status) -> int:
@@ -154,7 +154,7 @@ def _backfill_eta(status: Status) -> float | None:
 
 @gauge(
     "tablesplit_backfill_cost_dollars",
-    "What the backfill has cost so far, over all its processes, by the price file",
+    "What the backfill has cost so far, over all its workers, by the price file",
     unit="dollars",
 )
 def _backfill_cost(status: Status) -> float:
@@ -163,7 +163,7 @@ def _backfill_cost(status: Status) -> float:
 
 @gauge(
     "tablesplit_lag_seconds",
-    "Age of the oldest change that is not applied; NaN: no worker reports",
+    "An upper bound on the age of the oldest change that is not applied yet; NaN: no worker owns this lane",
     labels=("direction",),
     unit="seconds",
 )
@@ -188,7 +188,7 @@ def _catch_up(status: Status) -> Values:
 
 @gauge(
     "tablesplit_shards",
-    "Shards of the streams: being read, waiting for their parents, read to their end; NaN: no worker reports",
+    "Shards of the streams: being read, waiting for their parents, read to their end; NaN: no worker owns this lane",
     labels=("direction", "state"),
 )
 def _shards(status: Status) -> Values:
@@ -210,11 +210,11 @@ def _lane_stopped(status: Status) -> Values:
     return by_direction(status, lambda lane: lane.stopped)
 
 
-@gauge("tablesplit_workers", "Sync processes that report", labels=("role", "direction"))
+@gauge("tablesplit_workers", "Sync workers that report", labels=("role", "direction"))
 def _workers(status: Status) -> Values:
-    alive = [worker for worker in status.facts.workers if worker.live]
-    roles = Counter((worker.forward, "forward") for worker in alive)
-    roles.update((worker.reverse, "reverse") for worker in alive)
+    live = [worker for worker in status.facts.workers if worker.live]
+    roles = Counter((worker.forward, "forward") for worker in live)
+    roles.update((worker.reverse, "reverse") for worker in live)
     return {(role, direction): roles[role, direction] for role in ROLES for direction in DIRECTIONS}
 
 
@@ -269,17 +269,13 @@ def _validation_age(status: Status) -> float | None:
     return None if validation is None else validation.age(status.facts.now)
 
 
-@gauge(
-    "tablesplit_verification_differences", "Touched keys that the last re-verification found to differ; NaN: never run"
-)
+@gauge("tablesplit_verification_differences", "Touched keys that the last verification found to differ; NaN: never run")
 def _verification_differences(status: Status) -> float | None:
     verification = status.facts.verification
     return None if verification is None else verification.differences
 
 
-@gauge(
-    "tablesplit_verification_pending", "Touched keys that were not quiet at the last re-verification; NaN: never run"
-)
+@gauge("tablesplit_verification_pending", "Touched keys that were not quiet at the last verification; NaN: never run")
 def _verification_pending(status: Status) -> float | None:
     verification = status.facts.verification
     return None if verification is None else verification.pending

@@ -11,8 +11,8 @@ from service.core.phases.moves import next_move
 from service.core.shards import RETENTION_SECONDS
 from service.errors import CHECK_ENDPOINT, Fatal, Retryable, TablesplitError
 from service.log import get_logger
-from service.migration.status.facts import Tips, read_facts
-from service.migration.status.gate import ask_tips, gate_by
+from service.migration.status.facts import CaughtUp, read_facts
+from service.migration.status.gate import ask_caught_up, gate_by
 from service.migration.status.gauges import MigrationGauges
 from service.migration.status.status import Status
 
@@ -23,9 +23,9 @@ RUNNING_SECONDS = 3.0
 """How long a serving process waits for its snapshot: less than Prometheus waits for the page (deploy/prometheus)."""
 
 
-async def take_snapshot(app: App, *, tips: Tips | None = None) -> Status:
-    """Everything about the migration. ``tips``: whether forward and reverse have caught up, when the caller knows; None asks
-    the workers, for some seconds at most.
+async def take_snapshot(app: App, *, caught_up: CaughtUp | None = None) -> Status:
+    """Everything about the migration. ``caught_up``: whether each direction has caught up, when the caller knows; None asks the
+    workers, for some seconds at most.
 
     Before `create-tables` the phase is ``prepare``. Raises Fatal when the control table is damaged or of another mapping.
     """
@@ -34,7 +34,7 @@ async def take_snapshot(app: App, *, tips: Tips | None = None) -> Status:
     if state is None:
         now = app.clock.now()
         return Status(Facts(now, phase_since=now, mapping=app.mapping.hash))
-    return await _status(app, state, tips or await ask_tips(app))
+    return await _status(app, state, caught_up or await ask_caught_up(app))
 
 
 async def take_running_snapshot(app: App) -> Status:
@@ -69,8 +69,8 @@ async def log_status(app: App) -> None:
         await app.clock.sleep(LOG_SECONDS)
 
 
-async def _status(app: App, state: MigrationState, tips: Tips | None) -> Status:
-    facts = await read_facts(app, state, tips)
+async def _status(app: App, state: MigrationState, caught_up: CaughtUp | None) -> Status:
+    facts = await read_facts(app, state, caught_up)
     move = next_move(state.phase)
     gate = None if move is None else await gate_by(app, move, facts)
     return Status(facts, gate, await _headroom(app, state, facts))

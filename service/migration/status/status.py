@@ -108,7 +108,7 @@ def _worker_document(worker: WorkerFacts) -> dict[str, Any]:
         "id": worker.name,
         "forward": worker.forward,
         "reverse": worker.reverse,
-        "seen_seconds_ago": worker.silent_seconds,
+        "seen_seconds_ago": worker.last_report_seconds,
         "failure": worker.failure,
         "heard": worker.live,
     }
@@ -156,7 +156,7 @@ def _lane_text(lane: LaneFacts) -> str:
     if lane.stopped:
         return "stopped, and no other worker has taken over: see why below"
     if lane.lag_seconds is None:
-        return "no sync worker reports: start `tablesplit sync`"
+        return "no worker owns this lane: start `tablesplit sync`, or wait until a standby takes it over"
     state = "caught up" if lane.caught_up else "not caught up"
     if not lane.caught_up and lane.catch_up_seconds:
         state += f" for about {lane.catch_up_seconds:.0f} s more"
@@ -192,4 +192,4 @@ def _gate_text(gate: Gate) -> str:
 def _worker_text(worker: WorkerFacts) -> str:
     roles = f"forward {worker.forward}, reverse {worker.reverse}"
     failure = f"; STOPPED: {worker.failure}" if worker.failure else ""
-    return f"{worker.name} ({roles}), seen {worker.silent_seconds:.0f} s ago{failure}"
+    return f"{worker.name} ({roles}), last report {worker.last_report_seconds:.0f} s ago{failure}"

@@ -128,7 +128,7 @@ class Census:
         """The state of all workers' shards together."""
         streams = [count.snapshot() for count in self._counts]
         return EngineSnapshot(
-            shards_reading=sum(stream.shards_reading for stream in streams),
+            shards_unfinished=sum(stream.shards_unfinished for stream in streams),
             shards_finished=sum(stream.shards_finished for stream in streams),
             rounds=min((stream.rounds for stream in streams), default=0),
             lag_seconds=max((stream.lag_seconds for stream in streams), default=0.0),

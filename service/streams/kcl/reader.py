@@ -116,7 +116,7 @@ class KclReader:
         views = [held.view(now) for held in self._children.held]
         behind = max((now - view.as_of for view in views if view.as_of is not None), default=0.0)
         return EngineSnapshot(
-            shards_reading=len(views),
+            shards_unfinished=len(views),
             shards_finished=0,
             rounds=0,
             lag_seconds=max((view.lag_seconds for view in views), default=0.0),

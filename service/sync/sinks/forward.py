@@ -6,13 +6,19 @@ Each change is applied exactly once, and the changes of a key in their order.
 from collections.abc import Sequence
 
 from service.control.conflicts import Conflict
-from service.control.ledger import Read, ledger_id
+from service.control.ledger import EntryReading, ledger_id
 from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change
-from service.core.item.stamp import Stamp, encode_stamp
+from service.core.item.stamp import Stamp, encode_stamp, is_bare_tombstone
 from service.core.item.write import TransactItem
-from service.core.rules.authorship import is_bare
-from service.core.rules.forward import Dispute, ForwardPlan, forward_plan, known_places, must_read_places, old_image
+from service.core.rules.forward import (
+    ConflictCause,
+    ForwardPlan,
+    forward_plan,
+    known_places,
+    must_read_places,
+    old_image,
+)
 from service.core.rules.ledger import Entry, Place
 from service.core.rules.ledger_writes import PlaceReading
 from service.errors import Poison
@@ -90,7 +96,9 @@ class ForwardSink:
             attempt += 1
             await transaction.pause(attempt)
 
-    async def _read_places(self, change: Change, version: str, read: Read, missing: list[Place]) -> list[PlaceReading]:
+    async def _read_places(
+        self, change: Change, version: str, read: EntryReading, missing: list[Place]
+    ) -> list[PlaceReading]:
         """The items at the known places, read together and after the ledger; none for a change that needs none."""
         if not must_read_places(change, self._mapping, version, read.entry):
             return []
@@ -103,19 +111,19 @@ class ForwardSink:
         """What is written together with the ledger entry: v2, the conflict log, and the record of a held item."""
         assert plan.entry is not None
         writes = [*plan.writes, *self._transaction.held_writes(before, plan.entry)]
-        if plan.dispute is None:
+        if plan.conflict is None:
             return writes
-        return [*writes, *self._transaction.conflicts.puts(self._conflict(waiting, plan.dispute, found))]
+        return [*writes, *self._transaction.conflicts.puts(self._conflict(waiting, plan.conflict, found))]
 
-    def _conflict(self, waiting: WaitingChange, dispute: Dispute, found: Sequence[PlaceReading]) -> Conflict:
+    def _conflict(self, waiting: WaitingChange, cause: ConflictCause, found: Sequence[PlaceReading]) -> Conflict:
         change = waiting.change
         return Conflict(
             id=f"{ledger_id(change.table, change.key)}-{waiting.version}",
             old_table=change.table,
             key=change.key,
             entity=self._entity(change),
-            reason=dispute.reason,
-            fields=dispute.fields,
+            reason=cause.reason,
+            fields=cause.fields,
             change=waiting,
             v2=tuple((item.place.table, item.place.key, item.item) for item in found),
             at=self._transaction.stores.clock.now(),
@@ -126,9 +134,9 @@ class ForwardSink:
         mapping, change = self._mapping, waiting.change
         assert plan.entry is not None
         stamp = Stamp(waiting.version, base=plan.entry.seen, tombstone=True)
-        for place in plan.buried:
+        for place in plan.tombstoned:
             await self._transaction.purge(place.table, place.key, {**place.key, mapping.stamp: encode_stamp(stamp)})
-        if change.new is not None and is_bare(change.new, change.key, mapping.stamp):
+        if change.new is not None and is_bare_tombstone(change.new, change.key, mapping.stamp):
             await self._transaction.purge(change.table, change.key, change.new)
 
     def _entity(self, change: Change) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import uniform
 
 from service.control.conflicts import Conflicts, Held
-from service.control.ledger import Ledger, Read, ledger_id
+from service.control.ledger import EntryReading, Ledger, ledger_id
 from service.control.stores import Stores
 from service.core.item.wire import Item
 from service.core.item.write import Delete, TransactItem, Write
@@ -46,7 +46,7 @@ class LedgerTransaction:
         items = await self.stores.store.get_together([(place.table, place.key) for place in places])
         return [PlaceReading(place, item) for place, item in zip(places, items, strict=True)]
 
-    async def commit(self, read: Read, entry: Entry, writes: Sequence[TransactItem]) -> bool:
+    async def commit(self, read: EntryReading, entry: Entry, writes: Sequence[TransactItem]) -> bool:
         """Write ``entry`` and ``writes``, all or nothing. False: the entry or an item had changed since it was read."""
         put = self.ledger.put(read, entry)
         if not writes:

@@ -5,12 +5,13 @@ A change is only a hint: what is carried is what v2 holds now.
 
 from collections.abc import Sequence
 
-from service.control.ledger import Read
+from service.control.ledger import EntryReading
 from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change
+from service.core.item.stamp import is_bare_tombstone
 from service.core.item.wire import Item
 from service.core.item.write import Write
-from service.core.rules.authorship import is_bare, live
+from service.core.rules.authorship import live
 from service.core.rules.ledger import Entry, Place
 from service.core.rules.reverse import ReversePlan, old_key_of, passed, reverse_places, reverse_plan, shows_no_item
 from service.errors import Poison, Retryable
@@ -53,7 +54,7 @@ class ReverseSink:
             self._context.count(plan.outcome)
             if plan.entry is not None:
                 await self._follow_up(place, change, plan)
-        if change.new is not None and is_bare(change.new, change.key, mapping.stamp):
+        if change.new is not None and is_bare_tombstone(change.new, change.key, mapping.stamp):
             await self._transaction.purge(change.table, change.key, change.new)
 
     async def _commit(self, place: Place, key: Item, waiting: WaitingChange) -> ReversePlan:
@@ -72,7 +73,7 @@ class ReverseSink:
             attempt += 1
             await transaction.pause(attempt)
 
-    async def _plan(self, place: Place, waiting: WaitingChange, read: Read) -> ReversePlan:
+    async def _plan(self, place: Place, waiting: WaitingChange, read: EntryReading) -> ReversePlan:
         """What to do, by the old item as it is now and the known places, which are read together and after the ledger."""
         mapping, stores, change, version = self._mapping, self._transaction.stores, waiting.change, waiting.version
         if passed(mapping, place, change, version, read.entry) is None:
@@ -81,7 +82,7 @@ class ReverseSink:
         found = await self._transaction.read_together(reverse_places(mapping, place, read.entry, old_now))
         return reverse_plan(mapping, place, change, version, read.entry, found, stores.clock.now())
 
-    async def _pass(self, place: Place, waiting: WaitingChange, read: Read) -> None:
+    async def _pass(self, place: Place, waiting: WaitingChange, read: EntryReading) -> None:
         """Record in the ledger a change for which nothing can be written. If the entry has changed, the change is read again."""
         entry = passed(self._mapping, place, waiting.change, waiting.version, read.entry)
         if entry is not None and not await self._transaction.commit(read, entry, ()):
@@ -98,7 +99,9 @@ class ReverseSink:
         mapping = self._mapping
         if not plan.ours:
             await self._context.activity.application_changed(self._entity(place), place.table, place.key)
-        if plan.put is not None and is_bare(plan.put.item, plan.entry.key if plan.entry else {}, mapping.stamp):
+        if plan.put is not None and is_bare_tombstone(
+            plan.put.item, plan.entry.key if plan.entry else {}, mapping.stamp
+        ):
             key = {name: plan.put.item[name] for name in mapping.old.key_names}
             await self._transaction.purge(plan.put.table, key, plan.put.item)
         if plan.outcome != "held":

@@ -15,12 +15,13 @@ from service.control.leases import Lease
 from service.control.repairs import RepairWatch
 from service.control.state import load_state
 from service.control.stores import Stores
+from service.core.item.stamp import is_bare_tombstone
 from service.core.item.wire import Item
 from service.core.item.write import Put
-from service.core.rules.guarded import is_bare_tombstone, purge_write
+from service.core.rules.guarded import purge_write
 from service.core.rules.purge import PurgeFacts, PurgeVerdict, may_purge
 from service.core.shards import ROUNDS_TO_PASS
-from service.errors import Poison, Retryable
+from service.errors import Retryable
 from service.tasks import task_group
 
 QUEUE_TOMBSTONES = 50_000
@@ -146,7 +147,7 @@ class Purger:
                     table, segment=0, segments=1, start=start, limit=SWEEP_PAGE_ITEMS, consistent=False
                 )
                 for item in page.items:
-                    if self._is_tombstone(table, item):
+                    if is_bare_tombstone(item, self._key_names[table], self._stores.mapping.stamp):
                         self._remember(table, item)
                 start = page.last_key
                 if start is None:
@@ -162,12 +163,6 @@ class Purger:
             self._count("overflow")
             return
         self._queue[name] = SeenTombstone(table, item, self._clock.monotonic(), self._rounds())
-
-    def _is_tombstone(self, table: str, item: Item) -> bool:
-        try:
-            return is_bare_tombstone(self._stores.mapping, table, item)
-        except Poison:
-            return False  # an item with a damaged stamp: `validate` reports it
 
     async def _read_conditions(self) -> PurgeConditions:
         finished_age = await self._backfill_finished_age()

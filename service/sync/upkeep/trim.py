@@ -24,7 +24,7 @@ from typing import Protocol
 
 from service.control.checkpoints import takeovers
 from service.control.leases import LANE_LEASES, lease_token
-from service.control.ledger import Ledger, Read
+from service.control.ledger import EntryReading, Ledger
 from service.control.quarantine import Quarantine, quarantine_id
 from service.control.state import MigrationState, change_state, load_started_state
 from service.control.stores import Stores
@@ -37,7 +37,7 @@ from service.sync.upkeep.both_sides import read_both_sides
 DROPPED_AT_ONCE = 1_000
 """Entries kept in memory, about 1 KB each, until both lanes have caught up."""
 
-CATCH_UP_SECONDS = 60.0
+UPKEEP_CATCH_UP_SECONDS = 60.0
 """How long to wait until both lanes have caught up."""
 LAST_EPOCH = 10**GENERATION_DIGITS - 1
 
@@ -78,7 +78,7 @@ class Trimmer:
         self._begun = stores.clock.monotonic()
         self._baseline: _Baseline | None = None
         self._since = (0.0, 0.0)
-        self._offered: list[Read] = []
+        self._offered: list[EntryReading] = []
         self._has_current = False
 
     async def begin(self) -> None:
@@ -86,7 +86,7 @@ class Trimmer:
         self._offered, self._has_current = [], False
         await self._update_baseline()
 
-    async def offer(self, read: Read) -> None:
+    async def offer(self, read: EntryReading) -> None:
         """Take an entry whose sides agree. It is dropped together with others, at some time in this walk, if it may be."""
         if self._baseline is None:
             return
@@ -136,7 +136,7 @@ class Trimmer:
     async def _drop(self) -> None:
         """Drop the entries that were offered and still may be dropped, once both lanes have read past what was in the streams."""
         offered, self._offered = self._offered, []
-        if not offered or not await self._workers.caught_up(CATCH_UP_SECONDS, BOTH):
+        if not offered or not await self._workers.caught_up(UPKEEP_CATCH_UP_SECONDS, BOTH):
             return
         quarantined = (await Quarantine(self._stores.control, self._clock).heads()).keys()
         sides = await read_both_sides(
@@ -149,7 +149,7 @@ class Trimmer:
             if forgettable(self._stores.mapping, read.entry, both) and not self._waits(read, both, quarantined):
                 await self._stores.store.write(self._ledger.delete(read), fence=self._fence)
 
-    def _waits(self, read: Read, sides: BothSides, quarantined: Collection[str]) -> bool:
+    def _waits(self, read: EntryReading, sides: BothSides, quarantined: Collection[str]) -> bool:
         """Whether the key, on either side, is in quarantine."""
         keys = [
             (self._stores.mapping.old.table, read.entry.key),

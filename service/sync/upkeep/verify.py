@@ -8,16 +8,17 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
-from service.control.ledger import Ledger, Read
+from service.control.ledger import EntryReading, Ledger
 from service.control.stores import Stores
 from service.control.verification import LISTED, Verification, save_verification
 from service.control.workers import BOTH, Workers
 from service.core.item.wire import Item
-from service.core.rules.agreement import BothSides, agree, home, places_of
+from service.core.rules.agreement import BothSides, agree, places_of
+from service.core.rules.forward import place_of_old
 from service.errors import Retryable
 from service.log import get_logger
 from service.sync.upkeep.both_sides import read_both_sides
-from service.sync.upkeep.trim import CATCH_UP_SECONDS, Trimmer
+from service.sync.upkeep.trim import UPKEEP_CATCH_UP_SECONDS, Trimmer
 
 BATCH_ENTRIES = 100
 """Entries compared together: as many keys as one BatchGetItem reads."""
@@ -49,7 +50,7 @@ class _Walk:
     """How many entries were found equal on both sides."""
     pending: int = 0
     """How many entries were not quiet yet, or cannot be judged in this walk."""
-    candidates: list[tuple[Read, BothSides]] = field(default_factory=list)
+    candidates: list[tuple[EntryReading, BothSides]] = field(default_factory=list)
     """Entries that seem to differ, with both sides as they were."""
     differences: list[Item] = field(default_factory=list)
     """The old keys of the entries that differ."""
@@ -72,7 +73,7 @@ class Verifier:
             try:
                 await self.walk()
             except Retryable as failure:  # the next walk compares everything again
-                get_logger().warning("re-verification was interrupted", reason=failure.message)
+                get_logger().warning("verification was interrupted", reason=failure.message)
             await self._clock.sleep(self._times.verify_seconds)
 
     async def walk(self) -> Verification:
@@ -88,9 +89,9 @@ class Verifier:
         return result
 
     async def _caught_up(self) -> bool:
-        return await self._workers.caught_up(CATCH_UP_SECONDS, BOTH)
+        return await self._workers.caught_up(UPKEEP_CATCH_UP_SECONDS, BOTH)
 
-    async def _compare(self, walk: _Walk, entries: Sequence[Read]) -> None:
+    async def _compare(self, walk: _Walk, entries: Sequence[EntryReading]) -> None:
         """Compare the entries that are quiet: untouched for a while, with everything that was in the streams then applied."""
         quiet_since = walk.started_at - self._times.settle_seconds
         quiet = [read for read in entries if walk.caught_up and read.entry.touched_at <= quiet_since]
@@ -107,9 +108,9 @@ class Verifier:
     async def _compare_again(self, walk: _Walk) -> None:
         """Compare the candidates a second time, after both lanes have caught up. One that differs both times in the same way is
         a difference."""
-        before = await self._read_at_home(walk.candidates)
+        before = await self._read_with_place_of_old(walk.candidates)
         caught_up = bool(walk.candidates) and await self._caught_up()
-        after = await self._read_at_home(walk.candidates) if caught_up else before
+        after = await self._read_with_place_of_old(walk.candidates) if caught_up else before
         for (read, _), first, second in zip(walk.candidates, before, after, strict=True):
             if agree(self._stores.mapping, second):
                 walk.checked += 1
@@ -118,25 +119,27 @@ class Verifier:
             else:
                 walk.pending += 1
 
-    async def _read(self, entries: Sequence[Read]) -> list[BothSides]:
+    async def _read(self, entries: Sequence[EntryReading]) -> list[BothSides]:
         asked = [(read.entry.key, places_of(read.entry)) for read in entries]
         return await read_both_sides(self._stores.store, self._stores.mapping, asked)
 
-    async def _read_at_home(self, candidates: Sequence[tuple[Read, BothSides]]) -> list[BothSides]:
+    async def _read_with_place_of_old(self, candidates: Sequence[tuple[EntryReading, BothSides]]) -> list[BothSides]:
         """Both sides of each candidate, with the place where the old item belonged at the first comparison."""
         both: list[BothSides] = []
         for start in range(0, len(candidates), BATCH_ENTRIES):
             asked = []
             for read, sides in candidates[start : start + BATCH_ENTRIES]:
-                old_home = home(self._stores.mapping, sides.old)
-                known = {place.text: place for place in (*places_of(read.entry), *([old_home] if old_home else []))}
-                asked.append((read.entry.key, list(known.values())))
+                places = {place.text: place for place in places_of(read.entry)}
+                of_old = place_of_old(self._stores.mapping, sides.old)
+                if of_old is not None:
+                    places[of_old.text] = of_old
+                asked.append((read.entry.key, list(places.values())))
             both += await read_both_sides(self._stores.store, self._stores.mapping, asked)
         return both
 
 
-async def _batched(entries: AsyncIterator[Read]) -> AsyncIterator[list[Read]]:
-    batch: list[Read] = []
+async def _batched(entries: AsyncIterator[EntryReading]) -> AsyncIterator[list[EntryReading]]:
+    batch: list[EntryReading] = []
     async for read in entries:
         batch.append(read)
         if len(batch) >= BATCH_ENTRIES:

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from backfill.options import ArrayJob, array_job
-from backfill.records import BackfillRecords, Pulse, combined_pulse
+from backfill.records import BackfillBeat, BackfillRecords, combined_beat
 from backfill.segments import BackfillRun
 from backfill.share import EqualShare
 from service.config import load_settings
@@ -19,18 +19,18 @@ async def test_those_that_are_left_use_what_the_others_had() -> None:
     run = BackfillRun("r", "hash", 1, 8, 0.0, slices=4)
     shares = [EqualShare(BackfillRecords(world.control, 0, number), run, world.clock) for number in range(4)]
     for number in range(4):
-        await _pulse(world, run, number)
+        await _beat(world, run, number)
     now = []
     for _ in range(4):
         await shares[0].update()
         now.append(shares[0].fraction)
     assert now == [1 / 4] * 4
     for number in range(1, 4):
-        await _pulse(world, run, number, ended=number != 3)
+        await _beat(world, run, number, ended=number != 3)
     await shares[0].update()
     assert shares[0].fraction == 1 / 2
-    await world.clock.advance(31)  # the third was killed: its last pulse is stale
-    await _pulse(world, run, 0)
+    await world.clock.advance(31)  # the third was killed: its last beat is stale
+    await _beat(world, run, 0)
     await shares[0].update()
     assert shares[0].fraction == 1
 
@@ -42,22 +42,22 @@ async def test_a_job_begins_with_the_least_share_until_the_others_have_seen_it()
     seen = [share.fraction]
     for _ in range(4):
         await share.update()
-        await _pulse(world, run, 0)
+        await _beat(world, run, 0)
         seen.append(share.fraction)
     assert seen == [1 / 4, 1 / 4, 1 / 4, 1 / 4, 1.0]
     assert all(was <= now for was, now in pairwise(seen))
 
 
-async def _pulse(world: World, run: BackfillRun, number: int, *, ended: bool = False) -> None:
-    pulse = Pulse(run.id, world.clock.now(), 10.0, 5.0, ended=ended)
-    await BackfillRecords(world.control, 0, number).save_pulse(pulse)
+async def _beat(world: World, run: BackfillRun, number: int, *, ended: bool = False) -> None:
+    beat = BackfillBeat(run.id, world.clock.now(), 10.0, 5.0, ended=ended)
+    await BackfillRecords(world.control, 0, number).save_beat(beat)
 
 
 def test_workers_speeds_add_up_and_the_last_one_says_when_all_is_done() -> None:
-    one = Pulse("r", 100.0, 10.0, 5.0, ("target_slow",), {"target_slow": 1.0})
-    two = Pulse("r", 101.0, 20.0, 9.0, ("operator_write_limit",), {"target_slow": 2.0})
-    killed = Pulse("r", 10.0, 99.0, 99.0)
-    seen = combined_pulse([one, two, killed], 102.0)
+    one = BackfillBeat("r", 100.0, 10.0, 5.0, ("target_slow",), {"target_slow": 1.0})
+    two = BackfillBeat("r", 101.0, 20.0, 9.0, ("operator_write_limit",), {"target_slow": 2.0})
+    killed = BackfillBeat("r", 10.0, 99.0, 99.0)
+    seen = combined_beat([one, two, killed], 102.0)
     assert seen is not None
     assert (seen.items_per_second, seen.eta_seconds, seen.ended) == (30.0, 9.0, False)
     assert seen.waiting_for == ("operator_write_limit", "target_slow")

@@ -26,10 +26,10 @@ def notes(monkeypatch: pytest.MonkeyPatch) -> AuditNotes:
     """The entries of the audit log, by ann."""
     notes = AuditNotes()
 
-    async def move_parts(_: object) -> Any:
+    async def move_context(_: object) -> Any:
         return SimpleNamespace(by="ann", audit=SimpleNamespace(append=notes))
 
-    monkeypatch.setattr("service.cli.conflicts.move_parts", move_parts)
+    monkeypatch.setattr("service.cli.conflicts.move_context", move_context)
     return notes
 
 

@@ -5,9 +5,16 @@ from dataclasses import replace
 import pytest
 
 from service.core.item.change import Change
-from service.core.item.stamp import Stamp, backfill_version, content_hash, encode_stamp, stream_version
+from service.core.item.stamp import (
+    Stamp,
+    backfill_version,
+    content_hash,
+    encode_stamp,
+    is_bare_tombstone,
+    stream_version,
+)
 from service.core.item.wire import Item
-from service.core.rules.authorship import authorship_on_old, authorship_on_v2, is_bare, live, made_by_guarded_rule
+from service.core.rules.authorship import authorship_on_old, authorship_on_v2, live, made_by_guarded_rule
 from service.core.rules.ledger import Place, Track, count_version, new_entry
 
 NAME = "_sync"
@@ -186,4 +193,4 @@ BARE_ROWS: dict[str, tuple[Item | None, bool, bool]] = {
 @pytest.mark.parametrize("row", BARE_ROWS)
 def test_what_is_a_tombstone_and_what_an_item(row: str) -> None:
     image, tombstone, there = BARE_ROWS[row]
-    assert (is_bare(image, KEY, NAME), live(image, KEY, NAME)) == (tombstone, there)
+    assert (is_bare_tombstone(image, KEY, NAME), live(image, KEY, NAME)) == (tombstone, there)

@@ -12,7 +12,7 @@ from service.core.item.write import Check, Delete, Put, Update
 from service.core.mapping.transform import forward, v2_place
 from service.core.rules.forward import ForwardPlan, forward_plan, known_places
 from service.core.rules.ledger import Entry, Place, count_version, new_entry
-from service.core.rules.ledger_writes import MAX_NAMES, PlaceReading, burial, replacement, unchanged
+from service.core.rules.ledger_writes import MAX_NAMES, PlaceReading, replacement, tombstone_update, unchanged
 from service.errors import Poison
 from tests.builders.mappings import crm
 from tests.fakes.memory import MemoryDynamoDB
@@ -159,7 +159,7 @@ def test_the_plan_for_a_change(row: str) -> None:
     assert outline(made) == case.writes
     assert made.entry is not None
     assert set(made.entry.keys) == {place(month).text for month in case.live}
-    assert (made.dispute and (made.dispute.reason, made.dispute.fields)) == case.dispute
+    assert (made.conflict and (made.conflict.reason, made.conflict.fields)) == case.dispute
 
 
 def test_a_record_that_the_ledger_has_changes_nothing() -> None:
@@ -192,7 +192,7 @@ def test_two_live_places_are_held_from_the_first_time_on() -> None:
 def test_a_place_that_only_the_ledger_knows_is_read() -> None:
     entry = replace(new_entry(KEY, EPOCH), keys=(place(MAY).text,))
     made = plan(A, B, {MAY: v2(lead(MAY, name="a"))}, entry)
-    assert (made.outcome, made.buried) == ("merged", ()), "v2 has moved it, old has changed its name"
+    assert (made.outcome, made.tombstoned) == ("merged", ()), "v2 has moved it, old has changed its name"
     assert ("update", MAY) in outline(made)
 
 
@@ -254,7 +254,7 @@ MEANWHILE: dict[str, Item] = {
 
 WRITES: dict[str, Callable[[PlaceReading], Update | Put | Check]] = {
     "an update": lambda reading: replacement(crm(), reading, forward(crm(), B), VERSION, BASE),
-    "a tombstone": lambda reading: burial(crm(), reading, VERSION, BASE),
+    "a tombstone": lambda reading: tombstone_update(crm(), reading, VERSION, BASE),
     "a check": lambda reading: unchanged(crm(), reading),
 }
 

@@ -17,7 +17,15 @@ from service.core.phases.facts import (
     WorkerFacts,
 )
 from service.core.phases.gate import Condition, Gate, GateClosed, Since, require_forceable, since_when
-from service.core.phases.moves import BACK, COMPLETE, CUTOVER, FINISH, HOME, MOVES, PhaseMove
+from service.core.phases.moves import (
+    COMPLETE,
+    CUTOVER_TO_DUAL,
+    CUTOVER_TO_REVERSE,
+    MOVES,
+    ROLLBACK_TO_DUAL,
+    ROLLBACK_TO_FORWARD,
+    PhaseMove,
+)
 from service.errors import Misconfigured, Refused
 
 NOW = 1_000_000.0
@@ -47,19 +55,19 @@ def test_all_is_well(move: PhaseMove) -> None:
 
 
 ASKED = {
-    "backfill": (CUTOVER,),
+    "backfill": (CUTOVER_TO_DUAL,),
     "forward_caught_up": MOVES,
     "reverse_caught_up": MOVES,
-    "lag": (CUTOVER, FINISH, COMPLETE),
-    "validation": (CUTOVER, FINISH, COMPLETE),
-    "reverse_verified": (CUTOVER,),
-    "quarantine": (CUTOVER, FINISH, COMPLETE),
-    "conflicts": (CUTOVER, FINISH, HOME, COMPLETE),
-    "verification": (CUTOVER, FINISH, COMPLETE),
-    "intruders": (CUTOVER, COMPLETE),
-    "headroom": (CUTOVER, FINISH),
-    "tombstones": (CUTOVER,),
-    "quiet": (FINISH, HOME, COMPLETE),
+    "lag": (CUTOVER_TO_DUAL, CUTOVER_TO_REVERSE, COMPLETE),
+    "validation": (CUTOVER_TO_DUAL, CUTOVER_TO_REVERSE, COMPLETE),
+    "reverse_verified": (CUTOVER_TO_DUAL,),
+    "quarantine": (CUTOVER_TO_DUAL, CUTOVER_TO_REVERSE, COMPLETE),
+    "conflicts": (CUTOVER_TO_DUAL, CUTOVER_TO_REVERSE, ROLLBACK_TO_FORWARD, COMPLETE),
+    "verification": (CUTOVER_TO_DUAL, CUTOVER_TO_REVERSE, COMPLETE),
+    "intruders": (CUTOVER_TO_DUAL, COMPLETE),
+    "headroom": (CUTOVER_TO_DUAL, CUTOVER_TO_REVERSE),
+    "tombstones": (CUTOVER_TO_DUAL,),
+    "quiet": (CUTOVER_TO_REVERSE, ROLLBACK_TO_FORWARD, COMPLETE),
     "gap": MOVES,
     "hold": MOVES,
     "move": MOVES,
@@ -81,40 +89,45 @@ def intruded(side: str, at: float) -> dict[str, SideFacts]:
 
 Row = tuple[str, PhaseMove, dict[str, Any], Any]
 CLOSED: dict[str, Row] = {
-    "no backfill": ("backfill", CUTOVER, {"backfill": BackfillFacts()}, "not started"),
-    "backfill running": ("backfill", CUTOVER, {"backfill": BackfillFacts("running")}, "running"),
-    "forward behind": ("forward_caught_up", BACK, {"forward": replace(LANE, caught_up=False)}, False),
-    "nobody reads the old stream": ("forward_caught_up", CUTOVER, {"forward": LaneFacts()}, "nobody reads the stream"),
-    "reverse behind": ("reverse_caught_up", HOME, {"reverse": replace(LANE, caught_up=False)}, False),
-    "lag above the limit": ("lag", CUTOVER, {"reverse": replace(LANE, lag_low_since=None)}, "not low"),
+    "no backfill": ("backfill", CUTOVER_TO_DUAL, {"backfill": BackfillFacts()}, "not started"),
+    "backfill running": ("backfill", CUTOVER_TO_DUAL, {"backfill": BackfillFacts("running")}, "running"),
+    "forward behind": ("forward_caught_up", ROLLBACK_TO_DUAL, {"forward": replace(LANE, caught_up=False)}, False),
+    "nobody reads the old stream": (
+        "forward_caught_up",
+        CUTOVER_TO_DUAL,
+        {"forward": LaneFacts()},
+        "no worker owns this lane",
+    ),
+    "reverse behind": ("reverse_caught_up", ROLLBACK_TO_FORWARD, {"reverse": replace(LANE, caught_up=False)}, False),
+    "lag above the limit": ("lag", CUTOVER_TO_DUAL, {"reverse": replace(LANE, lag_low_since=None)}, "not low"),
     "lag low for too short a time": (
         "lag",
-        CUTOVER,
+        CUTOVER_TO_DUAL,
         {"reverse": replace(LANE, lag_low_since=NOW - 59)},
         "0 s, low for 59 s",
     ),
     "lag low since a time ahead": (
         "lag",
-        CUTOVER,
+        CUTOVER_TO_DUAL,
         {"forward": replace(LANE, lag_low_since=NOW + 3600)},
         "0 s, low for 0 s",
     ),
-    "never validated in full": ("validation", CUTOVER, {"validation": None}, "never run in full"),
+    "never validated in full": ("validation", CUTOVER_TO_DUAL, {"validation": None}, "never run in full"),
     "different": (
         "validation",
-        FINISH,
+        CUTOVER_TO_REVERSE,
         {"validation": replace(VALIDATION, equal=False, differences=3)},
-        "3 differences, 600 s old",
+        "3 differences, 10 min old",
     ),
     "validated too long ago": (
         "validation",
-        CUTOVER,
+        CUTOVER_TO_DUAL,
         {"validation": replace(VALIDATION, finished_at=NOW - 86_401)},
-        "equal, 86401 s old",
+        "equal, 24.1 h old",
     ),
     "validated in the future": (
         "validation",
-        CUTOVER,
+        CUTOVER_TO_DUAL,
         {"validation": replace(VALIDATION, finished_at=NOW + 11)},
         "equal, -11 s old",
     ),
@@ -122,63 +135,83 @@ CLOSED: dict[str, Row] = {
         "validation",
         COMPLETE,
         {"phase_since": NOW - 699},
-        "equal, 600 s old",
+        "equal, 10 min old",
     ),
-    "reverse does not run": ("reverse_verified", CUTOVER, {"reverse": LaneFacts()}, "reverse sync does not run"),
+    "reverse does not run": (
+        "reverse_verified",
+        CUTOVER_TO_DUAL,
+        {"reverse": LaneFacts()},
+        "reverse sync does not run",
+    ),
     "inverse fails": (
         "reverse_verified",
-        CUTOVER,
+        CUTOVER_TO_DUAL,
         {"validation": replace(VALIDATION, inverse_failures=1)},
         "running, 1 inverse failures",
     ),
-    "reverse never verified": ("reverse_verified", CUTOVER, {"validation": None}, "never validated in full"),
-    "quarantine": ("quarantine", FINISH, {"quarantine": 2}, 2),
-    "conflicts": ("conflicts", HOME, {"conflicts": 1}, 1),
+    "reverse never verified": ("reverse_verified", CUTOVER_TO_DUAL, {"validation": None}, "never validated in full"),
+    "quarantine": ("quarantine", CUTOVER_TO_REVERSE, {"quarantine": 2}, 2),
+    "conflicts": ("conflicts", ROLLBACK_TO_FORWARD, {"conflicts": 1}, 1),
     "touched keys differ": (
         "verification",
-        FINISH,
+        CUTOVER_TO_REVERSE,
         {"verification": VerificationFacts(0, 0, 2, NOW)},
         "2 touched keys differ",
     ),
-    "rogue write": ("intruders", CUTOVER, {"sides": intruded("v2", NOW - 699)}, "writes to v2: 1 DEAL, 2 LEAD"),
+    "rogue write": ("intruders", CUTOVER_TO_DUAL, {"sides": intruded("v2", NOW - 699)}, "writes to v2: 1 DEAL, 2 LEAD"),
     "rogue write as the validation began": (
         "intruders",
-        CUTOVER,
+        CUTOVER_TO_DUAL,
         {"sides": intruded("v2", NOW - 700)},
         "writes to v2: 1 DEAL, 2 LEAD",
     ),
     "rogue write before a validation that found differences": (
         "intruders",
-        CUTOVER,
+        CUTOVER_TO_DUAL,
         {"sides": intruded("v2", NOW - 800), "validation": replace(VALIDATION, equal=False)},
         "writes to v2: 1 DEAL, 2 LEAD",
     ),
-    "straggler": ("intruders", COMPLETE, {"sides": intruded("old", NOW - 1)}, "writes to old: 1 DEAL, 2 LEAD"),
-    "little headroom": ("headroom", FINISH, {"reverse": replace(LANE, headroom_seconds=14_399.0)}, 14_399),
-    "unknown headroom": ("headroom", FINISH, {"forward": LaneFacts(), "reverse": LaneFacts()}, None),
-    "tombstones": ("tombstones", CUTOVER, {"forward": replace(LANE, tombstones_overdue=1)}, "1 overdue"),
-    "old was written": ("quiet", FINISH, {"sides": {**GOOD.sides, "old": SideFacts(NOW - 59)}}, "old quiet for 59 s"),
-    "v2 was written": ("quiet", HOME, {"sides": {**GOOD.sides, "v2": SideFacts(NOW - 59)}}, "v2 quiet for 59 s"),
-    "the phase has just begun": ("quiet", FINISH, {"phase_since": NOW - 1}, "old quiet for 1 s"),
+    "rogue write on the old table": (
+        "intruders",
+        COMPLETE,
+        {"sides": intruded("old", NOW - 1)},
+        "writes to old: 1 DEAL, 2 LEAD",
+    ),
+    "little headroom": ("headroom", CUTOVER_TO_REVERSE, {"reverse": replace(LANE, headroom_seconds=14_399.0)}, 14_399),
+    "unknown headroom": ("headroom", CUTOVER_TO_REVERSE, {"forward": LaneFacts(), "reverse": LaneFacts()}, None),
+    "tombstones": ("tombstones", CUTOVER_TO_DUAL, {"forward": replace(LANE, tombstones_overdue=1)}, "1 overdue"),
+    "old was written": (
+        "quiet",
+        CUTOVER_TO_REVERSE,
+        {"sides": {**GOOD.sides, "old": SideFacts(NOW - 59)}},
+        "old quiet for 59 s",
+    ),
+    "v2 was written": (
+        "quiet",
+        ROLLBACK_TO_FORWARD,
+        {"sides": {**GOOD.sides, "v2": SideFacts(NOW - 59)}},
+        "v2 quiet for 59 s",
+    ),
+    "the phase has just begun": ("quiet", CUTOVER_TO_REVERSE, {"phase_since": NOW - 1}, "old quiet for 1 s"),
     "written ahead of the clock": (
         "quiet",
-        FINISH,
+        CUTOVER_TO_REVERSE,
         {"sides": {**GOOD.sides, "old": SideFacts(NOW + 3600)}},
         "old quiet for 0 s",
     ),
-    "gap": ("gap", BACK, {"gaps": ("records of a v2 table were lost",)}, "records of a v2 table were lost"),
-    "hold": ("hold", CUTOVER, {"hold": "sale (by ann)"}, "sale (by ann)"),
-    "another move": ("move", HOME, {"moving": "to reverse: announce"}, "to reverse: announce"),
-    "no worker": ("workers", CUTOVER, {"workers": ()}, "0 running"),
+    "gap": ("gap", ROLLBACK_TO_DUAL, {"gaps": ("records of a v2 table were lost",)}, "records of a v2 table were lost"),
+    "hold": ("hold", CUTOVER_TO_DUAL, {"hold": "sale (by ann)"}, "sale (by ann)"),
+    "another move": ("move", ROLLBACK_TO_FORWARD, {"moving": "to reverse: announce"}, "to reverse: announce"),
+    "no worker": ("workers", CUTOVER_TO_DUAL, {"workers": ()}, "0 running"),
     "a silent worker": (
         "workers",
-        CUTOVER,
+        CUTOVER_TO_DUAL,
         {"workers": (WorkerFacts("w1", 61.0, False, None),)},
         "0 running; w1 silent, last report 61 s ago",
     ),
     "a stopped worker": (
         "workers",
-        CUTOVER,
+        CUTOVER_TO_DUAL,
         {"workers": (*GOOD.workers, WorkerFacts("w2", 0.4, True, "trimmed"))},
         "2 running; w2 stopped (trimmed), last report 0 s ago",
     ),
@@ -194,15 +227,15 @@ def test_what_closes_the_gate(name: str, move: PhaseMove, changes: dict[str, Any
 
 
 OPEN: dict[str, tuple[PhaseMove, dict[str, Any]]] = {
-    "a rogue write that a validation has compared since": (CUTOVER, {"sides": intruded("v2", NOW - 701)}),
-    "a straggler while v2 is what matters": (CUTOVER, {"sides": intruded("old", NOW - 1)}),
+    "a rogue write that a validation has compared since": (CUTOVER_TO_DUAL, {"sides": intruded("v2", NOW - 701)}),
+    "a rogue write on old while v2 is what matters": (CUTOVER_TO_DUAL, {"sides": intruded("old", NOW - 1)}),
     "a silent worker beside one that works": (
-        CUTOVER,
+        CUTOVER_TO_DUAL,
         {"workers": (*GOOD.workers, WorkerFacts("w2", 61.0, False, "was stopped"))},
     ),
-    "a way back without any validation": (BACK, {"validation": None, "quarantine": 9, "conflicts": 9}),
-    "a side that was never written": (FINISH, {"sides": {"old": SideFacts(), "v2": SideFacts()}}),
-    "a clock that is a little ahead": (CUTOVER, {"validation": replace(VALIDATION, finished_at=NOW + 9)}),
+    "a way back without any validation": (ROLLBACK_TO_DUAL, {"validation": None, "quarantine": 9, "conflicts": 9}),
+    "a side that was never written": (CUTOVER_TO_REVERSE, {"sides": {"old": SideFacts(), "v2": SideFacts()}}),
+    "a clock that is a little ahead": (CUTOVER_TO_DUAL, {"validation": replace(VALIDATION, finished_at=NOW + 9)}),
 }
 
 
@@ -212,7 +245,7 @@ def test_what_leaves_it_open(move: PhaseMove, changes: dict[str, Any]) -> None:
 
 
 def test_an_overridden_condition_no_longer_closes_the_gate_and_others_do() -> None:
-    closed = gate(CUTOVER, quarantine=1, hold="sale")
+    closed = gate(CUTOVER_TO_DUAL, quarantine=1, hold="sale")
     assert not closed.open_despite(("quarantine",))
     assert closed.open_despite(("quarantine", "hold"))
     error = GateClosed(closed, ("quarantine",))
@@ -231,12 +264,12 @@ def test_an_overridden_condition_no_longer_closes_the_gate_and_others_do() -> No
 )
 def test_what_cannot_be_overridden(name: str, error: type[Exception], message: str) -> None:
     with pytest.raises(error) as refused:
-        require_forceable((name,), gate(CUTOVER), NEVER_FORCED)
+        require_forceable((name,), gate(CUTOVER_TO_DUAL), NEVER_FORCED)
     assert str(refused.value) == message
 
 
 def test_any_other_condition_can_be_overridden() -> None:
-    whole = gate(CUTOVER)
+    whole = gate(CUTOVER_TO_DUAL)
     require_forceable([one.name for one in whole.conditions if one.name not in NEVER_FORCED], whole, NEVER_FORCED)
 
 
@@ -256,7 +289,7 @@ def test_since_is_kept_until_the_condition_changes(was: Since | None, met: bool,
 
 
 def test_the_text_says_what_to_do_about_what_is_not_met() -> None:
-    lines = gate(BACK, hold="sale").to_text().splitlines()
+    lines = gate(ROLLBACK_TO_DUAL, hold="sale").to_text().splitlines()
     assert lines[0] == "gate to dual: closed"
     at = next(index for index, line in enumerate(lines) if " hold " in line)
     assert lines[at].split() == ["NO", "hold", "sale", "(wanted:", "none)"]

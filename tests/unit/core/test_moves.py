@@ -4,18 +4,18 @@ import pytest
 
 from service.core.phases.acting import Acting, Phase, Rule
 from service.core.phases.moves import (
-    BACK,
     COMPLETE,
     COMPLETING,
-    CUTOVER,
-    FINISH,
+    CUTOVER_TO_DUAL,
+    CUTOVER_TO_REVERSE,
     FIRST_DUAL,
-    HOME,
     LATER,
+    ROLLBACK_TO_DUAL,
+    ROLLBACK_TO_FORWARD,
     WITHDRAWABLE,
     Begin,
     Command,
-    No,
+    NotPossible,
     PhaseMove,
     Resume,
     UnderWay,
@@ -60,10 +60,10 @@ def test_the_side_that_should_be_quiet_is_the_one_that_nobody_may_write(phase: P
 @pytest.mark.parametrize(
     ("command", "phase", "move"),
     [
-        ("cutover", "forward", CUTOVER),
-        ("cutover --finish", "dual", FINISH),
-        ("rollback", "reverse", BACK),
-        ("rollback", "dual", HOME),
+        ("cutover", "forward", CUTOVER_TO_DUAL),
+        ("cutover --finish", "dual", CUTOVER_TO_REVERSE),
+        ("rollback", "reverse", ROLLBACK_TO_DUAL),
+        ("rollback", "dual", ROLLBACK_TO_FORWARD),
         ("complete", "reverse", COMPLETE),
     ],
 )
@@ -89,7 +89,9 @@ def test_the_moves_that_exist(command: Command, phase: Phase, move: PhaseMove) -
 def test_a_move_that_does_not_exist_is_refused_with_the_one_that_does(
     command: Command, phase: Phase, remedy: str
 ) -> None:
-    assert decide(command, acting(phase), None) == No(f"{command} does not lead anywhere from phase {phase}", remedy)
+    assert decide(command, acting(phase), None) == NotPossible(
+        f"{command} does not lead anywhere from phase {phase}", remedy
+    )
 
 
 @pytest.mark.parametrize(
@@ -118,7 +120,9 @@ def test_a_rollback_gives_the_first_cutover_up_until_reverse_carries(step: str) 
         assert decision.outcome.startswith("the move to dual was given up: the phase stays forward")
         assert ("stays with the ledger rule" in decision.outcome) is (rule == "entering")
     else:
-        assert decision == No(f"a move to dual is under way (at {step})", "finish it first: tablesplit cutover")
+        assert decision == NotPossible(
+            f"a move to dual is under way (at {step})", "finish it first: tablesplit cutover"
+        )
 
 
 @pytest.mark.parametrize(
@@ -140,7 +144,7 @@ def test_the_opposite_gives_up_what_was_only_announced_and_another_is_refused(
     if goes_on is None:
         assert isinstance(decision, Withdraw)
     else:
-        assert isinstance(decision, No)
+        assert isinstance(decision, NotPossible)
         assert decision.remedy == f"finish it first: tablesplit {goes_on}"
 
 
@@ -175,10 +179,10 @@ def test_steps_follow_one_another_to_the_end(to: Phase, steps: tuple[str, ...]) 
 @pytest.mark.parametrize(
     ("move", "rule", "step"),
     [
-        (CUTOVER, "guarded", "settle"),
-        (CUTOVER, "entering", "settle"),  # given up on the way: its waits are made anew
-        (CUTOVER, "ledger", "announce"),
-        (FINISH, "ledger", "announce"),
+        (CUTOVER_TO_DUAL, "guarded", "settle"),
+        (CUTOVER_TO_DUAL, "entering", "settle"),  # given up on the way: its waits are made anew
+        (CUTOVER_TO_DUAL, "ledger", "announce"),
+        (CUTOVER_TO_REVERSE, "ledger", "announce"),
         (COMPLETE, "ledger", "announce"),
     ],
 )
@@ -192,4 +196,4 @@ def test_only_what_undoes_itself_can_be_given_up() -> None:
 
 def test_the_next_move_leads_on() -> None:
     phases: tuple[Phase, ...] = ("prepare", "forward", "dual", "reverse", "complete")
-    assert [next_move(phase) for phase in phases] == [None, CUTOVER, FINISH, COMPLETE, None]
+    assert [next_move(phase) for phase in phases] == [None, CUTOVER_TO_DUAL, CUTOVER_TO_REVERSE, COMPLETE, None]

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from service.http_api.posts import ADDRESSES_AT_MOST, WINDOW_SECONDS, WRONG_TOKENS_ALLOWED, WrongTokens
 from service.http_api.server import create_http_api
+from service.http_api.wrong_tokens import ADDRESSES_AT_MOST, WINDOW_SECONDS, WRONG_TOKENS_ALLOWED, WrongTokens
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.http_view import BEARER, TOKEN, FakeView, problem
 

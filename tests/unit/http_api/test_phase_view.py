@@ -10,15 +10,15 @@ from service.control.state import Move
 from service.core.phases.gate import GateClosed
 from service.errors import Misconfigured, Refused
 from service.http_api.phase_view import PhaseView
-from service.migration.phase.move_parts import MoveParts
+from service.migration.phase.move_context import MoveContext
 from tests.worlds.move_world import MoveWorld
 
 
 def view_of(world: MoveWorld, monkeypatch: pytest.MonkeyPatch) -> PhaseView:
-    async def parts(_: object) -> MoveParts:
+    async def parts(_: object) -> MoveContext:
         return world.parts
 
-    monkeypatch.setattr("service.http_api.phase_view.move_parts", parts)
+    monkeypatch.setattr("service.http_api.phase_view.move_context", parts)
     return PhaseView(world.app)
 
 

@@ -16,8 +16,9 @@ from service.control.workers import Beat, LaneBeat, Workers
 from service.core.item.write import Put
 from service.core.phases.acting import Acting
 from service.core.phases.gate import Gate
-from service.core.phases.moves import BACK, CUTOVER, PhaseMove
+from service.core.phases.moves import CUTOVER_TO_DUAL, ROLLBACK_TO_DUAL, PhaseMove
 from service.errors import Fatal, Poison
+from service.migration.status.facts import CaughtUp
 from service.migration.status.gate import ask_gate
 from service.validation.records import RunRecords
 from tests.builders.small_crm import MAPPING
@@ -47,8 +48,8 @@ async def ready() -> Started:
     return started
 
 
-async def asked(started: Started, state: MigrationState = STATE, move: PhaseMove = CUTOVER) -> Gate:
-    return await ask_gate(started.app, state, move, tips=(True, True))
+async def asked(started: Started, state: MigrationState = STATE, move: PhaseMove = CUTOVER_TO_DUAL) -> Gate:
+    return await ask_gate(started.app, state, move, caught_up=CaughtUp(True, True))
 
 
 def closed(gate: Gate) -> dict[str, Any]:
@@ -63,9 +64,9 @@ async def test_a_gate_that_is_open_says_since_when() -> None:
 
 async def test_before_the_start_the_gate_names_everything_that_is_missing() -> None:
     started = Started()
-    found = closed(await ask_gate(started.app, STATE, CUTOVER, tips=(False, False)))
+    found = closed(await ask_gate(started.app, STATE, CUTOVER_TO_DUAL, caught_up=CaughtUp(False, False)))
     assert found["backfill"] == "not started"
-    assert found["forward_caught_up"] == "nobody reads the stream"
+    assert found["forward_caught_up"] == "no worker owns this lane"
     assert found["validation"] == "never run in full"
     assert found["workers"] == "0 running"
 
@@ -75,7 +76,7 @@ async def test_records_in_the_control_table_close_the_gate() -> None:
     quarantine = Quarantine(started.control, started.clock)
     await quarantine.add_copy("old", {"pk": {"S": "x"}}, Poison("bad", reason="bad"))
     await save_verification(started.control, Verification(1, 0, ({"pk": {"S": "x"}},), NOW))
-    await Activities(started.control).note_intruder("v2", "LEAD", NOW - 5)
+    await Activities(started.control).note_rogue_write("v2", "LEAD", NOW - 5)
     await Workers(started.control, started.clock).report(
         "w2", Beat(1, NOW, replace(LANE, role="stopped", failure="gone"))
     )
@@ -106,12 +107,14 @@ async def test_since_is_stored_for_each_move() -> None:
     since = {condition.name: condition.since for condition in gate.conditions}
     assert since["hold"] == "2023-11-14T22:14:20Z"
     assert since["quarantine"] == "2023-11-14T22:13:20Z"
-    back = await asked(started, replace(STATE, phase="reverse"), BACK)
+    back = await asked(started, replace(STATE, phase="reverse"), ROLLBACK_TO_DUAL)
     assert {condition.since for condition in back.conditions} == {"2023-11-14T22:14:20Z"}
 
 
 @pytest.mark.parametrize(("rounds", "caught_up"), [(1, True), (0, False)])
-async def test_without_tips_the_gate_asks_the_workers_whether_they_have_caught_up(rounds: int, caught_up: bool) -> None:
+async def test_without_an_answer_the_gate_asks_the_workers_whether_they_have_caught_up(
+    rounds: int, caught_up: bool
+) -> None:
     started = await ready()
 
     async def beat() -> None:
@@ -121,7 +124,7 @@ async def test_without_tips_the_gate_asks_the_workers_whether_they_have_caught_u
             await started.clock.sleep(0.5)
 
     beating = asyncio.create_task(beat())
-    asking = asyncio.ensure_future(ask_gate(started.app, STATE, CUTOVER))
+    asking = asyncio.ensure_future(ask_gate(started.app, STATE, CUTOVER_TO_DUAL))
     await started.clock.until(asking.done)
     found = {condition.name: condition.value for condition in (await asking).conditions}
     assert (found["forward_caught_up"], found["reverse_caught_up"]) == (caught_up, caught_up)

@@ -47,7 +47,7 @@ async def test_the_first_move_into_dual_changes_one_thing_after_the_other() -> N
     assert tuple(moved.seconds) == FIRST_DUAL
     assert moved.seconds["horizon"] >= HORIZON
     assert moved.seconds["fence"] >= HORIZON
-    assert moved.said == "phase dual: the application may write old and v2"
+    assert moved.text == "phase dual: the application may write old and v2"
     assert world.log.actions == ["move begun", "phase entered"]
     assert world.log.entries[0][1] == "monday"
     assert [name for name, _ in world.hooks.called] == ["before", "after"]
@@ -121,7 +121,7 @@ async def test_a_worker_that_never_acknowledges_is_named_with_its_age_and_what_t
             "sync (last report 0 s ago, nobody holds its lease)"
         )
         assert overdue.value.remedy == (
-            "mend that, then go on with: tablesplit cutover (or give the move up: tablesplit rollback)"
+            "correct that, then go on with: tablesplit cutover (or give the move up: tablesplit rollback)"
         )
         world.workers[0].stuck = None
         assert (await world.move("cutover")).phase == "dual"
@@ -277,8 +277,8 @@ async def test_a_rollback_gives_the_first_cutover_up_or_says_that_it_is_too_late
             moved = await world.move("rollback")
             state = await world.state()
             assert (state.phase, state.rule, state.move) == ("forward", rule, None)
-            assert moved.said.startswith("the move to dual was given up: the phase stays forward")
-            assert ("Forward stays with the ledger rule" in moved.said) is (rule == "entering")
+            assert moved.text.startswith("the move to dual was given up: the phase stays forward")
+            assert ("Forward stays with the ledger rule" in moved.text) is (rule == "entering")
             assert world.log.actions[-1] == "move given up"
         assert (await world.move("cutover")).phase == "dual"
     tail = FIRST_HISTORY[FIRST_HISTORY.index(("forward", "ledger", "fence")) :]

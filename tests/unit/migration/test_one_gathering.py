@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backfill.records import BackfillRecords, Pulse
+from backfill.records import BackfillBeat, BackfillRecords
 from backfill.segments import BackfillRun, Outcomes, Segment, Spent
 from service.control.activity import Activities
 from service.control.quarantine import Quarantine
@@ -14,9 +14,10 @@ from service.control.state import Hold, Move, change_state, load_started_state
 from service.control.verification import Verification, save_verification
 from service.control.workers import Beat, LaneBeat, Workers
 from service.core.phases.acting import Acting
-from service.core.phases.moves import CUTOVER
+from service.core.phases.moves import CUTOVER_TO_DUAL
 from service.errors import Poison
 from service.migration.start import create_and_start
+from service.migration.status.facts import CaughtUp
 from service.migration.status.gate import ask_gate
 from service.migration.status.snapshot import take_running_snapshot, take_snapshot
 from service.validation.records import FULL, runs
@@ -138,7 +139,7 @@ async def world() -> Started:
     quarantine = Quarantine(world.control, world.clock)
     await quarantine.add_copy("old", {"pk": {"S": "x"}, "sk": {"S": "y"}}, Poison("bad", reason="bad"))
     await save_verification(world.control, Verification(4, 2, ({"pk": {"S": "x"}},), now))
-    await Activities(world.control).note_intruder("v2", "LEAD", now - 5)
+    await Activities(world.control).note_rogue_write("v2", "LEAD", now - 5)
     await change_state(
         world.control,
         world.app.mapping,
@@ -155,7 +156,7 @@ async def save_backfill(world: Started) -> None:
     records = BackfillRecords(world.control)
     await records.save_run(BackfillRun("b1", world.app.mapping.hash, 2, 1, world.clock.now() - 50))
     await records.save_segment(0, Segment("b1", done=True, outcomes=Outcomes(copied=5), spent=Spent(3.0, 4.0)))
-    await records.save_pulse(Pulse("b1", world.clock.now(), 4.5, 61.0))
+    await records.save_beat(BackfillBeat("b1", world.clock.now(), 4.5, 61.0))
 
 
 def counted_reads(world: Started) -> Counter[str]:
@@ -171,7 +172,7 @@ def counted_reads(world: Started) -> Counter[str]:
 
 
 async def test_the_document_of_a_migration_with_a_record_of_every_kind(world: Started) -> None:
-    document = (await take_snapshot(world.app, tips=(True, False))).to_json()
+    document = (await take_snapshot(world.app, caught_up=CaughtUp(True, False))).to_json()
     gate = document.pop("gate")
     assert document == DOCUMENT
     assert list(document) == list(DOCUMENT)  # the order in which it is printed
@@ -189,7 +190,7 @@ async def test_a_status_reads_each_record_once(world: Started) -> None:
     backfill; here also the positions of the reverse lane, which no worker owns."""
     positions = len((await load_started_state(world.control, world.app.mapping)).v2_streams)
     reads = counted_reads(world)
-    await take_snapshot(world.app, tips=(True, False))
+    await take_snapshot(world.app, caught_up=CaughtUp(True, False))
     assert reads.total() == 12 + positions
     reads.clear()
     await take_running_snapshot(world.app)
@@ -199,5 +200,5 @@ async def test_a_status_reads_each_record_once(world: Started) -> None:
 async def test_a_gate_reads_each_record_once(world: Started) -> None:
     state = await load_started_state(world.control, world.app.mapping)
     reads = counted_reads(world)
-    await ask_gate(world.app, state, CUTOVER, tips=(True, True))
+    await ask_gate(world.app, state, CUTOVER_TO_DUAL, caught_up=CaughtUp(True, True))
     assert reads.total() == 11

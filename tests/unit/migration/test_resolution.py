@@ -68,7 +68,7 @@ async def test_each_choice_ends_alike_on_both_sides(
     name = await make_conflict(world, new, v2)
     (tmp_path / "merged.json").write_text(json.dumps(MERGED))
     choice = await resolving(world).choose(name, kept, tmp_path / "merged.json" if kept == "merge" else None)
-    await resolving(world).settle(choice)
+    await resolving(world).resolve(choice)
     await world.carry()
     now = world.old_lead()
     assert now == (None if left is None else {**left, **_defaults(now)})
@@ -99,7 +99,7 @@ def move_on_v2(world: BothWays, month: str, created: str) -> None:
 
 async def settled_to(world: BothWays, name: str, kept: Kept, file: Path | None = None) -> None:
     """Resolve the conflict, and carry what that has written."""
-    await resolving(world).settle(await resolving(world).choose(name, kept, file))
+    await resolving(world).resolve(await resolving(world).choose(name, kept, file))
     await world.carry()
     assert await standing(world) == 1
     assert (await world.both_ways())["result"] == "equal"
@@ -137,7 +137,7 @@ async def test_a_merge_may_lead_to_a_key_that_neither_side_had(tmp_path: Path) -
 async def test_what_is_written_has_the_stamp_of_a_re_drive(tmp_path: Path) -> None:
     world = BothWays()
     name = await make_conflict(world, MOVED)
-    await resolving(world).settle(await resolving(world).choose(name, "old"))
+    await resolving(world).resolve(await resolving(world).choose(name, "old"))
     for month in ("2024-05", "2024-07"):
         item = world.v2_lead("a", month)
         assert item is not None
@@ -157,7 +157,7 @@ async def test_keeping_old_settles_two_live_keys(tmp_path: Path) -> None:
     (name,) = await world.conflicts.heads()
     assert (await world.conflicts.head(name)).value.reason == "two_live_keys"
     choice = await resolving(world).choose(name, "old")
-    await resolving(world).settle(choice)
+    await resolving(world).resolve(choice)
     await world.carry()
     assert (world.old_lead() or {})["company"] == {"S": "old side"}
     assert await standing(world) == 1
@@ -224,7 +224,7 @@ async def test_v2_that_changes_between_reading_and_writing_is_left_alone(
     await meanwhile(world, name)
     before = world.db.items("leads")
     with pytest.raises(Refused, match="v2 has changed meanwhile: nothing was written") as refused:
-        await resolving(world).settle(choice)
+        await resolving(world).resolve(choice)
     assert refused.value.remedy == f"see `tablesplit conflicts show {name}`, then resolve it again"
     assert world.db.items("leads") == before
     assert await world.conflicts.count_open() == 1
@@ -234,9 +234,9 @@ async def test_of_two_operators_one_wins_and_the_other_is_told() -> None:
     world = BothWays()
     name = await make_conflict(world, CHANGED)
     first, second = await resolving(world).choose(name, "old"), await resolving(world).choose(name, "v2")
-    await resolving(world).settle(first)
+    await resolving(world).resolve(first)
     with pytest.raises(Refused, match=f"conflict {name} has been resolved already: old was kept by ann"):
-        await resolving(world).settle(second)
+        await resolving(world).resolve(second)
     with pytest.raises(Refused, match="resolved already"):
         await resolving(world).choose(name, "v2")
 
@@ -244,7 +244,7 @@ async def test_of_two_operators_one_wins_and_the_other_is_told() -> None:
 async def test_an_old_change_that_comes_after_the_resolution_is_carried() -> None:
     world = BothWays()
     name = await make_conflict(world, CHANGED)
-    await resolving(world).settle(await resolving(world).choose(name, "old"))
+    await resolving(world).resolve(await resolving(world).choose(name, "old"))
     await world.carry()
     world.put({**(world.old_lead() or {}), "status": {"S": "won"}})
     await world.carry()
@@ -257,13 +257,13 @@ async def test_an_old_change_that_comes_after_the_resolution_is_carried() -> Non
 async def test_resolving_to_what_v2_holds_already_writes_nothing_there() -> None:
     world = BothWays()
     first = await make_conflict(world, CHANGED)
-    await resolving(world).settle(await resolving(world).choose(first, "old"))
+    await resolving(world).resolve(await resolving(world).choose(first, "old"))
     head = (await world.conflicts.head(first)).value
     second = replace(await world.conflicts.load(first), id=f"{first}x", resolution=None)
     assert head.resolution is not None
     world.db.apply(*world.conflicts.puts(second))
     before = world.db.items("leads")
-    await resolving(world).settle(await resolving(world).choose(second.id, "old"))
+    await resolving(world).resolve(await resolving(world).choose(second.id, "old"))
     assert world.db.items("leads") == before
     assert await world.conflicts.count_open() == 0
 
@@ -281,7 +281,7 @@ async def test_without_reverse_only_v2_can_be_kept(parts: dict[str, Any]) -> Non
     name = await make_conflict(world, CHANGED)
     with pytest.raises(Refused, match="v2 is not carried to the old table now"):
         await resolving(world, **parts).choose(name, "old")
-    await resolving(world).settle(await resolving(world, **parts).choose(name, "v2"))
+    await resolving(world).resolve(await resolving(world, **parts).choose(name, "v2"))
     assert await world.conflicts.count_open() == 0
 
 
@@ -291,7 +291,7 @@ async def test_nothing_is_written_once_the_migration_was_completed_while_the_ope
     choice = await resolving(world).choose(name, "old")
     before = world.db.items("leads")
     with pytest.raises(Refused, match="v2 is not carried to the old table now"):
-        await resolving(world, phase="complete").settle(choice)
+        await resolving(world, phase="complete").resolve(choice)
     assert world.db.items("leads") == before
 
 
@@ -353,7 +353,7 @@ async def test_a_resolution_is_written_down() -> None:
     world, notes = BothWays(), AuditNotes()
     name = await make_conflict(world, CHANGED)
     choice = await resolving(world).choose(name, "v2")
-    await resolving(world, audit=notes).settle(choice, "v2 is newer")
+    await resolving(world, audit=notes).resolve(choice, "v2 is newer")
     assert notes == [
         (
             "conflict resolved",

@@ -13,6 +13,7 @@ from service.control.state import change_state, load_started_state
 from service.control.workers import SILENT_SECONDS, Beat, LaneBeat, LaneName, Workers
 from service.errors import Fatal, Retryable, TablesplitError
 from service.migration.start import create_and_start
+from service.migration.status.facts import CaughtUp
 from service.migration.status.snapshot import RUNNING_SECONDS, take_running_snapshot, take_snapshot
 from service.migration.status.status import Status
 from service.validation.records import FULL, LATEST, runs
@@ -43,7 +44,7 @@ async def say(world: Started, worker: str, lane: LaneBeat, name: LaneName = "for
 
 
 async def taken(world: Started) -> Status:
-    return await take_snapshot(world.app, tips=(True, False))
+    return await take_snapshot(world.app, caught_up=CaughtUp(True, False))
 
 
 async def test_a_lane_is_as_its_owner_reports(world: Started) -> None:
@@ -75,14 +76,14 @@ async def test_a_silent_worker_is_told_apart_from_a_live_one(world: Started) -> 
 async def test_rogue_writes_are_those_of_the_phase(world: Started) -> None:
     activities = Activities(world.control)
     began = world.clock.now()
-    await activities.note_intruder("v2", "LEAD", began + 1, began)
-    await activities.note_intruder("v2", "DEAL", began + 2, began)
+    await activities.note_rogue_write("v2", "LEAD", began + 1, began)
+    await activities.note_rogue_write("v2", "DEAL", began + 2, began)
     assert (await taken(world)).to_json()["rogue_writes"] == {"old": 0, "v2": 2}
     await change_state(
         world.control, world.app.mapping, 0.0, lambda was: replace(was, phase="reverse", phase_since=began + 60)
     )
     assert (await taken(world)).to_json()["rogue_writes"] == {"old": 0, "v2": 0}
-    await activities.note_intruder("v2", "LEAD", began + 61, began + 60)
+    await activities.note_rogue_write("v2", "LEAD", began + 61, began + 60)
     assert (await taken(world)).to_json()["rogue_writes"] == {"old": 0, "v2": 1}
 
 

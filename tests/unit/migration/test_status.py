@@ -19,7 +19,7 @@ LINES: list[tuple[Status, str]] = [
     (KNOWN, "reverse      stopped, and no other worker has taken over: see why below"),
     (
         known(reverse=LaneFacts()),
-        "reverse      no sync worker reports: start `tablesplit sync`",
+        "reverse      no worker owns this lane: start `tablesplit sync`, or wait until a standby takes it over",
     ),
     (KNOWN, "rogue        8 on v2, which should be quiet, since the phase began"),
 ]

@@ -19,11 +19,11 @@ from service.streams.engine import EngineSnapshot
 from service.streams.kcl.sink_slot import SinkSlot
 from service.sync import shared_lane as sharing
 from service.sync.forward_lane import ForwardLane
-from service.sync.lane import Lane, serve_alone
-from service.sync.shared_lane import serve_shared
+from service.sync.lane import Lane, read_alone
+from service.sync.shared_lane import read_shared
 from tests.worlds.start_world import Started
 
-RUNNING = EngineSnapshot(shards_reading=1, shards_finished=0, rounds=0, lag_seconds=0.0)
+RUNNING = EngineSnapshot(shards_unfinished=1, shards_finished=0, rounds=0, lag_seconds=0.0)
 
 
 class Reader:
@@ -81,7 +81,7 @@ async def started() -> Started:
 
 
 @asynccontextmanager
-async def running(world: Started, serve: Any = serve_shared) -> AsyncIterator[ForwardLane]:
+async def running(world: Started, serve: Any = read_shared) -> AsyncIterator[ForwardLane]:
     lane = ForwardLane(world.app, serve)
     task = asyncio.create_task(lane.run())
     await world.clock.advance(2)
@@ -200,7 +200,7 @@ async def test_the_embedded_engine_begins_after_the_writer_horizon_and_reads_on(
     async with running(world):
         assert readers[0].open_now
     world.db.apply(Put("old", {"pk": {"S": "LEAD#a"}, "sk": {"S": "METADATA"}}))
-    async with running(world, serve_alone) as lane:
+    async with running(world, read_alone) as lane:
         assert lane.acting is None
         await world.clock.advance(world.app.settings.writer_horizon_seconds + 2)
         assert lane.role == "owner"

@@ -14,6 +14,7 @@ from service.core.item.wire import Item
 from service.core.item.write import Delete, Put
 from service.errors import Retryable
 from service.migration.start import create_and_start
+from service.migration.status.facts import CaughtUp
 from service.migration.status.snapshot import take_snapshot
 from service.sync.upkeep.trim import Trimmer
 from service.sync.upkeep.verify import Verifier
@@ -158,9 +159,9 @@ async def test_a_place_that_only_the_old_item_tells_is_looked_at(world: BothWays
 async def test_the_status_shows_what_was_found() -> None:
     app = Started().app
     await create_and_start(app)
-    assert (await take_snapshot(app, tips=(True, True))).facts.verification is None
+    assert (await take_snapshot(app, caught_up=CaughtUp(True, True))).facts.verification is None
     await save_verification(app.control, Verification(7, 2, (old_key("LEAD", "a"),), 0.0))
-    status = await take_snapshot(app, tips=(True, True))
+    status = await take_snapshot(app, caught_up=CaughtUp(True, True))
     assert status.to_json()["verification"] == {
         "checked": 7,
         "pending": 2,

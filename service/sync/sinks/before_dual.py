@@ -1,6 +1,6 @@
 """The sinks of the v2 tables' streams before the first `dual`. They carry nothing.
 
-``IntruderSink`` reports writes of the application on v2, where it should not write yet. ``EnteringSink`` also brings the ledger
+``RogueWriteSink`` reports writes of the application on v2, where it should not write yet. ``EnteringSink`` also brings the ledger
 up to date while the rule changes from guarded to ledger.
 """
 
@@ -18,15 +18,15 @@ from service.sync.sinks.key_order import KeysAtOnce
 from service.sync.sinks.ledger_transaction import LedgerTransaction
 
 
-class IntruderSink:
-    """Implements ``streams.engine.ShardSink``. A change of v2 by the application is an intruder: it is recorded and logged."""
+class RogueWriteSink:
+    """Implements ``streams.engine.ShardSink``. A change of v2 by the application is a rogue write: it is recorded and logged."""
 
     def __init__(self, mapping: Mapping, activity: ActivityRecorder) -> None:
         self._mapping = mapping
         self._activity = activity
 
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:  # noqa: ARG002 (ShardSink names it)
-        """Return when every intruder among ``changes`` is recorded."""
+        """Return when every rogue write among ``changes`` is recorded."""
         for change in changes:
             if not made_by_guarded_rule(change, self._mapping.stamp):
                 await self._record(change)
@@ -42,18 +42,22 @@ class EnteringSink:
     """Implements ``streams.engine.ShardSink`` for the stream of one v2 table while the ledger rule is being entered."""
 
     def __init__(
-        self, transaction: LedgerTransaction, intruders: IntruderSink, generations: dict[str, int], concurrency: int
+        self,
+        transaction: LedgerTransaction,
+        rogue_writes: RogueWriteSink,
+        generations: dict[str, int],
+        concurrency: int,
     ) -> None:
         """``generations``: of the streams that are read, by table. ``concurrency``: keys at the same time, over all shards."""
         self._transaction = transaction
-        self._intruders = intruders
+        self._rogue_writes = rogue_writes
         self._generations = generations
         self._mapping = transaction.stores.mapping
         self._keys = KeysAtOnce(concurrency)
 
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:
-        """Return when the ledger has every change that forward made by the ledger rule, and every intruder is recorded."""
-        await self._intruders.apply(shard_id, changes)
+        """Return when the ledger has every change that forward made by the ledger rule, and every rogue write is recorded."""
+        await self._rogue_writes.apply(shard_id, changes)
         await self._keys.apply(changes, self.apply_key)
 
     async def apply_key(self, changes: Sequence[Change]) -> None:

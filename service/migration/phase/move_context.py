@@ -1,4 +1,4 @@
-"""What a phase move needs around it: who asks, the audit log, the hooks, the status for them, and the gate."""
+"""The context of a phase move: operator, audit log, hooks, the status for them, and gate; and the identity of the operator."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -40,8 +40,8 @@ class Hooks(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class MoveParts:
-    """What a move is made with."""
+class MoveContext:
+    """Everything that a phase move needs beside the request."""
 
     app: App
     by: str
@@ -55,8 +55,8 @@ class MoveParts:
     gate: Callable[[App, MigrationState, PhaseMove], Awaitable[Gate]] = ask_gate
 
 
-async def move_parts(app: App) -> MoveParts:
-    """The parts for the operator who runs this process."""
+async def move_context(app: App) -> MoveContext:
+    """The context for the operator who runs this process."""
 
     async def status() -> dict[str, Any]:
         """Taken only for a hook: asking the workers takes some seconds."""
@@ -64,7 +64,7 @@ async def move_parts(app: App) -> MoveParts:
 
     operator = await caller_identity(app.settings)
     hooks = PhaseHooks(app.settings, app.clock, app.metrics)
-    return MoveParts(app, operator, Audit(app.control, app.clock, operator), hooks, status, strip_stamps)
+    return MoveContext(app, operator, Audit(app.control, app.clock, operator), hooks, status, strip_stamps)
 
 
 async def caller_identity(settings: Settings) -> str:
