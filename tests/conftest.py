@@ -15,10 +15,13 @@ settings.register_profile("ci", parent=settings.get_profile("laptop"), derandomi
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "laptop")
 
 
+SLOWEST_FIRST = ("container", "deployment", "kill", "slow")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slowest first. One worker begins with them, and mostly waits, while the others compute and then take over from the end of
-    its list; none of the longest is left for the end."""
-    items.sort(key=lambda item: ("container" not in item.keywords, "slow" not in item.keywords))
+    """The slowest first. A worker that begins with them mostly waits, while the others compute and then take over from the end
+    of its list; none of the longest is left for the end."""
+    items.sort(key=lambda item: [mark not in item.keywords for mark in SLOWEST_FIRST])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
