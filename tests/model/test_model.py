@@ -119,5 +119,7 @@ def test_a_specification_that_tlc_cannot_read_is_no_verdict(tmp_path) -> None:
     for name in ("MoveEmpty.cfg", "Move.tla"):
         shutil.copy(MODELS / name, tmp_path)
     (tmp_path / "Move.tla").write_text("no module")
-    with or_skip(), pytest.raises(Misconfigured, match=r"^MoveEmpty\.cfg: TLC could not check it: "):
+    with or_skip():
+        tlc_command()
+    with pytest.raises(Misconfigured, match=r"^MoveEmpty\.cfg: TLC could not check it: "):
         run_tlc(tmp_path / "Move.tla", tmp_path / "MoveEmpty.cfg")
