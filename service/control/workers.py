@@ -5,6 +5,7 @@ A beat answers two questions from any machine: which worker reads a lane, and wh
 
 import os
 import socket
+from collections.abc import Mapping
 from dataclasses import field
 from functools import cache
 from secrets import token_hex
@@ -172,7 +173,7 @@ class _Question:
         return True
 
 
-def owner_among(live: dict[str, Beat], lane: LaneName) -> tuple[str, Beat] | None:
+def owner_among(live: Mapping[str, Beat], lane: LaneName) -> tuple[str, Beat] | None:
     """The owner of ``lane`` among these beats; of two, the one that reported last."""
     owners = [(worker, beat) for worker, beat in live.items() if beat.lane(lane).role == "owner"]
     return max(owners, key=lambda owner: owner[1].said_at, default=None)

@@ -100,7 +100,7 @@ def _backfill(run: RunStatus | None, prices: Prices) -> BackfillFacts:
 
 
 def _lane(live: Mapping[str, Beat], name: LaneName, caught_up: bool) -> LaneFacts:
-    owner = owner_among(dict(live), name)
+    owner = owner_among(live, name)
     if owner is None:
         return LaneFacts(stopped=any(beat.lane(name).role == "stopped" for beat in live.values()))
     lane = owner[1].lane(name)
@@ -130,7 +130,7 @@ def _outcomes(live: Mapping[str, Beat], name: LaneName) -> dict[str, int]:
 
 def _at_tip(live: Mapping[str, Beat], name: LaneName) -> bool:
     """Whether the lane's owner knows of nothing unapplied."""
-    owner = owner_among(dict(live), name)
+    owner = owner_among(live, name)
     return owner is not None and owner[1].lane(name).at_tip
 
 
