@@ -50,6 +50,11 @@ class Stamp:
     """Under the ledger rule only: the highest count of reverse's writes that the writer had seen."""
     tombstone: bool = False
     """The item was deleted at ``version``."""
+    restore: frozenset[str] = frozenset()
+    """Under the ledger rule only: the units that reverse must give back to the old table, because v2 refused its delete."""
+    key_hash: str | None = None
+    """``key_hash`` of the item's key. Under another key the stamp is a copy that the application made. None: written before this
+    was added, and taken for the item's own."""
 
 
 def encode_stamp(stamp: Stamp) -> AttributeValue:
@@ -65,6 +70,10 @@ def encode_stamp(stamp: Stamp) -> AttributeValue:
         content["a"] = {"SS": sorted(stamp.absent)}
     if stamp.tombstone:
         content["d"] = {"BOOL": True}
+    if stamp.restore:
+        content["g"] = {"SS": sorted(stamp.restore)}
+    if stamp.key_hash is not None:
+        content["k"] = {"S": stamp.key_hash}
     return {"M": content}
 
 
@@ -85,6 +94,8 @@ def decode_stamp(item: Item, name: str) -> Stamp | None:
             absent=frozenset(content["a"]["SS"]) if "a" in content else frozenset(),
             base=content["b"]["S"] if "b" in content else None,
             tombstone=bool(content["d"]["BOOL"]) if "d" in content else False,
+            restore=frozenset(content["g"]["SS"]) if "g" in content else frozenset(),
+            key_hash=content["k"]["S"] if "k" in content else None,
         )
     except (KeyError, TypeError) as error:
         raise Poison(f"attribute {name!r} is not a tablesplit stamp", reason="damaged_stamp") from error
@@ -96,6 +107,17 @@ def sound_stamp(item: Item | None, name: str) -> Stamp | None:
         return decode_stamp(item, name) if item is not None else None
     except Poison:
         return None
+
+
+def own_stamp(item: Item | None, key: Item, name: str) -> Stamp | None:
+    """As ``sound_stamp``, but None also for the stamp of another item, which the application has copied. ``key``: of the item."""
+    stamp = sound_stamp(item, name)
+    return None if stamp is None or stamp.key_hash not in (None, key_hash(key)) else stamp
+
+
+def key_hash(key: Item) -> str:
+    """8 hex digits over a key (key attributes only): two keys of one item by chance have the same in one of 4 billion cases."""
+    return blake2b(orjson.dumps(key, option=orjson.OPT_SORT_KEYS), digest_size=4).hexdigest()
 
 
 def without_stamp(item: Item, name: str) -> Item:
