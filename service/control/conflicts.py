@@ -19,8 +19,10 @@ from service.core.item.wire import Item, plain_key
 from service.core.item.write import Delete, Put
 from service.errors import Misconfigured
 
-Reason = Literal["overlap", "deleted", "two_live_keys", "unreadable", "redriven"]
-"""redriven: no change was lost, but a repair had v2 carried over an old item that differed from it."""
+Reason = Literal["overlap", "deleted", "exists", "delete_refused", "two_live_keys", "unreadable", "redriven"]
+"""``exists``: both sides created the item. ``delete_refused``: the old side deleted what v2 had changed. ``unreadable``:
+written only by
+earlier versions. ``redriven``: no change was lost, but a repair had v2 carried over an old item that differed from it."""
 
 Kept = Literal["old", "v2", "merge"]
 STRICT = ConfigDict(extra="forbid")
@@ -53,6 +55,8 @@ class ConflictHead:
     at: float
     """Epoch seconds."""
     resolution: Resolution | None = None
+    chunks: int | None = None
+    """How many chunks have the images. None: all that there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,9 @@ class Conflicts:
 
     def puts(self, conflict: Conflict) -> list[Put]:
         """The writes that keep a conflict, for the transaction that decides it: a head, and chunks of at most 300 KB (four
-        items of 400 KB that do not compress make eight). DynamoDB refuses each of them if it exists already."""
+        items of 400 KB that do not compress make eight). They replace what an earlier decision about the same change has kept."""
+        change = asdict(conflict.change) if conflict.change is not None else None
+        parts = packed({"change": change, "v2": conflict.v2, "old": conflict.old})
         head = ConflictHead(
             conflict.old_table,
             conflict.key,
@@ -113,14 +119,19 @@ class Conflicts:
             conflict.fields,
             conflict.change.version if conflict.change is not None else "",
             conflict.at,
+            chunks=len(parts),
         )
-        change = asdict(conflict.change) if conflict.change is not None else None
-        images = {"change": change, "v2": conflict.v2, "old": conflict.old}
         chunks = self._chunks(conflict.id)
-        return [
+        puts = [
             self._heads.as_put(conflict.id, head, None)[0],
-            *(chunks.as_put(f"{number:03d}", chunk, None)[0] for number, chunk in enumerate(packed(images))),
+            *(chunks.as_put(f"{number:03d}", part, None)[0] for number, part in enumerate(parts)),
         ]
+        return [replace(put, condition=None) for put in puts]
+
+    def removal(self, conflict_id: str) -> Delete:
+        """The write that takes a conflict out of the log, for the transaction that decides anew. Its images are left, without a
+        head."""
+        return self._heads.as_removal(conflict_id)
 
     async def heads(self) -> dict[str, ConflictHead]:
         """Every conflict by id, resolved ones too."""
@@ -140,7 +151,8 @@ class Conflicts:
     async def load(self, conflict_id: str) -> Conflict:
         """A conflict with its images. Raises Misconfigured when there is none."""
         head = (await self.head(conflict_id)).value
-        content = unpacked([stored.value for stored in (await self._chunks(conflict_id).all()).values()])
+        parts = [stored.value for stored in (await self._chunks(conflict_id).all()).values()]
+        content = unpacked(parts[: head.chunks])
         kept = content["change"]
         return Conflict(
             conflict_id,

@@ -6,7 +6,7 @@ while an operator's retry removes the head. A head that the backfill made has no
 replaces it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from service.clock import Clock, iso
 from service.control.table import CHANGE_ATTEMPTS, ControlTable, Stored
 from service.control.waiting_changes import WaitingChange, WaitingChanges
 from service.core.item.wire import Item, plain_key
+from service.core.rules import units as item_units
 from service.dynamodb.protocol import Fence
 from service.errors import Misconfigured, Poison, Retryable
 
@@ -45,6 +46,8 @@ class QuarantineHead:
     """How many changes wait."""
     last_version: str = ""
     """The version of the newest change that waits; "" for none."""
+    units: tuple[str, ...] = ()
+    """Under the ledger rule, the units that wait, as the ledger remembers them. Empty: the whole item."""
 
 
 def quarantine_id(table: str, key: Item) -> str:
@@ -68,6 +71,11 @@ class Quarantine:
         """Every key in quarantine, by id."""
         return {key_id: stored.value for key_id, stored in (await self._heads.all()).items()}
 
+    async def heads_of(self, key_ids: Iterable[str]) -> dict[str, QuarantineHead]:
+        """The heads of those ``key_ids`` that are in quarantine, by id."""
+        found = {key_id: await self._heads.get(key_id) for key_id in key_ids}
+        return {key_id: stored.value for key_id, stored in found.items() if stored is not None}
+
     async def head(self, key_id: str) -> Stored[QuarantineHead]:
         """The head of an id. Raises Misconfigured when there is none."""
         stored = await self._heads.get(key_id)
@@ -88,9 +96,30 @@ class Quarantine:
         head = QuarantineHead(table, key, poison.reason, poison.message, self._clock.now(), "backfill")
         await self._heads.put(quarantine_id(table, key), head, None)
 
-    async def add_change(self, waiting: WaitingChange, poison: Poison, fence: Fence | None = None) -> None:
-        """Quarantine a change that cannot be applied, behind the changes that wait for its key already."""
-        await self._append(waiting, poison, fence)
+    async def add_change(
+        self, waiting: WaitingChange, poison: Poison, fence: Fence | None = None, units: Sequence[str] = ()
+    ) -> None:
+        """Quarantine a change that cannot be applied, behind the changes that wait for its key already. ``units``: those of the
+        change
+        that wait, beside those that wait already; empty: the whole item."""
+        await self._append(waiting, poison, fence, units)
+
+    async def heal(self, table: str, key: Item, units: Sequence[str]) -> bool:
+        """Take units out of quarantine; the key leaves it with its last unit. Returns whether it has left. An empty name stands
+        for the
+        whole item."""
+        key_id = quarantine_id(table, key)
+        while (stored := await self._heads.get(key_id)) is not None:
+            left = tuple(unit for unit in stored.value.units if unit not in units)
+            whole = not stored.value.units
+            if left or (whole and "" not in units):
+                if left == stored.value.units or await self._heads.put(
+                    key_id, replace(stored.value, units=left), stored
+                ):
+                    return False
+            elif await self.remove_up_to(key_id, stored):
+                return True
+        return True
 
     async def wait_behind(self, waiting: WaitingChange, fence: Fence | None = None) -> bool:
         """Add a change behind those of its key. False: none waits, or none waits any more, so the change is to be applied."""
@@ -127,7 +156,9 @@ class Quarantine:
             head = replace(was.value, attempts=attempts, reason=poison.reason, message=poison.message, waiting=waiting)
             stored = await self._heads.put(key_id, head, was)
 
-    async def _append(self, waiting: WaitingChange, poison: Poison | None, fence: Fence | None) -> bool:
+    async def _append(
+        self, waiting: WaitingChange, poison: Poison | None, fence: Fence | None, units: Sequence[str] = ()
+    ) -> bool:
         change = waiting.change
         key_id = quarantine_id(change.table, change.key)
         for _ in range(CHANGE_ATTEMPTS):
@@ -136,18 +167,25 @@ class Quarantine:
                 return False
             if was is not None and waiting.version <= was.value.last_version:
                 return True  # a replay: it waits already
-            head = self._with(was.value if was else None, waiting, poison)
+            head = self._with(was.value if was else None, waiting, poison, units)
             writes = [self._heads.as_put(key_id, head, was)[0], *self._waiting(key_id).puts(waiting)]
             if await self._control.store.transact(writes, fence=fence):
                 return True
         raise Retryable(f"quarantine {key_id} is contended", reason="control_contended")
 
-    def _with(self, was: QuarantineHead | None, waiting: WaitingChange, poison: Poison | None) -> QuarantineHead:
+    def _with(
+        self, was: QuarantineHead | None, waiting: WaitingChange, poison: Poison | None, units: Sequence[str]
+    ) -> QuarantineHead:
         if was is None:
             assert poison is not None
             change = waiting.change
-            was = QuarantineHead(change.table, change.key, poison.reason, poison.message, self._clock.now(), "stream")
-        return replace(was, origin="stream", waiting=was.waiting + 1, last_version=waiting.version)
+            now = self._clock.now()
+            was = QuarantineHead(
+                change.table, change.key, poison.reason, poison.message, now, "stream", units=tuple(units)
+            )
+        whole = not units or not was.units
+        both = () if whole else tuple(sorted({*was.units, *units}))
+        return replace(was, origin="stream", waiting=was.waiting + 1, last_version=waiting.version, units=both)
 
     def _waiting(self, key_id: str) -> WaitingChanges:
         return WaitingChanges(self._control, key_id)
@@ -216,6 +254,7 @@ def described(key_id: str, head: QuarantineHead) -> dict[str, Any]:
         "attempts": head.attempts,
         "waiting": head.waiting,
         "origin": head.origin,
+        "fields": list(item_units.shown(head.units)),
     }
 
 

@@ -13,8 +13,8 @@ from service.dynamodb.caller import Answer, Caller, Request
 from service.dynamodb.expressions import Placeholders, condition_fields, update_fields
 from service.dynamodb.metering import MEASURED
 from service.dynamodb.partiql import PartiQLInserts
-from service.dynamodb.protocol import Fence, Page
-from service.errors import ConditionRefusedError, Throttled
+from service.dynamodb.protocol import Fence, Page, WriteOutcome
+from service.errors import ConditionRefusedError, Retryable, Throttled
 
 GET_MANY_KEYS = 100
 """BatchGetItem takes at most 100 keys
@@ -119,6 +119,24 @@ class ItemOperations:
     async def write(self, write: Write, *, patient: bool = True, fence: Fence | None = None) -> bool:
         operation, request = _operation(write)
         return await self._conditional(operation, write.table, request, patient=patient, fence=fence)
+
+    async def try_write(self, write: Write, *, fence: Fence | None = None) -> WriteOutcome:
+        operation, request = _operation(write)
+        lost = False
+
+        async def attempt() -> None:
+            nonlocal lost
+            try:
+                await self._caller.once(operation, write.table, {**request, **MEASURED}, fence)
+            except Retryable as failure:
+                lost = lost or not isinstance(failure, Throttled)
+                raise
+
+        try:
+            await self._caller.persist(attempt)
+        except ConditionRefusedError:
+            return "unknown" if lost else "refused"
+        return "written"
 
     async def insert_many(
         self,

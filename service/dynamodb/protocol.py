@@ -56,6 +56,9 @@ class RecordsPage:
     """None: the shard has ended."""
 
 
+WriteOutcome = Literal["written", "refused", "unknown"]
+
+
 class InsertThrottled(Throttled):
     """Some items of an impatient ``insert_many`` were throttled.
 
@@ -129,6 +132,11 @@ class ItemStore(Protocol):
         already there: the guarded rule counts it as a duplicate, and a caller that must know (a lease) reads the item and compares.
         ``patient=False`` raises Throttled at the first throttling instead of retrying, for callers that adapt their rate.
         """
+
+    async def try_write(self, write: Write, *, fence: Fence | None = None) -> WriteOutcome:
+        """As ``write``, for a caller that must know: ``written``; ``refused``: certainly not made; ``unknown``: refused after
+        an attempt
+        whose answer was lost, which may have been applied."""
 
     async def insert_many(
         self,

@@ -15,7 +15,7 @@ from service.core.item.write import Put
 from service.streams.engine import ShardSink
 from service.sync.lane import Lane, Reading, Work
 from service.sync.positions import require_same_stream, require_started
-from service.sync.sinks.context import ledger_transaction, sink_context
+from service.sync.sinks.context import ledger_access, sink_context
 from service.sync.sinks.forward import ForwardSink
 from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext
 from service.sync.upkeep.purge import Purger
@@ -77,9 +77,9 @@ class ForwardLane(Lane):
 
     def _ledger(self, reading: Reading, state: MigrationState) -> ShardSink:
         app = self.app
-        transaction = ledger_transaction(app, state, reading.fence)
+        access = ledger_access(app, state, reading.fence, reading.taken_over)
         context = sink_context(app, state, "old", self.count, reading.taken_over)
-        return ForwardSink(transaction, context, app.settings.sync_concurrency)
+        return ForwardSink(access, context, app.settings.sync_concurrency)
 
     def _new_purger(self, lease: Lease) -> Purger:
         app = self.app

@@ -10,7 +10,7 @@ from typing import Any
 from service.config import Settings
 from service.control.conflicts import Conflicts
 from service.control.leases import Lease
-from service.control.ledger import ledger_id
+from service.control.ledger import Ledger, ledger_id
 from service.control.quarantine import Quarantine
 from service.control.repairs import registered
 from service.control.stores import Stores
@@ -128,7 +128,8 @@ class _Setup:
         stores = self.stores
         if not self.options.both_ways:
             return by_writing_v2(stores.store, stores.mapping)
-        redriver = Redriver(stores.store, Conflicts(stores.control), stores.mapping, stores.clock)
+        ledger = Ledger(stores.control, stores.clock, stores.mapping.old.table, self.options.epoch)
+        redriver = Redriver(stores.store, Conflicts(stores.control), ledger, stores.mapping, stores.clock)
         return by_redriving(redriver.redrive, stores.mapping)
 
     def registered(self) -> AbstractAsyncContextManager[Fence]:

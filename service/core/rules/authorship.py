@@ -35,7 +35,8 @@ def authorship_on_old(change: Change, stamp_name: str, seen: str) -> Authorship:
 
 
 def authorship_on_v2(change: Change, stamp_name: str, seen: str, epoch: int) -> Authorship:
-    """The author of a change of a v2 table, once the ledger rule is in force there. ``seen``: at its place; ``epoch``: of the entry.
+    """The author of a change of a v2 table, once the ledger rule is in force there. ``seen``: at its place; ``epoch``: of the
+    entry.
 
     As on the old table; but a stamp counts only when its base is of the entry's epoch. A stamp without a base, or with the base of
     an earlier epoch, was written before this entry was made, and all those records have been read: the application has put it back.

@@ -1,12 +1,12 @@
 """The ledger entry of one old item: two halves, one for each direction (DESIGN section 6).
 
-Each half is written only by its own direction. A *place* is a v2 table and a key; its text names it in the ledger. The writes of an old
-item by reverse are counted, and the count is the version in the stamp on the old item. Each *epoch* of the ledger counts from the
-start again, above all counts of earlier epochs; so only an image that the application has put back can carry a stamp of an earlier
-epoch.
+Each half is written only by its own direction. A *place* is a v2 table and a key; its text names it in the ledger. The writes
+of an old item by reverse are counted, and the count is the version in the stamp on the old item. Each *epoch* of the ledger
+counts from the start again, above all counts of earlier epochs; so only an image that the application has put back can carry a
+stamp of an earlier epoch.
 
-A direction writes a *claim* into its half before it writes the other table. The claim stays open until the next write of the half: a
-later change of the item shows that the claimed write was made, because a position is saved only after the effect.
+A direction writes a *claim* into its half before it writes the other table. The claim stays open until the next write of the
+half: a later change of the item shows that the claimed write was made, because a position is saved only after the effect.
 """
 
 from dataclasses import field, replace
@@ -82,9 +82,7 @@ class ForwardHalf:
         if claim is None:
             return self
         refused = claim.version if claim.refused else ""
-        return replace(
-            self, done=claim.version, seen=claim.seen, places=claim.places, refused=refused, claim=None
-        )
+        return replace(self, done=claim.version, seen=claim.seen, places=claim.places, refused=refused, claim=None)
 
     def seen_in_flight(self) -> str:
         """The highest count seen on the old table, an open claim included."""

@@ -5,12 +5,12 @@ between the reading and the write, under a name that no condition can list, surv
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.core.item.compare import same_or_absent, same_value
 from service.core.item.stamp import Stamp, V2Item, encode_stamp, key_hash
 from service.core.item.wire import AttributeValue, Item
-from service.core.item.write import Absent, AllOf, Check, Condition, Equals, Put, Update
+from service.core.item.write import Absent, AllOf, Condition, Equals, Put, Update
 from service.core.mapping.entity import Entity
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward
@@ -36,16 +36,10 @@ class PlaceReading:
 
 def stamp_value(key: Item, stamp: Stamp) -> AttributeValue:
     """The stamp as an attribute value, bound to the item's key (key attributes only)."""
-    return encode_stamp(Stamp(**{**_fields(stamp), "key_hash": key_hash(key)}))
+    return encode_stamp(replace(stamp, key_hash=key_hash(key)))
 
 
-def _fields(stamp: Stamp) -> dict[str, object]:
-    return {name: getattr(stamp, name) for name in Stamp.__dataclass_fields__}
-
-
-def written(
-    table: str, key: Item, before: Item | None, after: Item, mapped: Collection[str]
-) -> Put | Update | None:
+def written(table: str, key: Item, before: Item | None, after: Item, mapped: Collection[str]) -> Put | Update | None:
     """The write that turns ``before``, as read (None: no item), into ``after``; both with their stamps. None: nothing changes.
 
     The condition is that the item is as it was read, and has none of the ``mapped`` names that it did not have.
@@ -74,12 +68,6 @@ def as_read(key: Item, item: Item | None, changed: Collection[str], mapped: Coll
     if not names:
         return Equals((next(iter(key)),), key[next(iter(key))])
     return AllOf(tuple(Equals((name,), item[name]) if name in item else Absent((name,)) for name in names))
-
-
-def unchanged(mapping: Mapping, reading: PlaceReading) -> Check:
-    """A check that the place still holds what was read."""
-    condition = as_read(reading.place.key, reading.item, (), mapping.made_in(reading.place.table))
-    return Check(reading.place.table, reading.place.key, condition)
 
 
 def v2_write(mapping: Mapping, reading: PlaceReading, content: Item, stamp: Stamp) -> Put | Update:
@@ -147,6 +135,13 @@ def _edit_gathered(entity: Entity, item: Item, was: Item, wanted: Item) -> None:
 def _gathered(item: Item, name: str) -> Item:
     content: Item = item.get(name, {}).get("M", {})
     return content
+
+
+def place_of(mapping: Mapping, write: Put | Update) -> Place:
+    """The v2 place that a write goes to."""
+    if isinstance(write, Update):
+        return Place(write.table, write.key)
+    return Place(write.table, {name: write.item[name] for name in mapping.tables[write.table].key_names})
 
 
 def still_bare(mapping: Mapping, table: str, tombstone: Item) -> Condition:

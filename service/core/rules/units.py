@@ -1,12 +1,12 @@
 """The units of an item: what both directions of `dual` compare and carry (DESIGN section 6).
 
-A *unit* is a field of the mapping with all old attributes that may hold it, a declared group of fields, an attribute that the mapping
-does not know, or, under ``merge: union``, one element of a set or list. The value of a unit has two forms: the old attributes as
-they are, and the *normal* form that the transform makes of them. Two values are the same when either form is: so an original such
-as the text "85" and its normal form, the number 85, are one value, and a lost residue makes no conflict.
+A *unit* is a field of the mapping with all old attributes that may hold it, a declared group of fields, an attribute that the
+mapping does not know, or, under ``merge: union``, one element of a set or list. The value of a unit has two forms: the old
+attributes as they are, and the *normal* form that the transform makes of them. Two values are the same when either form is: so
+an original such as the text "85" and its normal form, the number 85, are one value, and a lost residue makes no conflict.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from decimal import Context, Decimal
 from typing import NamedTuple
 
@@ -24,6 +24,9 @@ SUMS = Context(prec=60)
 
 ELEMENT = "\0"
 """Between the name of a union and one of its elements, in the name of a unit."""
+
+GROUP = "\1"
+"""Between the names of the fields of a declared group, in the name of a unit."""
 
 SETS = {"SS": "S", "NS": "N", "BS": "B"}
 """The tag of each kind of set, and of its elements."""
@@ -64,9 +67,24 @@ def same(first: Value, second: Value) -> bool:
     return all(map(same_or_absent, first.normal, second.normal))
 
 
-def field_of(unit: str) -> str:
-    """The name of a unit for people: without the element."""
-    return unit.partition(ELEMENT)[0]
+def members(unit: str) -> list[str]:
+    """The names under which a unit is remembered: those of its fields. So a group may be declared, or changed, at any time."""
+    return unit.split(GROUP)
+
+
+def remembered(units: Iterable[str]) -> tuple[str, ...]:
+    """The names under which units are remembered, sorted."""
+    return tuple(sorted({name for unit in units for name in members(unit)}))
+
+
+def is_among(unit: str, names: Collection[str]) -> bool:
+    """Whether a unit, or one of its fields, is among remembered ``names``."""
+    return any(name in names for name in members(unit))
+
+
+def shown(names: Iterable[str]) -> tuple[str, ...]:
+    """The fields of remembered names, for people: without elements, each once, sorted."""
+    return tuple(sorted({name.partition(ELEMENT)[0] for name in names}))
 
 
 def entity_of_image(mapping: Mapping, image: Item) -> Entity | None:
@@ -121,7 +139,7 @@ def differing(first: Form, second: Form) -> frozenset[str]:
 
 def merge_of(entity: Entity | None, unit: str) -> Merge:
     """How both sides' changes of a unit meet."""
-    return entity.merge_of(field_of(unit)) if entity is not None else "v2"
+    return entity.merge_of(_fields(unit)[0]) if entity is not None else "v2"
 
 
 def number_of(value: Value) -> Decimal | None:
@@ -131,9 +149,14 @@ def number_of(value: Value) -> Decimal | None:
     return Decimal(value.normal[0]["N"])
 
 
+def counter(value: Value) -> Decimal | None:
+    """The number that a value is under ``merge: add``, where an absent value is 0, as DynamoDB's ADD has it; None for others."""
+    return Decimal(0) if value == ABSENT else number_of(value)
+
+
 def difference(change: UnitChange) -> Decimal | None:
-    """By how much a change raised a number; None when it was not from a number to a number."""
-    before, after = number_of(change.before), number_of(change.after)
+    """By how much a change raised a counter; None when it did not leave a number."""
+    before, after = counter(change.before), number_of(change.after)
     return None if before is None or after is None else SUMS.subtract(after, before)
 
 
@@ -151,31 +174,32 @@ def with_units(entity: Entity | None, item: Item, now: Form, changes: Iterable[U
     return changed
 
 
+def under_present_names(entity: Entity | None, item: Item, raw: Item) -> Item:
+    """The attributes ``raw`` that the inverse makes, each under the alias that the old ``item`` uses for the field now, if it uses
+    one: the old application reads and writes that name."""
+    renamed: Item = {}
+    for name, value in raw.items():
+        rule = entity.fields.get(name) if entity is not None else None
+        used = [alias for alias in rule.names if alias in item] if rule is not None else []
+        renamed[used[0] if used and name not in used else name] = value
+    return renamed
+
+
 def names_of(entity: Entity | None, unit: str) -> tuple[str, ...]:
     """The old attributes that may hold a unit."""
-    field = field_of(unit)
-    rules = _rules_of(entity, field)
-    return tuple(name for rule in rules for name in rule.names) if rules else (field,)
+    rules = _rules_of(entity, unit)
+    return tuple(name for rule in rules for name in rule.names) if rules else tuple(_fields(unit))
 
 
-def fields_of(entity: Entity | None, unit: str) -> tuple[str, ...]:
-    """The v2 attributes of a unit, under their own names."""
-    field = field_of(unit)
-    rules = _rules_of(entity, field)
-    return tuple(rule.name for rule in rules) if rules else (field,)
+def _fields(unit: str) -> list[str]:
+    """The fields of a unit: several for a group, and the container of an element."""
+    return members(unit.partition(ELEMENT)[0])
 
 
 def _rules_of(entity: Entity | None, unit: str) -> list[FieldRule]:
     if entity is None:
         return []
-    members = next((group for group in entity.groups if group_name(group) == unit), (unit,))
-    fields = entity.fields
-    return [fields[name] for name in members if name in fields]
-
-
-def group_name(group: tuple[str, ...]) -> str:
-    """The name of the unit that a declared group of fields is."""
-    return "+".join(group)
+    return [entity.fields[name] for name in _fields(unit) if name in entity.fields]
 
 
 def _mapped(entity: Entity, image: Item) -> Form:
@@ -211,7 +235,7 @@ def _united(entity: Entity, form: Form) -> Form:
         raw = {name: value for member in values for name, value in member.raw.items()}
         normals = [member.normal for member in values]
         whole = tuple(normal[0] for normal in normals if normal is not None)
-        form[group_name(group)] = Value(raw, whole if len(whole) == len(group) else None)
+        form[GROUP.join(group)] = Value(raw, whole if len(whole) == len(group) else None)
     for unit in [unit for unit in form if merge_of(entity, unit) == "union"]:
         elements = _elements(unit, form[unit])
         if elements is not None:
@@ -242,7 +266,7 @@ def _text(element: AttributeValue) -> str:
 
 def _value_after(entity: Entity | None, now: Value, change: UnitChange) -> Item:
     """The old attributes of a unit after a change."""
-    raised, present = difference(change), number_of(now)
+    raised, present = difference(change), counter(now)
     if merge_of(entity, change.unit) != "add" or raised is None or present is None:
         return change.after.raw
     total = {"N": number_text(SUMS.add(present, raised))}
@@ -258,7 +282,7 @@ def _set_unit(entity: Entity | None, item: Item, unit: str, raw: Item) -> None:
 
 def _move_element(entity: Entity | None, item: Item, change: UnitChange) -> None:
     """Put the element of a union into its container, or take it out. A container that cannot hold it stays as it is."""
-    unit = field_of(change.unit)
+    (unit,) = _fields(change.unit)
     rules = _rules_of(entity, unit)
     container = rules[0].value(item, {}) if rules else item.get(unit)
     ((tag, element),) = (change.after.raw or change.before.raw).items()
@@ -267,7 +291,13 @@ def _move_element(entity: Entity | None, item: Item, change: UnitChange) -> None
         return
     member = element if kind == "L" else next(iter(element.values()))
     left = [other for other in content if _text(_as_element(kind, other)) != _text(element)]
-    content = [*content, member] if change.after.raw and len(left) == len(content) else left if not change.after.raw else content
+    content = (
+        [*content, member]
+        if change.after.raw and len(left) == len(content)
+        else left
+        if not change.after.raw
+        else content
+    )
     value: AttributeValue | None = {kind: content} if content or kind == "L" else None
     _set_unit(entity, item, unit, rules[0].given_back(value) if rules else {unit: value} if value is not None else {})
 

@@ -18,9 +18,9 @@ from service.control.stores import Stores
 from service.control.table import Stored
 from service.core.item.compare import differences
 from service.core.item.wire import AttributeValue, Item, plain_key
-from service.core.item.write import TransactItem
+from service.core.item.write import Put, Update
 from service.core.rules.authorship import live
-from service.core.rules.forward import old_form, old_image
+from service.core.rules.images import old_form, old_image
 from service.core.rules.ledger import Place
 from service.core.rules.ledger_writes import PlaceReading
 from service.core.rules.redrive import resolution_places, resolution_writes
@@ -42,7 +42,8 @@ class Choice:
     was: Stored[ConflictHead]
     """The conflict's head, as read."""
     kept: Kept
-    writes: tuple[TransactItem, ...]
+    writes: tuple[Put | Update, ...]
+    """On v2, in this order."""
     lost: tuple[str, ...]
     """What this gives up, one line for each value."""
 
@@ -104,7 +105,7 @@ class ConflictResolver:
         return Choice(conflict_id, was, kept, writes, tuple(lost))
 
     async def resolve(self, choice: Choice, why: str = "") -> None:
-        """Write what was chosen and mark the conflict as resolved, in one transaction. ``why``: the reason, for the audit log.
+        """Write what was chosen, and then mark the conflict as resolved. ``why``: the reason, for the audit log.
 
         Raises Refused when v2 has changed since it was read, another operator has resolved the conflict, or nothing would carry
         the result to the old table.
@@ -113,10 +114,12 @@ class ConflictResolver:
             self._require_reverse(choice.conflict_id)
         resolution = Resolution(choice.kept, self.by, self.stores.clock.now())
         head = self._conflicts.resolved_put(choice.conflict_id, choice.was, resolution)
-        if not await self.stores.store.transact([head, *choice.writes]):
+        await self._require_open(choice.conflict_id)
+        written = [await self.stores.store.write(write) for write in choice.writes]
+        if not all(written) or not await self.stores.store.write(head):
             await self._require_open(choice.conflict_id)
             raise Refused(
-                "v2 has changed meanwhile: nothing was written",
+                "v2 has changed meanwhile",
                 remedy=f"see `tablesplit conflicts show {choice.conflict_id}`, then resolve it again",
             )
         facts = {"id": choice.conflict_id, "kept": choice.kept, "key": plain_key(choice.was.value.key)}
@@ -152,10 +155,8 @@ class ConflictResolver:
         return await self._read(resolution_places(stores.mapping, recorded, entry, wanted))
 
     async def _read(self, places: Sequence[Place]) -> list[PlaceReading]:
-        if not places:
-            return []
-        items = await self.stores.store.get_together([(place.table, place.key) for place in places])
-        return [PlaceReading(place, item) for place, item in zip(places, items, strict=True)]
+        store = self.stores.store
+        return [PlaceReading(place, await store.get(place.table, place.key)) for place in places]
 
     def _old_forms(self, v2_items: Sequence[PlaceReading]) -> list[Item | None]:
         """The old items that the live v2 items stand for: one, unless the item lives at two v2 keys; None where none is live. A v2

@@ -14,7 +14,7 @@ from service.control.verification import LISTED, Verification, save_verification
 from service.control.workers import BOTH, Workers
 from service.core.item.wire import Item
 from service.core.rules.agreement import BothSides, agree, places_of
-from service.core.rules.forward import place_of_old
+from service.core.rules.images import place_of_old
 from service.errors import Retryable
 from service.log import get_logger
 from service.sync.upkeep.both_sides import read_both_sides

@@ -1,0 +1,39 @@
+"""The changes of one key in one page, in order: each run of the application's own changes is carried as one.
+
+A record of tablesplit ends a run: it changes the item, and what the next change has seen. The values between the first and the last
+change of a run never reach the other side.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from service.core.item.change import Change
+from service.core.rules.authorship import Authorship
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One change of tablesplit, or several of the application that follow one another."""
+
+    first: Change
+    last: Change
+    author: Authorship
+    """Of the last change. ``seen`` is what had been seen before the run, if the application made it."""
+
+
+def runs(changes: Sequence[Change], seen: str, author_of: Callable[[Change, str], Authorship]) -> Iterator[Run]:
+    """The runs of ``changes``. ``seen``: the highest stamp version seen before them; ``author_of(change, seen)`` gives its
+    author."""
+    current: Run | None = None
+    for change in changes:
+        author = author_of(change, seen)
+        if author.ours:
+            if current is not None:
+                yield current
+            yield Run(change, change, author)
+            current = None
+        else:
+            current = Run(change if current is None else current.first, change, author)
+        seen = author.seen
+    if current is not None:
+        yield current
