@@ -181,6 +181,7 @@ def _former_entry(item: Item) -> Entry:
         ReverseHalf(
             count=former["put"],
             whole=former["put"],
+            last=former["put"],
             tracks=tracks,
             places=places,
             held_since=former["held_since"],

@@ -7,12 +7,11 @@ differs on v2; otherwise v2 gets a *restore* record: the same item with a stamp 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from service.core.item.change import Change
 from service.core.item.stamp import Stamp, content_hash, own_stamp, sound_stamp, without_stamp
-from service.core.item.wire import AttributeValue, Item
+from service.core.item.wire import Item
 from service.core.item.write import Put, Update
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward
@@ -20,21 +19,15 @@ from service.core.rules.authorship import authorship_on_old
 from service.core.rules.images import old_form, place_of_old
 from service.core.rules.ledger import Entry, Place
 from service.core.rules.ledger_writes import PlaceReading, edited, tombstone_write, v2_write
+from service.core.rules.unit_verdicts import Writable, judge_units, writable_units
 from service.core.rules.units import (
-    ABSENT,
     Form,
-    UnitChange,
-    Value,
     changed_units,
-    counter,
-    difference,
+    counters,
     differing,
     entity_of_image,
-    merge_of,
-    number_of,
     old_units,
     remembered,
-    same,
     v2_units,
     with_units,
 )
@@ -99,13 +92,6 @@ class ForwardPlan:
     """Why they cannot be written."""
     missing: Place | None = None
     """With outcome ``unread``: a place that must be read too before the change can be decided."""
-
-
-class Judged(NamedTuple):
-    """The units of a change: those to carry, and those that v2 has written unseen."""
-
-    carried: list[UnitChange]
-    lost: list[str]
 
 
 def known_places(mapping: Mapping, change: Change, entry: Entry) -> list[Place]:
@@ -213,7 +199,8 @@ def _deleted(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceRead
     if not written_unseen:
         write = tombstone_write(mapping, source, change.version, v2.seen)
         return ForwardPlan("applied", (write,), tombstoned=(source.place,))
-    return _restore(mapping, change, v2, source, remembered(written_unseen))
+    entity = entity_of_image(mapping, change.old)
+    return _restore(mapping, change, v2, source, remembered(written_unseen | counters(entity, now)))
 
 
 def _restore(
@@ -270,7 +257,7 @@ def _on_live(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceRead
         return _without_write([source], outcome, ConflictCause("exists", lost) if lost else None)
     before = old_units(mapping, base) | change.bases
     judged = judge_units(mapping, changed_units(before, after), now, change.new or {})
-    writable = _writable(mapping, old_now, now, judged.carried)
+    writable = writable_units(mapping, old_now, now, judged.carried)
     plan = _without_write([source], "duplicate", None)
     if writable.changes:
         entity = entity_of_image(mapping, old_now)
@@ -278,7 +265,7 @@ def _on_live(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceRead
     return _with_rest(plan, judged.lost, writable)
 
 
-def _with_rest(plan: ForwardPlan, lost: Sequence[str], writable: "_Writable") -> ForwardPlan:
+def _with_rest(plan: ForwardPlan, lost: Sequence[str], writable: Writable) -> ForwardPlan:
     """The plan with the units that are lost and those that wait."""
     if plan.outcome == "unread":
         return plan
@@ -290,89 +277,6 @@ def _with_rest(plan: ForwardPlan, lost: Sequence[str], writable: "_Writable") ->
         waiting=remembered(unit.unit for unit in writable.waiting),
         poison=writable.poison,
     )
-
-
-def judge_units(mapping: Mapping, changes: Sequence[UnitChange], now: Form, image: Item) -> Judged:
-    """Which of the ``changes`` are carried to v2, whose form is ``now``, and which are lost. ``image``: the old item afterwards.
-
-    | v2 has of the unit         | decision                                                             |
-    |----------------------------|----------------------------------------------------------------------|
-    | what the change replaced   | carried                                                              |
-    | what the change wrote      | nothing to do; but lost if it is a number that both sides changed    |
-    | anything else              | lost, unless only the form of the old value changed                  |
-
-    ``merge: add`` carries the difference of two numbers whatever v2 has. ``merge: agree`` never loses an equal value. The change
-    token is never lost: the larger one stays.
-    """
-    entity = entity_of_image(mapping, image)
-    token = entity.change_token if entity is not None else None
-    judged = Judged([], [])
-    for change in changes:
-        verdict = _verdict(change, now.get(change.unit, ABSENT), merge_of(entity, change.unit), change.unit == token)
-        if verdict == "carried":
-            judged.carried.append(change)
-        elif verdict == "lost":
-            judged.lost.append(change.unit)
-    return judged
-
-
-def _verdict(change: UnitChange, now: Value, merge: str, is_token: bool) -> Literal["carried", "lost", "done"]:
-    if merge == "add" and difference(change) is not None and counter(now) is not None:
-        return "carried"
-    if same(now, change.before):
-        return "carried"
-    if is_token:
-        return "carried" if _is_larger(change.after, now) else "done"
-    if same(change.before, change.after):
-        return "done"
-    if same(now, change.after):
-        return "lost" if merge != "agree" and number_of(now) is not None else "done"
-    return "lost"
-
-
-def _is_larger(first: Value, second: Value) -> bool:
-    """Whether a change token is larger than another of the same type. Tokens that cannot be compared are not."""
-    one, other = (value.normal[0] if value.normal else None for value in (first, second))
-    if one is None or other is None:
-        return other is None and one is not None
-    return one.keys() == other.keys() and _order(one) > _order(other)
-
-
-def _order(token: AttributeValue) -> tuple[Decimal, str]:
-    ((kind, content),) = token.items()
-    return (Decimal(content), "") if kind == "N" else (Decimal(0), str(content))
-
-
-class _Writable(NamedTuple):
-    """The changes with which the old form of a v2 item can be mapped, and those with which it cannot."""
-
-    changes: list[UnitChange]
-    waiting: list[UnitChange]
-    poison: Poison | None
-    """Why not."""
-
-
-def _writable(mapping: Mapping, old_now: Item, now: Form, changes: list[UnitChange]) -> _Writable:
-    reason = _refusal(mapping, old_now, now, changes)
-    if reason is None:
-        return _Writable(changes, [], None)
-    kept: list[UnitChange] = []
-    for change in changes:
-        refusal = _refusal(mapping, old_now, now, [*kept, change])
-        if refusal is None:
-            kept.append(change)
-        else:
-            reason = refusal
-    return _Writable(kept, [change for change in changes if change not in kept], reason)
-
-
-def _refusal(mapping: Mapping, old_now: Item, now: Form, changes: list[UnitChange]) -> Poison | None:
-    """Why the old form of the v2 item cannot be mapped with ``changes``; None: it can."""
-    try:
-        forward(mapping, with_units(entity_of_image(mapping, old_now), old_now, now, changes))
-    except Poison as poison:
-        return poison
-    return None
 
 
 def _carried(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceReading, old_after: Item) -> ForwardPlan:

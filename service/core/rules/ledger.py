@@ -112,7 +112,9 @@ class ReverseClaim:
     count: str
     """The version in the stamp of the write."""
     units: tuple[str, ...] | None
-    """The units that are written; None: the whole item."""
+    """The units that are written by value; None: the whole item."""
+    added: tuple[str, ...] = ()
+    """The counters that are written by a difference."""
     healed: tuple[str, ...] = ()
     """The units that leave quarantine with this write."""
 
@@ -126,7 +128,9 @@ class ReverseHalf:
     whole: str = ""
     """The count of the last write of the whole old item."""
     puts: dict[str, str] = field(default_factory=dict)
-    """By unit, the count of the last write of that unit alone."""
+    """By unit, the count of the last write of that unit alone, by value."""
+    last: str = ""
+    """The count of the last write of any kind, the differences of counters included."""
     tracks: dict[str, Track] = field(default_factory=dict)
     """By the text of the v2 place."""
     claims: dict[str, ReverseClaim] = field(default_factory=dict)
@@ -145,7 +149,7 @@ class ReverseHalf:
         return replace(self, tracks={**self.tracks, place.text: track})
 
     def put_of(self, unit: str) -> str:
-        """The count of the last write of a unit, alone or with the whole item."""
+        """The count of the last write of a unit by value, alone or with the whole item."""
         return max(self.whole, self.puts.get(unit, ""))
 
     def folded(self, place: Place) -> "ReverseHalf":
@@ -155,13 +159,15 @@ class ReverseHalf:
             return self
         left = {text: other for text, other in self.claims.items() if text != place.text}
         done = replace(self, claims=left).tracking(place, Track(claim.version, claim.seen))
-        return done.written(claim.units, claim.count)
+        return done.written(claim)
 
-    def written(self, units: tuple[str, ...] | None, count: str) -> "ReverseHalf":
-        """The half with a write of ``units`` (None: of the whole item) at ``count``."""
-        if units is None:
-            return replace(self, whole=max(self.whole, count), puts={})
-        return replace(self, puts={**self.puts, **{unit: max(count, self.puts.get(unit, "")) for unit in units}})
+    def written(self, claim: ReverseClaim) -> "ReverseHalf":
+        """The half with a claimed write."""
+        count, last = claim.count, max(self.last, claim.count)
+        if claim.units is None:
+            return replace(self, whole=max(self.whole, count), last=last)
+        puts = {unit: max(count, self.puts.get(unit, "")) for unit in claim.units}
+        return replace(self, puts={**self.puts, **puts}, last=last)
 
     def forgetting(self, base: str) -> "ReverseHalf":
         """The half without the writes of single units that forward had seen at ``base``: bases only grow."""

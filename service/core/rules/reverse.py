@@ -11,32 +11,28 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from service.core.item.change import Change
-from service.core.item.stamp import Stamp, is_bare_tombstone, own_stamp
+from service.core.item.stamp import Stamp, is_bare_tombstone
 from service.core.item.wire import Item
-from service.core.item.write import Put, Update
-from service.core.mapping.entity import Entity
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import old_key, v2_place
-from service.core.rules.authorship import Authorship, authorship_on_v2, live
+from service.core.rules.authorship import live
 from service.core.rules.images import old_form, old_image, place_of_old
 from service.core.rules.ledger import Entry, Place, ReverseHalf
-from service.core.rules.ledger_writes import PlaceReading, stamp_value, written
+from service.core.rules.ledger_writes import PlaceReading
+from service.core.rules.old_item import V2Now, Wanted, now_at, old_item_with
 from service.core.rules.units import (
     ABSENT,
     Form,
     UnitChange,
-    Value,
+    counters,
     difference,
     differing,
     entity_of_image,
     is_among,
-    merge_of,
     old_units,
     remembered,
     same,
-    under_present_names,
     v2_units,
-    with_units,
 )
 from service.errors import Poison
 
@@ -84,21 +80,15 @@ class ReversePlan:
     content: Item | None = None
     """The old item to write, without stamp. Empty: a tombstone. None: nothing is written."""
     units: tuple[str, ...] | None = ()
-    """The units that are written, as they are remembered; None: the whole item."""
+    """The units that are written by value, as they are remembered; None: the whole item."""
+    added: tuple[str, ...] = ()
+    """The counters that are written by a difference."""
     places: tuple[str, ...] = ()
     """The texts of the places that are live."""
     waiting: tuple[str, ...] = ()
     """The units that cannot be written, as they are remembered: they wait in quarantine."""
     poison: Poison | None = None
     """Why they cannot be written."""
-
-
-class _Now(NamedTuple):
-    """The item on v2 as it is now: where, and its old form with its units."""
-
-    place: Place
-    old: Item
-    form: Form
 
 
 def shows_no_item(mapping: Mapping, place: Place, change: Change) -> bool:
@@ -136,11 +126,6 @@ def reverse_places(mapping: Mapping, place: Place, entry: Entry, old_now: Item |
     return list({**places, of_old.text: of_old}.values() if of_old is not None else places.values())
 
 
-def author_of(mapping: Mapping, change: Change, entry: Entry, place: Place) -> Authorship:
-    """The author of a record at a place."""
-    return authorship_on_v2(change, mapping.stamp, entry.reverse.track(place).seen, entry.epoch)
-
-
 def reverse_plan(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: BothReadings) -> ReversePlan:
     """The plan for a record of a v2 table; ``half``: what reverse remembers, with all claims folded that are known to be done.
 
@@ -166,13 +151,13 @@ def _released(mapping: Mapping, lives: Sequence[PlaceReading], old: Item | None)
     """The plan that makes old equal to the one live item, or to none, once an item is held no longer."""
     if not lives:
         return _removed(mapping, old)
-    now = _now_at(mapping, lives[0])
+    now = now_at(mapping, lives[0])
     require_placed(mapping, now.place, now.old)
     image = old_image(mapping, old)
     if image is None:
         return ReversePlan("carried_back", now.old, None)
-    units = differing(now.form, old_units(mapping, image))
-    return _with_units_of(mapping, now, now.form, image, units, "carried_back")
+    values = differing(now.form, old_units(mapping, image))
+    return _put(mapping, now, image, Wanted(now.form, values, counters(now.entity, now.form)), "carried_back")
 
 
 def _of_ours(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: BothReadings) -> ReversePlan:
@@ -180,44 +165,44 @@ def _of_ours(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: Bo
     assert change.stamp is not None
     base = change.stamp.base or ""
     if change.stamp.restore:
-        units = frozenset(unit for unit in change.stamp.restore if half.put_of(unit) <= base)
-        return _restored(mapping, change, units, readings) if units else ReversePlan("own")
-    if max((half.whole, *half.puts.values())) <= base:
+        return _restored(mapping, change, half, readings)
+    if max(half.last, half.whole) <= base:
         return ReversePlan("own")
     if change.kind != "update":
         return _carried_back(_item_record(mapping, change, readings))
-    changed = _changed(mapping, change)
     crossed = frozenset(
-        unit
-        for unit in changed
-        if any(half.put_of(name) > base for name in remembered([unit])) and not _is_counted(mapping, change, unit)
+        unit for unit in _changed(mapping, change) if any(half.put_of(name) > base for name in remembered([unit]))
     )
     return _carried_back(_update(mapping, change, crossed, readings)) if crossed else ReversePlan("own")
-
-
-def _is_counted(mapping: Mapping, change: V2Change, unit: str) -> bool:
-    """Whether forward carried a unit as a difference: differences of both sides add up, so that nothing crosses."""
-    assert change.old is not None
-    assert change.new is not None
-    old, new = old_form(mapping, change.place, change.old), old_form(mapping, change.place, change.new)
-    entity = entity_of_image(mapping, new)
-    before, after = v2_units(mapping, old, change.old), v2_units(mapping, new, change.new)
-    step = UnitChange(unit, before.get(unit, ABSENT), after.get(unit, ABSENT))
-    return merge_of(entity, unit) == "add" and difference(step) is not None
 
 
 def _carried_back(plan: ReversePlan) -> ReversePlan:
     return replace(plan, outcome="carried_back" if plan.content is not None else "own")
 
 
-def _restored(mapping: Mapping, change: V2Change, units: Collection[str], readings: BothReadings) -> ReversePlan:
-    """A delete of the old side that v2 refused: old gets ``units`` back, or the whole item."""
-    if old_image(mapping, readings.old) is None:
+def _restored(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: BothReadings) -> ReversePlan:
+    """A delete of the old side that v2 refused: old gets back the units that v2 had written, apart from those that reverse has
+    put on
+    old since; or the whole item. Counters are put back by value: the delete has made an end of the differences."""
+    assert change.stamp is not None
+    assert change.new is not None
+    now, image = _now(mapping, change, readings), old_image(mapping, readings.old)
+    if now is None:
+        return ReversePlan("own")
+    form = v2_units(mapping, old_form(mapping, change.place, change.new), change.new)
+    named = {unit for unit in form.keys() | old_units(mapping, image).keys() if is_among(unit, change.stamp.restore)}
+    resets = counters(now.entity, named)
+    base = change.stamp.base or ""
+    values = frozenset(
+        unit
+        for unit in named - resets
+        if all(half.put_of(name) <= base for name in remembered([unit])) and _still(unit, form, now.form)
+    )
+    if not values and not resets:
+        return ReversePlan("own")
+    if image is None:
         return _carried_back(_whole(mapping, change, readings))
-    now = _now(mapping, change, readings)
-    present = old_units(mapping, old_image(mapping, readings.old)).keys() | (now.form.keys() if now else set())
-    named = frozenset(unit for unit in present if is_among(unit, units))
-    return _carried_back(_update(mapping, change, named, readings))
+    return _carried_back(_put(mapping, now, image, Wanted(form, values, resets), "carried_back"))
 
 
 def _of_application(mapping: Mapping, change: V2Change, readings: BothReadings) -> ReversePlan:
@@ -266,31 +251,38 @@ def _whole(mapping: Mapping, change: V2Change, readings: BothReadings) -> Revers
     if image is None:
         return ReversePlan("applied", record, None)
     form = v2_units(mapping, record, change.new)
-    units = frozenset(unit for unit in form.keys() | old_units(mapping, image).keys() if _still(unit, form, now.form))
-    return _with_units_of(mapping, now, form, image, units, "applied")
+    units = form.keys() | old_units(mapping, image).keys()
+    resets = counters(now.entity, units)
+    values = frozenset(unit for unit in units - resets if _still(unit, form, now.form))
+    return _put(mapping, now, image, Wanted(form, values, resets), "applied")
 
 
 def _update(mapping: Mapping, change: V2Change, units: Collection[str], readings: BothReadings) -> ReversePlan:
-    """``units`` of an update are put on old, where v2 still has them as the record left them.
+    """``units`` of an update are put on old, where v2 still has them as the record left them; counters by the record's difference.
 
     A unit that leads the item to another v2 key than its own cannot be carried, and waits.
     """
     assert change.new is not None
-    now = _now(mapping, change, readings)
-    if now is None:
+    now, image = _now(mapping, change, readings), old_image(mapping, readings.old)
+    if now is None or image is None:  # the record that deletes decides; on old, forward does
         return ReversePlan("duplicate")
-    image = old_image(mapping, readings.old)
-    if image is None:  # a delete of the old side is under way: forward decides
-        return ReversePlan("duplicate")
-    record = old_form(mapping, change.place, change.new)
-    form = v2_units(mapping, record, change.new)
+    form = v2_units(mapping, old_form(mapping, change.place, change.new), change.new)
     waiting = frozenset(unit for unit in now.form.keys() | form.keys() if is_among(unit, change.waiting or ()))
-    steps = _steps(mapping, change)
-    wanted = frozenset(unit for unit in units if unit in steps or _still(unit, form, now.form))
-    stuck, poison = _stuck(mapping, now, wanted | waiting)
-    plan = _with_units_of(mapping, now, form, image, wanted - stuck, "applied", waiting - stuck, steps)
-    waits = "waiting" if stuck - waiting and plan.content is None else plan.outcome
-    return replace(plan, outcome=waits, waiting=remembered(stuck), poison=poison)
+    steps = {unit: step for unit, step in _steps(mapping, change).items() if unit in units}
+    values = frozenset(unit for unit in units if unit not in steps and _still(unit, form, now.form))
+    stuck, poison = _stuck(mapping, now, values | waiting)
+    wanted = Wanted(form, values - stuck, frozenset(), steps, waiting - stuck)
+    plan = _put(mapping, now, image, wanted, "applied")
+    outcome: Outcome = "waiting" if stuck - waiting and plan.content is None else plan.outcome
+    return replace(plan, outcome=outcome, waiting=remembered(stuck), poison=poison)
+
+
+def _put(mapping: Mapping, now: V2Now, image: Item, wanted: Wanted, outcome: Outcome) -> ReversePlan:
+    """The plan that puts the wanted units on the old item ``image``."""
+    written = old_item_with(mapping, now, image, wanted)
+    if not written.units and not written.added:
+        return ReversePlan("duplicate")
+    return ReversePlan(outcome, written.content, written.units, written.added)
 
 
 def _still(unit: str, form: Form, now: Form) -> bool:
@@ -299,19 +291,17 @@ def _still(unit: str, form: Form, now: Form) -> bool:
 
 
 def _steps(mapping: Mapping, change: V2Change) -> dict[str, UnitChange]:
-    """The counters that a record of the application changed, by unit."""
-    if change.stamp is not None or change.old is None or change.new is None:
+    """The counters that an update changed by a difference, by unit."""
+    if change.old is None or change.new is None:
         return {}
     old, new = old_form(mapping, change.place, change.old), old_form(mapping, change.place, change.new)
     entity = entity_of_image(mapping, new)
     before, after = v2_units(mapping, old, change.old), v2_units(mapping, new, change.new)
-    steps = [
-        UnitChange(unit, before.get(unit, ABSENT), after[unit]) for unit in after if merge_of(entity, unit) == "add"
-    ]
-    return {step.unit: step for step in steps if difference(step) and not same(step.before, step.after)}
+    steps = (UnitChange(unit, before.get(unit, ABSENT), after[unit]) for unit in counters(entity, after))
+    return {step.unit: step for step in steps if difference(step)}
 
 
-def _stuck(mapping: Mapping, now: _Now, units: frozenset[str]) -> tuple[frozenset[str], Poison | None]:
+def _stuck(mapping: Mapping, now: V2Now, units: frozenset[str]) -> tuple[frozenset[str], Poison | None]:
     """The units among ``units`` that cannot be carried, because the item's fields lead to another key than it has; and why."""
     try:
         require_placed(mapping, now.place, now.old)
@@ -322,74 +312,12 @@ def _stuck(mapping: Mapping, now: _Now, units: frozenset[str]) -> tuple[frozense
     return frozenset(), None
 
 
-def _with_units_of(
-    mapping: Mapping,
-    now: _Now,
-    form: Form,
-    image: Item,
-    units: Collection[str],
-    outcome: Outcome,
-    of_now: Collection[str] = (),
-    steps: dict[str, UnitChange] | None = None,
-) -> ReversePlan:
-    """The plan that puts ``units`` of a record, whose form is ``form``, and the units ``of_now`` of v2's item on the old item
-    ``image``. The counters ``steps`` are added to."""
-    entity, old = entity_of_image(mapping, now.old), old_units(mapping, image)
-    changes = [
-        change
-        for source, names in ((form, units), (now.form, of_now))
-        for unit in sorted(names)
-        if (change := _change_of_old(unit, old, source, steps or {})) is not None
-    ]
-    changes = [_named(entity, image, change) for change in changes]
-    content = with_units(entity, image, old, changes)
-    content, kept = _with_what_stood(mapping, entity, now, image, content)
-    names = remembered([*(change.unit for change in changes), *kept])
-    return ReversePlan(outcome, content, names) if names else ReversePlan("duplicate")
-
-
-def _change_of_old(unit: str, old: Form, source: Form, steps: dict[str, UnitChange]) -> UnitChange | None:
-    """The change of a unit of the old item; None when it has the value already."""
-    before, after = old.get(unit, ABSENT), source.get(unit, ABSENT)
-    if unit in steps:
-        return steps[unit]
-    return None if same(before, after) else UnitChange(unit, before, after)
-
-
-def _named(entity: Entity | None, image: Item, change: UnitChange) -> UnitChange:
-    """The change under the names that the old application uses for the field."""
-    if not entity or not change.after.raw or "\0" in change.unit:
-        return change
-    return change._replace(after=Value(under_present_names(entity, image, change.after.raw), change.after.normal))
-
-
-def _with_what_stood(
-    mapping: Mapping, entity: Entity | None, now: _Now, image: Item, content: Item
-) -> tuple[Item, list[str]]:
-    """The old item to write, and the units that it gets beside those carried: fields that old does not hold, whose default the
-    write would change, although v2 keeps the value that the default had before."""
-    before, after = old_units(mapping, image), old_units(mapping, content)
-    moved = [
-        unit
-        for unit, value in now.form.items()
-        if same(before.get(unit, ABSENT), value) and not same(after.get(unit, ABSENT), value) and value.raw
-    ]
-    changes = [UnitChange(unit, after.get(unit, ABSENT), now.form[unit]) for unit in moved]
-    return with_units(entity, content, after, changes), moved
-
-
-def _now(mapping: Mapping, change: V2Change, readings: BothReadings) -> _Now | None:
+def _now(mapping: Mapping, change: V2Change, readings: BothReadings) -> V2Now | None:
     """The item on v2 as it is now: at the record's place, or where else it lives; None: it lives nowhere."""
     lives = [reading for reading in readings.known if reading.is_live(mapping.stamp)]
     here = next((reading for reading in lives if reading.place.text == change.place.text), None)
     found = here or next(iter(lives), None)
-    return None if found is None else _now_at(mapping, found)
-
-
-def _now_at(mapping: Mapping, reading: PlaceReading) -> _Now:
-    assert reading.item is not None
-    old = old_form(mapping, reading.place, reading.item)
-    return _Now(reading.place, old, v2_units(mapping, old, reading.item))
+    return None if found is None else now_at(mapping, found)
 
 
 def require_placed(mapping: Mapping, place: Place, old: Item) -> None:
@@ -409,24 +337,3 @@ def _misplaced(place: Place, reason: str) -> Poison:
         remedy="correct the item on v2 (an item moves by a put at its new key and a delete at the old one): "
         "then it leaves quarantine by itself",
     )
-
-
-def old_write(mapping: Mapping, key: Item, old: Item | None, content: Item, count: str) -> Put | Update:
-    """The write that turns the old item as it was read into ``content`` (without stamp; empty: a tombstone), stamped ``count``."""
-    stamp = stamp_value(key, Stamp(count, tombstone=not content))
-    after = {**content, **key, mapping.stamp: stamp}
-    write = written(mapping.old.table, key, old, after, mapping.read_from_old())
-    assert write is not None  # the count is new
-    return write
-
-
-def was_put(mapping: Mapping, count: str, old: Item | None, entry: Entry) -> bool:
-    """Whether reverse's write ``count`` of an old item is known to have been made, by the item as read or by forward's half."""
-    stamp = own_stamp(old, entry.key, mapping.stamp)
-    return (stamp is not None and stamp.version == count) or entry.forward.seen_in_flight() >= count
-
-
-def was_written(mapping: Mapping, version: str, reading: PlaceReading, entry: Entry) -> bool:
-    """Whether forward's write at ``version`` of a place is known to have been made, by the item as read or by reverse's half."""
-    stamp = own_stamp(reading.item, reading.place.key, mapping.stamp)
-    return (stamp is not None and stamp.version == version) or entry.reverse.seen_in_flight(reading.place) >= version

@@ -160,6 +160,11 @@ def difference(change: UnitChange) -> Decimal | None:
     return None if before is None or after is None else SUMS.subtract(after, before)
 
 
+def counters(entity: Entity | None, units: Iterable[str]) -> frozenset[str]:
+    """Those of ``units`` that are counters (``merge: add``)."""
+    return frozenset(unit for unit in units if merge_of(entity, unit) == "add")
+
+
 def with_units(entity: Entity | None, item: Item, now: Form, changes: Iterable[UnitChange]) -> Item:
     """The old ``item``, whose form is ``now``, with the values after ``changes``.
 

@@ -16,9 +16,9 @@ from service.control.stores import Stores
 from service.core.item.stamp import own_stamp
 from service.core.item.wire import Item
 from service.core.item.write import Delete, TransactItem, Write
+from service.core.rules.evidence import was_put, was_written
 from service.core.rules.ledger import Entry, ForwardClaim, ForwardHalf, Place, ReverseClaim, ReverseHalf, place_from
 from service.core.rules.ledger_writes import PlaceReading, still_bare
-from service.core.rules.reverse import was_put, was_written
 from service.dynamodb.protocol import Fence
 from service.errors import Retryable
 

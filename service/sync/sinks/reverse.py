@@ -14,12 +14,12 @@ from service.core.item.wire import Item
 from service.core.item.write import Equals, Update
 from service.core.rules.authorship import Authorship, authorship_on_v2, live
 from service.core.rules.ledger import Place, ReverseClaim, ReverseHalf, Track, next_count
+from service.core.rules.old_item import old_write
 from service.core.rules.reverse import (
     BothReadings,
     ReversePlan,
     V2Change,
     old_key_of,
-    old_write,
     reverse_places,
     reverse_plan,
     shows_no_item,
@@ -176,7 +176,7 @@ class ReverseSink:
         reached = max(entry.forward.seen_in_flight(), stamp.version if stamp is not None else "")
         for claim in half.claims.values():
             if claim.count <= reached:
-                half = half.written(claim.units, claim.count)
+                half = half.written(claim)
         return half
 
     def _judged(self, step: _Step) -> V2Change:
@@ -237,6 +237,7 @@ class ReverseSink:
             self._access.worker,
             next_count(stored.count),
             plan.units,
+            plan.added,
             step.waiting.healed_by(_left(plan)),
         )
         if earlier is not None and replace(claim, count=stored.count) == earlier:
