@@ -17,6 +17,7 @@ from service.control.state import MigrationState
 from service.core.item.change import Change, parse_record
 from service.core.item.stamp import own_stamp
 from service.core.item.wire import Item
+from service.core.rules.ledger import is_write_of
 from service.core.shards import Position
 from service.errors import IteratorExpired
 from service.streams.requests import StreamRequests
@@ -52,7 +53,7 @@ class StreamSearch:
             if found is None or found.began < asked:
                 began = self._app.clock.monotonic()
                 found = self._found[table] = _Found(began, frozenset([stamp async for stamp in self._search(table)]))
-        return (_text(key), version) in found.stamps
+        return any(name == _text(key) and is_write_of(stamp, version) for name, stamp in found.stamps)
 
     async def _search(self, table: str) -> AsyncIterator[tuple[bytes, str]]:
         app, arn = self._app, self._arns[table]

@@ -9,7 +9,7 @@ from service.sync.sinks.guarded import apply_writes
 from service.sync.sinks.reverse import ReverseSink
 from tests.convergence.trampoline import Turn
 from tests.two_way.witness import Witness
-from tests.two_way.world import GENERATION, World
+from tests.two_way.world import GENERATION, Died, World
 
 
 class Process:
@@ -35,15 +35,16 @@ class Process:
         return "old" if self.table == self.world.old else "v2"
 
     def _new_sink(self) -> ForwardSink | ReverseSink | EnteringSink | None:
-        transaction, context = self.world.transaction(), self.world.context(self._witness, self._witness.count)
+        access = self.world.access(f"{self.table} {self.number}", self.table)
+        context = self.world.context(self._witness, self._witness.count)
         if self.rule == "guarded":
             return None
         if self._side == "old":
-            return ForwardSink(transaction, context, 1)
+            return ForwardSink(access, context, 1)
         if self.rule == "ledger":
-            return ReverseSink(transaction, context, 1)
+            return ReverseSink(access, context, 1)
         rogue_writes = RogueWriteSink(self.world.mapping, self._witness)
-        return EnteringSink(transaction, rogue_writes, context.generations, 1)
+        return EnteringSink(access, rogue_writes, context.generations, 1)
 
     @property
     def superseded(self) -> bool:
@@ -62,7 +63,10 @@ class Process:
             changes = self._records(position, self.world.rng.choice((1, 1, 2)))
             if self.superseded:
                 await self._doze()
-            await self.take(position, changes)
+            try:
+                await self.take(position, changes)
+            except Died:
+                return
             position += len(changes)
 
     async def _doze(self) -> None:

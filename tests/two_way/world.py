@@ -13,12 +13,15 @@ from service.control.ledger import Ledger
 from service.control.quarantine import Quarantine, QuarantineCache
 from service.control.stores import Stores
 from service.control.table import ControlTable
+from service.core.item.change import parse_record
+from service.core.item.stamp import own_stamp
 from service.core.item.wire import Item
 from service.core.item.write import TransactItem
 from service.core.mapping.mapping import Mapping
 from service.core.phases.acting import Side
+from service.core.rules.ledger import is_write_of
 from service.sync.sinks.context import SinkContext
-from service.sync.sinks.ledger_transaction import LedgerTransaction
+from service.sync.sinks.ledger_access import LedgerAccess
 from tests.convergence.trampoline import Trampoline, Turn
 from tests.fakes.memory import MemoryDynamoDB
 from tests.fakes.memory_stream import FIRST_SEQUENCE, MemoryStream, Shard
@@ -76,6 +79,50 @@ class Steps:
 
     async def sleep(self, seconds: float) -> None:
         await Turn()
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySearch:
+    """Implements ``StampSearch`` on the streams in memory."""
+
+    world: "World"
+
+    async def has(self, table: str, key: Item, version: str) -> bool:
+        """Whether a record after the saved positions has the stamp."""
+        await Turn()
+        found = False
+        for shard in self.world.shards(table):
+            position = self.world.positions.get((table, shard), 0)
+            for record in self.world.memory.stream(table).read(shard, position, 10_000).records:
+                change = parse_record(record, table=table, shard_id=shard)
+                stamp = own_stamp(change.new, change.key, self.world.mapping.stamp)
+                found |= change.key == key and stamp is not None and is_write_of(stamp.version, version)
+        return found
+
+
+class Died(Exception):
+    """A superseded process ends: its own clock stops it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Implements ``Superseded``: waits until every process that was superseded has died."""
+
+    world: "World"
+    table: str
+    worker: str
+
+    async def silent(self) -> None:
+        """Return once no superseded process reads the table's stream. Raises Died in one that is superseded itself."""
+        while any(self._superseded()):
+            if not self.worker.endswith(f" {self.world.owners[self.table]}"):
+                raise Died
+            await Turn()
+
+    def _superseded(self) -> list[str]:
+        world, prefix = self.world, f"sync {self.table} "
+        owner = f" {world.owners[self.table]}"
+        return [name for name in world.stage.names() if name.startswith(prefix) and not name.endswith(owner)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,14 +225,17 @@ class World:
         """The live items in v2."""
         return [item for table in self.v2_tables for item in self.memory.items(table) if "id" in item]
 
-    def transaction(self) -> LedgerTransaction:
-        """The transaction of a sink of the ledger rule."""
+    def access(self, worker: str, table: str) -> LedgerAccess:
+        """What a sink of the ledger rule reads and writes with. ``worker``: the process; ``table``: whose stream it reads."""
         control = self.control
-        return LedgerTransaction(
+        return LedgerAccess(
             Stores(self.memory, control, self.mapping, self.clock),
             Ledger(control, self.clock, self.old, self.epoch),
             Conflicts(control),
-            fence=lambda: None,
+            lambda: None,
+            worker,
+            MemorySearch(self),
+            Silence(self, table, worker),
             purge_at_once=self.rule == "ledger",
             retried=lambda reason: self.counts.update([reason]),
         )

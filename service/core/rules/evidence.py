@@ -3,7 +3,7 @@
 from service.core.item.stamp import own_stamp
 from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
-from service.core.rules.ledger import Entry
+from service.core.rules.ledger import Entry, is_write_of
 from service.core.rules.ledger_writes import PlaceReading
 
 
@@ -16,4 +16,6 @@ def was_put(mapping: Mapping, count: str, old: Item | None, entry: Entry) -> boo
 def was_written(mapping: Mapping, version: str, reading: PlaceReading, entry: Entry) -> bool:
     """Whether forward's write at ``version`` of a place is known to have been made, by the item as read or by reverse's half."""
     stamp = own_stamp(reading.item, reading.place.key, mapping.stamp)
-    return (stamp is not None and stamp.version == version) or entry.reverse.seen_in_flight(reading.place) >= version
+    return (stamp is not None and is_write_of(stamp.version, version)) or entry.reverse.seen_in_flight(
+        reading.place
+    ) >= version

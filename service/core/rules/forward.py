@@ -17,7 +17,7 @@ from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward
 from service.core.rules.authorship import authorship_on_old
 from service.core.rules.images import old_form, place_of_old
-from service.core.rules.ledger import Entry, Place
+from service.core.rules.ledger import Entry, Place, is_write_of, next_version
 from service.core.rules.ledger_writes import PlaceReading, edited, tombstone_write, v2_write
 from service.core.rules.unit_verdicts import Writable, judge_units, writable_units
 from service.core.rules.units import (
@@ -90,6 +90,8 @@ class ForwardPlan:
     """The units that cannot be written, as they are remembered: they wait in quarantine."""
     poison: Poison | None = None
     """Why they cannot be written."""
+    made: bool = False
+    """The change has been written before, and nothing of it is left to do."""
     missing: Place | None = None
     """With outcome ``unread``: a place that must be read too before the change can be decided."""
 
@@ -124,6 +126,8 @@ def forward_plan(mapping: Mapping, change: OldChange, v2: V2State) -> ForwardPla
     covering = [reading for reading in v2.known if _covers(mapping, reading, change.version)]
     if covering:
         return _finished_guarded_move(mapping, change, v2, covering, live)
+    if len(live) == 1 and _is_stamped(mapping, live[0], change.version):
+        return ForwardPlan("applied", places=(live[0].place.text,), made=True)
     half_moved = _half_moved(mapping, change, live)
     if len(live) > 1 and half_moved is None:
         return _without_write(live, "conflict", ConflictCause("two_live_keys", _changed(mapping, change)))
@@ -131,7 +135,8 @@ def forward_plan(mapping: Mapping, change: OldChange, v2: V2State) -> ForwardPla
     plan = _decided(mapping, change, v2, source)
     if half_moved is None or plan.outcome == "unread" or half_moved.place.text in plan.places:
         return plan
-    write = tombstone_write(mapping, half_moved, change.version, v2.seen)  # the item does not move there any more
+    # The item does not move there any more. A stamp that is not above the one there would not be recognized as ours.
+    write = tombstone_write(mapping, half_moved, _version_above(mapping, half_moved, change.version), v2.seen)
     return replace(plan, writes=(*plan.writes, write), tombstoned=(*plan.tombstoned, half_moved.place))
 
 
@@ -176,6 +181,12 @@ def _is_older(mapping: Mapping, reading: PlaceReading, version: str) -> bool:
     return stamp is not None and stamp.version < version
 
 
+def _is_stamped(mapping: Mapping, reading: PlaceReading, version: str) -> bool:
+    """Whether an item has the stamp that this change gives it."""
+    stamp = own_stamp(reading.item, reading.place.key, mapping.stamp)
+    return stamp is not None and stamp.base is not None and is_write_of(stamp.version, version)
+
+
 def _half_moved(mapping: Mapping, change: OldChange, live: Sequence[PlaceReading]) -> PlaceReading | None:
     """The new place of a move that this change has half made, if v2's application has not written it since."""
     if len(live) != 2:
@@ -184,7 +195,7 @@ def _half_moved(mapping: Mapping, change: OldChange, live: Sequence[PlaceReading
         assert reading.item is not None
         stamp = own_stamp(reading.item, reading.place.key, mapping.stamp)
         intact = stamp is not None and stamp.content_hash == content_hash(without_stamp(reading.item, mapping.stamp))
-        if stamp is not None and intact and stamp.version == change.version:
+        if stamp is not None and intact and is_write_of(stamp.version, change.version):
             return reading
     return None
 
@@ -308,7 +319,7 @@ def _moved(
     writes: list[Put | Update] = []
     if goal.item is None or without_stamp(goal.item, mapping.stamp) != content:
         hashed = Stamp(
-            stamp.version,
+            _version_above(mapping, goal, stamp.version),
             content_hash(content),
             residue=stamp.residue,
             absent=stamp.absent,
@@ -317,6 +328,13 @@ def _moved(
         writes.append(v2_write(mapping, goal, content, hashed))
     writes.append(tombstone_write(mapping, source, change.version, v2.seen))
     return ForwardPlan("applied", tuple(writes), (goal.place.text,), tombstoned=(source.place,))
+
+
+def _version_above(mapping: Mapping, reading: PlaceReading, version: str) -> str:
+    """The stamp version of this change's next write at a place: one that reverse has not seen there yet."""
+    stamp = own_stamp(reading.item, reading.place.key, mapping.stamp)
+    repeated = stamp is not None and is_write_of(stamp.version, version)
+    return next_version(stamp.version) if stamp is not None and repeated else version
 
 
 def _reading_at(v2: V2State, place: Place) -> PlaceReading | None:

@@ -20,6 +20,9 @@ from service.core.item.stamp import GENERATION_DIGITS
 from service.core.item.wire import Item
 
 COUNT_DIGITS = 20
+REPEAT_DIGITS = 4
+"""Of the number that follows the version of a change in the stamp of a write that repeats or repairs something."""
+
 STRICT = ConfigDict(extra="forbid")
 
 
@@ -227,3 +230,21 @@ def next_count(version: str) -> str:
 def is_count(version: str) -> bool:
     """Whether a stamp version is a count: written by reverse, not by forward."""
     return len(version) == GENERATION_DIGITS + 1 + COUNT_DIGITS
+
+
+def next_version(*versions: str) -> str:
+    """A stamp version above ``versions`` and below that of every later change of the old table: the highest, with a number."""
+    highest = max(versions)
+    parts = highest.split(".")
+    number = int(parts[2]) if len(parts) > 2 else 0
+    return ".".join([*parts[:2], f"{number + 1:0{REPEAT_DIGITS}d}"])
+
+
+def is_write_of(stamp: str, claim: str) -> bool:
+    """Whether a stamp version is that of a write of a claim at ``claim``: the version itself, or a repetition of it."""
+    return stamp >= claim and stamp.split(".")[:2] == claim.split(".")[:2]
+
+
+def is_repeat(version: str) -> bool:
+    """Whether a version is one of ``next_version``."""
+    return version.count(".") == 2

@@ -17,13 +17,10 @@ from service.core.mapping.transform import forward
 from service.core.rules.forward import restore_write
 from service.core.rules.guarded import REPAIR_VERSION
 from service.core.rules.images import old_form, old_image
-from service.core.rules.ledger import Entry, Place
+from service.core.rules.ledger import Entry, Place, next_version
 from service.core.rules.ledger_writes import PlaceReading, edited, tombstone_write, v2_write
 from service.core.rules.reverse import require_placed
 from service.core.rules.units import differing, old_units, remembered, v2_units
-
-REPEAT_DIGITS = 4
-"""Of the number that follows the version of a change in the stamp of a write that repeats or repairs something."""
 
 
 class Redrive(NamedTuple):
@@ -33,19 +30,6 @@ class Redrive(NamedTuple):
     """The write of the new stamp."""
     old: Item
     """The old item, without stamp, that the v2 item represents."""
-
-
-def next_version(*versions: str) -> str:
-    """A stamp version above ``versions`` and below that of every later change of the old table: the highest, with a number."""
-    highest = max(versions)
-    parts = highest.split(".")
-    number = int(parts[2]) if len(parts) > 2 else 0
-    return ".".join([*parts[:2], f"{number + 1:0{REPEAT_DIGITS}d}"])
-
-
-def is_repeat(version: str) -> bool:
-    """Whether a version is one of ``next_version``."""
-    return version.count(".") == 2
 
 
 def redrive(mapping: Mapping, reading: PlaceReading, entry: Entry, old: Item | None) -> Redrive:

@@ -62,7 +62,9 @@ def _verdict(change: UnitChange, now: Value, merge: str, is_token: bool) -> Lite
         return "carried"
     if is_token:
         return "carried" if _is_larger(change.after, now) else "done"
-    if same(change.before, change.after):
+    if same(
+        change.before, change.after
+    ):  # also a default that moved with another field: the application did not write it
         return "done"
     if same(now, change.after):
         return "lost" if merge != "agree" and number_of(now) is not None else "done"

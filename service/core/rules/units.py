@@ -125,10 +125,20 @@ def v2_units(mapping: Mapping, old: Item, item: Item) -> Form:
 
 
 def changed_units(before: Form, after: Form) -> list[UnitChange]:
-    """The units whose old attributes differ between two forms, in the order of their names."""
+    """The units that a change of an old item changed, in the order of their names: in the old attributes, or only in the normal
+    form, as
+    a default does that is made of another field."""
     units = sorted(before.keys() | after.keys())
     pairs = (UnitChange(unit, before.get(unit, ABSENT), after.get(unit, ABSENT)) for unit in units)
-    return [change for change in pairs if not equal(change.before.raw, change.after.raw)]
+    return [change for change in pairs if not equal(change.before.raw, change.after.raw) or _is_moved(change)]
+
+
+def _is_moved(change: UnitChange) -> bool:
+    """Whether the normal form changed."""
+    before, after = change.before.normal, change.after.normal
+    return before != after and not (
+        before and after and len(before) == len(after) and all(map(same_or_absent, before, after))
+    )
 
 
 def differing(first: Form, second: Form) -> frozenset[str]:

@@ -16,9 +16,8 @@ from service.core.item.write import TransactItem
 from service.core.rules.authorship import Authorship, authorship_on_old
 from service.core.rules.forward import ForwardPlan, OldChange, V2State, forward_plan, known_places
 from service.core.rules.images import old_image
-from service.core.rules.ledger import ForwardClaim, ForwardHalf, Place, place_from
+from service.core.rules.ledger import ForwardClaim, ForwardHalf, Place, is_repeat, next_version, place_from
 from service.core.rules.ledger_writes import PlaceReading, place_of
-from service.core.rules.redrive import is_repeat, next_version
 from service.core.rules.runs import Run, runs
 from service.core.rules.units import shown
 from service.core.rules.waiting import WHOLE, Waiting
@@ -199,6 +198,9 @@ class ForwardSink:
         if claim is not None and step.read.entry.forward.claim == claim:
             return step.read
         half = replace(step.half, claim=claim)
+        if plan.made:
+            half = replace(step.read.entry.forward.folded(), places=plan.places)
+            return await self._access.save(step.read, half)
         if claim is None:
             half = replace(step.half, done=step.version, seen=step.seen, places=plan.places, refused="", claim=None)
         return await self._access.save(step.read, half, self._log(step, plan, found))

@@ -17,7 +17,16 @@ from service.core.item.stamp import own_stamp
 from service.core.item.wire import Item
 from service.core.item.write import Delete, TransactItem, Write
 from service.core.rules.evidence import was_put, was_written
-from service.core.rules.ledger import Entry, ForwardClaim, ForwardHalf, Place, ReverseClaim, ReverseHalf, place_from
+from service.core.rules.ledger import (
+    Entry,
+    ForwardClaim,
+    ForwardHalf,
+    Place,
+    ReverseClaim,
+    ReverseHalf,
+    is_write_of,
+    place_from,
+)
 from service.core.rules.ledger_writes import PlaceReading, still_bare
 from service.dynamodb.protocol import Fence
 from service.errors import Retryable
@@ -34,7 +43,7 @@ class StampSearch(Protocol):
     async def has(self, table: str, key: Item, version: str) -> bool:
         """Whether the stream of ``table``, from the positions that its lane has saved to its end, has a record of the item at
         ``key``
-        with the stamp ``version``. Raises Trimmed or StreamGone when it cannot be told."""
+        whose stamp is of a write of a claim at ``version``. Raises Trimmed or StreamGone when it cannot be told."""
 
 
 class Superseded(Protocol):
@@ -127,7 +136,7 @@ class LedgerAccess:
 
     async def _has_stamp(self, place: Place, version: str) -> bool:
         stamp = own_stamp(await self.stores.store.get(place.table, place.key), place.key, self.stores.mapping.stamp)
-        return stamp is not None and stamp.version == version
+        return stamp is not None and is_write_of(stamp.version, version)
 
     async def reverse_claim_made(self, key: Item, claim: ReverseClaim) -> bool:
         """Whether the write of reverse's claim was made, as ``forward_claim_made``."""

@@ -13,7 +13,8 @@ from service.core.item.stamp import is_bare_tombstone, own_stamp, stream_version
 from service.core.item.wire import Item
 from service.core.item.write import Equals, Update
 from service.core.rules.authorship import Authorship, authorship_on_v2, live
-from service.core.rules.ledger import Place, ReverseClaim, ReverseHalf, Track, next_count
+from service.core.rules.ledger import Place, ReverseClaim, ReverseHalf, Track, next_count, place_from
+from service.core.rules.ledger_writes import PlaceReading
 from service.core.rules.old_item import old_write
 from service.core.rules.reverse import (
     BothReadings,
@@ -155,7 +156,7 @@ class ReverseSink:
         old = await store.get(mapping.old.table, step.read.entry.key)
         known = await self._access.read_places(reverse_places(mapping, step.place, step.read.entry, old))
         lives = [reading for reading in known if reading.is_live(mapping.stamp)]
-        moving = len(lives) > 1 and await self._is_moving(step.read.entry.key)
+        moving = len(lives) > 1 and await self._is_moving(step, lives)
         try:
             return reverse_plan(
                 mapping, self._judged(step), self._settled(step, old), BothReadings(known, old, moving)
@@ -164,10 +165,12 @@ class ReverseSink:
             places = tuple(reading.place.text for reading in lives)
             return ReversePlan("waiting", places=places, waiting=(WHOLE,), poison=poison), old
 
-    async def _is_moving(self, key: Item) -> bool:
-        """Whether forward has a write of two places under way."""
-        claim = (await self._access.ledger.read(key)).entry.forward.claim
-        return claim is not None and len(claim.writes) > 1
+    async def _is_moving(self, step: _Step, lives: Sequence[PlaceReading]) -> bool:
+        """Whether forward is moving the item between the places where it lives, and has not finished as far as reverse has read."""
+        claim = (await self._access.ledger.read(step.read.entry.key)).entry.forward.claim
+        if claim is None or not {reading.place.text for reading in lives} <= set(claim.writes):
+            return False
+        return any(step.half.track(place_from(text)).seen < claim.version for text in claim.writes[1:])
 
     def _settled(self, step: _Step, old: Item | None) -> ReverseHalf:
         """The half with the claims of other places folded that are known to be done: their writes count as reverse's own."""
