@@ -52,6 +52,10 @@ class Stamp:
     """The item was deleted at ``version``."""
     restore: frozenset[str] = frozenset()
     """Under the ledger rule only: the units that reverse must give back to the old table, because v2 refused its delete."""
+    moved: frozenset[str] = frozenset()
+    """Under the ledger rule only, on both writes of a move to another v2 key: the units that the change carried."""
+    place: str | None = None
+    """On an old item: ``key_hash`` of the v2 place whose record reverse has carried."""
     key_hash: str | None = None
     """``key_hash`` of the item's key. Under another key the stamp is a copy that the application made. None: written before this
     was added, and taken for the item's own."""
@@ -72,6 +76,10 @@ def encode_stamp(stamp: Stamp) -> AttributeValue:
         content["d"] = {"BOOL": True}
     if stamp.restore:
         content["g"] = {"SS": sorted(stamp.restore)}
+    if stamp.moved:
+        content["m"] = {"SS": sorted(stamp.moved)}
+    if stamp.place is not None:
+        content["p"] = {"S": stamp.place}
     if stamp.key_hash is not None:
         content["k"] = {"S": stamp.key_hash}
     return {"M": content}
@@ -95,6 +103,8 @@ def decode_stamp(item: Item, name: str) -> Stamp | None:
             base=content["b"]["S"] if "b" in content else None,
             tombstone=bool(content["d"]["BOOL"]) if "d" in content else False,
             restore=frozenset(content["g"]["SS"]) if "g" in content else frozenset(),
+            moved=frozenset(content["m"]["SS"]) if "m" in content else frozenset(),
+            place=content["p"]["S"] if "p" in content else None,
             key_hash=content["k"]["S"] if "k" in content else None,
         )
     except (KeyError, TypeError) as error:

@@ -26,9 +26,7 @@ class BothSides(NamedTuple):
 
 def places_of(entry: Entry) -> list[Place]:
     """Every v2 place that the ledger knows of an item, live at the last reading or not."""
-    claim = entry.forward.claim
-    claimed = claim.writes if claim is not None else ()
-    texts = dict.fromkeys((*(place.text for place in entry.places), *claimed, *entry.reverse.tracks))
+    texts = dict.fromkeys((*(place.text for place in entry.places), *entry.reverse.tracks))
     return [place_from(text) for text in texts]
 
 

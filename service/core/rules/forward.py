@@ -17,7 +17,7 @@ from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward
 from service.core.rules.authorship import authorship_on_old
 from service.core.rules.images import old_form, place_of_old
-from service.core.rules.ledger import Entry, Place, is_write_of, next_version
+from service.core.rules.ledger import Entry, Move, Place, is_write_of, next_version, place_from
 from service.core.rules.ledger_writes import PlaceReading, edited, tombstone_write, v2_write
 from service.core.rules.unit_verdicts import Writable, judge_units, writable_units
 from service.core.rules.units import (
@@ -70,6 +70,8 @@ class V2State(NamedTuple):
     """The base of forward's stamps: the highest count seen in a stamp on the old item."""
     refused: Item | None = None
     """The item whose delete v2 refused, if that was the change right before this one."""
+    begun: Move | None = None
+    """A move that this change has begun: its put at the new place was made, and perhaps not the tombstone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,10 @@ class ForwardPlan:
     """Why they cannot be written."""
     made: bool = False
     """The change has been written before, and nothing of it is left to do."""
+    keeps_log: bool = False
+    """The plan goes on with a claim: what that has put into the conflict log stays."""
+    move: Move | None = None
+    """With two writes: the item moves."""
     missing: Place | None = None
     """With outcome ``unread``: a place that must be read too before the change can be decided."""
 
@@ -126,18 +132,94 @@ def forward_plan(mapping: Mapping, change: OldChange, v2: V2State) -> ForwardPla
     covering = [reading for reading in v2.known if _covers(mapping, reading, change.version)]
     if covering:
         return _finished_guarded_move(mapping, change, v2, covering, live)
-    if len(live) == 1 and _is_stamped(mapping, live[0], change.version):
-        return ForwardPlan("applied", places=(live[0].place.text,), made=True)
-    half_moved = _half_moved(mapping, change, live)
-    if len(live) > 1 and half_moved is None:
-        return _without_write(live, "conflict", ConflictCause("two_live_keys", _changed(mapping, change)))
-    source = next((reading for reading in live if reading is not half_moved), None)
+    if v2.begun is not None:
+        return _resumed(mapping, change, v2, v2.begun)
+    if len(live) > 1:
+        return _two_live(mapping, change, v2, live)
+    return _decided(mapping, change, v2, next(iter(live), None))
+
+
+def _two_live(mapping: Mapping, change: OldChange, v2: V2State, live: Sequence[PlaceReading]) -> ForwardPlan:
+    """The change goes to the conflict log, and one of the items gets a new stamp: so reverse reads a record, and holds the item."""
+    places = tuple(reading.place.text for reading in live)
+    write = restore_write(mapping, live[0], _version_above(mapping, live[0], change.version), v2.seen, ())
+    cause = ConflictCause("two_live_keys", _changed(mapping, change))
+    return ForwardPlan("conflict", (write,), places, cause)
+
+
+def _resumed(mapping: Mapping, change: OldChange, v2: V2State, move: Move) -> ForwardPlan:
+    """The plan for a move that was begun, by what v2's application has done at the two places since.
+
+    | previous place | new place | what follows                                                                           |
+    |----------------|-----------|----------------------------------------------------------------------------------------|
+    | as it was read | live      | its tombstone                                                                          |
+    | written        | as put    | the change is decided anew on it                                                       |
+    | written        | written   | two live items: held                                                                   |
+    | live           | deleted   | the item stays at its previous place; reverse gives old the units back                 |
+    | deleted        | as put    | the item was deleted: a tombstone at the new place; reverse deletes old                |
+    | deleted        | written   | nothing                                                                                |
+    | deleted        | deleted   | nothing                                                                                |
+    """
+    source, goal = (_reading_at(v2, place_from(text)) for text in (move.source, move.goal))
+    assert source is not None
+    assert goal is not None
+    as_put = _has_content(mapping, goal, move.goal_hash)
+    if source.is_live(mapping.stamp):
+        return _resumed_from(mapping, change, v2, move, source, goal, as_put=as_put)
+    if not as_put:
+        places = (goal.place.text,) if goal.is_live(mapping.stamp) else ()
+        return ForwardPlan("applied", places=places, made=True, keeps_log=True)
+    version = _version_above(mapping, goal, change.version)
+    stamp = Stamp(version, base=v2.seen, tombstone=True, restore=frozenset(move.units))
+    cause = ConflictCause("deleted", _changed(mapping, change))
+    return ForwardPlan("conflict", (v2_write(mapping, goal, {}, stamp),), (), cause, tombstoned=(goal.place,))
+
+
+def _resumed_from(
+    mapping: Mapping,
+    change: OldChange,
+    v2: V2State,
+    move: Move,
+    source: PlaceReading,
+    goal: PlaceReading,
+    *,
+    as_put: bool,
+) -> ForwardPlan:
+    """As ``_resumed``, while the item is live at its previous place."""
+    if not goal.is_live(mapping.stamp):
+        write = restore_write(mapping, source, _version_above(mapping, source, change.version), v2.seen, move.units)
+        cause = ConflictCause("deleted", _changed(mapping, change))
+        return ForwardPlan("conflict", (write,), (source.place.text,), cause)
+    if _has_content(mapping, source, move.source_hash):
+        write = _move_tombstone(mapping, source, change, v2, move.units)
+        tombstoned = (source.place,)
+        return ForwardPlan("applied", (write,), (goal.place.text,), tombstoned=tombstoned, keeps_log=True)
+    if not as_put:
+        return _two_live(mapping, change, v2, (goal, source))
     plan = _decided(mapping, change, v2, source)
-    if half_moved is None or plan.outcome == "unread" or half_moved.place.text in plan.places:
+    if plan.outcome == "unread" or goal.place.text in plan.places:
         return plan
-    # The item does not move there any more. A stamp that is not above the one there would not be recognized as ours.
-    write = tombstone_write(mapping, half_moved, _version_above(mapping, half_moved, change.version), v2.seen)
-    return replace(plan, writes=(*plan.writes, write), tombstoned=(*plan.tombstoned, half_moved.place))
+    # The item does not move there any more.
+    write = tombstone_write(mapping, goal, _version_above(mapping, goal, change.version), v2.seen)
+    return replace(plan, writes=(*plan.writes, write), tombstoned=(*plan.tombstoned, goal.place), move=None)
+
+
+def _has_content(mapping: Mapping, reading: PlaceReading, hashed: str) -> bool:
+    """Whether a place has a live item with this ``content_hash``."""
+    return reading.is_live(mapping.stamp) and _hash(mapping, reading) == hashed
+
+
+def _hash(mapping: Mapping, reading: PlaceReading) -> str:
+    assert reading.item is not None
+    return content_hash(without_stamp(reading.item, mapping.stamp))
+
+
+def _move_tombstone(
+    mapping: Mapping, source: PlaceReading, change: OldChange, v2: V2State, units: Sequence[str]
+) -> Put | Update:
+    """The tombstone at the place that the item leaves."""
+    version = _version_above(mapping, source, change.version)
+    return v2_write(mapping, source, {}, Stamp(version, base=v2.seen, tombstone=True, moved=frozenset(units)))
 
 
 def _decided(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceReading | None) -> ForwardPlan:
@@ -179,25 +261,6 @@ def _is_older(mapping: Mapping, reading: PlaceReading, version: str) -> bool:
     """Whether the item at a place was written at a version below ``version``."""
     stamp = sound_stamp(reading.item, mapping.stamp)
     return stamp is not None and stamp.version < version
-
-
-def _is_stamped(mapping: Mapping, reading: PlaceReading, version: str) -> bool:
-    """Whether an item has the stamp that this change gives it."""
-    stamp = own_stamp(reading.item, reading.place.key, mapping.stamp)
-    return stamp is not None and stamp.base is not None and is_write_of(stamp.version, version)
-
-
-def _half_moved(mapping: Mapping, change: OldChange, live: Sequence[PlaceReading]) -> PlaceReading | None:
-    """The new place of a move that this change has half made, if v2's application has not written it since."""
-    if len(live) != 2:
-        return None
-    for reading in live:
-        assert reading.item is not None
-        stamp = own_stamp(reading.item, reading.place.key, mapping.stamp)
-        intact = stamp is not None and stamp.content_hash == content_hash(without_stamp(reading.item, mapping.stamp))
-        if stamp is not None and intact and is_write_of(stamp.version, change.version):
-            return reading
-    return None
 
 
 def _deleted(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceReading | None) -> ForwardPlan:
@@ -272,7 +335,8 @@ def _on_live(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceRead
     plan = _without_write([source], "duplicate", None)
     if writable.changes:
         entity = entity_of_image(mapping, old_now)
-        plan = _carried(mapping, change, v2, source, with_units(entity, old_now, now, writable.changes))
+        after_write = with_units(entity, old_now, now, writable.changes)
+        plan = _carried(mapping, change, v2, source, after_write, remembered(unit.unit for unit in writable.changes))
     return _with_rest(plan, judged.lost, writable)
 
 
@@ -290,7 +354,9 @@ def _with_rest(plan: ForwardPlan, lost: Sequence[str], writable: Writable) -> Fo
     )
 
 
-def _carried(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceReading, old_after: Item) -> ForwardPlan:
+def _carried(
+    mapping: Mapping, change: OldChange, v2: V2State, source: PlaceReading, old_after: Item, units: tuple[str, ...]
+) -> ForwardPlan:
     """The plan that makes the item at ``source`` represent ``old_after``: there, or at the place to which it moves."""
     assert source.item is not None
     old_now = old_form(mapping, source.place, source.item)
@@ -302,32 +368,11 @@ def _carried(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceRead
     reading = _reading_at(v2, goal)
     if reading is None:
         return ForwardPlan("unread", missing=goal)
-    return _moved(mapping, change, v2, source, reading, content, stamp)
-
-
-def _moved(
-    mapping: Mapping,
-    change: OldChange,
-    v2: V2State,
-    source: PlaceReading,
-    goal: PlaceReading,
-    content: Item,
-    stamp: Stamp,
-) -> ForwardPlan:
-    """The plan that puts the item at its new place, and then a tombstone at the previous one: a reader may see the item twice, but
-    never misses it. The new place is not written again when it has the item already."""
-    writes: list[Put | Update] = []
-    if goal.item is None or without_stamp(goal.item, mapping.stamp) != content:
-        hashed = Stamp(
-            _version_above(mapping, goal, stamp.version),
-            content_hash(content),
-            residue=stamp.residue,
-            absent=stamp.absent,
-            base=stamp.base,
-        )
-        writes.append(v2_write(mapping, goal, content, hashed))
-    writes.append(tombstone_write(mapping, source, change.version, v2.seen))
-    return ForwardPlan("applied", tuple(writes), (goal.place.text,), tombstoned=(source.place,))
+    # First the new place, then the previous one: a reader may see the item twice, but never misses it.
+    stamp = replace(stamp, version=_version_above(mapping, reading, change.version), moved=frozenset(units))
+    move = Move(goal.text, source.place.text, content_hash(content), _hash(mapping, source), units)
+    writes = (v2_write(mapping, reading, content, stamp), _move_tombstone(mapping, source, change, v2, units))
+    return ForwardPlan("applied", writes, (goal.text,), tombstoned=(source.place,), move=move)
 
 
 def _version_above(mapping: Mapping, reading: PlaceReading, version: str) -> str:

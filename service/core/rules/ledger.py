@@ -16,7 +16,7 @@ import orjson
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from service.core.item.stamp import GENERATION_DIGITS
+from service.core.item.stamp import GENERATION_DIGITS, Stamp, key_hash
 from service.core.item.wire import Item
 
 COUNT_DIGITS = 20
@@ -38,9 +38,30 @@ class Place(NamedTuple):
         return orjson.dumps([self.table, self.key], option=orjson.OPT_SORT_KEYS).decode()
 
 
+def place_name(text: str) -> str:
+    """The short name of the place with this text, in stamps on old items."""
+    return key_hash({"place": {"S": text}})
+
+
 def place_from(text: str) -> Place:
     """The place that ``Place.text`` names."""
     return Place(*orjson.loads(text))
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Move:
+    """A move of the item to another v2 place: a put at the new place, then a tombstone at the previous one."""
+
+    goal: str
+    """The text of the new place."""
+    source: str
+    """The text of the previous place."""
+    goal_hash: str
+    """``content_hash`` of the item that is put at the new place."""
+    source_hash: str
+    """``content_hash`` of the item at the previous place, as it was read."""
+    units: tuple[str, ...]
+    """The units that the change carries, as they are remembered."""
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -63,6 +84,8 @@ class ForwardClaim:
     """The change is a delete that v2 refuses."""
     healed: tuple[str, ...] = ()
     """The units that leave quarantine with this write."""
+    move: Move | None = None
+    """With writes at two places: the move."""
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -78,6 +101,14 @@ class ForwardHalf:
     """The texts of the v2 places that forward left live."""
     refused: str = ""
     """The version of the last change, if it was a delete that v2 refused; the conflict log has its image."""
+    passed: dict[str, str] = field(default_factory=dict)
+    """By ``Stamp.place``, the highest count seen in a stamp on the old item."""
+
+    def passing(self, stamp: Stamp | None) -> "ForwardHalf":
+        """The half once a write of reverse's with this stamp has been read."""
+        if stamp is None or stamp.place is None:
+            return self
+        return replace(self, passed={**self.passed, stamp.place: max(stamp.version, self.passed.get(stamp.place, ""))})
 
     def folded(self) -> "ForwardHalf":
         """The half once its claim is known to be done."""
@@ -86,10 +117,6 @@ class ForwardHalf:
             return self
         refused = claim.version if claim.refused else ""
         return replace(self, done=claim.version, seen=claim.seen, places=claim.places, refused=refused, claim=None)
-
-    def seen_in_flight(self) -> str:
-        """The highest count seen on the old table, an open claim included."""
-        return max(self.seen, self.claim.seen) if self.claim is not None else self.seen
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -118,6 +145,8 @@ class ReverseClaim:
     """The units that are written by value; None: the whole item."""
     added: tuple[str, ...] = ()
     """The counters that are written by a difference."""
+    released: bool = False
+    """The write ends the time for which the item was held."""
     healed: tuple[str, ...] = ()
     """The units that leave quarantine with this write."""
 
@@ -202,7 +231,9 @@ class Entry:
     @property
     def places(self) -> list[Place]:
         """The v2 places that either direction knows to be live."""
-        return [place_from(text) for text in dict.fromkeys((*self.forward.places, *self.reverse.places))]
+        claim = self.forward.claim
+        claimed = (*claim.writes, *claim.places) if claim is not None else ()
+        return [place_from(text) for text in dict.fromkeys((*self.forward.places, *self.reverse.places, *claimed))]
 
     @property
     def open_claims(self) -> bool:

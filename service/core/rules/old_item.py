@@ -111,10 +111,9 @@ def _with_what_stood(mapping: Mapping, now: V2Now, image: Item, content: Item) -
     return with_units(now.entity, content, after, changes), moved
 
 
-def old_write(mapping: Mapping, key: Item, old: Item | None, content: Item, count: str) -> Put | Update:
-    """The write that turns the old item as it was read into ``content`` (without stamp; empty: a tombstone), stamped ``count``."""
-    stamp = stamp_value(key, Stamp(count, tombstone=not content))
-    after = {**content, **key, mapping.stamp: stamp}
+def old_write(mapping: Mapping, key: Item, old: Item | None, content: Item, stamp: Stamp) -> Put | Update:
+    """The write that turns the old item as it was read into ``content`` (without stamp; empty: a tombstone) with ``stamp``."""
+    after = {**content, **key, mapping.stamp: stamp_value(key, stamp)}
     write = written(mapping.old.table, key, old, after, mapping.read_from_old())
     assert write is not None  # the count is new
     return write

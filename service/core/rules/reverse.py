@@ -83,6 +83,8 @@ class ReversePlan:
     """The units that are written by value, as they are remembered; None: the whole item."""
     added: tuple[str, ...] = ()
     """The counters that are written by a difference."""
+    released: bool = False
+    """The write ends the time for which the item was held."""
     places: tuple[str, ...] = ()
     """The texts of the places that are live."""
     waiting: tuple[str, ...] = ()
@@ -138,7 +140,7 @@ def reverse_plan(mapping: Mapping, change: V2Change, half: ReverseHalf, readings
     if len(lives) > 1 and not readings.moving:
         return ReversePlan("held", places=places)
     if half.held_since is not None:
-        return replace(_released(mapping, lives, readings.old), places=places)
+        return replace(_released(mapping, lives, readings.old), places=places, released=True)
     plan = (
         _of_ours(mapping, change, half, readings)
         if change.stamp is not None
@@ -164,16 +166,48 @@ def _of_ours(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: Bo
     """Table R2: a record of tablesplit, whose base says what forward had seen of reverse's writes."""
     assert change.stamp is not None
     base = change.stamp.base or ""
+    if change.kind == "delete" and (change.stamp.restore or change.stamp.moved):
+        return _vacated(mapping, change, half, readings)
     if change.stamp.restore:
         return _restored(mapping, change, half, readings)
     if max(half.last, half.whole) <= base:
         return ReversePlan("own")
+    if change.kind == "create" and change.stamp.moved:
+        return _carried_back(_moved(mapping, change, half, readings))
     if change.kind != "update":
         return _carried_back(_item_record(mapping, change, readings))
     crossed = frozenset(
         unit for unit in _changed(mapping, change) if any(half.put_of(name) > base for name in remembered([unit]))
     )
     return _carried_back(_update(mapping, change, crossed, readings)) if crossed else ReversePlan("own")
+
+
+def _vacated(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: BothReadings) -> ReversePlan:
+    """Forward's tombstone at a place that the item left. If the item lives nowhere, v2's application has deleted it where it
+    was: that is
+    carried, unless reverse has put every unit of the old item since."""
+    assert change.stamp is not None
+    image, base = old_image(mapping, readings.old), change.stamp.base or ""
+    if any(reading.is_live(mapping.stamp) for reading in readings.known) or image is None:
+        return ReversePlan("own")
+    stood = [
+        unit for unit in old_units(mapping, image) if all(half.put_of(name) <= base for name in remembered([unit]))
+    ]
+    return _carried_back(_removed(mapping, readings.old)) if stood else ReversePlan("own")
+
+
+def _moved(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: BothReadings) -> ReversePlan:
+    """Forward's put at the new place of an item: an update of the units that the change carried."""
+    assert change.stamp is not None
+    assert change.new is not None
+    form = v2_units(mapping, old_form(mapping, change.place, change.new), change.new)
+    base = change.stamp.base or ""
+    crossed = frozenset(
+        unit
+        for unit in form
+        if is_among(unit, change.stamp.moved) and any(half.put_of(name) > base for name in remembered([unit]))
+    )
+    return _update(mapping, change, crossed, readings) if crossed else ReversePlan("own")
 
 
 def _carried_back(plan: ReversePlan) -> ReversePlan:

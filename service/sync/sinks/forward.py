@@ -12,11 +12,11 @@ from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change
 from service.core.item.stamp import is_bare_tombstone, stream_version
 from service.core.item.wire import Item
-from service.core.item.write import TransactItem
+from service.core.item.write import Put, TransactItem, Update
 from service.core.rules.authorship import Authorship, authorship_on_old
 from service.core.rules.forward import ForwardPlan, OldChange, V2State, forward_plan, known_places
 from service.core.rules.images import old_image
-from service.core.rules.ledger import ForwardClaim, ForwardHalf, Place, is_repeat, next_version, place_from
+from service.core.rules.ledger import ForwardClaim, ForwardHalf, Move, Place, is_repeat, next_version, place_from
 from service.core.rules.ledger_writes import PlaceReading, place_of
 from service.core.rules.runs import Run, runs
 from service.core.rules.units import shown
@@ -42,6 +42,8 @@ class _Step:
     waiting: Waiting
     refused: Item | None
     """The item whose delete v2 refused, if that was the change right before."""
+    begun: Move | None = None
+    """A move that this change has begun: its put at the new place was made."""
 
 
 class ForwardSink:
@@ -71,23 +73,23 @@ class ForwardSink:
         """As ``apply_key``; False: the half has changed."""
         read: EntryReading | None = await self._access.ledger.read(changes[0].key)
         assert read is not None
-        half = await self._without_claim(read, self._version(changes[0]))
+        half, begun = await self._without_claim(read, self._version(changes[0]))
         left = [change for change in changes if self._version(change) > half.done]
         self._count("duplicate", len(changes) - len(left))
         noted = False
         for run in runs(left, half.seen, self._author):
             half, version = half.folded(), self._version(run.last)
             if run.author.ours:
-                half = replace(half, done=version, seen=run.author.seen, refused="")
+                half = replace(half, done=version, seen=run.author.seen, refused="").passing(run.author.stamp)
                 noted = True
                 self._count("own", 1)
                 await self._purge_old(run.last)
                 continue
             step = await self._step(run, version, read, half)
-            read = await self._carry(step)
+            read = await self._carry(replace(step, begun=begun))
             if read is None:
                 return False
-            half, noted = read.entry.forward, False
+            half, noted, begun = read.entry.forward, False, None
         return not noted or await self._access.save(read, half.folded()) is not None
 
     async def retry(self, key: Item) -> None:
@@ -98,25 +100,30 @@ class ForwardSink:
         if not waiting.changes:
             return
         read = await self._access.ledger.read(key)
-        half = await self._without_claim(read, "")
+        half, begun = await self._without_claim(read, "")
         last = waiting.changes[-1]
         change = replace(last, old=waiting.changes[0].old if waiting.whole else last.new)
         version = next_version(half.done, self._version(last))
-        if await self._carry(_Step(change, version, half.seen, read, half, waiting, None)) is None:
+        if await self._carry(_Step(change, version, half.seen, read, half, waiting, None, begun)) is None:
             raise Retryable("the sync writes the item at this moment", reason="item_contended")
 
-    async def _without_claim(self, read: EntryReading, first: str) -> ForwardHalf:
-        """The half with its claim folded, if the claimed write was made, or dropped, if it was not. ``first``: the version of
-        the first
-        change that is to be applied now; one after the claim shows that it was made, unless the claim is of a retry."""
-        half = read.entry.forward
+    async def _without_claim(self, read: EntryReading, first: str) -> tuple[ForwardHalf, Move | None]:
+        """The half with its claim folded, if the claimed writes were made, or dropped, if they were not; and the move that was
+        begun.
+
+        ``first``: the version of the first change that is to be applied now; one after the claim shows that it was made, unless the
+        claim is of a retry.
+        """
+        half, key = read.entry.forward, read.entry.key
         claim = half.claim
         if claim is None or (first > claim.version and not is_repeat(claim.version)):
-            return half.folded()
-        if await self._access.forward_claim_made(read.entry.key, claim):
-            await self._heal(read.entry.key, claim.healed)
-            return half.folded()
-        return replace(half, claim=None)
+            return half.folded(), None
+        if await self._access.forward_claim_made(key, claim):
+            await self._heal(key, claim.healed)
+            return half.folded(), None
+        move = claim.move
+        begun = move is not None and await self._access.forward_write_made(key, place_from(move.goal), claim)
+        return replace(half, claim=None), move if begun else None
 
     async def _step(self, run: Run, version: str, read: EntryReading, half: ForwardHalf) -> _Step:
         change = replace(run.last, old=run.first.old)
@@ -161,8 +168,11 @@ class ForwardSink:
         if saved is None:
             return None
         step = replace(step, read=saved)
-        if not await self._write(step, plan):
-            return step
+        for number, write in enumerate(plan.writes):
+            if not await self._write(step, write):
+                return step
+            if number == 0 and plan.move is not None:
+                step = replace(step, begun=plan.move)
         await self._follow_up(step, plan)
         return step.read
 
@@ -183,7 +193,7 @@ class ForwardSink:
             waiting.bases(self._mapping),
         )
         try:
-            return forward_plan(self._mapping, judged, V2State(found, step.seen, step.refused))
+            return forward_plan(self._mapping, judged, V2State(found, step.seen, step.refused, step.begun))
         except Poison as poison:
             live = tuple(reading.place.text for reading in found if reading.is_live(self._mapping.stamp))
             return ForwardPlan("waiting", places=live, waiting=(WHOLE,), poison=poison)
@@ -213,32 +223,36 @@ class ForwardSink:
             self._access.worker,
             writes,
             plan.places,
-            lost=plan.conflict.units if plan.conflict is not None else (),
+            lost=self._lost(step, plan),
             refused=plan.refused,
             healed=step.waiting.healed_by(plan.waiting),
+            move=plan.move,
         )
+
+    def _lost(self, step: _Step, plan: ForwardPlan) -> tuple[str, ...]:
+        """The units that are in the conflict log with this change."""
+        claim = step.read.entry.forward.claim
+        if plan.keeps_log:
+            return claim.lost if claim is not None else ()
+        return plan.conflict.units if plan.conflict is not None else ()
 
     def _log(self, step: _Step, plan: ForwardPlan, found: Sequence[PlaceReading]) -> list[TransactItem]:
         """The conflict-log entry of the plan; or its removal, if an earlier claim of this change had logged a loss."""
         if plan.conflict is not None:
             return [*self._access.conflicts.puts(self._conflict(step, plan, found))]
         claim = step.read.entry.forward.claim
-        if claim is not None and claim.version == step.version and claim.lost:
+        if claim is not None and claim.version == step.version and claim.lost and not plan.keeps_log:
             return [self._access.conflicts.removal(self._conflict_id(step.change.key, step.version))]
         return []
 
-    async def _write(self, step: _Step, plan: ForwardPlan) -> bool:
-        """Make the claimed writes, in their order. False: one was refused, and the change must be decided anew."""
-        for write in plan.writes:
-            made = await self._access.write(write)
-            if made is None:  # an answer was lost: the stamp, the ledger or the stream shows whether it was made
-                claim = step.read.entry.forward.claim
-                assert claim is not None
-                text = place_of(self._mapping, write).text
-                made = await self._access.forward_claim_made(step.change.key, replace(claim, writes=(text,)))
-            if not made:
-                return False
-        return True
+    async def _write(self, step: _Step, write: Put | Update) -> bool:
+        """Make a claimed write. False: it was refused, and the change must be decided anew."""
+        made = await self._access.write(write)
+        if made is None:  # an answer was lost: the stamp, the ledger or the stream shows whether it was made
+            claim = step.read.entry.forward.claim
+            assert claim is not None
+            made = await self._access.forward_write_made(step.change.key, place_of(self._mapping, write), claim)
+        return made
 
     async def _follow_up(self, step: _Step, plan: ForwardPlan) -> None:
         """After the writes: take units out of quarantine, record the activity, count, and remove tombstones."""

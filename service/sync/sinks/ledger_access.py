@@ -115,10 +115,11 @@ class LedgerAccess:
         """Whether every write of forward's claim was made. The order of the reads matters: what the opposite direction has
         passed is
         in its half before its position is saved."""
-        made = [await self._written(key, place_from(text), claim) for text in claim.writes]
+        made = [await self.forward_write_made(key, place_from(text), claim) for text in claim.writes]
         return all(made)
 
-    async def _written(self, key: Item, place: Place, claim: ForwardClaim) -> bool:
+    async def forward_write_made(self, key: Item, place: Place, claim: ForwardClaim) -> bool:
+        """Whether the write of forward's claim at one place was made."""
         mapping = self.stores.mapping
         if await self._shown_on_v2(key, place, claim.version):
             return True
@@ -138,18 +139,18 @@ class LedgerAccess:
         stamp = own_stamp(await self.stores.store.get(place.table, place.key), place.key, self.stores.mapping.stamp)
         return stamp is not None and is_write_of(stamp.version, version)
 
-    async def reverse_claim_made(self, key: Item, claim: ReverseClaim) -> bool:
-        """Whether the write of reverse's claim was made, as ``forward_claim_made``."""
+    async def reverse_claim_made(self, key: Item, place: Place, claim: ReverseClaim) -> bool:
+        """Whether the write of reverse's claim for ``place`` was made, as ``forward_claim_made``."""
         store, mapping = self.stores.store, self.stores.mapping
         old = await store.get(mapping.old.table, key)
-        if was_put(mapping, claim.count, old, (await self.ledger.read(key)).entry):
+        if was_put(mapping, place, claim.count, old, (await self.ledger.read(key)).entry):
             return True
         if claim.worker != self.worker:
             await self.superseded.silent()
             old = await store.get(mapping.old.table, key)
         if await self.search.has(mapping.old.table, key, claim.count):
             return True
-        return was_put(mapping, claim.count, old, (await self.ledger.read(key)).entry)
+        return was_put(mapping, place, claim.count, old, (await self.ledger.read(key)).entry)
 
     def held_writes(self, entry: Entry, after: ReverseHalf) -> list[Write]:
         """The record that an item is held from now on, or its removal, to be written with the half."""

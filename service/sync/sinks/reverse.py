@@ -9,11 +9,12 @@ import orjson
 from service.control.ledger import EntryReading
 from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change
-from service.core.item.stamp import is_bare_tombstone, own_stamp, stream_version
+from service.core.item.stamp import Stamp, is_bare_tombstone, own_stamp, stream_version
 from service.core.item.wire import Item
 from service.core.item.write import Equals, Update
 from service.core.rules.authorship import Authorship, authorship_on_v2, live
-from service.core.rules.ledger import Place, ReverseClaim, ReverseHalf, Track, next_count, place_from
+from service.core.rules.evidence import was_put
+from service.core.rules.ledger import Place, ReverseClaim, ReverseHalf, Track, next_count, place_from, place_name
 from service.core.rules.ledger_writes import PlaceReading
 from service.core.rules.old_item import old_write
 from service.core.rules.reverse import (
@@ -44,6 +45,8 @@ class _Step:
     half: ReverseHalf
     """With the place's claim folded or dropped."""
     waiting: Waiting
+    marked: bool = False
+    """The item has been noted as held for this record."""
 
 
 class ReverseSink:
@@ -117,18 +120,25 @@ class ReverseSink:
         claim = half.claims.get(place.text)
         if claim is None or first > claim.version:
             return half.folded(place)
-        if await self._access.reverse_claim_made(read.entry.key, claim):
+        if await self._access.reverse_claim_made(read.entry.key, place, claim):
             await self._heal(place, claim.healed)
             return half.folded(place)
-        return replace(half, claims={text: other for text, other in half.claims.items() if text != place.text})
+        half = replace(half, claims={text: other for text, other in half.claims.items() if text != place.text})
+        return half.held(self._access.stores.clock.now()) if claim.released else half
 
     async def _apply_run(self, step: _Step) -> tuple[EntryReading, ReverseHalf] | None:
         """Carry a run, decided anew as often as the item changes meanwhile. Returns the entry as it is stored then, and the
-        half as it is
-        to be stored. None: the stored half has changed."""
+        half as it
+        is to be stored. None: the stored half has changed."""
         attempt = 0
         while True:
             plan, old = await self._plan(step)
+            if plan.outcome == "held" and not step.marked and step.half.held_since is None:
+                marked = await self._mark_held(step, plan)
+                if marked is None:
+                    return None
+                step = marked
+                continue
             await self._quarantine(step, plan)
             if plan.content is None:
                 return await self._noted(step, plan)
@@ -137,13 +147,21 @@ class ReverseSink:
                 return None
             step = replace(step, read=claimed)
             if await self._write(step, plan, old):
-                await self._heal(step.place, step.waiting.healed_by(_left(plan)))
+                await self._heal(step.place, step.waiting.healed_by(plan.waiting))
                 self._context.count(plan.outcome)
                 return step.read, step.read.entry.reverse
             if not await self._is_as_claimed(step):
                 return None
             attempt += 1
             await self._access.pause(attempt)
+
+    async def _mark_held(self, step: _Step, plan: ReversePlan) -> _Step | None:
+        """Note first that the item is held, and read again afterwards: so no record that ends it can be passed in between.
+        None: the
+        stored half has changed."""
+        half = replace(step.half, places=plan.places).held(self._access.stores.clock.now())
+        saved = await self._access.save(step.read, half, self._access.held_writes(step.read.entry, half))
+        return None if saved is None else replace(step, read=saved, marked=True)
 
     async def _is_as_claimed(self, step: _Step) -> bool:
         """Whether reverse's half is as this worker has left it: else another place may have been given a higher count."""
@@ -174,11 +192,9 @@ class ReverseSink:
 
     def _settled(self, step: _Step, old: Item | None) -> ReverseHalf:
         """The half with the claims of other places folded that are known to be done: their writes count as reverse's own."""
-        half, entry, mapping = step.half, step.read.entry, self._mapping
-        stamp = own_stamp(old, entry.key, mapping.stamp)
-        reached = max(entry.forward.seen_in_flight(), stamp.version if stamp is not None else "")
-        for claim in half.claims.values():
-            if claim.count <= reached:
+        half, entry = step.half, step.read.entry
+        for text, claim in half.claims.items():
+            if was_put(self._mapping, place_from(text), claim.count, old, entry):
                 half = half.written(claim)
         return half
 
@@ -203,7 +219,7 @@ class ReverseSink:
         """A record for which nothing is written. It is stored with the next write of the half; at once if it changes what is
         held."""
         if not step.run.author.ours:
-            await self._heal(step.place, step.waiting.healed_by(_left(plan)))
+            await self._heal(step.place, step.waiting.healed_by(plan.waiting))
         self._context.count(plan.outcome)
         half = self._passed(step, plan)
         stamp = step.run.author.stamp
@@ -241,7 +257,8 @@ class ReverseSink:
             next_count(stored.count),
             plan.units,
             plan.added,
-            step.waiting.healed_by(_left(plan)),
+            plan.released,
+            step.waiting.healed_by(plan.waiting),
         )
         if earlier is not None and replace(claim, count=stored.count) == earlier:
             return step.read
@@ -253,9 +270,10 @@ class ReverseSink:
         """Make the claimed write. False: it was refused, and the record must be decided anew."""
         assert plan.content is not None
         key, claim = step.read.entry.key, step.read.entry.reverse.claims[step.place.text]
-        made = await self._access.write(old_write(self._mapping, key, old, plan.content, claim.count))
+        stamp = Stamp(claim.count, tombstone=not plan.content, place=place_name(step.place.text))
+        made = await self._access.write(old_write(self._mapping, key, old, plan.content, stamp))
         if made is None:  # an answer was lost: the stamp, the ledger or the stream shows whether it was made
-            made = await self._access.reverse_claim_made(key, claim)
+            made = await self._access.reverse_claim_made(key, step.place, claim)
         if made and not plan.content:
             await self._purge_old(key)
         return made
@@ -312,8 +330,3 @@ class ReverseSink:
 
     def _waiting_change(self, change: Change) -> WaitingChange:
         return WaitingChange(change, self._context.generations[change.table])
-
-
-def _left(plan: ReversePlan) -> tuple[str, ...]:
-    """The units that still wait after a plan."""
-    return plan.waiting or ()
