@@ -17,7 +17,7 @@ from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward
 from service.core.rules.authorship import authorship_on_old
 from service.core.rules.images import old_form, place_of_old
-from service.core.rules.ledger import Entry, Move, Place, is_write_of, next_version, place_from
+from service.core.rules.ledger import Entry, Move, Place, next_version, place_from
 from service.core.rules.ledger_writes import PlaceReading, edited, tombstone_write, v2_write
 from service.core.rules.unit_verdicts import Writable, judge_units, writable_units
 from service.core.rules.units import (
@@ -142,9 +142,10 @@ def forward_plan(mapping: Mapping, change: OldChange, v2: V2State) -> ForwardPla
 def _two_live(mapping: Mapping, change: OldChange, v2: V2State, live: Sequence[PlaceReading]) -> ForwardPlan:
     """The change goes to the conflict log, and one of the items gets a new stamp: so reverse reads a record, and holds the item."""
     places = tuple(reading.place.text for reading in live)
-    write = restore_write(mapping, live[0], _version_above(mapping, live[0], change.version), v2.seen, ())
+    version = change.version if v2.begun is None else next_version(v2.begun.version)
+    write = restore_write(mapping, live[0], version, v2.seen, ())
     cause = ConflictCause("two_live_keys", _changed(mapping, change))
-    return ForwardPlan("conflict", (write,), places, cause)
+    return ForwardPlan("conflict", (write,), places, cause, move=v2.begun)
 
 
 def _resumed(mapping: Mapping, change: OldChange, v2: V2State, move: Move) -> ForwardPlan:
@@ -163,16 +164,18 @@ def _resumed(mapping: Mapping, change: OldChange, v2: V2State, move: Move) -> Fo
     source, goal = (_reading_at(v2, place_from(text)) for text in (move.source, move.goal))
     assert source is not None
     assert goal is not None
+    version = next_version(move.version)
     as_put = _has_content(mapping, goal, move.goal_hash)
     if source.is_live(mapping.stamp):
         return _resumed_from(mapping, change, v2, move, source, goal, as_put=as_put)
     if not as_put:
         places = (goal.place.text,) if goal.is_live(mapping.stamp) else ()
         return ForwardPlan("applied", places=places, made=True, keeps_log=True)
-    version = _version_above(mapping, goal, change.version)
     stamp = Stamp(version, base=v2.seen, tombstone=True, restore=frozenset(move.units))
     cause = ConflictCause("deleted", _changed(mapping, change))
-    return ForwardPlan("conflict", (v2_write(mapping, goal, {}, stamp),), (), cause, tombstoned=(goal.place,))
+    return ForwardPlan(
+        "conflict", (v2_write(mapping, goal, {}, stamp),), (), cause, tombstoned=(goal.place,), move=move
+    )
 
 
 def _resumed_from(
@@ -186,22 +189,23 @@ def _resumed_from(
     as_put: bool,
 ) -> ForwardPlan:
     """As ``_resumed``, while the item is live at its previous place."""
+    version = next_version(move.version)
     if not goal.is_live(mapping.stamp):
-        write = restore_write(mapping, source, _version_above(mapping, source, change.version), v2.seen, move.units)
+        write = restore_write(mapping, source, version, v2.seen, move.units)
         cause = ConflictCause("deleted", _changed(mapping, change))
-        return ForwardPlan("conflict", (write,), (source.place.text,), cause)
+        return ForwardPlan("conflict", (write,), (source.place.text,), cause, move=move)
     if _has_content(mapping, source, move.source_hash):
-        write = _move_tombstone(mapping, source, change, v2, move.units)
+        write = _move_tombstone(mapping, source, change.version, v2, move.units)
         tombstoned = (source.place,)
-        return ForwardPlan("applied", (write,), (goal.place.text,), tombstoned=tombstoned, keeps_log=True)
+        return ForwardPlan("applied", (write,), (goal.place.text,), tombstoned=tombstoned, keeps_log=True, move=move)
     if not as_put:
         return _two_live(mapping, change, v2, (goal, source))
     plan = _decided(mapping, change, v2, source)
     if plan.outcome == "unread" or goal.place.text in plan.places:
         return plan
     # The item does not move there any more.
-    write = tombstone_write(mapping, goal, _version_above(mapping, goal, change.version), v2.seen)
-    return replace(plan, writes=(*plan.writes, write), tombstoned=(*plan.tombstoned, goal.place), move=None)
+    write = tombstone_write(mapping, goal, version, v2.seen)
+    return replace(plan, writes=(*plan.writes, write), tombstoned=(*plan.tombstoned, goal.place), move=move)
 
 
 def _has_content(mapping: Mapping, reading: PlaceReading, hashed: str) -> bool:
@@ -215,10 +219,9 @@ def _hash(mapping: Mapping, reading: PlaceReading) -> str:
 
 
 def _move_tombstone(
-    mapping: Mapping, source: PlaceReading, change: OldChange, v2: V2State, units: Sequence[str]
+    mapping: Mapping, source: PlaceReading, version: str, v2: V2State, units: Sequence[str]
 ) -> Put | Update:
     """The tombstone at the place that the item leaves."""
-    version = _version_above(mapping, source, change.version)
     return v2_write(mapping, source, {}, Stamp(version, base=v2.seen, tombstone=True, moved=frozenset(units)))
 
 
@@ -369,17 +372,11 @@ def _carried(
     if reading is None:
         return ForwardPlan("unread", missing=goal)
     # First the new place, then the previous one: a reader may see the item twice, but never misses it.
-    stamp = replace(stamp, version=_version_above(mapping, reading, change.version), moved=frozenset(units))
-    move = Move(goal.text, source.place.text, content_hash(content), _hash(mapping, source), units)
-    writes = (v2_write(mapping, reading, content, stamp), _move_tombstone(mapping, source, change, v2, units))
+    version = change.version if v2.begun is None else next_version(v2.begun.version)
+    stamp = replace(stamp, version=version, moved=frozenset(units))
+    move = Move(goal.text, source.place.text, content_hash(content), _hash(mapping, source), units, version)
+    writes = (v2_write(mapping, reading, content, stamp), _move_tombstone(mapping, source, change.version, v2, units))
     return ForwardPlan("applied", writes, (goal.text,), tombstoned=(source.place,), move=move)
-
-
-def _version_above(mapping: Mapping, reading: PlaceReading, version: str) -> str:
-    """The stamp version of this change's next write at a place: one that reverse has not seen there yet."""
-    stamp = own_stamp(reading.item, reading.place.key, mapping.stamp)
-    repeated = stamp is not None and is_write_of(stamp.version, version)
-    return next_version(stamp.version) if stamp is not None and repeated else version
 
 
 def _reading_at(v2: V2State, place: Place) -> PlaceReading | None:

@@ -62,6 +62,10 @@ class Move:
     """``content_hash`` of the item at the previous place, as it was read."""
     units: tuple[str, ...]
     """The units that the change carries, as they are remembered."""
+    version: str
+    """The highest stamp version that the move's writes have had: each further write has one above it, also where the
+    application has
+    dropped the stamp."""
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

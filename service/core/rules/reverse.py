@@ -29,6 +29,7 @@ from service.core.rules.units import (
     differing,
     entity_of_image,
     is_among,
+    members,
     old_units,
     remembered,
     same,
@@ -172,7 +173,7 @@ def _of_ours(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: Bo
         return _restored(mapping, change, half, readings)
     if max(half.last, half.whole) <= base:
         return ReversePlan("own")
-    if change.kind == "create" and change.stamp.moved:
+    if change.stamp.moved:
         return _carried_back(_moved(mapping, change, half, readings))
     if change.kind != "update":
         return _carried_back(_item_record(mapping, change, readings))
@@ -188,12 +189,18 @@ def _vacated(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: Bo
     carried, unless reverse has put every unit of the old item since."""
     assert change.stamp is not None
     image, base = old_image(mapping, readings.old), change.stamp.base or ""
-    if any(reading.is_live(mapping.stamp) for reading in readings.known) or image is None:
+    now = _now(mapping, change, readings)
+    if image is None:
         return ReversePlan("own")
-    stood = [
-        unit for unit in old_units(mapping, image) if all(half.put_of(name) <= base for name in remembered([unit]))
-    ]
-    return _carried_back(_removed(mapping, readings.old)) if stood else ReversePlan("own")
+    if now is None:
+        stood = [unit for unit in old_units(mapping, image) if half.put_of(members(unit)[0]) <= base]
+        return _carried_back(_removed(mapping, readings.old)) if stood else ReversePlan("own")
+    crossed = frozenset(
+        unit
+        for unit in now.form
+        if is_among(unit, change.stamp.moved) and any(half.put_of(name) > base for name in remembered([unit]))
+    )
+    return _carried_back(_put(mapping, now, image, Wanted(now.form, frozenset(), of_now=crossed), "carried_back"))
 
 
 def _moved(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: BothReadings) -> ReversePlan:
@@ -202,11 +209,9 @@ def _moved(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: Both
     assert change.new is not None
     form = v2_units(mapping, old_form(mapping, change.place, change.new), change.new)
     base = change.stamp.base or ""
-    crossed = frozenset(
-        unit
-        for unit in form
-        if is_among(unit, change.stamp.moved) and any(half.put_of(name) > base for name in remembered([unit]))
-    )
+    carried = frozenset(unit for unit in form if is_among(unit, change.stamp.moved))
+    changed = carried | (_changed(mapping, change) if change.kind == "update" else frozenset())
+    crossed = frozenset(unit for unit in changed if any(half.put_of(name) > base for name in remembered([unit])))
     return _update(mapping, change, crossed, readings) if crossed else ReversePlan("own")
 
 

@@ -171,7 +171,7 @@ class ForwardSink:
         for number, write in enumerate(plan.writes):
             if not await self._write(step, write):
                 return step
-            if number == 0 and plan.move is not None:
+            if number == 0 and plan.move is not None and len(plan.writes) > 1:
                 step = replace(step, begun=plan.move)
         await self._follow_up(step, plan)
         return step.read

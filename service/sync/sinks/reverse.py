@@ -13,7 +13,6 @@ from service.core.item.stamp import Stamp, is_bare_tombstone, own_stamp, stream_
 from service.core.item.wire import Item
 from service.core.item.write import Equals, Update
 from service.core.rules.authorship import Authorship, authorship_on_v2, live
-from service.core.rules.evidence import was_put
 from service.core.rules.ledger import Place, ReverseClaim, ReverseHalf, Track, next_count, place_from, place_name
 from service.core.rules.ledger_writes import PlaceReading
 from service.core.rules.old_item import old_write
@@ -175,10 +174,9 @@ class ReverseSink:
         known = await self._access.read_places(reverse_places(mapping, step.place, step.read.entry, old))
         lives = [reading for reading in known if reading.is_live(mapping.stamp)]
         moving = len(lives) > 1 and await self._is_moving(step, lives)
+        half = await self._settled(step)
         try:
-            return reverse_plan(
-                mapping, self._judged(step), self._settled(step, old), BothReadings(known, old, moving)
-            ), old
+            return reverse_plan(mapping, self._judged(step), half, BothReadings(known, old, moving)), old
         except Poison as poison:
             places = tuple(reading.place.text for reading in lives)
             return ReversePlan("waiting", places=places, waiting=(WHOLE,), poison=poison), old
@@ -190,11 +188,11 @@ class ReverseSink:
             return False
         return any(step.half.track(place_from(text)).seen < claim.version for text in claim.writes[1:])
 
-    def _settled(self, step: _Step, old: Item | None) -> ReverseHalf:
-        """The half with the claims of other places folded that are known to be done: their writes count as reverse's own."""
-        half, entry = step.half, step.read.entry
+    async def _settled(self, step: _Step) -> ReverseHalf:
+        """The half with the claims of other places folded that were made: their writes count as reverse's own."""
+        half, key = step.half, step.read.entry.key
         for text, claim in half.claims.items():
-            if was_put(self._mapping, place_from(text), claim.count, old, entry):
+            if await self._access.reverse_claim_made(key, place_from(text), claim):
                 half = half.written(claim)
         return half
 
