@@ -63,26 +63,27 @@ class Stamp:
 
 def encode_stamp(stamp: Stamp) -> AttributeValue:
     """The stamp as an attribute value, without the fields that are empty."""
-    content: Item = {"v": {"S": stamp.version}}
-    if stamp.content_hash is not None:
-        content["h"] = {"S": stamp.content_hash}
-    if stamp.base is not None:
-        content["b"] = {"S": stamp.base}
-    if stamp.residue:
-        content["r"] = {"M": stamp.residue}
-    if stamp.absent:
-        content["a"] = {"SS": sorted(stamp.absent)}
-    if stamp.tombstone:
-        content["d"] = {"BOOL": True}
-    if stamp.restore:
-        content["g"] = {"SS": sorted(stamp.restore)}
-    if stamp.moved:
-        content["m"] = {"SS": sorted(stamp.moved)}
-    if stamp.place is not None:
-        content["p"] = {"S": stamp.place}
-    if stamp.key_hash is not None:
-        content["k"] = {"S": stamp.key_hash}
-    return {"M": content}
+    content: dict[str, AttributeValue | None] = {
+        "v": {"S": stamp.version},
+        "h": _text(stamp.content_hash),
+        "b": _text(stamp.base),
+        "r": {"M": stamp.residue} if stamp.residue else None,
+        "a": _names(stamp.absent),
+        "d": {"BOOL": True} if stamp.tombstone else None,
+        "g": _names(stamp.restore),
+        "m": _names(stamp.moved),
+        "p": _text(stamp.place),
+        "k": _text(stamp.key_hash),
+    }
+    return {"M": {name: value for name, value in content.items() if value is not None}}
+
+
+def _text(text: str | None) -> AttributeValue | None:
+    return None if text is None else {"S": text}
+
+
+def _names(names: frozenset[str]) -> AttributeValue | None:
+    return {"SS": sorted(names)} if names else None
 
 
 def decode_stamp(item: Item, name: str) -> Stamp | None:
@@ -97,18 +98,26 @@ def decode_stamp(item: Item, name: str) -> Stamp | None:
     try:
         return Stamp(
             version=content["v"]["S"],
-            content_hash=content["h"]["S"] if "h" in content else None,
+            content_hash=_text_in(content, "h"),
             residue=content["r"]["M"] if "r" in content else {},
-            absent=frozenset(content["a"]["SS"]) if "a" in content else frozenset(),
-            base=content["b"]["S"] if "b" in content else None,
+            absent=_names_in(content, "a"),
+            base=_text_in(content, "b"),
             tombstone=bool(content["d"]["BOOL"]) if "d" in content else False,
-            restore=frozenset(content["g"]["SS"]) if "g" in content else frozenset(),
-            moved=frozenset(content["m"]["SS"]) if "m" in content else frozenset(),
-            place=content["p"]["S"] if "p" in content else None,
-            key_hash=content["k"]["S"] if "k" in content else None,
+            restore=_names_in(content, "g"),
+            moved=_names_in(content, "m"),
+            place=_text_in(content, "p"),
+            key_hash=_text_in(content, "k"),
         )
     except (KeyError, TypeError) as error:
         raise Poison(f"attribute {name!r} is not a tablesplit stamp", reason="damaged_stamp") from error
+
+
+def _text_in(content: Any, name: str) -> str | None:
+    return content[name]["S"] if name in content else None
+
+
+def _names_in(content: Any, name: str) -> frozenset[str]:
+    return frozenset(content[name]["SS"]) if name in content else frozenset()
 
 
 def sound_stamp(item: Item | None, name: str) -> Stamp | None:

@@ -17,7 +17,7 @@ from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward
 from service.core.rules.authorship import authorship_on_old
 from service.core.rules.images import old_form, place_of_old
-from service.core.rules.ledger import Entry, Move, Place, next_version, place_from
+from service.core.rules.ledger import Entry, Move, Place, is_write_of, next_version, place_from
 from service.core.rules.ledger_writes import PlaceReading, edited, tombstone_write, v2_write
 from service.core.rules.unit_verdicts import Writable, judge_units, writable_units
 from service.core.rules.units import (
@@ -136,15 +136,26 @@ def forward_plan(mapping: Mapping, change: OldChange, v2: V2State) -> ForwardPla
         return _resumed(mapping, change, v2, v2.begun)
     if len(live) > 1:
         return _two_live(mapping, change, v2, live)
+    if live and _is_stamped(mapping, live[0], change.version):  # by another worker, after this one had read the ledger
+        return ForwardPlan("applied", places=(live[0].place.text,), made=True, keeps_log=True)
     return _decided(mapping, change, v2, next(iter(live), None))
 
 
+def _is_stamped(mapping: Mapping, reading: PlaceReading, version: str) -> bool:
+    """Whether an item has the stamp that this change gives it."""
+    stamp = own_stamp(reading.item, reading.place.key, mapping.stamp)
+    return stamp is not None and stamp.base is not None and is_write_of(stamp.version, version)
+
+
 def _two_live(mapping: Mapping, change: OldChange, v2: V2State, live: Sequence[PlaceReading]) -> ForwardPlan:
-    """The change goes to the conflict log, and one of the items gets a new stamp: so reverse reads a record, and holds the item."""
+    """The change goes to the conflict log, and one of the items gets a restore record: so reverse reads a record and holds the
+    item, or
+    gives old the lost units back once one of the items is gone."""
     places = tuple(reading.place.text for reading in live)
     version = change.version if v2.begun is None else next_version(v2.begun.version)
-    write = restore_write(mapping, live[0], version, v2.seen, ())
-    cause = ConflictCause("two_live_keys", _changed(mapping, change))
+    lost = _changed(mapping, change)
+    write = restore_write(mapping, live[0], version, v2.seen, lost)
+    cause = ConflictCause("two_live_keys", lost)
     return ForwardPlan("conflict", (write,), places, cause, move=v2.begun)
 
 

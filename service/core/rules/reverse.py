@@ -163,6 +163,15 @@ def _released(mapping: Mapping, lives: Sequence[PlaceReading], old: Item | None)
     return _put(mapping, now, image, Wanted(now.form, values, counters(now.entity, now.form)), "carried_back")
 
 
+def is_passed(change: V2Change, half: ReverseHalf) -> bool:
+    """Whether a record can be passed without reading anything: forward's update or delete, which had seen all of reverse's
+    writes."""
+    stamp = change.stamp
+    if stamp is None or stamp.restore or stamp.moved or change.kind == "create" or half.held_since is not None:
+        return False
+    return max((half.last, half.whole, *(claim.count for claim in half.claims.values()))) <= (stamp.base or "")
+
+
 def _of_ours(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: BothReadings) -> ReversePlan:
     """Table R2: a record of tablesplit, whose base says what forward had seen of reverse's writes."""
     assert change.stamp is not None
@@ -230,6 +239,10 @@ def _restored(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: B
         return ReversePlan("own")
     form = v2_units(mapping, old_form(mapping, change.place, change.new), change.new)
     named = {unit for unit in form.keys() | old_units(mapping, image).keys() if is_among(unit, change.stamp.restore)}
+    if now.place.text != change.place.text and image is not None:  # the item lives elsewhere by now
+        return _carried_back(
+            _put(mapping, now, image, Wanted(now.form, frozenset(), of_now=frozenset(named)), "carried_back")
+        )
     resets = counters(now.entity, named)
     base = change.stamp.base or ""
     values = frozenset(

@@ -208,9 +208,6 @@ class ForwardSink:
         if claim is not None and step.read.entry.forward.claim == claim:
             return step.read
         half = replace(step.half, claim=claim)
-        if plan.made:
-            half = replace(step.read.entry.forward.folded(), places=plan.places)
-            return await self._access.save(step.read, half)
         if claim is None:
             half = replace(step.half, done=step.version, seen=step.seen, places=plan.places, refused="", claim=None)
         return await self._access.save(step.read, half, self._log(step, plan, found))

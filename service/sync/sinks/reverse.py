@@ -20,6 +20,7 @@ from service.core.rules.reverse import (
     BothReadings,
     ReversePlan,
     V2Change,
+    is_passed,
     old_key_of,
     reverse_places,
     reverse_plan,
@@ -169,14 +170,16 @@ class ReverseSink:
 
     async def _plan(self, step: _Step) -> tuple[ReversePlan, Item | None]:
         """The plan, and the old item that it was made by. The old item is read before v2, so that v2 is as it was then or newer."""
-        mapping, store = self._mapping, self._access.stores.store
+        mapping, store, judged = self._mapping, self._access.stores.store, self._judged(step)
+        if is_passed(judged, step.half):
+            return ReversePlan("own", places=step.half.places), None
         old = await store.get(mapping.old.table, step.read.entry.key)
         known = await self._access.read_places(reverse_places(mapping, step.place, step.read.entry, old))
         lives = [reading for reading in known if reading.is_live(mapping.stamp)]
         moving = len(lives) > 1 and await self._is_moving(step, lives)
         half = await self._settled(step)
         try:
-            return reverse_plan(mapping, self._judged(step), half, BothReadings(known, old, moving)), old
+            return reverse_plan(mapping, judged, half, BothReadings(known, old, moving)), old
         except Poison as poison:
             places = tuple(reading.place.text for reading in lives)
             return ReversePlan("waiting", places=places, waiting=(WHOLE,), poison=poison), old
