@@ -16,15 +16,20 @@ from service.control.table import ControlTable
 from service.core.item.change import parse_record
 from service.core.item.stamp import own_stamp
 from service.core.item.wire import Item
-from service.core.item.write import TransactItem
+from service.core.item.write import TransactItem, Write
 from service.core.mapping.mapping import Mapping
 from service.core.phases.acting import Side
 from service.core.rules.ledger import is_write_of
+from service.dynamodb.protocol import Fence, WriteOutcome
 from service.sync.sinks.context import SinkContext
 from service.sync.sinks.ledger_access import LedgerAccess
 from tests.convergence.trampoline import Trampoline, Turn
 from tests.fakes.memory import MemoryDynamoDB
 from tests.fakes.memory_stream import FIRST_SEQUENCE, MemoryStream, Shard
+from tests.fakes.memory_table import Table
+
+WRITER_HORIZON = 300
+"""Steps (the clock's seconds) after which nothing that a superseded process has sent can still arrive."""
 
 GENERATION = 1
 CONTROL = "control"
@@ -53,16 +58,36 @@ class ScatteredStream(MemoryStream):
 
 
 class WatchedDynamoDB(MemoryDynamoDB):
-    """Calls ``after_v2_write`` after each accepted write of v2."""
+    """Calls ``after_v2_write`` after each accepted write of v2, and ``stored`` after each change of any item."""
 
     after_v2_write: Callable[[], None] | None = None
+    stored: Callable[[str, bytes, bytes | None, bytes | None], None] | None = None
+    """Called with table, key, and the item before and after."""
     v2_tables: Collection[str] = ()
+    twice: Callable[[], bool] | None = None
+    """Whether the answer to a write is lost, and the client sends it again."""
 
     def apply(self, *writes: TransactItem) -> bool:
         accepted = super().apply(*writes)
         if accepted and self.after_v2_write is not None and any(write.table in self.v2_tables for write in writes):
             self.after_v2_write()
         return accepted
+
+    async def _write(self, operation: str, write: Write, fence: Fence | None) -> bool:
+        accepted = await super()._write(operation, write, fence)
+        return self.apply(write) if self.twice is not None and self.twice() else accepted
+
+    async def try_write(self, write: Write, *, fence: Fence | None = None) -> WriteOutcome:
+        accepted = await super()._write("write", write, fence)
+        if self.twice is None or not self.twice():
+            return "written" if accepted else "refused"
+        return "written" if self.apply(write) else "unknown"
+
+    def _store(self, shape: Table, key: bytes, new: bytes | None) -> None:
+        old = shape.items.get(key)
+        super()._store(shape, key, new)
+        if self.stored is not None and old != new:
+            self.stored(shape.name, key, old, new)
 
 
 class Steps:
@@ -183,6 +208,18 @@ class World:
     """The application is writing at this moment."""
     lives: int = 0
     """How many live items v2 had before the write that is being made."""
+    entities: tuple[str, ...] = ("DEAL",)
+    """Those that this run uses."""
+    pages: int = 0
+    """The most records that a process reads at once and applies key by key; 0: it applies one or two, one after the other."""
+    late: dict[str, int] = field(default_factory=dict)
+    """The step before which a table's stream is not read."""
+    values: int = 0
+    """How many values the applications have made, each only once."""
+    mapping_merges: bool = False
+    """Whether the mapping says of some fields that both sides count them or extend them (``merge``)."""
+    ends: list[tuple[int, str]] = field(default_factory=list)
+    """The step at which a superseded process ends at last, and its name."""
     counts: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -196,7 +233,7 @@ class World:
 
     @property
     def v2_tables(self) -> list[str]:
-        return [self.mapping.entities["DEAL"].table]
+        return [self.mapping.entities[name].table for name in self.entities]
 
     def write(self, side: Side, write: TransactItem, key: Item, *, moving: bool = False) -> bool:
         """The application writes; the item before and after the write is recorded."""
@@ -209,6 +246,15 @@ class World:
         if accepted and len(self.memory.written) > made:
             self.app.append(AppWrite(side, key, before, self.memory.item(table, key), made, moving))
             self.made.add((table, self.memory.written[made].sequence))
+        return accepted
+
+    def act(self, *writes: TransactItem) -> bool:
+        """An application writes, all or nothing."""
+        made = len(self.memory.written)
+        self.writing = True
+        accepted = self.memory.apply(*writes)
+        self.writing = False
+        self.made |= {(write.table, write.sequence) for write in self.memory.written[made:]}
         return accepted
 
     @property
@@ -272,11 +318,11 @@ async def turn(operation: str, subject: object) -> None:
     await Turn()
 
 
-def new_world(seed: int, mapping: Mapping) -> World:
-    """Empty tables; v2 keys lie in two shards."""
+def new_world(seed: int, mapping: Mapping, entities: tuple[str, ...] = ("DEAL",)) -> World:
+    """Empty tables for some entities; the v2 keys of each lie in two shards."""
     rng = Random(seed)
     memory = WatchedDynamoDB()
-    world = World(rng, mapping, memory, Trampoline(rng), unique=rng.random() < 0.6)
+    world = World(rng, mapping, memory, Trampoline(rng), unique=rng.random() < 0.6, entities=entities)
     world.saving, world.moving = rng.choice((1.0, 0.3, 0.1)), rng.choice((0.25, 0.7))
     world.dying = rng.choice((0.1, 0.02))
     memory.create_table(CONTROL, ("pk", "sk"))
