@@ -30,10 +30,11 @@ from service.core.rules.units import (
     remembered,
     v2_units,
     with_units,
+    written_units,
 )
 from service.errors import Poison
 
-Outcome = Literal["applied", "duplicate", "conflict", "waiting", "unread"]
+Outcome = Literal["applied", "duplicate", "conflict", "own", "waiting", "unread"]
 Reason = Literal["overlap", "deleted", "exists", "delete_refused", "two_live_keys"]
 
 
@@ -100,6 +101,17 @@ class ForwardPlan:
     """With two writes: the item moves."""
     missing: Place | None = None
     """With outcome ``unread``: a place that must be read too before the change can be decided."""
+
+
+def restore_plan(mapping: Mapping, version: str, v2: V2State, units: tuple[str, ...]) -> ForwardPlan:
+    """The plan that has reverse give old its ``units`` back, which were lost while v2 had no item: it lives again, and reverse
+    has put it
+    on old from what it read before they were written. Nothing is written unless the item lives at one place."""
+    live = [reading for reading in v2.known if reading.is_live(mapping.stamp)]
+    places = tuple(reading.place.text for reading in live)
+    if len(live) != 1:
+        return ForwardPlan("own", places=places)
+    return ForwardPlan("own", (restore_write(mapping, live[0], version, v2.seen, units),), places)
 
 
 def known_places(mapping: Mapping, change: Change, entry: Entry) -> list[Place]:
@@ -246,7 +258,7 @@ def _decided(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceRead
 
 
 def _changed(mapping: Mapping, change: OldChange) -> tuple[str, ...]:
-    units = changed_units(old_units(mapping, change.old), old_units(mapping, change.new))
+    units = written_units(old_units(mapping, change.old), old_units(mapping, change.new))
     return remembered(unit.unit for unit in units)
 
 
@@ -340,7 +352,7 @@ def _on_live(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceRead
     except Poison as poison:  # what v2's application has written there has no old form
         return ForwardPlan("waiting", places=(source.place.text,), waiting=_changed(mapping, change), poison=poison)
     if base is None:
-        lost = remembered(differing(now, after))
+        lost = remembered(unit for unit in differing(now, after) if unit in after and after[unit].raw)
         outcome: Outcome = "conflict" if lost else "duplicate"
         return _without_write([source], outcome, ConflictCause("exists", lost) if lost else None)
     before = old_units(mapping, base) | change.bases

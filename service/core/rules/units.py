@@ -133,6 +133,11 @@ def changed_units(before: Form, after: Form) -> list[UnitChange]:
     return [change for change in pairs if not equal(change.before.raw, change.after.raw) or _is_moved(change)]
 
 
+def written_units(before: Form, after: Form) -> list[UnitChange]:
+    """Those of ``changed_units`` whose old attributes changed: the application wrote them."""
+    return [change for change in changed_units(before, after) if not equal(change.before.raw, change.after.raw)]
+
+
 def _is_moved(change: UnitChange) -> bool:
     """Whether the normal form changed."""
     before, after = change.before.normal, change.after.normal

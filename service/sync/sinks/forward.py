@@ -14,7 +14,7 @@ from service.core.item.stamp import is_bare_tombstone, stream_version
 from service.core.item.wire import Item
 from service.core.item.write import Put, TransactItem, Update
 from service.core.rules.authorship import Authorship, authorship_on_old
-from service.core.rules.forward import ForwardPlan, OldChange, V2State, forward_plan, known_places
+from service.core.rules.forward import ForwardPlan, OldChange, V2State, forward_plan, known_places, restore_plan
 from service.core.rules.images import old_image
 from service.core.rules.ledger import ForwardClaim, ForwardHalf, Move, Place, is_repeat, next_version, place_from
 from service.core.rules.ledger_writes import PlaceReading, place_of
@@ -44,6 +44,8 @@ class _Step:
     """The item whose delete v2 refused, if that was the change right before."""
     begun: Move | None = None
     """A move that this change has begun: its put at the new place was made."""
+    ours: bool = False
+    """The change is a write of reverse's, after which old must get the units back that are pending."""
 
 
 class ForwardSink:
@@ -80,11 +82,13 @@ class ForwardSink:
         for run in runs(left, half.seen, self._author):
             half, version = half.folded(), self._version(run.last)
             if run.author.ours:
-                half = replace(half, done=version, seen=run.author.seen, refused="").passing(run.author.stamp)
-                noted = True
-                self._count("own", 1)
                 await self._purge_old(run.last)
-                continue
+                half = half.passing(run.author.stamp)
+                if not (half.pending and old_image(self._mapping, run.last.new)):
+                    half = replace(half, done=version, seen=run.author.seen, refused="", pending=())
+                    noted = True
+                    self._count("own", 1)
+                    continue
             step = await self._step(run, version, read, half)
             read = await self._carry(replace(step, begun=begun))
             if read is None:
@@ -129,7 +133,7 @@ class ForwardSink:
         change = replace(run.last, old=run.first.old)
         waiting = await self._context.waiting(change.table, change.key)
         refused = await self._refused_image(read.entry.key, half)
-        return _Step(change, version, run.author.seen, read, half, waiting, refused)
+        return _Step(change, version, run.author.seen, read, half, waiting, refused, ours=run.author.ours)
 
     async def _carry(self, step: _Step) -> EntryReading | None:
         """Carry a change of the application; decide anew as often as the item changes meanwhile. Returns the entry as it is
@@ -185,6 +189,9 @@ class ForwardSink:
     def _plan(self, step: _Step, found: Sequence[PlaceReading]) -> ForwardPlan:
         """The plan; a change of which nothing can be written waits as a whole."""
         change, waiting = step.change, step.waiting
+        state = V2State(found, step.seen, step.refused, step.begun)
+        if step.ours:
+            return restore_plan(self._mapping, step.version, state, step.half.pending)
         judged = OldChange(
             change.key,
             step.version,
@@ -193,7 +200,7 @@ class ForwardSink:
             waiting.bases(self._mapping),
         )
         try:
-            return forward_plan(self._mapping, judged, V2State(found, step.seen, step.refused, step.begun))
+            return forward_plan(self._mapping, judged, state)
         except Poison as poison:
             live = tuple(reading.place.text for reading in found if reading.is_live(self._mapping.stamp))
             return ForwardPlan("waiting", places=live, waiting=(WHOLE,), poison=poison)
@@ -207,10 +214,18 @@ class ForwardSink:
         claim = self._claim(step, plan) if plan.writes else None
         if claim is not None and step.read.entry.forward.claim == claim:
             return step.read
-        half = replace(step.half, claim=claim)
+        half = replace(step.half, claim=claim, pending=() if step.ours else step.half.pending)
         if claim is None:
-            half = replace(step.half, done=step.version, seen=step.seen, places=plan.places, refused="", claim=None)
+            pending = self._pending(step, plan)
+            half = replace(half, done=step.version, seen=step.seen, places=plan.places, refused="", pending=pending)
         return await self._access.save(step.read, half, self._log(step, plan, found))
+
+    def _pending(self, step: _Step, plan: ForwardPlan) -> tuple[str, ...]:
+        """The units that old must get back once reverse has put the item on old again."""
+        if step.change.new is None:
+            return ()
+        lost = plan.conflict.units if plan.conflict is not None and plan.conflict.reason == "deleted" else ()
+        return tuple(sorted({*step.half.pending, *lost}))
 
     def _claim(self, step: _Step, plan: ForwardPlan) -> ForwardClaim:
         writes = tuple(place_of(self._mapping, write).text for write in plan.writes)
@@ -254,8 +269,10 @@ class ForwardSink:
     async def _follow_up(self, step: _Step, plan: ForwardPlan) -> None:
         """After the writes: take units out of quarantine, record the activity, count, and remove tombstones."""
         change = step.change
-        await self._heal(change.key, step.waiting.healed_by(plan.waiting))
         self._count(plan.outcome, 1)
+        if step.ours:
+            return
+        await self._heal(change.key, step.waiting.healed_by(plan.waiting))
         await self._context.activity.application_changed(self._entity(change), change.table, change.key)
         for place in plan.tombstoned:
             item = await self._access.stores.store.get(place.table, place.key)
