@@ -84,6 +84,9 @@ class ServiceView(Protocol):
     async def conflicts(self) -> dict[str, Any]:
         """The open conflicts, and the items with two live keys."""
 
+    async def verification(self, after: str, limit: int) -> dict[str, Any]:
+        """What the last verification of touched keys found, and at most ``limit`` of the keys that differ after id ``after``."""
+
     async def audit(self) -> dict[str, Any]:
         """The audit log, oldest record first."""
 

@@ -79,6 +79,9 @@ class FakeView:
     async def conflicts(self) -> dict[str, Any]:
         return {"items": [{"kind": "two_live_keys"}]}
 
+    async def verification(self, after: str, limit: int) -> dict[str, Any]:
+        return {"items": [], "after": after, "limit": limit}
+
     async def audit(self) -> dict[str, Any]:
         return {"items": []}
 

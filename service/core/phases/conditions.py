@@ -138,7 +138,9 @@ def _conflicts(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
 
 def _verification(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
     differ = 0 if facts.verification is None else facts.verification.differences
-    return Judgement(f"{differ} touched keys differ", "0", differ == 0, f"{VALIDATE} --repair")
+    return Judgement(
+        f"{differ} touched keys differ", "0", differ == 0, f"tablesplit verification list, then {VALIDATE} --repair"
+    )
 
 
 def _rogue_writes(move: PhaseMove, facts: Facts, _: GateLimits) -> Judgement:

@@ -42,6 +42,8 @@ async def client(view: FakeView, token: str | None = TOKEN) -> AsyncIterator[htt
         ("/v1/status", '{"phase":"forward"}'),
         ("/v1/quarantine", '{"items":[]}'),
         ("/v1/conflicts", '{"items":[{"kind":"two_live_keys"}]}'),
+        ("/v1/verification", '{"items":[],"after":"","limit":100}'),
+        ("/v1/verification?after=ab&limit=5", '{"items":[],"after":"ab","limit":5}'),
     ],
 )
 async def test_a_get_needs_no_token(view: FakeView, path: str, text: str) -> None:
@@ -194,7 +196,7 @@ async def test_the_description_lists_every_path_and_its_page_loads_nothing_from_
         page = await http.get("/docs")
     assert paths.keys() == {
         "/healthz", "/readyz", "/metrics", "/v1/status", "/v1/validation", "/v1/validation/{run_id}", "/v1/quarantine",
-            "/v1/conflicts", "/v1/audit", "/v1/events",
+            "/v1/conflicts", "/v1/verification", "/v1/audit", "/v1/events",
         "/v1/gate", "/v1/phase", "/v1/hold", "/v1/release",
     }  # fmt: skip
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
