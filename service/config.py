@@ -166,6 +166,9 @@ class Settings(BaseSettings):
     gate_validation_age_seconds: float = Field(
         86_400, ge=60, le=2_592_000, description="seconds after which a full validation is too old for a gate"
     )
+    gate_verification_age_seconds: float = Field(
+        1800, ge=5, le=86_400, description="seconds after which a verification is too old for the gate of a rollback"
+    )
     gate_quiet_seconds: float = Field(
         60, ge=1, le=604_800, description="seconds without writes before a side may be closed"
     )
@@ -230,8 +233,9 @@ class Settings(BaseSettings):
         longest = self.purge_horizon_seconds + self.retry_deadline_seconds
         if not is_local(self.endpoint_url) and self.purge_grace_seconds < longest:
             raise ValueError(
-                f"{grace}: must be at least {longest:g} s, because so long a request that was sent before the delete may arrive "
-                f"({signed_request_seconds(self.endpoint_url):g} s for which AWS accepts it, + lease + retry deadline + clock margin)"
+                f"{grace}: must be at least {longest:g} s, because so long a request that was sent before the delete may "
+                f"arrive ({signed_request_seconds(self.endpoint_url):g} s for which AWS accepts it, + lease + retry deadline "
+                "+ clock margin)"
             )
         return self
 

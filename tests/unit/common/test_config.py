@@ -40,6 +40,11 @@ BOUNDS = {
         "2592000",
         "seconds after which a full validation is too old for a gate",
     ),
+    "TABLESPLIT_GATE_VERIFICATION_AGE_SECONDS": (
+        "5",
+        "86400",
+        "seconds after which a verification is too old for the gate of a rollback",
+    ),
     "TABLESPLIT_GATE_QUIET_SECONDS": ("1", "604800", "seconds without writes before a side may be closed"),
     "TABLESPLIT_GATE_HEADROOM_SECONDS": (
         "0",
