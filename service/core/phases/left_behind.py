@@ -112,7 +112,9 @@ class KeysLeftBehind(GateClosed):
         self.behind = behind
         mend, others = self.remedy, [name for name in forced if name not in COUNTED]
         wrong = "" if told is None else f", not {told} as --leave-behind says"
-        self.message = f"{self.message}; {_keys(behind.count)} left behind{wrong}"
+        closes = any(condition.name not in forced for condition in gate.closed)
+        reasons = self.message if closes else f"nothing else closes the gate to {gate.to}"
+        self.message = f"{reasons}; {_keys(behind.count)} left behind{wrong}"
         override = "".join(f" --force {name} --force-again {name}" for name in others) + (" --yes" if others else "")
         command = f"tablesplit rollback --leave-behind {behind.count}{override}"
         self.remedy = f"{mend}; or leave them behind: {command}" if mend else f"go on with: {command}"

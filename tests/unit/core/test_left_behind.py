@@ -105,6 +105,9 @@ def test_a_number_is_refused_where_nothing_is_left_behind() -> None:
     assert refused(behind=nothing, told=0) is None
     error = refused(behind=nothing, told=1)
     assert isinstance(error, KeysLeftBehind)
+    assert error.message == (
+        "nothing else closes the gate to forward; 0 keys are left behind, not 1 as --leave-behind says"
+    )
     assert error.remedy == "go on with: tablesplit rollback --leave-behind 0"
 
 
@@ -129,6 +132,7 @@ def test_a_verification_that_is_too_old_is_overridden_by_name_and_the_number_is_
     for behind in (THREE, LeftBehind()):
         error = refused(("verified",), ("verified",), behind=behind)
         assert isinstance(error, KeysLeftBehind)
+        assert error.message.startswith("nothing else closes the gate to forward; ")
         assert f"--leave-behind {behind.count} --force verified --force-again verified --yes" in error.remedy
         assert refused(("verified",), ("verified",), told=behind.count, behind=behind) is None
 
