@@ -203,10 +203,12 @@ def with_units(entity: Entity | None, item: Item, now: Form, changes: Iterable[U
 
     A number under ``merge: add`` gets the difference of the change, an element enters or leaves its container.
     """
-    changed = dict(item)
-    for change in changes:
+    changed, steps = dict(item), list(changes)
+    replaced = {step.unit for step in steps if step.after.raw}
+    for change in steps:
         if ELEMENT in change.unit:
-            _move_element(entity, changed, change)
+            if _fields(change.unit)[0] not in replaced:  # else it has its elements from the value put there
+                _move_element(entity, changed, change)
         else:
             _set_unit(entity, changed, change.unit, _value_after(entity, now.get(change.unit, ABSENT), change))
     return changed
