@@ -6,7 +6,7 @@ from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.transform import forward
 from service.core.rules.images import old_form
 from service.core.rules.unit_verdicts import judge_units, writable_units
-from service.core.rules.units import Form, changed_units, old_units, with_units
+from service.core.rules.units import Form, UnitChange, Value, changed_units, old_units, with_units
 from tests.builders.dual_lead import LEAD, MAPPING, MAY, PRICE, by_application, element, form_of, lead, place
 
 Contents = dict[str, str | int | AttributeValue]
@@ -107,14 +107,29 @@ def test_a_default_that_moves_with_another_field_is_never_lost() -> None:
     assert judged(lead(), lead(MAY), now) == (["created_at"], [])
 
 
-@pytest.mark.parametrize(("mine", "theirs", "verdict"), [(10, 9, "carried"), (9, 10, "done"), (9, "10", "done")])
-def test_unmapped_tokens_are_numbers_by_value_and_types_cannot_be_compared(
-    mine: int, theirs: int | str, verdict: str
-) -> None:
-    now = by_application(lead(), updated_at=theirs)
-    carried, lost = judged(lead(updated_at="2"), {**lead(), "updated_at": {"N": str(mine)}}, now)
-    assert lost == []
-    assert carried == (["updated_at"] if verdict == "carried" else []) or isinstance(theirs, int)
+def test_a_token_of_another_type_on_v2_is_never_replaced() -> None:
+    """Neither by a default that moved, nor by a text that would be larger than no text."""
+    odd = by_application(lead(), updated_at={"N": "7"})
+    assert judged(lead(updated_at="1"), lead(updated_at="9"), odd) == ([], [])
+
+
+TOKENS: dict[str, tuple[AttributeValue | None, AttributeValue | None, bool]] = {
+    "numbers by value": ({"N": "10"}, {"N": "9"}, True),
+    "the smaller number": ({"N": "9"}, {"N": "10"}, False),
+    "texts by character": ({"S": "9"}, {"S": "10"}, True),
+    "types that cannot be compared": ({"S": "9"}, {"N": "1"}, False),
+    "v2 has none": ({"S": "9"}, None, True),
+    "old has removed it": (None, {"S": "1"}, False),
+}
+"""The token that the old side wrote, the one of v2; whether it is carried."""
+
+
+@pytest.mark.parametrize("row", TOKENS)
+def test_the_larger_token_wins(row: str) -> None:
+    mine, theirs, carried = TOKENS[row]
+    before, after, now = (Value({} if token is None else {"updated_at": token}, (token,)) for token in ({"S": "0"}, mine, theirs))
+    found = judge_units(MAPPING, [UnitChange("updated_at", before, after)], {"updated_at": now}, lead())
+    assert (len(found.carried), found.lost) == (int(carried), [])
 
 
 def test_without_an_entity_nothing_has_a_way_to_merge() -> None:
@@ -139,8 +154,8 @@ def test_all_units_are_writable_where_the_item_can_be_mapped() -> None:
 
 
 def test_a_unit_that_cannot_be_mapped_waits_and_the_others_are_written() -> None:
-    after = lead(company="acme", entity_type="GHOST")
-    assert writable(lead(), after, by_application(lead())) == (["company"], ["entity_type"], "unknown_entity")
+    after = lead(company="acme", id="8")
+    assert writable(lead(), after, by_application(lead())) == (["company"], ["id"], "key_mismatch")
 
 
 def test_what_can_be_written_is_mapped_with_everything_that_is() -> None:
