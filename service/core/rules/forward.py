@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from service.core.item.change import Change
+from service.core.item.compare import item_in_one_form
 from service.core.item.stamp import Stamp, content_hash, own_stamp, sound_stamp, without_stamp
 from service.core.item.wire import Item
 from service.core.item.write import Put, Update
@@ -257,7 +258,7 @@ def _joined(
     stamp = Stamp(version, residue=made.residue, absent=made.absent, base=v2.seen, moved=frozenset(units))
     again = replace(
         move,
-        goal_hash=content_hash(content),
+        goal_hash=_hash_of(content),
         source_hash=_hash(mapping, source),
         source_units=hashes(here),
         units=units,
@@ -277,7 +278,12 @@ def _has_content(mapping: Mapping, reading: PlaceReading, hashed: str) -> bool:
 
 def _hash(mapping: Mapping, reading: PlaceReading) -> str:
     assert reading.item is not None
-    return content_hash(without_stamp(reading.item, mapping.stamp))
+    return _hash_of(without_stamp(reading.item, mapping.stamp))
+
+
+def _hash_of(content: Item) -> str:
+    """Equal for equal items: what is read has its sets in another order than what was put."""
+    return content_hash(item_in_one_form(content))
 
 
 def _move_tombstone(
@@ -441,7 +447,7 @@ def _carried(
     version = change.version if v2.begun is None else next_version(v2.begun.version)
     stamp = replace(stamp, version=version, moved=frozenset(units))
     now = hashes(v2_units(mapping, old_now, source.item))
-    move = Move(goal.text, source.place.text, content_hash(content), _hash(mapping, source), now, units, version)
+    move = Move(goal.text, source.place.text, _hash_of(content), _hash(mapping, source), now, units, version)
     writes = (v2_write(mapping, reading, content, stamp), _move_tombstone(mapping, source, change.version, v2, units))
     return ForwardPlan("applied", writes, (goal.text,), tombstoned=(source.place,), move=move)
 
