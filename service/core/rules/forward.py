@@ -114,7 +114,7 @@ def restore_plan(mapping: Mapping, version: str, v2: V2State, units: tuple[str, 
     on old from what it read before they were written. Nothing is written unless the item lives at one place."""
     live = [reading for reading in v2.known if reading.is_live(mapping.stamp)]
     places = tuple(reading.place.text for reading in live)
-    if len(live) != 1:
+    if len(live) != 1 or _is_stamped(mapping, live[0], version):
         return ForwardPlan("own", places=places)
     return ForwardPlan("own", (restore_write(mapping, live[0], version, v2.seen, units),), places)
 
