@@ -254,7 +254,9 @@ def _restored(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: B
         return ReversePlan("own")
     if image is None:
         return _carried_back(_whole(mapping, change, readings))
-    return _carried_back(_put(mapping, now, image, Wanted(form, values, resets), "carried_back"))
+    stuck, poison = _stuck(mapping, now, values)
+    plan = _carried_back(_put(mapping, now, image, Wanted(form, values - stuck, resets), "carried_back"))
+    return replace(plan, waiting=remembered(stuck), poison=poison)
 
 
 def _of_application(mapping: Mapping, change: V2Change, readings: BothReadings) -> ReversePlan:
