@@ -241,7 +241,7 @@ def _restored(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: B
         return ReversePlan("own")
     form = v2_units(mapping, old_form(mapping, change.place, change.new), change.new)
     named = {unit for unit in form.keys() | old_units(mapping, image).keys() if is_among(unit, change.stamp.restore)}
-    stuck, _ = _stuck(mapping, now, frozenset(named))
+    stuck, poison = _stuck(mapping, now, frozenset(named))
     named -= stuck
     if now.place.text != change.place.text:  # the item lives elsewhere by now
         if image is None:
@@ -255,13 +255,12 @@ def _restored(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: B
         for unit in named - resets
         if all(half.put_of(name) <= base for name in remembered([unit])) and _still(unit, form, now.form)
     )
-    if not values and not resets:
+    if not values and not resets and not stuck:
         return ReversePlan("own")
     if image is None:
         return _carried_back(_whole(mapping, change, readings))
-    stuck, poison = _stuck(mapping, now, values)
-    plan = _carried_back(_put(mapping, now, image, Wanted(form, values - stuck, resets), "carried_back"))
-    return replace(plan, waiting=remembered(stuck), poison=poison)
+    plan = _carried_back(_put(mapping, now, image, Wanted(form, values, resets), "carried_back"))
+    return replace(plan, waiting=remembered(stuck), poison=poison if stuck else None)
 
 
 def _of_application(mapping: Mapping, change: V2Change, readings: BothReadings) -> ReversePlan:
