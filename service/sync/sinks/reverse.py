@@ -225,8 +225,10 @@ class ReverseSink:
         return V2Change(place, step.version, images[0], images[1], stamp, waiting, since)
 
     async def _quarantine(self, step: _Step, plan: ReversePlan) -> None:
-        """Keep a record of the application whose units cannot be carried."""
-        if plan.waiting and plan.poison is not None and not step.run.author.ours:
+        """Keep a record of the application, or a restore, whose units cannot be carried."""
+        author = step.run.author
+        restores = author.stamp is not None and bool(author.stamp.restore)
+        if plan.waiting and plan.poison is not None and (restores or not author.ours):
             change = replace(step.run.last, old=step.run.first.old)
             await self._context.put_in_quarantine(
                 self._waiting_change(change), plan.poison, plan.waiting, self._access.fence
