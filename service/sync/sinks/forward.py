@@ -112,7 +112,7 @@ class ForwardSink:
         left = [change for change in changes if self._version(change) > half.done]
         self._count("duplicate", len(changes) - len(left))
         noted = False
-        for run in runs(left, half.seen, self._author, together=together and begun is None):
+        for run in runs(left, half.seen, self._author, self._is_update, together=together and begun is None):
             half, version = half.folded(), self._version(run.last)
             if run.author.ours:
                 await self._purge_old(run.last)
@@ -160,9 +160,15 @@ class ForwardSink:
         if await self._access.forward_claim_made(key, claim):
             await self._heal(key, claim.healed, claim.waiting)
             return half.folded(), None
-        move = claim.move
-        begun = move is not None and await self._access.forward_write_made(key, place_from(move.goal), claim)
-        return replace(half, claim=None), move if begun else None
+        return replace(half, claim=None), await self._begun(key, claim)
+
+    async def _begun(self, key: Item, claim: ForwardClaim) -> Move | None:
+        """What a claimed move has put at the new place: with this claim, or before it. The stamps say which put was made last."""
+        if claim.move is None:
+            return None
+        asked = replace(claim, version=claim.move.version)
+        made = await self._access.forward_write_made(key, place_from(claim.move.goal), asked)
+        return claim.move if made else claim.begun
 
     async def _step(self, run: Run, version: str, read: EntryReading, half: ForwardHalf) -> _Step:
         change = replace(run.last, old=run.first.old)
@@ -219,7 +225,10 @@ class ForwardSink:
             if number == 0 and plan.move is not None and len(plan.writes) > 1:
                 step = replace(step, begun=plan.move)
         await self._follow_up(step, plan)
-        return step.read
+        if plan.move is None:
+            return step.read
+        # Reverse waits while the claim of a move is open.
+        return await self._access.save(step.read, step.read.entry.forward.folded())
 
     def _places(self, step: _Step, missing: Sequence[Place]) -> list[Place]:
         places = known_places(self._mapping, step.change, step.read.entry)
@@ -284,6 +293,7 @@ class ForwardSink:
             healed=step.waiting.healed_by(plan.waiting),
             waiting=plan.waiting if step.waiting.whole else (),
             move=plan.move,
+            begun=step.begun,
         )
 
     def _lost(self, step: _Step, plan: ForwardPlan) -> tuple[str, ...]:
@@ -360,6 +370,9 @@ class ForwardSink:
 
     def _waiting_change(self, change: Change) -> WaitingChange:
         return WaitingChange(change, self._context.generations[change.table])
+
+    def _is_update(self, change: Change) -> bool:
+        return all(old_image(self._mapping, image) is not None for image in (change.old, change.new))
 
     def _author(self, change: Change, seen: str) -> Authorship:
         return authorship_on_old(change, self._mapping.stamp, seen)

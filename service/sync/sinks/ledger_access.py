@@ -73,6 +73,10 @@ class LedgerAccess:
     """Whether a tombstone may be removed as soon as it is written."""
     retried: Callable[[str], None]
     """Called with the reason of each further attempt."""
+    in_flight: set[str]
+    """The texts of the v2 places whose records this worker is applying to the old table at this moment, in all its streams."""
+    shared: bool = False
+    """Whether other workers apply other shards of the same streams."""
 
     async def read_places(self, places: Sequence[Place]) -> list[PlaceReading]:
         """The items at the v2 ``places``, each read consistently.
@@ -164,6 +168,13 @@ class LedgerAccess:
         if await self.search.has(mapping.old.table, key, claim.count):
             return True
         return was_put(mapping, place, claim.count, old, (await self.ledger.read(key)).entry)
+
+    async def may_be_made(self, place: str, claim: ReverseClaim) -> bool:
+        """Whether the write of a claim, which shows no trace, may still be made: this worker is about to, or another worker is."""
+        if claim.worker == self.worker:
+            return place in self.in_flight
+        await self.superseded.silent()
+        return self.shared
 
     def held_writes(self, entry: Entry, after: ReverseHalf) -> list[Write]:
         """The record that an item is held from now on, or its removal, to be written with the half."""
