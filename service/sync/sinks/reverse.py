@@ -58,6 +58,8 @@ class ReverseSink:
         self._context = context
         self._mapping = access.stores.mapping
         self._keys = KeysAtOnce(concurrency)
+        self._refused: dict[str, str] = {}
+        """By the text of a place whose records are being applied, the count of its claimed write that was refused."""
 
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:  # noqa: ARG002 (ShardSink names it)
         """Return only when the ledger has each record, and what it changed is on the old table, held or in quarantine."""
@@ -94,6 +96,7 @@ class ReverseSink:
                 await self._access.pause(attempt)
         finally:
             self._access.in_flight.discard(place.text)
+            self._refused.pop(place.text, None)
 
     async def _try_item(self, place: Place, key: Item, changes: Sequence[Change]) -> bool:
         """As ``_apply_item``; False: the half has changed, or another write of the item must end first."""
@@ -150,7 +153,8 @@ class ReverseSink:
         claim = half.claims.get(place.text)
         if claim is None or first > claim.version:
             return half.folded(place)
-        if await self._access.reverse_claim_made(key, place, claim):
+        known = self._refused.get(place.text) == claim.count
+        if not known and await self._access.reverse_claim_made(key, place, claim):
             await self._heal(place, claim.healed)
             return half.folded(place)
         return self._dropped(half, place)
@@ -177,6 +181,7 @@ class ReverseSink:
             await self._heal(step.place, step.waiting.healed_by(plan.waiting))
             self._context.count(plan.outcome)
             return step.read, step.read.entry.reverse
+        self._refused[step.place.text] = step.read.entry.reverse.claims[step.place.text].count
         return None
 
     async def _mark_held(self, step: _Step, plan: ReversePlan) -> _Step | None:
