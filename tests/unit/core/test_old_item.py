@@ -9,7 +9,19 @@ from service.core.rules.ledger_writes import PlaceReading
 from service.core.rules.old_item import OldWritten, V2Now, Wanted, now_at, old_item_with, old_write
 from service.core.rules.units import UnitChange, old_units
 from service.errors import Poison
-from tests.builders.dual_lead import KEY, MAPPING, MAY, by_application, by_forward, count, form_of, lead, place, reading, value
+from tests.builders.dual_lead import (
+    KEY,
+    MAPPING,
+    MAY,
+    by_application,
+    by_forward,
+    count,
+    form_of,
+    lead,
+    place,
+    reading,
+    value,
+)
 from tests.fakes.memory import MemoryDynamoDB
 
 NOW = by_application(lead(status="v2", company="v2", visits=6))

@@ -69,13 +69,19 @@ def test_a_redrive_changes_the_stamp_alone_and_names_what_differs() -> None:
     then = written(made, item)
     assert {**then, "_sync": None} == {**item, "_sync": None}
     assert stamp_of(then).restore == {"mine", "status"}
-    assert made.old == {**B, "mine": {"S": "kept"}} | {name: made.old[name] for name in made.old.keys() - B.keys() - {"mine"}}
+    assert made.old == {**B, "mine": {"S": "kept"}} | {
+        name: made.old[name] for name in made.old.keys() - B.keys() - {"mine"}
+    }
 
 
 def test_where_nothing_differs_every_unit_is_named() -> None:
     """An operator asks for it all the same: old gets a record."""
     item = by_application(A)
-    assert stamp_of(written(redrive(MAPPING, reading(item), ENTRY, A), item)).restore >= {"status", "amount", "currency"}
+    assert stamp_of(written(redrive(MAPPING, reading(item), ENTRY, A), item)).restore >= {
+        "status",
+        "amount",
+        "currency",
+    }
 
 
 def test_a_redrive_keeps_the_residue() -> None:
