@@ -6,13 +6,16 @@ from service.core.item.change import Change
 from service.core.item.stamp import Stamp
 from service.core.item.wire import Item
 from service.core.rules.forward import (
+    OldChange,
     V2State,
     is_ours,
     known_places,
     restore_plan,
+    waiting_units,
 )
 from service.core.rules.ledger import ForwardClaim, ForwardHalf, ReverseHalf, new_entry
 from service.core.rules.units import differing, old_units
+from service.core.rules.waiting import WHOLE
 from service.errors import Poison
 from tests.builders.dual_lead import (
     EPOCH,
@@ -70,6 +73,18 @@ def test_a_later_change_is_judged_from_before_the_change_that_waits() -> None:
     then = after(plan(waits, third, now, bases=base), now)
     assert then is not None
     assert then["status"] == {"S": "c"}
+
+
+def test_where_nothing_can_be_written_the_units_wait_and_a_create_or_a_delete_waits_whole() -> None:
+    def waits(old: Item | None, new: Item | None) -> tuple[str, ...]:
+        return waiting_units(MAPPING, OldChange(KEY, RECORD, old, new))
+
+    assert waits(A, B) == ("status",)
+    assert waits(None, B) == waits(A, None) == (WHOLE,)
+    bases = {"company": old_units(MAPPING, lead(company="before"))["company"]}
+    assert waiting_units(MAPPING, OldChange(KEY, RECORD, A, B, bases)) == ("company", "status"), (
+        "what waits already, too"
+    )
 
 
 def test_a_delete_after_a_change_that_waits_is_carried() -> None:
@@ -144,6 +159,11 @@ def test_what_was_lost_while_v2_had_no_item_is_given_back_once_it_lives_again() 
     made = restore_plan(MAPPING, RECORD, V2State(known, count(4)), ("status",))
     assert (made.outcome, made.places) == ("own", (place().text,))
     assert (stamp_of(made).restore, stamp_of(made).base) == ({"status"}, count(4))
+
+
+def test_what_another_worker_has_given_back_is_not_given_back_again() -> None:
+    known = [reading(by_forward(A, 50))]
+    assert restore_plan(MAPPING, RECORD, V2State(known, count(4)), ("status",)).writes == ()
 
 
 @pytest.mark.parametrize("months", [(), (MARCH, MAY)])

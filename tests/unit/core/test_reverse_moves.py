@@ -54,6 +54,17 @@ def test_a_put_at_the_new_place_is_an_update_of_the_units_that_were_carried() ->
     assert plan(seen, moved(MOVED, base=3), on_old, put(status=3)).outcome == "own"
 
 
+def test_a_put_at_the_new_place_brings_an_item_back_that_reverse_has_deleted() -> None:
+    """It had read the delete at the previous place before forward moved the item: nobody else would put it on old again."""
+    change = record(None, moved(MOVED), ours=True, month=MAY)
+    made = plan(change, moved(MOVED), None, WHOLE)
+    assert (made.outcome, made.units) == ("carried_back", None)
+    assert gives(made, lead(MAY, status="b", company="x"))
+    assert plan(change, moved(MOVED), None, put(status=3)).content is None, (
+        "the old side has deleted it: forward decides"
+    )
+
+
 def test_a_put_at_the_new_place_over_a_live_item_brings_back_what_it_changed_there() -> None:
     """The application had created it there."""
     change = record(by_application(lead(MAY, status="b", company="v2")), moved(MOVED), ours=True, month=MAY)
@@ -97,7 +108,8 @@ def test_a_tombstone_of_a_move_of_an_item_that_lives_nowhere_deletes_old(mark: s
     made = plan(change, item, A)
     assert (made.outcome, made.content, made.units) == ("carried_back", {}, None)
     assert plan(change, item, None).outcome == "own"
-    assert plan(change, item, A, WHOLE).outcome == "own", "reverse has put it since"
+    since = plan(change, item, A, WHOLE)  # reverse has put the whole item since
+    assert since.outcome == ("own" if mark == "moved" else "carried_back")
 
 
 HELD = replace(NOTHING_PUT, held_since=5.0)

@@ -211,6 +211,14 @@ def test_a_restore_of_an_item_that_lives_elsewhere_by_now_gives_its_units_there(
     assert gives(made, {**A, "status": {"S": "c"}})
 
 
+def test_a_restore_of_an_item_that_lives_elsewhere_by_now_puts_it_whole_where_old_has_none() -> None:
+    item = restore(B, "status")
+    elsewhere = (reading(by_application(lead(MAY, status="c")), MAY),)
+    change = record(item, item, ours=True)
+    assert gives(plan(change, None, None, elsewhere=elsewhere), lead(MAY, status="c"))
+    assert plan(change, None, None, put(status=3), elsewhere).outcome == "own", "old has deleted what reverse had put"
+
+
 def test_a_restore_of_a_unit_that_leads_to_another_key_waits() -> None:
     """v2's application has led the item to another key; old deletes it; v2 keeps it. Passed as ours, it would never reach old."""
     item = {**restore(A, "created_at", "status"), "created_at": {"S": f"{MAY}-05"}, "status": {"S": "b"}}
