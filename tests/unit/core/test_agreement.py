@@ -26,7 +26,9 @@ from tests.builders.dual_lead import (
     version,
 )
 
-DIRTY = lead(phase="x", followers="1,054", visits="3", tags="a, b", company={"NULL": True}, status="new", note={"N": "1"})
+DIRTY = lead(
+    phase="x", followers="1,054", visits="3", tags="a, b", company={"NULL": True}, status="new", note={"N": "1"}
+)
 ENTRY = new_entry(KEY, EPOCH)
 
 
@@ -94,13 +96,25 @@ def test_elements_are_shown_as_their_field_and_a_group_as_its_fields() -> None:
 
 def test_an_item_that_cannot_be_mapped_and_has_no_place_is_named_by_its_entity() -> None:
     ghost = {**lead(), "entity_type": {"S": "GHOST"}}
-    assert (describe_difference(MAPPING, sides(ghost, None)).entity, describe_difference(MAPPING, sides(ghost, None)).places) == (
+    assert (
+        describe_difference(MAPPING, sides(ghost, None)).entity,
+        describe_difference(MAPPING, sides(ghost, None)).places,
+    ) == (
         "unknown",
         (),
     )
 
 
-@pytest.mark.parametrize("row", ["a field", "an attribute that old has", "both as forward has left them", "a Put of v2's application has dropped the residue", "a copy with another item's stamp"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        "a field",
+        "an attribute that old has",
+        "both as forward has left them",
+        "a Put of v2's application has dropped the residue",
+        "a copy with another item's stamp",
+    ],
+)
 def test_validation_compares_in_the_same_two_forms(row: str) -> None:
     """A Put without `_sync` must not become a difference in validation either."""
     old, march, _, together = AGREE[row]

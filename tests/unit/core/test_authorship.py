@@ -178,7 +178,9 @@ def test_a_copy_with_the_stamp_of_another_key_is_the_applications(row: str) -> N
     mine = change(before, item(replace(stamp, key_hash=key_hash(KEY)), OTHER))
     on_old = "old side" in row
     authors = [
-        authorship_on_old(one, NAME, count_version(EPOCH, 2)) if on_old else authorship_on_v2(one, NAME, version(5), EPOCH)
+        authorship_on_old(one, NAME, count_version(EPOCH, 2))
+        if on_old
+        else authorship_on_v2(one, NAME, version(5), EPOCH)
         for one in (copy, mine)
     ]
     assert [author.ours for author in authors] == [False, True]

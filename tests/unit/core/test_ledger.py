@@ -124,7 +124,9 @@ def test_an_item_is_held_since_the_first_time() -> None:
 
 def test_the_places_are_those_of_both_halves_and_of_what_forward_has_claimed() -> None:
     claimed = replace(FORWARD_CLAIM, places=(place("2024-01").text,))
-    entry = Entry(KEY, EPOCH, replace(FORWARD, claim=claimed), replace(reverse(), places=(place(JULY).text, MARCH.text)))
+    entry = Entry(
+        KEY, EPOCH, replace(FORWARD, claim=claimed), replace(reverse(), places=(place(JULY).text, MARCH.text))
+    )
     assert entry.places == [MARCH, place(JULY), place(MAY), place("2024-01")]
 
 

@@ -6,9 +6,7 @@ import pytest
 
 from service.core.item.stamp import Stamp
 from service.core.item.wire import Item
-from service.core.rules.ledger import ReverseClaim, ReverseHalf
-from service.core.rules.ledger_writes import PlaceReading
-from service.core.rules.reverse import is_passed
+from service.core.rules.ledger import ReverseHalf
 from service.errors import Poison
 from tests.builders.dual_lead import (
     MAY,
@@ -16,7 +14,6 @@ from tests.builders.dual_lead import (
     by_forward,
     count,
     lead,
-    place,
     reading,
     stamped_v2,
     tombstone,
@@ -27,6 +24,9 @@ from tests.builders.reverse_cases import NOTHING_PUT, gives, plan, put, record
 A, B = lead(status="a", company="x"), lead(status="b", company="x")
 WHOLE = ReverseHalf(count(3), whole=count(3), last=count(3))
 """Reverse has put the whole item, with count 3."""
+
+
+BURIED_2, BURIED_3 = tombstone(41, base=2), tombstone(41, base=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +79,9 @@ ROWS = {
     ),
     "a create of what v2 has deleted since": Row(None, by_forward(A, 41, 2), None, A, WHOLE, None),
     # delete
-    "a delete that had seen all": Row(by_forward(A), tombstone(41, base=3), tombstone(41, base=3), A, WHOLE, None),
-    "a delete, and reverse has put a field since": Row(by_forward(A), tombstone(41, base=2), tombstone(41, base=2), A, put(status=3), {}, None),
-    "a delete of what v2 has created again": Row(by_forward(A), tombstone(41, base=2), by_application(B), A, put(status=3), None),
+    "a delete that had seen all": Row(by_forward(A), BURIED_3, BURIED_3, A, WHOLE, None),
+    "a delete, and reverse has put a field since": Row(by_forward(A), BURIED_2, BURIED_2, A, put(status=3), {}, None),
+    "a delete of what v2 has created again": Row(by_forward(A), BURIED_2, by_application(B), A, put(status=3), None),
 }  # fmt: skip
 
 
@@ -104,7 +104,9 @@ def test_the_plan_for_a_record_of_forwards(row: str) -> None:
 def test_a_crossed_group_is_brought_back_whole_when_one_of_its_fields_was_put() -> None:
     """Also when the fields have become a group since."""
     new = by_forward(lead(amount=2, currency="USD"), 41, 2)
-    made = plan(record(by_forward(lead(amount=1, currency="EUR")), new, ours=True), new, lead(amount=3), put(currency=3))
+    made = plan(
+        record(by_forward(lead(amount=1, currency="EUR")), new, ours=True), new, lead(amount=3), put(currency=3)
+    )
     assert gives(made, lead(amount=2, currency="USD"))
 
 
@@ -137,7 +139,13 @@ def restore(old: Item, *units: str, base: int = 2) -> Item:
 
 RESTORES: dict[str, tuple[tuple[str, ...], Item | None, Item | None, ReverseHalf, Item | None]] = {
     "old has no item": (("status",), restore(B, "status"), None, NOTHING_PUT, B),
-    "old has no item, and reverse has put it whole since the delete": (("status",), restore(B, "status"), None, WHOLE, None),
+    "old has no item, and reverse has put it whole since the delete": (
+        ("status",),
+        restore(B, "status"),
+        None,
+        WHOLE,
+        None,
+    ),
     "old has created it again": (("status",), restore(B, "status"), A, NOTHING_PUT, B),
     "old has created it again otherwise": (
         ("status",),
@@ -154,7 +162,13 @@ RESTORES: dict[str, tuple[tuple[str, ...], Item | None, Item | None, ReverseHalf
         put(status=3),
         lead(status="a", company="y"),
     ),
-    "v2 has written the field since": (("status",), by_application(lead(status="c", company="x")), A, NOTHING_PUT, None),
+    "v2 has written the field since": (
+        ("status",),
+        by_application(lead(status="c", company="x")),
+        A,
+        NOTHING_PUT,
+        None,
+    ),
     "v2 has deleted it since": (("status",), None, A, NOTHING_PUT, None),
 }
 """The units, v2 now, the old item, what reverse has put; the old item then."""
@@ -197,6 +211,14 @@ def test_a_restore_of_an_item_that_lives_elsewhere_by_now_gives_its_units_there(
     assert gives(made, {**A, "status": {"S": "c"}})
 
 
+def test_a_restore_of_an_item_that_lives_elsewhere_by_now_puts_it_whole_where_old_has_none() -> None:
+    item = restore(B, "status")
+    elsewhere = (reading(by_application(lead(MAY, status="c")), MAY),)
+    change = record(item, item, ours=True)
+    assert gives(plan(change, None, None, elsewhere=elsewhere), lead(MAY, status="c"))
+    assert plan(change, None, None, put(status=3), elsewhere).outcome == "own", "old has deleted what reverse had put"
+
+
 def test_a_restore_of_a_unit_that_leads_to_another_key_waits() -> None:
     """v2's application has led the item to another key; old deletes it; v2 keeps it. Passed as ours, it would never reach old."""
     item = {**restore(A, "created_at", "status"), "created_at": {"S": f"{MAY}-05"}, "status": {"S": "b"}}
@@ -206,6 +228,7 @@ def test_a_restore_of_a_unit_that_leads_to_another_key_waits() -> None:
     assert gives(made, B)
     with pytest.raises(Poison):
         plan(change, item, None)
+<<<<<<< HEAD
 
 
 def moved(units: tuple[str, ...], base: int = 2) -> Item:
@@ -329,3 +352,5 @@ def test_what_may_be_passed_without_reading_anything(row: str) -> None:
     old, new, half, passed = PASSED[row]
     assert is_passed(record(old, new, ours=True), half) is passed
     assert not is_passed(record(old, new), half), "the application's"
+=======
+>>>>>>> wt-coretests

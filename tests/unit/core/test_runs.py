@@ -32,7 +32,12 @@ def test_changes_of_the_application_that_follow_one_another_are_one() -> None:
 
 def test_a_change_of_ours_is_alone_and_ends_a_run() -> None:
     """It has changed what the next change of the application has seen."""
-    assert found("abCDe") == [("a", "b", False, ""), ("C", "C", True, "c"), ("D", "D", True, "d"), ("e", "e", False, "d")]
+    assert found("abCDe") == [
+        ("a", "b", False, ""),
+        ("C", "C", True, "c"),
+        ("D", "D", True, "d"),
+        ("e", "e", False, "d"),
+    ]
 
 
 def test_a_run_is_judged_by_what_was_seen_before_it() -> None:

@@ -63,10 +63,20 @@ VALUES: dict[str, tuple[Contents, Contents, Contents, str]] = {
         {"amount": 1, "currency": "USD"},
         "lost",
     ),
-    "a group that v2 has left": ({"amount": 1, "currency": "EUR"}, {"amount": 2}, {"amount": 1, "currency": "EUR"}, "carried"),
+    "a group that v2 has left": (
+        {"amount": 1, "currency": "EUR"},
+        {"amount": 2},
+        {"amount": 1, "currency": "EUR"},
+        "carried",
+    ),
     "a group to which both wrote the same numbers": ({"amount": 1}, {"amount": 2}, {"amount": 2}, "done"),
     # the change token
-    "a token that v2 has left": ({"updated_at": "2024-2"}, {"updated_at": "2024-1"}, {"updated_at": "2024-2"}, "carried"),
+    "a token that v2 has left": (
+        {"updated_at": "2024-2"},
+        {"updated_at": "2024-1"},
+        {"updated_at": "2024-2"},
+        "carried",
+    ),
     "a larger token": ({"updated_at": "2024-1"}, {"updated_at": "2024-3"}, {"updated_at": "2024-2"}, "carried"),
     "a smaller token": ({"updated_at": "2024-1"}, {"updated_at": "2024-2"}, {"updated_at": "2024-3"}, "done"),
 }
@@ -102,7 +112,12 @@ KINDS: dict[str, tuple[AttributeValue, AttributeValue, AttributeValue, tuple[lis
     "old makes it mixed, and v2 has left it": (tags("a"), MIXED, tags("a"), (["tags", element("tags", "a")], [])),
     "old makes it mixed, and v2 has put an element in": (tags("a"), MIXED, tags("a", "c"), ([], ["tags"])),
     "old makes it mixed, and v2 has taken an element out": (tags("a", "b"), MIXED, tags("a"), ([], ["tags"])),
-    "old puts an element in, and v2 has made it mixed": (tags("a"), tags("a", "b"), MIXED, ([], [element("tags", "b")])),
+    "old puts an element in, and v2 has made it mixed": (
+        tags("a"),
+        tags("a", "b"),
+        MIXED,
+        ([], [element("tags", "b")]),
+    ),
     "old puts an element in, and both have a mixed one": (MIXED, {"L": [{"M": {}}]}, MIXED, (["tags"], [])),
 }
 """What the old side had and wrote, what v2 has; the units carried and lost."""
@@ -146,7 +161,9 @@ TOKENS: dict[str, tuple[AttributeValue | None, AttributeValue | None, bool]] = {
 @pytest.mark.parametrize("row", TOKENS)
 def test_the_larger_token_wins(row: str) -> None:
     mine, theirs, carried = TOKENS[row]
-    before, after, now = (Value({} if token is None else {"updated_at": token}, (token,)) for token in ({"S": "0"}, mine, theirs))
+    before, after, now = (
+        Value({} if token is None else {"updated_at": token}, (token,)) for token in ({"S": "0"}, mine, theirs)
+    )
     found = judge_units(MAPPING, [UnitChange("updated_at", before, after)], {}, {"updated_at": now}, lead())
     assert (len(found.carried), found.lost) == (int(carried), [])
 

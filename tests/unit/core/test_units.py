@@ -120,9 +120,9 @@ def test_a_union_has_a_unit_for_each_scalar(contents: dict[str, AttributeValue],
 
 
 def test_an_element_is_one_value_whether_a_list_or_a_text_holds_it() -> None:
-    assert differing(old_units(MAPPING, lead(tags="a, b")), old_units(MAPPING, lead(tags={"L": [{"S": "b"}, {"S": "a"}]}))) == (
-        frozenset()
-    )
+    assert differing(
+        old_units(MAPPING, lead(tags="a, b")), old_units(MAPPING, lead(tags={"L": [{"S": "b"}, {"S": "a"}]}))
+    ) == (frozenset())
 
 
 def test_of_an_unknown_entity_each_attribute_is_a_unit() -> None:
