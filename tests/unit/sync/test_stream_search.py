@@ -2,11 +2,9 @@
 
 import asyncio
 from dataclasses import dataclass, replace
-from typing import cast
 
 import pytest
 
-from service.app import App
 from service.control.checkpoints import Checkpoints
 from service.control.state import MigrationState, new_state
 from service.core.item.wire import Item
@@ -71,7 +69,7 @@ def searched() -> Searched:
     started = Started()
     arn = started.db.create_table("leads", ("PK", "SK"), shards=3)
     state = replace(new_state(MAPPING, 0.0), v2_streams={"leads": arn}, stream_arn=None)
-    return Searched(started, state, StreamSearch(cast(App, started.app), state))
+    return Searched(started, state, StreamSearch(started.app, state))
 
 
 async def test_a_write_is_found_in_whatever_shard_it_lies(searched: Searched) -> None:
