@@ -262,6 +262,11 @@ class ForwardSink:
         if plan.waiting:
             assert plan.poison is not None
             step.refusals.append(plan.poison)
+        if (
+            plan.waiting
+            and plan.poison is not None
+            and not step.waiting.holds(self._mapping, step.change, plan.waiting)
+        ):
             waiting = self._waiting_change(step.change)
             await self._context.put_in_quarantine(waiting, plan.poison, plan.waiting, self._access.fence)
         claim = self._claim(step, plan) if plan.writes else None
@@ -329,6 +334,7 @@ class ForwardSink:
             return
         await self._heal(change.key, step.waiting.healed_by(plan.waiting), plan.waiting)
         await self._context.activity.application_changed(self._entity(change), change.table, change.key)
+        await self._access.unmark(change.table, change.key, change.new)
         for place in plan.tombstoned:
             item = await self._access.stores.store.get(place.table, place.key)
             if item is not None and is_bare_tombstone(item, place.key, self._mapping.stamp):

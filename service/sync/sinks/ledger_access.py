@@ -15,7 +15,8 @@ from service.control.ledger import EntryReading, Ledger, direction_of, ledger_id
 from service.control.stores import Stores
 from service.core.item.stamp import own_stamp
 from service.core.item.wire import Item
-from service.core.item.write import Delete, TransactItem, Write
+from service.core.item.write import Delete, Equals, TransactItem, Update, Write
+from service.core.rules.authorship import live
 from service.core.rules.evidence import was_put, was_written
 from service.core.rules.ledger import (
     Entry,
@@ -127,6 +128,14 @@ class LedgerAccess:
         if self.purge_at_once:
             condition = still_bare(self.stores.mapping, table, tombstone)
             await self.stores.store.write(Delete(table, key, condition), fence=self.fence)
+
+    async def unmark(self, table: str, key: Item, item: Item | None) -> None:
+        """Remove the stamp of a tombstone from an item that the application has made of it."""
+        name = self.stores.mapping.stamp
+        stamp = own_stamp(item, key, name)
+        if item is not None and stamp is not None and stamp.tombstone and live(item, key, name):
+            write = Update(table, key, {}, (name,), Equals((name,), item[name]))
+            await self.stores.store.write(write, fence=self.fence)
 
     async def forward_claim_made(self, key: Item, claim: ForwardClaim) -> bool:
         """Whether every write of forward's claim was made. The order of the reads matters: what the opposite direction has

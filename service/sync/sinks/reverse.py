@@ -10,9 +10,8 @@ import orjson
 from service.control.ledger import EntryReading
 from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change
-from service.core.item.stamp import Stamp, is_bare_tombstone, own_stamp, stream_version
+from service.core.item.stamp import Stamp, is_bare_tombstone, stream_version
 from service.core.item.wire import Item
-from service.core.item.write import Equals, Update
 from service.core.rules.authorship import Authorship, authorship_on_v2, live
 from service.core.rules.ledger import Place, ReverseClaim, ReverseHalf, Track, next_count, place_from, place_name
 from service.core.rules.old_item import old_write
@@ -307,18 +306,8 @@ class ReverseSink:
             entity = self._mapping.entity_at(place.table, place.key)
             name = entity.name if entity is not None else "unknown"
             await self._context.activity.application_changed(name, place.table, place.key)
-            await self._unmark(place, run.last.new)
+            await self._access.unmark(place.table, place.key, run.last.new)
         await self._purge_v2(run.last)
-
-    async def _unmark(self, place: Place, item: Item | None) -> None:
-        """Remove the stamp of a tombstone from an item that the application has made of it."""
-        stamp = own_stamp(item, place.key, self._mapping.stamp)
-        if item is None or stamp is None or not stamp.tombstone or not live(item, place.key, self._mapping.stamp):
-            return
-        name = self._mapping.stamp
-        condition = Equals((name,), item[name])
-        write = Update(place.table, place.key, {}, (name,), condition)
-        await self._access.stores.store.write(write, fence=self._access.fence)
 
     async def _purge_v2(self, change: Change) -> None:
         if change.new is not None and is_bare_tombstone(change.new, change.key, self._mapping.stamp):
