@@ -106,6 +106,7 @@ class BothWays(World):
             self.silence,
             purge_at_once=True,
             retried=lambda _: None,
+            in_flight=set(),
         )
 
     def context(self, side: Side) -> SinkContext:

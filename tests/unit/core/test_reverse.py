@@ -1,6 +1,6 @@
 """Table R1: what reverse writes on the old table for a record of v2's application. Forward's records: `test_reverse_of_ours.py`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -204,11 +204,14 @@ def test_an_item_at_two_places_is_held() -> None:
     assert (made.outcome, made.content, made.places) == ("held", None, (place().text, place(MAY).text))
 
 
-def test_in_the_gap_of_forwards_move_two_places_are_no_two_items() -> None:
-    new = by_forward(B)
-    moved = (reading(by_forward(lead(MAY, status="a", company="x")), MAY),)
-    made = plan(record(by_forward(A), new), new, A, elsewhere=moved, moving=True)
-    assert (made.outcome, made.units) == ("applied", ("status",))
+def test_a_unit_that_several_records_changed_and_changed_back_is_put_all_the_same() -> None:
+    """An earlier record of the unit was left to these. A rule that compares only the first image with the last loses it."""
+    first, second = by_application(A), by_application(B)
+    run = replace(record(first, first), steps=((first, second), (second, first)))
+    made = plan(run, first, B)
+    assert gives(made, A)
+    assert made.units == ("status",)
+    assert plan(record(first, first), first, B).outcome == "duplicate"
 
 
 def test_a_delete_at_a_place_that_the_item_has_left_is_no_delete() -> None:

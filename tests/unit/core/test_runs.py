@@ -8,7 +8,7 @@ KEY = {"pk": {"S": "a"}}
 
 
 def changes(text: str) -> list[Change]:
-    """One change for each letter: a lower-case one of the application, an upper-case one of ours."""
+    """One change for each letter: a lower-case one of the application, an upper-case one of ours. ``x`` is no update."""
     return [Change("t", "s", letter, KEY, None, None) for letter in text]
 
 
@@ -22,7 +22,7 @@ def found(text: str, *, together: bool = True) -> list[tuple[str, str, bool, str
     """First and last change of each run, whether it is ours, and what has been seen."""
     return [
         (run.first.sequence, run.last.sequence, run.author.ours, run.author.seen)
-        for run in runs(changes(text), "", author, together=together)
+        for run in runs(changes(text), "", author, lambda change: change.sequence != "x", together=together)
     ]
 
 
@@ -38,6 +38,11 @@ def test_a_change_of_ours_is_alone_and_ends_a_run() -> None:
         ("D", "D", True, "d"),
         ("e", "e", False, "d"),
     ]
+
+
+def test_a_create_or_delete_is_alone() -> None:
+    """What it means is decided by what the other side has at that moment: joined with an update it would look like an update."""
+    assert [run[:2] for run in found("abxcd")] == [("a", "b"), ("x", "x"), ("c", "d")]
 
 
 def test_a_run_is_judged_by_what_was_seen_before_it() -> None:
