@@ -33,12 +33,10 @@ def plan(
     old: Item | None,
     half: ReverseHalf = NOTHING_PUT,
     elsewhere: tuple[PlaceReading, ...] = (),
-    *,
-    moving: bool = False,
 ) -> ReversePlan:
     """The plan for a record, while v2 has ``now`` at its place, and ``old`` is the old item."""
     month = change.place.key["SK"]["S"][:7]
-    return reverse_plan(MAPPING, change, half, BothReadings([reading(now, month), *elsewhere], old, moving))
+    return reverse_plan(MAPPING, change, half, BothReadings([reading(now, month), *elsewhere], old))
 
 
 def put(**counts: int) -> ReverseHalf:

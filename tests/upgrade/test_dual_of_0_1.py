@@ -114,6 +114,7 @@ class Dual:
             nothing,
             purge_at_once=True,
             retried=lambda _: None,
+            in_flight=set(),
         )
         side: Side = "old" if table == "old" else "v2"
         recorder = ActivityRecorder(Activities(self.control), side, self.clock, quiet=False)

@@ -8,7 +8,7 @@ KEY = {"pk": {"S": "a"}}
 
 
 def changes(text: str) -> list[Change]:
-    """One change for each letter: a lower-case one of the application, an upper-case one of ours."""
+    """One change for each letter: a lower-case one of the application, an upper-case one of ours; a create or delete for x."""
     return [Change("t", "s", letter, KEY, None, None) for letter in text]
 
 
@@ -22,7 +22,7 @@ def found(text: str, *, together: bool = True) -> list[tuple[str, str, bool, str
     """First and last change of each run, whether it is ours, and what has been seen."""
     return [
         (run.first.sequence, run.last.sequence, run.author.ours, run.author.seen)
-        for run in runs(changes(text), "", author, together=together)
+        for run in runs(changes(text), "", author, lambda change: change.sequence != "x", together=together)
     ]
 
 
@@ -46,6 +46,16 @@ def test_a_run_is_judged_by_what_was_seen_before_it() -> None:
 
 def test_apart_each_change_is_a_run_of_its_own() -> None:
     assert found("abC", together=False) == [("a", "a", False, ""), ("b", "b", False, ""), ("C", "C", True, "c")]
+
+
+def test_a_create_or_a_delete_is_alone() -> None:
+    """It is decided by what the other side has at that moment."""
+    assert [run[:2] for run in found("abxc")] == [("a", "b"), ("x", "x"), ("c", "c")]
+
+
+def test_a_run_has_all_its_changes() -> None:
+    (run,) = runs(changes("abc"), "", author, lambda _: True)
+    assert "".join(change.sequence for change in run.changes) == "abc"
 
 
 def test_nothing_is_no_run() -> None:
