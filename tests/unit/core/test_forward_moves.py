@@ -1,6 +1,6 @@
 """Forward's moves of an item to another v2 key: the two writes, what a crash between them leaves, and what v2 has written since."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -8,7 +8,7 @@ from service.core.item.stamp import Stamp, own_stamp
 from service.core.item.wire import Item
 from service.core.item.write import Put
 from service.core.rules.forward import ForwardPlan, OldChange, V2State, forward_plan
-from service.core.rules.ledger import Move, next_version
+from service.core.rules.ledger import EVERY_COUNT, Move, next_version
 from service.core.rules.units import differing, old_units
 from tests.builders.dual_lead import (
     KEY,
@@ -249,21 +249,27 @@ def test_deleted_at_the_previous_place_meanwhile_the_item_is_deleted() -> None:
     assert v2.stamp(MAY).version > RECORD
 
 
-GONE: dict[str, tuple[Callable[[V2], None], tuple[str, ...]]] = {
-    "deleted there and written at the new place": (lambda v2: v2.update(MAY, note="x"), (place(MAY).text,)),
-    "deleted at both": (lambda v2: v2.delete(MAY), ()),
-}
-
-
-@pytest.mark.parametrize("row", GONE)
-def test_with_nothing_at_the_previous_place_nothing_is_left_to_do(row: str) -> None:
-    since, places = GONE[row]
+def test_deleted_at_the_previous_place_and_written_at_the_new_one_old_gets_all_of_it() -> None:
+    """Reverse may have deleted old already, by the record of the previous place."""
     v2 = V2(by_forward(A))
     move = begun(v2)
     v2.delete(MARCH)
-    since(v2)
+    v2.update(MAY, note="x")
     plan = v2.plan(move)
-    assert (plan.made, plan.writes, plan.places) == (True, (), places)
+    v2.write(plan)
+    assert plan.places == (place(MAY).text,)
+    assert same_item(v2.at(MAY), {**B, **attributes(note="x")})
+    assert v2.stamp(MAY).restore >= {"status", "company", "note"}
+    assert v2.stamp(MAY).base == EVERY_COUNT
+
+
+def test_deleted_at_both_places_nothing_is_left_to_do() -> None:
+    v2 = V2(by_forward(A))
+    move = begun(v2)
+    v2.delete(MARCH)
+    v2.delete(MAY)
+    plan = v2.plan(move)
+    assert (plan.made, plan.writes, plan.places) == (True, (), ())
 
 
 @pytest.mark.parametrize("since", [(), ("company",), ("company", "company")])

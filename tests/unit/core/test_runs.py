@@ -8,7 +8,7 @@ KEY = {"pk": {"S": "a"}}
 
 
 def changes(text: str) -> list[Change]:
-    """One change for each letter: a lower-case one of the application, an upper-case one of ours. ``x`` is no update."""
+    """One change for each letter: a lower-case one of the application, an upper-case one of ours; a create or delete for x."""
     return [Change("t", "s", letter, KEY, None, None) for letter in text]
 
 
@@ -40,17 +40,22 @@ def test_a_change_of_ours_is_alone_and_ends_a_run() -> None:
     ]
 
 
-def test_a_create_or_delete_is_alone() -> None:
-    """What it means is decided by what the other side has at that moment: joined with an update it would look like an update."""
-    assert [run[:2] for run in found("abxcd")] == [("a", "b"), ("x", "x"), ("c", "d")]
-
-
 def test_a_run_is_judged_by_what_was_seen_before_it() -> None:
     assert found("Ca")[1] == ("a", "a", False, "c")
 
 
 def test_apart_each_change_is_a_run_of_its_own() -> None:
     assert found("abC", together=False) == [("a", "a", False, ""), ("b", "b", False, ""), ("C", "C", True, "c")]
+
+
+def test_a_create_or_a_delete_is_alone() -> None:
+    """It is decided by what the other side has at that moment."""
+    assert [run[:2] for run in found("abxc")] == [("a", "b"), ("x", "x"), ("c", "c")]
+
+
+def test_a_run_has_all_its_changes() -> None:
+    (run,) = runs(changes("abc"), "", author, lambda _: True)
+    assert "".join(change.sequence for change in run.changes) == "abc"
 
 
 def test_nothing_is_no_run() -> None:
