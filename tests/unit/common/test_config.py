@@ -55,7 +55,7 @@ BOUNDS = {
     "TABLESPLIT_VERIFY_SECONDS": (
         "5",
         "86400",
-        "seconds between two comparisons of the keys touched under the ledger rule",
+        "seconds between two comparisons of the keys touched under the ledger rule, and two retries of keys in quarantine",
     ),
     "TABLESPLIT_LEDGER_TRIM_SECONDS": (
         "60",
