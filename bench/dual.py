@@ -100,7 +100,9 @@ class Dual:
             await asyncio.gather(*[self._update(key, f"{text} {number}") for number, key in enumerate(some)])
 
     async def _update(self, key: Item, text: str) -> None:
-        write = Update(self.app.mapping.old.table, key, {"notes": {"S": text}, "updated_at": {"S": "2018-01-01T00:00:00Z"}})
+        write = Update(
+            self.app.mapping.old.table, key, {"notes": {"S": text}, "updated_at": {"S": "2018-01-01T00:00:00Z"}}
+        )
         await self.app.store.write(write)
 
     async def new_changes(self, table: str, arn: str) -> list[Change]:
@@ -131,7 +133,9 @@ class Dual:
 
     async def measured(self, name: str, sink: ShardSink, tables: Sequence[str], changes: int) -> Cost:
         """Apply what the streams of ``tables`` show anew, for so many changes of the application."""
-        pages = [page for table in tables for page in batched(await self.new_changes(table, self._streams()[table]), PAGE)]
+        pages = [
+            page for table in tables for page in batched(await self.new_changes(table, self._streams()[table]), PAGE)
+        ]
         self.counted.requests.clear()
         self.counted.write_units.clear()
         wall, cpu = time.perf_counter(), time.process_time()
@@ -247,7 +251,12 @@ async def run(url: str, number: int) -> list[Cost]:
             for count in range(HOT):
                 await dual.change_old(keys[-1:], f"{name} {count}")
             costs += await dual.carried(name, sinks, HOT)
-        found = [len(str(item)) for item in (await dual.app.store.scan(dual.app.control.table, segment=0, segments=1, start=None, limit=1000)).items]
+        found = [
+            len(str(item))
+            for item in (
+                await dual.app.store.scan(dual.app.control.table, segment=0, segments=1, start=None, limit=1000)
+            ).items
+        ]
         return costs
 
 

@@ -78,7 +78,11 @@ def _terms(condition: Condition | None) -> list[Absent | Equals | Exists] | None
     if isinstance(condition, AllOf):
         parts = [_terms(member) for member in condition.conditions]
         return None if None in parts else [term for part in parts if part is not None for term in part]
-    if not isinstance(condition, Absent | Equals | Exists) or len(condition.path) > 1 or not _is_plain(condition.path[0]):
+    if (
+        not isinstance(condition, Absent | Equals | Exists)
+        or len(condition.path) > 1
+        or not _is_plain(condition.path[0])
+    ):
         return None
     if isinstance(condition, Equals) and not condition.value.keys() <= COMPARED:
         return None

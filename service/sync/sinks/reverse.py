@@ -108,9 +108,16 @@ class ReverseSink:
             if after is None:
                 return False
             read, half = after
-            noted = half is not read.entry.reverse
+            noted = half is not read.entry.reverse and (noted or not self._is_shown(step, half))
             await self._after_run(place, run)
         return not noted or await self._access.save(read, half) is not None
+
+    def _is_shown(self, step: _Step, half: ReverseHalf) -> bool:
+        """Whether a record need not be stored: one of forward's that was passed unread, and changed nothing but the position. The
+        stamp shows the same: it is on the item or, once the application has replaced it, on the old image of the application's
+        record, which is stored, or found in the stream."""
+        passed = is_passed(self._judged(step), step.half)
+        return passed and replace(half, tracks=step.read.entry.reverse.tracks) == step.read.entry.reverse
 
     async def _without_claim(self, place: Place, read: EntryReading, first: str) -> ReverseHalf:
         """The half with the place's claim folded, if the claimed write was made, or dropped, if it was not. ``first``: the
