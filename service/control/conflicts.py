@@ -19,12 +19,16 @@ from service.core.item.wire import Item, plain_key
 from service.core.item.write import Delete, Put
 from service.errors import Misconfigured
 
-Reason = Literal["overlap", "deleted", "exists", "delete_refused", "two_live_keys", "unreadable", "redriven"]
-"""``exists``: both sides created the item. ``delete_refused``: the old side deleted what v2 had changed. ``unreadable``:
-written only by
-earlier versions. ``redriven``: no change was lost, but a repair had v2 carried over an old item that differed from it."""
+Reason = Literal[
+    "overlap", "deleted", "exists", "delete_refused", "two_live_keys", "unreadable", "redriven", "replaced"
+]
+"""exists: both sides created the item. delete_refused: the old side deleted what v2 had changed. unreadable: written only by
+earlier versions. redriven: no change was lost, but a repair had v2 carried over an old item that differed from it. replaced: a
+repair put the old item over a v2 item that differed from it; ``old`` is the old item that the v2 item stood for."""
 
 Kept = Literal["old", "v2", "merge"]
+OF_ONE_ITEM = 10
+"""Conflicts read at once when those of one item are looked for."""
 STRICT = ConfigDict(extra="forbid")
 
 
@@ -70,7 +74,7 @@ class Conflict:
     reason: Reason
     fields: tuple[str, ...]
     change: WaitingChange | None
-    """The whole change. None: there was no change, but ``old`` was replaced (reason ``redriven``)."""
+    """The whole change. None: there was no change, but ``old`` was replaced (reasons ``redriven``, ``replaced``)."""
     v2: tuple[tuple[str, Item, Item | None], ...]
     """Each known v2 place: table, key, and the item there or None, stamps included."""
     at: float
@@ -140,6 +144,20 @@ class Conflicts:
     async def count_open(self) -> int:
         """How many conflicts are not resolved."""
         return sum(head.resolution is None for head in (await self.heads()).values())
+
+    async def has_open(self, ledger_id: str) -> bool:
+        """Whether a change of the old item of a ledger entry lost, and its conflict is not resolved.
+
+        What a repair replaced does not count. The conflicts of an item have ids that begin with the name of its entry.
+        """
+        name = ledger_id
+        while found := await self._heads.after(name, OF_ONE_ITEM):
+            for name, stored in found.items():
+                if not name.startswith(ledger_id):
+                    return False
+                if stored.value.resolution is None and stored.value.reason not in ("redriven", "replaced"):
+                    return True
+        return False
 
     async def head(self, conflict_id: str) -> Stored[ConflictHead]:
         """One head as it is stored. Raises Misconfigured when there is none."""

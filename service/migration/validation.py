@@ -32,11 +32,11 @@ async def run_validation(app: App, options: ValidationOptions, stop: asyncio.Eve
         app.settings,
         app.metrics,
         settled=_settled(workers, BOTH if both_ways else FORWARD),
-        permitted=repairs_allowed(app.control, app.mapping, state.rule),
+        permitted=repairs_allowed(app.control, app.mapping, state.rule, state.phase),
+        phase=state.phase,
+        epoch=state.epoch,
     )
-    report = await validate(
-        context, replace(options, gap=_last_gap(state), both_ways=both_ways, epoch=state.epoch), stop
-    )
+    report = await validate(context, replace(options, gap=_last_gap(state), both_ways=both_ways), stop)
     if options.repair and report.equal and options.full:
         await change_state(app.control, app.mapping, app.clock.now(), partial(_without_gaps, state))
     return report

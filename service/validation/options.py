@@ -39,8 +39,6 @@ class ValidationOptions:
     """When stream records were last accepted as lost (epoch seconds). A run that was begun before did not look for those."""
     both_ways: bool = False
     """How both sides are compared and repaired (``core.rules.verdict``). A run of the other way is not resumed."""
-    epoch: int = 0
-    """The ledger's epoch, for repairs both ways."""
 
     @property
     def full(self) -> bool:

@@ -116,8 +116,9 @@ class Process:
 
     async def _guarded(self, changes: list[Change]) -> None:
         """The guarded rule, with the changes of a page coalesced."""
-        for write in apply_rule.change_writes(self.world.mapping, changes, GENERATION):
-            await apply_writes(self.world.memory, [write], fence=lambda: None)
+        for run in by_key(changes):
+            for write in apply_rule.change_writes(self.world.mapping, run, GENERATION):
+                await apply_writes(self.world.memory, [write], fence=lambda: None)
 
 
 def take_over(world: World, table: str) -> None:

@@ -60,6 +60,8 @@ class Move:
     """``content_hash`` of the item that is put at the new place."""
     source_hash: str
     """``content_hash`` of the item at the previous place, as it was read."""
+    source_units: dict[str, str]
+    """``units.hashes`` of the item at the previous place, as it was read."""
     units: tuple[str, ...]
     """The units that the change carries, as they are remembered."""
     version: str
@@ -105,6 +107,8 @@ class ForwardHalf:
     """The texts of the v2 places that forward left live."""
     refused: str = ""
     """The version of the last change, if it was a delete that v2 refused; the conflict log has its image."""
+    pending: tuple[str, ...] = ()
+    """The units that were lost against a v2 without the item: if reverse puts it on old again, old must get v2's back."""
     passed: dict[str, str] = field(default_factory=dict)
     """By ``Stamp.place``, the highest count seen in a stamp on the old item."""
 

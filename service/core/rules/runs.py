@@ -21,13 +21,15 @@ class Run:
     """Of the last change. ``seen`` is what had been seen before the run, if the application made it."""
 
 
-def runs(changes: Sequence[Change], seen: str, author_of: Callable[[Change, str], Authorship]) -> Iterator[Run]:
+def runs(
+    changes: Sequence[Change], seen: str, author_of: Callable[[Change, str], Authorship], *, together: bool = True
+) -> Iterator[Run]:
     """The runs of ``changes``. ``seen``: the highest stamp version seen before them; ``author_of(change, seen)`` gives its
     author."""
     current: Run | None = None
     for change in changes:
         author = author_of(change, seen)
-        if author.ours:
+        if author.ours or not together:
             if current is not None:
                 yield current
             yield Run(change, change, author)

@@ -14,9 +14,18 @@ from service.core.item.stamp import is_bare_tombstone, stream_version
 from service.core.item.wire import Item
 from service.core.item.write import Put, TransactItem, Update
 from service.core.rules.authorship import Authorship, authorship_on_old
-from service.core.rules.forward import ForwardPlan, OldChange, V2State, forward_plan, known_places
+from service.core.rules.forward import ForwardPlan, OldChange, V2State, forward_plan, known_places, restore_plan
 from service.core.rules.images import old_image
-from service.core.rules.ledger import ForwardClaim, ForwardHalf, Move, Place, is_repeat, next_version, place_from
+from service.core.rules.ledger import (
+    ForwardClaim,
+    ForwardHalf,
+    Move,
+    Place,
+    is_repeat,
+    is_write_of,
+    next_version,
+    place_from,
+)
 from service.core.rules.ledger_writes import PlaceReading, place_of
 from service.core.rules.runs import Run, runs
 from service.core.rules.units import shown
@@ -44,6 +53,14 @@ class _Step:
     """The item whose delete v2 refused, if that was the change right before."""
     begun: Move | None = None
     """A move that this change has begun: its put at the new place was made."""
+    several: bool = False
+    """The change stands for several."""
+    ours: bool = False
+    """The change is a write of reverse's, after which old must get the units back that are pending."""
+
+
+class _MovesError(Exception):
+    """Several changes that were to be carried as one move the item."""
 
 
 class ForwardSink:
@@ -64,29 +81,40 @@ class ForwardSink:
 
     async def apply_key(self, changes: Sequence[Change]) -> None:
         """Apply the changes of one key, in their order; again from the start if another worker has written its half meanwhile."""
-        attempt = 0
-        while not await self._try_key(changes):
+        attempt, together = 0, True
+        while True:
+            try:
+                if await self._try_key(changes, together=together):
+                    return
+            except _MovesError:
+                together = False
+                continue
             attempt += 1
             await self._access.pause(attempt)
 
-    async def _try_key(self, changes: Sequence[Change]) -> bool:
-        """As ``apply_key``; False: the half has changed."""
+    async def _try_key(self, changes: Sequence[Change], *, together: bool) -> bool:
+        """As ``apply_key``; False: the half has changed. ``together``: changes of the application that follow one another are
+        carried as
+        one. A move is not: what it has begun must be told from its one record."""
         read: EntryReading | None = await self._access.ledger.read(changes[0].key)
         assert read is not None
         half, begun = await self._without_claim(read, self._version(changes[0]))
         left = [change for change in changes if self._version(change) > half.done]
         self._count("duplicate", len(changes) - len(left))
         noted = False
-        for run in runs(left, half.seen, self._author):
+        for run in runs(left, half.seen, self._author, together=together and begun is None):
             half, version = half.folded(), self._version(run.last)
             if run.author.ours:
-                half = replace(half, done=version, seen=run.author.seen, refused="").passing(run.author.stamp)
-                noted = True
-                self._count("own", 1)
                 await self._purge_old(run.last)
-                continue
+                half = half.passing(run.author.stamp)
+                if not (half.pending and old_image(self._mapping, run.last.new)):
+                    half = replace(half, done=version, seen=run.author.seen, refused="", pending=())
+                    noted = True
+                    self._count("own", 1)
+                    continue
             step = await self._step(run, version, read, half)
-            read = await self._carry(replace(step, begun=begun))
+            resumed = begun if begun is not None and is_write_of(begun.version, version) else None
+            read = await self._carry(replace(step, begun=resumed))
             if read is None:
                 return False
             half, noted, begun = read.entry.forward, False, None
@@ -129,7 +157,10 @@ class ForwardSink:
         change = replace(run.last, old=run.first.old)
         waiting = await self._context.waiting(change.table, change.key)
         refused = await self._refused_image(read.entry.key, half)
-        return _Step(change, version, run.author.seen, read, half, waiting, refused)
+        several = run.first is not run.last
+        return _Step(
+            change, version, run.author.seen, read, half, waiting, refused, several=several, ours=run.author.ours
+        )
 
     async def _carry(self, step: _Step) -> EntryReading | None:
         """Carry a change of the application; decide anew as often as the item changes meanwhile. Returns the entry as it is
@@ -143,6 +174,8 @@ class ForwardSink:
             if plan.missing is not None:
                 missing.append(plan.missing)
                 continue
+            if plan.move is not None and step.several:
+                raise _MovesError
             try:
                 saved = await self._try(step, plan, found)
             except Poison as poison:  # DynamoDB refuses the item itself
@@ -185,6 +218,9 @@ class ForwardSink:
     def _plan(self, step: _Step, found: Sequence[PlaceReading]) -> ForwardPlan:
         """The plan; a change of which nothing can be written waits as a whole."""
         change, waiting = step.change, step.waiting
+        state = V2State(found, step.seen, step.refused, step.begun)
+        if step.ours:
+            return restore_plan(self._mapping, step.version, state, step.half.pending)
         judged = OldChange(
             change.key,
             step.version,
@@ -193,7 +229,7 @@ class ForwardSink:
             waiting.bases(self._mapping),
         )
         try:
-            return forward_plan(self._mapping, judged, V2State(found, step.seen, step.refused, step.begun))
+            return forward_plan(self._mapping, judged, state)
         except Poison as poison:
             live = tuple(reading.place.text for reading in found if reading.is_live(self._mapping.stamp))
             return ForwardPlan("waiting", places=live, waiting=(WHOLE,), poison=poison)
@@ -207,10 +243,18 @@ class ForwardSink:
         claim = self._claim(step, plan) if plan.writes else None
         if claim is not None and step.read.entry.forward.claim == claim:
             return step.read
-        half = replace(step.half, claim=claim)
+        half = replace(step.half, claim=claim, pending=() if step.ours else step.half.pending)
         if claim is None:
-            half = replace(step.half, done=step.version, seen=step.seen, places=plan.places, refused="", claim=None)
+            pending = self._pending(step, plan)
+            half = replace(half, done=step.version, seen=step.seen, places=plan.places, refused="", pending=pending)
         return await self._access.save(step.read, half, self._log(step, plan, found))
+
+    def _pending(self, step: _Step, plan: ForwardPlan) -> tuple[str, ...]:
+        """The units that old must get back once reverse has put the item on old again."""
+        if step.change.new is None:
+            return ()
+        lost = plan.conflict.units if plan.conflict is not None and plan.conflict.reason == "deleted" else ()
+        return tuple(sorted({*step.half.pending, *lost}))
 
     def _claim(self, step: _Step, plan: ForwardPlan) -> ForwardClaim:
         writes = tuple(place_of(self._mapping, write).text for write in plan.writes)
@@ -254,8 +298,10 @@ class ForwardSink:
     async def _follow_up(self, step: _Step, plan: ForwardPlan) -> None:
         """After the writes: take units out of quarantine, record the activity, count, and remove tombstones."""
         change = step.change
-        await self._heal(change.key, step.waiting.healed_by(plan.waiting))
         self._count(plan.outcome, 1)
+        if step.ours:
+            return
+        await self._heal(change.key, step.waiting.healed_by(plan.waiting))
         await self._context.activity.application_changed(self._entity(change), change.table, change.key)
         for place in plan.tombstoned:
             item = await self._access.stores.store.get(place.table, place.key)

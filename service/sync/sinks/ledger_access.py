@@ -72,7 +72,17 @@ class LedgerAccess:
     """Called with the reason of each further attempt."""
 
     async def read_places(self, places: Sequence[Place]) -> list[PlaceReading]:
-        """The items at the v2 ``places``, each read consistently."""
+        """The items at the v2 ``places``, each read consistently.
+
+        The reads are not atomic. An item that moves between two of them may be seen at neither place: so where it is seen at
+        none, all are read once more.
+        """
+        found = await self._read_each(places)
+        if len(places) > 1 and not any(reading.is_live(self.stores.mapping.stamp) for reading in found):
+            return await self._read_each(places)
+        return found
+
+    async def _read_each(self, places: Sequence[Place]) -> list[PlaceReading]:
         return [PlaceReading(place, await self.stores.store.get(place.table, place.key)) for place in places]
 
     async def save(

@@ -159,3 +159,17 @@ async def test_a_held_item_is_noted_again_and_taken_off_whatever_was_there(
 async def test_an_unknown_id_is_reported_plainly(conflicts: Conflicts) -> None:
     with pytest.raises(Misconfigured, match="no conflict has the id nope"):
         await conflicts.load("nope")
+
+
+async def test_an_item_has_an_open_conflict_until_each_is_resolved(conflicts: Conflicts, db: MemoryDynamoDB) -> None:
+    a = ledger_id("old", old_key("LEAD", "a"))
+    names = [lost("a", number).id for number in range(12)]
+    replaced = replace(lost("a"), id=f"{a}-replaced", reason="replaced", change=None)
+    for conflict in (*(lost("a", number) for number in range(12)), lost("b"), replaced):
+        for put in conflicts.puts(conflict):
+            db.apply(put)
+    for name in names:
+        assert await conflicts.has_open(a)
+        db.apply(conflicts.resolved_put(name, await conflicts.head(name), Resolution("v2", "ann", AT)))
+    assert not await conflicts.has_open(a)
+    assert await conflicts.has_open(ledger_id("old", old_key("LEAD", "b")))
