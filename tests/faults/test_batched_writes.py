@@ -1,4 +1,4 @@
-"""How the data plane handles batches of conditional updates: refusals, throttling, lost answers, fences, servers without PartiQL."""
+"""How the data plane handles batches of conditional updates: refusals, throttling, lost answers, fences, and no PartiQL."""
 
 import asyncio
 from collections.abc import Sequence
