@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from service.sync.sinks.ledger_transaction import LedgerTransaction
 
 from service.control.conflicts import Conflict, Conflicts
 from service.control.ledger import EntryReading, Ledger
@@ -28,7 +29,6 @@ from service.sync.sinks import forward as forward_ledger
 from service.sync.sinks import ledger_transaction
 from service.sync.sinks import reverse as reverse_ledger
 from service.sync.sinks.before_dual import EnteringSink
-from service.sync.sinks.ledger_transaction import LedgerTransaction
 from service.sync.sinks.reverse import ReverseSink
 from tests.convergence.trampoline import Turn
 from tests.fakes.memory_stream import FIRST_SEQUENCE

@@ -10,6 +10,7 @@ from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward
 from service.core.rules.units import (
     ABSENT,
+    ELEMENT,
     Form,
     UnitChange,
     Value,
@@ -31,8 +32,10 @@ class Judged(NamedTuple):
     lost: list[str]
 
 
-def judge_units(mapping: Mapping, changes: Sequence[UnitChange], now: Form, image: Item) -> Judged:
-    """Which of the ``changes`` are carried to v2, whose form is ``now``, and which are lost. ``image``: the old item afterwards.
+def judge_units(mapping: Mapping, changes: Sequence[UnitChange], before: Form, now: Form, image: Item) -> Judged:
+    """Which of the ``changes``, from the form ``before``, are carried to v2, whose form is ``now``, and which are lost.
+    ``image``: the old
+    item afterwards.
 
     | v2 has of the unit         | decision                                                             |
     |----------------------------|----------------------------------------------------------------------|
@@ -40,14 +43,18 @@ def judge_units(mapping: Mapping, changes: Sequence[UnitChange], now: Form, imag
     | what the change wrote      | nothing to do; but lost if it is a number that both sides changed    |
     | anything else              | lost, unless only the form of the old value changed                  |
 
-    ``merge: add`` carries the difference of two numbers whatever v2 has. ``merge: agree`` never loses an equal value. The change
-    token is never lost: the larger one stays.
+    ``merge: add`` carries the difference of two numbers whatever v2 has. ``merge: agree`` never loses an equal value. The
+    change token is never lost: the larger one stays. A union of which one side has made another kind of value is lost against
+    any write of it.
     """
     entity = entity_of_image(mapping, image)
     token = entity.change_token if entity is not None else None
     judged = Judged([], [])
     for change in changes:
-        verdict = _verdict(change, now.get(change.unit, ABSENT), merge_of(entity, change.unit), change.unit == token)
+        merge = merge_of(entity, change.unit)
+        verdict = _verdict(change, now.get(change.unit, ABSENT), merge, change.unit == token)
+        if merge == "union" and verdict == "carried" and not _is_same_kind(change.unit, before, now):
+            verdict = "lost"
         if verdict == "carried":
             judged.carried.append(change)
         elif verdict == "lost":
@@ -55,17 +62,26 @@ def judge_units(mapping: Mapping, changes: Sequence[UnitChange], now: Form, imag
     return judged
 
 
+def _is_same_kind(unit: str, before: Form, now: Form) -> bool:
+    """Whether v2 has of a union what a change of it can be applied to: for an element a container, for the whole value the
+    elements that
+    the change replaced."""
+    name, element, _ = unit.partition(ELEMENT)
+    if element:
+        return name not in now
+    elements = {other for other in (before.keys() | now.keys()) if other.startswith(name + ELEMENT)}
+    return all((other in before) == (other in now) for other in elements)
+
+
 def _verdict(change: UnitChange, now: Value, merge: str, is_token: bool) -> Literal["carried", "lost", "done"]:
     if merge == "add" and difference(change) is not None and counter(now) is not None:
         return "carried"
     if same(now, change.before):
         return "carried"
+    if same(change.before, change.after):  # also a default that moved with another field: nobody wrote it
+        return "done"
     if is_token:
         return "carried" if _is_larger(change.after, now) else "done"
-    if same(
-        change.before, change.after
-    ):  # also a default that moved with another field: the application did not write it
-        return "done"
     if same(now, change.after):
         return "lost" if merge != "agree" and number_of(now) is not None else "done"
     return "lost"
@@ -73,6 +89,8 @@ def _verdict(change: UnitChange, now: Value, merge: str, is_token: bool) -> Lite
 
 def _is_larger(first: Value, second: Value) -> bool:
     """Whether a change token is larger than another of the same type. Tokens that cannot be compared are not."""
+    if second.normal is None:
+        return False
     one, other = (value.normal[0] if value.normal else None for value in (first, second))
     if one is None or other is None:
         return other is None and one is not None
