@@ -12,6 +12,9 @@ from tests.terraform.scenario import OLD, Scenario, made_old_table
 pytestmark = [pytest.mark.deployment, pytest.mark.moto, pytest.mark.slow]
 
 UNSEEN = {
+    ("sync", "control", "dynamodb:BatchGetItem"): ("service/dynamodb/gathered.py", "self._store.get_many("),
+    ("sync", "control", "dynamodb:PartiQLInsert"): ("service/dynamodb/partiql_writes.py", "insert_statement(update.table"),
+    ("sync", "control", "dynamodb:PartiQLUpdate"): ("service/dynamodb/partiql_writes.py", 'UPDATE "{update.table}"'),
     ("backfill", "control", "dynamodb:DeleteItem"): ("service/control/quarantine.py", "self._heads.remove("),
     ("sync", "old", "dynamodb:UpdateItem"): (
         "service/core/rules/ledger_writes.py",
