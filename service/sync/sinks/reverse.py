@@ -13,7 +13,16 @@ from service.core.item.stamp import Stamp, is_bare_tombstone, own_stamp, stream_
 from service.core.item.wire import Item
 from service.core.item.write import Equals, Update
 from service.core.rules.authorship import Authorship, authorship_on_v2, live
-from service.core.rules.ledger import Place, ReverseClaim, ReverseHalf, Track, next_count, place_from, place_name
+from service.core.rules.ledger import (
+    Place,
+    ReverseClaim,
+    ReverseHalf,
+    Track,
+    is_repeat,
+    next_count,
+    place_from,
+    place_name,
+)
 from service.core.rules.ledger_writes import PlaceReading
 from service.core.rules.old_item import old_write
 from service.core.rules.reverse import (
@@ -113,11 +122,14 @@ class ReverseSink:
         return not noted or await self._access.save(read, half) is not None
 
     def _is_shown(self, step: _Step, half: ReverseHalf) -> bool:
-        """Whether a record need not be stored: one of forward's that was passed unread, and changed nothing but the position. The
-        stamp shows the same: it is on the item or, once the application has replaced it, on the old image of the application's
-        record, which is stored, or found in the stream."""
-        passed = is_passed(self._judged(step), step.half)
-        return passed and replace(half, tracks=step.read.entry.reverse.tracks) == step.read.entry.reverse
+        """Whether a record need not be stored: an update of forward's that was passed unread, and changed nothing but the position.
+        The stamp shows the same: it is on the item or, once the application has replaced it, on the old image of the application's
+        record, which is stored, or found in the stream. A tombstone's is not: its purge is passed without being stored. Nor is
+        that of a repair or a retry enough: the next one is numbered above what is stored."""
+        judged, stored = self._judged(step), step.read.entry.reverse
+        if judged.kind != "update" or judged.stamp is None or is_repeat(judged.stamp.version):
+            return False
+        return is_passed(judged, step.half) and replace(half, tracks=stored.tracks) == stored
 
     async def _without_claim(self, place: Place, read: EntryReading, first: str) -> ReverseHalf:
         """The half with the place's claim folded, if the claimed write was made, or dropped, if it was not. ``first``: the
