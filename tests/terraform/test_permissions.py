@@ -11,22 +11,18 @@ from tests.terraform.scenario import OLD, Scenario, made_old_table
 
 pytestmark = [pytest.mark.deployment, pytest.mark.moto, pytest.mark.slow]
 
+SEARCH = ("service/sync/stream_search.py", "requests.read(")
 UNSEEN = {
     ("sync", "control", "dynamodb:BatchGetItem"): ("service/dynamodb/gathered.py", "self._store.get_many("),
     ("sync", "control", "dynamodb:PartiQLInsert"): ("service/dynamodb/partiql_writes.py", "insert_statement(update.table"),
     ("sync", "control", "dynamodb:PartiQLUpdate"): ("service/dynamodb/partiql_writes.py", 'UPDATE "{update.table}"'),
     ("backfill", "control", "dynamodb:DeleteItem"): ("service/control/quarantine.py", "self._heads.remove("),
-    ("sync", "old", "dynamodb:UpdateItem"): (
-        "service/core/rules/ledger_writes.py",
-        "return Update(reading.place.table",
-    ),
-    ("sync", "old", "dynamodb:ConditionCheckItem"): (
-        "service/core/rules/ledger_writes.py",
-        "return Check(reading.place.table",
-    ),
     ("operator", "old", "dynamodb:GetItem"): ("service/migration/settlement/guarded_retry.py", "store.get("),
     ("operator", "v2", "dynamodb:DeleteItem"): ("service/migration/completion.py", "write(purge_write("),
-    ("operator", "v2", "dynamodb:ConditionCheckItem"): ("service/core/rules/redrive.py", "import Check"),
+    ("operator", "v2_stream", "dynamodb:DescribeStream"): SEARCH,
+    ("operator", "v2_stream", "dynamodb:GetRecords"): SEARCH,
+    ("operator", "v2_stream", "dynamodb:GetShardIterator"): SEARCH,
+    ("operator", "control", "dynamodb:UpdateItem"): ("service/control/ledger.py", "return write, EntryReading("),
 }
 """Calls that are made too rarely to be had here, each with the line of code that makes it."""
 DEALS = "CRM-Deals-v2"

@@ -57,6 +57,10 @@ class V2Change:
     """The units of earlier records of the place that wait in quarantine; None: the whole item."""
     since: Item | None = None
     """If the whole item waits: the item before the first record that waits; None: there was none."""
+    steps: tuple[tuple[Item | None, Item | None], ...] = ()
+    """Of several records, each one's item before and after. A unit that a record changed is judged also if a later one changed
+    it back:
+    an earlier record of it may have been left to these."""
 
     @property
     def kind(self) -> Literal["create", "update", "delete"]:
@@ -204,7 +208,9 @@ def _vacated(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: Bo
     if image is None:
         return ReversePlan("own")
     if now is None:
-        stood = [unit for unit in old_units(mapping, image) if half.put_of(members(unit)[0]) <= base]
+        stood = change.stamp.restore or [
+            unit for unit in old_units(mapping, image) if half.put_of(members(unit)[0]) <= base
+        ]
         return _carried_back(_removed(mapping, readings.old)) if stood else ReversePlan("own")
     crossed = frozenset(
         unit
@@ -218,8 +224,10 @@ def _moved(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: Both
     """Forward's put at the new place of an item: an update of the units that the change carried."""
     assert change.stamp is not None
     assert change.new is not None
+    now, base = _now(mapping, change, readings), change.stamp.base or ""
+    if now is not None and old_image(mapping, readings.old) is None and half.whole > base:
+        return ReversePlan("applied", now.old, None)  # reverse has deleted old from records of another place
     form = v2_units(mapping, old_form(mapping, change.place, change.new), change.new)
-    base = change.stamp.base or ""
     carried = frozenset(unit for unit in form if is_among(unit, change.stamp.moved))
     changed = carried | (_changed(mapping, change) if change.kind == "update" else frozenset())
     crossed = frozenset(unit for unit in changed if any(half.put_of(name) > base for name in remembered([unit])))
@@ -240,26 +248,27 @@ def _restored(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: B
     if now is None:
         return ReversePlan("own")
     form = v2_units(mapping, old_form(mapping, change.place, change.new), change.new)
-    named = {unit for unit in form.keys() | old_units(mapping, image).keys() if is_among(unit, change.stamp.restore)}
-    stuck, _ = _stuck(mapping, now, frozenset(named))
-    named -= stuck
-    if now.place.text != change.place.text:  # the item lives elsewhere by now
-        if image is None:
-            return ReversePlan("carried_back", now.old, None)
-        wanted = Wanted(now.form, frozenset(), of_now=frozenset(named))
-        return _carried_back(_put(mapping, now, image, wanted, "carried_back"))
-    resets = counters(now.entity, named)
-    base = change.stamp.base or ""
-    values = frozenset(
-        unit
-        for unit in named - resets
-        if all(half.put_of(name) <= base for name in remembered([unit])) and _still(unit, form, now.form)
-    )
-    if not values and not resets:
+    base, restore = change.stamp.base or "", change.stamp.restore
+    left = {name for name in restore if half.put_of(name) <= base} | counters(now.entity, restore)
+    if not left:
         return ReversePlan("own")
-    if image is None:
-        return _carried_back(_whole(mapping, change, readings))
-    return _carried_back(_put(mapping, now, image, Wanted(form, values, resets), "carried_back"))
+    if image is None:  # what v2 has now, if the item lives elsewhere by now
+        elsewhere = now.place.text != change.place.text
+        plan = ReversePlan("applied", now.old, None) if elsewhere else _whole(mapping, change, readings)
+        return _carried_back(plan)
+    named = {unit for unit in form.keys() | now.form.keys() | old_units(mapping, image).keys() if is_among(unit, left)}
+    stuck, poison = _stuck(mapping, now, frozenset(named))
+    plan = _put(mapping, now, image, _to_restore(change, now, form, named - stuck), "carried_back")
+    return replace(_carried_back(plan), waiting=remembered(stuck), poison=poison if stuck else None)
+
+
+def _to_restore(change: V2Change, now: V2Now, form: Form, units: Collection[str]) -> Wanted:
+    """The units to give back: of the record, or of v2 as it is now if the item lives elsewhere by now."""
+    if now.place.text != change.place.text:
+        return Wanted(now.form, frozenset(), of_now=frozenset(units))
+    resets = counters(now.entity, units)
+    values = frozenset(unit for unit in frozenset(units) - resets if _still(unit, form, now.form))
+    return Wanted(form, values, resets)
 
 
 def _of_application(mapping: Mapping, change: V2Change, readings: BothReadings) -> ReversePlan:
@@ -272,12 +281,18 @@ def _of_application(mapping: Mapping, change: V2Change, readings: BothReadings) 
 
 
 def _changed(mapping: Mapping, change: V2Change) -> frozenset[str]:
-    """The units whose normal form an update changed."""
+    """The units whose normal form an update changed, or one of several updates."""
     assert change.old is not None
     assert change.new is not None
-    before = v2_units(mapping, old_form(mapping, change.place, change.old), change.old)
-    after = v2_units(mapping, old_form(mapping, change.place, change.new), change.new)
-    return differing(before, after)
+    pairs = change.steps or ((change.old, change.new),)
+    changed = (_differing(mapping, change.place, before, after) for before, after in pairs)
+    return frozenset().union(*changed)
+
+
+def _differing(mapping: Mapping, place: Place, before: Item | None, after: Item | None) -> frozenset[str]:
+    """The units in which two images of a place differ. An image without an old form has none: then all of the other's differ."""
+    forms = [{} if image is None else _form_of(mapping, place, image) for image in (before, after)]
+    return differing(*forms)
 
 
 def _item_record(mapping: Mapping, change: V2Change, readings: BothReadings) -> ReversePlan:
