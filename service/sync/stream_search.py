@@ -31,7 +31,7 @@ class _Found:
 
     began: float
     stamps: frozenset[tuple[bytes, str]]
-    """Key and stamp version of every record that carries a stamp of its own."""
+    """Key and stamp version of every image that carries a stamp of its own: new ones, and old ones, whose record may be behind."""
 
 
 class StreamSearch:
@@ -63,9 +63,10 @@ class StreamSearch:
             position = positions.get(shard.shard_id, Position(shard.parent_id))
             if position.state == "reading":
                 async for change in self._records(requests, shard.shard_id, position):
-                    stamp = own_stamp(change.new, change.key, app.mapping.stamp)
-                    if stamp is not None:
-                        yield _text(change.key), stamp.version
+                    for image in (change.old, change.new):
+                        stamp = own_stamp(image, change.key, app.mapping.stamp)
+                        if stamp is not None:
+                            yield _text(change.key), stamp.version
 
     async def _records(self, requests: StreamRequests, shard_id: str, position: Position) -> AsyncIterator[Change]:
         """The records of a shard from ``position`` to its end."""

@@ -120,8 +120,9 @@ class MemorySearch:
             position = self.world.positions.get((table, shard), 0)
             for record in self.world.memory.stream(table).read(shard, position, 10_000).records:
                 change = parse_record(record, table=table, shard_id=shard)
-                stamp = own_stamp(change.new, change.key, self.world.mapping.stamp)
-                found |= change.key == key and stamp is not None and is_write_of(stamp.version, version)
+                for image in (change.old, change.new):
+                    stamp = own_stamp(image, change.key, self.world.mapping.stamp)
+                    found |= change.key == key and stamp is not None and is_write_of(stamp.version, version)
         return found
 
 

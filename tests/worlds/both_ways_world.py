@@ -53,7 +53,7 @@ class MemorySearch:
 
     async def has(self, table: str, key: Item, version: str) -> bool:
         found = (change for change in self.world.unread(table) if change.key == key)
-        stamps = [own_stamp(change.new, change.key, MAPPING.stamp) for change in found]
+        stamps = [own_stamp(image, key, MAPPING.stamp) for change in found for image in (change.old, change.new)]
         return any(stamp is not None and is_write_of(stamp.version, version) for stamp in stamps)
 
 

@@ -55,7 +55,7 @@ def redrive(
     stamp = own_stamp(reading.item, place.key, mapping.stamp)
     version = next_version(
         REPAIR_VERSION,
-        entry.forward.done,
+        entry.forward.folded().done,
         entry.reverse.seen_in_flight(place),
         stamp.version if stamp is not None else "",
     )

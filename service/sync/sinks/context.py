@@ -10,11 +10,14 @@ from service.control.conflicts import Conflicts
 from service.control.ledger import Ledger
 from service.control.quarantine import Quarantine, QuarantineCache, quarantine_id
 from service.control.state import MigrationState
+from service.control.stores import Stores
+from service.control.table import ControlTable
 from service.control.waiting_changes import WaitingChange
 from service.control.workers import worker_id
 from service.core.item.wire import Item
 from service.core.phases.acting import Side
 from service.core.rules.waiting import WHOLE, Waiting
+from service.dynamodb.gathered import GatheredStore
 from service.dynamodb.protocol import Fence
 from service.errors import Poison
 from service.sync.sinks.ledger_access import LedgerAccess
@@ -90,13 +93,16 @@ def ledger_access(
     taken_over: Callable[[], int] = lambda: 0,
     in_flight: set[str] | None = None,
 ) -> LedgerAccess:
-    """What a sink that applies changes by ``state`` reads and writes with. ``fence``: of all its writes; ``in_flight``: shared
-    by all
-    sinks of a lane."""
+    """What a sink that applies changes by ``state`` reads and writes with: what the keys of a page ask for at once is gathered.
+
+    ``fence``: of all its writes; ``in_flight``: shared by all sinks of a lane.
+    """
+    gathered = GatheredStore(app.store, app.control.table)
+    control = ControlTable(gathered, app.control.table)
     return LedgerAccess(
-        app.stores,
-        Ledger(app.control, app.clock, app.mapping.old.table, state.epoch),
-        Conflicts(app.control),
+        Stores(gathered, control, app.mapping, app.clock),
+        Ledger(control, app.clock, app.mapping.old.table, state.epoch),
+        Conflicts(control),
         fence,
         worker_id(),
         StreamSearch(app, state),

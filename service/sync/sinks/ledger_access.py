@@ -44,8 +44,8 @@ class StampSearch(Protocol):
 
     async def has(self, table: str, key: Item, version: str) -> bool:
         """Whether the stream of ``table``, from the positions that its lane has saved to its end, has a record of the item at
-        ``key``
-        whose stamp is of a write of a claim at ``version``. Raises Trimmed or StreamGone when it cannot be told."""
+        ``key`` with a stamp, in its new or its old image, of a write of a claim at ``version``. Raises Trimmed or StreamGone when
+        it cannot be told."""
 
 
 class Superseded(Protocol):
