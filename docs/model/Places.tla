@@ -185,7 +185,9 @@ Judge(r, base, p, now, sub) ==
 Again(r, vs, m) ==
   LET q == m.to p == m.from
       \* the last of its puts that was made; without a stamp of its own one cannot tell
-      i == IF RedoStamp THEN CHOOSE i \in 1..Len(m.puts) : MadeExactly(q, 10 * r.seq + i - 1) /\ \A j \in (i + 1)..Len(m.puts) : ~MadeExactly(q, 10 * r.seq + j - 1)
+      i == IF RedoStamp
+           THEN CHOOSE i \in 1..Len(m.puts) : /\ MadeExactly(q, 10 * r.seq + i - 1)
+                                              /\ \A j \in (i + 1)..Len(m.puts) : ~MadeExactly(q, 10 * r.seq + j - 1)
            ELSE Len(m.puts)
       sub == IF RedoStamp THEN Len(m.puts) ELSE 0
       untouched == vs[q].st.v \div 10 = r.seq /\ vs[q].a = m.puts[i]
