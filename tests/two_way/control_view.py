@@ -6,6 +6,8 @@ from typing import Any
 
 import orjson
 
+from service.core.item.wire import Item
+from tests.two_way.recorder import elements
 from tests.two_way.world import CONTROL, World
 
 
@@ -14,12 +16,22 @@ def lost_fields(world: World) -> list[tuple[str, str, Any]]:
     found = []
     for conflict, fields in _conflicts(world):
         change = conflict["change"]["change"]
-        name, new = change["key"]["pk"]["S"], change["new"]
+        name, old, new = change["key"]["pk"]["S"], change["old"] or {}, change["new"]
         if new is None:
             found.append((name, "", None))
-        else:
-            found += [(name, field, new.get(field)) for field in fields]
+            continue
+        for field in fields:
+            if field == "tags" and world.mapping_merges:
+                found += [(name, f"tags {text}", value) for text, value in _changed_elements(old, new)]
+            else:
+                found.append((name, field, new.get(field)))
     return found
+
+
+def _changed_elements(old: Item, new: Item) -> list[tuple[str, Any]]:
+    """The elements that a change has added, with their value, and those that it has removed, without one."""
+    before, after = (set(elements(image.get("tags", {}))) for image in (old, new))
+    return [(text, {"S": text} if text in after else None) for text in sorted(before ^ after)]
 
 
 def held_names(world: World) -> set[str]:

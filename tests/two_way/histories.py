@@ -13,9 +13,10 @@ from tests.convergence.invariants import Violated
 from tests.convergence.trampoline import Turn
 from tests.two_way.conductor import Entering, trouble
 from tests.two_way.control_view import held_names, lost_fields
-from tests.two_way.hot_items import COUNTER, HOT, MONTHS, SHARED_COUNTER, Writer, old_key
+from tests.two_way.hot_items import COUNTER, HOT, MONTHS, SHARED_COUNTER, Writer
 from tests.two_way.processes import end, superseded, take_over
 from tests.two_way.recorder import UNRECORDED, Recorder, elements, flat
+from tests.two_way.side_tables import old_key
 from tests.two_way.world import GENERATION, World, new_world
 
 STEPS = 20_000
@@ -54,22 +55,15 @@ def begin(world: World, recorder: Recorder) -> None:
     """The items that are on both sides at the start, and the processes of the sync."""
     rng, memory = world.rng, world.memory
     world.pages = rng.choice((2, 4, 8))
-
-    def stored(table: str, key: bytes, before: bytes | None, after: bytes | None) -> None:
-        if table in world.tables:
-            recorder.wrote(table, key, before, after, "application" if world.writing else "sync")
-
     for item in _items_at_the_start():
         memory.apply(Put(world.old, item))
         memory.apply(apply_rule.copy_write(world.mapping, item, GENERATION))
     for table in world.tables:
         for shard in world.shards(table):
             world.positions[table, shard] = world.length(table, shard)
-    memory.stored = None
-    _read_at_the_start(world, recorder)
-    memory.stored = stored
+    watch(world, recorder)
     _lose_answers(world, rng.choice((0.0, 0.0, 0.02, 0.1)))
-    world.lives = int(rng.random() < 0.5)
+    world.creating = rng.random() < 0.5
     if rng.random() < 0.2:
         world.rule, world.epoch, world.entered = "guarded", 1, False
         world.stage.start("entering", Entering(world).run())
@@ -82,7 +76,7 @@ def start_round(world: World) -> None:
     rng = world.rng
     for side in SIDES:
         for number in range(rng.choice((1, 1, 2))):
-            writer = Writer(world, side, rng.choice((2, 4, 8)), lives=bool(world.lives))
+            writer = Writer(world, side, rng.choice((2, 4, 8)), creating=world.creating)
             world.stage.start(f"{side} application {number}", writer.run())
     if rng.random() < 0.5:
         world.late[rng.choice(world.tables)] = world.clock.made + rng.choice((100, 400, 1000))
@@ -139,10 +133,17 @@ def _items_at_the_start() -> list[Item]:
     return items
 
 
-def _read_at_the_start(world: World, recorder: Recorder) -> None:
+def watch(world: World, recorder: Recorder) -> None:
+    """Let the recorder know what is in the tables, and from now on every write of them."""
+
+    def stored(table: str, key: bytes, before: bytes | None, after: bytes | None) -> None:
+        if table in world.tables:
+            recorder.wrote(table, key, before, after, "application" if world.writing else "sync")
+
     for table in world.tables:
         for key, text in world.memory.tables[table].items.items():
             recorder.wrote(table, key, None, text, "sync")
+    world.memory.stored = stored
 
 
 def _lose_answers(world: World, share: float) -> None:

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from random import Random
 
 from service.core.item.wire import AttributeValue, Item
-from service.core.item.write import Delete, Put, TransactItem
+from service.core.item.write import TransactItem
 from service.core.mapping.transform import forward
 from service.core.phases.acting import Side
 from tests.convergence.trampoline import Turn
+from tests.two_way.side_tables import SideTable, old_key, with_attribute
 from tests.two_way.world import World
 
 HOT = ("1", "2")
@@ -24,91 +25,23 @@ OWN: dict[Side, tuple[str, ...]] = {"old": ("memo",), "v2": ("remark",)}
 
 COUNTER: dict[Side, str] = {"old": "calls", "v2": "views"}
 SHARED_COUNTER = "visits"
-GATHERED = frozenset({"note", "memo", "remark", "calls", "views", "history", "labels"})
-"""They have no field in the mapping."""
-
 PAUSES = (0, 0, 1, 3, 10, 30)
 
 Change = Callable[[Item], Item | None]
 """The item after a change of it; None when the application does not make the change."""
 
 
-class Table:
-    """One side's items as its application knows them: where an item lies, and where an attribute lies in it."""
-
-    def __init__(self, world: World, side: Side) -> None:
-        self.world = world
-        self.side = side
-        self.tables = [world.old] if side == "old" else world.v2_tables
-
-    def find(self, number: str, entity: str = "DEAL") -> Item | None:
-        """A live item."""
-        memory, table = self.world.memory, self.of(entity)
-        if self.side == "old":
-            item = memory.item(table, old_key(number, entity))
-            return item if item is not None and "id" in item else None
-        found = [item for item in memory.items(table) if item.get("id") == {"S": number}]
-        return self.world.rng.choice(found) if found else None
-
-    def key(self, item: Item) -> Item:
-        """The key attributes of an item."""
-        names = ("pk", "sk") if self.side == "old" else ("PK", "SK")
-        return {name: item[name] for name in names}
-
-    def at_key_of(self, item: Item) -> Item | None:
-        """What lies at the key of an item, a tombstone too."""
-        return self.world.memory.item(self.of(entity_of(item)), self.key(item))
-
-    def put(self, item: Item) -> Put:
-        """The write of a whole item."""
-        return Put(self.of(entity_of(item)), item)
-
-    def delete(self, item: Item) -> Delete:
-        """The removal of an item."""
-        return Delete(self.of(entity_of(item)), self.key(item))
-
-    def get(self, item: Item, name: str) -> AttributeValue | None:
-        """A field of an item."""
-        return item.get("custom_fields", {}).get("M", {}).get(name) if self._gathers(name) else item.get(name)
-
-    def set(self, item: Item, name: str, value: AttributeValue | None) -> Item:
-        """The item with a field set, or without it; on v2 with the index keys that belong to it, as its application knows."""
-        if self._gathers(name):
-            gathered = _with(item.get("custom_fields", {}).get("M", {}), name, value)
-            return {**item, "custom_fields": {"M": gathered}}
-        item = _with(item, name, value)
-        if self.side == "v2" and name == "stage":
-            item["GSI1PK"] = {"S": f"STAGE#{value['S']}" if value else "STAGE#"}
-        if self.side == "v2" and name == "created_at" and value is not None:
-            item |= {"SK": {"S": f"{value['S'][:7]}#{item['id']['S']}"}, "GSI1SK": value}
-        return item
-
-    def renamed(self, item: Item, number: str, entity: str = "DEAL") -> Item:
-        """The same item under another name, with all that it has."""
-        item = {**item, "id": {"S": number}}
-        if self.side == "old":
-            return {**item, **old_key(number, entity), "entity_type": {"S": entity}}
-        return {**item, "SK": {"S": f"{item['SK']['S'].split('#')[0]}#{number}"}, "GSI2SK": {"S": number}}
-
-    def _gathers(self, name: str) -> bool:
-        return self.side == "v2" and name in GATHERED
-
-    def of(self, entity: str) -> str:
-        """The name of the table that has the items of an entity."""
-        return self.world.old if self.side == "old" else self.world.mapping.entities[entity].table
-
-
 class Writer:
     """One writer of a side, as an actor. Each write is one step; between what it reads and what it writes there are pauses."""
 
-    def __init__(self, world: World, side: Side, writes: int, *, lives: bool) -> None:
-        """``lives``: it also creates, deletes and moves items."""
+    def __init__(self, world: World, side: Side, writes: int, *, creating: bool) -> None:
+        """``creating``: it also creates, deletes and moves hot items."""
         self.world = world
         self.rng: Random = world.rng
         self.side = side
-        self.table = Table(world, side)
+        self.table = SideTable(world, side)
         self.left = writes
-        kinds = EDITS + OF_V2 * (side == "v2") + OF_OLD * (side == "old") + LIVES * lives
+        kinds = EDITS + OF_V2 * (side == "v2") + OF_OLD * (side == "old") + CREATING * creating
         self.kinds = kinds + MERGED * bool(world.mapping_merges)
 
     async def run(self) -> None:
@@ -264,7 +197,7 @@ class Writer:
         def back(item: Item) -> Item:
             for earlier in (*BOTH_WRITE, *OWN[self.side], "history", "labels"):
                 item = self.table.set(item, earlier, self.table.get(image, earlier))
-            item = _with(item, stamp, image.get(stamp))
+            item = with_attribute(item, stamp, image.get(stamp))
             return self.table.set(item, name, self.fresh(name)) if self.rng.random() < 0.5 else item
 
         self.edit(back, image["id"]["S"])
@@ -356,20 +289,5 @@ EDITS = (
 )
 OF_OLD = (Writer.moves_its_month, Writer.becomes_a_deal)
 OF_V2 = (Writer.sets_its_own, Writer.moves_a_cold_one)
-LIVES = (Writer.deletes, Writer.creates, Writer.creates, Writer.moves)
+CREATING = (Writer.deletes, Writer.creates, Writer.creates, Writer.moves)
 MERGED = (Writer.tags, Writer.adds)
-
-
-def old_key(number: str, entity: str = "DEAL") -> Item:
-    """The key of an old item."""
-    return {"pk": {"S": f"{entity}#{number}"}, "sk": {"S": "METADATA"}}
-
-
-def entity_of(item: Item) -> str:
-    """The name of an item's entity, by its key."""
-    return str((item.get("pk") or item["PK"])["S"].split("#")[0])
-
-
-def _with(item: Item, name: str, value: AttributeValue | None) -> Item:
-    rest = {other: content for other, content in item.items() if other != name}
-    return rest if value is None else {**rest, name: value}

@@ -218,6 +218,8 @@ class World:
     """How many values the applications have made, each only once."""
     mapping_merges: bool = False
     """Whether the mapping says of some fields that both sides count them or extend them (``merge``)."""
+    creating: bool = False
+    """Whether the applications of a random history also create, delete and move hot items."""
     ends: list[tuple[int, str]] = field(default_factory=list)
     """The step at which a superseded process ends at last, and its name."""
     counts: Counter[str] = field(default_factory=Counter)
