@@ -228,7 +228,19 @@ OFFLINE: dict[str, Row] = {
         nothing,
         ("cutover", "--dry-run", "--force", "hold"),
         2,
-        "--dry-run changes nothing: it cannot be combined with --wait or --force.",
+        "--dry-run changes nothing: it cannot be combined with --wait, --force or --leave-behind.",
+    ),
+    "keys left behind by a dry run": (
+        nothing,
+        ("rollback", "--dry-run", "--leave-behind", "0"),
+        2,
+        "--dry-run changes nothing: it cannot be combined with --wait, --force or --leave-behind.",
+    ),
+    "keys left behind by a cutover": (
+        nothing,
+        ("cutover", "--leave-behind", "1"),
+        2,
+        "No such option '--leave-behind'.",
     ),
     "wait of a negative time": (
         nothing,
