@@ -16,20 +16,24 @@ from service.core.item.write import Put, Update
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward
 from service.core.rules.authorship import authorship_on_old
-from service.core.rules.images import old_form, place_of_old
+from service.core.rules.images import old_form, place_of_old, v2_form
 from service.core.rules.ledger import Entry, Move, Place, is_write_of, next_version, place_from
 from service.core.rules.ledger_writes import PlaceReading, edited, tombstone_write, v2_write
 from service.core.rules.unit_verdicts import Writable, judge_units, writable_units
 from service.core.rules.units import (
+    ABSENT,
     Form,
+    UnitChange,
     changed_units,
     counters,
     differing,
     entity_of_image,
+    hashes,
     old_units,
     remembered,
     v2_units,
     with_units,
+    written_since,
     written_units,
 )
 from service.errors import Poison
@@ -178,7 +182,7 @@ def _resumed(mapping: Mapping, change: OldChange, v2: V2State, move: Move) -> Fo
     |----------------|-----------|----------------------------------------------------------------------------------------|
     | as it was read | live      | its tombstone                                                                          |
     | written        | as put    | the change is decided anew on it                                                       |
-    | written        | written   | two live items: held                                                                   |
+    | written        | written   | the new place gets what was written at the previous one; held if that moves the item   |
     | live           | deleted   | the item stays at its previous place; reverse gives old the units back                 |
     | deleted        | as put    | the item was deleted: a tombstone at the new place; reverse deletes old                |
     | deleted        | written   | nothing                                                                                |
@@ -222,13 +226,48 @@ def _resumed_from(
         tombstoned = (source.place,)
         return ForwardPlan("applied", (write,), (goal.place.text,), tombstoned=tombstoned, keeps_log=True, move=move)
     if not as_put:
-        return _two_live(mapping, change, v2, (goal, source))
+        return _joined(mapping, change, v2, move, source, goal)
     plan = _decided(mapping, change, v2, source)
     if plan.outcome == "unread" or goal.place.text in plan.places:
         return plan
     # The item does not move there any more.
     write = tombstone_write(mapping, goal, version, v2.seen)
     return replace(plan, writes=(*plan.writes, write), tombstoned=(*plan.tombstoned, goal.place), move=move)
+
+
+def _joined(
+    mapping: Mapping, change: OldChange, v2: V2State, move: Move, source: PlaceReading, goal: PlaceReading
+) -> ForwardPlan:
+    """v2's application has written both places of a move that was begun. The new place gets the units that were written at the
+    previous
+    one and not at the new one, and then the previous one its tombstone."""
+    assert source.item is not None
+    assert goal.item is not None
+    here, there = v2_form(mapping, source.place, source.item), v2_form(mapping, goal.place, goal.item)
+    old_there = old_form(mapping, goal.place, goal.item)
+    as_put = hashes(old_units(mapping, change.new))
+    moved = written_since(here, move.source_units)
+    kept = written_since(there, move.source_units | {name: as_put[name] for name in move.units if name in as_put})
+    taken = [UnitChange(unit, there.get(unit, ABSENT), here.get(unit, ABSENT)) for unit in sorted(moved - kept)]
+    after = with_units(entity_of_image(mapping, old_there), old_there, there, taken)
+    content, made = edited(mapping, without_stamp(goal.item, mapping.stamp), old_there, after)
+    if (made.table, made.key) != (goal.place.table, goal.place.key):
+        return _two_live(mapping, change, v2, (goal, source))
+    version, units = next_version(move.version), remembered({*move.units, *(step.unit for step in taken)})
+    stamp = Stamp(version, residue=made.residue, absent=made.absent, base=v2.seen, moved=frozenset(units))
+    again = replace(
+        move,
+        goal_hash=content_hash(content),
+        source_hash=_hash(mapping, source),
+        source_units=hashes(here),
+        units=units,
+        version=version,
+    )
+    writes = (
+        v2_write(mapping, goal, content, stamp),
+        _move_tombstone(mapping, source, next_version(version), v2, units),
+    )
+    return ForwardPlan("applied", writes, (goal.place.text,), tombstoned=(source.place,), keeps_log=True, move=again)
 
 
 def _has_content(mapping: Mapping, reading: PlaceReading, hashed: str) -> bool:
@@ -397,7 +436,8 @@ def _carried(
     # First the new place, then the previous one: a reader may see the item twice, but never misses it.
     version = change.version if v2.begun is None else next_version(v2.begun.version)
     stamp = replace(stamp, version=version, moved=frozenset(units))
-    move = Move(goal.text, source.place.text, content_hash(content), _hash(mapping, source), units, version)
+    now = hashes(v2_units(mapping, old_now, source.item))
+    move = Move(goal.text, source.place.text, content_hash(content), _hash(mapping, source), now, units, version)
     writes = (v2_write(mapping, reading, content, stamp), _move_tombstone(mapping, source, change.version, v2, units))
     return ForwardPlan("applied", writes, (goal.text,), tombstoned=(source.place,), move=move)
 

@@ -60,6 +60,8 @@ class Move:
     """``content_hash`` of the item that is put at the new place."""
     source_hash: str
     """``content_hash`` of the item at the previous place, as it was read."""
+    source_units: dict[str, str]
+    """``units.hashes`` of the item at the previous place, as it was read."""
     units: tuple[str, ...]
     """The units that the change carries, as they are remembered."""
     version: str

@@ -8,6 +8,7 @@ an original such as the text "85" and its normal form, the number 85, are one va
 
 from collections.abc import Collection, Iterable
 from decimal import Context, Decimal
+from hashlib import blake2b
 from typing import NamedTuple
 
 import orjson
@@ -150,6 +151,23 @@ def differing(first: Form, second: Form) -> frozenset[str]:
     """The units in which two forms are not the same."""
     units = first.keys() | second.keys()
     return frozenset(unit for unit in units if not same(first.get(unit, ABSENT), second.get(unit, ABSENT)))
+
+
+def hashes(form: Form) -> dict[str, str]:
+    """8 hex digits over the value of each unit, by the names under which units are remembered."""
+    return {name: _hash(value) for unit, value in form.items() for name in members(unit)}
+
+
+def written_since(form: Form, before: dict[str, str]) -> frozenset[str]:
+    """The units of a form whose value is not that which had the hashes ``before``."""
+    now = hashes(form)
+    names = {name for name in now.keys() | before.keys() if now.get(name) != before.get(name)}
+    return frozenset(unit for unit in form if is_among(unit, names)) | (names - now.keys())
+
+
+def _hash(value: Value) -> str:
+    content: object = value.normal if value.normal is not None else value.raw
+    return blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=4).hexdigest()
 
 
 def merge_of(entity: Entity | None, unit: str) -> Merge:

@@ -6,7 +6,7 @@ from service.app import App
 from service.clock import iso
 from service.control.conflicts import ConflictHead, Conflicts, Held
 from service.control.quarantine import Quarantine, QuarantineHead
-from service.control.verification import Verification, read_verification
+from service.control.verification import REMEDIES, Differences, Differing, read_verification
 from service.core.phases.left_behind import Lack, LeftBehind, left_behind
 
 
@@ -18,13 +18,15 @@ async def read_left_behind(app: App) -> LeftBehind:
     quarantine = await Quarantine(app.control, app.clock).heads()
     conflicts = Conflicts(app.control)
     verification = await read_verification(app.control)
+    differing = await Differences(app.control).all()
     lacks = [
         *_in_quarantine(quarantine, app.mapping.old.table),
         *_in_conflict(await conflicts.heads()),
         *_held(await conflicts.held()),
-        *_differing(verification, app.mapping.old.table),
+        *_differing(differing, app.mapping.old.table),
     ]
-    return left_behind(lacks, 0, None if verification is None else iso(verification.finished_at))
+    unlisted = max(0, verification.differing - len(differing)) if verification is not None else 0
+    return left_behind(lacks, unlisted, None if verification is None else iso(verification.finished_at))
 
 
 def _in_quarantine(heads: dict[str, QuarantineHead], old_table: str) -> Iterator[Lack]:
@@ -54,6 +56,8 @@ def _held(held: dict[str, Held]) -> Iterator[Lack]:
         yield Lack(item.old_table, item.key, "held", text)
 
 
-def _differing(verification: Verification | None, old_table: str) -> Iterator[Lack]:
-    for key in verification.differences if verification is not None else ():
-        yield Lack(old_table, key, "verification", "its two sides differ (tablesplit validate --repair)")
+def _differing(found: dict[str, Differing], old_table: str) -> Iterator[Lack]:
+    for differing in found.values():
+        of = f" in {', '.join(differing.fields)}" if differing.fields else ""
+        text = f"its two sides differ{of} ({differing.kind}; {REMEDIES[differing.kind]})"
+        yield Lack(old_table, differing.key, "verification", text)

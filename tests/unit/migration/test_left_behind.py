@@ -8,7 +8,7 @@ import pytest
 from service.control.conflicts import Conflict, Conflicts, Held, Resolution
 from service.control.quarantine import Quarantine
 from service.control.table import ControlTable
-from service.control.verification import Verification, save_verification
+from service.control.verification import Differences, Differing, Verification, save_verification
 from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change
 from service.core.phases.gate import GateClosed
@@ -45,7 +45,9 @@ async def lacking(world: MoveWorld) -> None:
         conflicts.held_put("h", Held("old", old_key("LEAD", "c"), "LEAD", (("leads", {}), ("leads", {})), AT))
     )
     differ = (old_key("LEAD", "b"), old_key("LEAD", "d"))
-    await save_verification(world.control, Verification(3, 0, differ, AT))
+    now = {key["pk"]["S"]: Differing(key, "LEAD", "fields", (), ("status",), AT, AT) for key in differ}
+    await Differences(world.control).replace({}, now)
+    await save_verification(world.control, Verification(3, 0, differ, AT, total=len(differ)))
 
 
 def replace_reason(poison: Poison, reason: str) -> Poison:
@@ -67,7 +69,7 @@ async def test_every_key_of_either_side_is_found_with_what_is_the_matter() -> No
     assert behind.verified == "2023-11-14T22:13:20Z"
     text = behind.to_text()
     assert "old pk=LEAD#b sk=METADATA  conflict: a change of status lost against v2" in text
-    assert "verification: its two sides differ" in text
+    assert "verification: its two sides differ in status (fields; tablesplit validate --repair)" in text
     assert "old pk=LEAD#a sk=METADATA  quarantine: 1 of its changes wait, v2 lacks them" in text
     assert (
         "leads PK=LEAD SK=2024-05#a  quarantine: 1 of its changes wait, not in the old table (v2_key_mismatch" in text
