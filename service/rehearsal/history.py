@@ -3,6 +3,7 @@
 It has what an application sees, or a test that watches the tables; nothing of rules, stamps or streams. ``judgement`` judges it.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -146,6 +147,8 @@ class Course:
         self.writes: dict[Side, list[Step]] = {"old": [], "v2": []}
         """Of each side's application."""
         self.steps: list[Step] = []
+        self.values: Counter[str | None] = Counter()
+        """How often each value was written by an application; the one at the start, and one that the mapping makes, count too."""
         self._seen: dict[Side, int] = {"old": 0, "v2": 0}
         self._mine: dict[Side, Step | None] = {"old": None, "v2": None}
         self._now: dict[Side, Value] = {}
@@ -156,6 +159,11 @@ class Course:
     def sides(self) -> set[Side]:
         """The sides whose application wrote the field."""
         return {side for side, writes in self.writes.items() if writes}
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether both sides write the field and a value comes twice: then values do not tell who has seen what."""
+        return len(self.sides) > 1 and max(self.values.values()) > 1
 
     def unseen(self, step: Step) -> bool:
         """Whether the other side had written the field by now without the taken write of this step having seen it."""
@@ -171,6 +179,7 @@ class Course:
         came = operation.written if operation.by == "sync" else operation.read
         foreign = operation.by == "sync" or side not in self._now or self._now[side] != operation.read
         mine, taken = self._mine[side], None
+        self._note_values(operation, came)
         if foreign:
             self._note_seen(side, came)
             taken = mine if mine is not None and mine.operation.written != came else None
@@ -181,6 +190,13 @@ class Course:
         if operation.writes:
             self.writes[side].append(step)
             self._mine[side] = step
+
+    def _note_values(self, operation: Operation, came: Value) -> None:
+        made = operation.by == "sync" or not self.steps
+        if made and content(came) not in self.values:
+            self.values[content(came)] += 1
+        if operation.writes:
+            self.values[content(operation.written)] += 1
 
     def _note_seen(self, side: Side, came: Value) -> None:
         """A value that did not come from this side: the first of the other side's unseen writes that made it is seen now."""

@@ -30,12 +30,16 @@ def judge(history: History) -> list[str]:
 
 
 def own_side(history: History) -> list[str]:
-    """(a) At every moment a field reads what this side wrote last, until the other side's application writes that field."""
+    """(a) At every moment a field reads what this side wrote last, until the other side's application writes that field.
+
+    A field that both sides write is judged as long as every value of it is written once.
+    """
     return [
         _taken(step)
         for item, name, course in history.fields()
         for step in course.steps
-        if step.taken is not None and not course.unseen(step) and not history.excuses(item, step.operation)
+        if step.taken is not None and not course.unseen(step)
+        if not course.ambiguous and not history.excuses(item, step.operation)
     ]
 
 
@@ -43,12 +47,14 @@ def compare_and_set(history: History) -> list[str]:
     """(b) On one side, a value is replaced as often as it was written: a compare-and-set that succeeded stays true."""
     found = []
     for item, name, course in history.fields():
-        written = _written(course)
+        written = course.values
         replaced = Counter(
             (step.operation.side, content(step.operation.read))
             for step in _by_time(course)
             if not history.item_conflict(item, step.operation.at)
         )
+        if course.ambiguous:
+            continue
         found += [
             f"{item} {name}: {count} writes on {side} replaced {value}"
             for (side, value), count in replaced.items()
@@ -103,7 +109,7 @@ def no_write_lost(history: History) -> list[str]:
     logged = {(lost.item, lost.field, content(lost.value)) for lost in history.logged}
     found = []
     for item, name, course in history.fields():
-        written, replaced = _written(course), {content(step.operation.read) for step in _by_time(course)}
+        written, replaced = course.values, {content(step.operation.read) for step in _by_time(course)}
         there = content(history.v2.get(item, {}).get(name))
         for write in _by_time(course):
             value, side = content(write.operation.written), write.operation.side
@@ -156,13 +162,6 @@ def _by_time(course: Course) -> list[Step]:
     return [step for step in course.steps if step.operation.writes]
 
 
-def _written(course: Course) -> Counter[str | None]:
-    """How often each value was written by an application; the value at the start counts as one."""
-    first = course.steps[0].operation
-    start = first.written if first.by == "sync" else first.read
-    return Counter([content(start), *(content(step.operation.written) for step in _by_time(course))])
-
-
 def _steps(history: History, item: str, name: str) -> list[Step]:
     course = history.courses.get((item, name))
     return course.steps if course is not None else []
@@ -176,13 +175,13 @@ def _writes_of(history: History, lost: Logged) -> list[Step]:
 
 def _conflicts(history: History, lost: Logged, write: Step) -> bool:
     course = history.courses[lost.item, lost.field]
-    return course.concurrent(write) or history.item_conflict(lost.item, write.operation.at)
+    return course.ambiguous or course.concurrent(write) or history.item_conflict(lost.item, write.operation.at)
 
 
 def _carried(history: History, lost: Logged) -> bool:
     """Whether v2 has had the lost value, which was written only once."""
     course = history.courses.get((lost.item, lost.field))
-    if course is None or lost.value is None or _written(course)[content(lost.value)] != 1:
+    if course is None or lost.value is None or course.values[content(lost.value)] != 1:
         return False
     return any(
         content(step.operation.written) == content(lost.value) and step.operation.side == "v2" for step in course.steps

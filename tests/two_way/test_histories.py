@@ -20,7 +20,7 @@ CHUNKS = 50
 
 SEEN = {
     "own side": 1,
-    "compare-and-set": 3,
+    "compare-and-set": 11,
     "increments": 3,
     "conflict log": 3,
     "no write lost": 0,

@@ -94,6 +94,9 @@ HELD = [
     ("own side", happens(CREATE, ("v2", "b", "0", "1"), OLD_A, ("old", "a", "o1", "0", "sync"))),
     ("compare-and-set", happens(OLD_A, ("old", "a", "o1", "0"), ("old", "a", "0", "o2"))),
     ("compare-and-set", happens(OLD_A, V2_A)),
+    # both sides write it, and a value comes twice: nobody can tell which write it is of
+    ("own side", happens(OLD_A, ("v2", "a", "o1", "0"), ("old", "a", "o1", "o2"), ("old", "a", "o2", "0", "sync"))),
+    ("conflict log", happens(OLD_A, ("v2", "a", "o1", "0"), logged=[Logged(K, "a", value("o1"))])),
     ("increments", happens(("old", "n", 1, 2), ("old", "n", 2, 4), counters=frozenset("n"), old={K: {"n": value(4)}})),
     (
         "increments",
