@@ -14,7 +14,7 @@ from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import old_key
 from service.core.rules.images import old_form, old_image
 from service.core.rules.ledger_writes import PlaceReading
-from service.core.rules.redrive import Redrive, redrive
+from service.core.rules.redrive import Redrive, readable, redrive
 from service.core.rules.units import differing, old_units
 from service.dynamodb.protocol import Fence, ItemStore
 
@@ -48,7 +48,7 @@ class Redriver:
     def old_key(self, found: PlaceReading) -> Item:
         """The key of the old item that a live v2 item represents. Raises Poison when there is none."""
         assert found.item is not None
-        return old_key(self.mapping, old_form(self.mapping, found.place, found.item))
+        return old_key(self.mapping, old_form(self.mapping, found.place, readable(self.mapping, found.item)))
 
     def _kept(self, found: PlaceReading, old: Item | None, wanted: Redrive) -> Conflict | None:
         """What the re-drive will replace on the old table; None: nothing."""

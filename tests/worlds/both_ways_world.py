@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -15,16 +15,44 @@ from service.control.state import change_state, load_started_state
 from service.control.stores import Stores
 from service.control.workers import Beat, LaneBeat, Workers
 from service.core.item.change import Change, parse_record
+from service.core.item.stamp import own_stamp
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Put
 from service.core.phases.acting import Acting, Side
+from service.core.rules.ledger import is_write_of
 from service.dynamodb.protocol import Fence
 from service.sync.sinks.context import SinkContext
 from service.sync.sinks.forward import ForwardSink
-from service.sync.sinks.ledger_transaction import LedgerTransaction
+from service.sync.sinks.ledger_access import LedgerAccess
 from service.sync.sinks.reverse import ReverseSink
 from tests.builders.small_crm import GENERATION, MAPPING, lead_key, old_key
 from tests.worlds.validation_world import World
+
+
+@dataclass
+class Silence:
+    """Implements ``Superseded``: counts how often a sink has waited."""
+
+    waits: int = 0
+    until_silent: list[Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=list)
+    """What happens while the sink waits."""
+
+    async def silent(self) -> None:
+        self.waits += 1
+        for happens in self.until_silent:
+            await happens()
+
+
+@dataclass(frozen=True)
+class MemorySearch:
+    """Implements ``StampSearch`` on the streams in memory, from the records that are applied."""
+
+    world: "BothWays"
+
+    async def has(self, table: str, key: Item, version: str) -> bool:
+        found = (change for change in self.world.unread(table) if change.key == key)
+        stamps = [own_stamp(change.new, change.key, MAPPING.stamp) for change in found]
+        return any(stamp is not None and is_write_of(stamp.version, version) for stamp in stamps)
 
 
 class BothWays(World):
@@ -34,6 +62,8 @@ class BothWays(World):
         super().__post_init__()
         self.epoch = 1
         self.read: Counter[tuple[str, str]] = Counter()
+        self.counts: Counter[str] = Counter()
+        self.silence = Silence()
         self.conflicts = Conflicts(self.control)
         self.quarantine = Quarantine(self.control, self.clock)
 
@@ -62,12 +92,16 @@ class BothWays(World):
         self.settled = settled or self.carry  # type: ignore[method-assign]  # what the sync does between two comparisons
         return (await self.validate(settled=True, both_ways=True, **options)).to_json()
 
-    def transaction(self, fence: Fence = lambda: None) -> LedgerTransaction:
-        return LedgerTransaction(
+    def access(self, fence: Fence = lambda: None, worker: str = "w") -> LedgerAccess:
+        """What a sink of ``worker`` reads and writes with."""
+        return LedgerAccess(
             Stores(self.db, self.control, MAPPING, self.clock),
             Ledger(self.control, self.clock, "old", self.epoch),
             self.conflicts,
             fence,
+            worker,
+            MemorySearch(self),
+            self.silence,
             purge_at_once=True,
             retried=lambda _: None,
         )
@@ -78,8 +112,14 @@ class BothWays(World):
             QuarantineCache(self.quarantine, self.clock),
             ActivityRecorder(Activities(self.control), side, self.clock, quiet=False),
             {"old": GENERATION, "leads": GENERATION},
-            count=lambda _: None,
+            count=lambda outcome: self.counts.update([outcome]),
         )
+
+    def forward_sink(self, worker: str = "w") -> ForwardSink:
+        return ForwardSink(self.access(worker=worker), self.context("old"), 1)
+
+    def reverse_sink(self, worker: str = "w") -> ReverseSink:
+        return ReverseSink(self.access(worker=worker), self.context("v2"), 1)
 
     def old_lead(self, name: str = "a") -> Item | None:
         """The old lead as the application sees it."""
@@ -94,15 +134,16 @@ class BothWays(World):
         self.db.apply(Delete(table, key))
 
     async def _apply(self, table: str, shard: str) -> None:
-        records = self.db.stream(table)._all[shard].records
-        new = [orjson.loads(content) for _, content in records[self.read[table, shard] :]]
-        self.read[table, shard] = len(records)
-        changes: list[Change] = [parse_record(record, table=table, shard_id=shard) for record in new]
-        transaction = self.transaction()
-        forward = table == "old"
-        context = self.context("old" if forward else "v2")
-        sink = ForwardSink(transaction, context, 1) if forward else ReverseSink(transaction, context, 1)
+        changes = self.unread(table)
+        self.read[table, shard] += len(changes)
+        sink = self.forward_sink() if table == "old" else self.reverse_sink()
         await sink.apply(shard, changes)
+
+    def unread(self, table: str) -> list[Change]:
+        """The changes of the table's stream, which has one shard, that are not applied yet."""
+        ((shard, content),) = self.db.stream(table)._all.items()
+        records = [orjson.loads(record) for _, record in content.records[self.read[table, shard] :]]
+        return [parse_record(record, table=table, shard_id=shard) for record in records]
 
     def _ends(self) -> dict[tuple[str, str], int]:
         return {

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from service.core.item.change import Change
+from service.core.item.compare import item_in_one_form
 from service.core.item.stamp import Stamp, content_hash, own_stamp, sound_stamp, without_stamp
 from service.core.item.wire import Item
 from service.core.item.write import Put, Update
 from service.core.mapping.mapping import Mapping
-from service.core.mapping.transform import forward
+from service.core.mapping.transform import forward, v2_place
 from service.core.rules.authorship import authorship_on_old
 from service.core.rules.images import old_form, place_of_old, v2_form
 from service.core.rules.ledger import Entry, Move, Place, is_write_of, next_version, place_from
@@ -257,7 +258,7 @@ def _joined(
     stamp = Stamp(version, residue=made.residue, absent=made.absent, base=v2.seen, moved=frozenset(units))
     again = replace(
         move,
-        goal_hash=content_hash(content),
+        goal_hash=_hash_of(content),
         source_hash=_hash(mapping, source),
         source_units=hashes(here),
         units=units,
@@ -277,7 +278,12 @@ def _has_content(mapping: Mapping, reading: PlaceReading, hashed: str) -> bool:
 
 def _hash(mapping: Mapping, reading: PlaceReading) -> str:
     assert reading.item is not None
-    return content_hash(without_stamp(reading.item, mapping.stamp))
+    return _hash_of(without_stamp(reading.item, mapping.stamp))
+
+
+def _hash_of(content: Item) -> str:
+    """Equal for equal items: what is read has its sets in another order than what was put."""
+    return content_hash(item_in_one_form(content))
 
 
 def _move_tombstone(
@@ -394,8 +400,11 @@ def _on_live(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceRead
         lost = remembered(unit for unit in differing(now, after) if unit in after and after[unit].raw)
         outcome: Outcome = "conflict" if lost else "duplicate"
         return _without_write([source], outcome, ConflictCause("exists", lost) if lost else None)
+    assert change.new is not None
+    if entity_of_image(mapping, base) is not entity_of_image(mapping, change.new):
+        forward(mapping, change.new)  # units of another entity, or of none, are no units of this item: the whole item waits
     before = old_units(mapping, base) | change.bases
-    judged = judge_units(mapping, changed_units(before, after), now, change.new or {})
+    judged = judge_units(mapping, changed_units(before, after), now, change.new)
     writable = writable_units(mapping, old_now, now, judged.carried)
     plan = _without_write([source], "duplicate", None)
     if writable.changes:
@@ -428,8 +437,9 @@ def _carried(
     content, made = edited(mapping, without_stamp(source.item, mapping.stamp), old_now, old_after)
     goal = Place(made.table, made.key)
     stamp = Stamp(change.version, residue=made.residue, absent=made.absent, base=v2.seen)
-    if goal.text == source.place.text:
-        return ForwardPlan("applied", (v2_write(mapping, source, content, stamp),), (goal.text,))
+    was = Place(*v2_place(mapping, old_now))  # another place, where v2's application has left the item at its former key
+    if goal.text in (source.place.text, was.text):
+        return ForwardPlan("applied", (v2_write(mapping, source, content, stamp),), (source.place.text,))
     reading = _reading_at(v2, goal)
     if reading is None:
         return ForwardPlan("unread", missing=goal)
@@ -437,7 +447,7 @@ def _carried(
     version = change.version if v2.begun is None else next_version(v2.begun.version)
     stamp = replace(stamp, version=version, moved=frozenset(units))
     now = hashes(v2_units(mapping, old_now, source.item))
-    move = Move(goal.text, source.place.text, content_hash(content), _hash(mapping, source), now, units, version)
+    move = Move(goal.text, source.place.text, _hash_of(content), _hash(mapping, source), now, units, version)
     writes = (v2_write(mapping, reading, content, stamp), _move_tombstone(mapping, source, change.version, v2, units))
     return ForwardPlan("applied", writes, (goal.text,), tombstoned=(source.place,), move=move)
 

@@ -1,5 +1,6 @@
 """What reverse makes of an old item: units of a v2 record put on it, each under the names that the old application uses."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from service.core.item.stamp import Stamp
@@ -73,7 +74,8 @@ def old_item_with(mapping: Mapping, now: V2Now, image: Item, wanted: Wanted) -> 
     old = old_units(mapping, image)
     by_value = [_named(now.entity, image, change) for change in _by_value(old, now, wanted)]
     content = with_units(now.entity, image, old, [*by_value, *wanted.steps.values()])
-    content, kept = _with_what_stood(mapping, now, image, content)
+    carried = wanted.steps.keys() | {change.unit for change in by_value}
+    content, kept = _with_what_stood(mapping, now, image, content, carried)
     units = remembered([*(change.unit for change in by_value), *kept])
     return OldWritten(content, units, tuple(sorted(wanted.steps)))
 
@@ -98,14 +100,16 @@ def _named(entity: Entity | None, image: Item, change: UnitChange) -> UnitChange
     return change._replace(after=Value(under_present_names(entity, image, change.after.raw), change.after.normal))
 
 
-def _with_what_stood(mapping: Mapping, now: V2Now, image: Item, content: Item) -> tuple[Item, list[str]]:
-    """The old item to write, and the units that it gets beside those carried: fields that old does not hold, whose default the
+def _with_what_stood(
+    mapping: Mapping, now: V2Now, image: Item, content: Item, carried: Collection[str]
+) -> tuple[Item, list[str]]:
+    """The old item to write, and the units that it gets beside those ``carried``: fields that old does not hold, whose default the
     write would change, although v2 keeps the value that the default had before."""
     before, after = old_units(mapping, image), old_units(mapping, content)
     moved = [
         unit
         for unit, value in now.form.items()
-        if value.raw and same(before.get(unit, ABSENT), value) and not same(after.get(unit, ABSENT), value)
+        if unit not in carried and value.raw and same(before.get(unit, ABSENT), value) and not same(after.get(unit, ABSENT), value)
     ]
     changes = [UnitChange(unit, Value({}, None), now.form[unit]) for unit in moved]
     return with_units(now.entity, content, after, changes), moved

@@ -9,7 +9,7 @@ carries what it changed.
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from service.core.item.stamp import Stamp, own_stamp, without_stamp
+from service.core.item.stamp import Stamp, own_stamp, sound_stamp, without_stamp
 from service.core.item.wire import Item
 from service.core.item.write import Put, Update
 from service.core.mapping.mapping import Mapping
@@ -38,10 +38,10 @@ def redrive(mapping: Mapping, reading: PlaceReading, entry: Entry, old: Item | N
     reverse could not carry it.
     """
     assert reading.item is not None
-    place = reading.place
-    form_of = old_form(mapping, place, reading.item)
+    place, item = reading.place, readable(mapping, reading.item)
+    form_of = old_form(mapping, place, item)
     require_placed(mapping, place, form_of)
-    now = v2_units(mapping, form_of, reading.item)
+    now = v2_units(mapping, form_of, item)
     units = differing(now, old_units(mapping, old_image(mapping, old)))
     stamp = own_stamp(reading.item, place.key, mapping.stamp)
     version = next_version(
@@ -52,6 +52,11 @@ def redrive(mapping: Mapping, reading: PlaceReading, entry: Entry, old: Item | N
     )
     write = restore_write(mapping, reading, version, entry.reverse.count, remembered(units or now))
     return Redrive(write, form_of)
+
+
+def readable(mapping: Mapping, item: Item) -> Item:
+    """A v2 item without a damaged stamp, which its re-drive replaces."""
+    return item if sound_stamp(item, mapping.stamp) is not None else without_stamp(item, mapping.stamp)
 
 
 def resolution_places(mapping: Mapping, known: Iterable[Place], entry: Entry, old: Item | None) -> list[Place]:

@@ -60,12 +60,10 @@ def _verdict(change: UnitChange, now: Value, merge: str, is_token: bool) -> Lite
         return "carried"
     if same(now, change.before):
         return "carried"
+    if same(change.before, change.after):  # also a default that moved with another field: nobody wrote it
+        return "done"
     if is_token:
         return "carried" if _is_larger(change.after, now) else "done"
-    if same(
-        change.before, change.after
-    ):  # also a default that moved with another field: the application did not write it
-        return "done"
     if same(now, change.after):
         return "lost" if merge != "agree" and number_of(now) is not None else "done"
     return "lost"
@@ -73,6 +71,8 @@ def _verdict(change: UnitChange, now: Value, merge: str, is_token: bool) -> Lite
 
 def _is_larger(first: Value, second: Value) -> bool:
     """Whether a change token is larger than another of the same type. Tokens that cannot be compared are not."""
+    if second.normal is None:
+        return False
     one, other = (value.normal[0] if value.normal else None for value in (first, second))
     if one is None or other is None:
         return other is None and one is not None

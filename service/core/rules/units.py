@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import orjson
 
-from service.core.item.compare import equal, same_or_absent
+from service.core.item.compare import equal, in_one_form, item_in_one_form, same_or_absent
 from service.core.item.numbers import number_text
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.entity import Entity, FieldRule, Merge
@@ -166,7 +166,9 @@ def written_since(form: Form, before: dict[str, str]) -> frozenset[str]:
 
 
 def _hash(value: Value) -> str:
-    content: object = value.normal if value.normal is not None else value.raw
+    content: object = item_in_one_form(value.raw)
+    if value.normal is not None:
+        content = [None if part is None else in_one_form(part) for part in value.normal]
     return blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=4).hexdigest()
 
 
@@ -203,10 +205,12 @@ def with_units(entity: Entity | None, item: Item, now: Form, changes: Iterable[U
 
     A number under ``merge: add`` gets the difference of the change, an element enters or leaves its container.
     """
-    changed = dict(item)
-    for change in changes:
+    changed, steps = dict(item), list(changes)
+    replaced = {step.unit for step in steps if step.after.raw}
+    for change in steps:
         if ELEMENT in change.unit:
-            _move_element(entity, changed, change)
+            if _fields(change.unit)[0] not in replaced:  # else it has its elements from the value put there
+                _move_element(entity, changed, change)
         else:
             _set_unit(entity, changed, change.unit, _value_after(entity, now.get(change.unit, ABSENT), change))
     return changed

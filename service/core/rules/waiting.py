@@ -27,10 +27,14 @@ class Waiting(NamedTuple):
         return WHOLE in self.units
 
     def whole_from(self, old: Item | None) -> Item | None:
-        """The image from which a change of the old table is judged whose own old image is ``old``: that before the first
-        change, if the
-        whole item waits."""
-        return self.changes[0].old if self.whole and self.changes else old
+        """The image from which a change of the old table is judged whose own old image is ``old``.
+
+        If the whole item waits: that before the first change; without a change, the backfill could not copy the item, and v2 has
+        never had it.
+        """
+        if not self.whole:
+            return old
+        return self.changes[0].old if self.changes else None
 
     def bases(self, mapping: Mapping) -> Form:
         """By unit, the value before the first change of the old table that waits with it."""

@@ -44,6 +44,8 @@ class Choice:
     kept: Kept
     writes: tuple[Put | Update, ...]
     """On v2, in this order."""
+    read: tuple[PlaceReading, ...]
+    """The v2 items by which the writes were decided."""
     lost: tuple[str, ...]
     """What this gives up, one line for each value."""
 
@@ -90,7 +92,7 @@ class ConflictResolver:
         old_side = old_image(mapping, conflict.lost)
         if kept == "v2":
             now = await self._read_places(conflict, None)
-            return Choice(conflict_id, was, kept, (), _given_up(self._old_forms(now), old_side))
+            return Choice(conflict_id, was, kept, (), (), _given_up(self._old_forms(now), old_side))
         self._require_reverse(conflict_id)
         wanted = read_item_file(file, mapping, conflict.key) if file is not None else old_side
         try:
@@ -102,7 +104,7 @@ class ConflictResolver:
                 remedy=f"give the item as it is to be: conflicts resolve {conflict_id} --keep merge FILE",
             ) from poison
         lost = [line for v2_side in self._old_forms(now) for line in _given_up([wanted], v2_side)]
-        return Choice(conflict_id, was, kept, writes, tuple(lost))
+        return Choice(conflict_id, was, kept, writes, tuple(now), tuple(lost))
 
     async def resolve(self, choice: Choice, why: str = "") -> None:
         """Write what was chosen, and then mark the conflict as resolved. ``why``: the reason, for the audit log.
@@ -115,15 +117,25 @@ class ConflictResolver:
         resolution = Resolution(choice.kept, self.by, self.stores.clock.now())
         head = self._conflicts.resolved_put(choice.conflict_id, choice.was, resolution)
         await self._require_open(choice.conflict_id)
-        written = [await self.stores.store.write(write) for write in choice.writes]
-        if not all(written) or not await self.stores.store.write(head):
+        if choice.writes:
+            await self._write(choice)
+        if not await self.stores.store.write(head):
             await self._require_open(choice.conflict_id)
-            raise Refused(
-                "v2 has changed meanwhile",
-                remedy=f"see `tablesplit conflicts show {choice.conflict_id}`, then resolve it again",
-            )
+            raise _changed(choice, "the conflict stays open")
         facts = {"id": choice.conflict_id, "kept": choice.kept, "key": plain_key(choice.was.value.key)}
         await self.append_audit("conflict resolved", why, {**facts, "lost": list(choice.lost)})
+
+    async def _write(self, choice: Choice) -> None:
+        """Make the writes, in their order, until one is refused. Raises Refused then.
+
+        They are several for an item that moves to another v2 key. So all places are compared before the first of them.
+        """
+        if await self._read([reading.place for reading in choice.read]) != list(choice.read):
+            raise _changed(choice, "nothing was written")
+        for number, write in enumerate(choice.writes):
+            if not await self.stores.store.write(write):
+                await self._require_open(choice.conflict_id)
+                raise _changed(choice, "the item is at two v2 keys" if number else "nothing was written")
 
     async def _require_open(self, name: str) -> Stored[ConflictHead]:
         """The head of an open conflict. Raises Refused for a held item or a resolved conflict."""
@@ -175,6 +187,13 @@ class ConflictResolver:
     @property
     def _conflicts(self) -> Conflicts:
         return Conflicts(self.stores.control)
+
+
+def _changed(choice: Choice, result: str) -> Refused:
+    return Refused(
+        f"v2 has changed meanwhile: {result}",
+        remedy=f"see `tablesplit conflicts show {choice.conflict_id}`, then resolve it again",
+    )
 
 
 def _given_up(kept: Sequence[Item | None], lost: Item | None) -> tuple[str, ...]:

@@ -12,10 +12,9 @@ from service.core.item.wire import Item
 from service.core.item.write import Delete, Put
 from service.core.phases.acting import Rule
 from service.errors import Poison, Refused
-from service.migration.settlement.guarded_retry import RetryResult
-from service.migration.settlement.ledger_retry import LedgerRetry
 from service.migration.settlement.quarantine import drop_from_quarantine, retry_key
 from service.migration.start import create_and_start
+from service.sync.ledger_retry import LedgerRetry
 from tests.builders.small_crm import MAPPING, lead, lead_key, old_key, v2_of
 from tests.worlds.both_ways_world import BothWays
 from tests.worlds.start_world import Started
@@ -34,8 +33,8 @@ def world() -> BothWays:
     return BothWays()
 
 
-async def retry(world: BothWays, key_id: str = ID) -> RetryResult:
-    return await LedgerRetry(world.transaction(), world.context("old")).retry(key_id)
+async def retry(world: BothWays, key_id: str = ID) -> str | None:
+    return await LedgerRetry(world.access(), world.context("old")).retry(key_id)
 
 
 async def written(world: BothWays, *items: Item | None) -> None:
@@ -52,14 +51,14 @@ def status(world: BothWays) -> Any:
 async def test_a_change_that_cannot_be_mapped_is_made_good_by_the_next(world: BothWays) -> None:
     await written(world, A, bad("a"), {**A, "status": {"S": "won"}}, {**A, "status": {"S": "lost"}})
     assert (await world.quarantine.head(ID)).value.waiting == 3
-    assert await retry(world) == RetryResult(ID, None)
+    assert await retry(world) is None
     assert status(world) == {"S": "lost"}
     assert (await world.quarantine.heads(), await world.conflicts.heads()) == ({}, {})
 
 
 async def test_it_is_made_good_by_a_delete(world: BothWays) -> None:
     await written(world, A, bad("a"), None)
-    assert (await retry(world)).failure is None
+    assert await retry(world) is None
     await world.carry()
     assert (world.v2_lead(), world.old_lead()) == (None, None)
 
@@ -67,12 +66,12 @@ async def test_it_is_made_good_by_a_delete(world: BothWays) -> None:
 async def test_what_still_cannot_be_mapped_stays_with_those_behind_it(world: BothWays) -> None:
     good = {**A, "status": {"S": "won"}}
     await written(world, A, bad("a"), good, bad("a", status={"S": "x"}), bad("a", status={"S": "y"}))
-    assert (await retry(world)).failure is not None
+    assert await retry(world) is not None
     head = (await world.quarantine.head(ID)).value
     assert (head.waiting, head.attempts) == (2, 1)
     assert status(world) == {"S": "won"}
     await written(world, {**A, "status": {"S": "lost"}})
-    assert (await retry(world)).failure is None
+    assert await retry(world) is None
     assert status(world) == {"S": "lost"}
 
 
@@ -82,7 +81,7 @@ async def test_a_write_of_reverse_makes_nothing_good(world: BothWays) -> None:
     await world.carry()
     await written(world, {**A, "status": {"S": "won"}})
     assert (await world.quarantine.head(ID)).value.waiting == 3
-    assert (await retry(world)).failure is not None
+    assert await retry(world) is not None
     assert (await world.quarantine.head(ID)).value.waiting == 3
     assert (status(world), (world.v2_lead() or {})["followers"]) == (A["status"], {"N": "9"})
 
@@ -90,7 +89,7 @@ async def test_a_write_of_reverse_makes_nothing_good(world: BothWays) -> None:
 async def test_what_lost_against_v2_meanwhile_goes_to_the_conflict_log(world: BothWays) -> None:
     await written(world, A, bad("a", status=A["status"]), {**A, "status": {"S": "won"}})
     world.db.apply(Put("leads", v2_of(A, status={"S": "lost"})))
-    assert (await retry(world)).failure is None
+    assert await retry(world) is None
     assert [head.reason for head in (await world.conflicts.heads()).values()] == ["overlap"]
     assert status(world) == {"S": "lost"}
 
@@ -104,7 +103,7 @@ async def test_a_change_that_arrives_during_a_retry_is_carried_by_it(world: Both
             await written(world, {**A, "status": {"S": "late"}})
 
     world.db.before = arrive
-    assert (await retry(world)).failure is None
+    assert await retry(world) is None
     assert status(world) == {"S": "late"}
     assert await world.quarantine.heads() == {}
 
@@ -123,26 +122,26 @@ async def test_a_retry_killed_before_it_ends_is_done_again_and_carries_nothing_t
     world.db.before = None
     assert status(world) == {"S": "won"}
     world.db.apply(Put("leads", v2_of(A)))
-    assert (await retry(world)).failure is None
+    assert await retry(world) is None
     assert status(world) == A["status"]
 
 
 async def test_a_v2_key_is_redriven_and_leaves_quarantine(world: BothWays) -> None:
     await v2_in_quarantine(world, v2_of(A))
-    assert (await retry(world, V2_ID)).failure is None
+    assert await retry(world, V2_ID) is None
     await world.carry()
     assert (world.old_lead(), await world.quarantine.heads()) == (A, {})
 
 
 async def test_a_v2_key_that_still_cannot_be_carried_stays(world: BothWays) -> None:
     await v2_in_quarantine(world, v2_of(A, **UNREADABLE))
-    assert (await retry(world, V2_ID)).failure is not None
+    assert await retry(world, V2_ID) is not None
     assert (await world.quarantine.head(V2_ID)).value.attempts == 1
 
 
 async def test_a_v2_key_whose_item_is_gone_leaves_quarantine(world: BothWays) -> None:
     await v2_in_quarantine(world, None)
-    assert (await retry(world, V2_ID)).failure is None
+    assert await retry(world, V2_ID) is None
     assert await world.quarantine.heads() == {}
 
 
@@ -156,7 +155,7 @@ async def test_a_v2_item_that_becomes_unreadable_during_its_retry_stays_in_quara
             await world.carry()
 
     world.db.before = spoil
-    assert (await retry(world, V2_ID)).failure is not None
+    assert await retry(world, V2_ID) is not None
     assert await world.quarantine.holds("leads", lead_key("a"))
 
 
@@ -173,7 +172,7 @@ async def test_a_v2_key_is_listed_shown_and_dropped(world: BothWays) -> None:
 async def test_a_copy_that_the_backfill_could_not_make_is_made_now(world: BothWays) -> None:
     world.put_on_both_sides(A, None)
     await world.quarantine.add_copy("old", KEY, Poison("bad", reason="bad"))
-    assert (await retry(world)).failure is None
+    assert await retry(world) is None
     await world.carry()
     assert (status(world), world.old_lead()) == (A["status"], A)
 
@@ -182,7 +181,7 @@ async def test_a_copy_is_not_made_of_what_v2_has_deleted_since(world: BothWays) 
     await written(world, A)
     world.db.apply(Delete("leads", lead_key("a")))
     await world.quarantine.add_copy("old", KEY, Poison("bad", reason="bad"))
-    assert (await retry(world)).failure is None
+    assert await retry(world) is None
     await world.carry()
     assert (world.v2_lead(), world.old_lead(), await world.quarantine.heads()) == (None, None, {})
 

@@ -255,7 +255,7 @@ async def test_a_place_that_only_the_old_item_tells_is_looked_at(world: BothWays
     world.put_on_both_sides(A, v2_of(A))
     ledger = Ledger(world.control, world.clock, "old", 1)
     read = await ledger.read(old_key("LEAD", "a"))
-    world.db.apply(ledger.put(read, read.entry))
+    world.db.apply(ledger.update(read, read.entry.forward)[0])
     await world.clock.advance(10)
     assert (await walked(world)).checked == 1
 
