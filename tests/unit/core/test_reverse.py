@@ -127,8 +127,20 @@ def test_the_plan_for_a_record(row: str) -> None:
 def test_originals_of_units_that_v2_has_not_changed_stay_on_old() -> None:
     """v2's application puts the item whole, without `_sync`: the former rule normalised all of old's attributes then."""
     dirty = lead(status="a", followers="1,054", phase="x", company={"NULL": True})
-    made = plan(record(by_forward(dirty), by_application({**dirty, "status": {"S": "b"}})), by_application({**dirty, "status": {"S": "b"}}), dirty)
+    made = plan(
+        record(by_forward(dirty), by_application({**dirty, "status": {"S": "b"}})),
+        by_application({**dirty, "status": {"S": "b"}}),
+        dirty,
+    )
     assert made.content == {**dirty, "status": {"S": "b"}}
+    assert made.units == ("status",)
+
+
+def test_what_v2_can_have_only_in_the_residue_stays_on_old_when_the_stamp_is_dropped() -> None:
+    own = lead(status="a", PK="old's own")
+    dropped = by_application(lead(status="b"))
+    made = plan(record(by_forward(own), dropped), dropped, own)
+    assert made.content == {**own, "status": {"S": "b"}}
     assert made.units == ("status",)
 
 
