@@ -249,12 +249,12 @@ MUTATIONS = (
     _patched("covered changes are applied", ledger_forward, "_covers", lambda *_: False, 73),
     _patched("a half-done guarded move stays so", ledger_forward, "_is_older", lambda *_: False, 3240),
     _patched("a position is saved before the effect", Process, "take", position_first, 15),
-    _patched("entered without drain", Entering, "drain", nothing),
+    _patched("entered without drain", Entering, "drain", nothing, 921),
     _patched("entered without a horizon", Entering, "horizon", nothing, 42),
     _patched("entered without observing", Entering, "observe", nothing, 36),
     _patched("entered without noting", EnteringSink, "apply_key", nothing, 402),
     _patched("entered before any worker acknowledged", Entering, "switch", entered_first, 2),
-    _patched("purged at once before entered", World, "access", purging_at_once),
+    _patched("purged at once before entered", World, "access", purging_at_once, 937),
 )
 
 
