@@ -13,7 +13,15 @@ import orjson
 from service.core.item.wire import Item
 from service.core.item.write import Absent, Put, TransactItem, Write
 from service.dynamodb.items import check_together
-from service.dynamodb.protocol import Fence, InsertRefused, IteratorType, Page, RecordsPage, StreamDescription, WriteOutcome
+from service.dynamodb.protocol import (
+    Fence,
+    InsertRefused,
+    IteratorType,
+    Page,
+    RecordsPage,
+    StreamDescription,
+    WriteOutcome,
+)
 from service.errors import Fatal, Poison, Retryable, StreamGone, Throttled
 from tests.fakes.memory_conditions import canonical, holds, sort_key
 from tests.fakes.memory_stream import MemoryStream

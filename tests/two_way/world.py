@@ -137,7 +137,7 @@ class Silence:
     table: str
     worker: str
 
-    async def silent(self) -> None:
+    async def silent(self, *, any_worker: bool = False) -> None:
         """Return once no superseded process reads the table's stream. Raises Died in one that is superseded itself."""
         while any(self._superseded()):
             if not self.worker.endswith(f" {self.world.owners[self.table]}"):

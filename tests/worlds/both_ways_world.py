@@ -37,7 +37,7 @@ class Silence:
     until_silent: list[Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=list)
     """What happens while the sink waits."""
 
-    async def silent(self) -> None:
+    async def silent(self, *, any_worker: bool = False) -> None:
         self.waits += 1
         for happens in self.until_silent:
             await happens()

@@ -402,9 +402,10 @@ def _on_live(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceRead
         return _without_write([source], outcome, ConflictCause("exists", lost) if lost else None)
     assert change.new is not None
     if entity_of_image(mapping, base) is not entity_of_image(mapping, change.new):
-        forward(mapping, change.new)  # units of another entity, or of none, are no units of this item: the whole item waits
+        # Units of another entity, or of none, are no units of this item: the whole item waits.
+        forward(mapping, change.new)
     before = old_units(mapping, base) | change.bases
-    judged = judge_units(mapping, changed_units(before, after), now, change.new)
+    judged = judge_units(mapping, changed_units(before, after), before, now, change.new)
     writable = writable_units(mapping, old_now, now, judged.carried)
     plan = _without_write([source], "duplicate", None)
     if writable.changes:
@@ -437,7 +438,9 @@ def _carried(
     content, made = edited(mapping, without_stamp(source.item, mapping.stamp), old_now, old_after)
     goal = Place(made.table, made.key)
     stamp = Stamp(change.version, residue=made.residue, absent=made.absent, base=v2.seen)
-    was = Place(*v2_place(mapping, old_now))  # another place, where v2's application has left the item at its former key
+    was = Place(
+        *v2_place(mapping, old_now)
+    )  # another place, where v2's application has left the item at its former key
     if goal.text in (source.place.text, was.text):
         return ForwardPlan("applied", (v2_write(mapping, source, content, stamp),), (source.place.text,))
     reading = _reading_at(v2, goal)

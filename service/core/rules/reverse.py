@@ -16,7 +16,7 @@ from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import old_key, v2_place
 from service.core.rules.authorship import live
-from service.core.rules.images import old_form, old_image, place_of_old
+from service.core.rules.images import old_form, old_image, place_of_old, v2_form
 from service.core.rules.ledger import Entry, Place, ReverseHalf
 from service.core.rules.ledger_writes import PlaceReading
 from service.core.rules.old_item import V2Now, Wanted, now_at, old_item_with
@@ -55,6 +55,8 @@ class V2Change:
     """The stamp of the new image, if tablesplit made the record; None: the application made it."""
     waiting: frozenset[str] | None = frozenset()
     """The units of earlier records of the place that wait in quarantine; None: the whole item."""
+    since: Item | None = None
+    """If the whole item waits: the item before the first record that waits; None: there was none."""
 
     @property
     def kind(self) -> Literal["create", "update", "delete"]:
@@ -239,10 +241,13 @@ def _restored(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: B
         return ReversePlan("own")
     form = v2_units(mapping, old_form(mapping, change.place, change.new), change.new)
     named = {unit for unit in form.keys() | old_units(mapping, image).keys() if is_among(unit, change.stamp.restore)}
-    if now.place.text != change.place.text and image is not None:  # the item lives elsewhere by now
-        return _carried_back(
-            _put(mapping, now, image, Wanted(now.form, frozenset(), of_now=frozenset(named)), "carried_back")
-        )
+    stuck, _ = _stuck(mapping, now, frozenset(named))
+    named -= stuck
+    if now.place.text != change.place.text:  # the item lives elsewhere by now
+        if image is None:
+            return ReversePlan("carried_back", now.old, None)
+        wanted = Wanted(now.form, frozenset(), of_now=frozenset(named))
+        return _carried_back(_put(mapping, now, image, wanted, "carried_back"))
     resets = counters(now.entity, named)
     base = change.stamp.base or ""
     values = frozenset(
@@ -303,10 +308,20 @@ def _whole(mapping: Mapping, change: V2Change, readings: BothReadings) -> Revers
     if image is None:
         return ReversePlan("applied", record, None)
     form = v2_units(mapping, record, change.new)
-    units = form.keys() | old_units(mapping, image).keys()
+    units = frozenset(form.keys() | old_units(mapping, image).keys())
+    if change.since is not None:
+        units = differing(_form_of(mapping, change.place, change.since), form)
     resets = counters(now.entity, units)
     values = frozenset(unit for unit in units - resets if _still(unit, form, now.form))
     return _put(mapping, now, image, Wanted(form, values, resets), "applied")
+
+
+def _form_of(mapping: Mapping, place: Place, item: Item) -> Form:
+    """The units of an image; none if it has no old form."""
+    try:
+        return v2_form(mapping, place, item)
+    except Poison:
+        return {}
 
 
 def _update(mapping: Mapping, change: V2Change, units: Collection[str], readings: BothReadings) -> ReversePlan:
@@ -316,6 +331,8 @@ def _update(mapping: Mapping, change: V2Change, units: Collection[str], readings
     """
     assert change.new is not None
     now, image = _now(mapping, change, readings), old_image(mapping, readings.old)
+    if image is None and change.waiting and now is not None:  # a restore could not put what waits
+        return _whole(mapping, change, readings)
     if now is None or image is None:  # the record that deletes decides; on old, forward does
         return ReversePlan("duplicate")
     form = v2_units(mapping, old_form(mapping, change.place, change.new), change.new)

@@ -10,6 +10,7 @@ from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward
 from service.core.rules.units import (
     ABSENT,
+    ELEMENT,
     Form,
     UnitChange,
     Value,
@@ -31,8 +32,10 @@ class Judged(NamedTuple):
     lost: list[str]
 
 
-def judge_units(mapping: Mapping, changes: Sequence[UnitChange], now: Form, image: Item) -> Judged:
-    """Which of the ``changes`` are carried to v2, whose form is ``now``, and which are lost. ``image``: the old item afterwards.
+def judge_units(mapping: Mapping, changes: Sequence[UnitChange], before: Form, now: Form, image: Item) -> Judged:
+    """Which of the ``changes``, from the form ``before``, are carried to v2, whose form is ``now``, and which are lost.
+    ``image``: the old
+    item afterwards.
 
     | v2 has of the unit         | decision                                                             |
     |----------------------------|----------------------------------------------------------------------|
@@ -40,19 +43,34 @@ def judge_units(mapping: Mapping, changes: Sequence[UnitChange], now: Form, imag
     | what the change wrote      | nothing to do; but lost if it is a number that both sides changed    |
     | anything else              | lost, unless only the form of the old value changed                  |
 
-    ``merge: add`` carries the difference of two numbers whatever v2 has. ``merge: agree`` never loses an equal value. The change
-    token is never lost: the larger one stays.
+    ``merge: add`` carries the difference of two numbers whatever v2 has. ``merge: agree`` never loses an equal value. The
+    change token is never lost: the larger one stays. A union of which one side has made another kind of value is lost against
+    any write of it.
     """
     entity = entity_of_image(mapping, image)
     token = entity.change_token if entity is not None else None
     judged = Judged([], [])
     for change in changes:
-        verdict = _verdict(change, now.get(change.unit, ABSENT), merge_of(entity, change.unit), change.unit == token)
+        merge = merge_of(entity, change.unit)
+        verdict = _verdict(change, now.get(change.unit, ABSENT), merge, change.unit == token)
+        if merge == "union" and verdict == "carried" and not _is_same_kind(change.unit, before, now):
+            verdict = "lost"
         if verdict == "carried":
             judged.carried.append(change)
         elif verdict == "lost":
             judged.lost.append(change.unit)
     return judged
+
+
+def _is_same_kind(unit: str, before: Form, now: Form) -> bool:
+    """Whether v2 has of a union what a change of it can be applied to: for an element a container, for the whole value the
+    elements that
+    the change replaced."""
+    name, element, _ = unit.partition(ELEMENT)
+    if element:
+        return name not in now
+    elements = {other for other in (before.keys() | now.keys()) if other.startswith(name + ELEMENT)}
+    return all((other in before) == (other in now) for other in elements)
 
 
 def _verdict(change: UnitChange, now: Value, merge: str, is_token: bool) -> Literal["carried", "lost", "done"]:

@@ -71,8 +71,11 @@ class SupersededWorkers:
         self._taken_over_then = taken_over()
         self._since = clock.monotonic()
 
-    async def silent(self) -> None:
-        """Return once the writer horizon has passed since this worker took over."""
+    async def silent(self, *, any_worker: bool = False) -> None:
+        """Return once the writer horizon has passed since this worker took over; ``any_worker``: since now."""
+        if any_worker:
+            await self._clock.sleep(self._horizon)
+            return
         if self._taken_over() != self._taken_over_then:
             self._taken_over_then, self._since = self._taken_over(), self._clock.monotonic()
         left = self._since + self._horizon - self._clock.monotonic()

@@ -24,6 +24,7 @@ from service.core.rules.ledger import (
     Place,
     ReverseClaim,
     ReverseHalf,
+    is_repeat,
     is_write_of,
     place_from,
 )
@@ -49,8 +50,10 @@ class StampSearch(Protocol):
 class Superseded(Protocol):
     """The workers that this one has taken over from."""
 
-    async def silent(self) -> None:
-        """Return once none of them can write any more."""
+    async def silent(self, *, any_worker: bool = False) -> None:
+        """Return once none of them can write any more; ``any_worker``: nor any other worker that may have claimed a write by
+        now, as a
+        retry beside the lane has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,7 @@ class LedgerAccess:
         if await self._shown_on_v2(key, place, claim.version):
             return True
         if claim.worker != self.worker:
-            await self.superseded.silent()
+            await self.superseded.silent(any_worker=is_repeat(claim.version))
         if await self._has_stamp(place, claim.version) or await self.search.has(place.table, place.key, claim.version):
             return True
         entry = (await self.ledger.read(key)).entry

@@ -205,8 +205,11 @@ class ReverseSink:
             image if live(image, place.key, self._mapping.stamp) else None for image in (run.first.old, run.last.new)
         ]
         stamp = run.author.stamp if run.author.ours else None
+        if run.author.ours:
+            return V2Change(place, step.version, images[0], images[1], stamp)
         waiting = None if step.waiting.whole else frozenset(step.waiting.units)
-        return V2Change(place, step.version, images[0], images[1], stamp, frozenset() if run.author.ours else waiting)
+        since = step.waiting.changes[0].old if step.waiting.whole and step.waiting.changes else None
+        return V2Change(place, step.version, images[0], images[1], stamp, waiting, since)
 
     async def _quarantine(self, step: _Step, plan: ReversePlan) -> None:
         """Keep a record of the application whose units cannot be carried."""
