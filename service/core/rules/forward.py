@@ -116,6 +116,8 @@ def restore_plan(mapping: Mapping, version: str, v2: V2State, units: tuple[str, 
     places = tuple(reading.place.text for reading in live)
     if len(live) != 1:
         return ForwardPlan("own", places=places)
+    if _is_stamped(mapping, live[0], version):  # by another worker, after this one had read the ledger
+        return ForwardPlan("own", places=places, made=True)
     return ForwardPlan("own", (restore_write(mapping, live[0], version, v2.seen, units),), places)
 
 

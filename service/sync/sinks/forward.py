@@ -251,7 +251,7 @@ class ForwardSink:
 
     def _pending(self, step: _Step, plan: ForwardPlan) -> tuple[str, ...]:
         """The units that old must get back once reverse has put the item on old again."""
-        if step.change.new is None:
+        if step.change.new is None or (step.ours and plan.made):
             return ()
         lost = plan.conflict.units if plan.conflict is not None and plan.conflict.reason == "deleted" else ()
         return tuple(sorted({*step.half.pending, *lost}))

@@ -291,7 +291,10 @@ def test_a_later_change_is_judged_from_before_the_change_that_waits() -> None:
 
 def test_a_delete_after_a_change_that_waits_is_carried() -> None:
     base = {"status": old_units(MAPPING, lead(status="a"))["status"]}
-    assert after(plan(lead(status="b"), None, by_forward(lead(status="a")), bases=base), by_forward(lead(status="a"))) is None
+    assert (
+        after(plan(lead(status="b"), None, by_forward(lead(status="a")), bases=base), by_forward(lead(status="a")))
+        is None
+    )
 
 
 def test_an_image_of_an_unknown_entity_waits_as_a_whole() -> None:
@@ -358,6 +361,11 @@ def test_what_was_lost_while_v2_had_no_item_is_given_back_once_it_lives_again() 
     made = restore_plan(MAPPING, RECORD, V2State(known, count(4)), ("status",))
     assert (made.outcome, made.places) == ("own", (place().text,))
     assert (stamp_of(made).restore, stamp_of(made).base) == ({"status"}, count(4))
+
+
+def test_what_another_worker_has_given_back_already_is_not_written_again() -> None:
+    made = restore_plan(MAPPING, RECORD, V2State([reading(by_forward(A, sequence=50))], count(4)), ("status",))
+    assert (made.writes, made.made) == ((), True)
 
 
 @pytest.mark.parametrize("months", [(), (MARCH, MAY)])

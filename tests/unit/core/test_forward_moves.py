@@ -291,7 +291,10 @@ def test_the_versions_of_one_move_grow() -> None:
     assert again.version == next_version(move.version)
 
 
-GUARDED = {MARCH: stamped_v2(Stamp(version(40)), by_application(A)), MAY: stamped_v2(Stamp(RECORD), by_application(B), MAY)}
+GUARDED = {
+    MARCH: stamped_v2(Stamp(version(40)), by_application(A)),
+    MAY: stamped_v2(Stamp(RECORD), by_application(B), MAY),
+}
 
 
 def test_a_move_of_the_guarded_rule_that_a_crash_interrupted_is_finished() -> None:

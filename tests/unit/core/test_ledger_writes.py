@@ -136,7 +136,9 @@ def test_the_place_of_a_write_is_that_of_its_item() -> None:
     assert place_of(MAPPING, put_over(by_forward(lead()), lead(status="x"))) == place()
 
 
-@pytest.mark.parametrize("added", ["nothing", "an attribute of the mapping", "an attribute that nobody knows", "a stamp"])
+@pytest.mark.parametrize(
+    "added", ["nothing", "an attribute of the mapping", "an attribute that nobody knows", "a stamp"]
+)
 def test_a_tombstone_is_removed_only_while_it_is_bare(added: str) -> None:
     """An attribute that the mapping does not know cannot be listed in a condition: the sweep looks for it before."""
     edit = {

@@ -63,10 +63,20 @@ VALUES: dict[str, tuple[Contents, Contents, Contents, str]] = {
         {"amount": 1, "currency": "USD"},
         "lost",
     ),
-    "a group that v2 has left": ({"amount": 1, "currency": "EUR"}, {"amount": 2}, {"amount": 1, "currency": "EUR"}, "carried"),
+    "a group that v2 has left": (
+        {"amount": 1, "currency": "EUR"},
+        {"amount": 2},
+        {"amount": 1, "currency": "EUR"},
+        "carried",
+    ),
     "a group to which both wrote the same numbers": ({"amount": 1}, {"amount": 2}, {"amount": 2}, "done"),
     # the change token
-    "a token that v2 has left": ({"updated_at": "2024-2"}, {"updated_at": "2024-1"}, {"updated_at": "2024-2"}, "carried"),
+    "a token that v2 has left": (
+        {"updated_at": "2024-2"},
+        {"updated_at": "2024-1"},
+        {"updated_at": "2024-2"},
+        "carried",
+    ),
     "a larger token": ({"updated_at": "2024-1"}, {"updated_at": "2024-3"}, {"updated_at": "2024-2"}, "carried"),
     "a smaller token": ({"updated_at": "2024-1"}, {"updated_at": "2024-2"}, {"updated_at": "2024-3"}, "done"),
 }
@@ -127,7 +137,9 @@ TOKENS: dict[str, tuple[AttributeValue | None, AttributeValue | None, bool]] = {
 @pytest.mark.parametrize("row", TOKENS)
 def test_the_larger_token_wins(row: str) -> None:
     mine, theirs, carried = TOKENS[row]
-    before, after, now = (Value({} if token is None else {"updated_at": token}, (token,)) for token in ({"S": "0"}, mine, theirs))
+    before, after, now = (
+        Value({} if token is None else {"updated_at": token}, (token,)) for token in ({"S": "0"}, mine, theirs)
+    )
     found = judge_units(MAPPING, [UnitChange("updated_at", before, after)], {"updated_at": now}, lead())
     assert (len(found.carried), found.lost) == (int(carried), [])
 
