@@ -48,8 +48,8 @@ ABSENT = Value({}, (None,))
 """The value of a unit that an item does not have."""
 
 RESIDUE_ONLY = ()
-"""The normal form of an attribute that v2 can have only in the residue. Its application cannot write it, and loses it with the stamp:
-so whatever v2 has of it is the same."""
+"""The normal form of an attribute that v2 can have only in the residue. Its application cannot write it, and loses it with the
+stamp: so whatever v2 has of it is the same."""
 
 Form = dict[str, Value]
 """The values of an item, by unit."""

@@ -87,7 +87,7 @@ class Row:
     new: Item | None
     now: Item | None
     outcome: str
-    then: Item | None | str
+    then: Item | str | None
     lost: tuple[str, tuple[str, ...]] | None = None
 
 
