@@ -13,17 +13,23 @@ pytestmark = [pytest.mark.deployment, pytest.mark.moto, pytest.mark.slow]
 
 UNSEEN = {
     ("backfill", "control", "dynamodb:DeleteItem"): ("service/control/quarantine.py", "self._heads.remove("),
+    ("sync", "old", "dynamodb:PutItem"): ("service/core/rules/ledger_writes.py", "return Put(table, {**key, **after}"),
     ("sync", "old", "dynamodb:UpdateItem"): (
         "service/core/rules/ledger_writes.py",
-        "return Update(reading.place.table",
-    ),
-    ("sync", "old", "dynamodb:ConditionCheckItem"): (
-        "service/core/rules/ledger_writes.py",
-        "return Check(reading.place.table",
+        "return Update(table, key, changed",
     ),
     ("operator", "old", "dynamodb:GetItem"): ("service/migration/settlement/guarded_retry.py", "store.get("),
     ("operator", "v2", "dynamodb:DeleteItem"): ("service/migration/completion.py", "write(purge_write("),
-    ("operator", "v2", "dynamodb:ConditionCheckItem"): ("service/core/rules/redrive.py", "import Check"),
+    ("operator", "control", "dynamodb:UpdateItem"): ("service/control/ledger.py", "write = Update(self._table"),
+    **{
+        ("operator", stream, f"dynamodb:{call}"): ("service/sync/stream_search.py", line)
+        for stream in ("old_stream", "v2_stream")
+        for call, line in (
+            ("DescribeStream", "await requests.describe("),
+            ("GetShardIterator", "await requests.open("),
+            ("GetRecords", "await requests.read("),
+        )
+    },
 }
 """Calls that are made too rarely to be had here, each with the line of code that makes it."""
 DEALS = "CRM-Deals-v2"

@@ -94,7 +94,9 @@ def _without_places(entry: Entry) -> Entry:
 
 
 def _without_refused(entry: Entry) -> Entry:
-    return replace(entry, forward=replace(entry.forward, refused=""))
+    claim = entry.forward.claim
+    forgotten = replace(claim, refused=False) if claim is not None else None
+    return replace(entry, forward=replace(entry.forward, refused="", claim=forgotten))
 
 
 def all_carried(_mapping: Any, changes: Sequence[Any], _now: Any, _image: Item) -> Judged:
@@ -166,7 +168,7 @@ def _claims(answer: bool) -> tuple[Patch, ...]:
     return tuple((LedgerAccess, name, _always(answer)) for name in names)
 
 
-async def nothing(*_: Any) -> None:
+async def nothing(*_: Any, **__: Any) -> None:
     """The step is not made."""
 
 
@@ -234,12 +236,12 @@ MUTATIONS = (
         "histories",
     ),
     _patched("a refused delete restores nothing", ledger_reverse, "_restored", lambda *_: ReversePlan("own"), 179),
-    _ledger_forgets("a refused delete is forgotten", _without_refused, 84, "histories"),
+    _ledger_forgets("a refused delete is forgotten", _without_refused),
     _patched("a side is written whatever is there", ledger_writes, "as_read", whatever_is_there, 21),
     Mutation("a claim is taken for made", _claims(True), 0, "histories"),
     Mutation("a claim is taken for not made", _claims(False), 25, "histories"),
     _patched("the stream is not searched for a claim", MemorySearch, "has", _always(False), 548),
-    _patched("a superseded worker's claim is decided at once", Silence, "silent", nothing, 84, "histories"),
+    _patched("a superseded worker's claim is decided at once", Silence, "silent", nothing, 0, "histories"),
     _patched("counters are put by value", ledger_reverse, "counters", no_counters, 3, "histories"),
     _patched("a delete is one step", LedgerAccess, "write", deletes_at_once),
     _patched("a purge deletes whatever is there", ledger_access, "still_bare", lambda *_: None, 3),
@@ -254,7 +256,7 @@ MUTATIONS = (
     _patched("entered without observing", Entering, "observe", nothing, 36),
     _patched("entered without noting", EnteringSink, "apply_key", nothing, 402),
     _patched("entered before any worker acknowledged", Entering, "switch", entered_first, 2),
-    _patched("purged at once before entered", World, "access", purging_at_once, 937),
+    _patched("purged at once before entered", World, "access", purging_at_once),
 )
 
 
