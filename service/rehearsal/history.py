@@ -139,6 +139,11 @@ class Step:
     taken: "Step | None"
     """The own-side write that was there last and now is not, though no application of this side has replaced it."""
 
+    @property
+    def came(self) -> Value:
+        """What was there before an application's operation, and after the sync's."""
+        return self.operation.written if self.operation.by == "sync" else self.operation.read
+
 
 class Course:
     """What happened to one field of one item on both sides, in its order."""
@@ -166,8 +171,14 @@ class Course:
         return len(self.sides) > 1 and max(self.values.values()) > 1
 
     def unseen(self, step: Step) -> bool:
-        """Whether the other side had written the field by now without the taken write of this step having seen it."""
-        return step.taken is not None and step.made > step.taken.seen
+        """Whether the other side had written the field by now without the taken write of this step having seen it.
+
+        The answer to a write may come after its value has been seen on this side: so a value that came may be of a later write.
+        """
+        if step.taken is None or step.made > step.taken.seen:
+            return step.taken is not None
+        later = self.writes[OTHER[step.operation.side]][step.made :]
+        return any(content(write.operation.written) == content(step.came) for write in later)
 
     def concurrent(self, write: Step) -> bool:
         """Whether the other side's application wrote the field without having seen this write, and unseen by it."""

@@ -191,6 +191,5 @@ def _carried(history: History, lost: Logged) -> bool:
 def _taken(step: Step) -> str:
     operation, taken = step.operation, step.taken
     assert taken is not None
-    now = operation.written if operation.by == "sync" else operation.read
     mine = content(taken.operation.written)
-    return f"{operation.item} {operation.field} on {operation.side}: {mine} became {content(now)} at {operation.at:g}"
+    return f"{operation.item} {operation.field} on {operation.side}: {mine} became {content(step.came)} at {operation.at:g}"

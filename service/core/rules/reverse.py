@@ -240,26 +240,26 @@ def _restored(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: B
     if now is None:
         return ReversePlan("own")
     form = v2_units(mapping, old_form(mapping, change.place, change.new), change.new)
-    named = {unit for unit in form.keys() | old_units(mapping, image).keys() if is_among(unit, change.stamp.restore)}
-    stuck, _ = _stuck(mapping, now, frozenset(named))
-    named -= stuck
-    if now.place.text != change.place.text:  # the item lives elsewhere by now
-        if image is None:
-            return ReversePlan("carried_back", now.old, None)
-        wanted = Wanted(now.form, frozenset(), of_now=frozenset(named))
-        return _carried_back(_put(mapping, now, image, wanted, "carried_back"))
-    resets = counters(now.entity, named)
-    base = change.stamp.base or ""
-    values = frozenset(
-        unit
-        for unit in named - resets
-        if all(half.put_of(name) <= base for name in remembered([unit])) and _still(unit, form, now.form)
-    )
-    if not values and not resets:
+    base, restore = change.stamp.base or "", change.stamp.restore
+    left = {name for name in restore if half.put_of(name) <= base} | counters(now.entity, restore)
+    if not left:
         return ReversePlan("own")
-    if image is None:
-        return _carried_back(_whole(mapping, change, readings))
-    return _carried_back(_put(mapping, now, image, Wanted(form, values, resets), "carried_back"))
+    if image is None:  # what v2 has now, if the item lives elsewhere by now
+        elsewhere = now.place.text != change.place.text
+        plan = ReversePlan("applied", now.old, None) if elsewhere else _whole(mapping, change, readings)
+        return _carried_back(plan)
+    named = {unit for unit in form.keys() | now.form.keys() | old_units(mapping, image).keys() if is_among(unit, left)}
+    stuck, _ = _stuck(mapping, now, frozenset(named))
+    return _carried_back(_put(mapping, now, image, _to_restore(change, now, form, named - stuck), "carried_back"))
+
+
+def _to_restore(change: V2Change, now: V2Now, form: Form, units: Collection[str]) -> Wanted:
+    """The units to give back: of the record, or of v2 as it is now if the item lives elsewhere by now."""
+    if now.place.text != change.place.text:
+        return Wanted(now.form, frozenset(), of_now=frozenset(units))
+    resets = counters(now.entity, units)
+    values = frozenset(unit for unit in frozenset(units) - resets if _still(unit, form, now.form))
+    return Wanted(form, values, resets)
 
 
 def _of_application(mapping: Mapping, change: V2Change, readings: BothReadings) -> ReversePlan:

@@ -87,6 +87,8 @@ HELD = [
     ("own side", happens(OLD_A, V2_A, ("old", "a", "o1", "v1", "sync"))),
     ("own side", happens(V2_A, OLD_A, ("old", "a", "o1", "v1", "sync"))),
     ("own side", happens(V2_A, OLD_A, ("old", "a", "v1", "o2"))),
+    # v2's answer came after its value was seen on old
+    ("own side", happens(OLD_A, ("old", "a", "v1", "v1"), V2_A)),
     # the sync writes what is there already; old replaces its own
     ("own side", happens(OLD_A, ("old", "a", "o1", "o1", "sync"), ("old", "a", "o1", "o2"))),
     # an item conflict, until all is carried
