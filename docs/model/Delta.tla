@@ -57,7 +57,7 @@ CONSTANTS
   Recovery,              \* what a claim found after a crash asks: "all"; "no-stream", "no-ledger", "stamp"
                          \*   (fewer of the three), "done", "never" (guesses)
   Fence,                 \* no put of a superseded owner arrives late
-  SpanByFirst,           \* a claim is taken for done by a span that BEGINS after it
+  SpanEndsAtDelete,      \* a delete is the last record of its span
   ResetsNoted            \* reverse notes which counters it put by value
 
 Old == "old"   V2 == "v2"   F == "F"   R == "R"
@@ -175,8 +175,8 @@ Folded(d) == LET l == led[d] IN
   IF l.open = 0 THEN l
   ELSE Closed([l EXCEPT !.done = l.open, !.seen = l.oseen, !.rd = l.ord,
                         !.put = Noted(l.put, l.ofs, l.open), !.reset = Noted(l.reset, l.ovs, l.open)])
-\* the half as it is for record r
-L(d, r) == IF led[d].open # 0 /\ (IF SpanByFirst THEN r.from ELSE r.seq) > led[d].open THEN Folded(d) ELSE led[d]
+\* the half as it is for record r, which may be a span: one that begins after the claimed record
+L(d, r) == IF led[d].open # 0 /\ r.from > led[d].open THEN Folded(d) ELSE led[d]
 
 Ours(d, r) ==
   \/ r.old.x = "tomb" /\ r.new.x = "none"
@@ -369,6 +369,7 @@ Takes(d) ==
      /\ i > led[d].done
      /\ L(d, Span(d, i, i)).rd = NoImg
      /\ \A n \in i..j : ~Ours(d, Span(d, n, n))
+     /\ SpanEndsAtDelete => \A n \in i..(j - 1) : Live(At(d, n).new)
      /\ Kind(At(d, i).old, At(d, j).new) # "n"}}
 
 StampIs(d, n) == tbl[Dst(d)].st.v = n
