@@ -1,7 +1,8 @@
 """The changes of one key in one page, in order: each run of the application's own changes is carried as one.
 
-A record of tablesplit ends a run: it changes the item, and what the next change has seen. The values between the first and the last
-change of a run never reach the other side.
+A record of tablesplit ends a run: it changes the item, and what the next change has seen. A delete is carried alone: together with
+a create it would be an update, which nobody refuses, so nothing would restore what reverse has left to the restore. The values
+between the first and the last change of a run never reach the other side.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +30,7 @@ def runs(
     current: Run | None = None
     for change in changes:
         author = author_of(change, seen)
-        if author.ours or not together:
+        if author.ours or not together or change.new is None:
             if current is not None:
                 yield current
             yield Run(change, change, author)
