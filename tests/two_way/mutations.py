@@ -28,7 +28,7 @@ from service.sync.sinks.ledger_access import LedgerAccess
 from tests.convergence.trampoline import Turn
 from tests.two_way.conductor import Entering
 from tests.two_way.processes import Process
-from tests.two_way.world import MemorySearch, Silence, World
+from tests.two_way.world import MemorySearch
 
 Patch = tuple[Any, str, Any]
 """Module or class, the name in it, and its replacement."""
@@ -46,7 +46,6 @@ REAL_REVERSE_PLAN = ledger_reverse.reverse_plan
 REAL_OF_OURS = ledger_reverse._of_ours
 REAL_TWO_LIVE = ledger_forward._two_live
 REAL_WRITE = LedgerAccess.write
-REAL_ACCESS = World.access
 REAL_SWITCH = Entering.switch
 
 
@@ -180,11 +179,6 @@ async def entered_first(entering: Entering) -> None:
     await REAL_SWITCH(entering)
 
 
-def purging_at_once(world: World, worker: str, table: str) -> LedgerAccess:
-    """A tombstone goes as soon as it is written, in every phase."""
-    return replace(REAL_ACCESS(world, worker, table), purge_at_once=True)
-
-
 async def position_first(self: Process, position: int, changes: list[Change]) -> None:
     """A position is saved before what lies before it has taken effect."""
     await self.save(position + len(changes))
@@ -236,12 +230,11 @@ MUTATIONS = (
         "histories",
     ),
     _patched("a refused delete restores nothing", ledger_reverse, "_restored", lambda *_: ReversePlan("own"), 179),
-    _ledger_forgets("a refused delete is forgotten", _without_refused),
+    _ledger_forgets("a refused delete is forgotten", _without_refused, 615),
     _patched("a side is written whatever is there", ledger_writes, "as_read", whatever_is_there, 21),
     Mutation("a claim is taken for made", _claims(True), 0, "histories"),
     Mutation("a claim is taken for not made", _claims(False), 25, "histories"),
     _patched("the stream is not searched for a claim", MemorySearch, "has", _always(False), 548),
-    _patched("a superseded worker's claim is decided at once", Silence, "silent", nothing, 0, "histories"),
     _patched("counters are put by value", ledger_reverse, "counters", no_counters, 3, "histories"),
     _patched("a delete is one step", LedgerAccess, "write", deletes_at_once),
     _patched("a purge deletes whatever is there", ledger_access, "still_bare", lambda *_: None, 3),
@@ -256,7 +249,6 @@ MUTATIONS = (
     _patched("entered without observing", Entering, "observe", nothing, 36),
     _patched("entered without noting", EnteringSink, "apply_key", nothing, 402),
     _patched("entered before any worker acknowledged", Entering, "switch", entered_first, 2),
-    _patched("purged at once before entered", World, "access", purging_at_once),
 )
 
 
