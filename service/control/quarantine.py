@@ -105,13 +105,13 @@ class Quarantine:
         that wait, beside those that wait already; empty: the whole item."""
         await self._append(waiting, poison, fence, units)
 
-    async def heal(self, table: str, key: Item, units: Sequence[str]) -> bool:
+    async def heal(self, table: str, key: Item, units: Sequence[str], waiting: Sequence[str] = ()) -> bool:
         """Take units out of quarantine; the key leaves it with its last unit. Returns whether it has left. An empty name stands
-        for the
-        whole item."""
+        for the whole item, of which the units ``waiting`` still wait."""
         key_id = quarantine_id(table, key)
         while (stored := await self._heads.get(key_id)) is not None:
-            left = tuple(unit for unit in stored.value.units if unit not in units)
+            before = stored.value.units or tuple(waiting)
+            left = tuple(unit for unit in before if unit not in units)
             whole = not stored.value.units
             if left or (whole and "" not in units):
                 if left == stored.value.units or await self._heads.put(
@@ -148,11 +148,14 @@ class Quarantine:
         """Remove the changes up to a version: they are applied."""
         await self._waiting(key_id).forget(upto)
 
-    async def note_failure(self, key_id: str, poison: Poison) -> None:
-        """Count a retry that failed, and record what is wrong now and how many changes still wait."""
+    async def note_failure(self, key_id: str, poison: Poison, *, repeated: bool = False) -> None:
+        """Count a retry that failed, and record what is wrong now and how many changes still wait. ``repeated``: not if the same
+        was wrong before."""
         stored = None
         while stored is None:  # again, when a change has come in between
             was = await self.head(key_id)
+            if repeated and (poison.reason, poison.message) == (was.value.reason, was.value.message):
+                return
             waiting, attempts = len(await self.changes(key_id)), was.value.attempts + 1
             head = replace(was.value, attempts=attempts, reason=poison.reason, message=poison.message, waiting=waiting)
             stored = await self._heads.put(key_id, head, was)
@@ -166,8 +169,10 @@ class Quarantine:
             was = await self._heads.get(key_id)
             if poison is None and (was is None or was.value.origin == "backfill"):
                 return False
-            if was is not None and waiting.version <= was.value.last_version:
-                return True  # a replay: it waits already
+            if was is not None and waiting.version <= was.value.last_version:  # a replay: it waits already
+                if poison is None or await self._widened(key_id, was, units):
+                    return True
+                continue
             head = self._with(was.value if was else None, waiting, poison, units)
             writes = [self._heads.as_put(key_id, head, was)[0], *self._waiting(key_id).puts(waiting)]
             if await self._control.store.transact(writes, fence=fence):
@@ -184,12 +189,21 @@ class Quarantine:
             was = QuarantineHead(
                 change.table, change.key, poison.reason, poison.message, now, "stream", units=tuple(units)
             )
-        whole = not units or not was.units
-        both = () if whole else tuple(sorted({*was.units, *units}))
-        return replace(was, origin="stream", waiting=was.waiting + 1, last_version=waiting.version, units=both)
+        units = _together(was, units)
+        return replace(was, origin="stream", waiting=was.waiting + 1, last_version=waiting.version, units=units)
+
+    async def _widened(self, key_id: str, was: Stored[QuarantineHead], units: Sequence[str]) -> bool:
+        """Let more units of a change wait that waits already. False: the head has changed."""
+        head = replace(was.value, units=_together(was.value, units))
+        return head == was.value or await self._heads.put(key_id, head, was) is not None
 
     def _waiting(self, key_id: str) -> WaitingChanges:
         return WaitingChanges(self._control, key_id)
+
+
+def _together(head: QuarantineHead, units: Sequence[str]) -> tuple[str, ...]:
+    """The units that wait, with further ones; none for the whole item."""
+    return tuple(sorted({*head.units, *units})) if head.units and units else ()
 
 
 REFRESH_SECONDS = 30.0

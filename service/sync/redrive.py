@@ -3,6 +3,7 @@
 What it will replace on the old table is kept in the conflict log.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from secrets import token_hex
 
@@ -29,14 +30,19 @@ class Redriver:
     mapping: Mapping
     clock: Clock
 
-    async def redrive(self, found: PlaceReading, old: Item | None, fence: Fence) -> bool:
-        """Re-drive the live v2 item ``found``. The old item ``old`` is kept in the conflict log if it differs.
+    async def redrive(
+        self, found: PlaceReading, old: Item | None, fence: Fence, among: Sequence[str] | None = None
+    ) -> bool:
+        """Re-drive the live v2 item ``found``. The old item ``old`` is kept in the conflict log if it differs. ``among``: re-drive
+        only these units, as they are remembered; the old item is not kept then.
 
         False: the v2 item has changed since it was read. Raises Poison when it cannot be carried.
         """
         entry = (await self.ledger.read(self.old_key(found))).entry
-        wanted = redrive(self.mapping, found, entry, old)
-        kept = self._kept(found, old, wanted)
+        wanted = redrive(self.mapping, found, entry, old, among)
+        if among is not None and not wanted.units:  # old has them
+            return True
+        kept = self._kept(found, old, wanted) if among is None else None
         if kept is not None:
             await self.store.transact(self.conflicts.puts(kept), fence=fence)
         if await self.store.write(wanted.write, fence=fence):

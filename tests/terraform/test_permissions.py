@@ -11,25 +11,15 @@ from tests.terraform.scenario import OLD, Scenario, made_old_table
 
 pytestmark = [pytest.mark.deployment, pytest.mark.moto, pytest.mark.slow]
 
+SEARCH = ("service/sync/stream_search.py", "requests.read(")
 UNSEEN = {
     ("backfill", "control", "dynamodb:DeleteItem"): ("service/control/quarantine.py", "self._heads.remove("),
-    ("sync", "old", "dynamodb:PutItem"): ("service/core/rules/ledger_writes.py", "return Put(table, {**key, **after}"),
-    ("sync", "old", "dynamodb:UpdateItem"): (
-        "service/core/rules/ledger_writes.py",
-        "return Update(table, key, changed",
-    ),
     ("operator", "old", "dynamodb:GetItem"): ("service/migration/settlement/guarded_retry.py", "store.get("),
     ("operator", "v2", "dynamodb:DeleteItem"): ("service/migration/completion.py", "write(purge_write("),
-    ("operator", "control", "dynamodb:UpdateItem"): ("service/control/ledger.py", "write = Update(self._table"),
-    **{
-        ("operator", stream, f"dynamodb:{call}"): ("service/sync/stream_search.py", line)
-        for stream in ("old_stream", "v2_stream")
-        for call, line in (
-            ("DescribeStream", "await requests.describe("),
-            ("GetShardIterator", "await requests.open("),
-            ("GetRecords", "await requests.read("),
-        )
-    },
+    ("operator", "v2_stream", "dynamodb:DescribeStream"): SEARCH,
+    ("operator", "v2_stream", "dynamodb:GetRecords"): SEARCH,
+    ("operator", "v2_stream", "dynamodb:GetShardIterator"): SEARCH,
+    ("operator", "control", "dynamodb:UpdateItem"): ("service/control/ledger.py", "return write, EntryReading("),
 }
 """Calls that are made too rarely to be had here, each with the line of code that makes it."""
 DEALS = "CRM-Deals-v2"

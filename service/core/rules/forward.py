@@ -37,6 +37,7 @@ from service.core.rules.units import (
     written_since,
     written_units,
 )
+from service.core.rules.waiting import WHOLE
 from service.errors import Poison
 
 Outcome = Literal["applied", "duplicate", "conflict", "own", "waiting", "unread"]
@@ -114,7 +115,7 @@ def restore_plan(mapping: Mapping, version: str, v2: V2State, units: tuple[str, 
     on old from what it read before they were written. Nothing is written unless the item lives at one place."""
     live = [reading for reading in v2.known if reading.is_live(mapping.stamp)]
     places = tuple(reading.place.text for reading in live)
-    if len(live) != 1:
+    if len(live) != 1 or _is_stamped(mapping, live[0], version):
         return ForwardPlan("own", places=places)
     if _is_stamped(mapping, live[0], version):  # by another worker, after this one had read the ledger
         return ForwardPlan("own", places=places, made=True)
@@ -305,8 +306,16 @@ def _decided(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceRead
 
 
 def _changed(mapping: Mapping, change: OldChange) -> tuple[str, ...]:
-    units = written_units(old_units(mapping, change.old), old_units(mapping, change.new))
+    """The units that the application has written, those included that wait."""
+    before = old_units(mapping, change.old) | change.bases
+    units = written_units(before, old_units(mapping, change.new))
     return remembered(unit.unit for unit in units)
+
+
+def waiting_units(mapping: Mapping, change: OldChange) -> tuple[str, ...]:
+    """What waits when nothing of a change can be written now: its units, as they are remembered; of a create or a delete the whole
+    item."""
+    return (WHOLE,) if change.old is None or change.new is None else _changed(mapping, change)
 
 
 def _covers(mapping: Mapping, reading: PlaceReading, version: str) -> bool:
@@ -397,7 +406,8 @@ def _on_live(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceRead
         now = v2_units(mapping, old_now, source.item)
         forward(mapping, old_now)
     except Poison as poison:  # what v2's application has written there has no old form
-        return ForwardPlan("waiting", places=(source.place.text,), waiting=_changed(mapping, change), poison=poison)
+        units = waiting_units(mapping, change)
+        return ForwardPlan("waiting", places=(source.place.text,), waiting=units, poison=poison)
     if base is None:
         lost = remembered(unit for unit in differing(now, after) if unit in after and after[unit].raw)
         outcome: Outcome = "conflict" if lost else "duplicate"

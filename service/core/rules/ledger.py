@@ -90,6 +90,8 @@ class ForwardClaim:
     """The change is a delete that v2 refuses."""
     healed: tuple[str, ...] = ()
     """The units that leave quarantine with this write."""
+    waiting: tuple[str, ...] = ()
+    """If the whole item leaves quarantine: the units of it that still wait."""
     move: Move | None = None
     """With writes at two places: the move."""
 

@@ -15,7 +15,7 @@ from service.core.mapping.entity import Entity
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward
 from service.core.rules.authorship import live
-from service.core.rules.ledger import Place
+from service.core.rules.ledger import Place, next_version
 
 MAX_NAMES = 120
 """The most attributes that one condition names. DynamoDB allows 300 operators and 4 KB of expression; 120 comparisons and the
@@ -75,7 +75,8 @@ def v2_write(mapping: Mapping, reading: PlaceReading, content: Item, stamp: Stam
     place = reading.place
     after = {**content, **place.key, mapping.stamp: stamp_value(place.key, stamp)}
     write = written(place.table, place.key, reading.item, after, mapping.made_in(place.table))
-    assert write is not None  # each write has a stamp of its own
+    if write is None:  # another worker has just written the same: a stamp of its own, so that a record follows
+        return v2_write(mapping, reading, content, replace(stamp, version=next_version(stamp.version)))
     return write
 
 

@@ -10,7 +10,7 @@ from service.core.mapping.entity import Entity
 from service.core.mapping.mapping import Mapping
 from service.core.rules.images import old_form
 from service.core.rules.ledger import Place
-from service.core.rules.ledger_writes import PlaceReading, stamp_value, written
+from service.core.rules.ledger_writes import PlaceReading, as_read, stamp_value, written
 from service.core.rules.units import (
     ABSENT,
     ELEMENT,
@@ -119,8 +119,14 @@ def _with_what_stood(
 
 
 def old_write(mapping: Mapping, key: Item, old: Item | None, content: Item, stamp: Stamp) -> Put | Update:
-    """The write that turns the old item as it was read into ``content`` (without stamp; empty: a tombstone) with ``stamp``."""
+    """The write that turns the old item as it was read into ``content`` (without stamp; empty: a tombstone) with ``stamp``.
+
+    A tombstone takes the whole item's place: an attribute that the application adds in between, under a name that no condition can
+    list, is deleted with the item, and forward finds its change lost against v2's delete.
+    """
     after = {**content, **key, mapping.stamp: stamp_value(key, stamp)}
+    if not content:
+        return Put(mapping.old.table, after, as_read(key, old, (), mapping.read_from_old()))
     write = written(mapping.old.table, key, old, after, mapping.read_from_old())
     assert write is not None  # the count is new
     return write

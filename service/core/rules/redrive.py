@@ -6,21 +6,24 @@ has no base, which forward never writes under the ledger rule: so reverse takes 
 carries what it changed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
+from service.core.item.change import Change
 from service.core.item.stamp import Stamp, own_stamp, sound_stamp, without_stamp
 from service.core.item.wire import Item
 from service.core.item.write import Put, Update
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward
+from service.core.rules.authorship import live
 from service.core.rules.forward import restore_write
 from service.core.rules.guarded import REPAIR_VERSION
-from service.core.rules.images import old_form, old_image
+from service.core.rules.images import old_form, old_image, v2_form
 from service.core.rules.ledger import Entry, Place, next_version
 from service.core.rules.ledger_writes import PlaceReading, edited, tombstone_write, v2_write
 from service.core.rules.reverse import require_placed
-from service.core.rules.units import differing, old_units, remembered, v2_units
+from service.core.rules.units import differing, is_among, old_units, remembered, v2_units
+from service.errors import Poison
 
 
 class Redrive(NamedTuple):
@@ -30,12 +33,16 @@ class Redrive(NamedTuple):
     """The write of the new stamp."""
     old: Item
     """The old item, without stamp, that the v2 item represents."""
+    units: frozenset[str]
+    """The units that reverse is to give the old item."""
 
 
-def redrive(mapping: Mapping, reading: PlaceReading, entry: Entry, old: Item | None) -> Redrive:
+def redrive(
+    mapping: Mapping, reading: PlaceReading, entry: Entry, old: Item | None, among: Collection[str] | None = None
+) -> Redrive:
     """The write that makes reverse give ``old``, the old item as read (None: no item), the units of the live v2 item that
-    differ; on the condition that the v2 item is still exactly as it was read. ``entry``: read before. Raises Poison when
-    reverse could not carry it.
+    differ; on the condition that the v2 item is still exactly as it was read. ``entry``: read before. ``among``: only these units,
+    as they are remembered; None: all. Raises Poison when reverse could not carry it.
     """
     assert reading.item is not None
     place, item = reading.place, readable(mapping, reading.item)
@@ -43,6 +50,8 @@ def redrive(mapping: Mapping, reading: PlaceReading, entry: Entry, old: Item | N
     require_placed(mapping, place, form_of)
     now = v2_units(mapping, form_of, item)
     units = differing(now, old_units(mapping, old_image(mapping, old)))
+    if among is not None:
+        units = frozenset(unit for unit in units if is_among(unit, among))
     stamp = own_stamp(reading.item, place.key, mapping.stamp)
     version = next_version(
         REPAIR_VERSION,
@@ -51,7 +60,27 @@ def redrive(mapping: Mapping, reading: PlaceReading, entry: Entry, old: Item | N
         stamp.version if stamp is not None else "",
     )
     write = restore_write(mapping, reading, version, entry.reverse.count, remembered(units or now))
-    return Redrive(write, form_of)
+    return Redrive(write, form_of, units)
+
+
+def units_waiting(
+    mapping: Mapping, reading: PlaceReading, names: Sequence[str], changes: Sequence[Change]
+) -> tuple[str, ...] | None:
+    """The units of the live v2 item that wait in quarantine, as they are remembered. ``names``: those that are named there, none
+    for the whole item; ``changes``: those that wait, oldest first. None: every unit, because what v2 had before them has no old
+    form."""
+    if names:
+        return tuple(names)
+    before = changes[0].old if changes else None
+    assert reading.item is not None
+    if not live(before, reading.place.key, mapping.stamp):
+        return None
+    try:
+        assert before is not None
+        forms = [v2_form(mapping, reading.place, readable(mapping, item)) for item in (before, reading.item)]
+    except Poison:
+        return None
+    return remembered(differing(*forms))
 
 
 def readable(mapping: Mapping, item: Item) -> Item:

@@ -204,7 +204,9 @@ def _vacated(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: Bo
     if image is None:
         return ReversePlan("own")
     if now is None:
-        stood = [unit for unit in old_units(mapping, image) if half.put_of(members(unit)[0]) <= base]
+        stood = change.stamp.restore or [
+            unit for unit in old_units(mapping, image) if half.put_of(members(unit)[0]) <= base
+        ]
         return _carried_back(_removed(mapping, readings.old)) if stood else ReversePlan("own")
     crossed = frozenset(
         unit
@@ -218,8 +220,10 @@ def _moved(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: Both
     """Forward's put at the new place of an item: an update of the units that the change carried."""
     assert change.stamp is not None
     assert change.new is not None
+    now, base = _now(mapping, change, readings), change.stamp.base or ""
+    if now is not None and old_image(mapping, readings.old) is None and half.whole > base:
+        return ReversePlan("applied", now.old, None)  # reverse has deleted old from records of another place
     form = v2_units(mapping, old_form(mapping, change.place, change.new), change.new)
-    base = change.stamp.base or ""
     carried = frozenset(unit for unit in form if is_among(unit, change.stamp.moved))
     changed = carried | (_changed(mapping, change) if change.kind == "update" else frozenset())
     crossed = frozenset(unit for unit in changed if any(half.put_of(name) > base for name in remembered([unit])))
@@ -249,8 +253,9 @@ def _restored(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: B
         plan = ReversePlan("applied", now.old, None) if elsewhere else _whole(mapping, change, readings)
         return _carried_back(plan)
     named = {unit for unit in form.keys() | now.form.keys() | old_units(mapping, image).keys() if is_among(unit, left)}
-    stuck, _ = _stuck(mapping, now, frozenset(named))
-    return _carried_back(_put(mapping, now, image, _to_restore(change, now, form, named - stuck), "carried_back"))
+    stuck, poison = _stuck(mapping, now, frozenset(named))
+    plan = _put(mapping, now, image, _to_restore(change, now, form, named - stuck), "carried_back")
+    return replace(_carried_back(plan), waiting=remembered(stuck), poison=poison if stuck else None)
 
 
 def _to_restore(change: V2Change, now: V2Now, form: Form, units: Collection[str]) -> Wanted:

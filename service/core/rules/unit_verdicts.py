@@ -59,7 +59,9 @@ def judge_units(mapping: Mapping, changes: Sequence[UnitChange], before: Form, n
             judged.carried.append(change)
         elif verdict == "lost":
             judged.lost.append(change.unit)
-    return judged
+    # Where a whole union is lost, the elements that it replaced are no changes of their own.
+    kept = [change for change in judged.carried if change.unit.partition(ELEMENT)[0] not in judged.lost]
+    return Judged(kept, judged.lost)
 
 
 def _is_same_kind(unit: str, before: Form, now: Form) -> bool:

@@ -54,9 +54,9 @@ class SinkContext:
         changes = [waiting.change for waiting in await self.quarantine.changes(key_id)]
         return Waiting(head.units or (WHOLE,), changes)
 
-    async def heal(self, table: str, key: Item, units: Sequence[str]) -> None:
-        """Take units of a key out of quarantine."""
-        if await self.quarantine.heal(table, key, units):
+    async def heal(self, table: str, key: Item, units: Sequence[str], waiting: Sequence[str] = ()) -> None:
+        """Take units of a key out of quarantine. ``waiting``: as ``Quarantine.heal`` has it."""
+        if await self.quarantine.heal(table, key, units, waiting):
             self.quarantined.discard(table, key)
 
 

@@ -4,7 +4,7 @@ Each change is applied exactly once, and the changes of a key in their order.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from service.control.conflicts import Conflict
 from service.control.ledger import EntryReading, ledger_id
@@ -14,7 +14,15 @@ from service.core.item.stamp import is_bare_tombstone, stream_version
 from service.core.item.wire import Item
 from service.core.item.write import Put, TransactItem, Update
 from service.core.rules.authorship import Authorship, authorship_on_old
-from service.core.rules.forward import ForwardPlan, OldChange, V2State, forward_plan, known_places, restore_plan
+from service.core.rules.forward import (
+    ForwardPlan,
+    OldChange,
+    V2State,
+    forward_plan,
+    known_places,
+    restore_plan,
+    waiting_units,
+)
 from service.core.rules.images import old_image
 from service.core.rules.ledger import (
     ForwardClaim,
@@ -57,6 +65,8 @@ class _Step:
     """The change stands for several."""
     ours: bool = False
     """The change is a write of reverse's, after which old must get the units back that are pending."""
+    refusals: list[Poison] = field(default_factory=list)
+    """Why units of the change wait, one for each time that it was decided."""
 
 
 class _MovesError(Exception):
@@ -120,20 +130,21 @@ class ForwardSink:
             half, noted, begun = read.entry.forward, False, None
         return not noted or await self._access.save(read, half.folded()) is not None
 
-    async def retry(self, key: Item) -> None:
-        """Try again what waits in quarantine for an old item: what can be written leaves it. Raises Retryable when another
-        worker writes
-        the item meanwhile."""
+    async def retry(self, key: Item) -> Poison | None:
+        """Try again what waits in quarantine for an old item: what can be written leaves it. Returns why something still waits;
+        None: nothing does. Raises Retryable when another worker writes the item meanwhile."""
         waiting = await self._context.waiting(self._mapping.old.table, key)
         if not waiting.changes:
-            return
+            return None
         read = await self._access.ledger.read(key)
         half, begun = await self._without_claim(read, "")
         last = waiting.changes[-1]
         change = replace(last, old=waiting.changes[0].old if waiting.whole else last.new)
         version = next_version(half.done, self._version(last))
-        if await self._carry(_Step(change, version, half.seen, read, half, waiting, None, begun)) is None:
+        step = _Step(change, version, half.seen, read, half, waiting, None, begun)
+        if await self._carry(step) is None:
             raise Retryable("the sync writes the item at this moment", reason="item_contended")
+        return step.refusals[-1] if step.refusals else None
 
     async def _without_claim(self, read: EntryReading, first: str) -> tuple[ForwardHalf, Move | None]:
         """The half with its claim folded, if the claimed writes were made, or dropped, if they were not; and the move that was
@@ -147,7 +158,7 @@ class ForwardSink:
         if claim is None or (first > claim.version and not is_repeat(claim.version)):
             return half.folded(), None
         if await self._access.forward_claim_made(key, claim):
-            await self._heal(key, claim.healed)
+            await self._heal(key, claim.healed, claim.waiting)
             return half.folded(), None
         move = claim.move
         begun = move is not None and await self._access.forward_write_made(key, place_from(move.goal), claim)
@@ -179,7 +190,8 @@ class ForwardSink:
             try:
                 saved = await self._try(step, plan, found)
             except Poison as poison:  # DynamoDB refuses the item itself
-                refused = ForwardPlan("waiting", places=plan.places, waiting=(WHOLE,), poison=poison)
+                units = waiting_units(self._mapping, self._judged(step))
+                refused = ForwardPlan("waiting", places=plan.places, waiting=units, poison=poison)
                 saved = await self._try(
                     replace(step, read=await self._access.ledger.read(step.change.key)), refused, found
                 )
@@ -217,27 +229,30 @@ class ForwardSink:
 
     def _plan(self, step: _Step, found: Sequence[PlaceReading]) -> ForwardPlan:
         """The plan; a change of which nothing can be written waits as a whole."""
-        change, waiting = step.change, step.waiting
         state = V2State(found, step.seen, step.refused, step.begun)
         if step.ours:
             return restore_plan(self._mapping, step.version, state, step.half.pending)
-        judged = OldChange(
+        try:
+            return forward_plan(self._mapping, self._judged(step), state)
+        except Poison as poison:
+            live = tuple(reading.place.text for reading in found if reading.is_live(self._mapping.stamp))
+            return ForwardPlan("waiting", places=live, waiting=(WHOLE,), poison=poison)
+
+    def _judged(self, step: _Step) -> OldChange:
+        change, waiting = step.change, step.waiting
+        return OldChange(
             change.key,
             step.version,
             old_image(self._mapping, waiting.whole_from(change.old)),
             old_image(self._mapping, change.new),
             waiting.bases(self._mapping),
         )
-        try:
-            return forward_plan(self._mapping, judged, state)
-        except Poison as poison:
-            live = tuple(reading.place.text for reading in found if reading.is_live(self._mapping.stamp))
-            return ForwardPlan("waiting", places=live, waiting=(WHOLE,), poison=poison)
 
     async def _record(self, step: _Step, plan: ForwardPlan, found: Sequence[PlaceReading]) -> EntryReading | None:
         """Write down what is about to be written, or that nothing is: in the ledger, in the conflict log and in quarantine."""
         if plan.waiting:
             assert plan.poison is not None
+            step.refusals.append(plan.poison)
             waiting = self._waiting_change(step.change)
             await self._context.put_in_quarantine(waiting, plan.poison, plan.waiting, self._access.fence)
         claim = self._claim(step, plan) if plan.writes else None
@@ -267,6 +282,7 @@ class ForwardSink:
             lost=self._lost(step, plan),
             refused=plan.refused,
             healed=step.waiting.healed_by(plan.waiting),
+            waiting=plan.waiting if step.waiting.whole else (),
             move=plan.move,
         )
 
@@ -301,7 +317,7 @@ class ForwardSink:
         self._count(plan.outcome, 1)
         if step.ours:
             return
-        await self._heal(change.key, step.waiting.healed_by(plan.waiting))
+        await self._heal(change.key, step.waiting.healed_by(plan.waiting), plan.waiting)
         await self._context.activity.application_changed(self._entity(change), change.table, change.key)
         for place in plan.tombstoned:
             item = await self._access.stores.store.get(place.table, place.key)
@@ -313,9 +329,9 @@ class ForwardSink:
         if change.new is not None and is_bare_tombstone(change.new, change.key, self._mapping.stamp):
             await self._access.purge(change.table, change.key, change.new)
 
-    async def _heal(self, key: Item, units: Sequence[str]) -> None:
+    async def _heal(self, key: Item, units: Sequence[str], waiting: Sequence[str]) -> None:
         if units:
-            await self._context.heal(self._mapping.old.table, key, units)
+            await self._context.heal(self._mapping.old.table, key, units, waiting)
 
     async def _refused_image(self, key: Item, half: ForwardHalf) -> Item | None:
         """The item whose delete v2 refused, if that was the change before."""

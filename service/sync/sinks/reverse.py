@@ -161,7 +161,7 @@ class ReverseSink:
         stored half has changed."""
         half = replace(step.half, places=plan.places).held(self._access.stores.clock.now())
         saved = await self._access.save(step.read, half, self._access.held_writes(step.read.entry, half))
-        return None if saved is None else replace(step, read=saved, marked=True)
+        return None if saved is None else replace(step, read=saved, half=half, marked=True)
 
     async def _is_as_claimed(self, step: _Step) -> bool:
         """Whether reverse's half is as this worker has left it: else another place may have been given a higher count."""
@@ -174,7 +174,7 @@ class ReverseSink:
         if is_passed(judged, step.half):
             return ReversePlan("own", places=step.half.places), None
         old = await store.get(mapping.old.table, step.read.entry.key)
-        known = await self._access.read_places(reverse_places(mapping, step.place, step.read.entry, old))
+        known = await self._known(step, old)
         lives = [reading for reading in known if reading.is_live(mapping.stamp)]
         moving = len(lives) > 1 and await self._is_moving(step, lives)
         half = await self._settled(step)
@@ -183,6 +183,19 @@ class ReverseSink:
         except Poison as poison:
             places = tuple(reading.place.text for reading in lives)
             return ReversePlan("waiting", places=places, waiting=(WHOLE,), poison=poison), old
+
+    async def _known(self, step: _Step, old: Item | None) -> list[PlaceReading]:
+        """The items at the known places. Where none is live, forward may have moved the item since the ledger was read: then
+        the places that
+        the ledger knows now are read."""
+        mapping, access = self._mapping, self._access
+        known = await access.read_places(reverse_places(mapping, step.place, step.read.entry, old))
+        if any(reading.is_live(mapping.stamp) for reading in known):
+            return known
+        entry = (await access.ledger.read(step.read.entry.key)).entry
+        places = reverse_places(mapping, step.place, entry, old)
+        texts = {reading.place.text for reading in known}
+        return known if all(place.text in texts for place in places) else await access.read_places(places)
 
     async def _is_moving(self, step: _Step, lives: Sequence[PlaceReading]) -> bool:
         """Whether forward is moving the item between the places where it lives, and has not finished as far as reverse has read."""
@@ -212,8 +225,10 @@ class ReverseSink:
         return V2Change(place, step.version, images[0], images[1], stamp, waiting, since)
 
     async def _quarantine(self, step: _Step, plan: ReversePlan) -> None:
-        """Keep a record of the application whose units cannot be carried."""
-        if plan.waiting and plan.poison is not None and not step.run.author.ours:
+        """Keep a record of the application, or a restore, whose units cannot be carried."""
+        author = step.run.author
+        restores = author.stamp is not None and bool(author.stamp.restore)
+        if plan.waiting and plan.poison is not None and (restores or not author.ours):
             change = replace(step.run.last, old=step.run.first.old)
             await self._context.put_in_quarantine(
                 self._waiting_change(change), plan.poison, plan.waiting, self._access.fence

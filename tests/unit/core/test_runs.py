@@ -1,51 +1,57 @@
-"""Which changes of one key are carried as one."""
+"""Runs of the application's own changes in one page, which are carried as one."""
 
 from service.core.item.change import Change
-from service.core.item.wire import Item
 from service.core.rules.authorship import Authorship
-from service.core.rules.runs import Run, runs
+from service.core.rules.runs import runs
 
-KEY: Item = {"pk": {"S": "a"}}
-NONE = "-"
-
-
-def change(old: str, new: str) -> Change:
-    """From one value to another; ``NONE``: no item."""
-    images = [None if value == NONE else {**KEY, "value": {"S": value}} for value in (old, new)]
-    return Change("old", "shard", f"{old}{new}", KEY, *images)
+KEY = {"pk": {"S": "a"}}
 
 
-def taken(*changes: Change, ours: str = "", together: bool = True) -> list[str]:
-    """The first and last change of each run. ``ours``: the change that tablesplit made."""
+def changes(text: str) -> list[Change]:
+    """One change for each character: a lower-case letter is one of the application, "-" its delete, an upper-case one ours."""
+    return [Change("t", "s", sign, KEY, None, None if sign == "-" else KEY) for sign in text]
 
-    def author_of(one: Change, seen: str) -> Authorship:
-        made = one.sequence == ours
-        return Authorship(made, one.sequence if made else seen, None)
 
-    def text(run: Run) -> str:
-        return run.first.sequence if run.first is run.last else f"{run.first.sequence}..{run.last.sequence}"
+def author(change: Change, seen: str) -> Authorship:
+    """Ours raises what has been seen."""
+    ours = change.sequence.isupper()
+    return Authorship(ours, max(seen, change.sequence.lower()) if ours else seen, None)
 
-    return [text(run) for run in runs(changes, "", author_of, together=together)]
+
+def found(text: str, *, together: bool = True) -> list[tuple[str, str, bool, str]]:
+    """First and last change of each run, whether it is ours, and what has been seen."""
+    return [
+        (run.first.sequence, run.last.sequence, run.author.ours, run.author.seen)
+        for run in runs(changes(text), "", author, together=together)
+    ]
 
 
 def test_changes_of_the_application_that_follow_one_another_are_one() -> None:
-    assert taken(change("1", "2"), change("2", "3"), change("3", "4")) == ["12..34"]
+    assert found("abc") == [("a", "c", False, "")]
 
 
-def test_a_create_and_its_updates_are_one() -> None:
-    assert taken(change(NONE, "1"), change("1", "2")) == ["-1..12"]
-
-
-def test_a_change_of_tablesplit_ends_a_run() -> None:
-    found = taken(change("1", "2"), change("2", "3"), change("3", "4"), change("4", "5"), ours="23")
-    assert found == ["12", "23", "34..45"]
+def test_a_change_of_ours_is_alone_and_ends_a_run() -> None:
+    """It has changed what the next change of the application has seen."""
+    assert found("abCDe") == [
+        ("a", "b", False, ""),
+        ("C", "C", True, "c"),
+        ("D", "D", True, "d"),
+        ("e", "e", False, "d"),
+    ]
 
 
 def test_a_delete_is_carried_alone() -> None:
-    """Together with the create after it, it would be an update; together with the create before it, nothing."""
-    found = taken(change("1", "2"), change("2", NONE), change(NONE, "3"), change("3", NONE))
-    assert found == ["12", "2-", "-3", "3-"]
+    """Together with the create after it, it would be an update, which nobody refuses; together with the create before it, nothing."""
+    assert [run[:2] for run in found("ab-cd-")] == [("a", "b"), ("-", "-"), ("c", "d"), ("-", "-")]
 
 
-def test_a_move_is_told_from_its_one_change() -> None:
-    assert taken(change("1", "2"), change("2", "3"), together=False) == ["12", "23"]
+def test_a_run_is_judged_by_what_was_seen_before_it() -> None:
+    assert found("Ca")[1] == ("a", "a", False, "c")
+
+
+def test_apart_each_change_is_a_run_of_its_own() -> None:
+    assert found("abC", together=False) == [("a", "a", False, ""), ("b", "b", False, ""), ("C", "C", True, "c")]
+
+
+def test_nothing_is_no_run() -> None:
+    assert found("") == []

@@ -1,6 +1,7 @@
 """A retry of a key in quarantine under the ledger rule: carried in order and once, or re-driven."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -9,16 +10,15 @@ import pytest
 from service.control.quarantine import Quarantine, quarantine_id
 from service.control.state import Move, change_state
 from service.core.item.wire import Item
-from service.core.item.write import Delete, Put
+from service.core.item.write import Delete, Put, Update
 from service.core.phases.acting import Rule
-from service.errors import Poison, Refused
+from service.errors import Poison, Refused, Retryable
 from service.migration.settlement.quarantine import drop_from_quarantine, retry_key
 from service.migration.start import create_and_start
 from service.sync.ledger_retry import LedgerRetry
 from tests.builders.small_crm import MAPPING, lead, lead_key, old_key, v2_of
 from tests.worlds.both_ways_world import BothWays
 from tests.worlds.start_world import Started
-from tests.worlds.sync_world import bad
 
 A = lead("a", status={"S": "new"})
 KEY = old_key("LEAD", "a")
@@ -48,82 +48,166 @@ def status(world: BothWays) -> Any:
     return (world.v2_lead() or {}).get("status")
 
 
-async def test_a_change_that_cannot_be_mapped_is_made_good_by_the_next(world: BothWays) -> None:
-    await written(world, A, bad("a"), {**A, "status": {"S": "won"}}, {**A, "status": {"S": "lost"}})
-    assert (await world.quarantine.head(ID)).value.waiting == 3
+UNPLACED = v2_of(A, id=None, _sync=None)
+"""The v2 item without a field that every item has: it stands for no old item until v2's application corrects it."""
+
+
+def corrected(world: BothWays, **fields: Any) -> None:
+    """v2's application corrects the item."""
+    world.db.apply(Put("leads", v2_of(A, _sync=None, **fields)))
+
+
+async def in_quarantine(world: BothWays, *items: Item | None) -> None:
+    """Old changes wait, because v2's application has written an item there that stands for no old item."""
+    await written(world, A)
+    world.db.apply(Put("leads", UNPLACED))
+    await world.carry()
+    await written(world, *items)
+
+
+async def waits(world: BothWays, key_id: str = ID) -> tuple[str, ...] | None:
+    """The units that wait; None: the key is not in quarantine."""
+    head = (await world.quarantine.heads()).get(key_id)
+    return None if head is None else head.units
+
+
+WON, LOST = {**A, "status": {"S": "won"}}, {**A, "status": {"S": "lost"}}
+
+
+async def test_what_waits_is_carried_once_v2_is_good_again(world: BothWays) -> None:
+    await in_quarantine(world, WON, {**WON, "company": {"S": "Y"}})
+    assert await waits(world) == ("company", "status")
+    assert await retry(world) is not None
+    corrected(world)
     assert await retry(world) is None
-    assert status(world) == {"S": "lost"}
+    await world.carry()
+    assert (status(world), (world.v2_lead() or {})["company"]) == ({"S": "won"}, {"S": "Y"})
     assert (await world.quarantine.heads(), await world.conflicts.heads()) == ({}, {})
 
 
-async def test_it_is_made_good_by_a_delete(world: BothWays) -> None:
-    await written(world, A, bad("a"), None)
+async def test_what_waits_is_judged_from_before_the_first_change_that_waits(world: BothWays) -> None:
+    await in_quarantine(world, WON, LOST)
+    corrected(world)
     assert await retry(world) is None
-    await world.carry()
-    assert (world.v2_lead(), world.old_lead()) == (None, None)
-
-
-async def test_what_still_cannot_be_mapped_stays_with_those_behind_it(world: BothWays) -> None:
-    good = {**A, "status": {"S": "won"}}
-    await written(world, A, bad("a"), good, bad("a", status={"S": "x"}), bad("a", status={"S": "y"}))
-    assert await retry(world) is not None
-    head = (await world.quarantine.head(ID)).value
-    assert (head.waiting, head.attempts) == (2, 1)
-    assert status(world) == {"S": "won"}
-    await written(world, {**A, "status": {"S": "lost"}})
-    assert await retry(world) is None
-    assert status(world) == {"S": "lost"}
-
-
-async def test_a_write_of_reverse_makes_nothing_good(world: BothWays) -> None:
-    await written(world, A, bad("a"))
-    world.db.apply(Put("leads", v2_of(A, followers={"N": "9"})))
-    await world.carry()
-    await written(world, {**A, "status": {"S": "won"}})
-    assert (await world.quarantine.head(ID)).value.waiting == 3
-    assert await retry(world) is not None
-    assert (await world.quarantine.head(ID)).value.waiting == 3
-    assert (status(world), (world.v2_lead() or {})["followers"]) == (A["status"], {"N": "9"})
+    assert (status(world), await world.conflicts.heads()) == ({"S": "lost"}, {})
 
 
 async def test_what_lost_against_v2_meanwhile_goes_to_the_conflict_log(world: BothWays) -> None:
-    await written(world, A, bad("a", status=A["status"]), {**A, "status": {"S": "won"}})
-    world.db.apply(Put("leads", v2_of(A, status={"S": "lost"})))
+    await in_quarantine(world, WON)
+    corrected(world, status={"S": "v2"})
     assert await retry(world) is None
-    assert [head.reason for head in (await world.conflicts.heads()).values()] == ["overlap"]
-    assert status(world) == {"S": "lost"}
+    (head,) = (await world.conflicts.heads()).values()
+    assert (head.reason, head.fields) == ("overlap", ("status",))
+    assert status(world) == {"S": "v2"}
 
 
-async def test_a_change_that_arrives_during_a_retry_is_carried_by_it(world: BothWays) -> None:
-    await written(world, A, bad("a"), {**A, "status": {"S": "won"}})
+async def test_a_failed_retry_is_counted_and_says_what_is_wrong_now(world: BothWays) -> None:
+    await in_quarantine(world, WON)
+    world.db.apply(Put("leads", v2_of(A, x={"S": "1"}, id=None, _sync={"S": "?"})))
+    message = await retry(world)
+    head = (await world.quarantine.head(ID)).value
+    assert (head.attempts, head.waiting, head.reason, head.message) == (1, 1, "damaged_stamp", message)
+
+
+async def test_a_change_that_arrives_during_a_retry_stops_it_and_nothing_is_carried_twice(world: BothWays) -> None:
+    await in_quarantine(world, WON)
+    corrected(world)
+    await world.carry()
 
     async def arrive(operation: str, subject: object) -> None:
-        if operation == "transact":
+        if isinstance(subject, Update) and subject.table == "control":
             world.db.before = None
-            await written(world, {**A, "status": {"S": "late"}})
+            await written(world, LOST)
 
     world.db.before = arrive
-    assert await retry(world) is None
-    assert status(world) == {"S": "late"}
-    assert await world.quarantine.heads() == {}
+    with pytest.raises(Retryable, match="the sync writes the item at this moment"):
+        await retry(world)
+    assert (status(world), await waits(world)) == ({"S": "lost"}, None)
+    assert await world.conflicts.heads() == {}
 
 
-async def test_a_retry_killed_before_it_ends_is_done_again_and_carries_nothing_twice(world: BothWays) -> None:
-    """Meanwhile v2 returns to the state before the change: the change must not be carried again."""
-    await written(world, A, bad("a"), {**A, "status": {"S": "won"}})
+async def killed(world: BothWays, when: Callable[[object], bool], *, after: bool = False) -> None:
+    """A retry whose process is killed before (or ``after``) a request."""
 
     async def die(operation: str, subject: object) -> None:
-        if isinstance(subject, Delete) or (operation == "transact" and status(world) == {"S": "won"}):
+        if when(subject):
+            world.db.before = world.db.after = None
             raise ConnectionError("killed")
 
-    world.db.before = die
+    setattr(world.db, "after" if after else "before", die)
     with pytest.raises(ConnectionError):
         await retry(world)
-    world.db.before = None
-    assert status(world) == {"S": "won"}
-    world.db.apply(Put("leads", v2_of(A)))
+
+
+def put_on_v2(subject: object) -> bool:
+    return isinstance(subject, Put | Update) and subject.table == "leads"
+
+
+async def test_a_retry_killed_after_its_claim_is_made_again(world: BothWays) -> None:
+    await in_quarantine(world, WON)
+    corrected(world)
+    await killed(world, put_on_v2)
     assert await retry(world) is None
-    assert status(world) == A["status"]
+    assert (status(world), await world.conflicts.heads()) == ({"S": "won"}, {})
+
+
+async def test_a_retry_killed_after_its_put_is_not_made_twice(world: BothWays) -> None:
+    """v2's application returns to the value before: the change must not be carried again."""
+    await in_quarantine(world, WON)
+    corrected(world)
+    await killed(world, put_on_v2, after=True)
+    assert status(world) == {"S": "won"}
+    world.edit("leads", lead_key("a"), status=A["status"])
+    await world.carry()
+    assert (status(world), await waits(world), (world.old_lead() or {})["status"]) == (A["status"], None, A["status"])
+
+
+WITHOUT_ID = {name: value for name, value in WON.items() if name != "id"}
+"""No v2 item can be made of it, but of its other fields."""
+
+
+async def test_a_retry_of_the_whole_item_leaves_what_still_cannot_be_written(world: BothWays) -> None:
+    await in_quarantine(world, None)
+    assert await waits(world) == ()
+    corrected(world)
+    await written(world, WITHOUT_ID)
+    assert (status(world), await waits(world)) == ({"S": "won"}, ("id",))
+    assert await retry(world) is not None
+    await written(world, LOST)
+    assert (status(world), await waits(world), await world.conflicts.heads()) == ({"S": "lost"}, None, {})
+
+
+async def test_what_dynamodb_refuses_waits_beside_what_waits_already(world: BothWays) -> None:
+    await written(world, A)
+
+    async def too_large(operation: str, subject: object) -> None:
+        if put_on_v2(subject):
+            raise Poison("too large", reason="too_large")
+
+    world.db.before = too_large
+    await written(world, WITHOUT_ID)
+    assert await waits(world) == ("id", "status")
+    world.db.before = None
+    assert await retry(world) is not None
+    assert (status(world), await waits(world)) == ({"S": "won"}, ("id",))
+
+
+async def test_a_create_that_waits_is_still_a_create_when_v2_has_no_item_any_more(world: BothWays) -> None:
+    world.put_on_both_sides(None, UNPLACED)
+    await written(world, A)
+    assert await waits(world) == ()
+    world.remove("leads", lead_key("a"))
+    assert await retry(world) is None
+    await world.carry()
+    assert (status(world), world.old_lead(), await world.conflicts.heads()) == (A["status"], A, {})
+
+
+async def test_what_waits_is_logged_when_v2_has_deleted_the_item(world: BothWays) -> None:
+    await in_quarantine(world, WON)
+    world.remove("leads", lead_key("a"))
+    assert await retry(world) is None
+    (head,) = (await world.conflicts.heads()).values()
+    assert (head.reason, head.fields) == ("deleted", ("status",))
 
 
 async def test_a_v2_key_is_redriven_and_leaves_quarantine(world: BothWays) -> None:
@@ -213,7 +297,7 @@ async def test_the_rule_in_force_decides_how_a_key_is_retried() -> None:
     task = asyncio.ensure_future(retry_key(world.app, V2_ID))
     await world.clock.until(task.done)
     assert (await task).failure is None
-    assert "b" not in (world.db.item("leads", lead_key("a")) or {})["_sync"]["M"]
+    assert "g" in (world.db.item("leads", lead_key("a")) or {})["_sync"]["M"]
 
 
 @pytest.mark.parametrize("rule", ["guarded", "ledger"])
