@@ -41,7 +41,7 @@ def test_a_change_of_ours_is_alone_and_ends_a_run() -> None:
 
 
 def test_a_delete_is_carried_alone() -> None:
-    """Together with the create after it, it would be an update, which nobody refuses; together with the create before it, nothing."""
+    """Together with the create after it, it would be an update, which nobody refuses; with the create before it, nothing."""
     assert [run[:2] for run in found("ab-cd-")] == [("a", "b"), ("-", "-"), ("c", "d"), ("-", "-")]
 
 
