@@ -98,7 +98,7 @@ def _without_refused(entry: Entry) -> Entry:
     return replace(entry, forward=replace(entry.forward, refused="", claim=forgotten))
 
 
-def all_carried(_mapping: Any, changes: Sequence[Any], _now: Any, _image: Item) -> Judged:
+def all_carried(_mapping: Any, changes: Sequence[Any], *_: Any) -> Judged:
     """Forward carries every unit, whatever v2 has."""
     return Judged([*changes], [])
 
