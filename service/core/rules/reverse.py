@@ -57,6 +57,10 @@ class V2Change:
     """The units of earlier records of the place that wait in quarantine; None: the whole item."""
     since: Item | None = None
     """If the whole item waits: the item before the first record that waits; None: there was none."""
+    steps: tuple[tuple[Item | None, Item | None], ...] = ()
+    """Of several records, each one's item before and after. A unit that a record changed is judged also if a later one changed
+    it back:
+    an earlier record of it may have been left to these."""
 
     @property
     def kind(self) -> Literal["create", "update", "delete"]:
@@ -277,12 +281,18 @@ def _of_application(mapping: Mapping, change: V2Change, readings: BothReadings) 
 
 
 def _changed(mapping: Mapping, change: V2Change) -> frozenset[str]:
-    """The units whose normal form an update changed."""
+    """The units whose normal form an update changed, or one of several updates."""
     assert change.old is not None
     assert change.new is not None
-    before = v2_units(mapping, old_form(mapping, change.place, change.old), change.old)
-    after = v2_units(mapping, old_form(mapping, change.place, change.new), change.new)
-    return differing(before, after)
+    pairs = change.steps or ((change.old, change.new),)
+    changed = (_differing(mapping, change.place, before, after) for before, after in pairs)
+    return frozenset().union(*changed)
+
+
+def _differing(mapping: Mapping, place: Place, before: Item | None, after: Item | None) -> frozenset[str]:
+    """The units in which two images of a place differ. An image without an old form has none: then all of the other's differ."""
+    forms = [{} if image is None else _form_of(mapping, place, image) for image in (before, after)]
+    return differing(*forms)
 
 
 def _item_record(mapping: Mapping, change: V2Change, readings: BothReadings) -> ReversePlan:

@@ -18,6 +18,8 @@ class Run:
 
     first: Change
     last: Change
+    changes: tuple[Change, ...]
+    """All of them, in order."""
     author: Authorship
     """Of the last change. ``seen`` is what had been seen before the run, if the application made it."""
 
@@ -33,10 +35,11 @@ def runs(
         if author.ours or not together or change.new is None:
             if current is not None:
                 yield current
-            yield Run(change, change, author)
+            yield Run(change, change, (change,), author)
             current = None
         else:
-            current = Run(change if current is None else current.first, change, author)
+            before = () if current is None else current.changes
+            current = Run(change if current is None else current.first, change, (*before, change), author)
         seen = author.seen
     if current is not None:
         yield current

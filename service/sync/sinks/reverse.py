@@ -214,15 +214,18 @@ class ReverseSink:
 
     def _judged(self, step: _Step) -> V2Change:
         run, place = step.run, step.place
-        images = [
-            image if live(image, place.key, self._mapping.stamp) else None for image in (run.first.old, run.last.new)
-        ]
+        pairs = tuple((self._live(place, each.old), self._live(place, each.new)) for each in run.changes)
+        images = (pairs[0][0], pairs[-1][1])
         stamp = run.author.stamp if run.author.ours else None
         if run.author.ours:
             return V2Change(place, step.version, images[0], images[1], stamp)
         waiting = None if step.waiting.whole else frozenset(step.waiting.units)
         since = step.waiting.changes[0].old if step.waiting.whole and step.waiting.changes else None
-        return V2Change(place, step.version, images[0], images[1], stamp, waiting, since)
+        steps = pairs if len(pairs) > 1 else ()
+        return V2Change(place, step.version, images[0], images[1], stamp, waiting, since, steps)
+
+    def _live(self, place: Place, image: Item | None) -> Item | None:
+        return image if live(image, place.key, self._mapping.stamp) else None
 
     async def _quarantine(self, step: _Step, plan: ReversePlan) -> None:
         """Keep a record of the application, or a restore, whose units cannot be carried."""
