@@ -178,7 +178,10 @@ class Settings(BaseSettings):
     move_deadline_seconds: float = Field(600, ge=10, le=86_400, description="seconds for one step of a phase move")
 
     verify_seconds: float = Field(
-        300, ge=5, le=86_400, description="seconds between two comparisons of the keys touched under the ledger rule"
+        300,
+        ge=5,
+        le=86_400,
+        description="seconds between two comparisons of the keys touched under the ledger rule, and between two retries of quarantine",
     )
     ledger_trim_seconds: float = Field(
         21_600,

@@ -4,9 +4,10 @@ import pytest
 
 from tests.builders.mappings import crm
 from tests.convergence.invariants import Violated
+from tests.two_way.histories import run_history
+from tests.two_way.mappings import hot_mapping
 from tests.two_way.mutations import MUTATIONS, Mutation, apply_mutation
 from tests.two_way.runs import run_seed
-from tests.two_way.test_histories import replay
 
 WITHIN = 4000
 """How many seeds are tried, from the one at which the mutation was first found, before the test fails."""
@@ -27,7 +28,8 @@ def _run(mutation: Mutation, seed: int) -> None:
     if mutation.search == "interleavings":
         run_seed(seed, crm())
     else:
-        replay(seed)
+        merges = seed % 2 == 1
+        run_history(seed, hot_mapping(merges=merges), merges=merges)
 
 
 def _first_violation(mutation: Mutation) -> int | None:
