@@ -181,7 +181,7 @@ class Settings(BaseSettings):
         300,
         ge=5,
         le=86_400,
-        description="seconds between two comparisons of the keys touched under the ledger rule, and between two retries of quarantine",
+        description="seconds between two comparisons of the keys touched under the ledger rule, and two retries of quarantine",
     )
     ledger_trim_seconds: float = Field(
         21_600,
