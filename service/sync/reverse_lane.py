@@ -36,14 +36,15 @@ class ReverseLane(Lane):
 
     def open(self, reading: Reading, state: MigrationState) -> Work:
         """The engines that read the v2 tables' streams."""
-        return Work(reading.engines(self.streams(state), lambda: self._sink(reading, state)))
+        in_flight: set[str] = set()
+        return Work(reading.engines(self.streams(state), lambda: self._sink(reading, state, in_flight)))
 
-    def _sink(self, reading: Reading, state: MigrationState) -> ShardSink:
+    def _sink(self, reading: Reading, state: MigrationState, in_flight: set[str]) -> ShardSink:
         app = self.app
         rogue_writes = RogueWriteSink(app.mapping, activity_recorder(app, state, "v2"))
         if not state.acting.forward_by_ledger:
             return rogue_writes
-        access = ledger_access(app, state, reading.fence, reading.taken_over)
+        access = ledger_access(app, state, reading.fence, reading.taken_over, in_flight)
         context = sink_context(app, state, "v2", self.count, reading.taken_over)
         if not state.acting.reverse_carries:
             return EnteringSink(access, rogue_writes, context.generations, app.settings.sync_concurrency)

@@ -50,7 +50,7 @@ class StreamSearch:
         asked = self._app.clock.monotonic()
         async with self._searching[table]:
             found = self._found.get(table)
-            if found is None or found.began < asked:
+            if found is None or found.began <= asked:
                 began = self._app.clock.monotonic()
                 found = self._found[table] = _Found(began, frozenset([stamp async for stamp in self._search(table)]))
         return any(name == _text(key) and is_write_of(stamp, version) for name, stamp in found.stamps)

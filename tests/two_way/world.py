@@ -223,6 +223,8 @@ class World:
     ends: list[tuple[int, str]] = field(default_factory=list)
     """The step at which a superseded process ends at last, and its name."""
     counts: Counter[str] = field(default_factory=Counter)
+    in_flight: dict[str, set[str]] = field(default_factory=dict)
+    """By worker, the places whose records it is applying."""
 
     @property
     def old(self) -> str:
@@ -286,6 +288,7 @@ class World:
             Silence(self, table, worker),
             purge_at_once=self.rule == "ledger",
             retried=lambda reason: self.counts.update([reason]),
+            in_flight=self.in_flight.setdefault(worker, set()),
         )
 
     def context(self, activity: ActivityRecorder, count: Callable[[str], None]) -> SinkContext:

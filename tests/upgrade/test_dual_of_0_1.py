@@ -1,4 +1,4 @@
-"""The middle of `dual`, as version 0.1.0 left it, is gone on with by the present rule: its entries, stamps, quarantine and holds."""
+"""The middle of `dual`, as version 0.1.0 left it, is gone on with: its entries, stamps, items in quarantine and held items."""
 
 from typing import Any
 
@@ -41,7 +41,14 @@ class NothingFound:
 
 
 def deal(number: int, **texts: str) -> Item:
-    contents = {"pk": f"DEAL#{number}", "sk": "METADATA", "entity_type": "DEAL", "id": str(number), "created_at": "2024-03-05", **texts}
+    contents = {
+        "pk": f"DEAL#{number}",
+        "sk": "METADATA",
+        "entity_type": "DEAL",
+        "id": str(number),
+        "created_at": "2024-03-05",
+        **texts,
+    }
     return {name: {"S": text} for name, text in contents.items()}
 
 
@@ -110,7 +117,9 @@ class Dual:
         )
         side: Side = "old" if table == "old" else "v2"
         recorder = ActivityRecorder(Activities(self.control), side, self.clock, quiet=False)
-        context = SinkContext(self.quarantine, QuarantineCache(self.quarantine, self.clock), recorder, TABLES, self.outcomes.append)
+        context = SinkContext(
+            self.quarantine, QuarantineCache(self.quarantine, self.clock), recorder, TABLES, self.outcomes.append
+        )
         return ForwardSink(access, context, 1) if table == "old" else ReverseSink(access, context, 1)
 
 
@@ -181,7 +190,11 @@ async def test_the_entry_has_the_present_form_once_both_have_written(dual: Dual)
     before = await dual.entry(REVERSES)
     set_on(dual, "deals", REVERSES, title="b")
     await dual.carry()
-    (item,) = [row for row in dual.db.items("control") if "REVERSE" not in row and row.get("key") and "DEAL#15" in row["key"]["S"]]
+    (item,) = [
+        row
+        for row in dual.db.items("control")
+        if "REVERSE" not in row and row.get("key") and "DEAL#15" in row["key"]["S"]
+    ]
     assert "document" not in item
     after = await dual.entry(REVERSES)
     assert (after.forward.done > before.forward.done, after.forward.seen) == (True, count_version(1, 2))
@@ -223,7 +236,9 @@ async def test_an_item_that_was_held_is_held_until_one_place_is_free(dual: Dual)
     dual.db.apply(Delete("deals", place(REVERSES).key))
     await dual.carry()
     assert (await dual.entry(REVERSES)).reverse.held_since is None
-    assert without_stamp(dual.old(REVERSES)) | {"updated_at": None} == deal(REVERSES, title="other", created_at="2024-05-05") | {"updated_at": None}
+    assert without_stamp(dual.old(REVERSES)) | {"updated_at": None} == deal(
+        REVERSES, title="other", created_at="2024-05-05"
+    ) | {"updated_at": None}
 
 
 def put_in_quarantine(dual: Dual, change: Change) -> str:
@@ -247,7 +262,9 @@ def put_in_quarantine(dual: Dual, change: Change) -> str:
     return name
 
 
-async def test_a_head_in_quarantine_waits_as_a_whole_item_and_is_judged_from_before_its_first_change(dual: Dual) -> None:
+async def test_a_head_in_quarantine_waits_as_a_whole_item_and_is_judged_from_before_its_first_change(
+    dual: Dual,
+) -> None:
     """The mended change brings what the waiting one has changed along: the title, which it does not change itself."""
     first, bad = deal(FORWARDS, title="a"), {**deal(FORWARDS, title="b"), "entity_type": {"S": "GOBLIN"}}
     name = put_in_quarantine(dual, Change("old", "shard", "1349", key_of(FORWARDS), first, bad))

@@ -1,7 +1,9 @@
 """The tables of the validation tests under the ledger rule, with both directions applying the records of the streams."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,7 +19,7 @@ from service.control.workers import Beat, LaneBeat, Workers
 from service.core.item.change import Change, parse_record
 from service.core.item.stamp import own_stamp
 from service.core.item.wire import Item
-from service.core.item.write import Delete, Put
+from service.core.item.write import Delete, Put, Update
 from service.core.phases.acting import Acting, Side
 from service.core.rules.ledger import is_write_of
 from service.dynamodb.protocol import Fence
@@ -83,7 +85,7 @@ class BothWays(World):
         """Let both directions apply the records of their streams, until none is left."""
         while any(self.read[place] < end for place, end in self._ends().items()):
             for table, shard in self._ends():
-                await self._apply(table, shard)
+                await self.carry_from(table, shard)
 
     async def both_ways(
         self, settled: Callable[[], Coroutine[Any, Any, None]] | None = None, **options: Any
@@ -133,11 +135,41 @@ class BothWays(World):
         """The application deletes an item."""
         self.db.apply(Delete(table, key))
 
-    async def _apply(self, table: str, shard: str) -> None:
+    async def carry_from(self, table: str, shard: str | None = None, worker: str = "w") -> None:
+        """Let ``worker`` apply the records of one stream."""
+        (shard,) = [shard] if shard else list(self.db.stream(table)._all)
         changes = self.unread(table)
-        self.read[table, shard] += len(changes)
-        sink = self.forward_sink() if table == "old" else self.reverse_sink()
+        end = self.read[table, shard] + len(changes)
+        sink = self.forward_sink(worker) if table == "old" else self.reverse_sink(worker)
         await sink.apply(shard, changes)
+        self.read[table, shard] = max(end, self.read[table, shard])
+
+    async def killed(self, table: str, when: Callable[[Any], bool], *, after: bool = False) -> Any:
+        """A worker that applies the records of a stream is killed before (or ``after``) the first write that ``when`` is true of;
+        the write."""
+        writes: list[Any] = []
+
+        async def die(operation: str, subject: object) -> None:
+            if isinstance(subject, Put | Update | Delete) and when(subject):
+                self.db.before = self.db.after = None
+                writes.append(subject)
+                raise ConnectionError("killed")
+
+        setattr(self.db, "after" if after else "before", die)
+        with suppress(ConnectionError):
+            await self.carry_from(table)
+        (write,) = writes
+        return write
+
+    async def clock_runs(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do some work in which the sync pauses."""
+        task = asyncio.ensure_future(work)
+        await self.clock.until(task.done)
+        await task
+
+    def written(self, table: str, since: int = 0) -> list[str]:
+        """The keys of all writes of a table that changed something, from index ``since`` of the log of writes."""
+        return [write.key.decode() for write in self.db.written[since:] if write.table == table]
 
     def unread(self, table: str) -> list[Change]:
         """The changes of the table's stream, which has one shard, that are not applied yet."""

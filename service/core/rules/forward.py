@@ -18,7 +18,7 @@ from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward, v2_place
 from service.core.rules.authorship import authorship_on_old
 from service.core.rules.images import old_form, place_of_old, v2_form
-from service.core.rules.ledger import Entry, Move, Place, is_write_of, next_version, place_from
+from service.core.rules.ledger import EVERY_COUNT, Entry, Move, Place, is_write_of, next_version, place_from
 from service.core.rules.ledger_writes import PlaceReading, edited, tombstone_write, v2_write
 from service.core.rules.unit_verdicts import Writable, judge_units, writable_units
 from service.core.rules.units import (
@@ -117,8 +117,6 @@ def restore_plan(mapping: Mapping, version: str, v2: V2State, units: tuple[str, 
     places = tuple(reading.place.text for reading in live)
     if len(live) != 1 or _is_stamped(mapping, live[0], version):
         return ForwardPlan("own", places=places)
-    if _is_stamped(mapping, live[0], version):  # by another worker, after this one had read the ledger
-        return ForwardPlan("own", places=places, made=True)
     return ForwardPlan("own", (restore_write(mapping, live[0], version, v2.seen, units),), places)
 
 
@@ -189,7 +187,7 @@ def _resumed(mapping: Mapping, change: OldChange, v2: V2State, move: Move) -> Fo
     | written        | written   | the new place gets what was written at the previous one; held if that moves the item   |
     | live           | deleted   | the item stays at its previous place; reverse gives old the units back                 |
     | deleted        | as put    | the item was deleted: a tombstone at the new place; reverse deletes old                |
-    | deleted        | written   | nothing                                                                                |
+    | deleted        | written   | the item lives at the new place; reverse gives old all of it                           |
     | deleted        | deleted   | nothing                                                                                |
     """
     source, goal = (_reading_at(v2, place_from(text)) for text in (move.source, move.goal))
@@ -199,10 +197,14 @@ def _resumed(mapping: Mapping, change: OldChange, v2: V2State, move: Move) -> Fo
     as_put = _has_content(mapping, goal, move.goal_hash)
     if source.is_live(mapping.stamp):
         return _resumed_from(mapping, change, v2, move, source, goal, as_put=as_put)
+    if not goal.is_live(mapping.stamp):
+        return ForwardPlan("applied", made=True, keeps_log=True)
     if not as_put:
-        places = (goal.place.text,) if goal.is_live(mapping.stamp) else ()
-        return ForwardPlan("applied", places=places, made=True, keeps_log=True)
-    stamp = Stamp(version, base=v2.seen, tombstone=True, restore=frozenset(move.units))
+        assert goal.item is not None
+        units = remembered(v2_form(mapping, goal.place, goal.item))
+        write = restore_write(mapping, goal, version, EVERY_COUNT, units)
+        return ForwardPlan("applied", (write,), (goal.place.text,), keeps_log=True, move=move)
+    stamp = Stamp(version, base=EVERY_COUNT, tombstone=True, restore=frozenset(move.units))
     cause = ConflictCause("deleted", _changed(mapping, change))
     return ForwardPlan(
         "conflict", (v2_write(mapping, goal, {}, stamp),), (), cause, tombstoned=(goal.place,), move=move
@@ -222,7 +224,7 @@ def _resumed_from(
     """As ``_resumed``, while the item is live at its previous place."""
     version = next_version(move.version)
     if not goal.is_live(mapping.stamp):
-        write = restore_write(mapping, source, version, v2.seen, move.units)
+        write = restore_write(mapping, source, version, EVERY_COUNT, move.units)
         cause = ConflictCause("deleted", _changed(mapping, change))
         return ForwardPlan("conflict", (write,), (source.place.text,), cause, move=move)
     if _has_content(mapping, source, move.source_hash):

@@ -26,6 +26,10 @@ REPEAT_DIGITS = 4
 STRICT = ConfigDict(extra="forbid")
 
 
+EVERY_COUNT = "9999." + "9" * COUNT_DIGITS
+"""The base of a record that reverse gives back whatever it has put since."""
+
+
 class Place(NamedTuple):
     """One v2 key."""
 
@@ -94,6 +98,8 @@ class ForwardClaim:
     """If the whole item leaves quarantine: the units of it that still wait."""
     move: Move | None = None
     """With writes at two places: the move."""
+    begun: Move | None = None
+    """What the move had put at the new place before this claim."""
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

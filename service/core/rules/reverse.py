@@ -75,8 +75,6 @@ class BothReadings(NamedTuple):
 
     known: Sequence[PlaceReading]
     old: Item | None
-    moving: bool = False
-    """Forward is moving the item between two of the places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +142,7 @@ def reverse_plan(mapping: Mapping, change: V2Change, half: ReverseHalf, readings
     """
     lives = [reading for reading in readings.known if reading.is_live(mapping.stamp)]
     places = tuple(reading.place.text for reading in lives)
-    if len(lives) > 1 and not readings.moving:
+    if len(lives) > 1:
         return ReversePlan("held", places=places)
     if half.held_since is not None:
         return replace(_released(mapping, lives, readings.old), places=places, released=True)
@@ -208,9 +206,7 @@ def _vacated(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: Bo
     if image is None:
         return ReversePlan("own")
     if now is None:
-        stood = change.stamp.restore or [
-            unit for unit in old_units(mapping, image) if half.put_of(members(unit)[0]) <= base
-        ]
+        stood = [unit for unit in old_units(mapping, image) if half.put_of(members(unit)[0]) <= base]
         return _carried_back(_removed(mapping, readings.old)) if stood else ReversePlan("own")
     crossed = frozenset(
         unit
@@ -253,9 +249,7 @@ def _restored(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: B
     if not left:
         return ReversePlan("own")
     if image is None:  # what v2 has now, if the item lives elsewhere by now
-        elsewhere = now.place.text != change.place.text
-        plan = ReversePlan("applied", now.old, None) if elsewhere else _whole(mapping, change, readings)
-        return _carried_back(plan)
+        return _carried_back(_whole(mapping, change, readings))
     named = {unit for unit in form.keys() | now.form.keys() | old_units(mapping, image).keys() if is_among(unit, left)}
     stuck, poison = _stuck(mapping, now, frozenset(named))
     plan = _put(mapping, now, image, _to_restore(change, now, form, named - stuck), "carried_back")
@@ -321,7 +315,8 @@ def _whole(mapping: Mapping, change: V2Change, readings: BothReadings) -> Revers
     record = old_form(mapping, change.place, change.new)
     image = old_image(mapping, readings.old)
     if image is None:
-        return ReversePlan("applied", record, None)
+        elsewhere = now.place.text != change.place.text
+        return ReversePlan("applied", now.old if elsewhere else record, None)
     form = v2_units(mapping, record, change.new)
     units = frozenset(form.keys() | old_units(mapping, image).keys())
     if change.since is not None:

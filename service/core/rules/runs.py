@@ -1,8 +1,8 @@
 """The changes of one key in one page, in order: each run of the application's own changes is carried as one.
 
-A record of tablesplit ends a run: it changes the item, and what the next change has seen. A delete is carried alone: together with
-a create it would be an update, which nobody refuses, so nothing would restore what reverse has left to the restore. The values
-between the first and the last change of a run never reach the other side.
+Only updates are carried as one: a create and a delete are decided by what the other side has at that moment. A record of tablesplit
+ends a run: it changes the item, and what the next change has seen. The values between the first and the last change of a run never
+reach the other side.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,14 +25,19 @@ class Run:
 
 
 def runs(
-    changes: Sequence[Change], seen: str, author_of: Callable[[Change, str], Authorship], *, together: bool = True
+    changes: Sequence[Change],
+    seen: str,
+    author_of: Callable[[Change, str], Authorship],
+    is_update: Callable[[Change], bool],
+    *,
+    together: bool = True,
 ) -> Iterator[Run]:
     """The runs of ``changes``. ``seen``: the highest stamp version seen before them; ``author_of(change, seen)`` gives its
     author."""
     current: Run | None = None
     for change in changes:
         author = author_of(change, seen)
-        if author.ours or not together or change.new is None:
+        if author.ours or not together or not is_update(change):
             if current is not None:
                 yield current
             yield Run(change, change, (change,), author)

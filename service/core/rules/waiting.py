@@ -7,7 +7,7 @@ from service.core.item.change import Change
 from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
 from service.core.rules.images import old_image
-from service.core.rules.units import Form, changed_units, is_among, old_units
+from service.core.rules.units import Form, changed_units, is_among, old_units, written_units
 
 WHOLE = ""
 """Stands for the whole item among the units that wait."""
@@ -45,6 +45,13 @@ class Waiting(NamedTuple):
                 if is_among(step.unit, self.units):
                     bases.setdefault(step.unit, step.before)
         return bases
+
+    def holds(self, mapping: Mapping, change: Change, units: Collection[str]) -> bool:
+        """Whether ``units``, as they are remembered, wait already, and a change of the old table has written none of them."""
+        if self.whole or not set(units) <= set(self.units):
+            return False
+        before, after = (old_units(mapping, old_image(mapping, image)) for image in (change.old, change.new))
+        return not any(is_among(step.unit, units) for step in written_units(before, after))
 
     def healed_by(self, left: Collection[str]) -> tuple[str, ...]:
         """The units that wait no longer, when those ``left`` still do."""

@@ -84,9 +84,15 @@ class SupersededWorkers:
 
 
 def ledger_access(
-    app: App, state: MigrationState, fence: Fence, taken_over: Callable[[], int] = lambda: 0
+    app: App,
+    state: MigrationState,
+    fence: Fence,
+    taken_over: Callable[[], int] = lambda: 0,
+    in_flight: set[str] | None = None,
 ) -> LedgerAccess:
-    """What a sink that applies changes by ``state`` reads and writes with. ``fence``: of all its writes."""
+    """What a sink that applies changes by ``state`` reads and writes with. ``fence``: of all its writes; ``in_flight``: shared
+    by all
+    sinks of a lane."""
     return LedgerAccess(
         app.stores,
         Ledger(app.control, app.clock, app.mapping.old.table, state.epoch),
@@ -97,6 +103,8 @@ def ledger_access(
         SupersededWorkers(app.clock, app.settings.writer_horizon_seconds, taken_over),
         purge_at_once=state.rule == "ledger",
         retried=app.metrics.count_retry,
+        in_flight=set() if in_flight is None else in_flight,
+        shared=app.settings.engine == "kcl",
     )
 
 

@@ -112,7 +112,7 @@ class ForwardSink:
         left = [change for change in changes if self._version(change) > half.done]
         self._count("duplicate", len(changes) - len(left))
         noted = False
-        for run in runs(left, half.seen, self._author, together=together and begun is None):
+        for run in runs(left, half.seen, self._author, self._is_update, together=together and begun is None):
             half, version = half.folded(), self._version(run.last)
             if run.author.ours:
                 await self._purge_old(run.last)
@@ -160,9 +160,15 @@ class ForwardSink:
         if await self._access.forward_claim_made(key, claim):
             await self._heal(key, claim.healed, claim.waiting)
             return half.folded(), None
-        move = claim.move
-        begun = move is not None and await self._access.forward_write_made(key, place_from(move.goal), claim)
-        return replace(half, claim=None), move if begun else None
+        return replace(half, claim=None), await self._begun(key, claim)
+
+    async def _begun(self, key: Item, claim: ForwardClaim) -> Move | None:
+        """What a claimed move has put at the new place: with this claim, or before it. The stamps say which put was made last."""
+        if claim.move is None:
+            return None
+        asked = replace(claim, version=claim.move.version)
+        made = await self._access.forward_write_made(key, place_from(claim.move.goal), asked)
+        return claim.move if made else claim.begun
 
     async def _step(self, run: Run, version: str, read: EntryReading, half: ForwardHalf) -> _Step:
         change = replace(run.last, old=run.first.old)
@@ -219,7 +225,10 @@ class ForwardSink:
             if number == 0 and plan.move is not None and len(plan.writes) > 1:
                 step = replace(step, begun=plan.move)
         await self._follow_up(step, plan)
-        return step.read
+        if plan.move is None:
+            return step.read
+        # Reverse waits while the claim of a move is open.
+        return await self._access.save(step.read, step.read.entry.forward.folded())
 
     def _places(self, step: _Step, missing: Sequence[Place]) -> list[Place]:
         places = known_places(self._mapping, step.change, step.read.entry)
@@ -253,6 +262,11 @@ class ForwardSink:
         if plan.waiting:
             assert plan.poison is not None
             step.refusals.append(plan.poison)
+        if (
+            plan.waiting
+            and plan.poison is not None
+            and not step.waiting.holds(self._mapping, step.change, plan.waiting)
+        ):
             waiting = self._waiting_change(step.change)
             await self._context.put_in_quarantine(waiting, plan.poison, plan.waiting, self._access.fence)
         claim = self._claim(step, plan) if plan.writes else None
@@ -266,7 +280,7 @@ class ForwardSink:
 
     def _pending(self, step: _Step, plan: ForwardPlan) -> tuple[str, ...]:
         """The units that old must get back once reverse has put the item on old again."""
-        if step.change.new is None or (step.ours and plan.made):
+        if step.change.new is None:
             return ()
         lost = plan.conflict.units if plan.conflict is not None and plan.conflict.reason == "deleted" else ()
         return tuple(sorted({*step.half.pending, *lost}))
@@ -284,6 +298,7 @@ class ForwardSink:
             healed=step.waiting.healed_by(plan.waiting),
             waiting=plan.waiting if step.waiting.whole else (),
             move=plan.move,
+            begun=step.begun,
         )
 
     def _lost(self, step: _Step, plan: ForwardPlan) -> tuple[str, ...]:
@@ -319,6 +334,7 @@ class ForwardSink:
             return
         await self._heal(change.key, step.waiting.healed_by(plan.waiting), plan.waiting)
         await self._context.activity.application_changed(self._entity(change), change.table, change.key)
+        await self._access.unmark(change.table, change.key, change.new)
         for place in plan.tombstoned:
             item = await self._access.stores.store.get(place.table, place.key)
             if item is not None and is_bare_tombstone(item, place.key, self._mapping.stamp):
@@ -360,6 +376,9 @@ class ForwardSink:
 
     def _waiting_change(self, change: Change) -> WaitingChange:
         return WaitingChange(change, self._context.generations[change.table])
+
+    def _is_update(self, change: Change) -> bool:
+        return all(old_image(self._mapping, image) is not None for image in (change.old, change.new))
 
     def _author(self, change: Change, seen: str) -> Authorship:
         return authorship_on_old(change, self._mapping.stamp, seen)

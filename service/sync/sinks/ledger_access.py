@@ -15,7 +15,8 @@ from service.control.ledger import EntryReading, Ledger, direction_of, ledger_id
 from service.control.stores import Stores
 from service.core.item.stamp import own_stamp
 from service.core.item.wire import Item
-from service.core.item.write import Delete, TransactItem, Write
+from service.core.item.write import Delete, Equals, TransactItem, Update, Write
+from service.core.rules.authorship import live
 from service.core.rules.evidence import was_put, was_written
 from service.core.rules.ledger import (
     Entry,
@@ -73,6 +74,10 @@ class LedgerAccess:
     """Whether a tombstone may be removed as soon as it is written."""
     retried: Callable[[str], None]
     """Called with the reason of each further attempt."""
+    in_flight: set[str]
+    """The texts of the v2 places whose records this worker is applying to the old table at this moment, in all its streams."""
+    shared: bool = False
+    """Whether other workers apply other shards of the same streams."""
 
     async def read_places(self, places: Sequence[Place]) -> list[PlaceReading]:
         """The items at the v2 ``places``, each read consistently.
@@ -124,6 +129,14 @@ class LedgerAccess:
             condition = still_bare(self.stores.mapping, table, tombstone)
             await self.stores.store.write(Delete(table, key, condition), fence=self.fence)
 
+    async def unmark(self, table: str, key: Item, item: Item | None) -> None:
+        """Remove the stamp of a tombstone from an item that the application has made of it."""
+        name = self.stores.mapping.stamp
+        stamp = own_stamp(item, key, name)
+        if item is not None and stamp is not None and stamp.tombstone and live(item, key, name):
+            write = Update(table, key, {}, (name,), Equals((name,), item[name]))
+            await self.stores.store.write(write, fence=self.fence)
+
     async def forward_claim_made(self, key: Item, claim: ForwardClaim) -> bool:
         """Whether every write of forward's claim was made. The order of the reads matters: what the opposite direction has
         passed is
@@ -164,6 +177,13 @@ class LedgerAccess:
         if await self.search.has(mapping.old.table, key, claim.count):
             return True
         return was_put(mapping, place, claim.count, old, (await self.ledger.read(key)).entry)
+
+    async def may_be_made(self, place: str, claim: ReverseClaim) -> bool:
+        """Whether the write of a claim, which shows no trace, may still be made: this worker is about to, or another worker is."""
+        if claim.worker == self.worker:
+            return place in self.in_flight
+        await self.superseded.silent()
+        return self.shared
 
     def held_writes(self, entry: Entry, after: ReverseHalf) -> list[Write]:
         """The record that an item is held from now on, or its removal, to be written with the half."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 
 import orjson
@@ -9,12 +10,10 @@ import orjson
 from service.control.ledger import EntryReading
 from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change
-from service.core.item.stamp import Stamp, is_bare_tombstone, own_stamp, stream_version
+from service.core.item.stamp import Stamp, is_bare_tombstone, stream_version
 from service.core.item.wire import Item
-from service.core.item.write import Equals, Update
 from service.core.rules.authorship import Authorship, authorship_on_v2, live
 from service.core.rules.ledger import Place, ReverseClaim, ReverseHalf, Track, next_count, place_from, place_name
-from service.core.rules.ledger_writes import PlaceReading
 from service.core.rules.old_item import old_write
 from service.core.rules.reverse import (
     BothReadings,
@@ -58,6 +57,8 @@ class ReverseSink:
         self._context = context
         self._mapping = access.stores.mapping
         self._keys = KeysAtOnce(concurrency)
+        self._refused: dict[str, str] = {}
+        """By the text of a place whose records are being applied, the count of its claimed write that was refused."""
 
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:  # noqa: ARG002 (ShardSink names it)
         """Return only when the ledger has each record, and what it changed is on the old table, held or in quarantine."""
@@ -87,21 +88,30 @@ class ReverseSink:
         """Apply records that belong to one old item; again from the start if another worker has written reverse's half
         meanwhile."""
         attempt = 0
-        while not await self._try_item(place, key, changes):
-            attempt += 1
-            await self._access.pause(attempt)
+        self._access.in_flight.add(place.text)
+        try:
+            while not await self._try_item(place, key, changes):
+                attempt += 1
+                await self._access.pause(attempt)
+        finally:
+            self._access.in_flight.discard(place.text)
+            self._refused.pop(place.text, None)
 
     async def _try_item(self, place: Place, key: Item, changes: Sequence[Change]) -> bool:
-        """As ``_apply_item``; False: the half has changed."""
-        read: EntryReading | None = await self._access.ledger.read(key)
-        assert read is not None
-        half = await self._without_claim(place, read, self._version(changes[0]))
+        """As ``_apply_item``; False: the half has changed, or another write of the item must end first."""
+        read = await self._access.ledger.read(key)
+        if read.entry.forward.claim is not None and read.entry.forward.claim.move is not None:
+            return False  # between forward's two writes of a move nothing can be told from the two places
+        settled = await self._without_others(place, read)
+        if settled is None:
+            return False
+        half = await self._without_claim(place, settled, read.entry.key, self._version(changes[0]))
         done, epoch = half.track(place).done, read.entry.epoch
         left = [change for change in changes if self._version(change) > done]
         for _ in range(len(changes) - len(left)):
             self._context.count("duplicate")
         noted = False
-        for run in runs(left, half.track(place).seen, lambda change, seen: self._author(change, seen, epoch)):
+        for run in runs(left, half.track(place).seen, partial(self._author, epoch), self._is_update):
             half = half.folded(place)
             step = _Step(place, run, self._version(run.last), read, half, await self._waiting(place, run))
             after = await self._apply_run(step)
@@ -112,48 +122,66 @@ class ReverseSink:
             await self._after_run(place, run)
         return not noted or await self._access.save(read, half) is not None
 
-    async def _without_claim(self, place: Place, read: EntryReading, first: str) -> ReverseHalf:
-        """The half with the place's claim folded, if the claimed write was made, or dropped, if it was not. ``first``: the
-        version of the
-        first record that is to be applied now; one after the claim shows that it was made."""
+    async def _without_others(self, place: Place, read: EntryReading) -> ReverseHalf | None:
+        """The half without the claims of other places: folded if the write was made, dropped if it can be made no more. None:
+        it may
+        still be made. So the writes of an old item are made in the order of their counts."""
         half = read.entry.reverse
-        claim = half.claims.get(place.text)
-        if claim is None or first > claim.version:
-            return half.folded(place)
-        if await self._access.reverse_claim_made(read.entry.key, place, claim):
-            await self._heal(place, claim.healed)
-            return half.folded(place)
+        for text, claim in read.entry.reverse.claims.items():
+            other = place_from(text)
+            if other.text == place.text:
+                continue
+            if await self._access.reverse_claim_made(read.entry.key, other, claim):
+                half = half.folded(other)
+            elif await self._access.may_be_made(text, claim):
+                return None
+            else:
+                half = self._dropped(half, other)
+        return half
+
+    def _dropped(self, half: ReverseHalf, place: Place) -> ReverseHalf:
+        """The half without the claim of a place, whose write was not made."""
+        claim = half.claims[place.text]
         half = replace(half, claims={text: other for text, other in half.claims.items() if text != place.text})
         return half.held(self._access.stores.clock.now()) if claim.released else half
 
+    async def _without_claim(self, place: Place, half: ReverseHalf, key: Item, first: str) -> ReverseHalf:
+        """The half with the place's claim folded, if the claimed write was made, or dropped, if it was not. ``first``: the
+        version of
+        the first record that is to be applied now; one after the claim shows that it was made."""
+        claim = half.claims.get(place.text)
+        if claim is None or first > claim.version:
+            return half.folded(place)
+        known = self._refused.get(place.text) == claim.count
+        if not known and await self._access.reverse_claim_made(key, place, claim):
+            await self._heal(place, claim.healed)
+            return half.folded(place)
+        return self._dropped(half, place)
+
     async def _apply_run(self, step: _Step) -> tuple[EntryReading, ReverseHalf] | None:
-        """Carry a run, decided anew as often as the item changes meanwhile. Returns the entry as it is stored then, and the
-        half as it
-        is to be stored. None: the stored half has changed."""
-        attempt = 0
-        while True:
-            plan, old = await self._plan(step)
-            if plan.outcome == "held" and not step.marked and step.half.held_since is None:
-                marked = await self._mark_held(step, plan)
-                if marked is None:
-                    return None
-                step = marked
-                continue
-            await self._quarantine(step, plan)
-            if plan.content is None:
-                return await self._noted(step, plan)
-            claimed = await self._claim(step, plan)
-            if claimed is None:
-                return None
-            step = replace(step, read=claimed)
-            if await self._write(step, plan, old):
-                await self._heal(step.place, step.waiting.healed_by(plan.waiting))
-                self._context.count(plan.outcome)
-                return step.read, step.read.entry.reverse
-            if not await self._is_as_claimed(step):
-                return None
-            attempt += 1
-            await self._access.pause(attempt)
+        """Carry a run. Returns the entry as it is stored then, and the half as it is to be stored. None: the stored half or the
+        old item
+        has changed, and the run must be decided anew."""
+        planned = await self._plan(step)
+        if planned is None:
+            return None
+        plan, old = planned
+        if plan.outcome == "held" and not step.marked and step.half.held_since is None:
+            marked = await self._mark_held(step, plan)
+            return None if marked is None else await self._apply_run(marked)
+        await self._quarantine(step, plan)
+        if plan.content is None:
+            return await self._noted(step, plan)
+        claimed = await self._claim(step, plan)
+        if claimed is None:
+            return None
+        step = replace(step, read=claimed)
+        if await self._write(step, plan, old):
+            await self._heal(step.place, step.waiting.healed_by(plan.waiting))
+            self._context.count(plan.outcome)
+            return step.read, step.read.entry.reverse
+        self._refused[step.place.text] = step.read.entry.reverse.claims[step.place.text].count
+        return None
 
     async def _mark_held(self, step: _Step, plan: ReversePlan) -> _Step | None:
         """Note first that the item is held, and read again afterwards: so no record that ends it can be passed in between.
@@ -163,54 +191,26 @@ class ReverseSink:
         saved = await self._access.save(step.read, half, self._access.held_writes(step.read.entry, half))
         return None if saved is None else replace(step, read=saved, half=half, marked=True)
 
-    async def _is_as_claimed(self, step: _Step) -> bool:
-        """Whether reverse's half is as this worker has left it: else another place may have been given a higher count."""
-        current = await self._access.ledger.read(step.read.entry.key)
-        return current.revision("reverse") == step.read.revision("reverse")
-
-    async def _plan(self, step: _Step) -> tuple[ReversePlan, Item | None]:
-        """The plan, and the old item that it was made by. The old item is read before v2, so that v2 is as it was then or newer."""
-        mapping, store, judged = self._mapping, self._access.stores.store, self._judged(step)
+    async def _plan(self, step: _Step) -> tuple[ReversePlan, Item | None] | None:
+        """The plan, and the old item that it was made by. The old item is read before v2, so that v2 is as it was then or
+        newer. None:
+        forward has written its half meanwhile, so that the places may not have been read as they were at one moment."""
+        mapping, judged = self._mapping, self._judged(step)
         if is_passed(judged, step.half):
             return ReversePlan("own", places=step.half.places), None
-        old = await store.get(mapping.old.table, step.read.entry.key)
-        known = await self._known(step, old)
+        key = step.read.entry.key
+        old = await self._access.stores.store.get(mapping.old.table, key)
+        known = await self._access.read_places(reverse_places(mapping, step.place, step.read.entry, old))
         lives = [reading for reading in known if reading.is_live(mapping.stamp)]
-        moving = len(lives) > 1 and await self._is_moving(step, lives)
-        half = await self._settled(step)
+        if len(known) > 1 or not lives:
+            current = await self._access.ledger.read(key)
+            if current.revision("forward") != step.read.revision("forward"):
+                return None
         try:
-            return reverse_plan(mapping, judged, half, BothReadings(known, old, moving)), old
+            return reverse_plan(mapping, judged, step.half, BothReadings(known, old)), old
         except Poison as poison:
             places = tuple(reading.place.text for reading in lives)
             return ReversePlan("waiting", places=places, waiting=(WHOLE,), poison=poison), old
-
-    async def _known(self, step: _Step, old: Item | None) -> list[PlaceReading]:
-        """The items at the known places. Where none is live, forward may have moved the item since the ledger was read: then
-        the places that
-        the ledger knows now are read."""
-        mapping, access = self._mapping, self._access
-        known = await access.read_places(reverse_places(mapping, step.place, step.read.entry, old))
-        if any(reading.is_live(mapping.stamp) for reading in known):
-            return known
-        entry = (await access.ledger.read(step.read.entry.key)).entry
-        places = reverse_places(mapping, step.place, entry, old)
-        texts = {reading.place.text for reading in known}
-        return known if all(place.text in texts for place in places) else await access.read_places(places)
-
-    async def _is_moving(self, step: _Step, lives: Sequence[PlaceReading]) -> bool:
-        """Whether forward is moving the item between the places where it lives, and has not finished as far as reverse has read."""
-        claim = (await self._access.ledger.read(step.read.entry.key)).entry.forward.claim
-        if claim is None or not {reading.place.text for reading in lives} <= set(claim.writes):
-            return False
-        return any(step.half.track(place_from(text)).seen < claim.version for text in claim.writes[1:])
-
-    async def _settled(self, step: _Step) -> ReverseHalf:
-        """The half with the claims of other places folded that were made: their writes count as reverse's own."""
-        half, key = step.half, step.read.entry.key
-        for text, claim in half.claims.items():
-            if await self._access.reverse_claim_made(key, place_from(text), claim):
-                half = half.written(claim)
-        return half
 
     def _judged(self, step: _Step) -> V2Change:
         run, place = step.run, step.place
@@ -306,18 +306,8 @@ class ReverseSink:
             entity = self._mapping.entity_at(place.table, place.key)
             name = entity.name if entity is not None else "unknown"
             await self._context.activity.application_changed(name, place.table, place.key)
-            await self._unmark(place, run.last.new)
+            await self._access.unmark(place.table, place.key, run.last.new)
         await self._purge_v2(run.last)
-
-    async def _unmark(self, place: Place, item: Item | None) -> None:
-        """Remove the stamp of a tombstone from an item that the application has made of it."""
-        stamp = own_stamp(item, place.key, self._mapping.stamp)
-        if item is None or stamp is None or not stamp.tombstone or not live(item, place.key, self._mapping.stamp):
-            return
-        name = self._mapping.stamp
-        condition = Equals((name,), item[name])
-        write = Update(place.table, place.key, {}, (name,), condition)
-        await self._access.stores.store.write(write, fence=self._access.fence)
 
     async def _purge_v2(self, change: Change) -> None:
         if change.new is not None and is_bare_tombstone(change.new, change.key, self._mapping.stamp):
@@ -344,7 +334,10 @@ class ReverseSink:
         if units:
             await self._context.heal(place.table, place.key, units)
 
-    def _author(self, change: Change, seen: str, epoch: int) -> Authorship:
+    def _is_update(self, change: Change) -> bool:
+        return all(live(image, change.key, self._mapping.stamp) for image in (change.old, change.new))
+
+    def _author(self, epoch: int, change: Change, seen: str) -> Authorship:
         return authorship_on_v2(change, self._mapping.stamp, seen, epoch)
 
     def _version(self, change: Change) -> str:

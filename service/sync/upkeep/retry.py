@@ -10,7 +10,6 @@ from service.clock import Clock
 from service.control.quarantine import Quarantine
 from service.errors import Misconfigured, Retryable
 from service.log import get_logger
-from service.sync.ledger_retry import LedgerRetry
 
 
 class RetryTimes(Protocol):
@@ -20,13 +19,19 @@ class RetryTimes(Protocol):
     def verify_seconds(self) -> float: ...
 
 
+class Retry(Protocol):
+    """Retries one key by the ledger rule."""
+
+    async def retry(self, key_id: str, *, repeated: bool = False) -> str | None: ...
+
+
 class Retrier:
     """Retries every key in quarantine each ``verify_seconds``."""
 
     def __init__(
         self,
         quarantine: Quarantine,
-        retry: LedgerRetry,
+        retry: Retry,
         clock: Clock,
         times: RetryTimes,
         postponed: Callable[[str], None],

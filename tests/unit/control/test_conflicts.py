@@ -80,9 +80,7 @@ async def test_binary_images_of_the_largest_size_take_eight_chunks_at_most(confl
     assert sum(len(orjson.dumps(put.item)) for put in puts) < TRANSACTION_BYTES
 
 
-async def test_a_change_that_is_decided_anew_replaces_its_conflict(
-    db: MemoryDynamoDB, conflicts: Conflicts
-) -> None:
+async def test_a_change_that_is_decided_anew_replaces_its_conflict(db: MemoryDynamoDB, conflicts: Conflicts) -> None:
     """v2 was written between the first decision and its write: another unit is lost now, or fewer images are kept."""
     rng = random.Random(7)
     first = lost(old={**lead("a"), "x": {"S": rng.randbytes(400_000).hex()}})

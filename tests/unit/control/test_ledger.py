@@ -64,7 +64,9 @@ def ledger_of(db: MemoryDynamoDB, epoch: int = EPOCH) -> Ledger:
     return Ledger(ControlTable(db, "control"), VirtualClock(), "old", epoch)
 
 
-def save(db: MemoryDynamoDB, ledger: Ledger, read: EntryReading, half: ForwardHalf | ReverseHalf) -> EntryReading | None:
+def save(
+    db: MemoryDynamoDB, ledger: Ledger, read: EntryReading, half: ForwardHalf | ReverseHalf
+) -> EntryReading | None:
     write, after = ledger.update(read, half)
     return after if db.apply(write) else None
 

@@ -117,6 +117,37 @@ async def test_a_whole_item_leaves_only_as_a_whole(world: World) -> None:
     assert await world.units() is None
 
 
+async def test_units_that_cannot_be_carried_with_the_rest_of_a_whole_item_wait_on(world: World) -> None:
+    await world.add(1)
+    await world.add(2, "created_at")
+    assert not await world.quarantine.heal("old", KEY, (WHOLE,), ("created_at",))
+    assert await world.units() == ("created_at",)
+    assert len(await world.quarantine.changes(ID)) == 2
+    assert await world.heal("created_at")
+
+
+async def test_more_units_of_a_change_that_waits_already_wait_with_it(world: World) -> None:
+    """A worker has crashed, and the change is decided again while v2 has changed."""
+    await world.add(1, "status")
+    await world.add(1, "created_at")
+    head = await world.head()
+    assert head is not None
+    assert (head.units, head.waiting) == (("created_at", "status"), 1)
+
+
+async def test_a_retry_that_fails_in_the_same_way_is_not_counted_when_it_is_made_by_itself(world: World) -> None:
+    await world.add(1, "status")
+    await world.quarantine.note_failure(ID, POISON, repeated=True)
+    head = await world.head()
+    assert head is not None
+    assert head.attempts == 0
+    await world.quarantine.note_failure(ID, POISON)
+    await world.quarantine.note_failure(ID, Poison("otherwise", reason="too_big"), repeated=True)
+    head = await world.head()
+    assert head is not None
+    assert (head.attempts, head.reason) == (2, "too_big")
+
+
 async def test_a_key_that_is_not_in_quarantine_has_left_it(world: World) -> None:
     assert await world.heal("status")
 

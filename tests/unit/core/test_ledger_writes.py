@@ -110,6 +110,17 @@ def test_where_nothing_changes_nothing_is_written() -> None:
     assert written("old", {"pk": item["pk"]}, item, {**item, "n": {"N": "1"}}, ()) is None
 
 
+def test_a_write_on_v2_always_changes_the_stamp_so_that_a_record_follows() -> None:
+    """Another worker has just made the same write: reverse must read a record of this one too."""
+    memory = with_v2(None)
+    assert memory.apply(put_over(None, lead()))
+    again = put_over(memory.item(TABLE, place().key), lead())
+    assert memory.apply(again)
+    stamp = own_stamp(memory.item(TABLE, place().key), place().key, "_sync")
+    assert stamp is not None
+    assert version(50) < stamp.version < version(51)
+
+
 MANY = {f"x{number:03d}": {"N": "1"} for number in range(300)}
 
 

@@ -129,7 +129,8 @@ def test_the_write_is_made_only_on_the_old_item_as_it_was_read() -> None:
 
 
 def test_a_tombstone_on_old_is_the_key_and_a_stamp() -> None:
-    memory = old_table(lead(status="a"))
+    """Bare also when an attribute has come that nobody could list: v2's delete stands against it."""
+    memory = old_table({**lead(status="a"), "of another application": value("x")})
     assert memory.apply(old_write(MAPPING, KEY, lead(status="a"), {}, Stamp(count(3), tombstone=True)))
     item = memory.item("old", KEY)
     assert item is not None

@@ -12,7 +12,7 @@ from service.core.rules.authorship import authorship_on_v2
 from service.core.rules.images import old_form
 from service.core.rules.ledger import Entry, ForwardHalf, ReverseHalf, Track, new_entry
 from service.core.rules.ledger_writes import PlaceReading
-from service.core.rules.redrive import Redrive, redrive, resolution_places, resolution_writes
+from service.core.rules.redrive import Redrive, redrive, resolution_places, resolution_writes, units_waiting
 from service.core.rules.units import differing, old_units
 from service.errors import Poison
 from tests.builders.dual_lead import (
@@ -82,6 +82,27 @@ def test_where_nothing_differs_every_unit_is_named() -> None:
         "amount",
         "currency",
     }
+
+
+def test_of_what_waits_in_quarantine_only_those_units_are_given_back() -> None:
+    """The others old may have written since, and forward has yet to read them."""
+    item = by_application(lead(status="b", company="y"))
+    made = redrive(MAPPING, reading(item), ENTRY, A, ("status", "amount"))
+    assert made.units == {"status"}
+    assert stamp_of(written(made, item)).restore == {"status"}
+
+
+def test_the_units_that_wait_are_those_named_or_those_changed_since() -> None:
+    now = reading(by_application(lead(status="b", company="x")))
+
+    def waiting(before: Item | None, *names: str) -> tuple[str, ...] | None:
+        changes = [Change("leads", "s", "1", place().key, before, None)]
+        return units_waiting(MAPPING, now, names, changes)
+
+    assert waiting(by_application(A), "created_at") == ("created_at",)
+    assert waiting(by_application(A)) == ("status",)
+    assert waiting(tombstone()) is waiting(None) is waiting({**place().key, "x": {"S": "no lead"}}) is None
+    assert units_waiting(MAPPING, now, (), []) is None
 
 
 def test_a_redrive_keeps_the_residue() -> None:

@@ -8,8 +8,8 @@ KEY = {"pk": {"S": "a"}}
 
 
 def changes(text: str) -> list[Change]:
-    """One change for each character: a lower-case letter is one of the application, "-" its delete, an upper-case one ours."""
-    return [Change("t", "s", sign, KEY, None, None if sign == "-" else KEY) for sign in text]
+    """One change for each letter: a lower-case one of the application, an upper-case one of ours."""
+    return [Change("t", "s", letter, KEY, None, None) for letter in text]
 
 
 def author(change: Change, seen: str) -> Authorship:
@@ -38,11 +38,6 @@ def test_a_change_of_ours_is_alone_and_ends_a_run() -> None:
         ("D", "D", True, "d"),
         ("e", "e", False, "d"),
     ]
-
-
-def test_a_delete_is_carried_alone() -> None:
-    """Together with the create after it, it would be an update, which nobody refuses; with the create before it, nothing."""
-    assert [run[:2] for run in found("ab-cd-")] == [("a", "b"), ("-", "-"), ("c", "d"), ("-", "-")]
 
 
 def test_a_run_is_judged_by_what_was_seen_before_it() -> None:
