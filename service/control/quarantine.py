@@ -2,7 +2,8 @@
 
 One head record per key says what is wrong; the changes wait behind it, whole, in stream order. As long as the head of a key
 exists, later changes of the key are added behind it in one transaction with the head. So no change can slip past or be lost
-while an operator's retry removes the head. A head that the backfill made has no change behind it: the next change of its key
+while an operator's retry removes the head. Under the ledger rule the head names the units that wait, and only changes of which
+such a unit cannot be written are added. A head that the backfill made has no change behind it: the next change of its key
 replaces it.
 """
 

@@ -47,6 +47,10 @@ class Value(NamedTuple):
 ABSENT = Value({}, (None,))
 """The value of a unit that an item does not have."""
 
+RESIDUE_ONLY = ()
+"""The normal form of an attribute that v2 can have only in the residue. Its application cannot write it, and loses it with the
+stamp: so whatever v2 has of it is the same."""
+
 Form = dict[str, Value]
 """The values of an item, by unit."""
 
@@ -61,7 +65,7 @@ class UnitChange(NamedTuple):
 
 def same(first: Value, second: Value) -> bool:
     """Whether two values of one unit are the same, in either form."""
-    if equal(first.raw, second.raw):
+    if equal(first.raw, second.raw) or RESIDUE_ONLY in (first.normal, second.normal):
         return True
     if first.normal is None or second.normal is None or len(first.normal) != len(second.normal):
         return False
@@ -102,7 +106,7 @@ def old_units(mapping: Mapping, image: Item | None) -> Form:
     known = set(entity.group_of) if entity is not None else set()
     for name, value in image.items():
         if name not in known and name not in mapping.old.key_names:
-            form[name] = Value({name: value}, (value,))
+            form[name] = _unmapped(entity, name, value)
     return _united(entity, form) if entity is not None else form
 
 
@@ -121,7 +125,7 @@ def v2_units(mapping: Mapping, old: Item, item: Item) -> Form:
         form[name] = Value(form[name].raw, None)
     for name, value in old.items():
         if name not in entity.group_of and name not in mapping.old.key_names:
-            form[name] = Value({name: value}, (value,))
+            form[name] = _unmapped(entity, name, value)
     return _united(entity, form)
 
 
@@ -247,6 +251,12 @@ def _rules_of(entity: Entity | None, unit: str) -> list[FieldRule]:
 def _mapped(entity: Entity, image: Item) -> Form:
     fields: Item = {}
     return {rule.name: _value(rule, image, fields) for rule in entity.rules}
+
+
+def _unmapped(entity: Entity | None, name: str, value: AttributeValue) -> Value:
+    """The value of an attribute without a field. v2 can have one that is named as its key only in the residue."""
+    only_residue = entity is not None and name in entity.made and name != entity.gather
+    return Value({name: value}, RESIDUE_ONLY if only_residue else (value,))
 
 
 def _value(rule: FieldRule, image: Item, fields: Item) -> Value:

@@ -123,6 +123,14 @@ def test_originals_of_units_that_v2_has_not_changed_stay_on_old() -> None:
     assert made.units == ("status",)
 
 
+def test_what_v2_can_have_only_in_the_residue_stays_on_old_when_the_stamp_is_dropped() -> None:
+    own = lead(status="a", PK="old's own")
+    dropped = by_application(lead(status="b"))
+    made = plan(record(by_forward(own), dropped), dropped, own)
+    assert made.content == {**own, "status": {"S": "b"}}
+    assert made.units == ("status",)
+
+
 def test_a_value_goes_under_the_name_that_the_old_application_uses() -> None:
     new = by_forward(lead(phase="won"))
     made = plan(record(by_forward(lead(phase="a")), new), new, lead(phase="a"))

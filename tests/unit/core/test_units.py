@@ -91,6 +91,16 @@ def test_without_the_residue_a_v2_item_has_the_same_units() -> None:
     assert differing(form_of(by_application(dirty)), old_units(MAPPING, dirty)) == frozenset()
 
 
+def test_an_attribute_that_is_named_as_v2s_key_differs_from_nothing_but_is_written() -> None:
+    """v2 can have it only in the residue, and loses that with the stamp."""
+    without, first, second = (old_units(MAPPING, item) for item in (lead(), lead(PK="a"), lead(PK="b")))
+    assert differing(first, second) == differing(without, first) == frozenset()
+    assert [
+        [change.unit for change in written_units(before, after)]
+        for before, after in ((first, second), (without, first))
+    ] == [["PK"], ["PK"]]
+
+
 def test_a_group_is_one_unit() -> None:
     assert units(amount=3) == units(currency="EUR") == units(amount=3, currency="EUR") == [PRICE]
 
