@@ -14,7 +14,10 @@ pytestmark = [pytest.mark.deployment, pytest.mark.moto, pytest.mark.slow]
 SEARCH = ("service/sync/stream_search.py", "requests.read(")
 UNSEEN = {
     ("sync", "control", "dynamodb:BatchGetItem"): ("service/dynamodb/gathered.py", "self._store.get_many("),
-    ("sync", "control", "dynamodb:PartiQLInsert"): ("service/dynamodb/partiql_writes.py", "insert_statement(update.table"),
+    ("sync", "control", "dynamodb:PartiQLInsert"): (
+        "service/dynamodb/partiql_writes.py",
+        "insert_statement(update.table",
+    ),
     ("sync", "control", "dynamodb:PartiQLUpdate"): ("service/dynamodb/partiql_writes.py", 'UPDATE "{update.table}"'),
     ("backfill", "control", "dynamodb:DeleteItem"): ("service/control/quarantine.py", "self._heads.remove("),
     ("operator", "old", "dynamodb:GetItem"): ("service/migration/settlement/guarded_retry.py", "store.get("),

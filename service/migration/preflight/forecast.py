@@ -37,7 +37,8 @@ STORAGE_OVERHEAD_BYTES = 100
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html)."""
 
 LEDGER_WRITE_UNITS = 2
-"""Of the claim that carries a change in `dual`, and of the note that the other direction has passed it: a ledger entry is smaller than 1 KB
+"""Of the claim that carries a change in `dual`, and of the note that the other direction has passed it: a ledger entry is
+smaller than 1 KB
 while both sides agree."""
 
 LEDGER_READ_UNITS = 2
