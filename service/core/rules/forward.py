@@ -154,7 +154,8 @@ def forward_plan(mapping: Mapping, change: OldChange, v2: V2State) -> ForwardPla
         return _resumed(mapping, change, v2, v2.begun)
     if len(live) > 1:
         return _two_live(mapping, change, v2, live)
-    if live and _is_stamped(mapping, live[0], change.version):  # by another worker, after this one had read the ledger
+    if live and change.new is not None and _is_stamped(mapping, live[0], change.version):
+        # By another worker, after this one had read the ledger.
         return ForwardPlan("applied", places=(live[0].place.text,), made=True, keeps_log=True)
     return _decided(mapping, change, v2, next(iter(live), None))
 
@@ -245,8 +246,8 @@ def _joined(
     mapping: Mapping, change: OldChange, v2: V2State, move: Move, source: PlaceReading, goal: PlaceReading
 ) -> ForwardPlan:
     """v2's application has written both places of a move that was begun. The new place gets the units that were written at the
-    previous
-    one and not at the new one, and then the previous one its tombstone."""
+    previous one and not at the new one, and then the previous one its tombstone. A unit that was written at both stays as the
+    new place has it, and the conflict log keeps both items."""
     assert source.item is not None
     assert goal.item is not None
     here, there = v2_form(mapping, source.place, source.item), v2_form(mapping, goal.place, goal.item)
@@ -273,7 +274,17 @@ def _joined(
         v2_write(mapping, goal, content, stamp),
         _move_tombstone(mapping, source, next_version(version), v2, units),
     )
-    return ForwardPlan("applied", writes, (goal.place.text,), tombstoned=(source.place,), keeps_log=True, move=again)
+    lost = remembered(moved & kept)
+    cause = ConflictCause("two_live_keys", lost) if lost else None
+    return ForwardPlan(
+        "conflict" if lost else "applied",
+        writes,
+        (goal.place.text,),
+        cause,
+        tombstoned=(source.place,),
+        keeps_log=not lost,
+        move=again,
+    )
 
 
 def _has_content(mapping: Mapping, reading: PlaceReading, hashed: str) -> bool:
@@ -352,6 +363,8 @@ def _deleted(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceRead
     if source is None or change.old is None:
         return ForwardPlan("duplicate", places=(source.place.text,) if source is not None else ())
     assert source.item is not None
+    if is_remains(mapping, source):
+        return _put_back(mapping, change, source)
     now = v2_units(mapping, old_form(mapping, source.place, source.item), source.item)
     written_unseen = differing(now, old_units(mapping, change.old) | change.bases)
     if not written_unseen:
@@ -367,6 +380,35 @@ def _restore(
     """v2 keeps its item, and its record tells reverse to give ``units`` back to the old table."""
     assert source.item is not None
     write = restore_write(mapping, source, change.version, v2.seen, units)
+    cause = ConflictCause("delete_refused", _changed(mapping, change))
+    return ForwardPlan("conflict", (write,), (source.place.text,), cause, refused=True)
+
+
+def is_remains(mapping: Mapping, reading: PlaceReading) -> bool:
+    """Whether a place has our tombstone with attributes of the application that make no item."""
+    stamp = own_stamp(reading.item, reading.place.key, mapping.stamp)
+    if reading.item is None or stamp is None or not stamp.tombstone or not reading.is_live(mapping.stamp):
+        return False
+    try:
+        old_form(mapping, reading.place, reading.item)
+    except Poison:
+        return True
+    return False
+
+
+def _put_back(mapping: Mapping, change: OldChange, source: PlaceReading) -> ForwardPlan:
+    """v2's application added an attribute, under a name that no condition can list, between the reading and this change's
+    tombstone:
+    it had not seen the delete. So the delete is refused after all: v2 gets its item back, with that attribute."""
+    assert source.item is not None
+    assert change.old is not None
+    made = forward(mapping, change.old)
+    added = without_stamp(source.item, mapping.stamp)
+    stamp = own_stamp(source.item, source.place.key, mapping.stamp)
+    version = next_version(stamp.version if stamp is not None else change.version)
+    units = remembered({*old_units(mapping, change.old), *(name for name in added if name not in source.place.key)})
+    restore = Stamp(version, residue=made.residue, absent=made.absent, base=EVERY_COUNT, restore=frozenset(units))
+    write = v2_write(mapping, source, {**made.item, **added}, restore)
     cause = ConflictCause("delete_refused", _changed(mapping, change))
     return ForwardPlan("conflict", (write,), (source.place.text,), cause, refused=True)
 

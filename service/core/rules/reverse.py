@@ -210,7 +210,7 @@ def _vacated(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: Bo
         return _carried_back(_removed(mapping, readings.old)) if stood else ReversePlan("own")
     crossed = frozenset(
         unit
-        for unit in now.form
+        for unit in now.form.keys() | old_units(mapping, image).keys()
         if is_among(unit, change.stamp.moved) and any(half.put_of(name) > base for name in remembered([unit]))
     )
     return _carried_back(_put(mapping, now, image, Wanted(now.form, frozenset(), of_now=crossed), "carried_back"))
@@ -224,7 +224,8 @@ def _moved(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: Both
     if now is not None and old_image(mapping, readings.old) is None and half.whole > base:
         return ReversePlan("applied", now.old, None)  # reverse has deleted old from records of another place
     form = v2_units(mapping, old_form(mapping, change.place, change.new), change.new)
-    carried = frozenset(unit for unit in form if is_among(unit, change.stamp.moved))
+    present = form.keys() | old_units(mapping, old_image(mapping, readings.old)).keys()
+    carried = frozenset(unit for unit in present if is_among(unit, change.stamp.moved))
     changed = carried | (_changed(mapping, change) if change.kind == "update" else frozenset())
     crossed = frozenset(unit for unit in changed if any(half.put_of(name) > base for name in remembered([unit])))
     return _update(mapping, change, crossed, readings) if crossed else ReversePlan("own")

@@ -19,6 +19,7 @@ from service.core.rules.forward import (
     OldChange,
     V2State,
     forward_plan,
+    is_remains,
     known_places,
     restore_plan,
     waiting_units,
@@ -111,7 +112,8 @@ class ForwardSink:
         half, begun = await self._without_claim(read, self._version(changes[0]))
         left = [change for change in changes if self._version(change) > half.done]
         self._count("duplicate", len(changes) - len(left))
-        noted = False
+        claim = read.entry.forward.claim
+        noted = claim is not None and claim.move is not None  # reverse waits while the claim of a move is open
         for run in runs(left, half.seen, self._author, self._is_update, together=together and begun is None):
             half, version = half.folded(), self._version(run.last)
             if run.author.ours:
@@ -224,11 +226,19 @@ class ForwardSink:
                 return step
             if number == 0 and plan.move is not None and len(plan.writes) > 1:
                 step = replace(step, begun=plan.move)
+        if step.change.new is None and await self._is_added_to(plan.tombstoned):
+            return step
         await self._follow_up(step, plan)
         if plan.move is None:
             return step.read
         # Reverse waits while the claim of a move is open.
         return await self._access.save(step.read, step.read.entry.forward.folded())
+
+    async def _is_added_to(self, tombstoned: Sequence[Place]) -> bool:
+        """Whether the application has added to an item between the reading and our tombstone, which took the rest of it away."""
+        items = [await self._access.stores.store.get(place.table, place.key) for place in tombstoned]
+        places = zip(tombstoned, items, strict=True)
+        return any(is_remains(self._mapping, PlaceReading(place, item)) for place, item in places)
 
     def _places(self, step: _Step, missing: Sequence[Place]) -> list[Place]:
         places = known_places(self._mapping, step.change, step.read.entry)

@@ -245,9 +245,8 @@ class ReverseSink:
         self._context.count(plan.outcome)
         half = self._passed(step, plan)
         stamp = step.run.author.stamp
-        if (
-            step.run.author.ours and stamp is not None and not stamp.restore
-        ):  # a re-drive's base is not what forward had seen
+        # The base of a restore is not what forward had seen.
+        if step.run.author.ours and stamp is not None and not stamp.restore:
             half = half.forgetting(stamp.base or "")
         held = self._access.held_writes(step.read.entry, half)
         if not held:
