@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import NamedTuple
 
-from service.core.item.stamp import Stamp
+from service.core.item.stamp import Stamp, own_stamp
 from service.core.item.wire import Item
 from service.core.item.write import Put, Update
 from service.core.mapping.entity import Entity
@@ -34,6 +34,8 @@ class V2Now(NamedTuple):
     old: Item
     form: Form
     entity: Entity | None
+    by_forward: bool
+    """Forward has written the item at this place. Else v2's application has put it there, with the counters that it had."""
 
 
 class Wanted(NamedTuple):
@@ -66,7 +68,9 @@ def now_at(mapping: Mapping, reading: PlaceReading) -> V2Now:
     """The live v2 item that was read. Raises Poison when it has no old form."""
     assert reading.item is not None
     old = old_form(mapping, reading.place, reading.item)
-    return V2Now(reading.place, old, v2_units(mapping, old, reading.item), entity_of_image(mapping, old))
+    stamp = own_stamp(reading.item, reading.place.key, mapping.stamp)
+    form, entity = v2_units(mapping, old, reading.item), entity_of_image(mapping, old)
+    return V2Now(reading.place, old, form, entity, stamp is not None and stamp.base is not None)
 
 
 def old_item_with(mapping: Mapping, now: V2Now, image: Item, wanted: Wanted) -> OldWritten:

@@ -349,6 +349,9 @@ def _update(mapping: Mapping, change: V2Change, units: Collection[str], readings
     form = v2_units(mapping, old_form(mapping, change.place, change.new), change.new)
     waiting = frozenset(unit for unit in now.form.keys() | form.keys() if is_among(unit, change.waiting or ()))
     steps = {unit: step for unit, step in _steps(mapping, change).items() if unit in units}
+    if now.place.text != change.place.text and not now.by_forward:
+        # v2's application has moved the item with what its counters had: the create at the other place carries them by value.
+        units, steps = frozenset(units) - steps.keys(), {}
     values = frozenset(unit for unit in units if unit not in steps and _still(unit, form, now.form))
     stuck, poison = _stuck(mapping, now, values | waiting)
     wanted = Wanted(form, values - stuck, frozenset(), steps, waiting - stuck)
