@@ -8,7 +8,6 @@ from service.core.item.wire import Item
 from service.rehearsal.counting import COUNTER, SHARED_COUNTER, TURN, CountLog
 from service.rehearsal.history import History, number
 from service.rehearsal.judgement import (
-    JUDGED_BY_HISTORY,
     compare_and_set,
     compare_and_sets_held,
     increments,
@@ -38,12 +37,11 @@ class Counted:
     """Of the copies: those that are on both sides."""
 
     broken: tuple[str, ...] = ()
-    judged: bool = JUDGED_BY_HISTORY
 
     @property
     def ok(self) -> bool:
-        """Whether nothing breaks a sentence, and all copies are on both sides; always while that is not judged."""
-        return not self.judged or (not self.broken and self.copies == self.copies_found)
+        """Whether nothing breaks a sentence, and all copies are on both sides."""
+        return not self.broken and self.copies == self.copies_found
 
     def to_json(self) -> dict[str, Any]:
         """The counts, and what breaks a sentence."""
@@ -52,7 +50,6 @@ class Counted:
             "compare_and_sets": {"acknowledged": self.compare_and_sets, "held": self.held},
             "copies": {"made": self.copies, "on_both_sides": self.copies_found},
             "broken": list(self.broken),
-            "judged": self.judged,
         }
 
     def to_text(self) -> str:
@@ -63,16 +60,11 @@ class Counted:
         )
         if self.copies:
             line += f"; copies with their stamp: {self.copies_found} of {self.copies} on both sides"
-        return "\n".join([line, *(f"BROKEN: {broken}" for broken in self.broken if self.judged)])
+        return "\n".join([line, *(f"BROKEN: {broken}" for broken in self.broken)])
 
 
-def judge_counting(
-    log: CountLog, old: Mapping[str, Item], v2: Mapping[str, Item], *, judged: bool = JUDGED_BY_HISTORY
-) -> Counted:
-    """Judge the log by both sides as they are at the end, in old form, by old key.
-
-    ``judged``: whether ``Counted.ok`` asks for it.
-    """
+def judge_counting(log: CountLog, old: Mapping[str, Item], v2: Mapping[str, Item]) -> Counted:
+    """Judge the log by both sides as they are at the end, in old form, by old key."""
     own = frozenset({*COUNTER.values(), *TURN.values()})
     history = History(
         log.operations,
@@ -92,7 +84,6 @@ def judge_counting(
         copies=len(log.copies),
         copies_found=sum(copy in old and copy in v2 for copy in log.copies),
         broken=tuple(own_side(_only(history, own)) + compare_and_set(history) + increments(history)),
-        judged=judged,
     )
 
 

@@ -10,10 +10,6 @@ from decimal import Decimal
 
 from service.rehearsal.history import ITEM, Course, History, Logged, Step, content, number
 
-JUDGED_BY_HISTORY = True
-"""Whether a rehearsal and the acceptance tests fail for what these functions find. Only a rule that carries fields, not items,
-can satisfy them: until that rule is in force, they report and do not fail."""
-
 
 def judge(history: History) -> list[str]:
     """Everything that breaks one of the sentences, each line with the sentence's name."""

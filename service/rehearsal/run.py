@@ -21,7 +21,6 @@ from service.rehearsal.application import Application
 from service.rehearsal.counted import judge_counting
 from service.rehearsal.counting import SIDES, CountingApplication, CountingWriters
 from service.rehearsal.final_state import different_keys, logged_changes, old_side, v2_side
-from service.rehearsal.judgement import JUDGED_BY_HISTORY
 from service.rehearsal.moves import TimedMove, move, resolve_conflicts
 from service.rehearsal.report import RehearsalReport
 from service.rehearsal.tally import tally_writes
@@ -160,8 +159,8 @@ class Rehearsal:
         self._say(f"all writers on {side}; {len(self._log.acknowledged)} writes so far, {resolved} conflicts resolved")
 
     async def _copy_with_stamps(self) -> None:
-        """On both sides, in `dual`. Not before a rule is in force that knows a copied stamp: such copies would not be carried."""
-        if self._counting is not None and JUDGED_BY_HISTORY:
+        """On both sides, in `dual`: an application that copies an item copies its stamp."""
+        if self._counting is not None:
             for side in SIDES:
                 await self._counting.copy(side, f"copy-{len(self._moves)}")
 

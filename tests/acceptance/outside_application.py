@@ -17,11 +17,10 @@ from botocore.exceptions import ClientError
 from service.core.item.wire import Item
 from service.core.phases.acting import Side
 from service.rehearsal.history import Operation
-from service.rehearsal.judgement import JUDGED_BY_HISTORY
 
 NUMBERS = 150
-HOT_NUMBERS = 6 if JUDGED_BY_HISTORY else NUMBERS
-"""A third of the writes go to these. A rule that carries whole items loses writes on hot ones."""
+HOT_NUMBERS = 6
+"""A third of the writes go to these."""
 
 FIELDS = ("title", "owner", "note")
 """Both sides set them."""
@@ -111,7 +110,7 @@ class Writer:
     def _write_something(self) -> None:
         self._count += 1
         number = self._rng.randrange(self._rng.choice((NUMBERS, NUMBERS, HOT_NUMBERS)))
-        kinds = [self._set] * 6 + [self._increment] * 3 + [self._take_turn] * 3 + [self._copy] * JUDGED_BY_HISTORY
+        kinds = [self._set] * 6 + [self._increment] * 3 + [self._take_turn] * 3 + [self._copy]
         try:
             self._rng.choice(kinds)(number)
         except ClientError as error:

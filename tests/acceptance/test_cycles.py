@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from service.rehearsal.history import History, Logged
-from service.rehearsal.judgement import JUDGED_BY_HISTORY, judge, no_write_lost
+from service.rehearsal.judgement import judge
 from tests.acceptance.command_line import QUICK, CommandLine, ended, until
-from tests.acceptance.outside_application import COUNTER, FIELDS, SideLog, Writer, old_items, watched_of
+from tests.acceptance.outside_application import COUNTER, SideLog, Writer, old_items, watched_of
 from tests.fakes.kcl import kcl_settings, require_kcl
 
 pytestmark = [pytest.mark.local, pytest.mark.kill, pytest.mark.slow]
@@ -71,7 +71,7 @@ def cycle_repeatedly(cli: CommandLine, cycles: int, killed_cycles: int) -> None:
     assert sum(operation.writes for operation in history.operations) > 20 * cycles
     assert report["result"] == "equal", report["differences"]
     assert history.old == history.v2
-    assert broken(history) == []
+    assert judge(history) == []
     assert cli.run("audit", "verify")["result"] == "ok"
 
 
@@ -218,19 +218,10 @@ def history_of(cli: CommandLine, logs: list[SideLog]) -> History:
     )
 
 
-def broken(history: History) -> list[str]:
-    """What breaks a sentence; until they are judged, only whether a field that both sides set is lost."""
-    if JUDGED_BY_HISTORY:
-        return judge(history)
-    fields = [operation for operation in history.operations if operation.field in FIELDS]
-    return no_write_lost(History(fields, history.logged, history.old, history.v2))
-
-
 def kept_values(cli: CommandLine) -> list[Logged]:
     """The fields of every write in the conflict log: those that are lost, or while whole changes are kept there, all."""
     kept = []
     for conflict in cli.run("conflicts", "list", "--all")["items"]:
         new = cli.run("conflicts", "show", conflict["id"])["change"]["new"]
-        names = conflict["fields"] if JUDGED_BY_HISTORY else watched_of(new)
-        kept += [Logged(new["id"]["S"], name, watched_of(new).get(name)) for name in names]
+        kept += [Logged(new["id"]["S"], name, watched_of(new).get(name)) for name in conflict["fields"]]
     return kept

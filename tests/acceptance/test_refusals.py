@@ -144,7 +144,10 @@ OFFLINE: dict[str, Row] = {
         lambda world: world.mapping("change_token", "changetoken"),
         ("status",),
         2,
-        "mine.yaml:21: unknown key 'changetoken'; known here: table, old_key, key, indexes, change_token, unmapped, groups, merge, fields",
+        (
+            "mine.yaml:21: unknown key 'changetoken'; "
+            "known here: table, old_key, key, indexes, change_token, unmapped, groups, merge, fields"
+        ),
     ),
     "mapping that is not YAML": (
         lambda world: world.mapping("entities:", "entities: ["),

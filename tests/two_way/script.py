@@ -15,7 +15,6 @@ from service.core.mapping.transform import forward
 from service.core.phases.acting import Side
 from service.core.rules import guarded as apply_rule
 from service.rehearsal import judgement
-from service.rehearsal.judgement import JUDGED_BY_HISTORY
 from service.sync.sinks.before_dual import EnteringSink, RogueWriteSink
 from service.sync.sinks.forward import ForwardSink
 from service.sync.sinks.guarded import apply_writes
@@ -206,7 +205,7 @@ class Script:
                 while self._left(stream):
                     self._take(stream, self._next(stream))
         judge(self.world)
-        if JUDGED_BY_HISTORY and self.world.unique and not held_names(self.world):
+        if self.world.unique and not held_names(self.world):
             broken = judgement.judge(history_of(self.world, self.recorder, []))
             if broken:
                 raise Violated("\n".join(broken))

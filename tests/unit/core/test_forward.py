@@ -28,7 +28,7 @@ from tests.builders.dual_lead import (
     stamped_v2,
     tombstone,
 )
-from tests.builders.forward_cases import RECORD, after, plan, stamp_of
+from tests.worlds.forward_cases import RECORD, after, plan, stamp_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from tests.builders.dual_lead import (
     stamped_v2,
     version,
 )
-from tests.builders.forward_cases import RECORD, after, plan, stamp_of
+from tests.worlds.forward_cases import RECORD, after, plan, stamp_of
 
 UNTOUCHED = "as it was"
 A, B = lead(status="a", company="x"), lead(status="b", company="x")

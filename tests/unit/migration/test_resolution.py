@@ -339,11 +339,10 @@ async def test_nothing_is_written_once_the_migration_was_completed_while_the_ope
 
 async def test_an_image_without_a_v2_item_asks_for_a_merge() -> None:
     world = BothWays()
-    world.put_on_both_sides(lead("a"), v2_of(lead("a")))
-    two_live(world)
-    world.put({**CHANGED, "entity_type": {"S": "GOBLIN"}})
-    await world.carry()
-    (name,) = await world.conflicts.heads()
+    conflict = await world.conflicts.load(await make_conflict(world, CHANGED))
+    unknown = {**by_reverse(CHANGED), "entity_type": {"S": "GOBLIN"}}
+    name = f"{conflict.id}r"
+    world.db.apply(*world.conflicts.puts(replace(conflict, id=name, reason="redriven", change=None, old=unknown)))
     with pytest.raises(Refused, match="GOBLIN") as refused:
         await resolving(world).choose(name, "old")
     assert refused.value.remedy.endswith(f"conflicts resolve {name} --keep merge FILE")

@@ -25,8 +25,8 @@ FAILURES = [
     {"tally": replace(TALLY, different=("x",))},
     {"pause": 0.1},
     {"compared": False},
-    {"counted": Counted(broken=("a counter",), judged=True)},
-    {"counted": Counted(copies=1, judged=True)},
+    {"counted": Counted(broken=("a counter",))},
+    {"counted": Counted(copies=1)},
 ]
 
 
