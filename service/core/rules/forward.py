@@ -397,9 +397,8 @@ def is_remains(mapping: Mapping, reading: PlaceReading) -> bool:
 
 
 def _put_back(mapping: Mapping, change: OldChange, source: PlaceReading) -> ForwardPlan:
-    """v2's application added an attribute, under a name that no condition can list, between the reading and this change's
-    tombstone:
-    it had not seen the delete. So the delete is refused after all: v2 gets its item back, with that attribute."""
+    """v2's application added an attribute between the reading and this change's tombstone, whose condition lists the attributes
+    that were read. It had not seen the delete, so the delete is refused after all: v2 gets its item back, with that attribute."""
     assert source.item is not None
     assert change.old is not None
     made = forward(mapping, change.old)

@@ -214,9 +214,8 @@ class ForwardSink:
     async def _try(
         self, step: _Step, plan: ForwardPlan, found: Sequence[PlaceReading]
     ) -> "EntryReading | _Step | None":
-        """Claim and make the writes of a plan. Returns the entry as it is then; the step to go on with, when a write was
-        refused and the
-        change must be decided anew; None: the half has changed."""
+        """Claim and make the writes of a plan. Returns the entry as it is then; the step to go on with, when a write was refused
+        and the change must be decided anew; None: the half has changed."""
         saved = await self._record(step, plan, found)
         if saved is None:
             return None

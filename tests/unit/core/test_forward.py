@@ -27,6 +27,7 @@ from tests.builders.dual_lead import (
     reading,
     stamped_v2,
     tombstone,
+    version,
 )
 from tests.worlds.forward_cases import RECORD, after, plan, stamp_of
 
@@ -159,6 +160,22 @@ def test_a_refused_delete_keeps_the_residue_of_what_v2_has_left() -> None:
     then = after(plan(dirty, None, now), now)
     assert then is not None
     assert old_form(MAPPING, place(), then)["followers"] == {"S": "1,054"}
+
+
+def test_what_v2_adds_between_the_reading_and_the_tombstone_refuses_the_delete() -> None:
+    """The tombstone's condition lists the attributes that were read, so it cannot see a new one: without this, an attribute
+    without an item would be left on v2, and the write would be lost."""
+    deleted = lead(status="a")
+    now = {**tombstone(50), **attributes(note="v2")}
+    made = plan(deleted, None, now)
+    assert (made.outcome, made.refused) == ("conflict", True)
+    assert made.conflict is not None
+    assert made.conflict.reason == "delete_refused"
+    item = after(made, now)
+    assert item is not None
+    assert not differing(form_of(item), old_units(MAPPING, {**deleted, **attributes(note="v2")}))
+    assert stamp_of(made).restore >= {"status", "note"}
+    assert stamp_of(made).version > version(50)
 
 
 def test_a_create_after_a_refused_delete_is_an_update_of_what_was_deleted() -> None:

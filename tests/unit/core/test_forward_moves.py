@@ -7,7 +7,7 @@ import pytest
 from service.core.item.stamp import Stamp, own_stamp
 from service.core.item.wire import Item
 from service.core.item.write import Put
-from service.core.rules.forward import ForwardPlan, OldChange, V2State, forward_plan
+from service.core.rules.forward import ConflictCause, ForwardPlan, OldChange, V2State, forward_plan
 from service.core.rules.ledger import EVERY_COUNT, Move, next_version
 from service.core.rules.units import differing, old_units
 from tests.builders.dual_lead import (
@@ -208,8 +208,13 @@ def test_written_at_both_places_in_one_unit_the_new_place_stands() -> None:
     move = begun(v2)
     v2.update(MARCH, company="at the previous")
     v2.update(MAY, company="at the new")
-    v2.write(v2.plan(move))
+    plan = v2.plan(move)
+    v2.write(plan)
     assert same_item(v2.at(MAY), {**B, **attributes(company="at the new")})
+    assert v2.at(MARCH) is None
+    assert plan.conflict == ConflictCause("two_live_keys", ("company",)), (
+        "the write at the previous place is in the log"
+    )
 
 
 def test_written_at_both_places_so_that_they_are_two_items_both_are_held() -> None:

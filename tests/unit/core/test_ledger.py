@@ -111,6 +111,13 @@ def test_what_forward_had_seen_is_forgotten() -> None:
     assert half.forgetting(count(5)).last == count(7)
 
 
+def test_nothing_is_forgotten_of_an_item_with_several_places() -> None:
+    """The records of its places are read in any order: one with an earlier base may be read after one with a later."""
+    both = {text: Track(version(40), version(30)) for text in (MARCH.text, place(MAY).text)}
+    half = replace(reverse().written(claim(5, "status")), tracks=both)
+    assert half.forgetting(count(5)).puts == {"status": count(5)}
+
+
 def test_an_open_claim_counts_for_what_was_seen_at_its_place() -> None:
     half = reverse(march=claim(5, "status"), may=claim(6, "status"))
     assert half.seen_in_flight(MARCH) == version(45)

@@ -171,6 +171,22 @@ async def test_a_write_between_reading_and_put_is_kept_and_the_change_decided_an
     assert (status(world), (world.v2_lead() or {})["company"]) == (WON["status"], {"S": "v2"})
 
 
+async def test_an_attribute_added_between_reading_and_tombstone_brings_the_item_back(world: BothWays) -> None:
+    """The condition of a tombstone lists the attributes that were read."""
+    world.db.apply(Delete("old", KEY))
+
+    async def in_between(operation: str, subject: object) -> None:
+        if getattr(subject, "table", None) == "leads":
+            world.db.before = None
+            world.edit("leads", lead_key("a"), note={"S": "v2"})
+
+    world.db.before = in_between
+    await world.clock_runs(world.carry_from("old"))
+    await world.carry()
+    assert {**A, "note": {"S": "v2"}}.items() <= (world.old_lead() or {}).items()
+    assert (world.v2_lead() or {})["note"] == {"S": "v2"}
+
+
 async def test_an_item_that_is_seen_at_no_place_is_read_again(world: BothWays) -> None:
     """It moves between the reads of its two places."""
     places = [Place("leads", lead_key("a", month)) for month in ("2024-06", "2024-05")]

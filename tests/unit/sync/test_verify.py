@@ -14,10 +14,12 @@ from service.control.verification import REMEDIES, Verification, listing, read_v
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Put
 from service.core.rules.agreement import DifferenceKind
+from service.core.rules.ledger import Place
 from service.errors import Retryable
 from service.migration.start import create_and_start
 from service.migration.status.facts import CaughtUp
 from service.migration.status.snapshot import take_snapshot
+from service.sync.upkeep.both_sides import read_both_sides
 from service.sync.upkeep.trim import Trimmer
 from service.sync.upkeep.verify import Verifier
 from tests.builders.small_crm import MAPPING, lead, lead_key, old_key, v2_of
@@ -214,6 +216,14 @@ async def test_the_list_is_read_page_by_page(world: BothWays) -> None:
     second = await listing(world.control, after=first["next"], limit=2)
     assert [*first["items"], *second["items"]] == await listed(world)
     assert (len(first["items"]), second["next"], first["differences"]) == (2, None, 3)
+
+
+async def test_an_item_at_a_known_place_that_represents_another_old_item_is_not_of_this_one(world: BothWays) -> None:
+    """v2's application wrote a wrong id and corrected it: the ledger still knows the place for the wrong id."""
+    world.put_on_both_sides(A, v2_of(A))
+    asked = [(old_key("LEAD", name), [Place("leads", lead_key("a"))]) for name in "ab"]
+    found = await read_both_sides(world.db, MAPPING, asked)
+    assert [sides.v2[0].item is not None for sides in found] == [True, False]
 
 
 async def test_two_live_places_are_a_difference(world: BothWays) -> None:
