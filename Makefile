@@ -67,7 +67,7 @@ model: $(READY)
 
 # As many random interleavings as one likes: make soak SOAK=5000000
 soak: $(READY)
-	SOAK=$(SOAK) $(BIN)/python -m pytest -n 2 tests/convergence/test_random.py tests/two_way/test_random.py
+	SOAK=$(SOAK) $(BIN)/python -m pytest -n 2 tests/convergence/test_random.py tests/two_way/test_random.py tests/two_way/test_histories.py
 
 LOCK := $(BIN)/uv pip compile --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 

@@ -1,5 +1,6 @@
 """``make bench``: measures tablesplit and plain boto3 in turn, and writes docs/BENCH.md."""
 
+import asyncio
 import json
 import os
 import platform
@@ -13,9 +14,10 @@ from pathlib import Path
 
 import boto3
 
+from bench import dual
 from bench.items import many_items
 from bench.plain_boto3 import client
-from service.config import Settings, load_configured_mapping
+from service.config import Settings, load_configured_mapping, use_local_credentials
 from service.errors import TablesplitError
 from service.rehearsal.servers.local_servers import dynamodb_local
 
@@ -86,6 +88,15 @@ def on_dynamodb_local() -> list[str]:
     except TablesplitError as missing:
         return [f"Not measured: {missing}"]
     return table(runs)
+
+
+def on_dual() -> list[str]:
+    """The table of what a change costs in `dual`; when DynamoDB Local cannot run, a line that says why."""
+    try:
+        with dynamodb_local() as url:
+            return dual.table(asyncio.run(dual.run(url, dual.ITEMS)))
+    except TablesplitError as missing:
+        return [f"Not measured: {missing}"]
 
 
 def table(runs: list[tuple[str, str, Figures]]) -> list[str]:
@@ -159,7 +170,8 @@ def _cpu_lines() -> list[str]:
 
 def main() -> None:
     """Measure everything, and write the results."""
-    client_cost, memory, local = on_memory_server(), memory_table(), on_dynamodb_local()
+    use_local_credentials()
+    client_cost, memory, local, changes = on_memory_server(), memory_table(), on_dynamodb_local(), on_dual()
     page = [
         "# Benchmark",
         "",
@@ -182,6 +194,12 @@ def main() -> None:
         f"## DynamoDB Local, {LOCAL_ITEMS:,} items, one run",
         "",
         *local,
+        "",
+        "## A change of the old table in `dual`: DynamoDB Local, one run",
+        "",
+        "The application changes the old table; forward carries the changes to v2, and reverse passes what forward has written.",
+        "",
+        *changes,
         "",
     ]
     (ROOT / "docs" / "BENCH.md").write_text("\n".join(page))

@@ -6,6 +6,7 @@ from service.config import Settings
 from service.core.phases.acting import Side
 from service.core.phases.conditions import CONDITIONS, ConditionRow
 from service.core.phases.facts import Facts, FullValidation, LaneFacts, SideFacts
+from service.core.phases.left_behind import COUNTED, UNKNOWN
 from service.core.phases.moves import MOVES, PhaseMove
 
 SIDES: dict[Side, SideFacts] = {"old": SideFacts(), "v2": SideFacts()}
@@ -29,7 +30,7 @@ def _entry(row: ConditionRow) -> Iterator[str]:
     yield f"`{row.name}`"
     yield f":   Met when {row.text}."
     yield f":   Required by: {_moves_text(row)}."
-    yield f":   `--force {row.name}`: {'yes' if row.forceable else 'refused, because writes would be lost'}."
+    yield f":   `--force {row.name}`: {_force_text(row)}."
     moves_by_remedy: dict[str, list[str]] = {}
     for move in MOVES:
         if move in row.moves:
@@ -38,6 +39,14 @@ def _entry(row: ConditionRow) -> Iterator[str]:
     for remedy, moves in moves_by_remedy.items():
         of = f" ({', '.join(moves)})" if len(moves_by_remedy) > 1 else ""
         yield f":   What to do{of}: {remedy}."
+
+
+def _force_text(row: ConditionRow) -> str:
+    if row.name in COUNTED:
+        return "yes; of a `rollback` only `--leave-behind N` overrides it"
+    if row.name == UNKNOWN:
+        return "yes, together with `--leave-behind N`"
+    return "yes" if row.forceable else "refused, because writes would be lost"
 
 
 def _moves_text(row: ConditionRow) -> str:

@@ -103,7 +103,7 @@ class V2Repository:
         return self._update(ref, {**changed, **removed}, as_read(was), Contended(ref.id))
 
     def _update(self, ref: Ref, changes: Changes, condition: ConditionBase, refused: Exception) -> Item:
-        """UpdateItem, because it leaves the stamp, and all else that it does not name, unchanged."""
+        """UpdateItem, because it leaves all that it does not name unchanged."""
         try:
             answer = self._table.update_item(
                 Key=v2_key(self._entity, ref),
@@ -117,11 +117,9 @@ class V2Repository:
         return attributes
 
     def _move(self, was: Item, item: Item) -> Item:
-        """Put the item at its new key and delete it at the old one, in one transaction. The stamp moves too: it holds values in the
-        form that the old table has them in."""
-        whole = {**item, STAMP: was[STAMP]} if STAMP in was else item
+        """Put the item at its new key and delete it at the old one, in one transaction: no reader finds it twice or not at all."""
         key = {name: was[name] for name in ("PK", "SK")}
-        put = {"TableName": self._name, "Item": whole, **rendered(Attr("id").not_exists())}
+        put = {"TableName": self._name, "Item": item, **rendered(Attr("id").not_exists())}
         delete = {"TableName": self._name, "Key": key, **rendered(as_read(was))}
         try:
             self._transact(TransactItems=[{"Put": put}, {"Delete": delete}])
@@ -129,12 +127,12 @@ class V2Repository:
             if "ConditionalCheckFailed" in cancelled_by(error):
                 raise Contended(was["id"]) from error
             raise
-        return whole
+        return item
 
 
 def as_read(item: Item) -> ConditionBase:
-    """The condition that every attribute is as it was read, the stamp too. Every change of a record changes `updated_at`."""
-    first, *others = (Attr(name).eq(value) for name, value in item.items())
+    """The condition that every attribute but tablesplit's is as it was read. Every change of a record changes `updated_at`."""
+    first, *others = (Attr(name).eq(value) for name, value in item.items() if name != STAMP)
     condition: ConditionBase = first
     for other in others:
         condition &= other

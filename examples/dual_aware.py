@@ -1,11 +1,10 @@
 """During the migration: the application on both sides; each instance uses the side that its switch names at the moment."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 from examples.before import OldRepository
-from examples.entities import Changes, Clock, Entity, Item, Ref, Repository, timestamp
-from examples.patience import DEADLINE_SECONDS, PatientTable
+from examples.entities import Changes, Item, Ref, Repository
 from examples.v2_items import STAMP, is_record
 
 Side = Literal["old", "v2"]
@@ -14,14 +13,9 @@ Switch = Callable[[], Side]
 
 
 class OldSide(OldRepository):
-    """The old table while tablesplit also writes to it: writes wait for its transactions, readers skip its tombstones."""
+    """The old table while tablesplit also writes to it: readers skip its tombstones, and do not show its stamp."""
 
     hidden = OldRepository.hidden | {STAMP}
-
-    def __init__(
-        self, table: Any, entity: Entity, now: Clock = timestamp, deadline_seconds: float = DEADLINE_SECONDS
-    ) -> None:
-        super().__init__(PatientTable(table, deadline_seconds), entity, now)
 
     def get(self, ref: Ref) -> Item | None:
         """The record, or None."""

@@ -1,4 +1,7 @@
-"""Retries of writes that conflict with a transaction of tablesplit: DynamoDB refuses them, and botocore does not retry them."""
+"""Retries of writes that meet another instance's: its change of the same record, or its transaction, which moves a record.
+
+DynamoDB refuses a write while a transaction is on the same item, and botocore does not retry that. tablesplit makes none there.
+"""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from service.core.mapping.mapping import Mapping, load_mapping
 from service.core.mapping.schema import TABLE_NAME
 from service.errors import Misconfigured
+from service.signed_requests import is_local, signed_request_seconds
 
 PACKAGED_MAPPING = "crm.yaml"
 PREFIX = "TABLESPLIT_"
@@ -90,7 +91,7 @@ class Settings(BaseSettings):
         5, ge=0, le=300, description="seconds that the writer horizon adds, because clocks run at different speeds"
     )
     purge_grace_seconds: float = Field(
-        900, ge=1, le=86_400, description="seconds that a tombstone is kept at least before it is purged"
+        1200, ge=1, le=86_400, description="seconds that a tombstone is kept at least before it is purged"
     )
     purge_sweep_seconds: float = Field(
         21_600, ge=10, le=604_800, description="seconds between two searches of the v2 tables for tombstones"
@@ -165,6 +166,9 @@ class Settings(BaseSettings):
     gate_validation_age_seconds: float = Field(
         86_400, ge=60, le=2_592_000, description="seconds after which a full validation is too old for a gate"
     )
+    gate_verification_age_seconds: float = Field(
+        1800, ge=5, le=86_400, description="seconds after which a verification is too old for the gate of a rollback"
+    )
     gate_quiet_seconds: float = Field(
         60, ge=1, le=604_800, description="seconds without writes before a side may be closed"
     )
@@ -174,7 +178,11 @@ class Settings(BaseSettings):
     move_deadline_seconds: float = Field(600, ge=10, le=86_400, description="seconds for one step of a phase move")
 
     verify_seconds: float = Field(
-        300, ge=5, le=86_400, description="seconds between two comparisons of the keys touched under the ledger rule"
+        300,
+        ge=5,
+        le=86_400,
+        description="seconds between two comparisons of the keys touched under the ledger rule, "
+        "and two retries of keys in quarantine",
     )
     ledger_trim_seconds: float = Field(
         21_600,
@@ -201,6 +209,12 @@ class Settings(BaseSettings):
         """Seconds after which a replaced worker, or a repair, can no longer write: lease, longest request, margin."""
         return self.lease_seconds + self.request_timeout_seconds + self.clock_margin_seconds
 
+    @property
+    def purge_horizon_seconds(self) -> float:
+        """Seconds after which no request of a replaced worker can still arrive, not even one that the network has held back."""
+        life = max(self.request_timeout_seconds, signed_request_seconds(self.endpoint_url))
+        return self.lease_seconds + life + self.clock_margin_seconds
+
     @model_validator(mode="after")
     def _array_has_its_size(self) -> Self:
         index, size = self.batch_array_index, self.batch_array_size
@@ -212,15 +226,28 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _grace_outlasts_requests(self) -> Self:
+        grace = f"{PREFIX}PURGE_GRACE_SECONDS={self.purge_grace_seconds:g}"
+        if self.purge_grace_seconds <= self.writer_horizon_seconds:
+            raise ValueError(
+                f"{grace}: must exceed the writer horizon "
+                f"({self.writer_horizon_seconds:g} s: lease + request timeout + clock margin)"
+            )
+        # A retry is signed anew, so the last attempt of an earlier write may be as late as the deadline of all its attempts.
+        longest = self.purge_horizon_seconds + self.retry_deadline_seconds
+        if not is_local(self.endpoint_url) and self.purge_grace_seconds < longest:
+            raise ValueError(
+                f"{grace}: must be at least {longest:g} s, because so long a request that was sent before the delete may "
+                f"arrive ({signed_request_seconds(self.endpoint_url):g} s for which AWS accepts it, + lease + retry deadline "
+                "+ clock margin)"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _times_fit_together(self) -> Self:
         if self.heartbeat_seconds * 2 > self.lease_seconds:
             raise ValueError(
                 f"{PREFIX}HEARTBEAT_SECONDS={self.heartbeat_seconds:g}: must be at most half of {PREFIX}LEASE_SECONDS"
-            )
-        if self.purge_grace_seconds <= self.writer_horizon_seconds:
-            raise ValueError(
-                f"{PREFIX}PURGE_GRACE_SECONDS={self.purge_grace_seconds:g}: must exceed the writer horizon "
-                f"({self.writer_horizon_seconds:g} s: lease + request timeout + clock margin)"
             )
         if self.hook is not None and self.hook_secret is None:
             raise ValueError(

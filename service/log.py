@@ -1,6 +1,7 @@
 """The log: one event on each line of stderr, for people or as JSON.
 
-Item contents are never logged. A key is logged at level warning for a rogue write, so that an operator can find it.
+Item contents are never logged. A key is logged at level warning for a rogue write, so that an operator can find it, and at level
+debug for a difference that verification found.
 """
 
 import logging

@@ -78,7 +78,7 @@ RETRY_REASONS = (
     "hook_unreachable",
     "iterator_expired",
     "kcl_daemon_ended",
-    "ledger_contended",
+    "item_contended",
     "no_connection",
     "server_error",
     "throttled",

@@ -1,5 +1,7 @@
 -------------------------------- MODULE Enter --------------------------------
-(* The first move into `dual`, for ONE old item that carries stamps of the guarded rule
+(* In `dual` this has the PREVIOUS rule, of whole items; the rule of today is in Delta.tla.
+
+   The first move into `dual`, for ONE old item that carries stamps of the guarded rule
    and may move between v2 keys.
 
    Modelled: guarded puts of a shard's owner, a batch coalesced to its last record, the
@@ -15,7 +17,7 @@
    as designed; FALSE is a seeded bug.
 
    Left out: merge (an image has one content), backfill (finished), replays of reverse and
-   of forward once entered (Move.tla), later phase moves (Phases.tla), upserts of tombstones.
+   of forward once entered, later phase moves (Phases.tla), upserts of tombstones.
    A stamp on v2 is version and base; base -1: the guarded rule wrote it. A count on old
    begins at 1; 0: no stamp.
 

@@ -1,15 +1,17 @@
 ------------------------------- MODULE Phases -------------------------------
-(* Cutover and rollback for ONE item with one field:
+(* In `dual` this has the PREVIOUS rule, of whole items; the rule of today is in Delta.tla.
+
+   Cutover and rollback for ONE item with one field:
      1 forward -> 2 dual -> 3 reverse -> 4 dual -> 5 forward -> 6 dual.
    Two rules exist: GUARDED (put if `_sync` is absent or older; one direction, no
-   ledger) and LEDGER (the dual protocol of Dual.tla without merge).
+   ledger) and LEDGER (the rule of whole items that `dual` had before Delta.tla, without merge).
 
    Modelled: requests and gates; workers that change their rule only right after a
    checkpoint and acknowledge; crash and replay; superseded owners that keep the
    rule and the position they had; lag across a change; application writes where
    and when the phase allows them; deletes.
    Left out: writes against the phase (rogue writes, stragglers: alerts), merge,
-   put-back of old images (Dual.tla), backfill (finished before phase 2).
+   put-back of old images, backfill (finished before phase 2).
 
    Run: make model MODEL=Phases *)
 EXTENDS Integers, Sequences, FiniteSets

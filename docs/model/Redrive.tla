@@ -1,5 +1,7 @@
 ------------------------------- MODULE Redrive -------------------------------
-(* What else writes once `dual` has been entered, for ONE item at one v2 key under the
+(* In `dual` this has the PREVIOUS rule, of whole items; the rule of today is in Delta.tla.
+
+   What else writes once `dual` has been entered, for ONE item at one v2 key under the
    ledger rule: repair, quarantine with its replay, and application writes against the
    phase.
 
@@ -14,8 +16,8 @@
    put, update, delete, and writes that bring an earlier stamp back.
    Rule constants are TRUE in the protocol as designed; FALSE is a seeded bug.
 
-   Left out: key moves (Move.tla, Enter.tla), merge (an image has one content), replays of
-   the v2 stream (Dual.tla), v2 items that reverse cannot map.
+   Left out: key moves (Enter.tla), merge (an image has one content), replays of
+   the v2 stream, v2 items that reverse cannot map.
    A stamp on v2 is version and base; base -1: none. A count on old begins at 1; 0: no stamp.
 
    Run: make model MODEL=Redrive *)

@@ -1,5 +1,7 @@
 -------------------------------- MODULE Trim --------------------------------
-(* Trimming the ledger, for ONE old item with two possible v2 keys under the ledger rule.
+(* In `dual` this has the PREVIOUS rule, of whole items; the rule of today is in Delta.tla.
+
+   Trimming the ledger, for ONE old item with two possible v2 keys under the ledger rule.
 
    Modelled: entries made where there is none, with put = seen = 0 of the epoch that the
    lane acts by; the bump of the epoch; lanes that change their epoch right after a

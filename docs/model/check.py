@@ -1,10 +1,10 @@
 """Runs the models and the mutants, and compares TLC's verdict with what each configuration expects.
 
-`python -m docs.model.check [NAME ...]` checks all of them, or those named. `Move` names every configuration and mutant of the
-model; `MoveRead` or `Move-to-the-log` names one. It prints one line for each. Exit status 1: a verdict is not as expected.
+`python -m docs.model.check [NAME ...]` checks all of them, or those named. `Places` names every configuration and mutant of the
+model; `PlacesV2` or `Places-seen-per-item` names one. It prints one line for each. Exit status 1: a verdict is not as expected.
 Exit status 2: a configuration could not be checked.
 
-A configuration such as `Move-to-the-log.cfg` or `MoveRead.cfg` belongs to the specification that its name begins with. The
+A configuration such as `Places-seen-per-item.cfg` or `PlacesV2.cfg` belongs to the specification that its name begins with. The
 first line of a mutant names the invariant that TLC must find broken. A model has no such line, and must pass.
 """
 

@@ -60,8 +60,10 @@ def run_tlc(specification: Path, configuration: Path, cache: Path = CACHE) -> Ve
     """
     options = ["-workers", "1", "-nowarning", "-config", str(configuration)]
     with tempfile.TemporaryDirectory() as scratch:
+        # TLC unpacks the standard modules there, and removes them at its end: another run must not read these.
+        java, *arguments = tlc_command(cache)
         output = subprocess.run(
-            [*tlc_command(cache), *options, "-metadir", scratch, str(specification)],
+            [java, f"-Djava.io.tmpdir={scratch}", *arguments, *options, "-metadir", scratch, str(specification)],
             cwd=specification.parent,
             capture_output=True,
             text=True,

@@ -5,6 +5,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+import click
+
 from service.errors import Retryable, TablesplitError
 
 AGAIN = "run the same command again: nothing that was done is lost"
@@ -21,6 +23,9 @@ class Answer:
     ok: bool = True
     """False: the answer is no (differences found, a check not met), exit status 1."""
 
+    long: bool = False
+    """True: the text may have thousands of lines, so a terminal shows it page by page."""
+
     stopped: bool = False
     """True: a command that runs until it is stopped. After Ctrl-C its exit status is 3, after SIGTERM 0."""
 
@@ -31,6 +36,9 @@ class Answer:
 
 def print_answer(answer: Answer, *, as_json: bool) -> None:
     """Print to stdout: with ``as_json`` the one JSON document, else the text."""
+    if answer.long and not as_json and sys.stdout.isatty():
+        click.echo_via_pager(answer.text)
+        return
     print(json.dumps(answer.document, ensure_ascii=False, indent=2) if as_json else answer.text)
 
 

@@ -30,6 +30,7 @@ COMMANDS = {
     "status": "status:status",
     "sync": "sync:sync",
     "validate": "validate:validate",
+    "verification": "verification:verification",
 }
 """The commands by name, each with its module in this package and its name there."""
 

@@ -13,6 +13,7 @@ from service.cli.answer import Answer, print_error
 from service.cli.options import as_json, yes
 from service.cli.run import confirm, run_command
 from service.core.phases.gate import GateClosed
+from service.core.phases.left_behind import KeysLeftBehind, LeftBehind
 from service.core.phases.moves import Command
 from service.migration.phase.hold import hold as hold_gate
 from service.migration.phase.hold import release as release_gate
@@ -20,6 +21,8 @@ from service.migration.phase.move import MoveRequest, make_move, preview_move
 from service.migration.phase.move_context import move_context
 
 MAX_WAIT_SECONDS = 7 * 86_400
+PAGE_KEYS = 20
+"""A list of more keys than these is shown page by page on a terminal."""
 
 
 def move_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -61,10 +64,21 @@ def cutover(finish: bool, dry: bool, yes: bool, as_json: bool, **asked: Any) -> 
 
 
 @click.command()
+@click.option(
+    "--leave-behind",
+    "leave_behind",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Go back although the old table does not have everything that was written at N keys.",
+)
 @dry_run
 @move_options
 def rollback(dry: bool, yes: bool, as_json: bool, **asked: Any) -> None:
-    """Move one phase back: reverse to dual, dual to forward. No write is lost. Gives up a cutover that has only begun."""
+    """Move one phase back: reverse to dual, dual to forward. Gives up a cutover that has only begun.
+
+    Where the old table does not have everything that was written (quarantine, open conflicts, differences), it prints every such
+    key and refuses, unless N is their number. What is left behind stays where it is, and is listed as before.
+    """
     _run("rollback", asked, dry=dry, yes=yes, as_json=as_json)
 
 
@@ -111,25 +125,27 @@ def _run(command: Command, asked: dict[str, Any], *, dry: bool, yes: bool, as_js
         _preview(command, asked, as_json=as_json)
         return
     confirm_override(asked["forced"], asked["again"], yes=yes)
-    ask = MoveRequest(command, asked["why"], asked["forced"], asked["wait"])
+    ask = MoveRequest(command, asked["why"], asked["forced"], asked["wait"], asked.get("leave_behind"))
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         try:
             moved = await make_move(await move_context(app), ask)
         except GateClosed as closed:
             return _closed(closed)
-        return Answer(moved.to_json(), moved.to_text())
+        return Answer(moved.to_json(), moved.to_text(), long=_is_long(moved.behind))
 
     run_command(body, as_json=as_json)
 
 
 def _preview(command: Command, asked: dict[str, Any], *, as_json: bool) -> None:
-    if asked["forced"] or asked["again"] or asked["wait"]:
-        raise click.UsageError("--dry-run changes nothing: it cannot be combined with --wait or --force.")
+    if asked["forced"] or asked["again"] or asked["wait"] or asked.get("leave_behind") is not None:
+        raise click.UsageError(
+            "--dry-run changes nothing: it cannot be combined with --wait, --force or --leave-behind."
+        )
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         preview = await preview_move(app, command)
-        return Answer(preview.to_json(), preview.to_text(), ok=preview.ok)
+        return Answer(preview.to_json(), preview.to_text(), ok=preview.ok, long=_is_long(preview.behind))
 
     run_command(body, as_json=as_json)
 
@@ -150,4 +166,12 @@ def confirm_override(forced: tuple[str, ...], again: tuple[str, ...], *, yes: bo
 
 def _closed(closed: GateClosed) -> Answer:
     print_error(closed, as_json=False)  # the document has it with the gate
-    return Answer({"error": closed.to_json(), "gate": closed.gate.to_json()}, closed.gate.to_text(), ok=False)
+    document = {"error": closed.to_json(), "gate": closed.gate.to_json()}
+    if not isinstance(closed, KeysLeftBehind):
+        return Answer(document, closed.gate.to_text(), ok=False)
+    text = f"{closed.gate.to_text()}\n{closed.behind.to_text()}"
+    return Answer(document | {"left_behind": closed.behind.to_json()}, text, ok=False, long=_is_long(closed.behind))
+
+
+def _is_long(behind: LeftBehind | None) -> bool:
+    return behind is not None and len(behind.keys) > PAGE_KEYS

@@ -18,7 +18,7 @@ from service.validation.options import ValidationOptions
 @click.option("--sample", type=click.IntRange(min=1), help="Compare only about this many items of each entity.")
 @click.option("--entity", help="Compare only this entity.")
 @click.option(
-    "--repair", is_flag=True, help="Repair the differences: write v2 or, after the first cutover, carry v2 to old."
+    "--repair", is_flag=True, help="Repair the differences: write v2 or, in dual and reverse, carry v2 to old."
 )
 @click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write every difference here, as JSON lines."

@@ -19,10 +19,16 @@ from service.core.item.wire import Item, plain_key
 from service.core.item.write import Delete, Put
 from service.errors import Misconfigured
 
-Reason = Literal["overlap", "deleted", "two_live_keys", "unreadable", "redriven"]
-"""redriven: no change was lost, but a repair had v2 carried over an old item that differed from it."""
+Reason = Literal[
+    "overlap", "deleted", "exists", "delete_refused", "two_live_keys", "unreadable", "redriven", "replaced"
+]
+"""exists: both sides created the item. delete_refused: the old side deleted what v2 had changed. unreadable: written only by
+earlier versions. redriven: no change was lost, but a repair had v2 carried over an old item that differed from it. replaced: a
+repair put the old item over a v2 item that differed from it; ``old`` is the old item that the v2 item stood for."""
 
 Kept = Literal["old", "v2", "merge"]
+OF_ONE_ITEM = 10
+"""Conflicts read at once when those of one item are looked for."""
 STRICT = ConfigDict(extra="forbid")
 
 
@@ -53,6 +59,8 @@ class ConflictHead:
     at: float
     """Epoch seconds."""
     resolution: Resolution | None = None
+    chunks: int | None = None
+    """How many chunks have the images. None: all that there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,7 @@ class Conflict:
     reason: Reason
     fields: tuple[str, ...]
     change: WaitingChange | None
-    """The whole change. None: there was no change, but ``old`` was replaced (reason ``redriven``)."""
+    """The whole change. None: there was no change, but ``old`` was replaced (reasons ``redriven``, ``replaced``)."""
     v2: tuple[tuple[str, Item, Item | None], ...]
     """Each known v2 place: table, key, and the item there or None, stamps included."""
     at: float
@@ -104,7 +112,9 @@ class Conflicts:
 
     def puts(self, conflict: Conflict) -> list[Put]:
         """The writes that keep a conflict, for the transaction that decides it: a head, and chunks of at most 300 KB (four
-        items of 400 KB that do not compress make eight). DynamoDB refuses each of them if it exists already."""
+        items of 400 KB that do not compress make eight). They replace what an earlier decision about the same change has kept."""
+        change = asdict(conflict.change) if conflict.change is not None else None
+        parts = packed({"change": change, "v2": conflict.v2, "old": conflict.old})
         head = ConflictHead(
             conflict.old_table,
             conflict.key,
@@ -113,14 +123,19 @@ class Conflicts:
             conflict.fields,
             conflict.change.version if conflict.change is not None else "",
             conflict.at,
+            chunks=len(parts),
         )
-        change = asdict(conflict.change) if conflict.change is not None else None
-        images = {"change": change, "v2": conflict.v2, "old": conflict.old}
         chunks = self._chunks(conflict.id)
-        return [
+        puts = [
             self._heads.as_put(conflict.id, head, None)[0],
-            *(chunks.as_put(f"{number:03d}", chunk, None)[0] for number, chunk in enumerate(packed(images))),
+            *(chunks.as_put(f"{number:03d}", part, None)[0] for number, part in enumerate(parts)),
         ]
+        return [replace(put, condition=None) for put in puts]
+
+    def removal(self, conflict_id: str) -> Delete:
+        """The write that takes a conflict out of the log, for the transaction that decides anew. Its images are left, without a
+        head."""
+        return self._heads.as_removal(conflict_id)
 
     async def heads(self) -> dict[str, ConflictHead]:
         """Every conflict by id, resolved ones too."""
@@ -129,6 +144,20 @@ class Conflicts:
     async def count_open(self) -> int:
         """How many conflicts are not resolved."""
         return sum(head.resolution is None for head in (await self.heads()).values())
+
+    async def has_open(self, ledger_id: str) -> bool:
+        """Whether a change of the old item of a ledger entry lost, and its conflict is not resolved.
+
+        What a repair replaced does not count. The conflicts of an item have ids that begin with the name of its entry.
+        """
+        name = ledger_id
+        while found := await self._heads.after(name, OF_ONE_ITEM):
+            for name, stored in found.items():
+                if not name.startswith(ledger_id):
+                    return False
+                if stored.value.resolution is None and stored.value.reason not in ("redriven", "replaced"):
+                    return True
+        return False
 
     async def head(self, conflict_id: str) -> Stored[ConflictHead]:
         """One head as it is stored. Raises Misconfigured when there is none."""
@@ -140,7 +169,8 @@ class Conflicts:
     async def load(self, conflict_id: str) -> Conflict:
         """A conflict with its images. Raises Misconfigured when there is none."""
         head = (await self.head(conflict_id)).value
-        content = unpacked([stored.value for stored in (await self._chunks(conflict_id).all()).values()])
+        parts = [stored.value for stored in (await self._chunks(conflict_id).all()).values()]
+        content = unpacked(parts[: head.chunks])
         kept = content["change"]
         return Conflict(
             conflict_id,

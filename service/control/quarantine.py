@@ -2,11 +2,12 @@
 
 One head record per key says what is wrong; the changes wait behind it, whole, in stream order. As long as the head of a key
 exists, later changes of the key are added behind it in one transaction with the head. So no change can slip past or be lost
-while an operator's retry removes the head. A head that the backfill made has no change behind it: the next change of its key
+while an operator's retry removes the head. Under the ledger rule the head names the units that wait, and only changes of which
+such a unit cannot be written are added. A head that the backfill made has no change behind it: the next change of its key
 replaces it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from service.clock import Clock, iso
 from service.control.table import CHANGE_ATTEMPTS, ControlTable, Stored
 from service.control.waiting_changes import WaitingChange, WaitingChanges
 from service.core.item.wire import Item, plain_key
+from service.core.rules import units as item_units
 from service.dynamodb.protocol import Fence
 from service.errors import Misconfigured, Poison, Retryable
 
@@ -45,6 +47,8 @@ class QuarantineHead:
     """How many changes wait."""
     last_version: str = ""
     """The version of the newest change that waits; "" for none."""
+    units: tuple[str, ...] = ()
+    """Under the ledger rule, the units that wait, as the ledger remembers them. Empty: the whole item."""
 
 
 def quarantine_id(table: str, key: Item) -> str:
@@ -68,6 +72,11 @@ class Quarantine:
         """Every key in quarantine, by id."""
         return {key_id: stored.value for key_id, stored in (await self._heads.all()).items()}
 
+    async def heads_of(self, key_ids: Iterable[str]) -> dict[str, QuarantineHead]:
+        """The heads of those ``key_ids`` that are in quarantine, by id."""
+        found = {key_id: await self._heads.get(key_id) for key_id in key_ids}
+        return {key_id: stored.value for key_id, stored in found.items() if stored is not None}
+
     async def head(self, key_id: str) -> Stored[QuarantineHead]:
         """The head of an id. Raises Misconfigured when there is none."""
         stored = await self._heads.get(key_id)
@@ -88,9 +97,30 @@ class Quarantine:
         head = QuarantineHead(table, key, poison.reason, poison.message, self._clock.now(), "backfill")
         await self._heads.put(quarantine_id(table, key), head, None)
 
-    async def add_change(self, waiting: WaitingChange, poison: Poison, fence: Fence | None = None) -> None:
-        """Quarantine a change that cannot be applied, behind the changes that wait for its key already."""
-        await self._append(waiting, poison, fence)
+    async def add_change(
+        self, waiting: WaitingChange, poison: Poison, fence: Fence | None = None, units: Sequence[str] = ()
+    ) -> None:
+        """Quarantine a change that cannot be applied, behind the changes that wait for its key already. ``units``: those of the
+        change
+        that wait, beside those that wait already; empty: the whole item."""
+        await self._append(waiting, poison, fence, units)
+
+    async def heal(self, table: str, key: Item, units: Sequence[str], waiting: Sequence[str] = ()) -> bool:
+        """Take units out of quarantine; the key leaves it with its last unit. Returns whether it has left. An empty name stands
+        for the whole item, of which the units ``waiting`` still wait."""
+        key_id = quarantine_id(table, key)
+        while (stored := await self._heads.get(key_id)) is not None:
+            before = stored.value.units or tuple(waiting)
+            left = tuple(unit for unit in before if unit not in units)
+            whole = not stored.value.units
+            if left or (whole and "" not in units):
+                if left == stored.value.units or await self._heads.put(
+                    key_id, replace(stored.value, units=left), stored
+                ):
+                    return False
+            elif await self.remove_up_to(key_id, stored):
+                return True
+        return True
 
     async def wait_behind(self, waiting: WaitingChange, fence: Fence | None = None) -> bool:
         """Add a change behind those of its key. False: none waits, or none waits any more, so the change is to be applied."""
@@ -118,39 +148,62 @@ class Quarantine:
         """Remove the changes up to a version: they are applied."""
         await self._waiting(key_id).forget(upto)
 
-    async def note_failure(self, key_id: str, poison: Poison) -> None:
-        """Count a retry that failed, and record what is wrong now and how many changes still wait."""
+    async def note_failure(self, key_id: str, poison: Poison, *, repeated: bool = False) -> None:
+        """Count a retry that failed, and record what is wrong now and how many changes still wait. ``repeated``: not if the same
+        was wrong before."""
         stored = None
         while stored is None:  # again, when a change has come in between
             was = await self.head(key_id)
+            if repeated and (poison.reason, poison.message) == (was.value.reason, was.value.message):
+                return
             waiting, attempts = len(await self.changes(key_id)), was.value.attempts + 1
             head = replace(was.value, attempts=attempts, reason=poison.reason, message=poison.message, waiting=waiting)
             stored = await self._heads.put(key_id, head, was)
 
-    async def _append(self, waiting: WaitingChange, poison: Poison | None, fence: Fence | None) -> bool:
+    async def _append(
+        self, waiting: WaitingChange, poison: Poison | None, fence: Fence | None, units: Sequence[str] = ()
+    ) -> bool:
         change = waiting.change
         key_id = quarantine_id(change.table, change.key)
         for _ in range(CHANGE_ATTEMPTS):
             was = await self._heads.get(key_id)
             if poison is None and (was is None or was.value.origin == "backfill"):
                 return False
-            if was is not None and waiting.version <= was.value.last_version:
-                return True  # a replay: it waits already
-            head = self._with(was.value if was else None, waiting, poison)
+            if was is not None and waiting.version <= was.value.last_version:  # a replay: it waits already
+                if poison is None or await self._widened(key_id, was, units):
+                    return True
+                continue
+            head = self._with(was.value if was else None, waiting, poison, units)
             writes = [self._heads.as_put(key_id, head, was)[0], *self._waiting(key_id).puts(waiting)]
             if await self._control.store.transact(writes, fence=fence):
                 return True
         raise Retryable(f"quarantine {key_id} is contended", reason="control_contended")
 
-    def _with(self, was: QuarantineHead | None, waiting: WaitingChange, poison: Poison | None) -> QuarantineHead:
+    def _with(
+        self, was: QuarantineHead | None, waiting: WaitingChange, poison: Poison | None, units: Sequence[str]
+    ) -> QuarantineHead:
         if was is None:
             assert poison is not None
             change = waiting.change
-            was = QuarantineHead(change.table, change.key, poison.reason, poison.message, self._clock.now(), "stream")
-        return replace(was, origin="stream", waiting=was.waiting + 1, last_version=waiting.version)
+            now = self._clock.now()
+            was = QuarantineHead(
+                change.table, change.key, poison.reason, poison.message, now, "stream", units=tuple(units)
+            )
+        units = _together(was, units)
+        return replace(was, origin="stream", waiting=was.waiting + 1, last_version=waiting.version, units=units)
+
+    async def _widened(self, key_id: str, was: Stored[QuarantineHead], units: Sequence[str]) -> bool:
+        """Let more units of a change wait that waits already. False: the head has changed."""
+        head = replace(was.value, units=_together(was.value, units))
+        return head == was.value or await self._heads.put(key_id, head, was) is not None
 
     def _waiting(self, key_id: str) -> WaitingChanges:
         return WaitingChanges(self._control, key_id)
+
+
+def _together(head: QuarantineHead, units: Sequence[str]) -> tuple[str, ...]:
+    """The units that wait, with further ones; none for the whole item."""
+    return tuple(sorted({*head.units, *units})) if head.units and units else ()
 
 
 REFRESH_SECONDS = 30.0
@@ -216,6 +269,7 @@ def described(key_id: str, head: QuarantineHead) -> dict[str, Any]:
         "attempts": head.attempts,
         "waiting": head.waiting,
         "origin": head.origin,
+        "fields": list(item_units.shown(head.units)),
     }
 
 

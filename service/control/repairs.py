@@ -15,7 +15,7 @@ from service.clock import Clock
 from service.control.state import MigrationState, load_started_state
 from service.control.table import ControlTable
 from service.core.mapping.mapping import Mapping
-from service.core.phases.acting import Rule
+from service.core.phases.acting import Phase, Rule
 from service.dynamodb.protocol import Fence
 from service.errors import Fenced, Refused
 
@@ -111,14 +111,18 @@ def require_repairs_allowed(state: MigrationState) -> None:
     )
 
 
-def repairs_allowed(control: ControlTable, mapping: Mapping, rule: Rule) -> Callable[[], Awaitable[None]]:
+def repairs_allowed(
+    control: ControlTable, mapping: Mapping, rule: Rule, phase: Phase | None = None
+) -> Callable[[], Awaitable[None]]:
     """A check to call before each run of writes by ``rule``. It raises Refused as ``require_repairs_allowed`` does, and once
-    another rule is in force."""
+    another rule is in force, or another phase than ``phase`` (None: any)."""
 
     async def allowed() -> None:
         state = await load_started_state(control, mapping)
         require_repairs_allowed(state)
         if state.rule != rule:
             raise Refused("changes are applied by another rule than when this began", remedy="run the command again")
+        if phase not in (None, state.phase):
+            raise Refused(f"this began in another phase than {state.phase}", remedy="run the command again")
 
     return allowed

@@ -33,6 +33,8 @@ class Move:
     """The reason given, for the audit log."""
     forced: tuple[str, ...] = ()
     """The gate conditions that were overridden."""
+    left_behind: int = 0
+    """How many keys the operator leaves behind, in a rollback."""
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

@@ -73,15 +73,20 @@ class Records(Generic[T]):
 
     async def all(self) -> dict[str, Stored[T]]:
         """Every record of the partition, by name, in the order of the names."""
+        return await self.after("", None)
+
+    async def after(self, name: str, limit: int | None) -> dict[str, Stored[T]]:
+        """The first ``limit`` records (None: all of them) after ``name`` ("": from the first on), in the order of the names."""
         records: dict[str, Stored[T]] = {}
-        start: Item | None = None
-        while True:
-            key = {"pk": {"S": self._partition}}
-            page = await self._store.query(self._table, key, start=start, consistent=True)
+        start = self._key(name) if name else None
+        while limit is None or len(records) < limit:
+            key, left = {"pk": {"S": self._partition}}, None if limit is None else limit - len(records)
+            page = await self._store.query(self._table, key, start=start, limit=left, consistent=True)
             records |= {item["sk"]["S"]: self._read(item) for item in page.items}
             start = page.last_key
             if start is None:
-                return records
+                break
+        return records
 
     async def put(self, name: str, value: T, was: Stored[T] | None, *, fence: Fence | None = None) -> Stored[T] | None:
         """Write the record if it is still as it ``was`` (None: absent). Return it as stored, or None if it had changed.

@@ -13,8 +13,9 @@ from service.dynamodb.caller import Answer, Caller, Request
 from service.dynamodb.expressions import Placeholders, condition_fields, update_fields
 from service.dynamodb.metering import MEASURED
 from service.dynamodb.partiql import PartiQLInserts
-from service.dynamodb.protocol import Fence, Page
-from service.errors import ConditionRefusedError, Throttled
+from service.dynamodb.partiql_writes import PartiQLWrites
+from service.dynamodb.protocol import AskedWrite, Fence, Page, WriteOutcome
+from service.errors import ConditionRefusedError, Retryable, Throttled
 
 GET_MANY_KEYS = 100
 """BatchGetItem takes at most 100 keys
@@ -26,11 +27,12 @@ GET_TOGETHER_KEYS = 100
 
 
 class ItemOperations:
-    """Implements ``ItemStore``; the protocol documents the methods."""
+    """Implements ``BatchStore``; the protocol documents the methods."""
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
         self._inserts = PartiQLInserts(caller, self._insert_one)
+        self._writes = PartiQLWrites(caller, self._try_one)
 
     async def scan(
         self,
@@ -119,6 +121,30 @@ class ItemOperations:
     async def write(self, write: Write, *, patient: bool = True, fence: Fence | None = None) -> bool:
         operation, request = _operation(write)
         return await self._conditional(operation, write.table, request, patient=patient, fence=fence)
+
+    async def try_write(self, write: Write, *, fence: Fence | None = None) -> WriteOutcome:
+        operation, request = _operation(write)
+        lost = False
+
+        async def attempt() -> None:
+            nonlocal lost
+            try:
+                await self._caller.once(operation, write.table, {**request, **MEASURED}, fence)
+            except Retryable as failure:
+                lost = lost or not isinstance(failure, Throttled)
+                raise
+
+        try:
+            await self._caller.persist(attempt)
+        except ConditionRefusedError:
+            return "unknown" if lost else "refused"
+        return "written"
+
+    async def try_write_many(self, table: str, asked: Sequence[AskedWrite], *, fence: Fence | None = None) -> None:
+        await self._writes.write(table, asked, fence)
+
+    async def _try_one(self, write: Update, fence: Fence | None) -> WriteOutcome:
+        return await self.try_write(write, fence=fence)
 
     async def insert_many(
         self,

@@ -1,11 +1,12 @@
 """The data plane as the packages above see it. The tests' in-memory table implements the same protocols."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from service.core.item.wire import Item
-from service.core.item.write import TransactItem, Write
+from service.core.item.write import TransactItem, Update, Write
 from service.errors import Poison, Throttled
 
 Fence = Callable[[], None]
@@ -54,6 +55,9 @@ class RecordsPage:
     """As DynamoDB sends them; ``change.parse_record`` reads one."""
     next_iterator: str | None
     """None: the shard has ended."""
+
+
+WriteOutcome = Literal["written", "refused", "unknown"]
 
 
 class InsertThrottled(Throttled):
@@ -130,6 +134,11 @@ class ItemStore(Protocol):
         ``patient=False`` raises Throttled at the first throttling instead of retrying, for callers that adapt their rate.
         """
 
+    async def try_write(self, write: Write, *, fence: Fence | None = None) -> WriteOutcome:
+        """As ``write``, for a caller that must know: ``written``; ``refused``: certainly not made; ``unknown``: refused after
+        an attempt
+        whose answer was lost, which may have been applied."""
+
     async def insert_many(
         self,
         table: str,
@@ -151,6 +160,23 @@ class ItemStore(Protocol):
 
         Conflicts and throttling are retried under one idempotency token, valid for ten minutes. So a retry after a lost answer
         gives the true result.
+        """
+
+
+class AskedWrite(NamedTuple):
+    """A conditional update that somebody waits for."""
+
+    write: Update
+    outcome: asyncio.Future[WriteOutcome]
+    """Done: nobody waits for it any more, so it is not sent again."""
+
+
+class BatchStore(ItemStore, Protocol):
+    """An ``ItemStore`` that can make several updates in one request."""
+
+    async def try_write_many(self, table: str, asked: Sequence[AskedWrite], *, fence: Fence | None = None) -> None:
+        """Make up to 25 updates of distinct items of ``table``, each by itself as ``try_write`` does; in one request where the
+        server has PartiQL. Each gets its outcome, or its error, as soon as it is known. Raises the error of those that are left.
         """
 
 

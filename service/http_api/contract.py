@@ -28,6 +28,11 @@ class PhaseRequest(BaseModel):
     why: str = Field(default="", description="the reason, for the audit log")
     force: list[str] = Field(default_factory=list, description="conditions of the gate to override")
     force_again: list[str] = Field(default_factory=list, description="the same conditions again")
+    leave_behind: int | None = Field(
+        default=None,
+        ge=0,
+        description="on the way back, the number of keys at which the old table does not have everything that was written",
+    )
 
 
 class HoldRequest(BaseModel):
@@ -47,8 +52,8 @@ class PhaseApi(Protocol):
     async def phase(self) -> dict[str, Any]:
         """The phase, the move under way, and why the last move that was begun here has stopped."""
 
-    async def start(self, to: Phase, why: str, forced: tuple[str, ...]) -> None:
-        """Begin a move. Raises GateClosed, or another Refused."""
+    async def start(self, to: Phase, why: str, forced: tuple[str, ...], leave_behind: int | None = None) -> None:
+        """Begin a move. Raises GateClosed (KeysLeftBehind), or another Refused."""
 
     async def hold(self, why: str) -> dict[str, Any]:
         """Close every gate. Returns the hold."""
@@ -83,6 +88,9 @@ class ServiceView(Protocol):
 
     async def conflicts(self) -> dict[str, Any]:
         """The open conflicts, and the items with two live keys."""
+
+    async def verification(self, after: str, limit: int) -> dict[str, Any]:
+        """What the last verification of touched keys found, and at most ``limit`` of the keys that differ after id ``after``."""
 
     async def audit(self) -> dict[str, Any]:
         """The audit log, oldest record first."""

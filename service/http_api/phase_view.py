@@ -64,16 +64,18 @@ class PhaseView:
             "failed": self._failed,
         }
 
-    async def start(self, to: Phase, why: str, forced: tuple[str, ...]) -> None:
-        """Begin, resume or give up a move in the background, once its gate is open.
+    async def start(self, to: Phase, why: str, forced: tuple[str, ...], leave_behind: int | None = None) -> None:
+        """Begin, resume or give up a move in the background, once its gate is open. ``leave_behind``: of a rollback, how many keys
+        the operator leaves behind.
 
-        Raises GateClosed, Refused (no such move, or one already runs here), Misconfigured for an unknown condition.
+        Raises GateClosed (KeysLeftBehind), Refused (no such move, or one already runs here), Misconfigured for an unknown
+        condition.
         """
         if self._moving is not None and not self._moving.done():
             raise Refused("a move runs in this process", remedy="watch it: GET /v1/phase")
         state = await require_started(self._app)
         command, move = _command(state, to)
-        request = MoveRequest(command, why, forced)
+        request = MoveRequest(command, why, forced, leave_behind=leave_behind)
         if move is not None:
             await open_gate(await move_context(self._app), request, move)
         self._failed = None

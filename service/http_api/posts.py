@@ -31,7 +31,7 @@ def add_posts(api: FastAPI, view: ServiceView, token: str | None, clock: Clock) 
             raise HttpProblem(
                 400, "Override not repeated", "an override must be given twice: repeat `force` in `force_again`"
             )
-        await view.phases.start(request.to, request.why, tuple(request.force))
+        await view.phases.start(request.to, request.why, tuple(request.force), request.leave_behind)
         return {"to": request.to, "location": "/v1/phase"}
 
     @api.post("/v1/hold", summary="Close the gate of every move", dependencies=authorized)

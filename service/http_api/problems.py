@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.core.phases.gate import GateClosed
+from service.core.phases.left_behind import KeysLeftBehind
 from service.errors import Misconfigured, Refused, Retryable, Stopped, TablesplitError
 
 MAX_BODY_BYTES = 64 * 1024
@@ -53,7 +54,8 @@ def answer_errors(api: FastAPI) -> None:
     @api.exception_handler(GateClosed)
     async def closed(_: Request, error: GateClosed) -> JSONResponse:
         conditions = [asdict(condition) for condition in error.gate.closed]
-        return problem_answer(409, "The gate is closed", error.message, conditions=conditions)
+        behind = {"left_behind": error.behind.to_json()} if isinstance(error, KeysLeftBehind) else {}
+        return problem_answer(409, "The gate is closed", error.message, conditions=conditions, **behind)
 
     @api.exception_handler(TablesplitError)
     async def tablesplit_error(_: Request, error: TablesplitError) -> JSONResponse:

@@ -1,10 +1,11 @@
 """Every GET: probes, metrics, and the documents that the command line prints too."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
+from service.control.verification import PAGE_ITEMS
 from service.core.phases.acting import Phase
 from service.http_api.contract import ServiceView
 from service.http_api.problems import HttpProblem
@@ -54,6 +55,13 @@ def add_reads(api: FastAPI, view: ServiceView) -> None:
     @api.get("/v1/conflicts", summary="Changes that lost against v2, and items with two live keys")
     async def conflicts() -> dict[str, Any]:
         return await view.conflicts()
+
+    @api.get("/v1/verification", summary="The touched keys whose two sides differ, page by page")
+    async def verification(
+        after: Annotated[str, Query(description="the `next` of the page before", max_length=64)] = "",
+        limit: Annotated[int, Query(description="how many keys to list", ge=1, le=1000)] = PAGE_ITEMS,
+    ) -> dict[str, Any]:
+        return await view.verification(after, limit)
 
 
 def add_phase_reads(api: FastAPI, view: ServiceView) -> None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from service.app import App
-from service.control import conflicts
+from service.control import conflicts, verification
 from service.control.audit import Audit
 from service.control.quarantine import Quarantine, listing
 from service.errors import Misconfigured, Refused, TablesplitError
@@ -80,6 +80,10 @@ class HttpView:
         """The open conflicts and the held items."""
         return await conflicts.listing(conflicts.Conflicts(self._app.control))
 
+    async def verification(self, after: str, limit: int) -> dict[str, Any]:
+        """What the last verification of touched keys found, and a page of the keys that differ."""
+        return await verification.listing(self._app.control, after=after, limit=limit)
+
     async def audit(self) -> dict[str, Any]:
         """The audit log, the oldest record first."""
         return {"items": [entry.to_json() for entry in await Audit(self._app.control, self._app.clock, "").all()]}
@@ -91,6 +95,7 @@ class HttpView:
     async def _console(self) -> dict[str, Any]:
         """Everything that the console page shows."""
         quarantine, conflicting, audit = await self.quarantine(), await self.conflicts(), await self.audit()
+        differing = await self.verification("", SHOWN_ITEMS)
         return {
             "status": (await take_running_snapshot(self._app)).to_json(),
             "unready": self.unready(),
@@ -99,6 +104,7 @@ class HttpView:
             "validating": self._validating is not None and not self._validating.done(),
             "quarantine": quarantine["items"][:SHOWN_ITEMS],
             "conflicts": conflicting["items"][:SHOWN_ITEMS],
+            "verification": differing,
             "audit": audit["items"][-SHOWN_ITEMS:],
         }
 

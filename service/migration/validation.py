@@ -32,7 +32,9 @@ async def run_validation(app: App, options: ValidationOptions, stop: asyncio.Eve
         app.settings,
         app.metrics,
         settled=_settled(workers, BOTH if both_ways else FORWARD),
-        permitted=repairs_allowed(app.control, app.mapping, state.rule),
+        permitted=repairs_allowed(app.control, app.mapping, state.rule, state.phase),
+        phase=state.phase,
+        epoch=state.epoch,
     )
     report = await validate(context, replace(options, gap=_last_gap(state), both_ways=both_ways), stop)
     if options.repair and report.equal and options.full:

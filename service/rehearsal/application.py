@@ -18,8 +18,8 @@ class ItemExists(Exception):
 class Application(Protocol):
     """One instance. Items and keys are those of the old table, in wire form, without stamps, on both sides.
 
-    A write that conflicts with one of tablesplit's transactions is repeated until it succeeds. An error that remains is raised
-    and ends the rehearsal.
+    A write that conflicts with a transaction of another writer's is repeated until it succeeds; tablesplit makes none here.
+    An error that remains is raised and ends the rehearsal.
     """
 
     async def read(self, side: Side, key: Item) -> Item | None:

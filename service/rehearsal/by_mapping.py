@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from service.clock import Clock
-from service.core.item.wire import Item
+from service.core.item.compare import same_or_absent
+from service.core.item.stamp import without_stamp
+from service.core.item.wire import AttributeValue, Item
 from service.core.item.write import Absent, AllOf, Delete, Equals, Exists, Put, Update
 from service.core.mapping.inverse import inverse
 from service.core.mapping.mapping import Mapping
@@ -19,8 +21,9 @@ ATTEMPTS = 20
 
 
 class MappedApplication:
-    """Implements ``application.Application``. It remembers each item as it last was, and so its place on v2, as an application's
-    links would.
+    """Implements ``application.Application`` and ``counting.CountingApplication``.
+
+    It remembers each item as it last was, and so its place on v2, as an application's links would.
 
     items: those that it knows at the start.
     """
@@ -73,6 +76,48 @@ class MappedApplication:
         condition = Exists((_witness(self._mapping, side, self._recall(key)),))
         if not await self._store.write(Delete(table, place, condition)):
             raise Missing
+
+    async def compare_and_set(
+        self, side: Side, key: Item, name: str, was: AttributeValue | None, value: AttributeValue
+    ) -> bool:
+        """Set an attribute if it still is what it was (None: absent). Raises Missing."""
+        if side == "v2":
+            live = await self._find(key)
+            if live is None:
+                raise Missing
+            same = same_or_absent(inverse(self._mapping, live[1], live[0]).get(name), was)
+            return same and await self._replace(*live, {name: value})
+        last = self._recall(key)
+        still = Absent((name,)) if was is None else Equals((name,), was)
+        condition = AllOf((Exists((_witness(self._mapping, side, last),)), still))
+        return await self._store.write(
+            Update(self._mapping.old.table, key, {name: value, **self._token(last)}, (), condition)
+        )
+
+    async def duplicate(self, side: Side, key: Item, new: Item) -> None:
+        """Copy the item, with whatever stamp it has, to the key and the required fields of ``new``. Raises Missing, ItemExists."""
+        table, item = await self._raw(side, key)
+        stamp = {name: item[name] for name in (self._mapping.stamp,) if name in item}
+        required = {rule.name for rule in entity_of(self._mapping, new).key_rules if rule.required}
+        old = without_stamp(item if side == "old" else inverse(self._mapping, item, table), self._mapping.stamp)
+        old |= {name: new[name] for name in (*self._mapping.old.key_names, *required)}
+        v2 = forward(self._mapping, old)
+        table, whole = (table, old) if side == "old" else (v2.table, v2.item)
+        copied = Put(table, {**whole, **stamp}, Absent((_witness(self._mapping, side, old),)))
+        if not await self._store.write(copied):
+            raise ItemExists
+        self._remember(old)
+
+    async def _raw(self, side: Side, key: Item) -> tuple[str, Item]:
+        """Table and item of the live item, stamp included. Raises Missing."""
+        if side == "v2":
+            live = await self._find(key)
+        else:
+            item = await self._store.get(self._mapping.old.table, key)
+            live = (self._mapping.old.table, item) if item is not None and self._mapping.old.entity in item else None
+        if live is None:
+            raise Missing
+        return live
 
     async def _read_old(self, key: Item) -> Item | None:
         """The old item without its stamp; None for a tombstone."""

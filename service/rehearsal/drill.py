@@ -122,4 +122,5 @@ async def _rehearse(settings: Settings, items: list[Item], say: Say, stop: async
         def application() -> Application:
             return MappedApplication(app.store, app.mapping, app.clock, items)
 
-        return (await Rehearsal(app, RehearsalPlan(application, shared), say, stop).run()).report
+        counting = MappedApplication(app.store, app.mapping, app.clock, ())
+        return (await Rehearsal(app, RehearsalPlan(application, shared, counting), say, stop).run()).report

@@ -1,12 +1,15 @@
 """Both sides and the conflict log as they are at the end of a rehearsal, for the tally."""
 
 from collections.abc import AsyncIterator
+from collections.abc import Mapping as Lookup
 
 from service.app import App
 from service.control.conflicts import Conflicts
 from service.core.item.wire import Item
 from service.core.mapping.inverse import inverse
+from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import old_key
+from service.core.rules.units import differing, old_units
 from service.rehearsal.application import key_text
 from service.rehearsal.tally import LoggedChange
 
@@ -31,6 +34,16 @@ async def v2_side(app: App) -> dict[str, Item]:
                 old = inverse(mapping, item, table)
                 items[key_text(old_key(mapping, old))] = old
     return items
+
+
+def different_keys(mapping: Mapping, old: Lookup[str, Item], v2: Lookup[str, Item]) -> list[str]:
+    """The old keys whose two sides, as ``old_side`` and ``v2_side`` give them, are not the same unit by unit."""
+    keys = sorted(old.keys() | v2.keys())
+    return [
+        key
+        for key in keys
+        if key not in old or key not in v2 or differing(old_units(mapping, old[key]), old_units(mapping, v2[key]))
+    ]
 
 
 async def logged_changes(app: App) -> list[LoggedChange]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from service.rehearsal.counted import Counted
 from service.rehearsal.moves import TimedMove
 from service.rehearsal.tally import Tally
 
@@ -30,10 +31,14 @@ class RehearsalReport:
     compared: bool
     """Whether the full validation at the end found both sides equal."""
 
+    counted: Counted | None = None
+    """What became of the increments and compare-and-sets; None when nothing counted."""
+
     @property
     def ok(self) -> bool:
-        """No write is lost, both sides are equal, and no writer waited for a phase."""
-        return self.tally.ok and self.compared and self.pause == 0
+        """No write is lost, both sides are equal, no writer waited for a phase, and what was counted is there."""
+        kept = self.counted is None or self.counted.ok
+        return self.tally.ok and self.compared and self.pause == 0 and kept
 
     @property
     def cutover_seconds(self) -> float:
@@ -56,6 +61,7 @@ class RehearsalReport:
             "writes_in_flight": self.in_flight,
             "writes": self.writes,
             "ledger": self.tally.to_json(),
+            "counted": self.counted.to_json() if self.counted is not None else None,
             "compared": "equal" if self.compared else "different",
         }
 
@@ -70,5 +76,6 @@ class RehearsalReport:
                 f"longest pause of the application: {self.pause:g} s ({noticed})",
                 f"writes: {kinds}",
                 self.tally.to_text(),
+                *([self.counted.to_text()] if self.counted is not None else []),
             ]
         )

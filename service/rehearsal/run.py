@@ -18,7 +18,9 @@ from service.migration.status.snapshot import log_status, take_snapshot
 from service.migration.status.status import Status
 from service.migration.validation import run_validation
 from service.rehearsal.application import Application
-from service.rehearsal.final_state import logged_changes, old_side, v2_side
+from service.rehearsal.counted import judge_counting
+from service.rehearsal.counting import SIDES, CountingApplication, CountingWriters
+from service.rehearsal.final_state import different_keys, logged_changes, old_side, v2_side
 from service.rehearsal.moves import TimedMove, move, resolve_conflicts
 from service.rehearsal.report import RehearsalReport
 from service.rehearsal.tally import tally_writes
@@ -46,6 +48,9 @@ class RehearsalPlan:
 
     items: Sequence[Item]
     """Those that every writer starts with."""
+
+    counting: CountingApplication | None = None
+    """Makes read-modify-writes and compare-and-sets on items of their own, on both sides in `dual`; None: nothing does."""
 
     writers: int = 4
     pause_seconds: float = 0.6
@@ -78,6 +83,9 @@ class Rehearsal:
         self._log = WriteLog()
         self._moves: list[TimedMove] = []
         self._in_flight = 0
+        self._counting: CountingWriters | None = None
+        if plan.counting is not None:
+            self._counting = CountingWriters(plan.counting, plan.items, app.mapping, app.clock)
         self._writers = [
             Writer(number, plan.application(), plan.items, app.mapping, app.clock, self._log)
             for number in range(plan.writers)
@@ -90,17 +98,28 @@ class Rehearsal:
                 copied = await self._copy()
                 await self._cut_over()
                 await self._move("cutover --finish")
+                await self._count("v2")
                 await self._let_writers_write()
                 await self._roll_back()
                 await self._cut_over()
             return await self._finish(copied)
 
+    async def _count(self, *sides: Side) -> None:
+        """Let the counting writers of these sides write, and no others."""
+        if self._counting is not None:
+            await self._counting.allow(*sides)
+
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[None]:
         quiet = asyncio.Event()
+        if self._counting is not None:
+            await self._counting.create_items()
+            await self._counting.allow("old")
         async with task_group() as tasks:
             for writer in self._writers:
                 tasks.create_task(writer.run(quiet, self._plan.pause_seconds))
+            if self._counting is not None:
+                tasks.create_task(self._counting.run(quiet, self._plan.pause_seconds))
             try:
                 yield
             finally:
@@ -123,17 +142,27 @@ class Rehearsal:
         await self._move("rollback")
         await self._switch("old")
         await self._move("rollback")
+        await self._count("old")
         await self._let_writers_write()
 
     async def _switch(self, side: Side) -> None:
         """Switch the writers one after the other; then wait until every change of the side that they left has been applied."""
         share = self._plan.mixed_seconds / len(self._writers)
+        await self._count(*SIDES)
         for writer in self._writers:
             await writer.switch(side)
             await self._let_writers_write(share)
+        await self._copy_with_stamps()
+        await self._count()  # a conflict on an item that is written all the time would close the next gate
         await self._catch_up(hops=1)
         resolved = await resolve_conflicts(self._app)
         self._say(f"all writers on {side}; {len(self._log.acknowledged)} writes so far, {resolved} conflicts resolved")
+
+    async def _copy_with_stamps(self) -> None:
+        """On both sides, in `dual`: an application that copies an item copies its stamp."""
+        if self._counting is not None:
+            for side in SIDES:
+                await self._counting.copy(side, f"copy-{len(self._moves)}")
 
     async def _let_writers_write(self, seconds: float | None = None) -> None:
         self._require_not_stopped()
@@ -170,12 +199,9 @@ class Rehearsal:
         await self._catch_up()
         self._say("writers stopped; comparing both sides and accounting for every write")
         validation = await run_validation(self._app, self._plan.validation, self._stop)
-        tally = tally_writes(
-            self._log.attempts,
-            await old_side(self._app),
-            await v2_side(self._app),
-            await logged_changes(self._app),
-        )
+        old, v2 = await old_side(self._app), await v2_side(self._app)
+        different = different_keys(self._app.mapping, old, v2)
+        tally = tally_writes(self._log.attempts, old, await logged_changes(self._app), different=different)
         report = RehearsalReport(
             moves=tuple(self._moves),
             writes=self._log.counts(),
@@ -184,5 +210,6 @@ class Rehearsal:
             slowest=self._log.slowest_seconds,
             pause=self._log.longest_pause,
             compared=validation.equal,
+            counted=judge_counting(self._counting.log, old, v2) if self._counting is not None else None,
         )
         return Rehearsed(copied, validation, await take_snapshot(self._app), report)

@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from secrets import token_hex
 
 from service.app import App, open_app
 from service.config import Settings, load_configured_mapping
 from service.core.item.wire import Item
 from service.core.item.write import Put
+from service.core.mapping.mapping import Mapping
 from service.dynamodb.table_description import NewTable
 from service.dynamodb.table_waits import until_active, until_deleted
+from service.rehearsal.counting import SHARED_COUNTER
 from service.tasks import task_group
 
 LOADING_AT_ONCE = 16
@@ -25,7 +28,7 @@ async def own_tables(settings: Settings, name: str) -> AsyncIterator[App]:
     cancelled.
     """
     prefix = f"{name}-{token_hex(3)}"
-    mapping = load_configured_mapping(settings, prefix=f"{prefix}-")
+    mapping = with_counter(load_configured_mapping(settings, prefix=f"{prefix}-"), SHARED_COUNTER)
     own = settings.model_copy(update={"control_table": f"{prefix}-control", "hook": None})
     async with open_app(own, mapping) as app:
         try:
@@ -34,6 +37,15 @@ async def own_tables(settings: Settings, name: str) -> AsyncIterator[App]:
         finally:
             await app.tables.drop()
             await _drop_old_table(app)
+
+
+def with_counter(mapping: Mapping, attribute: str) -> Mapping:
+    """The mapping with one more attribute, which it does not know, as a counter of both sides (``merge: add``)."""
+    entities = {
+        name: replace(entity, unmapped_merge={**entity.unmapped_merge, attribute: "add"})
+        for name, entity in mapping.entities.items()
+    }
+    return replace(mapping, entities=entities)
 
 
 async def make_old_table(app: App) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from service.core.item.compare import equal, same_value
+from service.core.item.compare import same_value
 from service.core.item.wire import Item
 from service.rehearsal.write_log import Attempt
 
@@ -81,9 +81,14 @@ class Tally:
 
 
 def tally_writes(
-    attempts: Sequence[Attempt], old: Lookup[str, Item], v2: Lookup[str, Item], conflicts: Iterable[LoggedChange]
+    attempts: Sequence[Attempt],
+    old: Lookup[str, Item],
+    conflicts: Iterable[LoggedChange],
+    *,
+    different: Iterable[str] = (),
 ) -> Tally:
-    """Tally all acknowledged writes. old, v2: each side's items at the end, by old key, in old form, without stamps."""
+    """Tally all acknowledged writes. old: the old items at the end, by key, without stamps. different: the keys whose two sides
+    differ."""
     histories = _histories(attempts, old, conflicts)
     judged: list[tuple[Attempt, Verdict]] = [
         (write, history.verdict(write))
@@ -100,7 +105,7 @@ def tally_writes(
         in_conflict=verdicts.count("in conflict"),
         lost=tuple(_line(write) for write, verdict in judged if verdict == "lost"),
         merged=sum(histories[write.key].merged(write) for write in effective),
-        different=tuple(key for key in sorted(old.keys() | v2.keys()) if not _same(old.get(key), v2.get(key))),
+        different=tuple(different),
     )
 
 
@@ -133,13 +138,28 @@ class _History:
         rivals = [
             rival
             for rival in self.attempts
-            if rival is not write and rival.ended > write.begun and not self._logged(rival)
+            if rival is not write and rival.ended > write.begun and self._took_effect(rival, write.side)
         ]
         if write.values is None:
             return any(rival.kind == "create" for rival in rivals)
         if any(rival.values is None or rival.kind == "create" for rival in rivals):
             return True
-        return all(any(name in (rival.values or {}) for rival in rivals) for name in self._missing(write))
+        return all(
+            any(name in (rival.values or {}) for rival in rivals) or self._lost_alone(write, name)
+            for name in self._missing(write)
+        )
+
+    def _took_effect(self, rival: Attempt, side: str) -> bool:
+        """Whether a write has replaced values of another one on ``side``: on its own side it did at once, also if it lost later."""
+        return rival.side == side or not self._logged(rival)
+
+    def _lost_alone(self, write: Attempt, name: str) -> bool:
+        """Whether the conflict log has a change of the old table that brought this value of the write, alone or with later ones."""
+        value = (write.values or {})[name]
+        return write.side == "old" and any(
+            change.new is not None and change.new.get(name) == value and (change.old or {}).get(name) != value
+            for change in self.conflicts
+        )
 
     def _logged(self, write: Attempt) -> bool:
         """Whether the conflict log has the change that the write made on the old table."""
@@ -187,10 +207,6 @@ def _made(write: Attempt, change: LoggedChange) -> bool:
     return all(after.get(name) == value for name, value in write.values.items()) and any(
         before.get(name) != value for name, value in write.values.items()
     )
-
-
-def _same(first: Item | None, second: Item | None) -> bool:
-    return first is not None and second is not None and equal(first, second)
 
 
 def _line(write: Attempt) -> str:

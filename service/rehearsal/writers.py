@@ -14,6 +14,7 @@ from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import entity_of, old_key
 from service.core.phases.acting import Side
 from service.rehearsal.application import Application, ItemExists, Missing, key_text
+from service.rehearsal.counting import copy_of
 from service.rehearsal.write_log import Attempt, Kind, WriteLog
 
 KINDS: dict[Kind, int] = {"update": 16, "create": 2, "move": 3, "delete": 1}
@@ -89,7 +90,7 @@ class Writer:
             item = self._deleted.pop(self._random.choice(sorted(self._deleted)))
         else:
             model = self._known[self._random.choice(sorted(self._known))]
-            item = _copy_of(self._mapping, model, f"{self.number}-{self._writes}")
+            item = copy_of(self._mapping, model, f"{self.number}-{self._writes}")
         values = self._texts(item)
         item = {**item, **values}
         key = old_key(self._mapping, item)
@@ -168,11 +169,3 @@ def _instant(number: int) -> str:
     """A point in time in one of ``MONTHS``, another one for each number."""
     month, rest = MONTHS[number % len(MONTHS)], number // len(MONTHS)
     return f"{month}-{rest // 86_400 % 28 + 1:02d}T{rest // 3600 % 24:02d}:{rest // 60 % 60:02d}:{rest % 60:02d}Z"
-
-
-def _copy_of(mapping: Mapping, item: Item, suffix: str) -> Item:
-    """A new item like ``item`` under another key: its required fields, and so its key, end in ``suffix``."""
-    entity = entity_of(mapping, item)
-    required = {rule.name: rule.value(item, {}) or {} for rule in entity.key_rules if rule.required}
-    renamed = {**item, **{name: {"S": f"{value.get('S', '')}-{suffix}"} for name, value in required.items()}}
-    return {**renamed, **{name: {"S": template.render(renamed)} for name, template in entity.old_key.items()}}

@@ -1,6 +1,7 @@
 """The forward lane: it reads the old table's stream and applies it to v2 by the rule in force.
 
-The worker that holds its lease also purges v2's tombstones and, under the ledger rule, verifies the keys that were touched.
+The worker that holds its lease also purges v2's tombstones and, under the ledger rule, verifies the keys that were touched and
+retries those in quarantine.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
@@ -14,11 +15,13 @@ from service.control.state import MigrationState
 from service.core.item.write import Put
 from service.streams.engine import ShardSink
 from service.sync.lane import Lane, Reading, Work
+from service.sync.ledger_retry import LedgerRetry
 from service.sync.positions import require_same_stream, require_started
-from service.sync.sinks.context import ledger_transaction, sink_context
+from service.sync.sinks.context import ledger_access, sink_context
 from service.sync.sinks.forward import ForwardSink
 from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext
 from service.sync.upkeep.purge import Purger
+from service.sync.upkeep.retry import Retrier
 from service.sync.upkeep.trim import Trimmer
 from service.sync.upkeep.verify import Verifier
 
@@ -47,7 +50,7 @@ class ForwardLane(Lane):
         return {self.app.mapping.old.table: state.stream_arn}
 
     def open(self, reading: Reading, state: MigrationState) -> Work:
-        """The engine that reads the old table's stream and, in the worker that holds the lease, purger and verifier beside it."""
+        """The engine that reads the old table's stream and, in the worker that holds the lease, what runs beside it."""
         self._purger = None
         if state.phase == "complete":
             return Work(())
@@ -57,8 +60,9 @@ class ForwardLane(Lane):
 
     def _beside(self, lease: Lease, state: MigrationState) -> list[Coroutine[Any, Any, None]]:
         self._purger = self._new_purger(lease)
-        verifier = [self._verifier(lease, state).run()] if state.rule == "ledger" else []
-        return [self._purger.run(), *verifier]
+        if state.rule != "ledger":
+            return [self._purger.run()]
+        return [self._purger.run(), self._verifier(lease, state).run(), self._retrier(lease, state).run()]
 
     def overdue(self) -> int:
         """Tombstones on v2 that should have been purged by now."""
@@ -77,9 +81,9 @@ class ForwardLane(Lane):
 
     def _ledger(self, reading: Reading, state: MigrationState) -> ShardSink:
         app = self.app
-        transaction = ledger_transaction(app, state, reading.fence)
+        access = ledger_access(app, state, reading.fence, reading.taken_over)
         context = sink_context(app, state, "old", self.count, reading.taken_over)
-        return ForwardSink(transaction, context, app.settings.sync_concurrency)
+        return ForwardSink(access, context, app.settings.sync_concurrency)
 
     def _new_purger(self, lease: Lease) -> Purger:
         app = self.app
@@ -92,6 +96,13 @@ class ForwardLane(Lane):
         app = self.app
         ledger = Ledger(app.control, app.clock, app.mapping.old.table, state.epoch)
         return Verifier(app.stores, app.settings, ledger, Trimmer(app.stores, app.settings, ledger, lease.check))
+
+    def _retrier(self, lease: Lease, state: MigrationState) -> Retrier:
+        app = self.app
+        access = ledger_access(app, state, lease.check)
+        context = sink_context(app, state, "old", lambda _: None)
+        retry = LedgerRetry(access, context)
+        return Retrier(context.quarantine, retry, app.clock, app.settings, app.metrics.count_retry)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from service.streams.engine import ShardSink
 from service.sync.lane import Lane, Reading, Work
 from service.sync.positions import follow_v2_streams, require_same_v2_streams, require_started
 from service.sync.sinks.before_dual import EnteringSink, RogueWriteSink
-from service.sync.sinks.context import activity_recorder, ledger_transaction, sink_context
+from service.sync.sinks.context import activity_recorder, ledger_access, sink_context
 from service.sync.sinks.reverse import ReverseSink
 
 
@@ -36,15 +36,16 @@ class ReverseLane(Lane):
 
     def open(self, reading: Reading, state: MigrationState) -> Work:
         """The engines that read the v2 tables' streams."""
-        return Work(reading.engines(self.streams(state), lambda: self._sink(reading, state)))
+        in_flight: set[str] = set()
+        return Work(reading.engines(self.streams(state), lambda: self._sink(reading, state, in_flight)))
 
-    def _sink(self, reading: Reading, state: MigrationState) -> ShardSink:
+    def _sink(self, reading: Reading, state: MigrationState, in_flight: set[str]) -> ShardSink:
         app = self.app
         rogue_writes = RogueWriteSink(app.mapping, activity_recorder(app, state, "v2"))
         if not state.acting.forward_by_ledger:
             return rogue_writes
-        transaction = ledger_transaction(app, state, reading.fence)
+        access = ledger_access(app, state, reading.fence, reading.taken_over, in_flight)
         context = sink_context(app, state, "v2", self.count, reading.taken_over)
         if not state.acting.reverse_carries:
-            return EnteringSink(transaction, rogue_writes, context.generations, app.settings.sync_concurrency)
-        return ReverseSink(transaction, context, app.settings.sync_concurrency)
+            return EnteringSink(access, rogue_writes, context.generations, app.settings.sync_concurrency)
+        return ReverseSink(access, context, app.settings.sync_concurrency)

@@ -7,9 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
 from service.core.rules.guarded import repair_write
-from service.core.rules.ledger import Place
-from service.core.rules.ledger_writes import PlaceReading
-from service.core.rules.verdict import Kind, Pair, is_tombstone_at
+from service.core.rules.verdict import Kind, Pair
 from service.dynamodb.protocol import Fence, ItemStore
 from service.errors import Fenced, Poison
 from service.validation.reader import Reader
@@ -28,9 +26,6 @@ it. Gives the fence of its writes."""
 PairRepair = Callable[[Pair, Item | None, Item | None, Fence], Awaitable[bool]]
 """Repairs one pair, given the v2 item and then the old item, as read; returns whether anything was written. Raises Poison for an
 item that cannot be mapped or written, Fenced when the time of the repair is over."""
-
-Redrive = Callable[[PlaceReading, Item | None, Fence], Awaitable[bool]]
-"""``service.sync.redrive.Redriver.redrive``."""
 
 
 class Repair:
@@ -79,20 +74,5 @@ def by_writing_v2(store: ItemStore, mapping: Mapping) -> PairRepair:
             return False
         put = repair_write(mapping, pair.table, pair.v2_key, v2, old)
         return put is not None and await store.write(put, fence=fence)
-
-    return repair_pair
-
-
-def by_redriving(redrive: Redrive, mapping: Mapping) -> PairRepair:
-    """Repair from the first `dual` on: reverse carries the v2 item to the old table.
-
-    An old item without a v2 item is left as it is: there is nothing to carry, and neither side shows whether the item was deleted
-    on v2 or never written there.
-    """
-
-    async def repair_pair(pair: Pair, v2: Item | None, old: Item | None, fence: Fence) -> bool:
-        if pair.table is None or pair.v2_key is None or v2 is None or is_tombstone_at(mapping, pair.table, v2):
-            return False
-        return await redrive(PlaceReading(Place(pair.table, pair.v2_key), v2), old, fence)
 
     return repair_pair

@@ -15,8 +15,8 @@ from service.core.rules.verdict import Finding
 from service.validation.tally import COLUMNS, INDEX_COLUMNS, Tally, index_table, items_table
 
 MISSING_REMEDY = (
-    "an old item that v2 lacks is not repaired, v2 may have deleted it: see `tablesplit conflicts list` and "
-    "`tablesplit quarantine list`; else put it on v2, or delete it on the old table"
+    "an old item that v2 lacks is put there by `--repair`, but not in `reverse`, where v2 may have deleted it, nor with an open "
+    "conflict: see `tablesplit conflicts list` and `tablesplit quarantine list`; else put it on v2, or delete it on the old table"
 )
 LISTED_DIFFERENCES = 1_000
 """A report lists so many differences, and counts all; ``--output`` writes all."""

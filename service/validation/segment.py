@@ -89,6 +89,16 @@ class CandidateReview:
         return [result for result in results if not _repairable(result)] + rechecked
 
 
+class StrayReview(CandidateReview):
+    """Repairs, and counts nothing but that: the items are compared again later."""
+
+    async def review(self, comparison: TableComparison, batch: PageBatch) -> list[Difference]:
+        """Repair the differences of ``batch``; returns none."""
+        await super().review(comparison, batch)
+        batch.tally = Tally({("run", "repaired"): batch.tally["run", "repaired"]})
+        return []
+
+
 @dataclass(frozen=True, slots=True)
 class SegmentValidator:
     """Validates the segments, or a sample, of any comparison."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from random import Random
 from typing import Any
 
@@ -15,24 +16,26 @@ from service.control.quarantine import Quarantine
 from service.control.repairs import registered
 from service.control.stores import Stores
 from service.core.mapping.mapping import Mapping
+from service.core.rules.repair import RepairPhase
 from service.core.rules.verdict import Kind, Pair
 from service.dynamodb.protocol import Fence
 from service.errors import Interrupted, Misconfigured
+from service.log import get_logger
 from service.metrics import Metrics
-from service.sync.redrive import Redriver
 from service.tasks import task_group
 from service.validation.comparisons import OldTableComparison, TableComparison, V2TableComparison
 from service.validation.difference_file import DifferenceFile
 from service.validation.indexes import IndexChecks, IndexSample
+from service.validation.ledger_repair import LedgerRepair
 from service.validation.options import ValidationOptions
 from service.validation.progress import ValidationProgress
 from service.validation.reader import Reader, ReadRate
 from service.validation.recheck import Recheck
-from service.validation.repair import PairRepair, Repair, by_redriving, by_writing_v2
+from service.validation.repair import PairRepair, Repair, by_writing_v2
 from service.validation.report import Report, instant
 from service.validation.run import ValidationRun, close_run, open_run
 from service.validation.sample import sample
-from service.validation.segment import CandidateReview, SegmentValidator
+from service.validation.segment import CandidateReview, SegmentValidator, StrayReview
 from service.validation.waits import InterruptibleWaits, Settled
 
 LEASE = "validation"
@@ -53,6 +56,10 @@ class ValidationContext:
     ``settle_seconds`` must exceed the lag."""
     permitted: Permitted | None = None
     """Called before each cycle of repairs. None: repairs are always permitted."""
+    phase: RepairPhase = "dual"
+    """Under the ledger rule: which side a repair takes over the other."""
+    epoch: int = 1
+    """The ledger's."""
 
 
 async def validate(context: ValidationContext, options: ValidationOptions, stop: asyncio.Event) -> Report:
@@ -71,7 +78,7 @@ async def validate(context: ValidationContext, options: ValidationOptions, stop:
         return await _run(setup, lease)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Setup:
     """Makes the objects that a run works with."""
 
@@ -112,7 +119,7 @@ class _Setup:
         page_items = self.context.settings.page_items
         return Reader(self.stores.store, self.mapping, rate, page_items, both_ways=self.options.both_ways)
 
-    def candidate_review(self, reader: Reader) -> CandidateReview:
+    def candidate_review(self, reader: Reader, kind: type[CandidateReview] = CandidateReview) -> CandidateReview:
         settings = self.context.settings
         recheck = Recheck(
             self.waits,
@@ -122,14 +129,19 @@ class _Setup:
             settled=self.context.settled,
         )
         repair = Repair(reader, self.waits, self.registered, self.pair_repair()) if self.options.repair else None
-        return CandidateReview(recheck, self.set_aside, repair)
+        return kind(recheck, self.set_aside, repair)
 
     def pair_repair(self) -> PairRepair:
         stores = self.stores
         if not self.options.both_ways:
             return by_writing_v2(stores.store, stores.mapping)
-        redriver = Redriver(stores.store, Conflicts(stores.control), stores.mapping, stores.clock)
-        return by_redriving(redriver.redrive, stores.mapping)
+        return self.ledger_repair.repair_pair
+
+    @cached_property
+    def ledger_repair(self) -> LedgerRepair:
+        """Puts nothing on v2 in a sample: there the item may live at another place, which only a whole walk finds."""
+        context = self.context
+        return LedgerRepair(self.stores, context.phase, context.epoch, puts=self.options.sample is None)
 
     def registered(self) -> AbstractAsyncContextManager[Fence]:
         # A cycle may write for one lease time, as a worker may after its last renewal: so the writer horizon, which adds the
@@ -163,6 +175,8 @@ async def _run(setup: _Setup, lease: Lease) -> Report:
         except Interrupted:
             message = f"validation {run.id} was stopped: {progress.so_far()}"
             raise Interrupted(message, remedy=f"go on with: {options.command()}") from None
+    if setup.ledger_repair.left:
+        get_logger().warning("a repair left keys as they are", **setup.ledger_repair.left)
     report = _report(setup, run, progress)
     await close_run(run, report, full=options.full)
     return report
@@ -172,6 +186,8 @@ async def _compare_both(setup: _Setup, run: ValidationRun, progress: ValidationP
     """Compare the old table, then every v2 table. In this order nothing is missed: what the comparison of the old table leaves to
     that of v2 exists when v2 is read."""
     reader, options, clock = setup.reader(), setup.options, setup.stores.clock
+    if options.repair and options.both_ways and options.sample is None:
+        await _repair_strays(setup, run, progress, reader)
     validator = SegmentValidator(reader, progress, setup.candidate_review(reader), setup.waits)
     old = OldTableComparison(reader, setup.mapping, clock, options.entity)
     await _compare(setup, run, validator, old)
@@ -180,6 +196,19 @@ async def _compare_both(setup: _Setup, run: ValidationRun, progress: ValidationP
     for table in setup.v2_tables:
         v2 = V2TableComparison(reader, setup.mapping, clock, table=table, entity=options.entity, checks=checks)
         await _compare(setup, run, validator, v2)
+
+
+async def _repair_strays(setup: _Setup, run: ValidationRun, progress: ValidationProgress, reader: Reader) -> None:
+    """Under the ledger rule, repair first what v2 has at places where no old item belongs, and count nothing of it: else the
+    repair of the old table would put an item on v2 that lives there at another place."""
+    validator = SegmentValidator(reader, progress, setup.candidate_review(reader, StrayReview), setup.waits)
+    mapping, clock, entity = setup.mapping, setup.stores.clock, setup.options.entity
+    no_checks = IndexChecks(reader, mapping, IndexSample(0, run.id, {}))
+    for table in setup.v2_tables:
+        strays = V2TableComparison(reader, mapping, clock, table=table, entity=entity, checks=no_checks)
+        strays.name = f"strays:{table}"
+        await _compare(setup, run, validator, strays)
+    setup.ledger_repair.left.clear()  # what was left is met again
 
 
 async def _compare(setup: _Setup, run: ValidationRun, validator: SegmentValidator, comparison: TableComparison) -> None:

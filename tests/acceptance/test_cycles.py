@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from service.rehearsal.history import History, Logged
+from service.rehearsal.judgement import judge
 from tests.acceptance.command_line import QUICK, CommandLine, ended, until
-from tests.acceptance.outside_application import Acknowledged, Writer, fields_of, lost, old_items
+from tests.acceptance.outside_application import COUNTER, SideLog, Writer, old_items, watched_of
 from tests.fakes.kcl import kcl_settings, require_kcl
 
 pytestmark = [pytest.mark.local, pytest.mark.kill, pytest.mark.slow]
@@ -65,10 +67,11 @@ def cycle_repeatedly(cli: CommandLine, cycles: int, killed_cycles: int) -> None:
         allow(writers)
         settle(cli)
         report = cli.run("validate")
-    log = [write for pair in writers.values() for writer in pair for write in writer.log]
-    assert len(log) > 20 * cycles
+    history = history_of(cli, [pair[0].log for pair in writers.values()])
+    assert sum(operation.writes for operation in history.operations) > 20 * cycles
     assert report["result"] == "equal", report["differences"]
-    assert compare(cli, log) == []
+    assert history.old == history.v2
+    assert judge(history) == []
     assert cli.run("audit", "verify")["result"] == "ok"
 
 
@@ -154,8 +157,10 @@ def syncing(cli: CommandLine) -> Iterator[Sync]:
 def writing(cli: CommandLine) -> Iterator[dict[str, list[Writer]]]:
     """Two writers for each side; they wait until they are allowed to write."""
     tables = {"old": cli.table("OLD_TABLE_NAME"), "v2": cli.table("DEALS_TABLE")}
+    logs = {"old": SideLog("old"), "v2": SideLog("v2")}
     writers = {
-        side: [Writer(cli.dynamodb, table, side, f"{side}{n}") for n in range(2)] for side, table in tables.items()
+        side: [Writer(cli.dynamodb, table, f"{side}{n}", logs[side]) for n in range(2)]
+        for side, table in tables.items()
     }
     every = [writer for side in writers.values() for writer in side]
     for writer in every:
@@ -202,19 +207,21 @@ def settle(cli: CommandLine) -> None:
         cli.catches_up()
 
 
-def compare(cli: CommandLine, log: list[Acknowledged]) -> list[Acknowledged]:
-    """Assert that both sides are equal, and return the lost writes."""
-    old = {int(item["id"]["S"]): fields_of(item) for item in cli.scan("OLD_TABLE_NAME")}
-    v2 = {int(item["id"]["S"]): fields_of(item) for item in cli.scan("DEALS_TABLE")}
-    assert old == v2
-    return lost(log, v2, kept_values(cli))
+def history_of(cli: CommandLine, logs: list[SideLog]) -> History:
+    """What the writers did, the conflict log, and both sides at the end."""
+    return History(
+        operations=[operation for log in logs for operation in log.operations],
+        logged=kept_values(cli),
+        old={item["id"]["S"]: watched_of(item) for item in cli.scan("OLD_TABLE_NAME")},
+        v2={item["id"]["S"]: watched_of(item) for item in cli.scan("DEALS_TABLE")},
+        counters=frozenset(COUNTER.values()),
+    )
 
 
-def kept_values(cli: CommandLine) -> set[tuple[int, str]]:
-    """Number and value of every write in the conflict log."""
-    kept = set()
+def kept_values(cli: CommandLine) -> list[Logged]:
+    """The fields of every write in the conflict log: those that are lost, or while whole changes are kept there, all."""
+    kept = []
     for conflict in cli.run("conflicts", "list", "--all")["items"]:
-        shown = cli.run("conflicts", "show", conflict["id"])
-        new = shown["change"]["new"]
-        kept |= {(int(new["id"]["S"]), value) for value in fields_of(new).values()}
+        new = cli.run("conflicts", "show", conflict["id"])["change"]["new"]
+        kept += [Logged(new["id"]["S"], name, watched_of(new).get(name)) for name in conflict["fields"]]
     return kept

@@ -144,7 +144,10 @@ OFFLINE: dict[str, Row] = {
         lambda world: world.mapping("change_token", "changetoken"),
         ("status",),
         2,
-        "mine.yaml:21: unknown key 'changetoken'; known here: table, old_key, key, indexes, change_token, unmapped, fields",
+        (
+            "mine.yaml:21: unknown key 'changetoken'; "
+            "known here: table, old_key, key, indexes, change_token, unmapped, groups, merge, fields"
+        ),
     ),
     "mapping that is not YAML": (
         lambda world: world.mapping("entities:", "entities: ["),
@@ -228,7 +231,19 @@ OFFLINE: dict[str, Row] = {
         nothing,
         ("cutover", "--dry-run", "--force", "hold"),
         2,
-        "--dry-run changes nothing: it cannot be combined with --wait or --force.",
+        "--dry-run changes nothing: it cannot be combined with --wait, --force or --leave-behind.",
+    ),
+    "keys left behind by a dry run": (
+        nothing,
+        ("rollback", "--dry-run", "--leave-behind", "0"),
+        2,
+        "--dry-run changes nothing: it cannot be combined with --wait, --force or --leave-behind.",
+    ),
+    "keys left behind by a cutover": (
+        nothing,
+        ("cutover", "--leave-behind", "1"),
+        2,
+        "No such option '--leave-behind'.",
     ),
     "wait of a negative time": (
         nothing,

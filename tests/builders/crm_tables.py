@@ -33,7 +33,7 @@ class CrmTables:
         return OldRepository(self.table(self.mapping.old.table), entity, lambda: NOW)
 
     def old_side(self, entity: Entity = DEAL) -> OldSide:
-        return OldSide(self.table(self.mapping.old.table), entity, lambda: NOW, deadline_seconds=1)
+        return OldSide(self.table(self.mapping.old.table), entity, lambda: NOW)
 
     def after(self, entity: Entity = DEAL, table: Any = None) -> V2Repository:
         name = self.mapping.entities[entity.name].table

@@ -1,4 +1,4 @@
-"""Mappings for tests: the packaged CRM, and a shop that uses what the CRM does not."""
+"""Mappings for tests: the packaged CRM, a shop that uses what the CRM does not, and a small CRM with every way to merge."""
 
 from functools import cache
 from pathlib import Path
@@ -46,6 +46,49 @@ entities:
       amount: {type: int, aliases: [sum]}
 """
 
+MERGE_TEXT = """
+version: 1
+name: merge
+old: {table: {variable: OLD, default: old}, partition_key: pk, sort_key: sk, entity: entity_type}
+entities:
+  LEAD:
+    table: {variable: LEADS, default: leads}
+    old_key: {pk: "LEAD#{id}", sk: METADATA}
+    key: {PK: LEAD, SK: "{created_at:month}#{id}"}
+    indexes:
+      GSI1: {GSI1PK: "STATUS#{status}", GSI1SK: "{created_at}"}
+      GSI2: {GSI2PK: "COMPANY#{company|unknown}", GSI2SK: "{id}"}
+    change_token: updated_at
+    unmapped: gather into custom_fields
+    groups: [[amount, currency]]
+    merge: {likes: add, labels: union}
+    fields:
+      id: {type: string, required: true}
+      created_at: {type: date, default: "1970-01-01T00:00:00.000Z"}
+      status: {type: string, default: new}
+      company: {type: string, default: ""}
+      followers: {type: int, default: 0}
+      visits: {type: int, default: 0, merge: add}
+      tags: {type: list, default: [], merge: union}
+      stage: {type: string, default: contacted, aliases: [phase], merge: agree}
+      amount: {type: number}
+      currency: {type: string}
+      updated_at: {type: string, default: "{created_at}"}
+  DEAL:
+    table: {variable: DEALS, default: deals}
+    old_key: {pk: "DEAL#{id}", sk: METADATA}
+    key: {PK: DEAL, SK: "{created_at:month}#{id}"}
+    indexes:
+      GSI1: {GSI1PK: "STAGE#{stage}", GSI1SK: "{created_at}"}
+    unmapped: keep
+    merge: {likes: add, labels: union}
+    fields:
+      id: {type: string, required: true}
+      created_at: {type: date, default: "1970-01-01T00:00:00.000Z"}
+      stage: {type: string, default: contacted}
+      value: {type: number, default: 0}
+"""
+
 
 @cache
 def crm() -> Mapping:
@@ -57,6 +100,12 @@ def crm() -> Mapping:
 def shop() -> Mapping:
     """Aliases, a transform hook, a sharded key, no old sort key, two entities in one v2 table."""
     return load_mapping(SHOP_TEXT, source="shop.yaml", resolve=resolve_name)
+
+
+@cache
+def merge_mapping() -> Mapping:
+    """The mapping of ``small_crm`` with a field of each way to merge, also unmapped, and a group: its keys are made the same."""
+    return load_mapping(MERGE_TEXT, source="merge.yaml")
 
 
 def grams(value: AttributeValue) -> AttributeValue | None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from service.core.phases.facts import BackfillFacts, Facts, FullValidation, LaneFacts, WorkerFacts
+from service.core.phases.facts import BackfillFacts, Facts, FullValidation, LaneFacts, VerificationFacts, WorkerFacts
 from service.core.phases.gate import Condition, Gate
 from service.migration.status.status import Status
 
@@ -62,6 +62,16 @@ READY = Status(
 )
 
 
+NOTHING_VERIFIED: Document = {
+    "checked": 0,
+    "pending": 0,
+    "differences": 0,
+    "finished_at": None,
+    "items": [],
+    "next": None,
+}
+
+
 def ready(*, gate: Gate | None = READY.gate, **facts: Any) -> Status:
     """READY with another gate, or with some facts replaced."""
     return replace(READY, facts=replace(READY.facts, **facts), gate=gate)
@@ -77,6 +87,7 @@ def document(status: Status, **more: Any) -> Document:
         "validating": False,
         "quarantine": [],
         "conflicts": [],
+        "verification": NOTHING_VERIFIED,
         "audit": AUDIT,
     }
     return {**shown, **more}
@@ -95,6 +106,20 @@ def conflicting(key: str = "LEAD#5") -> Document:
         "reason": "overlap", "fields": ["status"], "at": SINCE, "resolution": None,
         "remedy": "see `tablesplit conflicts show cd34-0001.7`, then resolve it",
     }  # fmt: skip
+
+
+def verified(*keys: str) -> Document:
+    """What the last verification found: each of these keys differs in its status."""
+    rows = [
+        {
+            "id": "ab12", "key": {"pk": key, "sk": "METADATA"}, "entity": "LEAD", "difference": "fields",
+            "v2": [{"table": "leads", "key": {"id": key}}], "fields": ["status"], "first_seen": SINCE, "last_seen": SINCE,
+            "remedy": "tablesplit validate --repair",
+        }
+        for key in keys
+    ]  # fmt: skip
+    counts = {"checked": 1200, "pending": 3, "differences": len(keys), "finished_at": SINCE}
+    return {**counts, "items": rows, "next": None}
 
 
 EMPTY = BackfillFacts()
@@ -137,6 +162,13 @@ STATES: dict[str, tuple[Document, str]] = {
         "Items in quarantine",
     ),
     "conflicts": (document(ready(phase="dual", conflicts=1), conflicts=[conflicting()]), "Conflicts are open"),
+    "different": (
+        document(
+            ready(phase="dual", gate=CLOSED, verification=VerificationFacts(1200, 3, 1, SINCE_SECONDS)),
+            verification=verified("LEAD#5"),
+        ),
+        "Both sides differ",
+    ),
     "error": (document(ready(workers=(STOPPED,), gate=CLOSED), unready=LOST), "Sync has stopped"),
     "gap": (
         document(ready(gaps=("records of the old table's stream were lost",), gate=CLOSED)),

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from service.errors import Fatal
 from tests.console.conftest import Service
-from tests.console.states import READY, STATES, conflicting, document, quarantined
+from tests.console.states import READY, STATES, conflicting, document, quarantined, verified
 
 pytestmark = [pytest.mark.browser]
 
@@ -84,12 +84,14 @@ def test_hostile_content_is_text(service: Service, page: Page, pictures: Path) -
         READY,
         quarantine=[quarantined(HOSTILE, HOSTILE)],
         conflicts=[conflicting(HOSTILE)],
+        verification=verified(HOSTILE),
         audit=[{"at": HOSTILE, "who": HOSTILE, "action": HOSTILE, "why": HOSTILE}],
         unready=HOSTILE,
     )
     page.set_viewport_size(PHONE)  # type: ignore[arg-type] # a plain dict is what it wants
     page.goto(service.url)
     expect(page.locator("#quarantine")).to_contain_text("<script>document.title='owned'</script>")
+    expect(page.locator("#verification")).to_contain_text("<script>document.title='owned'</script>")
     expect(page).to_have_title("tablesplit")
     assert page.locator("main img, main script").count() == 0
     assert fits(page)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -24,12 +25,13 @@ from service.core.item.write import (
     TransactItem,
     Update,
 )
+from service.dynamodb.caller import Caller
 from service.dynamodb.client import DynamoDBClient
 from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.protocol import InsertRefused
 from service.dynamodb.table_description import Identity, NewTable
 from service.dynamodb.table_waits import until_active, until_deleted, until_stream_enabled
-from service.errors import Fatal, Poison, StreamGone
+from service.errors import Fatal, Poison, Retryable, StreamGone
 from tests.builders.planes import RetryLog, open_plane, plane_settings
 
 NAMES = ("PK", "SK")
@@ -157,6 +159,44 @@ async def test_an_update_makes_the_absent_item_or_is_refused(server: Server) -> 
     assert await plane.get(table, key("u")) == key("u") | {"a": {"S": "x"}}
     assert await plane.write(Update(table, key("u"), {}, ("a",), Exists(("PK",)))) is True
     assert await plane.get(table, key("u")) == key("u")
+
+
+async def test_a_write_says_whether_it_was_written_or_refused(server: Server) -> None:
+    put = Put(server.table, key("try"), Absent(("PK",)))
+    assert [await server.plane.try_write(put) for _ in range(2)] == ["written", "refused"]
+    update = Update(server.table, key("try"), {"a": {"S": "1"}}, (), Absent(("a",)))
+    assert [await server.plane.try_write(update) for _ in range(2)] == ["written", "refused"]
+    delete = Delete(server.table, key("try"), Exists(("PK",)))
+    assert [await server.plane.try_write(delete) for _ in range(2)] == ["written", "refused"]
+
+
+async def test_a_refused_write_whose_first_answer_was_lost_may_have_been_made(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose_first_answer(monkeypatch)
+    put = Put(server.table, key("try"), Absent(("PK",)))
+    assert await server.plane.try_write(put) == "unknown"
+    assert await server.plane.get(server.table, key("try")) == key("try")
+    assert await server.plane.try_write(put) == "refused"
+
+
+async def test_a_write_whose_first_answer_was_lost_is_made_again_when_it_may_be(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose_first_answer(monkeypatch)
+    assert await server.plane.try_write(Put(server.table, key("try"))) == "written"
+
+
+def lose_first_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next request is answered, and the answer does not arrive."""
+    once = Caller.once
+
+    async def lost(*arguments: Any, **named: Any) -> Any:
+        monkeypatch.setattr(Caller, "once", once)
+        await once(*arguments, **named)
+        raise Retryable("the connection was closed", reason="connection_closed")
+
+    monkeypatch.setattr(Caller, "once", lost)
 
 
 async def test_an_update_that_grows_the_item_beyond_the_limit_is_poison(server: Server) -> None:

@@ -30,7 +30,7 @@ from service.core.item.write import (
 from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.protocol import ItemStore, StreamStore
 from service.dynamodb.table_description import NewTable
-from service.errors import Poison
+from service.errors import Poison, Retryable
 from tests.builders.planes import open_plane, plane_settings
 from tests.fakes.memory import MemoryDynamoDB
 from tests.fakes.memory_conditions import canonical
@@ -137,6 +137,20 @@ async def test_refused_updates_are_poison_for_both_and_change_nothing(both: Both
         assert await store.get_together([(both.table, first.item), (both.table, update.key)]) == [None, None]
 
 
+async def test_a_lost_answer_leaves_the_same_doubt_in_memory(both: Both) -> None:
+    """``test_data_plane`` has the same for real servers."""
+
+    async def lost(operation: str, subject: object) -> None:
+        both.memory.after = None
+        raise Retryable("the connection was closed", reason="connection_closed")
+
+    put = Put(both.table, _key("p", "s"), Absent(("PK",)))
+    both.memory.after = lost
+    assert [await both.memory.try_write(put) for _ in range(2)] == ["unknown", "refused"]
+    both.memory.after = lost
+    assert await both.memory.try_write(Put(both.table, _key("p", "s"))) == "written"
+
+
 async def test_one_item_twice_in_a_transaction_is_poison_for_both(both: Both) -> None:
     twice: list[TransactItem] = [Put(both.table, _key("p", "s")), Update(both.table, _key("p", "s"), {"a": {"S": "x"}})]
     for store in (both.real, both.memory):
@@ -171,7 +185,10 @@ async def test_pages_cover_every_item_once(both: Both) -> None:
 
 async def _same_answer(both: Both, rng: Random, where: str) -> None:
     choice = rng.random()
-    if choice < 0.6:
+    if choice < 0.3:
+        write = _write(rng, both.table)
+        answers = [await store.try_write(write) for store in (both.real, both.memory)]
+    elif choice < 0.6:
         write = _write(rng, both.table)
         answers = [await store.write(write) for store in (both.real, both.memory)]
     elif choice < 0.75:

@@ -23,6 +23,7 @@ class FakePhases:
     def __init__(self) -> None:
         self.refusal: Refused | None = None
         self.moves: list[tuple[str, str, tuple[str, ...]]] = []
+        self.left_behind: list[int | None] = []
 
     async def gate(self, to: str | None) -> Gate:
         if to == "complete":
@@ -32,10 +33,11 @@ class FakePhases:
     async def phase(self) -> dict[str, Any]:
         return {"phase": "forward"}
 
-    async def start(self, to: str, why: str, forced: tuple[str, ...]) -> None:
+    async def start(self, to: str, why: str, forced: tuple[str, ...], leave_behind: int | None = None) -> None:
         if self.refusal:
             raise self.refusal
         self.moves.append((to, why, forced))
+        self.left_behind.append(leave_behind)
 
     async def hold(self, why: str) -> dict[str, Any]:
         return {"hold": why}
@@ -78,6 +80,9 @@ class FakeView:
 
     async def conflicts(self) -> dict[str, Any]:
         return {"items": [{"kind": "two_live_keys"}]}
+
+    async def verification(self, after: str, limit: int) -> dict[str, Any]:
+        return {"items": [], "after": after, "limit": limit}
 
     async def audit(self) -> dict[str, Any]:
         return {"items": []}

@@ -13,8 +13,16 @@ import orjson
 from service.core.item.wire import Item
 from service.core.item.write import Absent, Put, TransactItem, Write
 from service.dynamodb.items import check_together
-from service.dynamodb.protocol import Fence, InsertRefused, IteratorType, Page, RecordsPage, StreamDescription
-from service.errors import Fatal, Poison, StreamGone
+from service.dynamodb.protocol import (
+    Fence,
+    InsertRefused,
+    IteratorType,
+    Page,
+    RecordsPage,
+    StreamDescription,
+    WriteOutcome,
+)
+from service.errors import Fatal, Poison, Retryable, StreamGone, Throttled
 from tests.fakes.memory_conditions import canonical, holds, sort_key
 from tests.fakes.memory_stream import MemoryStream
 from tests.fakes.memory_table import Table, key_text, left, refusal
@@ -166,6 +174,15 @@ class MemoryDynamoDB:
 
     async def write(self, write: Write, *, patient: bool = True, fence: Fence | None = None) -> bool:
         return await self._write("write", write, fence)
+
+    async def try_write(self, write: Write, *, fence: Fence | None = None) -> WriteOutcome:
+        """As a client that sends the write once more when the answer to the first attempt was lost."""
+        try:
+            return "written" if await self._write("write", write, fence) else "refused"
+        except Throttled:
+            raise
+        except Retryable:
+            return "written" if await self._write("write", write, fence) else "unknown"
 
     async def insert_many(
         self,

@@ -13,19 +13,21 @@ from service.errors import Misconfigured
 from tests.fakes.servers import or_skip
 
 QUICK = [
-    "DualLive",
-    "MoveEmpty",
-    "MoveReplay",
+    "DeltaLive",
+    "DeltaAddCrash",
+    "PlacesShort",
     "EnterShort",
     "RedriveQuarantine",
     "TrimShort",
-    "Dual-no-forward-ledger",
-    "Dual-ours-by-hash",
+    "Delta-whole-items-own-side",
+    "Delta-whole-items-cas",
+    "Delta-adds-and-notes-no-resets",
+    "Delta-does-not-compare",
     "Forward-no-guard",
     "Forward-purge-with-zombie",
     "Phases-no-ack",
-    "Move-reverse-writes-record",
-    "Move-seen-per-item",
+    "Places-tombstone-first",
+    "Places-answers-nothing",
     "Enter-applies-what-is-covered",
     "Enter-forward-does-not-hold",
     "Redrive-rogue-not-carried",
@@ -51,7 +53,7 @@ def test_a_mutant_switches_off_a_rule_and_names_an_invariant_and_a_model_does_ne
         assert expected(configuration) in stated
     else:
         assert expected(configuration) is None
-        assert "= FALSE" not in re.sub(r"(Unique|StartLive|ReadFirst|Puts|Defect) = FALSE", "", text)
+        assert "= FALSE" not in re.sub(r"(Unique|StartLive|OwnFields|Puts|Defect) = FALSE", "", text)
 
 
 @pytest.mark.parametrize("configuration", EVERY, ids=lambda path: path.stem)
@@ -66,9 +68,9 @@ def told(monkeypatch: pytest.MonkeyPatch, refuted: str | None) -> None:
 
 
 SURPRISES = [
-    ("MoveEmpty", "Converged", "NOT AS EXPECTED (passes)"),
-    ("Move-to-the-log", None, "NOT AS EXPECTED (Converged)"),
-    ("Move-to-the-log", "NoLostWrite", "NOT AS EXPECTED (Converged)"),
+    ("PlacesShort", "Converged", "NOT AS EXPECTED (passes)"),
+    ("Places-seen-per-item", None, "NOT AS EXPECTED (RightAuthor)"),
+    ("Places-seen-per-item", "NoLostWrite", "NOT AS EXPECTED (RightAuthor)"),
 ]
 
 
@@ -80,14 +82,14 @@ def test_a_surprise_is_said_and_fails(monkeypatch, capsys, name, refuted, said) 
 
 
 def test_a_mutant_refuted_as_expected_is_no_surprise(monkeypatch, capsys) -> None:
-    told(monkeypatch, "Converged")
-    assert main(["Move-to-the-log"]) == 0
-    assert capsys.readouterr().out == "Move-to-the-log | refuted: Converged, 3 steps | 37 states | 0 s\n"
+    told(monkeypatch, "RightAuthor")
+    assert main(["Places-seen-per-item"]) == 0
+    assert capsys.readouterr().out == "Places-seen-per-item | refuted: RightAuthor, 3 steps | 37 states | 0 s\n"
 
 
 def test_a_name_that_nothing_has_is_refused() -> None:
-    with pytest.raises(Misconfigured, match=r"^docs/model has no Mvoe$"):
-        configurations(["Mvoe"])
+    with pytest.raises(Misconfigured, match=r"^docs/model has no Plaecs$"):
+        configurations(["Plaecs"])
 
 
 MISSING = [
@@ -116,10 +118,10 @@ def test_a_jar_with_another_digest_is_refused_and_not_kept(monkeypatch, tmp_path
 
 
 def test_a_specification_that_tlc_cannot_read_is_no_verdict(tmp_path) -> None:
-    for name in ("MoveEmpty.cfg", "Move.tla"):
+    for name in ("PlacesShort.cfg", "Places.tla"):
         shutil.copy(MODELS / name, tmp_path)
-    (tmp_path / "Move.tla").write_text("no module")
+    (tmp_path / "Places.tla").write_text("no module")
     with or_skip():
         tlc_command()
-    with pytest.raises(Misconfigured, match=r"^MoveEmpty\.cfg: TLC could not check it: "):
-        run_tlc(tmp_path / "Move.tla", tmp_path / "MoveEmpty.cfg")
+    with pytest.raises(Misconfigured, match=r"^PlacesShort\.cfg: TLC could not check it: "):
+        run_tlc(tmp_path / "Places.tla", tmp_path / "PlacesShort.cfg")

@@ -1,7 +1,7 @@
 """moto behind a record of who asked what: ``python -m tests.terraform.recording -p PORT FILE``.
 
 Each component signs with an access key named like it; a line of FILE is ``[access key, action, [table, stream or index, ...]]``,
-with the actions that IAM asks for: a transaction's are those of its items, PartiQL's is PartiQLInsert.
+with the actions that IAM asks for: a transaction's are those of its items, PartiQL's are PartiQLInsert and PartiQLUpdate.
 """
 
 import io
@@ -20,7 +20,7 @@ IN_TRANSACTION = {
     "Delete": "DeleteItem",
     "ConditionCheck": "ConditionCheckItem",
 }
-INSERTED = re.compile(r'INSERT INTO "([^"]+)"')
+STATEMENT = re.compile(r'(INSERT|UPDATE)(?: INTO)? "([^"]+)"')
 STREAM = re.compile(r"table/([^/]+)/stream/")
 
 
@@ -60,7 +60,8 @@ def _of_items(operation: str, request: dict[str, Any]) -> list[tuple[str, str]]:
     if operation == "TransactGetItems":
         return [("GetItem", item["Get"]["TableName"]) for item in request["TransactItems"]]
     if operation == "BatchExecuteStatement":
-        return [("PartiQLInsert", INSERTED.findall(one["Statement"])[0]) for one in request["Statements"]]
+        statements = [STATEMENT.findall(one["Statement"])[0] for one in request["Statements"]]
+        return [(f"PartiQL{word.capitalize()}", table) for word, table in statements]
     return [(operation, table) for table in request.get("RequestItems", ())]
 
 

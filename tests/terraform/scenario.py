@@ -77,17 +77,26 @@ class Scenario:
             process.wait(300)
 
     def _ready(self) -> bool:
+        return self._found("/readyz")
+
+    def _found(self, path: str) -> bool:
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}/readyz", timeout=1).close()
+            urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=1).close()
         except OSError:
             return False
         return True
 
-    def post(self, path: str, body: dict[str, Any]) -> None:
-        """What a person does on the console page."""
+    def validate_over_http(self) -> None:
+        """What a person does on the console page: start a validation, and look until it has ended."""
+        location = self._post("/v1/validation", {})["location"]
+        until(lambda: self._found(location), within=120, otherwise=(self.folder / "sync.log").read_text)
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
         request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}{path}", json.dumps(body).encode(), headers)
-        urllib.request.urlopen(request, timeout=10).close()
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            document: dict[str, Any] = json.load(answer)
+        return document
 
     def backfill(self) -> None:
         """The one job of a backfill."""

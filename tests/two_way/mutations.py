@@ -1,58 +1,52 @@
-"""Each rule of the ledger protocol (DESIGN sections 4 and 6) switched off: the random search must find the violation.
+"""Each rule of the ledger protocol (DESIGN sections 4 and 6) switched off: a random search must find the violation.
 
 A mutation replaces real functions of the service, or a step of the first move into `dual`, or what a process of the tests does.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from service.control.conflicts import Conflict, Conflicts
 from service.control.ledger import EntryReading, Ledger
 from service.core.item.change import Change
-from service.core.item.stamp import Stamp, encode_stamp, is_bare_tombstone
+from service.core.item.stamp import Stamp, decode_stamp, sound_stamp
 from service.core.item.wire import Item
-from service.core.item.write import Absent, AnyOf, Condition, Delete, Exists, Put, TransactItem, Write
-from service.core.mapping.mapping import Mapping
+from service.core.item.write import Absent, AnyOf, Condition, Delete, Exists, Update, Write
 from service.core.rules import authorship, ledger_writes
 from service.core.rules import forward as ledger_forward
 from service.core.rules import reverse as ledger_reverse
-from service.core.rules.authorship import Authorship, live
 from service.core.rules.forward import ForwardPlan
-from service.core.rules.ledger import Entry, Place, Track, count_version
-from service.core.rules.ledger_writes import PlaceReading
-from service.core.rules.reverse import ReversePlan
-from service.sync.sinks import forward as forward_ledger
-from service.sync.sinks import ledger_transaction
-from service.sync.sinks import reverse as reverse_ledger
+from service.core.rules.ledger import Entry, ForwardHalf, Place, ReverseHalf, Track, count_version
+from service.core.rules.reverse import BothReadings, ReversePlan, V2Change
+from service.core.rules.unit_verdicts import Judged
+from service.sync.sinks import ledger_access
+from service.sync.sinks import reverse as reverse_sink
 from service.sync.sinks.before_dual import EnteringSink
-from service.sync.sinks.ledger_transaction import LedgerTransaction
-from service.sync.sinks.reverse import ReverseSink
+from service.sync.sinks.ledger_access import LedgerAccess
 from tests.convergence.trampoline import Turn
-from tests.fakes.memory_stream import FIRST_SEQUENCE
 from tests.two_way.conductor import Entering
 from tests.two_way.processes import Process
-from tests.two_way.world import World
+from tests.two_way.world import MemorySearch
 
 Patch = tuple[Any, str, Any]
 """Module or class, the name in it, and its replacement."""
 
+Search = Literal["interleavings", "histories"]
+"""The random search that finds a mutation: ``test_random`` or ``test_histories``."""
+
 HIGHEST = "~"
 """Above every count."""
 
-REAL_FORWARD_PLAN = ledger_forward.forward_plan
-REAL_REVERSE_PLAN = ledger_reverse.reverse_plan
-REAL_AUTHORSHIP_ON_V2 = authorship.authorship_on_v2
-REAL_WRITTEN = ledger_forward._written
 REAL_READ = Ledger.read
-REAL_LEDGER_PUT = Ledger.put
-REAL_REVERSE_WRITES = ReverseSink._writes
+REAL_UPDATE = Ledger.update
+REAL_JUDGE = ledger_forward.judge_units
+REAL_REVERSE_PLAN = ledger_reverse.reverse_plan
+REAL_OF_OURS = ledger_reverse._of_ours
+REAL_TWO_LIVE = ledger_forward._two_live
+REAL_WRITE = LedgerAccess.write
 REAL_SWITCH = Entering.switch
-REAL_TRANSACTION = World.transaction
-REAL_COMMIT = LedgerTransaction.commit
-REAL_CONFLICT_PUTS = Conflicts.puts
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +56,7 @@ class Mutation:
     name: str
     patches: tuple[Patch, ...]
     seed: int
+    search: Search = "interleavings"
 
 
 def forgetting(forget: Callable[[Entry], Entry]) -> Patch:
@@ -75,139 +70,104 @@ def forgetting(forget: Callable[[Entry], Entry]) -> Patch:
 
 
 def _without_done(entry: Entry) -> Entry:
-    return replace(entry, done="")
+    return replace(entry, forward=replace(entry.forward, done="", claim=None))
 
 
-def without_tracks_done(entry: Entry) -> Entry:
-    """Reverse remembers no record."""
-    return replace(entry, tracks={place: replace(track, done="") for place, track in entry.tracks.items()})
+def _without_tracks_done(entry: Entry) -> Entry:
+    tracks = {place: replace(track, done="") for place, track in entry.reverse.tracks.items()}
+    return replace(entry, reverse=replace(entry.reverse, tracks=tracks, claims={}))
 
 
 def _without_seen_on_old(entry: Entry) -> Entry:
-    return replace(entry, seen=count_version(entry.epoch, 0))
+    return replace(entry, forward=replace(entry.forward, seen=count_version(entry.epoch, 0)))
 
 
 def _without_seen_on_v2(entry: Entry) -> Entry:
-    return replace(entry, tracks={place: replace(track, seen="") for place, track in entry.tracks.items()})
+    tracks = {place: replace(track, seen="") for place, track in entry.reverse.tracks.items()}
+    return replace(entry, reverse=replace(entry.reverse, tracks=tracks))
 
 
-def _without_keys(entry: Entry) -> Entry:
-    return replace(entry, keys=())
+def _without_places(entry: Entry) -> Entry:
+    halves = replace(entry.forward, places=()), replace(entry.reverse, places=())
+    return replace(entry, forward=halves[0], reverse=halves[1])
 
 
-def put_always(mapping: Mapping, change: Change, reading: Any, entry: Entry) -> ForwardPlan:
-    """Forward writes the change's image, whatever v2 holds."""
-    return REAL_WRITTEN(mapping, reading, entry, ledger_forward.old_image(mapping, change.new), "applied")
+def _without_refused(entry: Entry) -> Entry:
+    claim = entry.forward.claim
+    forgotten = replace(claim, refused=False) if claim is not None else None
+    return replace(entry, forward=replace(entry.forward, refused="", claim=forgotten))
 
 
-def base_of_all(change: Change, stamp_name: str, entry: Entry, place: Place) -> Authorship:
-    """No write of forward's seems to have missed one of reverse's."""
-    author = REAL_AUTHORSHIP_ON_V2(change, stamp_name, entry, place)
-    return author if author.stamp is None else author._replace(stamp=replace(author.stamp, base=HIGHEST))
+def all_carried(_mapping: Any, changes: Sequence[Any], *_: Any) -> Judged:
+    """Forward carries every unit, whatever v2 has."""
+    return Judged([*changes], [])
 
 
-def delete_without_tombstone(mapping: Mapping, reading: PlaceReading, _version: str, _base: str) -> Delete:
-    """Forward deletes an item of v2 at once."""
-    return Delete(reading.place.table, reading.place.key, ledger_writes.as_read(mapping, reading, ()))
+def all_or_none(*judged: Any) -> Judged:
+    """Forward carries no unit of a change that loses one."""
+    found = REAL_JUDGE(*judged)
+    return found if not found.lost else Judged([], [*found.lost, *(change.unit for change in found.carried)])
 
 
-def one_step_deletes(self: ReverseSink, before: Entry, plan: ReversePlan) -> list[Write]:
-    """Reverse deletes the old item at once."""
-    mapping, key = self._mapping, before.key
-    return [
-        Delete(mapping.old.table, key)
-        if isinstance(write, Put) and is_bare_tombstone(write.item, key, mapping.stamp)
-        else write
-        for write in REAL_REVERSE_WRITES(self, before, plan)
-    ]
+def only_restores(mapping: Any, change: V2Change, half: ReverseHalf, readings: BothReadings) -> ReversePlan:
+    """Of forward's records reverse brings back none but those that restore."""
+    restores = change.stamp is not None and bool(change.stamp.restore)
+    return REAL_OF_OURS(mapping, change, half, readings) if restores else ReversePlan("own")
 
 
-def image_of_record(
-    mapping: Mapping,
-    place: Place,
-    change: Change,
-    version: str,
-    entry: Entry,
-    known: Sequence[PlaceReading],
-    now: float,
-) -> ReversePlan:
-    """Reverse writes the record's image; nothing for a removal at a key that the old item does not lead to."""
-    if change.new is None and len(known) > 1:
-        return ReversePlan("own", ledger_reverse.passed(mapping, place, change, version, entry))
-    return REAL_REVERSE_PLAN(mapping, place, change, version, entry, [PlaceReading(place, change.new)], now)
-
-
-def first_of_two(
-    mapping: Mapping,
-    place: Place,
-    change: Change,
-    version: str,
-    entry: Entry,
-    known: Sequence[PlaceReading],
-    now: float,
-) -> ReversePlan:
+def first_of_two(mapping: Any, change: V2Change, half: ReverseHalf, readings: BothReadings) -> ReversePlan:
     """Of two live places, reverse carries the first."""
-    alive = [reading for reading in known if live(reading.item, reading.place.key, mapping.stamp)]
-    return REAL_REVERSE_PLAN(mapping, place, change, version, entry, alive[:1], now)
+    lives = [reading for reading in readings.known if reading.is_live(mapping.stamp)]
+    return REAL_REVERSE_PLAN(mapping, change, half, readings._replace(known=lives[:1]))
 
 
-def stamped_with_sequence(
-    mapping: Mapping,
-    place: Place,
-    change: Change,
-    version: str,
-    entry: Entry,
-    known: Sequence[PlaceReading],
-    now: float,
-) -> ReversePlan:
-    """The stamp on the old item is the sequence number of the v2 record that led to the write."""
-    plan = REAL_REVERSE_PLAN(mapping, place, change, version, entry, known, now)
-    if plan.put is None or plan.entry is None:
-        return plan
-    put = count_version(entry.epoch, int(change.sequence) - FIRST_SEQUENCE + 1)
-    tombstone = is_bare_tombstone(plan.put.item, entry.key, mapping.stamp)
-    item = {**plan.put.item, mapping.stamp: encode_stamp(Stamp(put, tombstone=tombstone))}
-    return replace(plan, entry=replace(plan.entry, put=put), put=replace(plan.put, item=item))
+def not_told(*found: Any) -> ForwardPlan:
+    """Forward logs a change that meets two live places, and writes nothing that reverse could see."""
+    return replace(REAL_TWO_LIVE(*found), writes=())
 
 
-def keys_as_before(mapping: Mapping, change: Change, version: str, entry: Entry, *more: Any) -> ForwardPlan:
-    """Forward does not record which places are live now."""
-    plan = REAL_FORWARD_PLAN(mapping, change, version, entry, *more)
-    return plan if plan.entry is None else replace(plan, entry=replace(plan.entry, keys=entry.keys))
-
-
-def not_held_by_forward(mapping: Mapping, change: Change, version: str, entry: Entry, *more: Any) -> ForwardPlan:
-    """Forward does not hold two live places; only reverse does."""
-    plan = REAL_FORWARD_PLAN(mapping, change, version, entry, *more)
-    return plan if plan.entry is None else replace(plan, entry=replace(plan.entry, held_since=entry.held_since))
-
-
-async def notes_nothing(_noting: EnteringSink, _changes: Sequence[Change]) -> None:
-    """Before it carries, reverse only observes."""
-
-
-def track_of_item(entry: Entry, place: Place) -> Track:
+def track_of_item(half: ReverseHalf, place: Place) -> Track:
     """The highest stamp version seen counts for all places of an item together."""
-    own = entry.tracks.get(place.text, Track())
-    return replace(own, seen=max([track.seen for track in entry.tracks.values()], default=""))
+    own = half.tracks.get(place.text, Track())
+    return replace(own, seen=max([track.seen for track in half.tracks.values()], default=""))
 
 
-def whatever_is_there(_mapping: Mapping, reading: PlaceReading, _others: Any) -> Condition:
+def whatever_is_there(key: Item, *_read: Any) -> Condition:
     """A condition that always holds."""
-    path = (next(iter(reading.place.key)),)
+    path = (next(iter(key)),)
     return AnyOf((Absent(path), Exists(path)))
 
 
-def unconditional_put(self: Ledger, read: EntryReading, entry: Entry) -> Put:
-    """The ledger entry is replaced even if it has changed since it was read."""
-    return replace(REAL_LEDGER_PUT(self, read, entry), condition=None)
+def replaced_blindly(self: Ledger, read: EntryReading, half: ForwardHalf | ReverseHalf) -> tuple[Update, EntryReading]:
+    """A half is replaced even if it has changed since it was read."""
+    update, after = REAL_UPDATE(self, read, half)
+    return replace(update, condition=None), after
 
 
-def purge_whatever(_mapping: Mapping, _table: str, _tombstone: Item) -> None:
-    """A purge also deletes an item that has replaced the tombstone."""
+async def deletes_at_once(self: LedgerAccess, write: Write) -> bool | None:
+    """A delete is one step: no tombstone is written before."""
+    item = getattr(write, "set", None) or getattr(write, "item", {})
+    name = self.stores.mapping.stamp
+    stamp = decode_stamp(item, name) if name in item else None
+    if stamp is None or not stamp.tombstone or not isinstance(write, Update):
+        return await REAL_WRITE(self, write)
+    return await REAL_WRITE(self, Delete(write.table, write.key, write.condition))
 
 
-async def left_out(_entering: Entering) -> None:
+def _always(answer: bool) -> Any:
+    async def told(*_: Any) -> bool:
+        return answer
+
+    return told
+
+
+def _claims(answer: bool) -> tuple[Patch, ...]:
+    """Whether a claimed write was made is answered without looking."""
+    names = ("forward_claim_made", "forward_write_made", "reverse_claim_made")
+    return tuple((LedgerAccess, name, _always(answer)) for name in names)
+
+
+async def nothing(*_: Any, **__: Any) -> None:
     """The step is not made."""
 
 
@@ -219,75 +179,76 @@ async def entered_first(entering: Entering) -> None:
     await REAL_SWITCH(entering)
 
 
-def purging_at_once(world: World) -> LedgerTransaction:
-    """A tombstone goes as soon as it is written, in every phase."""
-    return replace(REAL_TRANSACTION(world), purge_at_once=True)
-
-
-async def commit_in_two(
-    self: LedgerTransaction, read: EntryReading, entry: Entry, writes: Sequence[TransactItem]
-) -> bool:
-    """A move is two transactions: the put, and later the tombstone."""
-    if not await REAL_COMMIT(self, read, entry, writes[:1]):
-        return False
-    return len(writes) < 2 or await self.stores.store.transact(writes[1:], fence=self.fence) or True
-
-
-def kept_whatever_is_there(self: Conflicts, conflict: Conflict) -> list[Put]:
-    """A conflict that is in the log already is no reason to try again."""
-    return [replace(put, condition=None) for put in REAL_CONFLICT_PUTS(self, conflict)]
-
-
 async def position_first(self: Process, position: int, changes: list[Change]) -> None:
     """A position is saved before what lies before it has taken effect."""
     await self.save(position + len(changes))
     await self.apply(changes)
 
 
-def _ledger_forgets(name: str, forget: Callable[[Entry], Entry], seed: int = 0) -> Mutation:
-    return Mutation(name, (forgetting(forget),), seed)
+def any_stamp(item: Item | None, _key: Item, name: str) -> Stamp | None:
+    """A stamp counts for an item also when it is a copy of another item's."""
+    return sound_stamp(item, name)
 
 
-def _patched(name: str, target: Any, attribute: str, broken: Any, seed: int = 0) -> Mutation:
-    return Mutation(name, ((target, attribute, broken),), seed)
+def no_counters(*_: Any) -> frozenset[str]:
+    """No unit is a counter."""
+    return frozenset()
+
+
+def _ledger_forgets(
+    name: str, forget: Callable[[Entry], Entry], seed: int = 0, search: Search = "interleavings"
+) -> Mutation:
+    return Mutation(name, (forgetting(forget),), seed, search)
+
+
+def _patched(
+    name: str, target: Any, attribute: str, broken: Any, seed: int = 0, search: Search = "interleavings"
+) -> Mutation:
+    return Mutation(name, ((target, attribute, broken),), seed, search)
 
 
 MUTATIONS = (
+    _ledger_forgets("forward applies a record again", _without_done, 29),
+    _ledger_forgets("reverse applies a record again", _without_tracks_done, 15),
+    _patched("a half of the ledger is written whatever is there", Ledger, "update", replaced_blindly, 32),
+    _ledger_forgets("authorship on old without seen", _without_seen_on_old, 228),
+    _ledger_forgets("authorship on v2 without seen", _without_seen_on_v2, 58),
+    _patched("authorship on v2 without the base", authorship, "count_version", lambda *_: "", 6),
+    _patched("a copied stamp counts", authorship, "own_stamp", any_stamp, 3, "histories"),
+    _patched("seen counts for all places of an item", ReverseHalf, "track", track_of_item, 1),
+    _patched("forward carries without comparing", ledger_forward, "judge_units", all_carried, 49),
+    _patched("forward carries all units or none", ledger_forward, "judge_units", all_or_none, 2, "histories"),
+    _patched("reverse puts what v2 no longer has", ledger_reverse, "_still", lambda *_: True, 31, "histories"),
+    _patched("nothing is brought back", ledger_reverse, "_of_ours", only_restores, 32),
     Mutation(
-        "forward applies a record again",
-        (forgetting(_without_done), (Conflicts, "puts", kept_whatever_is_there)),
-        29,
+        "everything is brought back",
+        (
+            (ReverseHalf, "put_of", lambda *_: HIGHEST),
+            (reverse_sink, "is_passed", lambda *_: False),
+        ),
+        0,
+        "histories",
     ),
-    _ledger_forgets("reverse applies a record again", without_tracks_done, seed=46),
-    _patched("forward puts without comparing", ledger_forward, "_decided", put_always, seed=5),
-    _patched("nothing is carried back", ledger_reverse, "authorship_on_v2", base_of_all, seed=81),
-    _ledger_forgets("authorship on old without seen", _without_seen_on_old, seed=91),
-    _ledger_forgets("authorship on v2 without seen", _without_seen_on_v2, seed=33),
-    _patched("authorship on v2 without the base", authorship, "count_version", lambda *_: "", seed=6),
-    _patched("forward deletes in one step", ledger_forward, "tombstone_update", delete_without_tombstone, seed=5),
-    _patched("reverse deletes in one step", ReverseSink, "_writes", one_step_deletes, seed=0),
-    _patched("covered changes are applied", ledger_forward, "_covers", lambda *_: False, seed=44),
-    _patched("a half-done guarded move stays so", ledger_forward, "_is_older", lambda *_: False, seed=3240),
-    _patched("reverse writes the record's image", reverse_ledger, "reverse_plan", image_of_record, seed=1),
-    _patched("the stamp on old is a sequence number", reverse_ledger, "reverse_plan", stamped_with_sequence, seed=19),
-    _patched("seen counts for all places of an item", Entry, "track", track_of_item, seed=5),
-    _ledger_forgets("the ledger's keys are not looked at", _without_keys, seed=1),
-    _patched("forward forgets the key that it makes live", forward_ledger, "forward_plan", keys_as_before, seed=1972),
-    _patched("a move is two transactions", LedgerTransaction, "commit", commit_in_two, seed=5),
-    _patched(
-        "two live places that forward finds are not held", forward_ledger, "forward_plan", not_held_by_forward, seed=491
-    ),
-    _patched("two live places are not held", reverse_ledger, "reverse_plan", first_of_two, seed=1),
-    _patched("v2 is written whatever is there", ledger_writes, "as_read", whatever_is_there, seed=15),
-    _patched("the ledger is written whatever is there", Ledger, "put", unconditional_put, seed=8),
-    _patched("a purge deletes whatever is there", ledger_transaction, "still_bare", purge_whatever, seed=3),
-    _patched("a position is saved before the effect", Process, "take", position_first, seed=19),
-    _patched("entered without drain", Entering, "drain", left_out, seed=44),
-    _patched("entered without a horizon", Entering, "horizon", left_out, seed=77),
-    _patched("entered without observing", Entering, "observe", left_out, seed=36),
-    _patched("entered without noting", EnteringSink, "apply_key", notes_nothing, seed=317),
-    _patched("entered before any worker acknowledged", Entering, "switch", entered_first, seed=2),
-    _patched("purged at once before entered", World, "transaction", purging_at_once, seed=512),
+    _patched("a refused delete restores nothing", ledger_reverse, "_restored", lambda *_: ReversePlan("own"), 179),
+    _ledger_forgets("a refused delete is forgotten", _without_refused, 615),
+    _patched("a side is written whatever is there", ledger_writes, "as_read", whatever_is_there, 21),
+    Mutation("a claim is taken for made", _claims(True), 0, "histories"),
+    Mutation("a claim is taken for not made", _claims(False), 25, "histories"),
+    _patched("the stream is not searched for a claim", MemorySearch, "has", _always(False), 548),
+    _patched("counters are put by value", ledger_reverse, "counters", no_counters, 3, "histories"),
+    _patched("a delete is one step", LedgerAccess, "write", deletes_at_once),
+    _patched("a purge deletes whatever is there", ledger_access, "still_bare", lambda *_: None, 3),
+    _ledger_forgets("the ledger's places are not looked at", _without_places, 61),
+    _patched("two live places are not held", reverse_sink, "reverse_plan", first_of_two, 3),
+    _patched("reverse is not told of two live places", ledger_forward, "_two_live", not_told, 100),
+    _patched("covered changes are applied", ledger_forward, "_covers", lambda *_: False, 73),
+    _patched("a half-done guarded move stays so", ledger_forward, "_is_older", lambda *_: False, 3240),
+    _patched("a position is saved before the effect", Process, "take", position_first, 15),
+    _patched("entered without drain", Entering, "drain", nothing, 921),
+    _patched("entered without a horizon", Entering, "horizon", nothing, 42),
+    _patched("entered without observing", Entering, "observe", nothing, 36),
+    _patched("entered without noting", EnteringSink, "apply_key", nothing, 402),
+    _patched("entered before any worker acknowledged", Entering, "switch", entered_first, 2),
 )
 
 

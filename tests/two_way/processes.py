@@ -3,13 +3,15 @@
 from service.core.item.change import Change, parse_record
 from service.core.phases.acting import Side
 from service.core.rules import guarded as apply_rule
+from service.errors import Retryable
 from service.sync.sinks.before_dual import EnteringSink, RogueWriteSink
 from service.sync.sinks.forward import ForwardSink
 from service.sync.sinks.guarded import apply_writes
+from service.sync.sinks.key_order import by_key
 from service.sync.sinks.reverse import ReverseSink
 from tests.convergence.trampoline import Turn
 from tests.two_way.witness import Witness
-from tests.two_way.world import GENERATION, World
+from tests.two_way.world import GENERATION, WRITER_HORIZON, Died, World
 
 
 class Process:
@@ -35,15 +37,16 @@ class Process:
         return "old" if self.table == self.world.old else "v2"
 
     def _new_sink(self) -> ForwardSink | ReverseSink | EnteringSink | None:
-        transaction, context = self.world.transaction(), self.world.context(self._witness, self._witness.count)
+        access = self.world.access(f"{self.table} {self.number}", self.table)
+        context = self.world.context(self._witness, self._witness.count)
         if self.rule == "guarded":
             return None
         if self._side == "old":
-            return ForwardSink(transaction, context, 1)
+            return ForwardSink(access, context, 1)
         if self.rule == "ledger":
-            return ReverseSink(transaction, context, 1)
+            return ReverseSink(access, context, 1)
         rogue_writes = RogueWriteSink(self.world.mapping, self._witness)
-        return EnteringSink(transaction, rogue_writes, context.generations, 1)
+        return EnteringSink(access, rogue_writes, context.generations, 1)
 
     @property
     def superseded(self) -> bool:
@@ -54,16 +57,27 @@ class Process:
         position = self.world.positions.get((self.table, self.shard), 0)
         records, idle, next_turn = self.world.records(self.table, self.shard), self.world.idle, Turn()
         while not (self.superseded and self.world.rng.random() < self.world.dying):
+            if self.world.clock.made < self.world.late.get(self.table, 0):
+                idle.discard(self.name)
+                await next_turn
+                continue
             if position == len(records):  # most turns are these
                 idle.add(self.name)
                 await next_turn
                 continue
             idle.discard(self.name)
-            changes = self._records(position, self.world.rng.choice((1, 1, 2)))
+            changes = self._records(position, self.world.rng.choice((1, 1, 2, *range(3, self.world.pages))))
             if self.superseded:
                 await self._doze()
-            await self.take(position, changes)
-            position += len(changes)
+            try:
+                await self.take(position, changes)
+            except Died:
+                return
+            except Retryable:  # it begins again at the saved position, as a lane does
+                self._sink = self._new_sink()
+                position = self.world.positions.get((self.table, self.shard), 0)
+            else:
+                position += len(changes)
 
     async def _doze(self) -> None:
         """Pause with records read and not yet applied, as a paused virtual machine does."""
@@ -88,7 +102,11 @@ class Process:
 
     async def apply(self, changes: list[Change]) -> None:
         """Apply changes of one shard, in their order."""
-        if self._sink is not None:
+        if self._sink is not None and self.world.pages:
+            for run in by_key(changes):
+                await self._sink.apply_key(run)
+            self.world.read |= {(change.table, change.sequence) for change in changes}
+        elif self._sink is not None:
             for change in changes:
                 await self._sink.apply_key([change])
                 self._witness.judged(change)
@@ -98,13 +116,15 @@ class Process:
 
     async def _guarded(self, changes: list[Change]) -> None:
         """The guarded rule, with the changes of a page coalesced."""
-        for write in apply_rule.change_writes(self.world.mapping, changes, GENERATION):
-            await apply_writes(self.world.memory, [write], fence=lambda: None)
+        for run in by_key(changes):
+            for write in apply_rule.change_writes(self.world.mapping, run, GENERATION):
+                await apply_writes(self.world.memory, [write], fence=lambda: None)
 
 
 def take_over(world: World, table: str) -> None:
     """Start a new owner of a table's stream. The previous one continues without knowing that it is superseded."""
     world.owners[table] += 1
+    world.ends += [(world.clock.made + WRITER_HORIZON, name) for name in superseded(world, table)]
     for shard in world.shards(table):
         Process(world, table, shard, world.owners[table]).start()
 

@@ -14,13 +14,18 @@ from service.core.mapping.inverse import inverse
 from service.core.mapping.transform import forward
 from service.core.phases.acting import Side
 from service.core.rules import guarded as apply_rule
+from service.rehearsal import judgement
 from service.sync.sinks.before_dual import EnteringSink, RogueWriteSink
 from service.sync.sinks.forward import ForwardSink
 from service.sync.sinks.guarded import apply_writes
 from service.sync.sinks.reverse import ReverseSink
 from tests.builders.mappings import crm
+from tests.convergence.invariants import Violated
 from tests.two_way.application import CREATED, KEY
+from tests.two_way.control_view import held_names
+from tests.two_way.histories import history_of, watch
 from tests.two_way.judge import judge
+from tests.two_way.recorder import Recorder
 from tests.two_way.witness import Witness, watch_places
 from tests.two_way.world import GENERATION, new_world
 
@@ -49,6 +54,8 @@ class Script:
         item |= {"title": {"S": "0"}, "stage": {"S": "0"}}
         self.world.memory.apply(Put(self.world.old, item))
         self.world.memory.apply(apply_rule.copy_write(self.mapping, item, GENERATION))
+        self.recorder = Recorder(self.mapping)
+        watch(self.world, self.recorder)
         self.begun = {stream: len(self._changes(stream)) for stream in STREAMS}
         self.read, self.saved = dict(self.begun), dict(self.begun)
 
@@ -198,6 +205,10 @@ class Script:
                 while self._left(stream):
                     self._take(stream, self._next(stream))
         judge(self.world)
+        if self.world.unique and not held_names(self.world):
+            broken = judgement.judge(history_of(self.world, self.recorder, []))
+            if broken:
+                raise Violated("\n".join(broken))
 
     # How the steps are made.
 
@@ -210,16 +221,17 @@ class Script:
         world = self.world
         side: Side = "old" if stream == "old" else "v2"
         witness = Witness(world, side)
-        transaction, context = world.transaction(), world.context(witness, witness.count)
+        table = world.old if side == "old" else self.table
+        access, context = world.access(f"sync {table}", table), world.context(witness, witness.count)
         if side == "old" and (self.forward_guarded or world.rule == "guarded"):
             self._guarded(change)
         elif side == "old":
-            _run(ForwardSink(transaction, context, 1).apply_key([change]))
+            _run(ForwardSink(access, context, 1).apply_key([change]))
         elif world.rule == "ledger":
-            _run(ReverseSink(transaction, context, 1).apply_key([change]))
+            _run(ReverseSink(access, context, 1).apply_key([change]))
         elif world.rule == "entering":
             rogue_writes = RogueWriteSink(self.mapping, witness)
-            _run(EnteringSink(transaction, rogue_writes, context.generations, 1).apply_key([change]))
+            _run(EnteringSink(access, rogue_writes, context.generations, 1).apply_key([change]))
         witness.judged(change)
         world.read.add((change.table, change.sequence))
 

@@ -1,27 +1,28 @@
 """Rules that only a script can switch off: whole rules of an earlier draft, and steps of the move into `dual`."""
 
+from dataclasses import replace
 from typing import Any
 
 from service.core.item.change import Change
-from service.core.mapping.mapping import Mapping
-from service.core.mapping.transform import v2_place
 from service.core.rules import forward as ledger_forward
-from service.core.rules import reverse as ledger_reverse
 from service.core.rules.forward import ConflictCause, ForwardPlan
-from service.core.rules.ledger import Entry
-from service.sync.sinks import reverse as reverse_ledger
-from tests.two_way.mutations import Mutation, base_of_all, forgetting, image_of_record, without_tracks_done
+from tests.two_way.mutations import Mutation
 from tests.two_way.script import Script
 
-REAL_DECIDED = ledger_forward._decided
+REAL_CARRIED = ledger_forward._carried
 REAL_TAKE = Script._take
 
 
-def moves_to_the_log(mapping: Mapping, change: Change, reading: Any, entry: Entry) -> ForwardPlan:
+def moves_to_the_log(*found: Any) -> ForwardPlan:
     """Forward moves no item: such a change is a conflict."""
-    if change.old and change.new and v2_place(mapping, change.old) != v2_place(mapping, change.new):
-        return ledger_forward._conflict(mapping, reading, entry, ConflictCause("overlap"))
-    return REAL_DECIDED(mapping, change, reading, entry)
+    plan = REAL_CARRIED(*found)
+    return plan if plan.move is None else ForwardPlan("conflict", places=(), conflict=ConflictCause("overlap", ()))
+
+
+def buried_first(*found: Any) -> ForwardPlan:
+    """The item leaves its place before it is at the new one."""
+    plan = REAL_CARRIED(*found)
+    return replace(plan, writes=plan.writes[::-1])
 
 
 def left_out(_script: Script) -> None:
@@ -45,16 +46,8 @@ def _step(name: str, step: str) -> Mutation:
 
 
 SCRIPT_MUTATIONS = (
-    Mutation("key moves go to the conflict log", ((ledger_forward, "_decided", moves_to_the_log),), 0),
-    Mutation(
-        "reverse goes by guarded puts",
-        (
-            forgetting(without_tracks_done),
-            (reverse_ledger, "reverse_plan", image_of_record),
-            (ledger_reverse, "authorship_on_v2", base_of_all),
-        ),
-        0,
-    ),
+    Mutation("key moves go to the conflict log", ((ledger_forward, "_carried", moves_to_the_log),), 0),
+    Mutation("a move begins with its tombstone", ((ledger_forward, "_carried", buried_first),), 0),
     Mutation("rolled back to guarded puts", ((Script, "roll_back", guarded_again),), 0),
     Mutation(
         "rolled back to guarded puts that skip ours",

@@ -1,4 +1,4 @@
-"""Plays an interleaving twice: with every rule, when the checks pass, and with one rule switched off, when they fail."""
+"""Plays an interleaving with every rule, when the checks pass; and with one rule switched off, when they fail."""
 
 from collections.abc import Callable
 
@@ -10,6 +10,16 @@ from tests.two_way.script import Script
 from tests.two_way.script_mutations import SCRIPT_MUTATIONS
 
 RULES: dict[str, Mutation] = {mutation.name: mutation for mutation in (*MUTATIONS, *SCRIPT_MUTATIONS)}
+
+
+def played(play: Callable[[], Script]) -> Callable[[], None]:
+    """Play an interleaving with all rules. No one rule alone makes it end ill."""
+
+    def with_all_rules() -> None:
+        play().check()
+
+    with_all_rules.__doc__ = play.__doc__
+    return with_all_rules
 
 
 def without(rule: str) -> Callable[[Callable[[], Script]], Callable[..., None]]:

@@ -13,15 +13,23 @@ from service.control.ledger import Ledger
 from service.control.quarantine import Quarantine, QuarantineCache
 from service.control.stores import Stores
 from service.control.table import ControlTable
+from service.core.item.change import parse_record
+from service.core.item.stamp import own_stamp
 from service.core.item.wire import Item
-from service.core.item.write import TransactItem
+from service.core.item.write import TransactItem, Write
 from service.core.mapping.mapping import Mapping
 from service.core.phases.acting import Side
+from service.core.rules.ledger import is_write_of
+from service.dynamodb.protocol import Fence, WriteOutcome
 from service.sync.sinks.context import SinkContext
-from service.sync.sinks.ledger_transaction import LedgerTransaction
+from service.sync.sinks.ledger_access import LedgerAccess
 from tests.convergence.trampoline import Trampoline, Turn
 from tests.fakes.memory import MemoryDynamoDB
 from tests.fakes.memory_stream import FIRST_SEQUENCE, MemoryStream, Shard
+from tests.fakes.memory_table import Table
+
+WRITER_HORIZON = 300
+"""Steps (the clock's seconds) after which nothing that a superseded process has sent can still arrive."""
 
 GENERATION = 1
 CONTROL = "control"
@@ -50,16 +58,36 @@ class ScatteredStream(MemoryStream):
 
 
 class WatchedDynamoDB(MemoryDynamoDB):
-    """Calls ``after_v2_write`` after each accepted write of v2."""
+    """Calls ``after_v2_write`` after each accepted write of v2, and ``stored`` after each change of any item."""
 
     after_v2_write: Callable[[], None] | None = None
+    stored: Callable[[str, bytes, bytes | None, bytes | None], None] | None = None
+    """Called with table, key, and the item before and after."""
     v2_tables: Collection[str] = ()
+    twice: Callable[[], bool] | None = None
+    """Whether the answer to a write is lost, and the client sends it again."""
 
     def apply(self, *writes: TransactItem) -> bool:
         accepted = super().apply(*writes)
         if accepted and self.after_v2_write is not None and any(write.table in self.v2_tables for write in writes):
             self.after_v2_write()
         return accepted
+
+    async def _write(self, operation: str, write: Write, fence: Fence | None) -> bool:
+        accepted = await super()._write(operation, write, fence)
+        return self.apply(write) if self.twice is not None and self.twice() else accepted
+
+    async def try_write(self, write: Write, *, fence: Fence | None = None) -> WriteOutcome:
+        accepted = await super()._write("write", write, fence)
+        if self.twice is None or not self.twice():
+            return "written" if accepted else "refused"
+        return "written" if self.apply(write) else "unknown"
+
+    def _store(self, shape: Table, key: bytes, new: bytes | None) -> None:
+        old = shape.items.get(key)
+        super()._store(shape, key, new)
+        if self.stored is not None and old != new:
+            self.stored(shape.name, key, old, new)
 
 
 class Steps:
@@ -76,6 +104,51 @@ class Steps:
 
     async def sleep(self, seconds: float) -> None:
         await Turn()
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySearch:
+    """Implements ``StampSearch`` on the streams in memory."""
+
+    world: "World"
+
+    async def has(self, table: str, key: Item, version: str) -> bool:
+        """Whether a record after the saved positions has the stamp."""
+        await Turn()
+        found = False
+        for shard in self.world.shards(table):
+            position = self.world.positions.get((table, shard), 0)
+            for record in self.world.memory.stream(table).read(shard, position, 10_000).records:
+                change = parse_record(record, table=table, shard_id=shard)
+                for image in (change.old, change.new):
+                    stamp = own_stamp(image, change.key, self.world.mapping.stamp)
+                    found |= change.key == key and stamp is not None and is_write_of(stamp.version, version)
+        return found
+
+
+class Died(Exception):
+    """A superseded process ends: its own clock stops it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Implements ``Superseded``: waits until every process that was superseded has died."""
+
+    world: "World"
+    table: str
+    worker: str
+
+    async def silent(self, *, any_worker: bool = False) -> None:
+        """Return once no superseded process reads the table's stream. Raises Died in one that is superseded itself."""
+        while any(self._superseded()):
+            if not self.worker.endswith(f" {self.world.owners[self.table]}"):
+                raise Died
+            await Turn()
+
+    def _superseded(self) -> list[str]:
+        world, prefix = self.world, f"sync {self.table} "
+        owner = f" {world.owners[self.table]}"
+        return [name for name in world.stage.names() if name.startswith(prefix) and not name.endswith(owner)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +209,23 @@ class World:
     """The application is writing at this moment."""
     lives: int = 0
     """How many live items v2 had before the write that is being made."""
+    entities: tuple[str, ...] = ("DEAL",)
+    """Those that this run uses."""
+    pages: int = 0
+    """The most records that a process reads at once and applies key by key; 0: it applies one or two, one after the other."""
+    late: dict[str, int] = field(default_factory=dict)
+    """The step before which a table's stream is not read."""
+    values: int = 0
+    """How many values the applications have made, each only once."""
+    mapping_merges: bool = False
+    """Whether the mapping says of some fields that both sides count them or extend them (``merge``)."""
+    creating: bool = False
+    """Whether the applications of a random history also create, delete and move hot items."""
+    ends: list[tuple[int, str]] = field(default_factory=list)
+    """The step at which a superseded process ends at last, and its name."""
     counts: Counter[str] = field(default_factory=Counter)
+    in_flight: dict[str, set[str]] = field(default_factory=dict)
+    """By worker, the places whose records it is applying."""
 
     @property
     def old(self) -> str:
@@ -149,7 +238,7 @@ class World:
 
     @property
     def v2_tables(self) -> list[str]:
-        return [self.mapping.entities["DEAL"].table]
+        return [self.mapping.entities[name].table for name in self.entities]
 
     def write(self, side: Side, write: TransactItem, key: Item, *, moving: bool = False) -> bool:
         """The application writes; the item before and after the write is recorded."""
@@ -162,6 +251,15 @@ class World:
         if accepted and len(self.memory.written) > made:
             self.app.append(AppWrite(side, key, before, self.memory.item(table, key), made, moving))
             self.made.add((table, self.memory.written[made].sequence))
+        return accepted
+
+    def act(self, *writes: TransactItem) -> bool:
+        """An application writes, all or nothing."""
+        made = len(self.memory.written)
+        self.writing = True
+        accepted = self.memory.apply(*writes)
+        self.writing = False
+        self.made |= {(write.table, write.sequence) for write in self.memory.written[made:]}
         return accepted
 
     @property
@@ -178,16 +276,20 @@ class World:
         """The live items in v2."""
         return [item for table in self.v2_tables for item in self.memory.items(table) if "id" in item]
 
-    def transaction(self) -> LedgerTransaction:
-        """The transaction of a sink of the ledger rule."""
+    def access(self, worker: str, table: str) -> LedgerAccess:
+        """What a sink of the ledger rule reads and writes with. ``worker``: the process; ``table``: whose stream it reads."""
         control = self.control
-        return LedgerTransaction(
+        return LedgerAccess(
             Stores(self.memory, control, self.mapping, self.clock),
             Ledger(control, self.clock, self.old, self.epoch),
             Conflicts(control),
-            fence=lambda: None,
+            lambda: None,
+            worker,
+            MemorySearch(self),
+            Silence(self, table, worker),
             purge_at_once=self.rule == "ledger",
             retried=lambda reason: self.counts.update([reason]),
+            in_flight=self.in_flight.setdefault(worker, set()),
         )
 
     def context(self, activity: ActivityRecorder, count: Callable[[str], None]) -> SinkContext:
@@ -222,11 +324,11 @@ async def turn(operation: str, subject: object) -> None:
     await Turn()
 
 
-def new_world(seed: int, mapping: Mapping) -> World:
-    """Empty tables; v2 keys lie in two shards."""
+def new_world(seed: int, mapping: Mapping, entities: tuple[str, ...] = ("DEAL",)) -> World:
+    """Empty tables for some entities; the v2 keys of each lie in two shards."""
     rng = Random(seed)
     memory = WatchedDynamoDB()
-    world = World(rng, mapping, memory, Trampoline(rng), unique=rng.random() < 0.6)
+    world = World(rng, mapping, memory, Trampoline(rng), unique=rng.random() < 0.6, entities=entities)
     world.saving, world.moving = rng.choice((1.0, 0.3, 0.1)), rng.choice((0.25, 0.7))
     world.dying = rng.choice((0.1, 0.02))
     memory.create_table(CONTROL, ("pk", "sk"))

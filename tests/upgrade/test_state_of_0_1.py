@@ -5,8 +5,6 @@ backfill was killed on the way, ``in_dual`` in phase `dual` with conflicts. A ch
 default for what an earlier version did not write, or a migration of the record.
 """
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,24 +16,19 @@ from service.control.audit import Audit, End, Record
 from service.control.checkpoints import Checkpoint
 from service.control.conflicts import ConflictHead as ConflictHead
 from service.control.leases import LeaseRecord
+from service.control.ledger import Ledger
 from service.control.quarantine import QuarantineHead as QuarantineHead
 from service.control.state import MigrationState, load_started_state
 from service.control.table import ControlTable, PackedPart
 from service.control.verification import Verification
 from service.control.workers import Beat
-from service.core.item.wire import Item
 from service.core.item.write import Put
-from service.core.mapping.mapping import Mapping, load_mapping
 from service.core.phases.gate import Since
-from service.core.rules.ledger import Entry
 from service.validation.records import Document
-from tests.acceptance.command_line import VARIABLES
-from tests.builders.mappings import CRM_TEXT
 from tests.fakes.clocks import VirtualClock
-from tests.fakes.memory import MemoryDynamoDB
+from tests.upgrade.left_state import crm, stored, world
 from tests.worlds.server_world import opened
 
-HERE = Path(__file__).parent
 STATES = ("stopped_backfill", "in_dual")
 KINDS: dict[str, Any] = {
     "activity": Activity,
@@ -49,7 +42,6 @@ KINDS: dict[str, Any] = {
     "conflict#": PackedPart,
     "gate": dict[str, Since],
     "lease": LeaseRecord,
-    "ledger": Entry,
     "quarantine": QuarantineHead,
     "state": MigrationState,
     "validation": Document,
@@ -59,32 +51,10 @@ KINDS: dict[str, Any] = {
 """What the records of a partition are. A partition of one key's own is looked up by what stands before its first `#`."""
 
 
-def stored(state: str) -> dict[str, list[Item]]:
-    """The items of each table, as that version left them."""
-    tables: dict[str, list[Item]] = json.loads((HERE / f"{state}.json").read_text(encoding="utf-8"))
-    return tables
-
-
-def crm() -> Mapping:
-    """The packaged mapping with the table names that were used."""
-    return load_mapping(CRM_TEXT, source="crm.yaml", names=lambda variable, _: VARIABLES[variable])
-
-
-def world(state: str) -> MemoryDynamoDB:
-    """Tables in memory that hold what that version left."""
-    db = MemoryDynamoDB()
-    for name in ("old", "control"):
-        db.create_table(name, ("pk", "sk"))
-    for name, shape in crm().tables.items():
-        db.create_table(name, shape.key_names, indexes={index: key.names for index, key in shape.indexes.items()})
-    for table, items in stored(state).items():
-        for item in items:
-            db.apply(Put(table, item))
-    return db
-
-
 def partitions() -> list[Any]:
+    """Every partition but those of the ledger, whose entries have a form of their own."""
     names = {(state, row["pk"]["S"]) for state in STATES for row in stored(state)["control"]}
+    names = {(state, name) for state, name in names if not name.startswith("ledger#")}
     return [pytest.param(state, name, id=f"{state}: {name.split('arn')[0]}") for state, name in sorted(names)]
 
 
@@ -129,3 +99,10 @@ async def test_the_phase_and_the_audit_log_are_those_that_were_written() -> None
     state = await load_started_state(control, crm())
     assert (state.phase, state.rule, state.epoch) == ("dual", "ledger", 1)
     assert (await Audit(control, VirtualClock(), "next").verify()).ok
+
+
+async def test_every_entry_of_the_ledger_is_read() -> None:
+    ledger = Ledger(ControlTable(world("in_dual"), "control"), VirtualClock(), "old", 1)
+    found = [read.entry async for read in ledger.all()]
+    assert len(found) == sum(row["pk"]["S"].startswith("ledger#") for row in stored("in_dual")["control"]) > 0
+    assert all(entry.forward.done and entry.places and entry.reverse.tracks for entry in found)

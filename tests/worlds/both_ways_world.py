@@ -1,8 +1,10 @@
 """The tables of the validation tests under the ledger rule, with both directions applying the records of the streams."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -15,16 +17,44 @@ from service.control.state import change_state, load_started_state
 from service.control.stores import Stores
 from service.control.workers import Beat, LaneBeat, Workers
 from service.core.item.change import Change, parse_record
+from service.core.item.stamp import own_stamp
 from service.core.item.wire import Item
-from service.core.item.write import Delete, Put
+from service.core.item.write import Delete, Put, Update
 from service.core.phases.acting import Acting, Side
+from service.core.rules.ledger import is_write_of
 from service.dynamodb.protocol import Fence
 from service.sync.sinks.context import SinkContext
 from service.sync.sinks.forward import ForwardSink
-from service.sync.sinks.ledger_transaction import LedgerTransaction
+from service.sync.sinks.ledger_access import LedgerAccess
 from service.sync.sinks.reverse import ReverseSink
 from tests.builders.small_crm import GENERATION, MAPPING, lead_key, old_key
 from tests.worlds.validation_world import World
+
+
+@dataclass
+class Silence:
+    """Implements ``Superseded``: counts how often a sink has waited."""
+
+    waits: int = 0
+    until_silent: list[Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=list)
+    """What happens while the sink waits."""
+
+    async def silent(self, *, any_worker: bool = False) -> None:
+        self.waits += 1
+        for happens in self.until_silent:
+            await happens()
+
+
+@dataclass(frozen=True)
+class MemorySearch:
+    """Implements ``StampSearch`` on the streams in memory, from the records that are applied."""
+
+    world: "BothWays"
+
+    async def has(self, table: str, key: Item, version: str) -> bool:
+        found = (change for change in self.world.unread(table) if change.key == key)
+        stamps = [own_stamp(image, key, MAPPING.stamp) for change in found for image in (change.old, change.new)]
+        return any(stamp is not None and is_write_of(stamp.version, version) for stamp in stamps)
 
 
 class BothWays(World):
@@ -34,6 +64,8 @@ class BothWays(World):
         super().__post_init__()
         self.epoch = 1
         self.read: Counter[tuple[str, str]] = Counter()
+        self.counts: Counter[str] = Counter()
+        self.silence = Silence()
         self.conflicts = Conflicts(self.control)
         self.quarantine = Quarantine(self.control, self.clock)
 
@@ -53,7 +85,7 @@ class BothWays(World):
         """Let both directions apply the records of their streams, until none is left."""
         while any(self.read[place] < end for place, end in self._ends().items()):
             for table, shard in self._ends():
-                await self._apply(table, shard)
+                await self.carry_from(table, shard)
 
     async def both_ways(
         self, settled: Callable[[], Coroutine[Any, Any, None]] | None = None, **options: Any
@@ -62,14 +94,19 @@ class BothWays(World):
         self.settled = settled or self.carry  # type: ignore[method-assign]  # what the sync does between two comparisons
         return (await self.validate(settled=True, both_ways=True, **options)).to_json()
 
-    def transaction(self, fence: Fence = lambda: None) -> LedgerTransaction:
-        return LedgerTransaction(
+    def access(self, fence: Fence = lambda: None, worker: str = "w") -> LedgerAccess:
+        """What a sink of ``worker`` reads and writes with."""
+        return LedgerAccess(
             Stores(self.db, self.control, MAPPING, self.clock),
             Ledger(self.control, self.clock, "old", self.epoch),
             self.conflicts,
             fence,
+            worker,
+            MemorySearch(self),
+            self.silence,
             purge_at_once=True,
             retried=lambda _: None,
+            in_flight=set(),
         )
 
     def context(self, side: Side) -> SinkContext:
@@ -78,8 +115,14 @@ class BothWays(World):
             QuarantineCache(self.quarantine, self.clock),
             ActivityRecorder(Activities(self.control), side, self.clock, quiet=False),
             {"old": GENERATION, "leads": GENERATION},
-            count=lambda _: None,
+            count=lambda outcome: self.counts.update([outcome]),
         )
+
+    def forward_sink(self, worker: str = "w") -> ForwardSink:
+        return ForwardSink(self.access(worker=worker), self.context("old"), 1)
+
+    def reverse_sink(self, worker: str = "w") -> ReverseSink:
+        return ReverseSink(self.access(worker=worker), self.context("v2"), 1)
 
     def old_lead(self, name: str = "a") -> Item | None:
         """The old lead as the application sees it."""
@@ -93,16 +136,47 @@ class BothWays(World):
         """The application deletes an item."""
         self.db.apply(Delete(table, key))
 
-    async def _apply(self, table: str, shard: str) -> None:
-        records = self.db.stream(table)._all[shard].records
-        new = [orjson.loads(content) for _, content in records[self.read[table, shard] :]]
-        self.read[table, shard] = len(records)
-        changes: list[Change] = [parse_record(record, table=table, shard_id=shard) for record in new]
-        transaction = self.transaction()
-        forward = table == "old"
-        context = self.context("old" if forward else "v2")
-        sink = ForwardSink(transaction, context, 1) if forward else ReverseSink(transaction, context, 1)
+    async def carry_from(self, table: str, shard: str | None = None, worker: str = "w") -> None:
+        """Let ``worker`` apply the records of one stream."""
+        (shard,) = [shard] if shard else list(self.db.stream(table)._all)
+        changes = self.unread(table)
+        end = self.read[table, shard] + len(changes)
+        sink = self.forward_sink(worker) if table == "old" else self.reverse_sink(worker)
         await sink.apply(shard, changes)
+        self.read[table, shard] = max(end, self.read[table, shard])
+
+    async def killed(self, table: str, when: Callable[[Any], bool], *, after: bool = False) -> Any:
+        """A worker that applies the records of a stream is killed before (or ``after``) the first write that ``when`` is true of;
+        the write."""
+        writes: list[Any] = []
+
+        async def die(operation: str, subject: object) -> None:
+            if isinstance(subject, Put | Update | Delete) and when(subject):
+                self.db.before = self.db.after = None
+                writes.append(subject)
+                raise ConnectionError("killed")
+
+        setattr(self.db, "after" if after else "before", die)
+        with suppress(ConnectionError):
+            await self.carry_from(table)
+        (write,) = writes
+        return write
+
+    async def clock_runs(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do some work in which the sync pauses."""
+        task = asyncio.ensure_future(work)
+        await self.clock.until(task.done)
+        await task
+
+    def written(self, table: str, since: int = 0) -> list[str]:
+        """The keys of all writes of a table that changed something, from index ``since`` of the log of writes."""
+        return [write.key.decode() for write in self.db.written[since:] if write.table == table]
+
+    def unread(self, table: str) -> list[Change]:
+        """The changes of the table's stream, which has one shard, that are not applied yet."""
+        ((shard, content),) = self.db.stream(table)._all.items()
+        records = [orjson.loads(record) for _, record in content.records[self.read[table, shard] :]]
+        return [parse_record(record, table=table, shard_id=shard) for record in records]
 
     def _ends(self) -> dict[tuple[str, str], int]:
         return {

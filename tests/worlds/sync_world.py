@@ -53,6 +53,8 @@ class SyncWorld:
     metrics: Metrics = field(default_factory=Metrics)
     rounds: int = 0
     horizon_seconds: float = 20.0
+    held_seconds: float = 0.0
+    """How much longer than a worker may write the network may hold its last request."""
 
     def __post_init__(self) -> None:
         self.db.create_table("old", ("pk", "sk"))
@@ -87,6 +89,7 @@ class SyncWorld:
             purge_grace_seconds=900.0,
             purge_sweep_seconds=3600.0,
             writer_horizon_seconds=self.horizon_seconds,
+            purge_horizon_seconds=self.horizon_seconds + self.held_seconds,
             heartbeat_seconds=2.0,
         )
         return Purger(

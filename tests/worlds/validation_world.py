@@ -12,6 +12,7 @@ from service.core.item.change import Change
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Put
 from service.core.rules.guarded import change_writes, copy_write
+from service.core.rules.repair import RepairPhase
 from service.metrics import Metrics
 from service.validation.options import ValidationOptions
 from service.validation.report import Report
@@ -31,6 +32,8 @@ class World:
     changes: list[Change] = field(default_factory=list)
     applied: int = 0
     quarantined: set[str] = field(default_factory=set)
+    phase: RepairPhase = "dual"
+    """For a repair under the ledger rule."""
 
     def __post_init__(self) -> None:
         self.db.create_table("old", ("pk", "sk"))
@@ -81,7 +84,8 @@ class World:
 
     def validation(self, *, settled: bool = False, **options: Any) -> Coroutine[Any, Any, Report]:
         stores = Stores(self.db, self.control, MAPPING, self.clock)
-        context = ValidationContext(stores, self.settings, Metrics(), settled=self.settled if settled else None)
+        until = self.settled if settled else None
+        context = ValidationContext(stores, self.settings, Metrics(), settled=until, phase=self.phase)
         return validate(context, ValidationOptions(**options), self.stop)
 
     async def run(self, work: Awaitable[Report]) -> Report:

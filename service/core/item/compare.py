@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from service.core.item.numbers import number_text
 from service.core.item.wire import AttributeValue, Item
 
 
@@ -48,3 +49,22 @@ def same_or_absent(first: AttributeValue | None, second: AttributeValue | None) 
     if first is None or second is None:
         return first is second
     return same_value(first, second)
+
+
+def in_one_form(value: AttributeValue) -> AttributeValue:
+    """The form that all values have which are the same as ``value``: numbers in normal form, sets in order."""
+    ((kind, content),) = value.items()
+    if kind == "N":
+        return {kind: number_text(Decimal(content))}
+    if kind == "NS":
+        return {kind: sorted(number_text(Decimal(number)) for number in content)}
+    if kind in ("SS", "BS"):
+        return {kind: sorted(content)}
+    if kind == "L":
+        return {kind: [in_one_form(element) for element in content]}
+    return {kind: item_in_one_form(content)} if kind == "M" else value
+
+
+def item_in_one_form(item: Item) -> Item:
+    """The form that all items have which are ``equal`` to an item."""
+    return {name: in_one_form(value) for name, value in item.items()}

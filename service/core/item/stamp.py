@@ -50,22 +50,40 @@ class Stamp:
     """Under the ledger rule only: the highest count of reverse's writes that the writer had seen."""
     tombstone: bool = False
     """The item was deleted at ``version``."""
+    restore: frozenset[str] = frozenset()
+    """Under the ledger rule only: the units that reverse must give back to the old table, because v2 refused its delete."""
+    moved: frozenset[str] = frozenset()
+    """Under the ledger rule only, on both writes of a move to another v2 key: the units that the change carried."""
+    place: str | None = None
+    """On an old item: ``key_hash`` of the v2 place whose record reverse has carried."""
+    key_hash: str | None = None
+    """``key_hash`` of the item's key. Under another key the stamp is a copy that the application made. None: written before this
+    was added, and taken for the item's own."""
 
 
 def encode_stamp(stamp: Stamp) -> AttributeValue:
     """The stamp as an attribute value, without the fields that are empty."""
-    content: Item = {"v": {"S": stamp.version}}
-    if stamp.content_hash is not None:
-        content["h"] = {"S": stamp.content_hash}
-    if stamp.base is not None:
-        content["b"] = {"S": stamp.base}
-    if stamp.residue:
-        content["r"] = {"M": stamp.residue}
-    if stamp.absent:
-        content["a"] = {"SS": sorted(stamp.absent)}
-    if stamp.tombstone:
-        content["d"] = {"BOOL": True}
-    return {"M": content}
+    content: dict[str, AttributeValue | None] = {
+        "v": {"S": stamp.version},
+        "h": _text(stamp.content_hash),
+        "b": _text(stamp.base),
+        "r": {"M": stamp.residue} if stamp.residue else None,
+        "a": _names(stamp.absent),
+        "d": {"BOOL": True} if stamp.tombstone else None,
+        "g": _names(stamp.restore),
+        "m": _names(stamp.moved),
+        "p": _text(stamp.place),
+        "k": _text(stamp.key_hash),
+    }
+    return {"M": {name: value for name, value in content.items() if value is not None}}
+
+
+def _text(text: str | None) -> AttributeValue | None:
+    return None if text is None else {"S": text}
+
+
+def _names(names: frozenset[str]) -> AttributeValue | None:
+    return {"SS": sorted(names)} if names else None
 
 
 def decode_stamp(item: Item, name: str) -> Stamp | None:
@@ -80,14 +98,26 @@ def decode_stamp(item: Item, name: str) -> Stamp | None:
     try:
         return Stamp(
             version=content["v"]["S"],
-            content_hash=content["h"]["S"] if "h" in content else None,
+            content_hash=_text_in(content, "h"),
             residue=content["r"]["M"] if "r" in content else {},
-            absent=frozenset(content["a"]["SS"]) if "a" in content else frozenset(),
-            base=content["b"]["S"] if "b" in content else None,
+            absent=_names_in(content, "a"),
+            base=_text_in(content, "b"),
             tombstone=bool(content["d"]["BOOL"]) if "d" in content else False,
+            restore=_names_in(content, "g"),
+            moved=_names_in(content, "m"),
+            place=_text_in(content, "p"),
+            key_hash=_text_in(content, "k"),
         )
     except (KeyError, TypeError) as error:
         raise Poison(f"attribute {name!r} is not a tablesplit stamp", reason="damaged_stamp") from error
+
+
+def _text_in(content: Any, name: str) -> str | None:
+    return content[name]["S"] if name in content else None
+
+
+def _names_in(content: Any, name: str) -> frozenset[str]:
+    return frozenset(content[name]["SS"]) if name in content else frozenset()
 
 
 def sound_stamp(item: Item | None, name: str) -> Stamp | None:
@@ -96,6 +126,17 @@ def sound_stamp(item: Item | None, name: str) -> Stamp | None:
         return decode_stamp(item, name) if item is not None else None
     except Poison:
         return None
+
+
+def own_stamp(item: Item | None, key: Item, name: str) -> Stamp | None:
+    """As ``sound_stamp``, but None also for the stamp of another item, which the application has copied. ``key``: of the item."""
+    stamp = sound_stamp(item, name)
+    return None if stamp is None or stamp.key_hash not in (None, key_hash(key)) else stamp
+
+
+def key_hash(key: Item) -> str:
+    """8 hex digits over a key (key attributes only): two keys of one item by chance have the same in one of 4 billion cases."""
+    return blake2b(orjson.dumps(key, option=orjson.OPT_SORT_KEYS), digest_size=4).hexdigest()
 
 
 def without_stamp(item: Item, name: str) -> Item:

@@ -1,6 +1,6 @@
 """Compiles a checked mapping model into the rules that run on items."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from service.core.item.wire import AttributeValue, Item
@@ -45,6 +45,8 @@ def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Res
         reserved=reserved,
         gather=gather,
         change_token=entity.change_token,
+        groups=tuple(map(tuple, entity.groups)),
+        unmapped_merge={attribute: merge for attribute, merge in entity.merge.items() if merge != "v2"},
     )
 
 
@@ -103,6 +105,12 @@ def _is_list_of_text(default: Any) -> bool:
     return isinstance(default, list) and all(isinstance(element, str) for element in default)
 
 
+def fields_in(entity: EntityModel, templates: Iterable[Template]) -> set[str]:
+    """The names of the fields that ``templates`` use, and of those that the defaults of these are made of."""
+    named = {placeholder.name for template in templates for placeholder in template.placeholders}
+    return named | {name for field in named for name in _names_in_default(entity.fields[field])}
+
+
 def _build_field(name: str, field: FieldModel, resolve: Resolver) -> FieldRule:
     return FieldRule(
         name=name,
@@ -113,6 +121,7 @@ def _build_field(name: str, field: FieldModel, resolve: Resolver) -> FieldRule:
         default=_build_default(field),
         required=field.required,
         plain=not field.aliases and field.transform is None,
+        merge=field.merge,
     )
 
 
@@ -147,9 +156,5 @@ def _names_in_default(field: FieldModel) -> list[str]:
 
 
 def _key_rules(entity: EntityModel, rules: tuple[FieldRule, ...], key: dict[str, Template]) -> tuple[FieldRule, ...]:
-    needed = {placeholder.name for template in key.values() for placeholder in template.placeholders}
-    needed |= {
-        placeholder.name for text in entity.old_key.values() for placeholder in parse_template(text).placeholders
-    }
-    needed |= {name for field in needed for name in _names_in_default(entity.fields[field])}
+    needed = fields_in(entity, (*key.values(), *parse_templates(entity.old_key).values()))
     return tuple(rule for rule in rules if rule.name in needed)

@@ -17,6 +17,7 @@ from service.core.mapping.build import (
     table_name,
 )
 from service.core.mapping.check_keys import key_problems, sharing_problems
+from service.core.mapping.check_merge import merge_problems
 from service.core.mapping.convert import is_absent, month_of
 from service.core.mapping.schema import ElementFieldModel, EntityModel, FieldModel, MappingModel
 from service.core.mapping.template import Placeholder, Template, TemplateError
@@ -31,9 +32,11 @@ def problems(model: MappingModel, names: TableNames, resolve: Resolver) -> Itera
         here = ("entities", name)
         yield from _syntax_problems(here, entity)
         yield from _field_problems(here, entity, resolve)
-        yield from _name_problems(here, model, entity, reserved_names(model, table_name(entity, names), names))
+        reserved = reserved_names(model, table_name(entity, names), names)
+        yield from _name_problems(here, model, entity, reserved)
         yield from _placeholder_problems(here, entity)
         yield from key_problems(here, model, entity)
+        yield from merge_problems(here, model, entity, reserved)
     yield from sharing_problems(model, names)
 
 

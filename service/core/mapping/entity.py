@@ -2,10 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.convert import Converter, is_absent
 from service.core.mapping.template import Template
+
+Merge = Literal["v2", "agree", "add", "union"]
+"""What becomes of a field that both sides have written. ``v2``: v2's value stays. ``agree``: so too, but equal numbers are no
+conflict. ``add``: the differences of numbers add up. ``union``: each element of a set or list is carried by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,8 @@ class FieldRule:
     required: bool
     plain: bool
     """The field is made from the attribute of its own name only, and goes back unchanged."""
+    merge: Merge
+    """The fields of one of ``Entity.groups`` have the same, and it is ``v2`` or ``agree``."""
 
     def value(self, originals: Item, fields: Item) -> AttributeValue | None:
         """The field's value from the old attributes ``originals``: the first of the group that is not absent, converted.
@@ -84,11 +91,21 @@ class Entity:
     """The attribute that unmapped attributes are gathered into; None: they keep their own names."""
     change_token: str | None
     """The field that the application changes with every write."""
+    groups: tuple[tuple[str, ...], ...]
+    """The names of fields that the application keeps consistent with each other: each tuple is merged as one field. No name is in
+    two of them."""
+    unmapped_merge: dict[str, Merge]
+    """How attributes that no field is made of are merged, by name, where it is not ``v2``'s way."""
 
     @property
     def fields(self) -> dict[str, FieldRule]:
         """The rules by field name."""
         return {rule.name: rule for rule in self.rules}
+
+    def merge_of(self, attribute: str) -> Merge:
+        """How an old attribute is merged: a field, an alias of one, or an attribute that the mapping does not know."""
+        rule = self.group_of.get(attribute)
+        return rule.merge if rule is not None else self.unmapped_merge.get(attribute, "v2")
 
     def holds(self, item: Item) -> bool:
         """Whether the v2 ``item`` has a key of this entity. Entities that share a table have keys that begin differently."""

@@ -1,7 +1,7 @@
 """The mapping as a value, and loading it from YAML. It is loaded once and never changes.
 
-From the YAML text to the value: ``yaml_document`` parses, ``schema`` validates the vocabulary, ``check`` and ``check_keys`` the
-meaning, ``build`` compiles.
+From the YAML text to the value: ``yaml_document`` parses, ``schema`` validates the vocabulary, ``check``, ``check_keys`` and
+``check_merge`` the meaning, ``build`` compiles.
 """
 
 from collections.abc import Iterable
@@ -56,7 +56,7 @@ class Mapping:
 
     name: str
     hash: str
-    """16 hex digits over its content, independent of the names of the tables."""
+    """16 hex digits over what makes its items: independent of the names of the tables, of ``merge`` and of ``groups``."""
     stamp: str
     """The attribute that holds the stamp."""
     old: OldTable
@@ -177,8 +177,12 @@ def _requirement(error: ErrorDetails) -> str:
     return f"{error['msg'][0].lower()}{error['msg'][1:]}"
 
 
+_NOT_IN_HASH: Any = {"entities": {"__all__": {"groups": True, "merge": True, "fields": {"__all__": {"merge"}}}}}
+"""They change no item, only what `dual` does when both sides write one: a migration goes on when they change."""
+
+
 def _content_hash(model: MappingModel) -> str:
-    content = model.model_dump_json(exclude_defaults=True)
+    content = model.model_dump_json(exclude_defaults=True, exclude=_NOT_IN_HASH)
     return blake2b(content.encode(), digest_size=8).hexdigest()
 
 

@@ -1,12 +1,14 @@
 """The vocabulary of a mapping file, as pydantic models, and the JSON Schema of it for editors.
 
-It defines which keys and values exist; ``check`` and ``check_keys`` check that they make sense together.
+It defines which keys and values exist; ``check``, ``check_keys`` and ``check_merge`` check that they make sense together.
 """
 
 import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from service.core.mapping.entity import Merge
 
 Name = Annotated[str, Field(min_length=1, max_length=255)]
 TemplateText = Annotated[str, Field(description="Text with {field}, {field|fallback}, {date:month}, {field:shard16}.")]
@@ -78,6 +80,7 @@ class FieldModel(_Model):
     aliases: Annotated[list[Name], Field(description="Other names in the old table; the own name comes first.")] = []
     transform: TransformModel | None = None
     elements: ElementsModel | None = None
+    merge: Annotated[Merge, Field(description="What becomes of the field when both sides write it.")] = "v2"
 
 
 class EntityModel(_Model):
@@ -95,6 +98,10 @@ class EntityModel(_Model):
             description="Attributes without a field: kept under their own names, or gathered into one map.",
         ),
     ] = KEEP
+    groups: Annotated[
+        list[list[Name]], Field(description="Fields that belong together: each list is merged as one field.")
+    ] = []
+    merge: Annotated[dict[Name, Merge], Field(description="As `merge` of a field, for attributes without one.")] = {}
     fields: Annotated[dict[Name, FieldModel], Field(min_length=1)]
 
 

@@ -39,6 +39,9 @@ class GateLimits(Protocol):
     def gate_validation_age_seconds(self) -> float: ...
 
     @property
+    def gate_verification_age_seconds(self) -> float: ...
+
+    @property
     def gate_quiet_seconds(self) -> float: ...
 
     @property
@@ -138,7 +141,20 @@ def _conflicts(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
 
 def _verification(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
     differ = 0 if facts.verification is None else facts.verification.differences
-    return Judgement(f"{differ} touched keys differ", "0", differ == 0, f"{VALIDATE} --repair")
+    return Judgement(
+        f"{differ} touched keys differ", "0", differ == 0, f"tablesplit verification list, then {VALIDATE} --repair"
+    )
+
+
+def _verified(_: PhaseMove, facts: Facts, limits: GateLimits) -> Judgement:
+    """A verification compares every key that the ledger remembers, so a recent one knows what the old table lacks."""
+    limit = limits.gate_verification_age_seconds
+    threshold, remedy = f"at most {_duration(limit)} old", f"wait for the next verification, or {SYNC}"
+    if facts.verification is None:
+        return Judgement("never verified", threshold, False, remedy)
+    age = facts.now - facts.verification.finished_at
+    met = -GATE_MAX_CLOCK_SKEW_SECONDS <= age <= limit
+    return Judgement(f"{_duration(_rounded_up(age))} old", threshold, met, remedy)
 
 
 def _rogue_writes(move: PhaseMove, facts: Facts, _: GateLimits) -> Judgement:
@@ -240,6 +256,7 @@ def _precision(seconds: float) -> int:
 
 ALL = (CUTOVER_TO_DUAL, CUTOVER_TO_REVERSE, ROLLBACK_TO_DUAL, ROLLBACK_TO_FORWARD, COMPLETE)
 ONWARD = (CUTOVER_TO_DUAL, CUTOVER_TO_REVERSE, COMPLETE)
+BACK = (ROLLBACK_TO_DUAL, ROLLBACK_TO_FORWARD)
 CONDITIONS = (
     ConditionRow("backfill", (CUTOVER_TO_DUAL,), "the backfill has finished", _backfill, forceable=False),
     ConditionRow(
@@ -273,9 +290,15 @@ CONDITIONS = (
         "a worker owns the reverse lane, and in the last full validation every item's inverse was the old item",
         _reverse_verified,
     ),
-    ConditionRow("quarantine", ONWARD, "no key is in quarantine", _quarantine),
-    ConditionRow("conflicts", (*ONWARD, ROLLBACK_TO_FORWARD), "no conflict is open, and no item is held", _conflicts),
-    ConditionRow("verification", ONWARD, "the last verification found no touched key that differs", _verification),
+    ConditionRow("quarantine", ALL, "no key is in quarantine, of either side", _quarantine),
+    ConditionRow("conflicts", ALL, "no conflict is open, and no item is held", _conflicts),
+    ConditionRow("verification", ALL, "the last verification found no touched key that differs", _verification),
+    ConditionRow(
+        "verified",
+        BACK,
+        "the last verification of touched keys is at most `TABLESPLIT_GATE_VERIFICATION_AGE_SECONDS` old",
+        _verified,
+    ),
     ConditionRow(
         "intruders",
         (CUTOVER_TO_DUAL, COMPLETE),
@@ -307,7 +330,8 @@ CONDITIONS = (
         _workers,
     ),
 )
-"""Every condition, in the order in which it is shown. A rollback has few conditions, because it must be possible when things
-are bad. An unfinished backfill cannot be overridden, because under the ledger rule an item that v2 lacks counts as deleted."""
+"""Every condition, in the order in which it is shown. A rollback has fewer conditions, because it must be possible when things
+are bad; what it would leave behind an operator leaves behind knowingly (``left_behind``). An unfinished backfill cannot be
+overridden, because under the ledger rule an item that v2 lacks counts as deleted."""
 
 NEVER_FORCED = frozenset(row.name for row in CONDITIONS if not row.forceable)

@@ -6,6 +6,7 @@ Times are epoch seconds, durations are seconds. ``service.migration.status.facts
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from service.core.item.wire import Item
 from service.core.phases.acting import Phase, Rule, Side
 
 
@@ -105,8 +106,10 @@ class VerificationFacts:
     pending: int
     """Keys that were not quiet yet."""
     differences: int
-    """Keys that differ; the record lists a hundred at most."""
+    """Keys that differ."""
     finished_at: float
+    keys: tuple[Item, ...] = ()
+    """The first old keys that differ."""
 
 
 @dataclass(frozen=True, slots=True)

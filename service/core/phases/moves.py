@@ -88,14 +88,16 @@ ROLLBACK_TO_DUAL = PhaseMove(
     start="reverse",
     to="dual",
     closes=None,
-    keeps="everything written to v2 stays, there and in the old table; the application may write both sides",
+    keeps="what was written to v2 stays there and, but for keys that are left behind, in the old table; "
+    "the application may write both sides",
 )
 ROLLBACK_TO_FORWARD = PhaseMove(
     "rollback",
     start="dual",
     to="forward",
     closes="v2",
-    keeps="everything written to v2 stays, there and in the old table; the application writes the old table only",
+    keeps="what was written to v2 stays there and, but for keys that are left behind, in the old table; "
+    "the application writes the old table only",
 )
 COMPLETE = PhaseMove(
     "complete",

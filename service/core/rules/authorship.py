@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from service.core.item.change import Change
-from service.core.item.stamp import Stamp, content_hash, is_bare_tombstone, sound_stamp, without_stamp
+from service.core.item.stamp import Stamp, content_hash, is_bare_tombstone, own_stamp, sound_stamp, without_stamp
 from service.core.item.wire import Item
-from service.core.rules.ledger import Entry, Place, count_version, is_count
+from service.core.rules.ledger import count_version, is_count
 
 
 class Authorship(NamedTuple):
@@ -24,23 +24,25 @@ class Authorship(NamedTuple):
     """The stamp of the new image."""
 
 
-def authorship_on_old(change: Change, stamp_name: str, entry: Entry) -> Authorship:
-    """The author of a change of the old table.
+def authorship_on_old(change: Change, stamp_name: str, seen: str) -> Authorship:
+    """The author of a change of the old table, of which the counts up to ``seen`` have been seen.
 
     It is ours if and only if its new stamp differs from the previous one and is above every count seen for this item. A Put by
-    the application drops the stamp, an Update keeps it, and putting back an earlier image brings an earlier stamp back.
+    the application drops the stamp, an Update keeps it, putting back an earlier image brings an earlier stamp back, and a copy
+    under another key brings the stamp of that key.
     """
-    return _authorship(change, stamp_name, entry.seen, lambda stamp: is_count(stamp.version))
+    return _authorship(change, stamp_name, seen, lambda stamp: is_count(stamp.version))
 
 
-def authorship_on_v2(change: Change, stamp_name: str, entry: Entry, place: Place) -> Authorship:
-    """The author of a change of a v2 table, once the ledger rule is in force there.
+def authorship_on_v2(change: Change, stamp_name: str, seen: str, epoch: int) -> Authorship:
+    """The author of a change of a v2 table, once the ledger rule is in force there. ``seen``: at its place; ``epoch``: of the
+    entry.
 
     As on the old table; but a stamp counts only when its base is of the entry's epoch. A stamp without a base, or with the base of
     an earlier epoch, was written before this entry was made, and all those records have been read: the application has put it back.
     """
-    floor = count_version(entry.epoch, 0)
-    return _authorship(change, stamp_name, entry.track(place).seen, lambda stamp: (stamp.base or "") >= floor)
+    floor = count_version(epoch, 0)
+    return _authorship(change, stamp_name, seen, lambda stamp: (stamp.base or "") >= floor)
 
 
 def has_base(change: Change, stamp_name: str) -> bool:
@@ -66,7 +68,7 @@ def made_by_guarded_rule(change: Change, stamp_name: str) -> bool:
 
 
 def _authorship(change: Change, stamp_name: str, seen: str, genuine: Callable[[Stamp], bool]) -> Authorship:
-    before, after = sound_stamp(change.old, stamp_name), sound_stamp(change.new, stamp_name)
+    before, after = own_stamp(change.old, change.key, stamp_name), own_stamp(change.new, change.key, stamp_name)
     highest = max(seen, before.version if before is not None and genuine(before) else "")
     if change.new is None:
         return Authorship(is_bare_tombstone(change.old, change.key, stamp_name), highest, None)

@@ -1,77 +1,131 @@
 """The ledger rule, forward: what is written on v2 for a change of the old table, once both sides may be written (DESIGN section 6).
 
-v2 wins. A change is applied as it is when v2 still agrees with the change's old image; it is merged when both sides have changed
-different fields; otherwise it goes, whole, to the conflict log.
+A change is carried as the units that it changed, never as an image. A unit is carried if v2 still has what the change replaced;
+otherwise v2 keeps its value and the change of that unit goes to the conflict log. A delete is carried only if nothing of the item
+differs on v2; otherwise v2 gets a *restore* record: the same item with a stamp that names the units which reverse must give back.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
 
 from service.core.item.change import Change
-from service.core.item.compare import equal_or_absent
-from service.core.item.stamp import is_bare_tombstone, sound_stamp, without_stamp
+from service.core.item.compare import item_in_one_form
+from service.core.item.stamp import Stamp, content_hash, own_stamp, sound_stamp, without_stamp
 from service.core.item.wire import Item
-from service.core.item.write import Check, Put, Update
-from service.core.mapping.inverse import inverse
+from service.core.item.write import Put, Update
 from service.core.mapping.mapping import Mapping
-from service.core.mapping.transform import forward, old_key, v2_place
+from service.core.mapping.transform import forward, v2_place
 from service.core.rules.authorship import authorship_on_old
-from service.core.rules.ledger import Entry, Place, is_count, place_from
-from service.core.rules.ledger_writes import PlaceReading, replacement, tombstone_update, unchanged
-from service.core.rules.merge import three_way
+from service.core.rules.images import old_form, place_of_old, v2_form
+from service.core.rules.ledger import EVERY_COUNT, Entry, Move, Place, is_write_of, next_version, place_from
+from service.core.rules.ledger_writes import PlaceReading, edited, tombstone_write, v2_write
+from service.core.rules.unit_verdicts import Writable, judge_units, writable_units
+from service.core.rules.units import (
+    ABSENT,
+    Form,
+    UnitChange,
+    changed_units,
+    counters,
+    differing,
+    entity_of_image,
+    hashes,
+    old_units,
+    remembered,
+    v2_units,
+    with_units,
+    written_since,
+    written_units,
+)
+from service.core.rules.waiting import WHOLE
 from service.errors import Poison
 
-Outcome = Literal["applied", "merged", "duplicate", "conflict", "own", "unread"]
+Outcome = Literal["applied", "duplicate", "conflict", "own", "waiting", "unread"]
+Reason = Literal["overlap", "deleted", "exists", "delete_refused", "two_live_keys"]
 
 
 @dataclass(frozen=True, slots=True)
 class ConflictCause:
-    """Why a change goes to the conflict log."""
+    """Why units of a change go to the conflict log."""
 
-    reason: Literal["overlap", "deleted", "two_live_keys", "unreadable"]
-    fields: tuple[str, ...] = ()
-    """The old attributes, or fields, that both sides have changed."""
+    reason: Reason
+    units: tuple[str, ...]
+    """The units that are lost, as they are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class OldChange:
+    """One change of the old table, or several of one key as one, as it is judged."""
+
+    key: Item
+    version: str
+    """Of the last of the changes."""
+    old: Item | None
+    """The item before, as the application saw it; None: there was none."""
+    new: Item | None
+    """The item afterwards, as the application saw it; None: there is none."""
+    bases: Form = field(default_factory=dict)
+    """By unit, the value from which a unit is judged that waits in quarantine: that before the first change that waits."""
+
+
+class V2State(NamedTuple):
+    """What was read on v2."""
+
+    known: Sequence[PlaceReading]
+    """Every known place."""
+    seen: str
+    """The base of forward's stamps: the highest count seen in a stamp on the old item."""
+    refused: Item | None = None
+    """The item whose delete v2 refused, if that was the change right before this one."""
+    begun: Move | None = None
+    """A move that this change has begun: its put at the new place was made, and perhaps not the tombstone."""
 
 
 @dataclass(frozen=True, slots=True)
 class ForwardPlan:
-    """The outcome of one change, and all that is written for it, in one transaction with ``entry``."""
+    """The outcome of one change, and what is written for it."""
 
     outcome: Outcome
-    entry: Entry | None
-    """The new ledger entry; None: the ledger stays as it is."""
-    writes: tuple[Put | Update | Check, ...] = ()
-    """On v2, each on the condition that the place is as it was read."""
+    writes: tuple[Put | Update, ...] = ()
+    """On v2, in this order, each on the condition that the place is as it was read."""
+    places: tuple[str, ...] = ()
+    """The texts of the places that are live afterwards."""
     conflict: ConflictCause | None = None
-    """With outcome ``conflict``: why the change goes to the conflict log."""
+    refused: bool = False
+    """The change is a delete that v2 refuses."""
     tombstoned: tuple[Place, ...] = ()
     """The places that get a tombstone."""
+    waiting: tuple[str, ...] = ()
+    """The units that cannot be written, as they are remembered: they wait in quarantine."""
+    poison: Poison | None = None
+    """Why they cannot be written."""
+    made: bool = False
+    """The change has been written before, and nothing of it is left to do."""
+    keeps_log: bool = False
+    """The plan goes on with a claim: what that has put into the conflict log stays."""
+    move: Move | None = None
+    """With two writes: the item moves."""
     missing: Place | None = None
     """With outcome ``unread``: a place that must be read too before the change can be decided."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Readings:
-    """The known places as read, and the stamp for what is written there."""
-
-    version: str
-    base: str
-    known: Sequence[PlaceReading]
-    live: Sequence[PlaceReading]
-
-    @property
-    def live_keys(self) -> tuple[str, ...]:
-        """The texts of the live places, as ``Entry.keys`` keeps them."""
-        return tuple(reading.place.text for reading in self.live)
+def restore_plan(mapping: Mapping, version: str, v2: V2State, units: tuple[str, ...]) -> ForwardPlan:
+    """The plan that has reverse give old its ``units`` back, which were lost while v2 had no item: it lives again, and reverse
+    has put it
+    on old from what it read before they were written. Nothing is written unless the item lives at one place."""
+    live = [reading for reading in v2.known if reading.is_live(mapping.stamp)]
+    places = tuple(reading.place.text for reading in live)
+    if len(live) != 1 or _is_stamped(mapping, live[0], version):
+        return ForwardPlan("own", places=places)
+    return ForwardPlan("own", (restore_write(mapping, live[0], version, v2.seen, units),), places)
 
 
 def known_places(mapping: Mapping, change: Change, entry: Entry) -> list[Place]:
-    """The v2 places to read for a change of the old table: those that the ledger knows to be live, and those of its images.
+    """The v2 places to read for a change of the old table: those that the ledger knows, and those of its images.
 
     An image that cannot be mapped has no place.
     """
-    places = {text: place_from(text) for text in entry.keys}
+    places = {place.text: place for place in entry.places}
     for image in (change.old, change.new):
         place = place_of_old(mapping, image)
         if place is not None:
@@ -79,67 +133,202 @@ def known_places(mapping: Mapping, change: Change, entry: Entry) -> list[Place]:
     return list(places.values())
 
 
-def forward_plan(
-    mapping: Mapping, change: Change, version: str, entry: Entry, known: Sequence[PlaceReading], now: float
-) -> ForwardPlan:
-    """The plan for a change of the old table at ``version``.
+def is_ours(mapping: Mapping, change: Change, seen: str) -> bool:
+    """Whether tablesplit made a change of the old table of which the counts up to ``seen`` have been seen."""
+    return authorship_on_old(change, mapping.stamp, seen).ours
 
-    ``entry`` is its ledger entry, ``known`` the known places, read after it. ``now`` (epoch seconds) is recorded as
-    ``held_since`` if the item becomes held.
 
-    Rules, in this order: a change that the ledger has already is a duplicate; our own writes only advance the ledger; a change
-    that the guarded rule has applied is not applied again; two live places hold the item, and the change goes to the conflict log;
-    all else is decided by comparing v2 with the change's images.
+def forward_plan(mapping: Mapping, change: OldChange, v2: V2State) -> ForwardPlan:
+    """The plan for a change of the old table by the application.
 
-    Raises Poison when the change is to be written and cannot be mapped: then quarantine it and write nothing else.
+    In this order: a change that the guarded rule has applied is not applied again; an item that is live at two places is held, and
+    the change goes to the conflict log; the rest is decided by table F of DESIGN section 6.
+
+    Raises Poison when nothing of the change can be written on v2: then the whole item waits in quarantine.
     """
-    if version <= entry.done:
-        return ForwardPlan("duplicate", None)
-    author = authorship_on_old(change, mapping.stamp, entry)
-    advanced = replace(entry, done=version, seen=author.seen)
-    if author.ours:
-        return ForwardPlan("own", advanced)
-    live = [reading for reading in known if reading.is_live(mapping.stamp)]
-    readings = _Readings(version, author.seen, known, live)
-    covering = [reading for reading in known if _covers(mapping, reading, version)]
+    live = [reading for reading in v2.known if reading.is_live(mapping.stamp)]
+    covering = [reading for reading in v2.known if _covers(mapping, reading, change.version)]
     if covering:
-        return _finished_move(mapping, readings, covering, advanced)
+        return _finished_guarded_move(mapping, change, v2, covering, live)
+    if v2.begun is not None:
+        return _resumed(mapping, change, v2, v2.begun)
     if len(live) > 1:
-        # Reverse may have seen only one of the two places, so forward holds the item too.
-        return _conflict(mapping, readings, advanced.held(now), ConflictCause("two_live_keys"))
-    return _decided(mapping, change, readings, advanced)
+        return _two_live(mapping, change, v2, live)
+    if live and change.new is not None and _is_stamped(mapping, live[0], change.version):
+        # By another worker, after this one had read the ledger.
+        return ForwardPlan("applied", places=(live[0].place.text,), made=True, keeps_log=True)
+    return _decided(mapping, change, v2, next(iter(live), None))
 
 
-def must_read_places(change: Change, mapping: Mapping, version: str, entry: Entry) -> bool:
-    """Whether the known places must be read for a change: it is new, and the application's."""
-    return version > entry.done and not authorship_on_old(change, mapping.stamp, entry).ours
+def _is_stamped(mapping: Mapping, reading: PlaceReading, version: str) -> bool:
+    """Whether an item has the stamp that this change gives it."""
+    stamp = own_stamp(reading.item, reading.place.key, mapping.stamp)
+    return stamp is not None and stamp.base is not None and is_write_of(stamp.version, version)
 
 
-def old_image(mapping: Mapping, image: Item | None) -> Item | None:
-    """An image of the old table as the application sees it: without our stamp; None also for a bare tombstone."""
-    if image is None or is_bare_tombstone(image, old_key(mapping, image), mapping.stamp):
-        return None
-    stamp = sound_stamp(image, mapping.stamp)
-    if stamp is None or not is_count(stamp.version):  # the application's own attribute under that name is content
-        return image
-    return without_stamp(image, mapping.stamp)
+def _two_live(mapping: Mapping, change: OldChange, v2: V2State, live: Sequence[PlaceReading]) -> ForwardPlan:
+    """The change goes to the conflict log, and one of the items gets a restore record: so reverse reads a record and holds the
+    item, or
+    gives old the lost units back once one of the items is gone."""
+    places = tuple(reading.place.text for reading in live)
+    version = change.version if v2.begun is None else next_version(v2.begun.version)
+    lost = _changed(mapping, change)
+    write = restore_write(mapping, live[0], version, v2.seen, lost)
+    cause = ConflictCause("two_live_keys", lost)
+    return ForwardPlan("conflict", (write,), places, cause, move=v2.begun)
 
 
-def old_form(mapping: Mapping, place: Place, item: Item) -> Item:
-    """The old item that a live v2 item represents. Raises Poison when there is none."""
-    stamp = sound_stamp(item, mapping.stamp)
-    if stamp is not None and stamp.tombstone:  # the application has added to a tombstone, which kept its stamp
-        item = without_stamp(item, mapping.stamp)
-    return inverse(mapping, item, place.table)
+def _resumed(mapping: Mapping, change: OldChange, v2: V2State, move: Move) -> ForwardPlan:
+    """The plan for a move that was begun, by what v2's application has done at the two places since.
+
+    | previous place | new place | what follows                                                                           |
+    |----------------|-----------|----------------------------------------------------------------------------------------|
+    | as it was read | live      | its tombstone                                                                          |
+    | written        | as put    | the change is decided anew on it                                                       |
+    | written        | written   | the new place gets what was written at the previous one; held if that moves the item   |
+    | live           | deleted   | the item stays at its previous place; reverse gives old the units back                 |
+    | deleted        | as put    | the item was deleted: a tombstone at the new place; reverse deletes old                |
+    | deleted        | written   | the item lives at the new place; reverse gives old all of it                           |
+    | deleted        | deleted   | nothing                                                                                |
+    """
+    source, goal = (_reading_at(v2, place_from(text)) for text in (move.source, move.goal))
+    assert source is not None
+    assert goal is not None
+    version = next_version(move.version)
+    as_put = _has_content(mapping, goal, move.goal_hash)
+    if source.is_live(mapping.stamp):
+        return _resumed_from(mapping, change, v2, move, source, goal, as_put=as_put)
+    if not goal.is_live(mapping.stamp):
+        return ForwardPlan("applied", made=True, keeps_log=True)
+    if not as_put:
+        assert goal.item is not None
+        units = remembered(v2_form(mapping, goal.place, goal.item))
+        write = restore_write(mapping, goal, version, EVERY_COUNT, units)
+        return ForwardPlan("applied", (write,), (goal.place.text,), keeps_log=True, move=move)
+    stamp = Stamp(version, base=EVERY_COUNT, tombstone=True, restore=frozenset(move.units))
+    cause = ConflictCause("deleted", _changed(mapping, change))
+    return ForwardPlan(
+        "conflict", (v2_write(mapping, goal, {}, stamp),), (), cause, tombstoned=(goal.place,), move=move
+    )
 
 
-def place_of_old(mapping: Mapping, old: Item | None) -> Place | None:
-    """The v2 place where an old item, or an image of it, belongs; None for no item (``old_image``), or when it cannot be mapped."""
-    image = old_image(mapping, old)
-    try:
-        return Place(*v2_place(mapping, image)) if image is not None else None
-    except Poison:
-        return None
+def _resumed_from(
+    mapping: Mapping,
+    change: OldChange,
+    v2: V2State,
+    move: Move,
+    source: PlaceReading,
+    goal: PlaceReading,
+    *,
+    as_put: bool,
+) -> ForwardPlan:
+    """As ``_resumed``, while the item is live at its previous place."""
+    version = next_version(move.version)
+    if not goal.is_live(mapping.stamp):
+        write = restore_write(mapping, source, version, EVERY_COUNT, move.units)
+        cause = ConflictCause("deleted", _changed(mapping, change))
+        return ForwardPlan("conflict", (write,), (source.place.text,), cause, move=move)
+    if _has_content(mapping, source, move.source_hash):
+        write = _move_tombstone(mapping, source, change.version, v2, move.units)
+        tombstoned = (source.place,)
+        return ForwardPlan("applied", (write,), (goal.place.text,), tombstoned=tombstoned, keeps_log=True, move=move)
+    if not as_put:
+        return _joined(mapping, change, v2, move, source, goal)
+    plan = _decided(mapping, change, v2, source)
+    if plan.outcome == "unread" or goal.place.text in plan.places:
+        return plan
+    # The item does not move there any more.
+    write = tombstone_write(mapping, goal, version, v2.seen)
+    return replace(plan, writes=(*plan.writes, write), tombstoned=(*plan.tombstoned, goal.place), move=move)
+
+
+def _joined(
+    mapping: Mapping, change: OldChange, v2: V2State, move: Move, source: PlaceReading, goal: PlaceReading
+) -> ForwardPlan:
+    """v2's application has written both places of a move that was begun. The new place gets the units that were written at the
+    previous one and not at the new one, and then the previous one its tombstone. A unit that was written at both stays as the
+    new place has it, and the conflict log keeps both items."""
+    assert source.item is not None
+    assert goal.item is not None
+    here, there = v2_form(mapping, source.place, source.item), v2_form(mapping, goal.place, goal.item)
+    old_there = old_form(mapping, goal.place, goal.item)
+    as_put = hashes(old_units(mapping, change.new))
+    moved = written_since(here, move.source_units)
+    kept = written_since(there, move.source_units | {name: as_put[name] for name in move.units if name in as_put})
+    taken = [UnitChange(unit, there.get(unit, ABSENT), here.get(unit, ABSENT)) for unit in sorted(moved - kept)]
+    after = with_units(entity_of_image(mapping, old_there), old_there, there, taken)
+    content, made = edited(mapping, without_stamp(goal.item, mapping.stamp), old_there, after)
+    if (made.table, made.key) != (goal.place.table, goal.place.key):
+        return _two_live(mapping, change, v2, (goal, source))
+    version, units = next_version(move.version), remembered({*move.units, *(step.unit for step in taken)})
+    stamp = Stamp(version, residue=made.residue, absent=made.absent, base=v2.seen, moved=frozenset(units))
+    again = replace(
+        move,
+        goal_hash=_hash_of(content),
+        source_hash=_hash(mapping, source),
+        source_units=hashes(here),
+        units=units,
+        version=version,
+    )
+    writes = (
+        v2_write(mapping, goal, content, stamp),
+        _move_tombstone(mapping, source, next_version(version), v2, units),
+    )
+    lost = remembered(moved & kept)
+    cause = ConflictCause("two_live_keys", lost) if lost else None
+    return ForwardPlan(
+        "conflict" if lost else "applied",
+        writes,
+        (goal.place.text,),
+        cause,
+        tombstoned=(source.place,),
+        keeps_log=not lost,
+        move=again,
+    )
+
+
+def _has_content(mapping: Mapping, reading: PlaceReading, hashed: str) -> bool:
+    """Whether a place has a live item with this ``content_hash``."""
+    return reading.is_live(mapping.stamp) and _hash(mapping, reading) == hashed
+
+
+def _hash(mapping: Mapping, reading: PlaceReading) -> str:
+    assert reading.item is not None
+    return _hash_of(without_stamp(reading.item, mapping.stamp))
+
+
+def _hash_of(content: Item) -> str:
+    """Equal for equal items: what is read has its sets in another order than what was put."""
+    return content_hash(item_in_one_form(content))
+
+
+def _move_tombstone(
+    mapping: Mapping, source: PlaceReading, version: str, v2: V2State, units: Sequence[str]
+) -> Put | Update:
+    """The tombstone at the place that the item leaves."""
+    return v2_write(mapping, source, {}, Stamp(version, base=v2.seen, tombstone=True, moved=frozenset(units)))
+
+
+def _decided(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceReading | None) -> ForwardPlan:
+    """The plan for a change that meets at most one item on v2, ``source``."""
+    if change.new is None:
+        return _deleted(mapping, change, v2, source)
+    if source is None:
+        return _on_absent(mapping, change, v2)
+    return _on_live(mapping, change, v2, source)
+
+
+def _changed(mapping: Mapping, change: OldChange) -> tuple[str, ...]:
+    """The units that the application has written, those included that wait."""
+    before = old_units(mapping, change.old) | change.bases
+    units = written_units(before, old_units(mapping, change.new))
+    return remembered(unit.unit for unit in units)
+
+
+def waiting_units(mapping: Mapping, change: OldChange) -> tuple[str, ...]:
+    """What waits when nothing of a change can be written now: its units, as they are remembered; of a create or a delete the whole
+    item."""
+    return (WHOLE,) if change.old is None or change.new is None else _changed(mapping, change)
 
 
 def _covers(mapping: Mapping, reading: PlaceReading, version: str) -> bool:
@@ -148,24 +337,19 @@ def _covers(mapping: Mapping, reading: PlaceReading, version: str) -> bool:
     return stamp is not None and stamp.base is None and stamp.version >= version
 
 
-def _finished_move(
-    mapping: Mapping, readings: _Readings, covering: Sequence[PlaceReading], entry: Entry
+def _finished_guarded_move(
+    mapping: Mapping,
+    change: OldChange,
+    v2: V2State,
+    covering: Sequence[PlaceReading],
+    live: Sequence[PlaceReading],
 ) -> ForwardPlan:
     """Completes a move of the guarded rule that a crash interrupted: the item is at its new key, and still at the previous one."""
-    vacated = [
-        reading
-        for reading in readings.live
-        if reading not in covering and _is_older(mapping, reading, readings.version)
-    ]
-    writes = tuple(
-        tombstone_update(mapping, reading, readings.version, readings.base)
-        if reading in vacated
-        else unchanged(mapping, reading)
-        for reading in readings.known
-    )
-    keys = tuple(reading.place.text for reading in readings.live if reading not in vacated)
+    vacated = [reading for reading in live if reading not in covering and _is_older(mapping, reading, change.version)]
+    writes = tuple(tombstone_write(mapping, reading, change.version, v2.seen) for reading in vacated)
+    places = tuple(reading.place.text for reading in live if reading not in vacated)
     tombstoned = tuple(reading.place for reading in vacated)
-    return ForwardPlan("applied" if vacated else "duplicate", replace(entry, keys=keys), writes, tombstoned=tombstoned)
+    return ForwardPlan("applied" if vacated else "duplicate", writes, places, tombstoned=tombstoned)
 
 
 def _is_older(mapping: Mapping, reading: PlaceReading, version: str) -> bool:
@@ -174,92 +358,161 @@ def _is_older(mapping: Mapping, reading: PlaceReading, version: str) -> bool:
     return stamp is not None and stamp.version < version
 
 
-def _decided(mapping: Mapping, change: Change, readings: _Readings, entry: Entry) -> ForwardPlan:
-    """The plan for a change of the application that meets at most one live place.
+def _deleted(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceReading | None) -> ForwardPlan:
+    """A delete is carried only if v2 has exactly what was deleted. Otherwise reverse gives old its item back."""
+    if source is None or change.old is None:
+        return ForwardPlan("duplicate", places=(source.place.text,) if source is not None else ())
+    assert source.item is not None
+    if is_remains(mapping, source):
+        return _put_back(mapping, change, source)
+    now = v2_units(mapping, old_form(mapping, source.place, source.item), source.item)
+    written_unseen = differing(now, old_units(mapping, change.old) | change.bases)
+    if not written_unseen:
+        write = tombstone_write(mapping, source, change.version, v2.seen)
+        return ForwardPlan("applied", (write,), tombstoned=(source.place,))
+    entity = entity_of_image(mapping, change.old)
+    return _restore(mapping, change, v2, source, remembered(written_unseen | counters(entity, now)))
 
-    ``theirs`` is v2 as an old item, ``base`` and ``mine`` are the change's images; all three may be absent.
-    """
+
+def _restore(
+    mapping: Mapping, change: OldChange, v2: V2State, source: PlaceReading, units: tuple[str, ...]
+) -> ForwardPlan:
+    """v2 keeps its item, and its record tells reverse to give ``units`` back to the old table."""
+    assert source.item is not None
+    write = restore_write(mapping, source, change.version, v2.seen, units)
+    cause = ConflictCause("delete_refused", _changed(mapping, change))
+    return ForwardPlan("conflict", (write,), (source.place.text,), cause, refused=True)
+
+
+def is_remains(mapping: Mapping, reading: PlaceReading) -> bool:
+    """Whether a place has our tombstone with attributes of the application that make no item."""
+    stamp = own_stamp(reading.item, reading.place.key, mapping.stamp)
+    if reading.item is None or stamp is None or not stamp.tombstone or not reading.is_live(mapping.stamp):
+        return False
     try:
-        theirs = _v2_as_old(mapping, readings)
+        old_form(mapping, reading.place, reading.item)
     except Poison:
-        return _conflict(mapping, readings, entry, ConflictCause("unreadable"))
-    base, mine = old_image(mapping, change.old), old_image(mapping, change.new)
-    if equal_or_absent(theirs, mine):
-        return _without_write(mapping, readings, entry, "duplicate")
-    if equal_or_absent(theirs, base):
-        return _written(mapping, readings, entry, mine, "applied")
-    if base is None or theirs is None or mine is None:
-        return _conflict(mapping, readings, entry, ConflictCause("overlap" if theirs and mine else "deleted"))
-    merge = three_way(mapping, base, theirs, mine)
-    if merge.item is None:
-        return _conflict(mapping, readings, entry, ConflictCause("overlap", merge.overlap))
-    if equal_or_absent(theirs, merge.item):
-        return _without_write(mapping, readings, entry, "duplicate")
-    return _written(mapping, readings, entry, merge.item, "merged")
+        return True
+    return False
 
 
-def _v2_as_old(mapping: Mapping, readings: _Readings) -> Item | None:
-    """The old form of the one live item; None when no place is live. Raises Poison when the item has no old form."""
-    if not readings.live:
-        return None
-    live = readings.live[0]
-    assert live.item is not None
-    return old_form(mapping, live.place, live.item)
+def _put_back(mapping: Mapping, change: OldChange, source: PlaceReading) -> ForwardPlan:
+    """v2's application added an attribute between the reading and this change's tombstone, whose condition lists the attributes
+    that were read. It had not seen the delete, so the delete is refused after all: v2 gets its item back, with that attribute."""
+    assert source.item is not None
+    assert change.old is not None
+    made = forward(mapping, change.old)
+    added = without_stamp(source.item, mapping.stamp)
+    stamp = own_stamp(source.item, source.place.key, mapping.stamp)
+    version = next_version(stamp.version if stamp is not None else change.version)
+    units = remembered({*old_units(mapping, change.old), *(name for name in added if name not in source.place.key)})
+    restore = Stamp(version, residue=made.residue, absent=made.absent, base=EVERY_COUNT, restore=frozenset(units))
+    write = v2_write(mapping, source, {**made.item, **added}, restore)
+    cause = ConflictCause("delete_refused", _changed(mapping, change))
+    return ForwardPlan("conflict", (write,), (source.place.text,), cause, refused=True)
 
 
-def _written(
-    mapping: Mapping, readings: _Readings, entry: Entry, old: Item | None, outcome: Literal["applied", "merged"]
-) -> ForwardPlan:
-    """v2 is made to represent ``old`` (None: no item)."""
-    if old is None:
-        return _removed(mapping, readings, entry)
-    return _placed(mapping, readings, entry, old, outcome)
+def restore_write(
+    mapping: Mapping, reading: PlaceReading, version: str, base: str, units: Sequence[str]
+) -> Put | Update:
+    """The write of a restore record: the live v2 item as it was read, with a stamp that names ``units``."""
+    assert reading.item is not None
+    stamp = own_stamp(reading.item, reading.place.key, mapping.stamp)
+    kept = Stamp(version, base=base, restore=frozenset(units))
+    if stamp is not None and not stamp.tombstone:
+        kept = Stamp(version, residue=stamp.residue, absent=stamp.absent, base=base, restore=frozenset(units))
+    return v2_write(mapping, reading, without_stamp(reading.item, mapping.stamp), kept)
 
 
-def _removed(mapping: Mapping, readings: _Readings, entry: Entry) -> ForwardPlan:
-    """The plan that leaves no live item on v2: a tombstone at every live place."""
-    tombstoned = tuple(reading.place for reading in readings.live)
-    writes: tuple[Update | Check, ...] = (
-        *_tombstone_updates(mapping, readings, readings.live),
-        *_unchanged_elsewhere(mapping, readings, tombstoned),
+def _on_absent(mapping: Mapping, change: OldChange, v2: V2State) -> ForwardPlan:
+    """v2 has no item: a create is carried whole, an update is lost against v2's delete."""
+    assert change.new is not None
+    if change.old is not None:
+        lost = _changed(mapping, change)
+        return _without_write((), "conflict" if lost else "duplicate", ConflictCause("deleted", lost) if lost else None)
+    made = forward(mapping, change.new)
+    place = Place(made.table, made.key)
+    reading = _reading_at(v2, place)
+    if reading is None:
+        return ForwardPlan("unread", missing=place)
+    stamp = Stamp(change.version, residue=made.residue, absent=made.absent, base=v2.seen)
+    return ForwardPlan("applied", (v2_write(mapping, reading, made.item, stamp),), (place.text,))
+
+
+def _on_live(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceReading) -> ForwardPlan:
+    """v2 has the item: each unit that was changed is judged by itself."""
+    assert source.item is not None
+    base = change.old if change.old is not None else v2.refused
+    after = old_units(mapping, change.new)
+    try:
+        old_now = old_form(mapping, source.place, source.item)
+        now = v2_units(mapping, old_now, source.item)
+        forward(mapping, old_now)
+    except Poison as poison:  # what v2's application has written there has no old form
+        units = waiting_units(mapping, change)
+        return ForwardPlan("waiting", places=(source.place.text,), waiting=units, poison=poison)
+    if base is None:
+        lost = remembered(unit for unit in differing(now, after) if unit in after and after[unit].raw)
+        outcome: Outcome = "conflict" if lost else "duplicate"
+        return _without_write([source], outcome, ConflictCause("exists", lost) if lost else None)
+    assert change.new is not None
+    if entity_of_image(mapping, base) is not entity_of_image(mapping, change.new):
+        # Units of another entity, or of none, are no units of this item: the whole item waits.
+        forward(mapping, change.new)
+    before = old_units(mapping, base) | change.bases
+    judged = judge_units(mapping, changed_units(before, after), before, now, change.new)
+    writable = writable_units(mapping, old_now, now, judged.carried)
+    plan = _without_write([source], "duplicate", None)
+    if writable.changes:
+        entity = entity_of_image(mapping, old_now)
+        after_write = with_units(entity, old_now, now, writable.changes)
+        plan = _carried(mapping, change, v2, source, after_write, remembered(unit.unit for unit in writable.changes))
+    return _with_rest(plan, judged.lost, writable)
+
+
+def _with_rest(plan: ForwardPlan, lost: Sequence[str], writable: Writable) -> ForwardPlan:
+    """The plan with the units that are lost and those that wait."""
+    if plan.outcome == "unread":
+        return plan
+    outcome: Outcome = "conflict" if lost else "waiting" if writable.waiting and not writable.changes else plan.outcome
+    return replace(
+        plan,
+        outcome=outcome,
+        conflict=ConflictCause("overlap", remembered(lost)) if lost else None,
+        waiting=remembered(unit.unit for unit in writable.waiting),
+        poison=writable.poison,
     )
-    return ForwardPlan("applied", replace(entry, keys=()), writes, tombstoned=tombstoned)
 
 
-def _placed(
-    mapping: Mapping, readings: _Readings, entry: Entry, old: Item, outcome: Literal["applied", "merged"]
+def _carried(
+    mapping: Mapping, change: OldChange, v2: V2State, source: PlaceReading, old_after: Item, units: tuple[str, ...]
 ) -> ForwardPlan:
-    """The plan that puts the v2 item of ``old`` at its place, with a tombstone at every other live place."""
-    v2 = forward(mapping, old)
-    goal = Place(v2.table, v2.key)
-    at_goal = next((reading for reading in readings.known if reading.place.text == goal.text), None)
-    if at_goal is None:  # a merge can lead to a key that neither image has
-        return ForwardPlan("unread", None, missing=goal)
-    vacated = [reading for reading in readings.live if reading.place.text != goal.text]
-    tombstoned = tuple(reading.place for reading in vacated)
-    writes = (
-        replacement(mapping, at_goal, v2, readings.version, readings.base),
-        *_tombstone_updates(mapping, readings, vacated),
-        *_unchanged_elsewhere(mapping, readings, (goal, *tombstoned)),
-    )
-    return ForwardPlan(outcome, replace(entry, keys=(goal.text,)), writes, tombstoned=tombstoned)
+    """The plan that makes the item at ``source`` represent ``old_after``: there, or at the place to which it moves."""
+    assert source.item is not None
+    old_now = old_form(mapping, source.place, source.item)
+    content, made = edited(mapping, without_stamp(source.item, mapping.stamp), old_now, old_after)
+    goal = Place(made.table, made.key)
+    stamp = Stamp(change.version, residue=made.residue, absent=made.absent, base=v2.seen)
+    was = Place(
+        *v2_place(mapping, old_now)
+    )  # another place, where v2's application has left the item at its former key
+    if goal.text in (source.place.text, was.text):
+        return ForwardPlan("applied", (v2_write(mapping, source, content, stamp),), (source.place.text,))
+    reading = _reading_at(v2, goal)
+    if reading is None:
+        return ForwardPlan("unread", missing=goal)
+    # First the new place, then the previous one: a reader may see the item twice, but never misses it.
+    version = change.version if v2.begun is None else next_version(v2.begun.version)
+    stamp = replace(stamp, version=version, moved=frozenset(units))
+    now = hashes(v2_units(mapping, old_now, source.item))
+    move = Move(goal.text, source.place.text, _hash_of(content), _hash(mapping, source), now, units, version)
+    writes = (v2_write(mapping, reading, content, stamp), _move_tombstone(mapping, source, change.version, v2, units))
+    return ForwardPlan("applied", writes, (goal.text,), tombstoned=(source.place,), move=move)
 
 
-def _tombstone_updates(mapping: Mapping, readings: _Readings, vacated: Sequence[PlaceReading]) -> list[Update | Check]:
-    return [tombstone_update(mapping, reading, readings.version, readings.base) for reading in vacated]
+def _reading_at(v2: V2State, place: Place) -> PlaceReading | None:
+    return next((reading for reading in v2.known if reading.place.text == place.text), None)
 
 
-def _unchanged_elsewhere(mapping: Mapping, readings: _Readings, written: Sequence[Place]) -> list[Check]:
-    """Checks that every known place outside ``written`` is as it was read."""
-    texts = {place.text for place in written}
-    return [unchanged(mapping, reading) for reading in readings.known if reading.place.text not in texts]
-
-
-def _conflict(mapping: Mapping, readings: _Readings, entry: Entry, cause: ConflictCause) -> ForwardPlan:
-    return replace(_without_write(mapping, readings, entry, "conflict"), conflict=cause)
-
-
-def _without_write(mapping: Mapping, readings: _Readings, entry: Entry, outcome: Outcome) -> ForwardPlan:
-    """The plan that writes nothing on v2, and still checks that every known place is as it was read."""
-    checks = tuple(_unchanged_elsewhere(mapping, readings, ()))
-    return ForwardPlan(outcome, replace(entry, keys=readings.live_keys), checks)
+def _without_write(live: Sequence[PlaceReading], outcome: Outcome, conflict: ConflictCause | None) -> ForwardPlan:
+    return ForwardPlan(outcome, places=tuple(reading.place.text for reading in live), conflict=conflict)

@@ -77,7 +77,8 @@ def purge_write(mapping: Mapping, table: str, item: Item) -> Delete:
     """The delete of the bare tombstone ``item``, on the condition that it is still bare.
 
     The stamp must be as read, and no attribute of the mapping present: an update by the application keeps the stamp and adds
-    attributes. ``rules.purge`` decides whether it may be purged at all.
+    attributes. No condition can ask for attributes that nobody knows, so the caller reads the item once more right before.
+    ``rules.purge`` decides whether it may be purged at all.
     """
     key_names = mapping.tables[table].key_names
     others = sorted(mapping.made_in(table) - {*key_names, mapping.stamp})[:MAX_COMPARED]

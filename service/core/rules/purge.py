@@ -1,4 +1,12 @@
-"""When a bare tombstone may be purged: once no write can arrive any more that it would have to refuse."""
+"""When a bare tombstone may be purged: once no write can arrive any more that it would have to refuse.
+
+A purge cannot be made safe by its condition alone. DynamoDB has no condition that an item has *no other* attribute, so a delete
+cannot ask whether an application has put one, under a name that the mapping does not know, on the tombstone. In the guarded phase
+the purger therefore reads the item again, consistently, right before the delete, and leaves it alone when anything was added. What
+is added in the milliseconds between the two is deleted with the tombstone. It is a rogue write then (before the first `dual` the
+application does not write v2), and not a silent one: the stream has its record, with the whole image, the log names the key, and
+the gate to `dual` stays closed until a validation has compared everything.
+"""
 
 from dataclasses import dataclass
 
@@ -34,7 +42,7 @@ def may_purge(facts: PurgeFacts, *, horizon: float, grace: float) -> PurgeVerdic
     First of all, the tombstone is at least ``grace`` seconds old. (a) The backfill has finished, and its superseded workers can no
     longer write. (b) The checkpoints have passed the tombstone, so no replay brings an earlier change. (c) No superseded owner of a
     shard can still write. (d) No repair that began before the tombstone was seen is running. ``horizon`` is the writer horizon: how
-    many seconds a worker may still write after it lost its lease.
+    many seconds after a worker lost its lease its last request may still arrive, however long the network holds it.
     """
     conditions = {
         "young": facts.tombstone_age >= grace,

@@ -1,39 +1,101 @@
 """The ledger rule, reverse: what is written on the old table for a change of a v2 table (DESIGN section 6).
 
-A stream record only triggers the work: reverse carries what v2 holds now, not the record's image. An item that is live at two
-places is not carried. It is held until a record arrives when one of them is gone.
+A record of v2's application is carried as the units that it changed, whatever old has, but only where v2 still has the record's
+value: a value that a later record replaced is left to that later record. Forward's records are left alone, except for *crossed*
+units: those that reverse itself put on old after what forward had seen. An item that is live at two places is not carried. It
+is held until a record arrives when one of them is gone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from service.core.item.change import Change
-from service.core.item.stamp import Stamp, encode_stamp, is_bare_tombstone, tombstone_item
+from service.core.item.stamp import Stamp, is_bare_tombstone
 from service.core.item.wire import Item
-from service.core.item.write import Put
 from service.core.mapping.mapping import Mapping
-from service.core.mapping.transform import forward, old_key, v2_place
-from service.core.rules.authorship import Authorship, authorship_on_v2, live
-from service.core.rules.forward import old_form, place_of_old
-from service.core.rules.ledger import Entry, Place, Track, next_count, place_from
+from service.core.mapping.transform import old_key, v2_place
+from service.core.rules.authorship import live
+from service.core.rules.images import old_form, old_image, place_of_old, v2_form
+from service.core.rules.ledger import Entry, Place, ReverseHalf
 from service.core.rules.ledger_writes import PlaceReading
+from service.core.rules.old_item import V2Now, Wanted, now_at, old_item_with
+from service.core.rules.units import (
+    ABSENT,
+    Form,
+    UnitChange,
+    counters,
+    difference,
+    differing,
+    entity_of_image,
+    is_among,
+    members,
+    old_units,
+    remembered,
+    same,
+    v2_units,
+)
 from service.errors import Poison
 
-Outcome = Literal["applied", "carried_back", "own", "duplicate", "held"]
+Outcome = Literal["applied", "carried_back", "own", "duplicate", "held", "waiting"]
+
+
+@dataclass(frozen=True, slots=True)
+class V2Change:
+    """One record of a v2 table, or several of one place as one, as it is judged."""
+
+    place: Place
+    version: str
+    """Of the last of the records."""
+    old: Item | None
+    """The item before; None: there was none, or a bare tombstone."""
+    new: Item | None
+    """The item afterwards; None as for ``old``."""
+    stamp: Stamp | None
+    """The stamp of the new image, if tablesplit made the record; None: the application made it."""
+    waiting: frozenset[str] | None = frozenset()
+    """The units of earlier records of the place that wait in quarantine; None: the whole item."""
+    since: Item | None = None
+    """If the whole item waits: the item before the first record that waits; None: there was none."""
+    steps: tuple[tuple[Item | None, Item | None], ...] = ()
+    """Of several records, each one's item before and after. A unit that a record changed is judged also if a later one changed
+    it back:
+    an earlier record of it may have been left to these."""
+
+    @property
+    def kind(self) -> Literal["create", "update", "delete"]:
+        """What the record did with the item."""
+        if self.new is None:
+            return "delete"
+        return "create" if self.old is None else "update"
+
+
+class BothReadings(NamedTuple):
+    """What was read for a record: first the known v2 places, then the old item."""
+
+    known: Sequence[PlaceReading]
+    old: Item | None
 
 
 @dataclass(frozen=True, slots=True)
 class ReversePlan:
-    """The outcome of one record of a v2 table, and all that is written for it, in one transaction with ``entry``."""
+    """The outcome of one record of a v2 table, and what is written for it."""
 
     outcome: Outcome
-    entry: Entry | None
-    """The new ledger entry; None: the ledger has this record already."""
-    put: Put | None = None
-    """Of the old item, or of a tombstone in its place; None: nothing is written on the old table."""
-    ours: bool = False
-    """Whether tablesplit made the change."""
+    content: Item | None = None
+    """The old item to write, without stamp. Empty: a tombstone. None: nothing is written."""
+    units: tuple[str, ...] | None = ()
+    """The units that are written by value, as they are remembered; None: the whole item."""
+    added: tuple[str, ...] = ()
+    """The counters that are written by a difference."""
+    released: bool = False
+    """The write ends the time for which the item was held."""
+    places: tuple[str, ...] = ()
+    """The texts of the places that are live."""
+    waiting: tuple[str, ...] = ()
+    """The units that cannot be written, as they are remembered: they wait in quarantine."""
+    poison: Poison | None = None
+    """Why they cannot be written."""
 
 
 def shows_no_item(mapping: Mapping, place: Place, change: Change) -> bool:
@@ -66,109 +128,295 @@ def old_key_of(mapping: Mapping, place: Place, change: Change) -> Item:
 def reverse_places(mapping: Mapping, place: Place, entry: Entry, old_now: Item | None) -> list[Place]:
     """The v2 places to read for a record at ``place``: this place, those that the ledger knows to be live, and that of the old item
     ``old_now`` as it is now, if it can be mapped."""
-    places = {place.text: place} | {text: place_from(text) for text in entry.keys}
+    places = {place.text: place} | {other.text: other for other in entry.places}
     of_old = place_of_old(mapping, old_now)
     return list({**places, of_old.text: of_old}.values() if of_old is not None else places.values())
 
 
-def reverse_plan(
-    mapping: Mapping,
-    place: Place,
-    change: Change,
-    version: str,
-    entry: Entry,
-    known: Sequence[PlaceReading],
-    now: float,
-) -> ReversePlan:
-    """The plan for a record of a v2 table at ``version``.
+def reverse_plan(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: BothReadings) -> ReversePlan:
+    """The plan for a record of a v2 table; ``half``: what reverse remembers, with all claims folded that are known to be done.
 
-    ``entry`` is the ledger entry, ``known`` the known places, read after it. ``now`` (epoch seconds) is recorded as
-    ``held_since`` if the item becomes held.
-
-    Rules, in this order: a record that the ledger has already is a duplicate; an item that is live at two places is held; the
-    rest is one of the cases of ``_case_of``.
-
-    Raises Poison when v2 holds something that has no old item: then ``passed`` gives the entry that records the change as
-    done, and the key goes to quarantine.
+    In this order: an item that is live at two places is held; a record of tablesplit is decided by table R2, and one of the
+    application by table R1 of DESIGN section 6. Raises Poison when an image that matters has no old form: then the whole item
+    waits.
     """
-    if version <= entry.track(place).done:
-        return ReversePlan("duplicate", None)
-    author = authorship_on_v2(change, mapping.stamp, entry, place)
-    live_places = [reading for reading in known if reading.is_live(mapping.stamp)]
-    advanced = replace(
-        _advanced(entry, place, version, author), keys=tuple(reading.place.text for reading in live_places)
+    lives = [reading for reading in readings.known if reading.is_live(mapping.stamp)]
+    places = tuple(reading.place.text for reading in lives)
+    if len(lives) > 1:
+        return ReversePlan("held", places=places)
+    if half.held_since is not None:
+        return replace(_released(mapping, lives, readings.old), places=places, released=True)
+    plan = (
+        _of_ours(mapping, change, half, readings)
+        if change.stamp is not None
+        else _of_application(mapping, change, readings)
     )
-    if len(live_places) > 1:
-        return ReversePlan("held", advanced.held(now), ours=author.ours)
-    case, released = _case_of(author, entry), replace(advanced, held_since=None)
-    if case == "own":
-        return ReversePlan("own", released, ours=True)
-    put = next_count(entry.put)
-    old = (
-        _old_item(mapping, live_places[0], entry.key, put)
-        if live_places
-        else tombstone_item(entry.key, put, mapping.stamp)
+    return replace(plan, places=places)
+
+
+def _released(mapping: Mapping, lives: Sequence[PlaceReading], old: Item | None) -> ReversePlan:
+    """The plan that makes old equal to the one live item, or to none, once an item is held no longer."""
+    if not lives:
+        return _removed(mapping, old)
+    now = now_at(mapping, lives[0])
+    require_placed(mapping, now.place, now.old)
+    image = old_image(mapping, old)
+    if image is None:
+        return ReversePlan("carried_back", now.old, None)
+    values = differing(now.form, old_units(mapping, image))
+    return _put(mapping, now, image, Wanted(now.form, values, counters(now.entity, now.form)), "carried_back")
+
+
+def is_passed(change: V2Change, half: ReverseHalf) -> bool:
+    """Whether a record can be passed without reading anything: forward's update or delete, which had seen all of reverse's
+    writes."""
+    stamp = change.stamp
+    if stamp is None or stamp.restore or stamp.moved or change.kind == "create" or half.held_since is not None:
+        return False
+    return max((half.last, half.whole, *(claim.count for claim in half.claims.values()))) <= (stamp.base or "")
+
+
+def _of_ours(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: BothReadings) -> ReversePlan:
+    """Table R2: a record of tablesplit, whose base says what forward had seen of reverse's writes."""
+    assert change.stamp is not None
+    base = change.stamp.base or ""
+    if change.kind == "delete" and (change.stamp.restore or change.stamp.moved):
+        return _vacated(mapping, change, half, readings)
+    if change.stamp.restore:
+        return _restored(mapping, change, half, readings)
+    if max(half.last, half.whole) <= base:
+        return ReversePlan("own")
+    if change.stamp.moved:
+        return _carried_back(_moved(mapping, change, half, readings))
+    if change.kind != "update":
+        return _carried_back(_item_record(mapping, change, readings))
+    crossed = frozenset(
+        unit for unit in _changed(mapping, change) if any(half.put_of(name) > base for name in remembered([unit]))
     )
-    return ReversePlan(case, replace(released, put=put), Put(mapping.old.table, old), ours=author.ours)
+    return _carried_back(_update(mapping, change, crossed, readings)) if crossed else ReversePlan("own")
 
 
-def _case_of(author: Authorship, entry: Entry) -> Literal["own", "carried_back", "applied"]:
-    """What a record means once the item lives at one place at most.
+def _vacated(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: BothReadings) -> ReversePlan:
+    """Forward's tombstone at a place that the item left. If the item lives nowhere, v2's application has deleted it where it
+    was: that is
+    carried, unless reverse has put every unit of the old item since."""
+    assert change.stamp is not None
+    image, base = old_image(mapping, readings.old), change.stamp.base or ""
+    now = _now(mapping, change, readings)
+    if image is None:
+        return ReversePlan("own")
+    if now is None:
+        stood = [unit for unit in old_units(mapping, image) if half.put_of(members(unit)[0]) <= base]
+        return _carried_back(_removed(mapping, readings.old)) if stood else ReversePlan("own")
+    crossed = frozenset(
+        unit
+        for unit in now.form.keys() | old_units(mapping, image).keys()
+        if is_among(unit, change.stamp.moved) and any(half.put_of(name) > base for name in remembered([unit]))
+    )
+    return _carried_back(_put(mapping, now, image, Wanted(now.form, frozenset(), of_now=crossed), "carried_back"))
 
-    | author      | it had seen reverse's last write | item was held | case         | old table          |
-    |-------------|----------------------------------|---------------|--------------|--------------------|
-    | application | any                              | any           | applied      | gets what v2 holds |
-    | tablesplit  | no                               | any           | carried_back | gets what v2 holds |
-    | tablesplit  | yes                              | yes           | carried_back | gets what v2 holds |
-    | tablesplit  | yes                              | no            | own          | agrees already     |
 
-    Forward had seen reverse's last write unless the base in its stamp is below ``entry.put``. Then reverse had written over an old
-    change that forward read only afterwards and applied to v2, so it must be carried back. A purge has no stamp and counts as
-    "yes". In every case the item is held no longer.
+def _moved(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: BothReadings) -> ReversePlan:
+    """Forward's put at the new place of an item: an update of the units that the change carried."""
+    assert change.stamp is not None
+    assert change.new is not None
+    now, base = _now(mapping, change, readings), change.stamp.base or ""
+    if now is not None and old_image(mapping, readings.old) is None and half.whole > base:
+        return ReversePlan("applied", now.old, None)  # reverse has deleted old from records of another place
+    form = v2_units(mapping, old_form(mapping, change.place, change.new), change.new)
+    present = form.keys() | old_units(mapping, old_image(mapping, readings.old)).keys()
+    carried = frozenset(unit for unit in present if is_among(unit, change.stamp.moved))
+    changed = carried | (_changed(mapping, change) if change.kind == "update" else frozenset())
+    crossed = frozenset(unit for unit in changed if any(half.put_of(name) > base for name in remembered([unit])))
+    return _update(mapping, change, crossed, readings) if crossed else ReversePlan("own")
+
+
+def _carried_back(plan: ReversePlan) -> ReversePlan:
+    return replace(plan, outcome="carried_back" if plan.content is not None else "own")
+
+
+def _restored(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: BothReadings) -> ReversePlan:
+    """A delete of the old side that v2 refused: old gets back the units that v2 had written, apart from those that reverse has
+    put on
+    old since; or the whole item. Counters are put back by value: the delete has made an end of the differences."""
+    assert change.stamp is not None
+    assert change.new is not None
+    now, image = _now(mapping, change, readings), old_image(mapping, readings.old)
+    if now is None:
+        return ReversePlan("own")
+    form = v2_units(mapping, old_form(mapping, change.place, change.new), change.new)
+    base, restore = change.stamp.base or "", change.stamp.restore
+    left = {name for name in restore if half.put_of(name) <= base} | counters(now.entity, restore)
+    if not left:
+        return ReversePlan("own")
+    if image is None:  # what v2 has now, if the item lives elsewhere by now
+        return _carried_back(_whole(mapping, change, readings))
+    named = {unit for unit in form.keys() | now.form.keys() | old_units(mapping, image).keys() if is_among(unit, left)}
+    stuck, poison = _stuck(mapping, now, frozenset(named))
+    plan = _put(mapping, now, image, _to_restore(change, now, form, named - stuck), "carried_back")
+    return replace(_carried_back(plan), waiting=remembered(stuck), poison=poison if stuck else None)
+
+
+def _to_restore(change: V2Change, now: V2Now, form: Form, units: Collection[str]) -> Wanted:
+    """The units to give back: of the record, or of v2 as it is now if the item lives elsewhere by now."""
+    if now.place.text != change.place.text:
+        return Wanted(now.form, frozenset(), of_now=frozenset(units))
+    resets = counters(now.entity, units)
+    values = frozenset(unit for unit in frozenset(units) - resets if _still(unit, form, now.form))
+    return Wanted(form, values, resets)
+
+
+def _of_application(mapping: Mapping, change: V2Change, readings: BothReadings) -> ReversePlan:
+    """Table R1: a record of v2's application."""
+    if change.waiting is None:
+        return _whole(mapping, change, readings) if change.new is not None else _item_record(mapping, change, readings)
+    if change.kind != "update":
+        return _item_record(mapping, change, readings)
+    return _update(mapping, change, _changed(mapping, change), readings)
+
+
+def _changed(mapping: Mapping, change: V2Change) -> frozenset[str]:
+    """The units whose normal form an update changed, or one of several updates."""
+    assert change.old is not None
+    assert change.new is not None
+    pairs = change.steps or ((change.old, change.new),)
+    changed = (_differing(mapping, change.place, before, after) for before, after in pairs)
+    return frozenset().union(*changed)
+
+
+def _differing(mapping: Mapping, place: Place, before: Item | None, after: Item | None) -> frozenset[str]:
+    """The units in which two images of a place differ. An image without an old form has none: then all of the other's differ."""
+    forms = [{} if image is None else _form_of(mapping, place, image) for image in (before, after)]
+    return differing(*forms)
+
+
+def _item_record(mapping: Mapping, change: V2Change, readings: BothReadings) -> ReversePlan:
+    """A create or a delete on v2. The item's later records decide if v2 has none, or has one, by now."""
+    now = _now(mapping, change, readings)
+    if change.kind == "delete":
+        return _removed(mapping, readings.old) if now is None else ReversePlan("duplicate")
+    if now is None:
+        return ReversePlan("duplicate")
+    return _whole(mapping, change, readings)
+
+
+def _removed(mapping: Mapping, old: Item | None) -> ReversePlan:
+    if old_image(mapping, old) is None:
+        return ReversePlan("duplicate")
+    return ReversePlan("applied", {}, None)
+
+
+def _whole(mapping: Mapping, change: V2Change, readings: BothReadings) -> ReversePlan:
+    """The item of the record is put on old where there is none; otherwise its units are."""
+    assert change.new is not None
+    now = _now(mapping, change, readings)
+    if now is None:
+        return ReversePlan("duplicate")
+    require_placed(mapping, now.place, now.old)
+    record = old_form(mapping, change.place, change.new)
+    image = old_image(mapping, readings.old)
+    if image is None:
+        elsewhere = now.place.text != change.place.text
+        return ReversePlan("applied", now.old if elsewhere else record, None)
+    form = v2_units(mapping, record, change.new)
+    units = frozenset(form.keys() | old_units(mapping, image).keys())
+    if change.since is not None:
+        units = differing(_form_of(mapping, change.place, change.since), form)
+    resets = counters(now.entity, units)
+    values = frozenset(unit for unit in units - resets if _still(unit, form, now.form))
+    return _put(mapping, now, image, Wanted(form, values, resets), "applied")
+
+
+def _form_of(mapping: Mapping, place: Place, item: Item) -> Form:
+    """The units of an image; none if it has no old form."""
+    try:
+        return v2_form(mapping, place, item)
+    except Poison:
+        return {}
+
+
+def _update(mapping: Mapping, change: V2Change, units: Collection[str], readings: BothReadings) -> ReversePlan:
+    """``units`` of an update are put on old, where v2 still has them as the record left them; counters by the record's difference.
+
+    A unit that leads the item to another v2 key than its own cannot be carried, and waits.
     """
-    if not author.ours:
-        return "applied"
-    missed_last_write = author.stamp is not None and (author.stamp.base or "") < entry.put
-    if missed_last_write or entry.held_since is not None:
-        return "carried_back"
-    return "own"
+    assert change.new is not None
+    now, image = _now(mapping, change, readings), old_image(mapping, readings.old)
+    if image is None and change.waiting and now is not None:  # a restore could not put what waits
+        return _whole(mapping, change, readings)
+    if now is None or image is None:  # the record that deletes decides; on old, forward does
+        return ReversePlan("duplicate")
+    form = v2_units(mapping, old_form(mapping, change.place, change.new), change.new)
+    waiting = frozenset(unit for unit in now.form.keys() | form.keys() if is_among(unit, change.waiting or ()))
+    steps = {unit: step for unit, step in _steps(mapping, change).items() if unit in units}
+    if now.place.text != change.place.text and not now.by_forward:
+        # v2's application has moved the item with what its counters had: the create at the other place carries them by value.
+        units, steps = frozenset(units) - steps.keys(), {}
+    values = frozenset(unit for unit in units if unit not in steps and _still(unit, form, now.form))
+    stuck, poison = _stuck(mapping, now, values | waiting)
+    wanted = Wanted(form, values - stuck, frozenset(), steps, waiting - stuck)
+    plan = _put(mapping, now, image, wanted, "applied")
+    outcome: Outcome = "waiting" if stuck - waiting and plan.content is None else plan.outcome
+    return replace(plan, outcome=outcome, waiting=remembered(stuck), poison=poison)
 
 
-def passed(mapping: Mapping, place: Place, change: Change, version: str, entry: Entry) -> Entry | None:
-    """The entry that records a change as done without a write; None when the ledger has it already."""
-    if version <= entry.track(place).done:
-        return None
-    return _advanced(entry, place, version, authorship_on_v2(change, mapping.stamp, entry, place))
+def _put(mapping: Mapping, now: V2Now, image: Item, wanted: Wanted, outcome: Outcome) -> ReversePlan:
+    """The plan that puts the wanted units on the old item ``image``."""
+    written = old_item_with(mapping, now, image, wanted)
+    if not written.units and not written.added:
+        return ReversePlan("duplicate")
+    return ReversePlan(outcome, written.content, written.units, written.added)
 
 
-def _advanced(entry: Entry, place: Place, version: str, author: Authorship) -> Entry:
-    return entry.tracking(place, Track(version, author.seen))
+def _still(unit: str, form: Form, now: Form) -> bool:
+    """Whether v2 still has a unit as a record left it."""
+    return same(form.get(unit, ABSENT), now.get(unit, ABSENT))
 
 
-def _old_item(mapping: Mapping, reading: PlaceReading, key: Item, version: str) -> Item:
-    """The old item that the live v2 item represents, stamped."""
-    old = carried(mapping, reading)
-    if any(old[name] != value for name, value in key.items()):
-        raise _misplaced(reading, "its fields name another old item")
-    return {**old, mapping.stamp: encode_stamp(Stamp(version))}
+def _steps(mapping: Mapping, change: V2Change) -> dict[str, UnitChange]:
+    """The counters that an update changed by a difference, by unit."""
+    if change.old is None or change.new is None:
+        return {}
+    old, new = old_form(mapping, change.place, change.old), old_form(mapping, change.place, change.new)
+    entity = entity_of_image(mapping, new)
+    before, after = v2_units(mapping, old, change.old), v2_units(mapping, new, change.new)
+    steps = (UnitChange(unit, before.get(unit, ABSENT), after[unit]) for unit in counters(entity, after))
+    return {step.unit: step for step in steps if difference(step)}
 
 
-def carried(mapping: Mapping, reading: PlaceReading) -> Item:
-    """The old item that reverse makes of a live v2 item, without its stamp. Raises Poison when there is none."""
-    assert reading.item is not None
-    old = old_form(mapping, reading.place, reading.item)
+def _stuck(mapping: Mapping, now: V2Now, units: frozenset[str]) -> tuple[frozenset[str], Poison | None]:
+    """The units among ``units`` that cannot be carried, because the item's fields lead to another key than it has; and why."""
+    try:
+        require_placed(mapping, now.place, now.old)
+    except Poison as poison:
+        entity = entity_of_image(mapping, now.old)
+        keys = frozenset(rule.name for rule in entity.key_rules) if entity is not None else frozenset()
+        return frozenset(unit for unit in units if is_among(unit, keys)), poison
+    return frozenset(), None
+
+
+def _now(mapping: Mapping, change: V2Change, readings: BothReadings) -> V2Now | None:
+    """The item on v2 as it is now: at the record's place, or where else it lives; None: it lives nowhere."""
+    lives = [reading for reading in readings.known if reading.is_live(mapping.stamp)]
+    here = next((reading for reading in lives if reading.place.text == change.place.text), None)
+    found = here or next(iter(lives), None)
+    return None if found is None else now_at(mapping, found)
+
+
+def require_placed(mapping: Mapping, place: Place, old: Item) -> None:
+    """Raises Poison when the v2 item at ``place``, whose old form is ``old``, cannot be carried: its fields lead to another key
+    than it
+    has, or it has an attribute with the stamp's name."""
     if mapping.stamp in old:
-        raise _misplaced(reading, f"its own attribute {mapping.stamp!r} has the stamp's name")
-    v2 = forward(mapping, old)
-    if (v2.table, v2.key) != (reading.place.table, reading.place.key):
-        raise _misplaced(reading, "its fields lead to another key")
-    return old
+        raise _misplaced(place, f"its own attribute {mapping.stamp!r} has the stamp's name")
+    if v2_place(mapping, old) != (place.table, place.key):
+        raise _misplaced(place, "its fields lead to another key")
 
 
-def _misplaced(reading: PlaceReading, reason: str) -> Poison:
+def _misplaced(place: Place, reason: str) -> Poison:
     return Poison(
-        f"v2 item {reading.place.key} of {reading.place.table}: {reason}",
+        f"v2 item {place.key} of {place.table}: {reason}",
         reason="v2_key_mismatch",
-        remedy="correct the item on v2 (an item moves by a put at its new key and a delete at the old one), "
-        "then `tablesplit quarantine retry`",
+        remedy="correct the item on v2 (an item moves by a put at its new key and a delete at the old one): "
+        "then it leaves quarantine by itself",
     )

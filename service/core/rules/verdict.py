@@ -2,10 +2,10 @@
 
 Validation uses it; the code that decides writes never does, so that one mistake cannot be in both. The verification of touched
 keys uses ``fingerprint`` alone. The verdict shares with the writing code the mapping, the stamp and, under the ledger rule,
-``old_form`` and ``old_image``.
+``images`` and ``units``.
 
 Before the first `dual`, v2 must be exactly what ``forward`` makes of the old item. From then on, *both ways*, the application may
-have written v2 in its own shape; then v2 must represent the old item, with our stamps removed from both.
+have written v2 in its own shape; then v2 must represent the old item, unit by unit, with our stamps removed from both.
 """
 
 from dataclasses import dataclass, replace
@@ -20,8 +20,9 @@ from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.inverse import inverse
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward, old_key
-from service.core.rules.forward import old_form, old_image
+from service.core.rules.images import old_image, v2_form
 from service.core.rules.ledger import Place
+from service.core.rules.units import differing, old_units, shown
 from service.errors import Poison
 
 UNKNOWN_ENTITY = "unknown"
@@ -213,10 +214,11 @@ def _compare_back(mapping: Mapping, pair: Pair, live: Item, image: Item) -> Find
     assert pair.table is not None
     assert pair.v2_key is not None
     try:
-        fields = differences(image, old_form(mapping, Place(pair.table, pair.v2_key), live))
+        now = v2_form(mapping, Place(pair.table, pair.v2_key), live)
+        fields = shown(differing(now, old_units(mapping, image)))
     except Poison as poison:
         return Finding(Kind.MISMATCH, pair, (poison.reason,))
-    return Finding(Kind.MISMATCH if fields else Kind.EQUAL, pair, tuple(fields))
+    return Finding(Kind.MISMATCH if fields else Kind.EQUAL, pair, fields)
 
 
 def _inverse_is(mapping: Mapping, live: Item, table: str, old: Item) -> bool:

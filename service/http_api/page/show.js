@@ -50,6 +50,7 @@ function headlines({ status, unready, phase }) {
     [status.phase === "complete", "good", "Complete", "Changes are no longer carried. The old table stays as it is."],
     [status.quarantine > 0, "bad", "Items in quarantine", "Their changes wait until a person has dealt with them."],
     [status.conflicts > 0, "bad", "Conflicts are open", "A write lost against a newer one on v2; a person must decide."],
+    [status.verification?.differences > 0, "bad", "Both sides differ", "Keys that were written differ on both sides: tablesplit validate --repair."],
     [status.phase === "forward" && status.backfill.state !== "finished", "", "Copying",
       status.backfill.state === "running" ? "The backfill is running; sync applies the stream's changes." : `The backfill is ${status.backfill.state}: run python -m backfill`],
     [!status.forward.caught_up && status.phase !== "prepare", "", "Catching up", "Sync applies what the stream still holds."],
@@ -132,6 +133,19 @@ function showValidation({ validation, validating }) {
   );
 }
 
+function showVerification({ verification }) {
+  if (!verification.finished_at) return at("verification").replaceChildren(quiet("Not yet: it begins with dual."));
+  const rows = verification.items.map((item) => [item.entity, item.difference, key(item.key), item.fields.join(", "),
+    `${item.first_seen} to ${item.last_seen}`, item.remedy]);
+  const more = verification.differences > rows.length ? quiet(`The first ${count(rows.length)}; all: tablesplit verification list`) : "";
+  at("verification").replaceChildren(
+    el("p", { className: verification.differences ? "bad" : "good" },
+      `${count(verification.differences)} different, ${count(verification.checked)} equal, ${count(verification.pending)} not quiet yet, at ${verification.finished_at}`),
+    rows.length ? table(["entity", "difference", "key", "fields", "seen", "what to do"], rows) : "",
+    more,
+  );
+}
+
 function showList(id, items, columns, row, empty) {
   at(id).replaceChildren(items.length ? table(columns, items.map(row)) : quiet(empty));
 }
@@ -146,6 +160,7 @@ export function show(state) {
     (item) => [key(item.key), `${item.reason}: ${item.message}`, item.first_seen], "Empty.");
   showList("conflicts", state.conflicts, ["key", "reason", "what to do"],
     (conflict) => [key(conflict.key), conflict.reason ?? conflict.kind, conflict.remedy], "None.");
+  showVerification(state);
   showList("workers", state.status.workers, ["worker", "forward", "reverse", "last report"],
     (worker) => [el("td", {}, worker.id, worker.failure ? el("span", { className: "remedy bad" }, worker.failure) : ""), worker.forward, worker.reverse,
       `${seconds(worker.seen_seconds_ago)} ago`], "No worker is running: start tablesplit sync.");

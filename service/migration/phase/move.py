@@ -12,7 +12,8 @@ from service.control.leases import Lease
 from service.control.state import MigrationState, Move, change_state, load_started_state
 from service.control.workers import worker_id
 from service.core.phases.conditions import NEVER_FORCED
-from service.core.phases.gate import Gate, GateClosed, require_forceable
+from service.core.phases.gate import Gate, require_forceable
+from service.core.phases.left_behind import WAYS_BACK, LeftBehind, refusal
 from service.core.phases.moves import (
     WITHDRAWABLE,
     Begin,
@@ -33,6 +34,7 @@ from service.migration.phase.move_context import MoveContext
 from service.migration.phase.steps import Steps
 from service.migration.status.facts import move_text
 from service.migration.status.gate import ask_gate
+from service.migration.status.left_behind import read_left_behind
 from service.sync.positions import require_started
 
 MOVE_LEASE = "move"
@@ -49,6 +51,8 @@ class MoveRequest:
     """Names of the conditions to override."""
     wait_seconds: float = 0.0
     """How long to wait for the gate to open."""
+    leave_behind: int | None = None
+    """In a rollback, how many keys the operator leaves behind; None: not said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +64,27 @@ class Moved:
     """The outcome in one line, for people."""
     seconds: dict[str, float]
     """Duration of each step that this process did."""
+    behind: LeftBehind | None = None
+    """What a rollback left behind, read at its end; None after another move."""
 
     def to_json(self) -> dict[str, Any]:
         """The document of `cutover --json` and the other phase commands."""
         total = round(sum(self.seconds.values()), 3)
-        return {"phase": self.phase, "said": self.text, "seconds": self.seconds, "total_seconds": total}
+        document = {"phase": self.phase, "said": self.text, "seconds": self.seconds, "total_seconds": total}
+        return document | ({} if self.behind is None else {"left_behind": self.behind.to_json()})
 
     def to_text(self) -> str:
-        """One line for each step, then the outcome."""
-        return "\n".join([*(f"{step:12} {seconds:.1f} s" for step, seconds in self.seconds.items()), self.text])
+        """One line for each step, then the outcome, and after a rollback what it left behind."""
+        steps = (f"{step:12} {seconds:.1f} s" for step, seconds in self.seconds.items())
+        return "\n".join([*steps, self.text, *([] if self.behind is None else [self.behind.to_text()])])
 
 
 async def make_move(context: MoveContext, request: MoveRequest) -> Moved:
     """Make the move that ``request.command`` means, resume it, or withdraw the move under way.
 
-    Raises GateClosed, Refused (no such move, another one is running, vetoed, a condition that cannot be overridden), Misconfigured
-    for an unknown condition, Fatal when a step's deadline passes: its message names the worker that it waited for, its remedy
-    is the command that goes on.
+    Raises GateClosed (KeysLeftBehind), Refused (no such move, another one is running, vetoed, a condition that cannot be
+    overridden), Misconfigured for an unknown condition, Fatal when a step's deadline passes: its message names the worker that it
+    waited for, its remedy is the command that goes on.
     """
     app = context.app
     await require_started(app)
@@ -105,6 +113,8 @@ class Preview:
     """One line, for people."""
     gate: Gate | None
     """Of the move that it would begin; None: it would resume a move, or withdraw one."""
+    behind: LeftBehind | None = None
+    """What it would leave behind, if it would begin a rollback."""
 
     @property
     def ok(self) -> bool:
@@ -113,11 +123,13 @@ class Preview:
 
     def to_json(self) -> dict[str, Any]:
         """The document of `cutover --dry-run --json`."""
-        return {"said": self.text, **(self.gate.to_json() if self.gate is not None else {})}
+        behind = {} if self.behind is None else {"left_behind": self.behind.to_json()}
+        return {"said": self.text, **(self.gate.to_json() if self.gate is not None else {}), **behind}
 
     def to_text(self) -> str:
-        """The gate, then what the command would do."""
-        return "\n".join([*([self.gate.to_text()] if self.gate is not None else []), self.text])
+        """The gate, then what the command would do, and what it would leave behind."""
+        parts = (self.gate, self.text, self.behind)
+        return "\n".join(part if isinstance(part, str) else part.to_text() for part in parts if part is not None)
 
 
 async def preview_move(app: App, command: Command) -> Preview:
@@ -128,35 +140,42 @@ async def preview_move(app: App, command: Command) -> Preview:
             raise Refused(reason, remedy=remedy)
         case Begin(move):
             text = f"{move.command} leads from {move.start} to {move.to}: {move.keeps}"
-            return Preview(text, await ask_gate(app, state, move))
+            behind = await read_left_behind(app) if move in WAYS_BACK else None
+            return Preview(text, await ask_gate(app, state, move), behind)
         case Withdraw(outcome):
             return Preview(outcome, None)
     return Preview(f"goes on with the move {move_text(state)}", None)
 
 
 async def _begin(context: MoveContext, request: MoveRequest, lease: Lease, phase_move: PhaseMove) -> None:
-    gate = await open_gate(context, request, phase_move)
+    gate, behind = await open_gate(context, request, phase_move)
     state = await _load(context.app)
     now = context.app.clock.now()
     forced = tuple(condition.name for condition in gate.closed)
-    move = Move(phase_move.to, first_step(phase_move, state.rule), now, now, context.by, request.why, forced)
+    step = first_step(phase_move, state.rule)
+    move = Move(phase_move.to, step, now, now, context.by, request.why, forced, behind.count)
     await _ask_hook(context, state, move)
-    facts = {**_document(state, move), "gate": gate.to_json()}
+    facts = {**_document(state, move), "gate": gate.to_json(), "left_behind_by_cause": behind.causes()}
     await context.audit.append("move begun", request.why, facts)
     await _store(context, lease, None, move)
 
 
-async def open_gate(context: MoveContext, request: MoveRequest, phase_move: PhaseMove) -> Gate:
-    """The gate once it is open, or every condition that closes it is overridden. Raises GateClosed when it stays closed."""
+async def open_gate(context: MoveContext, request: MoveRequest, phase_move: PhaseMove) -> tuple[Gate, LeftBehind]:
+    """The gate once it is open, or every condition that closes it is overridden; and what the move leaves behind.
+
+    Raises GateClosed when it stays closed, KeysLeftBehind when a rollback leaves keys behind whose number was not given.
+    """
     clock = context.app.clock
     deadline = clock.monotonic() + request.wait_seconds
     while True:
         gate = await context.gate(context.app, await _load(context.app), phase_move)
         require_forceable(request.forced, gate, NEVER_FORCED)
-        if gate.open_despite(request.forced):
-            return gate
+        behind = await context.left_behind(context.app) if phase_move in WAYS_BACK else LeftBehind()
+        refused = refusal(phase_move, gate, request.forced, request.leave_behind, behind)
+        if refused is None:
+            return gate, behind
         if clock.monotonic() >= deadline:
-            raise GateClosed(gate, request.forced)
+            raise refused
         await clock.sleep(GATE_POLL_SECONDS)
 
 
@@ -183,7 +202,8 @@ async def _resume(context: MoveContext, request: MoveRequest, lease: Lease) -> M
         after = None if following is None else replace(move, step=following, since=clock.now())
         await _store(context, lease, move, after)
     state = await _load(context.app)
-    return Moved(state.phase, _phase_text(state), seconds)
+    behind = await context.left_behind(context.app) if request.command == "rollback" else None
+    return Moved(state.phase, _phase_text(state), seconds, behind)
 
 
 async def _do(context: MoveContext, request: MoveRequest, lease: Lease, move: Move) -> None:

@@ -15,11 +15,13 @@ from service.control.audit import Audit
 from service.control.state import MigrationState
 from service.control.workers import worker_id
 from service.core.phases.gate import Gate
+from service.core.phases.left_behind import LeftBehind
 from service.core.phases.moves import PhaseMove
 from service.migration.completion import strip_stamps
 from service.migration.phase.hook import PhaseHooks
 from service.migration.phase.steps import Strip
 from service.migration.status.gate import ask_gate
+from service.migration.status.left_behind import read_left_behind
 from service.migration.status.snapshot import take_snapshot
 
 STS_LIMITS = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
@@ -53,6 +55,8 @@ class MoveContext:
     strip: Strip
     """Removes the stamps from v2 when the migration is completed."""
     gate: Callable[[App, MigrationState, PhaseMove], Awaitable[Gate]] = ask_gate
+    left_behind: Callable[[App], Awaitable[LeftBehind]] = read_left_behind
+    """What a rollback would leave behind now."""
 
 
 async def move_context(app: App) -> MoveContext:

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 from service.app import App
 from service.dynamodb.prices import load_prices
@@ -13,25 +13,15 @@ from service.errors import TablesplitError
 from service.migration.preflight.forecast import RetentionVerdict
 from service.migration.preflight.forecast_run import configured_limits, expect
 from service.migration.preflight.report import ForecastReport
-from service.migration.preflight.sample import MappedSample, map_sample
+from service.migration.preflight.sample import map_sample
+from service.migration.preflight.sample_checks import PreflightCheck, Verdict, sample_checks
 
-Verdict = Literal["ok", "note", "blocked"]
 EXPECTED = ("capacity", "hottest key", "duration", "cost", "dual running", "prices")
 """The parts of the forecast that a preflight shows; `tablesplit forecast` shows all of it."""
 RETENTION: dict[RetentionVerdict, Verdict] = {"go": "ok", "no-go": "note", "unknown": "note"}
 """A no-go blocks nothing: while sync runs beside it, a copy may take longer than the stream keeps a change."""
 PREFLIGHT_MAX_CLOCK_SKEW_SECONDS = 60.0
 """DynamoDB refuses requests that are signed with a clock more than five minutes off."""
-
-
-@dataclass(frozen=True, slots=True)
-class PreflightCheck:
-    """One line of the report. The verdict ``note`` blocks nothing, but the operator should read it."""
-
-    name: str
-    value: str
-    verdict: Verdict = "ok"
-    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +37,16 @@ class PreflightReport:
 
     def to_json(self) -> dict[str, Any]:
         """The document of `preflight --json`."""
-        return {"result": "passed" if self.passed else "blocked", "checks": [asdict(check) for check in self.checks]}
+        return {"result": "passed" if self.passed else "blocked", "checks": [check.to_json() for check in self.checks]}
 
     def to_text(self) -> str:
-        """One line for each check, with its remedy below it."""
+        """One line for each check, with its remedy and the keys below it."""
         lines = []
         width = max(len(check.name) for check in self.checks) + 2
         for check in self.checks:
             lines.append(f"{check.verdict:8}{check.name:{width}}{check.value}")
-            if check.remedy:
-                lines.append(f"{'':{8 + width}}{check.remedy}")
+            below = [*([check.remedy] if check.remedy else []), *check.key_lines()]
+            lines += [f"{'':{8 + width}}{line}" for line in below]
         return "\n".join([*lines, "preflight: passed" if self.passed else "preflight: BLOCKED"])
 
 
@@ -147,30 +137,7 @@ def _wanted_tables(app: App) -> list[str]:
 async def _mapping_checks(app: App, old: TableDescription, sample: int, stop: asyncio.Event) -> list[PreflightCheck]:
     mapped_sample = await map_sample(app.store, app.mapping, sample, stop)
     expected = expect(app, mapped_sample, old, configured_limits(app.settings), load_prices(app.settings.price_file))
-    return [*_sample_checks(mapped_sample), *_forecast_checks(expected)]
-
-
-def _sample_checks(mapped_sample: MappedSample) -> list[PreflightCheck]:
-    rejected = ", ".join(f"{reason} {count}" for reason, count in sorted(mapped_sample.rejected.items()))
-    fix = "see `tablesplit migrate --dry-run` for the keys; correct the items or the mapping"
-    return [
-        PreflightCheck("mapping", f"{mapped_sample.mapped} of {mapped_sample.items} sampled items can be mapped"),
-        PreflightCheck("rejected items", rejected or "none", "blocked" if rejected else "ok", fix if rejected else ""),
-        _count_check(
-            "inverse", mapped_sample.inverse_failures, "sampled items do not come back", "report this: it is a defect"
-        ),
-        _count_check("collisions", mapped_sample.collisions, "v2 keys made twice", "correct the key templates"),
-        PreflightCheck(
-            "growth",
-            f"v2 items are {mapped_sample.growth:.2f} times as large; the largest {max(mapped_sample.v2_sizes, default=0)} bytes",
-        ),
-    ]
-
-
-def _count_check(name: str, count: int, counted: str, remedy: str) -> PreflightCheck:
-    """Blocked unless ``count`` is 0."""
-    verdict: Verdict = "blocked" if count else "ok"
-    return PreflightCheck(name, f"{count} {counted}", verdict, remedy if count else "")
+    return [*sample_checks(mapped_sample, app.mapping.stamp), *_forecast_checks(expected)]
 
 
 def _forecast_checks(report: ForecastReport) -> list[PreflightCheck]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from service.dynamodb.prices import Prices
-from service.migration.preflight.forecast import Forecast
+from service.migration.preflight.forecast import Forecast, dual_change
 
 MONTH_SECONDS = 30 * 86_400
 
@@ -25,7 +25,9 @@ class Cost:
     """Of reading empty shards, at least one of the old table and of each v2 table."""
     million_changes: float
     """Of carrying a million writes of the application to v2 in phase `forward`, each as large as the mean item and with unchanged
-    index keys. From the first `dual` on each is a transaction with its ledger entry, which costs more."""
+    index keys."""
+    million_changes_in_dual: float
+    """As ``million_changes``, from the first `dual` on: with the ledger, and what is read."""
 
     @property
     def backfill(self) -> float:
@@ -40,6 +42,7 @@ class Cost:
 
 def cost_of(expected: Forecast, prices: Prices, *, streams: int, poll_seconds: float) -> Cost:
     """``streams``: how many streams sync reads; ``poll_seconds``: its pause after an empty read."""
+    change = dual_change(expected)
     return Cost(
         base_writes=prices.of_units(expected.base_write_units, 0),
         index_writes=prices.of_units(expected.index_write_units, 0),
@@ -48,4 +51,5 @@ def cost_of(expected: Forecast, prices: Prices, *, streams: int, poll_seconds: f
         v2_recovery_month=prices.of_recovery(expected.v2_bytes),
         stream_reads_month=prices.of_stream_reads(streams * MONTH_SECONDS / poll_seconds),
         million_changes=prices.of_units(1e6 * expected.write_units / expected.items, 0),
+        million_changes_in_dual=prices.of_units(1e6 * change.write_units, 1e6 * change.read_units),
     )

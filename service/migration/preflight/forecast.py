@@ -21,6 +21,7 @@ from math import ceil
 from typing import Literal
 
 from service.core.shards import RETENTION_SECONDS
+from service.dynamodb.gathered import READ_KEYS, STATEMENTS
 from service.migration.preflight.sample import MappedSample, SamplePlace
 
 PARTITION_WRITE_UNITS_PER_SECOND = 1000
@@ -34,6 +35,18 @@ READ_UNIT_BYTES = 4096
 STORAGE_OVERHEAD_BYTES = 100
 """Stored, and paid for, in addition to each item and each index entry
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html)."""
+
+LEDGER_WRITE_UNITS = 2
+"""Of the claim that carries a change in `dual`, and of the note that the other direction has passed it: a ledger entry is
+smaller than 1 KB
+while both sides agree."""
+
+LEDGER_READ_UNITS = 2
+"""Each direction reads the item's ledger entry once for a change."""
+
+REQUESTS_ALONE = 5
+"""Of a change of the old table that comes alone in `dual`: forward reads the ledger and v2, claims and writes; reverse reads the
+ledger when forward's record comes back."""
 
 BoundName = Literal["hottest_partition_key", "max_write_units", "max_read_units"]
 RetentionVerdict = Literal["go", "no-go", "unknown"]
@@ -104,6 +117,20 @@ class Forecast:
 
 
 @dataclass(frozen=True, slots=True)
+class DualChange:
+    """What it takes to carry one change of the old table in `dual`, if it is as large as the mean item and no index key changes."""
+
+    write_units: float
+    """On v2 and of the ledger."""
+    read_units: float
+    """Of v2 and of the ledger."""
+    requests: float
+    """When so many items change at once that reads and claims go in full batches."""
+    requests_alone: float
+    """When it comes alone."""
+
+
+@dataclass(frozen=True, slots=True)
 class Retention:
     """The verdict on whether the old table's stream outlives the backfill. Times in seconds."""
 
@@ -138,6 +165,19 @@ def forecast(mapped_sample: MappedSample, item_count: int, limits: ForecastLimit
         hottest=hottest,
         hottest_share=hottest_units / _units_of_table(mapped_sample, hottest),
         bounds=_bounds(scale * hottest_units, base + indexes, reads, limits),
+    )
+
+
+def dual_change(expected: Forecast) -> DualChange:
+    """What carrying a change of the old table takes in `dual`: one write of the v2 item, and a claim in the ledger before it.
+
+    A change of a v2 table takes one write of the old item, its claim, and a note in the ledger when it comes back.
+    """
+    return DualChange(
+        write_units=expected.write_units / expected.items + LEDGER_WRITE_UNITS,
+        read_units=ceil(expected.v2_sizes.mean / READ_UNIT_BYTES) + LEDGER_READ_UNITS,
+        requests=1 + 1 / STATEMENTS + (REQUESTS_ALONE - 2) / READ_KEYS,
+        requests_alone=REQUESTS_ALONE,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from service.core.shards import RETENTION_SECONDS
 from service.dynamodb.prices import Prices
 from service.migration.preflight.cost import Cost
-from service.migration.preflight.forecast import Bound, Forecast, Retention, Sizes
+from service.migration.preflight.forecast import Bound, DualChange, Forecast, Retention, Sizes, dual_change
 from service.migration.preflight.sample import MappedSample, SamplePlace
 
 FASTER_BY_BOUND = {
@@ -83,6 +83,7 @@ class ForecastReport:
             ("duration", _duration_text(expected)),
             ("cost", _cost_text(cost)),
             ("dual running", _dual_text(cost)),
+            ("dual, change", _dual_change_text(dual_change(expected))),
             ("prices", self.prices.origin),
         )
 
@@ -125,6 +126,7 @@ def _table_json(expected: Forecast) -> dict[str, Any]:
         "index_write_units": expected.index_write_units,
         "read_units": expected.read_units,
         "v2_stored_bytes": expected.v2_bytes,
+        "dual_change": asdict(dual_change(expected)),
         "hottest_partition_key": hottest,
     }
 
@@ -161,7 +163,16 @@ def _dual_text(cost: Cost) -> str:
     recovery = "" if cost.v2_recovery_month is None else f", {cost.v2_recovery_month:.2f} point-in-time recovery"
     return (
         f"about {cost.dual_running_month:.2f} USD a month: {cost.v2_storage_month:.2f} storage{recovery}, "
-        f"{cost.stream_reads_month:.2f} stream reads; {cost.million_changes:.2f} for a million writes of the application"
+        f"{cost.stream_reads_month:.2f} stream reads; {cost.million_changes:.2f} for a million writes of the application, "
+        f"{cost.million_changes_in_dual:.2f} in dual"
+    )
+
+
+def _dual_change_text(change: DualChange) -> str:
+    """What one change takes in `dual`."""
+    return (
+        f"{change.write_units:.1f} write units, {change.read_units:.1f} read units, "
+        f"{change.requests:.1f} to {change.requests_alone:.0f} requests to carry a write of the application"
     )
 
 

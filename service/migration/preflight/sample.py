@@ -3,18 +3,26 @@
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Literal
 
 from service.core.item.compare import equal
 from service.core.item.size import item_bytes
 from service.core.item.wire import Item
+from service.core.item.write import Put
 from service.core.mapping.capacity import is_in, write_units
 from service.core.mapping.inverse import inverse
 from service.core.mapping.mapping import Mapping, TableShape
+from service.core.mapping.transform import old_key
+from service.core.rules.dual_limits import Obstacle, dual_obstacles
 from service.core.rules.guarded import copy_write
 from service.dynamodb.protocol import ItemStore
 from service.errors import Poison
 
 PAGE_ITEMS = 250
+LISTED_KEYS = 100
+"""How many keys are listed at most for each thing that is wrong with items. All are counted."""
+
+Finding = Literal["rejected", "inverse", "collision"] | Obstacle
 
 SamplePlace = tuple[str, str, str]
 """Where DynamoDB limits the writes: v2 table, index ("" for the base table), value of the partition key."""
@@ -48,6 +56,16 @@ class MappedSample:
     """Items that cannot be mapped, by reason."""
     write_units: Counter[SamplePlace] = field(default_factory=Counter)
     """Of inserting the v2 items, by place."""
+    dual: Counter[Obstacle] = field(default_factory=Counter)
+    """Items that `dual` cannot carry, by the obstacle."""
+    keys: dict[Finding, list[Item]] = field(default_factory=dict)
+    """The old keys of the items with which something is wrong, LISTED_KEYS of each kind at most."""
+
+    def note(self, finding: Finding, key: Item) -> None:
+        """Something is wrong with the item at ``key``."""
+        listed = self.keys.setdefault(finding, [])
+        if len(listed) < LISTED_KEYS:
+            listed.append(key)
 
     @property
     def growth(self) -> float:
@@ -78,15 +96,31 @@ def _try_item(mapped_sample: MappedSample, seen: set[str], mapping: Mapping, old
         put = copy_write(mapping, old, generation=1)
     except Poison as error:
         mapped_sample.rejected[error.reason] += 1
+        mapped_sample.note("rejected", old_key(mapping, old))
         return
     mapped_sample.mapped += 1
     mapped_sample.mapped_old_bytes += mapped_sample.old_sizes[-1]
-    mapped_sample.inverse_failures += not equal(inverse(mapping, put.item, put.table), old)
     shape = mapping.tables[put.table]
-    key = "\0".join([put.table, *(put.item[name]["S"] for name in shape.key_names)])
-    mapped_sample.collisions += key in seen
-    seen.add(key)
+    _check_inverse(mapped_sample, mapping, old, put)
+    place = "\0".join([put.table, *(put.item[name]["S"] for name in shape.key_names)])
+    _check_collision(mapped_sample, seen, place, old_key(mapping, old))
+    for obstacle in dual_obstacles(mapping.stamp, old, put.item):
+        mapped_sample.dual[obstacle] += 1
+        mapped_sample.note(obstacle, old_key(mapping, old))
     _add_units(mapped_sample, put.table, shape, put.item)
+
+
+def _check_inverse(mapped_sample: MappedSample, mapping: Mapping, old: Item, put: Put) -> None:
+    if not equal(inverse(mapping, put.item, put.table), old):
+        mapped_sample.inverse_failures += 1
+        mapped_sample.note("inverse", old_key(mapping, old))
+
+
+def _check_collision(mapped_sample: MappedSample, seen: set[str], place: str, key: Item) -> None:
+    if place in seen:
+        mapped_sample.collisions += 1
+        mapped_sample.note("collision", key)
+    seen.add(place)
 
 
 def _add_units(mapped_sample: MappedSample, table: str, shape: TableShape, v2: Item) -> None:

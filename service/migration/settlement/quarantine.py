@@ -6,9 +6,9 @@ from service.control.repairs import registered, repairs_allowed, require_repairs
 from service.control.state import MigrationState
 from service.control.workers import worker_id
 from service.migration.settlement.guarded_retry import GuardedRetry, RetryResult
-from service.migration.settlement.ledger_retry import LedgerRetry
+from service.sync.ledger_retry import LedgerRetry
 from service.sync.positions import require_started
-from service.sync.sinks.context import ledger_transaction, sink_context
+from service.sync.sinks.context import ledger_access, sink_context
 
 
 async def retry_key(app: App, key_id: str) -> RetryResult:
@@ -22,8 +22,9 @@ async def retry_key(app: App, key_id: str) -> RetryResult:
         # registered before it.
         state = await require_started(app)
         require_repairs_allowed(state)
-        transaction = ledger_transaction(app, state, fence)
-        return await LedgerRetry(transaction, sink_context(app, state, "old", lambda _: None)).retry(key_id)
+        access = ledger_access(app, state, fence)
+        failure = await LedgerRetry(access, sink_context(app, state, "old", lambda _: None)).retry(key_id)
+        return RetryResult(key_id, failure)
 
 
 async def drop_from_quarantine(quarantine: Quarantine, key_id: str) -> QuarantineHead:

@@ -18,9 +18,9 @@ from service.control.stores import Stores
 from service.control.table import Stored
 from service.core.item.compare import differences
 from service.core.item.wire import AttributeValue, Item, plain_key
-from service.core.item.write import TransactItem
+from service.core.item.write import Put, Update
 from service.core.rules.authorship import live
-from service.core.rules.forward import old_form, old_image
+from service.core.rules.images import old_form, old_image
 from service.core.rules.ledger import Place
 from service.core.rules.ledger_writes import PlaceReading
 from service.core.rules.redrive import resolution_places, resolution_writes
@@ -42,7 +42,10 @@ class Choice:
     was: Stored[ConflictHead]
     """The conflict's head, as read."""
     kept: Kept
-    writes: tuple[TransactItem, ...]
+    writes: tuple[Put | Update, ...]
+    """On v2, in this order."""
+    read: tuple[PlaceReading, ...]
+    """The v2 items by which the writes were decided."""
     lost: tuple[str, ...]
     """What this gives up, one line for each value."""
 
@@ -89,7 +92,7 @@ class ConflictResolver:
         old_side = old_image(mapping, conflict.lost)
         if kept == "v2":
             now = await self._read_places(conflict, None)
-            return Choice(conflict_id, was, kept, (), _given_up(self._old_forms(now), old_side))
+            return Choice(conflict_id, was, kept, (), (), _given_up(self._old_forms(now), old_side))
         self._require_reverse(conflict_id)
         wanted = read_item_file(file, mapping, conflict.key) if file is not None else old_side
         try:
@@ -101,10 +104,10 @@ class ConflictResolver:
                 remedy=f"give the item as it is to be: conflicts resolve {conflict_id} --keep merge FILE",
             ) from poison
         lost = [line for v2_side in self._old_forms(now) for line in _given_up([wanted], v2_side)]
-        return Choice(conflict_id, was, kept, writes, tuple(lost))
+        return Choice(conflict_id, was, kept, writes, tuple(now), tuple(lost))
 
     async def resolve(self, choice: Choice, why: str = "") -> None:
-        """Write what was chosen and mark the conflict as resolved, in one transaction. ``why``: the reason, for the audit log.
+        """Write what was chosen, and then mark the conflict as resolved. ``why``: the reason, for the audit log.
 
         Raises Refused when v2 has changed since it was read, another operator has resolved the conflict, or nothing would carry
         the result to the old table.
@@ -113,14 +116,26 @@ class ConflictResolver:
             self._require_reverse(choice.conflict_id)
         resolution = Resolution(choice.kept, self.by, self.stores.clock.now())
         head = self._conflicts.resolved_put(choice.conflict_id, choice.was, resolution)
-        if not await self.stores.store.transact([head, *choice.writes]):
+        await self._require_open(choice.conflict_id)
+        if choice.writes:
+            await self._write(choice)
+        if not await self.stores.store.write(head):
             await self._require_open(choice.conflict_id)
-            raise Refused(
-                "v2 has changed meanwhile: nothing was written",
-                remedy=f"see `tablesplit conflicts show {choice.conflict_id}`, then resolve it again",
-            )
+            raise _changed(choice, "the conflict stays open")
         facts = {"id": choice.conflict_id, "kept": choice.kept, "key": plain_key(choice.was.value.key)}
         await self.append_audit("conflict resolved", why, {**facts, "lost": list(choice.lost)})
+
+    async def _write(self, choice: Choice) -> None:
+        """Make the writes, in their order, until one is refused. Raises Refused then.
+
+        They are several for an item that moves to another v2 key. So all places are compared before the first of them.
+        """
+        if await self._read([reading.place for reading in choice.read]) != list(choice.read):
+            raise _changed(choice, "nothing was written")
+        for number, write in enumerate(choice.writes):
+            if not await self.stores.store.write(write):
+                await self._require_open(choice.conflict_id)
+                raise _changed(choice, "the item is at two v2 keys" if number else "nothing was written")
 
     async def _require_open(self, name: str) -> Stored[ConflictHead]:
         """The head of an open conflict. Raises Refused for a held item or a resolved conflict."""
@@ -152,10 +167,8 @@ class ConflictResolver:
         return await self._read(resolution_places(stores.mapping, recorded, entry, wanted))
 
     async def _read(self, places: Sequence[Place]) -> list[PlaceReading]:
-        if not places:
-            return []
-        items = await self.stores.store.get_together([(place.table, place.key) for place in places])
-        return [PlaceReading(place, item) for place, item in zip(places, items, strict=True)]
+        store = self.stores.store
+        return [PlaceReading(place, await store.get(place.table, place.key)) for place in places]
 
     def _old_forms(self, v2_items: Sequence[PlaceReading]) -> list[Item | None]:
         """The old items that the live v2 items stand for: one, unless the item lives at two v2 keys; None where none is live. A v2
@@ -174,6 +187,13 @@ class ConflictResolver:
     @property
     def _conflicts(self) -> Conflicts:
         return Conflicts(self.stores.control)
+
+
+def _changed(choice: Choice, result: str) -> Refused:
+    return Refused(
+        f"v2 has changed meanwhile: {result}",
+        remedy=f"see `tablesplit conflicts show {choice.conflict_id}`, then resolve it again",
+    )
 
 
 def _given_up(kept: Sequence[Item | None], lost: Item | None) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from service.control.conflicts import Conflicts
 from service.control.quarantine import Quarantine
 from service.control.state import MigrationState
 from service.control.table import ControlTable
-from service.control.verification import read_verification
+from service.control.verification import FIRST_KEYS, read_verification
 from service.control.workers import Beat, LaneName, Workers, owner_among
 from service.core.phases.facts import (
     BackfillFacts,
@@ -158,7 +158,9 @@ async def _verification(control: ControlTable) -> VerificationFacts | None:
     last = await read_verification(control)
     if last is None:
         return None
-    return VerificationFacts(last.checked, last.pending, len(last.differences), last.finished_at)
+    return VerificationFacts(
+        last.checked, last.pending, last.differing, last.finished_at, last.differences[:FIRST_KEYS]
+    )
 
 
 async def _validation(control: ControlTable) -> FullValidation | None:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from service.clock import iso
+from service.core.item.wire import plain_key
 from service.core.phases.acting import Side
 from service.core.phases.facts import (
     BackfillFacts,
@@ -126,7 +127,15 @@ def _validation_document(validation: FullValidation | None, now: float) -> dict[
 
 
 def _verification_document(verification: VerificationFacts | None) -> dict[str, Any] | None:
-    return None if verification is None else {**asdict(verification), "finished_at": iso(verification.finished_at)}
+    if verification is None:
+        return None
+    return {
+        "checked": verification.checked,
+        "pending": verification.pending,
+        "differences": verification.differences,
+        "keys": [plain_key(key) for key in verification.keys],
+        "finished_at": iso(verification.finished_at),
+    }
 
 
 def _always_shown(facts: Facts) -> list[str]:
@@ -172,7 +181,8 @@ def _validation_text(validation: FullValidation | None) -> str:
 
 def _verification_text(verification: VerificationFacts) -> str:
     counts = f"{verification.checked} touched keys equal, {verification.differences} different"
-    return f"{counts}, {verification.pending} not quiet yet at {iso(verification.finished_at)}"
+    remedy = ": see `tablesplit verification list`" if verification.differences else ""
+    return f"{counts}, {verification.pending} not quiet yet at {iso(verification.finished_at)}{remedy}"
 
 
 def _headroom_text(seconds: float | None) -> str | None:

@@ -118,4 +118,9 @@ def _plan(app: App, items: Sequence[Item]) -> RehearsalPlan:
     written = [item for item in items if item[app.mapping.old.entity]["S"] in WRITTEN]
     shared = written[:: max(1, len(written) // SHARED_ITEMS)]
     application = MappedApplication(app.store, app.mapping, app.clock, shared)
-    return RehearsalPlan(lambda: application, shared, validation=ValidationOptions(index_sample=INDEX_SAMPLE))
+    return RehearsalPlan(
+        lambda: application,
+        shared,
+        counting=application,
+        validation=ValidationOptions(index_sample=INDEX_SAMPLE),
+    )

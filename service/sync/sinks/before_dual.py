@@ -10,12 +10,12 @@ from service.control.activity import ActivityRecorder
 from service.core.item.change import Change
 from service.core.item.stamp import stream_version
 from service.core.mapping.mapping import Mapping
-from service.core.rules.authorship import has_base, made_by_guarded_rule
-from service.core.rules.ledger import Place
-from service.core.rules.reverse import old_key_of, passed, shows_no_item
+from service.core.rules.authorship import authorship_on_v2, has_base, made_by_guarded_rule
+from service.core.rules.ledger import Place, Track
+from service.core.rules.reverse import old_key_of, shows_no_item
 from service.errors import Poison
 from service.sync.sinks.key_order import KeysAtOnce
-from service.sync.sinks.ledger_transaction import LedgerTransaction
+from service.sync.sinks.ledger_access import LedgerAccess
 
 
 class RogueWriteSink:
@@ -43,16 +43,16 @@ class EnteringSink:
 
     def __init__(
         self,
-        transaction: LedgerTransaction,
+        access: LedgerAccess,
         rogue_writes: RogueWriteSink,
         generations: dict[str, int],
         concurrency: int,
     ) -> None:
         """``generations``: of the streams that are read, by table. ``concurrency``: keys at the same time, over all shards."""
-        self._transaction = transaction
+        self._access = access
         self._rogue_writes = rogue_writes
         self._generations = generations
-        self._mapping = transaction.stores.mapping
+        self._mapping = access.stores.mapping
         self._keys = KeysAtOnce(concurrency)
 
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:
@@ -75,9 +75,12 @@ class EnteringSink:
             return
         attempt = 0
         while True:
-            read = await self._transaction.ledger.read(key)
-            entry = passed(self._mapping, place, change, version, read.entry)
-            if entry is None or await self._transaction.commit(read, entry, ()):
+            read = await self._access.ledger.read(key)
+            half = read.entry.reverse
+            if version <= half.track(place).done:
+                return
+            author = authorship_on_v2(change, self._mapping.stamp, half.track(place).seen, read.entry.epoch)
+            if await self._access.save(read, half.tracking(place, Track(version, author.seen))) is not None:
                 return
             attempt += 1
-            await self._transaction.pause(attempt)
+            await self._access.pause(attempt)

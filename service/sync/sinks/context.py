@@ -1,19 +1,27 @@
-"""What a sink of the ledger rule works with: its transaction with the ledger, and its own context beside it."""
+"""What a sink of the ledger rule works with: its access to the ledger and the tables, and its own context beside it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from service.app import App
+from service.clock import Clock
 from service.control.activity import Activities, ActivityRecorder
 from service.control.conflicts import Conflicts
 from service.control.ledger import Ledger
-from service.control.quarantine import Quarantine, QuarantineCache
+from service.control.quarantine import Quarantine, QuarantineCache, quarantine_id
 from service.control.state import MigrationState
+from service.control.stores import Stores
+from service.control.table import ControlTable
 from service.control.waiting_changes import WaitingChange
+from service.control.workers import worker_id
+from service.core.item.wire import Item
 from service.core.phases.acting import Side
+from service.core.rules.waiting import WHOLE, Waiting
+from service.dynamodb.gathered import GatheredStore
 from service.dynamodb.protocol import Fence
 from service.errors import Poison
-from service.sync.sinks.ledger_transaction import LedgerTransaction
+from service.sync.sinks.ledger_access import LedgerAccess
+from service.sync.stream_search import StreamSearch
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +36,81 @@ class SinkContext:
     count: Callable[[str], None]
     """Called with the outcome of each change."""
 
-    async def put_in_quarantine(self, waiting: WaitingChange, poison: Poison, fence: Fence) -> None:
-        """Keep a change that cannot be applied, behind those of its key that wait already."""
-        await self.quarantine.add_change(waiting, poison, fence)
+    async def put_in_quarantine(
+        self, waiting: WaitingChange, poison: Poison, units: Sequence[str], fence: Fence
+    ) -> None:
+        """Keep a change of which ``units`` cannot be applied, behind those of its key that wait already."""
+        named = () if WHOLE in units else units
+        await self.quarantine.add_change(waiting, poison, fence, named)
         self.quarantined.add(waiting.change.table, waiting.change.key)
         self.count("quarantined")
 
+    async def waiting(self, table: str, key: Item) -> Waiting:
+        """What waits in quarantine for a key."""
+        if not self.quarantined.include(table, key):
+            return Waiting()
+        key_id = quarantine_id(table, key)
+        head = (await self.quarantine.heads_of([key_id])).get(key_id)
+        if head is None:
+            self.quarantined.discard(table, key)
+            return Waiting()
+        changes = [waiting.change for waiting in await self.quarantine.changes(key_id)]
+        return Waiting(head.units or (WHOLE,), changes)
 
-def ledger_transaction(app: App, state: MigrationState, fence: Fence) -> LedgerTransaction:
-    """The transaction of a sink that applies changes by ``state``. ``fence``: of all its writes."""
-    return LedgerTransaction(
-        app.stores,
-        Ledger(app.control, app.clock, app.mapping.old.table, state.epoch),
-        Conflicts(app.control),
+    async def heal(self, table: str, key: Item, units: Sequence[str], waiting: Sequence[str] = ()) -> None:
+        """Take units of a key out of quarantine. ``waiting``: as ``Quarantine.heal`` has it."""
+        if await self.quarantine.heal(table, key, units, waiting):
+            self.quarantined.discard(table, key)
+
+
+class SupersededWorkers:
+    """Implements ``Superseded``: after the writer horizon, no worker that held the lane or a shard of it before can write."""
+
+    def __init__(self, clock: Clock, horizon: float, taken_over: Callable[[], int]) -> None:
+        """``horizon``: seconds. ``taken_over``: as ``QuarantineCache`` has it."""
+        self._clock = clock
+        self._horizon = horizon
+        self._taken_over = taken_over
+        self._taken_over_then = taken_over()
+        self._since = clock.monotonic()
+
+    async def silent(self, *, any_worker: bool = False) -> None:
+        """Return once the writer horizon has passed since this worker took over; ``any_worker``: since now."""
+        if any_worker:
+            await self._clock.sleep(self._horizon)
+            return
+        if self._taken_over() != self._taken_over_then:
+            self._taken_over_then, self._since = self._taken_over(), self._clock.monotonic()
+        left = self._since + self._horizon - self._clock.monotonic()
+        if left > 0:
+            await self._clock.sleep(left)
+
+
+def ledger_access(
+    app: App,
+    state: MigrationState,
+    fence: Fence,
+    taken_over: Callable[[], int] = lambda: 0,
+    in_flight: set[str] | None = None,
+) -> LedgerAccess:
+    """What a sink that applies changes by ``state`` reads and writes with: what the keys of a page ask for at once is gathered.
+
+    ``fence``: of all its writes; ``in_flight``: shared by all sinks of a lane.
+    """
+    gathered = GatheredStore(app.store, app.control.table)
+    control = ControlTable(gathered, app.control.table)
+    return LedgerAccess(
+        Stores(gathered, control, app.mapping, app.clock),
+        Ledger(control, app.clock, app.mapping.old.table, state.epoch),
+        Conflicts(control),
         fence,
+        worker_id(),
+        StreamSearch(app, state),
+        SupersededWorkers(app.clock, app.settings.writer_horizon_seconds, taken_over),
         purge_at_once=state.rule == "ledger",
         retried=app.metrics.count_retry,
+        in_flight=set() if in_flight is None else in_flight,
+        shared=app.settings.engine == "kcl",
     )
 
 

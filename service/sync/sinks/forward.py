@@ -4,37 +4,84 @@ Each change is applied exactly once, and the changes of a key in their order.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from service.control.conflicts import Conflict
 from service.control.ledger import EntryReading, ledger_id
 from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change
-from service.core.item.stamp import Stamp, encode_stamp, is_bare_tombstone
-from service.core.item.write import TransactItem
+from service.core.item.stamp import is_bare_tombstone, stream_version
+from service.core.item.wire import Item
+from service.core.item.write import Put, TransactItem, Update
+from service.core.rules.authorship import Authorship, authorship_on_old
 from service.core.rules.forward import (
-    ConflictCause,
     ForwardPlan,
+    OldChange,
+    V2State,
     forward_plan,
+    is_remains,
     known_places,
-    must_read_places,
-    old_image,
+    restore_plan,
+    waiting_units,
 )
-from service.core.rules.ledger import Entry, Place
-from service.core.rules.ledger_writes import PlaceReading
-from service.errors import Poison
+from service.core.rules.images import old_image
+from service.core.rules.ledger import (
+    ForwardClaim,
+    ForwardHalf,
+    Move,
+    Place,
+    is_repeat,
+    is_write_of,
+    next_version,
+    place_from,
+)
+from service.core.rules.ledger_writes import PlaceReading, place_of
+from service.core.rules.runs import Run, runs
+from service.core.rules.units import shown
+from service.core.rules.waiting import WHOLE, Waiting
+from service.errors import Poison, Retryable
 from service.sync.sinks.context import SinkContext
 from service.sync.sinks.key_order import KeysAtOnce
-from service.sync.sinks.ledger_transaction import LedgerTransaction
+from service.sync.sinks.ledger_access import LedgerAccess
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A change that is to be carried, and what it is judged by."""
+
+    change: Change
+    """Of several changes: from the image before the first to the image after the last."""
+    version: str
+    seen: str
+    """The highest count seen in a stamp on the old item before the change."""
+    read: EntryReading
+    half: ForwardHalf
+    """With its claim folded or dropped."""
+    waiting: Waiting
+    refused: Item | None
+    """The item whose delete v2 refused, if that was the change right before."""
+    begun: Move | None = None
+    """A move that this change has begun: its put at the new place was made."""
+    several: bool = False
+    """The change stands for several."""
+    ours: bool = False
+    """The change is a write of reverse's, after which old must get the units back that are pending."""
+    refusals: list[Poison] = field(default_factory=list)
+    """Why units of the change wait, one for each time that it was decided."""
+
+
+class _MovesError(Exception):
+    """Several changes that were to be carried as one move the item."""
 
 
 class ForwardSink:
     """Implements ``streams.engine.ShardSink`` for the old table's stream."""
 
-    def __init__(self, transaction: LedgerTransaction, context: SinkContext, concurrency: int) -> None:
+    def __init__(self, access: LedgerAccess, context: SinkContext, concurrency: int) -> None:
         """``concurrency``: how many keys are applied at the same time, over all shards."""
-        self._transaction = transaction
+        self._access = access
         self._context = context
-        self._mapping = transaction.stores.mapping
+        self._mapping = access.stores.mapping
         self._keys = KeysAtOnce(concurrency)
 
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:  # noqa: ARG002 (ShardSink names it)
@@ -44,100 +91,313 @@ class ForwardSink:
         await self._context.activity.flush()
 
     async def apply_key(self, changes: Sequence[Change]) -> None:
-        """Apply the changes of one key, in their order."""
-        for change in changes:
-            waiting = WaitingChange(change, self._context.generations[change.table])
-            if await self._wait_behind(waiting):
-                continue
+        """Apply the changes of one key, in their order; again from the start if another worker has written its half meanwhile."""
+        attempt, together = 0, True
+        while True:
             try:
-                await self.carry(waiting)
-            except Poison as poison:
-                await self._context.put_in_quarantine(waiting, poison, self._transaction.fence)
+                if await self._try_key(changes, together=together):
+                    return
+            except _MovesError:
+                together = False
+                continue
+            attempt += 1
+            await self._access.pause(attempt)
 
-    async def _wait_behind(self, waiting: WaitingChange) -> bool:
-        """Put a change behind those of its key in quarantine. False: none waits there, so the change is to be applied."""
-        context, change = self._context, waiting.change
-        if not context.quarantined.include(change.table, change.key):
-            return False
-        if not await context.quarantine.wait_behind(waiting, self._transaction.fence):
-            return False
-        context.count("quarantined")
-        return True
+    async def _try_key(self, changes: Sequence[Change], *, together: bool) -> bool:
+        """As ``apply_key``; False: the half has changed. ``together``: changes of the application that follow one another are
+        carried as
+        one. A move is not: what it has begun must be told from its one record."""
+        read: EntryReading | None = await self._access.ledger.read(changes[0].key)
+        assert read is not None
+        half, begun = await self._without_claim(read, self._version(changes[0]))
+        left = [change for change in changes if self._version(change) > half.done]
+        self._count("duplicate", len(changes) - len(left))
+        claim = read.entry.forward.claim
+        noted = claim is not None and claim.move is not None  # reverse waits while the claim of a move is open
+        for run in runs(left, half.seen, self._author, self._is_update, together=together and begun is None):
+            half, version = half.folded(), self._version(run.last)
+            if run.author.ours:
+                await self._purge_old(run.last)
+                half = half.passing(run.author.stamp)
+                if not (half.pending and old_image(self._mapping, run.last.new)):
+                    half = replace(half, done=version, seen=run.author.seen, refused="", pending=())
+                    noted = True
+                    self._count("own", 1)
+                    continue
+            step = await self._step(run, version, read, half)
+            resumed = begun if begun is not None and is_write_of(begun.version, version) else None
+            read = await self._carry(replace(step, begun=resumed))
+            if read is None:
+                return False
+            half, noted, begun = read.entry.forward, False, None
+        return not noted or await self._access.save(read, half.folded()) is not None
 
-    async def carry(self, waiting: WaitingChange) -> None:
-        """Apply one change, and decide it anew as often as the item changes meanwhile.
+    async def retry(self, key: Item) -> Poison | None:
+        """Try again what waits in quarantine for an old item: what can be written leaves it. Returns why something still waits;
+        None: nothing does. Raises Retryable when another worker writes the item meanwhile."""
+        waiting = await self._context.waiting(self._mapping.old.table, key)
+        if not waiting.changes:
+            return None
+        read = await self._access.ledger.read(key)
+        half, begun = await self._without_claim(read, "")
+        last = waiting.changes[-1]
+        change = replace(last, old=waiting.changes[0].old if waiting.whole else last.new)
+        version = next_version(half.done, self._version(last))
+        step = _Step(change, version, half.seen, read, half, waiting, None, begun)
+        if await self._carry(step) is None:
+            raise Retryable("the sync writes the item at this moment", reason="item_contended")
+        return step.refusals[-1] if step.refusals else None
 
-        Raises Poison when it cannot be written: then nothing is written, and the ledger does not record it.
+    async def _without_claim(self, read: EntryReading, first: str) -> tuple[ForwardHalf, Move | None]:
+        """The half with its claim folded, if the claimed writes were made, or dropped, if they were not; and the move that was
+        begun.
+
+        ``first``: the version of the first change that is to be applied now; one after the claim shows that it was made, unless the
+        claim is of a retry.
         """
-        change = waiting.change
-        plan = await self._commit(waiting)
-        self._context.count(plan.outcome)
-        if plan.entry is None:
-            return
-        if plan.outcome != "own":
-            await self._context.activity.application_changed(self._entity(change), change.table, change.key)
-        await self._purge(waiting, plan)
+        half, key = read.entry.forward, read.entry.key
+        claim = half.claim
+        if claim is None or (first > claim.version and not is_repeat(claim.version)):
+            return half.folded(), None
+        if await self._access.forward_claim_made(key, claim):
+            await self._heal(key, claim.healed, claim.waiting)
+            return half.folded(), None
+        return replace(half, claim=None), await self._begun(key, claim)
 
-    async def _commit(self, waiting: WaitingChange) -> ForwardPlan:
-        transaction, change, version = self._transaction, waiting.change, waiting.version
+    async def _begun(self, key: Item, claim: ForwardClaim) -> Move | None:
+        """What a claimed move has put at the new place: with this claim, or before it. The stamps say which put was made last."""
+        if claim.move is None:
+            return None
+        asked = replace(claim, version=claim.move.version)
+        made = await self._access.forward_write_made(key, place_from(claim.move.goal), asked)
+        return claim.move if made else claim.begun
+
+    async def _step(self, run: Run, version: str, read: EntryReading, half: ForwardHalf) -> _Step:
+        change = replace(run.last, old=run.first.old)
+        waiting = await self._context.waiting(change.table, change.key)
+        refused = await self._refused_image(read.entry.key, half)
+        several = run.first is not run.last
+        return _Step(
+            change, version, run.author.seen, read, half, waiting, refused, several=several, ours=run.author.ours
+        )
+
+    async def _carry(self, step: _Step) -> EntryReading | None:
+        """Carry a change of the application; decide anew as often as the item changes meanwhile. Returns the entry as it is
+        then. None:
+        the half has changed."""
         missing: list[Place] = []
         attempt = 0
         while True:
-            read = await transaction.ledger.read(change.key)
-            found = await self._read_places(change, version, read, missing)
-            plan = forward_plan(self._mapping, change, version, read.entry, found, transaction.stores.clock.now())
+            found = await self._access.read_places(self._places(step, missing))
+            plan = self._plan(step, found)
             if plan.missing is not None:
                 missing.append(plan.missing)
                 continue
-            if plan.entry is None or await transaction.commit(
-                read, plan.entry, self._writes(read.entry, waiting, plan, found)
-            ):
-                return plan
+            if plan.move is not None and step.several:
+                raise _MovesError
+            try:
+                saved = await self._try(step, plan, found)
+            except Poison as poison:  # DynamoDB refuses the item itself
+                units = waiting_units(self._mapping, self._judged(step))
+                refused = ForwardPlan("waiting", places=plan.places, waiting=units, poison=poison)
+                saved = await self._try(
+                    replace(step, read=await self._access.ledger.read(step.change.key)), refused, found
+                )
+            if isinstance(saved, EntryReading):
+                return saved
+            if saved is None:
+                return None
+            step = saved
             attempt += 1
-            await transaction.pause(attempt)
+            await self._access.pause(attempt)
 
-    async def _read_places(
-        self, change: Change, version: str, read: EntryReading, missing: list[Place]
-    ) -> list[PlaceReading]:
-        """The items at the known places, read together and after the ledger; none for a change that needs none."""
-        if not must_read_places(change, self._mapping, version, read.entry):
-            return []
-        places = known_places(self._mapping, change, read.entry)
-        return await self._transaction.read_together([*places, *missing])
+    async def _try(
+        self, step: _Step, plan: ForwardPlan, found: Sequence[PlaceReading]
+    ) -> "EntryReading | _Step | None":
+        """Claim and make the writes of a plan. Returns the entry as it is then; the step to go on with, when a write was refused
+        and the change must be decided anew; None: the half has changed."""
+        saved = await self._record(step, plan, found)
+        if saved is None:
+            return None
+        step = replace(step, read=saved)
+        for number, write in enumerate(plan.writes):
+            if not await self._write(step, write):
+                return step
+            if number == 0 and plan.move is not None and len(plan.writes) > 1:
+                step = replace(step, begun=plan.move)
+        if step.change.new is None and await self._is_added_to(plan.tombstoned):
+            return step
+        await self._follow_up(step, plan)
+        if plan.move is None:
+            return step.read
+        # Reverse waits while the claim of a move is open.
+        return await self._access.save(step.read, step.read.entry.forward.folded())
 
-    def _writes(
-        self, before: Entry, waiting: WaitingChange, plan: ForwardPlan, found: Sequence[PlaceReading]
-    ) -> list[TransactItem]:
-        """What is written together with the ledger entry: v2, the conflict log, and the record of a held item."""
-        assert plan.entry is not None
-        writes = [*plan.writes, *self._transaction.held_writes(before, plan.entry)]
-        if plan.conflict is None:
-            return writes
-        return [*writes, *self._transaction.conflicts.puts(self._conflict(waiting, plan.conflict, found))]
+    async def _is_added_to(self, tombstoned: Sequence[Place]) -> bool:
+        """Whether the application has added to an item between the reading and our tombstone, which took the rest of it away."""
+        items = [await self._access.stores.store.get(place.table, place.key) for place in tombstoned]
+        places = zip(tombstoned, items, strict=True)
+        return any(is_remains(self._mapping, PlaceReading(place, item)) for place, item in places)
 
-    def _conflict(self, waiting: WaitingChange, cause: ConflictCause, found: Sequence[PlaceReading]) -> Conflict:
-        change = waiting.change
+    def _places(self, step: _Step, missing: Sequence[Place]) -> list[Place]:
+        places = known_places(self._mapping, step.change, step.read.entry)
+        claim = step.read.entry.forward.claim
+        claimed = [] if claim is None else [place_from(text) for text in claim.writes]
+        return list({place.text: place for place in (*places, *claimed, *missing)}.values())
+
+    def _plan(self, step: _Step, found: Sequence[PlaceReading]) -> ForwardPlan:
+        """The plan; a change of which nothing can be written waits as a whole."""
+        state = V2State(found, step.seen, step.refused, step.begun)
+        if step.ours:
+            return restore_plan(self._mapping, step.version, state, step.half.pending)
+        try:
+            return forward_plan(self._mapping, self._judged(step), state)
+        except Poison as poison:
+            live = tuple(reading.place.text for reading in found if reading.is_live(self._mapping.stamp))
+            return ForwardPlan("waiting", places=live, waiting=(WHOLE,), poison=poison)
+
+    def _judged(self, step: _Step) -> OldChange:
+        change, waiting = step.change, step.waiting
+        return OldChange(
+            change.key,
+            step.version,
+            old_image(self._mapping, waiting.whole_from(change.old)),
+            old_image(self._mapping, change.new),
+            waiting.bases(self._mapping),
+        )
+
+    async def _record(self, step: _Step, plan: ForwardPlan, found: Sequence[PlaceReading]) -> EntryReading | None:
+        """Write down what is about to be written, or that nothing is: in the ledger, in the conflict log and in quarantine."""
+        if plan.waiting:
+            assert plan.poison is not None
+            step.refusals.append(plan.poison)
+        if (
+            plan.waiting
+            and plan.poison is not None
+            and not step.waiting.holds(self._mapping, step.change, plan.waiting)
+        ):
+            waiting = self._waiting_change(step.change)
+            await self._context.put_in_quarantine(waiting, plan.poison, plan.waiting, self._access.fence)
+        claim = self._claim(step, plan) if plan.writes else None
+        if claim is not None and step.read.entry.forward.claim == claim:
+            return step.read
+        half = replace(step.half, claim=claim, pending=() if step.ours else step.half.pending)
+        if claim is None:
+            pending = self._pending(step, plan)
+            half = replace(half, done=step.version, seen=step.seen, places=plan.places, refused="", pending=pending)
+        return await self._access.save(step.read, half, self._log(step, plan, found))
+
+    def _pending(self, step: _Step, plan: ForwardPlan) -> tuple[str, ...]:
+        """The units that old must get back once reverse has put the item on old again."""
+        if step.change.new is None:
+            return ()
+        lost = plan.conflict.units if plan.conflict is not None and plan.conflict.reason == "deleted" else ()
+        return tuple(sorted({*step.half.pending, *lost}))
+
+    def _claim(self, step: _Step, plan: ForwardPlan) -> ForwardClaim:
+        writes = tuple(place_of(self._mapping, write).text for write in plan.writes)
+        return ForwardClaim(
+            step.version,
+            step.seen,
+            self._access.worker,
+            writes,
+            plan.places,
+            lost=self._lost(step, plan),
+            refused=plan.refused,
+            healed=step.waiting.healed_by(plan.waiting),
+            waiting=plan.waiting if step.waiting.whole else (),
+            move=plan.move,
+            begun=step.begun,
+        )
+
+    def _lost(self, step: _Step, plan: ForwardPlan) -> tuple[str, ...]:
+        """The units that are in the conflict log with this change."""
+        claim = step.read.entry.forward.claim
+        if plan.keeps_log:
+            return claim.lost if claim is not None else ()
+        return plan.conflict.units if plan.conflict is not None else ()
+
+    def _log(self, step: _Step, plan: ForwardPlan, found: Sequence[PlaceReading]) -> list[TransactItem]:
+        """The conflict-log entry of the plan; or its removal, if an earlier claim of this change had logged a loss."""
+        if plan.conflict is not None:
+            return [*self._access.conflicts.puts(self._conflict(step, plan, found))]
+        claim = step.read.entry.forward.claim
+        if claim is not None and claim.version == step.version and claim.lost and not plan.keeps_log:
+            return [self._access.conflicts.removal(self._conflict_id(step.change.key, step.version))]
+        return []
+
+    async def _write(self, step: _Step, write: Put | Update) -> bool:
+        """Make a claimed write. False: it was refused, and the change must be decided anew."""
+        made = await self._access.write(write)
+        if made is None:  # an answer was lost: the stamp, the ledger or the stream shows whether it was made
+            claim = step.read.entry.forward.claim
+            assert claim is not None
+            made = await self._access.forward_write_made(step.change.key, place_of(self._mapping, write), claim)
+        return made
+
+    async def _follow_up(self, step: _Step, plan: ForwardPlan) -> None:
+        """After the writes: take units out of quarantine, record the activity, count, and remove tombstones."""
+        change = step.change
+        self._count(plan.outcome, 1)
+        if step.ours:
+            return
+        await self._heal(change.key, step.waiting.healed_by(plan.waiting), plan.waiting)
+        await self._context.activity.application_changed(self._entity(change), change.table, change.key)
+        await self._access.unmark(change.table, change.key, change.new)
+        for place in plan.tombstoned:
+            item = await self._access.stores.store.get(place.table, place.key)
+            if item is not None and is_bare_tombstone(item, place.key, self._mapping.stamp):
+                await self._access.purge(place.table, place.key, item)
+
+    async def _purge_old(self, change: Change) -> None:
+        """Remove our tombstone on the old table that this record reports."""
+        if change.new is not None and is_bare_tombstone(change.new, change.key, self._mapping.stamp):
+            await self._access.purge(change.table, change.key, change.new)
+
+    async def _heal(self, key: Item, units: Sequence[str], waiting: Sequence[str]) -> None:
+        if units:
+            await self._context.heal(self._mapping.old.table, key, units, waiting)
+
+    async def _refused_image(self, key: Item, half: ForwardHalf) -> Item | None:
+        """The item whose delete v2 refused, if that was the change before."""
+        if not half.refused:
+            return None
+        conflict = await self._access.conflicts.load(self._conflict_id(key, half.refused))
+        return old_image(self._mapping, conflict.change.change.old if conflict.change is not None else None)
+
+    def _conflict(self, step: _Step, plan: ForwardPlan, found: Sequence[PlaceReading]) -> Conflict:
+        assert plan.conflict is not None
+        change = step.change
         return Conflict(
-            id=f"{ledger_id(change.table, change.key)}-{waiting.version}",
+            id=self._conflict_id(change.key, step.version),
             old_table=change.table,
             key=change.key,
             entity=self._entity(change),
-            reason=cause.reason,
-            fields=cause.fields,
-            change=waiting,
+            reason=plan.conflict.reason,
+            fields=shown(plan.conflict.units),
+            change=self._waiting_change(change),
             v2=tuple((item.place.table, item.place.key, item.item) for item in found),
-            at=self._transaction.stores.clock.now(),
+            at=self._access.stores.clock.now(),
         )
 
-    async def _purge(self, waiting: WaitingChange, plan: ForwardPlan) -> None:
-        """Remove our tombstones: those just written on v2, and one on the old table that this change reports."""
-        mapping, change = self._mapping, waiting.change
-        assert plan.entry is not None
-        stamp = Stamp(waiting.version, base=plan.entry.seen, tombstone=True)
-        for place in plan.tombstoned:
-            await self._transaction.purge(place.table, place.key, {**place.key, mapping.stamp: encode_stamp(stamp)})
-        if change.new is not None and is_bare_tombstone(change.new, change.key, mapping.stamp):
-            await self._transaction.purge(change.table, change.key, change.new)
+    def _conflict_id(self, key: Item, version: str) -> str:
+        return f"{ledger_id(self._mapping.old.table, key)}-{version}"
+
+    def _waiting_change(self, change: Change) -> WaitingChange:
+        return WaitingChange(change, self._context.generations[change.table])
+
+    def _is_update(self, change: Change) -> bool:
+        return all(old_image(self._mapping, image) is not None for image in (change.old, change.new))
+
+    def _author(self, change: Change, seen: str) -> Authorship:
+        return authorship_on_old(change, self._mapping.stamp, seen)
+
+    def _version(self, change: Change) -> str:
+        return stream_version(self._context.generations[change.table], change.sequence)
+
+    def _count(self, outcome: str, times: int) -> None:
+        for _ in range(times):
+            self._context.count(outcome)
 
     def _entity(self, change: Change) -> str:
         mapping = self._mapping

@@ -1,125 +1,346 @@
-"""The reverse sink: carries the v2 tables' changes to the old table under the ledger rule, by ``core.rules.reverse``.
-
-A change is only a hint: what is carried is what v2 holds now.
-"""
+"""The reverse sink: carries the v2 tables' changes to the old table under the ledger rule, by ``core.rules.reverse``."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
+
+import orjson
 
 from service.control.ledger import EntryReading
 from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change
-from service.core.item.stamp import is_bare_tombstone
+from service.core.item.stamp import Stamp, is_bare_tombstone, stream_version
 from service.core.item.wire import Item
-from service.core.item.write import Write
-from service.core.rules.authorship import live
-from service.core.rules.ledger import Entry, Place
-from service.core.rules.reverse import ReversePlan, old_key_of, passed, reverse_places, reverse_plan, shows_no_item
-from service.errors import Poison, Retryable
+from service.core.rules.authorship import Authorship, authorship_on_v2, live
+from service.core.rules.ledger import Place, ReverseClaim, ReverseHalf, Track, next_count, place_from, place_name
+from service.core.rules.old_item import old_write
+from service.core.rules.reverse import (
+    BothReadings,
+    ReversePlan,
+    V2Change,
+    is_passed,
+    old_key_of,
+    reverse_places,
+    reverse_plan,
+    shows_no_item,
+)
+from service.core.rules.runs import Run, runs
+from service.core.rules.waiting import WHOLE, Waiting
+from service.errors import Poison
 from service.sync.sinks.context import SinkContext
 from service.sync.sinks.key_order import KeysAtOnce
-from service.sync.sinks.ledger_transaction import LedgerTransaction
+from service.sync.sinks.ledger_access import LedgerAccess
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A run of records of one place that is to be carried, and what it is judged by."""
+
+    place: Place
+    run: Run
+    version: str
+    read: EntryReading
+    half: ReverseHalf
+    """With the place's claim folded or dropped."""
+    waiting: Waiting
+    marked: bool = False
+    """The item has been noted as held for this record."""
 
 
 class ReverseSink:
     """Implements ``streams.engine.ShardSink`` for the stream of one v2 table."""
 
-    def __init__(self, transaction: LedgerTransaction, context: SinkContext, concurrency: int) -> None:
+    def __init__(self, access: LedgerAccess, context: SinkContext, concurrency: int) -> None:
         """``concurrency``: how many keys are applied at the same time, over all shards."""
-        self._transaction = transaction
+        self._access = access
         self._context = context
-        self._mapping = transaction.stores.mapping
+        self._mapping = access.stores.mapping
         self._keys = KeysAtOnce(concurrency)
+        self._refused: dict[str, str] = {}
+        """By the text of a place whose records are being applied, the count of its claimed write that was refused."""
 
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:  # noqa: ARG002 (ShardSink names it)
-        """Return only when the ledger has each change, and the item it hints at is on the old table, held or in quarantine."""
+        """Return only when the ledger has each record, and what it changed is on the old table, held or in quarantine."""
         await self._context.quarantined.refresh()
         await self._keys.apply(changes, self.apply_key)
         await self._context.activity.flush()
 
     async def apply_key(self, changes: Sequence[Change]) -> None:
-        """Apply the changes of one key, in their order."""
+        """Apply the records of one place, in their order."""
+        place = Place(changes[0].table, changes[0].key)
+        named: list[tuple[bytes, Item, Change]] = []
         for change in changes:
-            waiting = WaitingChange(change, self._context.generations[change.table])
+            if shows_no_item(self._mapping, place, change):
+                await self._purge_v2(change)
+                continue
             try:
-                await self._carry(waiting)
+                key = old_key_of(self._mapping, place, change)
             except Poison as poison:
-                await self._to_quarantine(waiting, poison)
+                await self._without_old_key(place, change, poison)
+                continue
+            named.append((orjson.dumps(key, option=orjson.OPT_SORT_KEYS), key, change))
+        for _, group in groupby(named, key=lambda entry: entry[0]):
+            entries = list(group)
+            await self._apply_item(place, entries[0][1], [change for _, _, change in entries])
 
-    async def _carry(self, waiting: WaitingChange) -> None:
-        """Carry one change. Raises Poison when what v2 holds has no old item."""
-        change, mapping = waiting.change, self._mapping
-        place = Place(change.table, change.key)
-        if not shows_no_item(mapping, place, change):
-            plan = await self._commit(place, old_key_of(mapping, place, change), waiting)
-            self._context.count(plan.outcome)
-            if plan.entry is not None:
-                await self._follow_up(place, change, plan)
-        if change.new is not None and is_bare_tombstone(change.new, change.key, mapping.stamp):
-            await self._transaction.purge(change.table, change.key, change.new)
-
-    async def _commit(self, place: Place, key: Item, waiting: WaitingChange) -> ReversePlan:
-        """Decide and write, anew as often as the item changes meanwhile."""
-        transaction = self._transaction
+    async def _apply_item(self, place: Place, key: Item, changes: Sequence[Change]) -> None:
+        """Apply records that belong to one old item; again from the start if another worker has written reverse's half
+        meanwhile."""
         attempt = 0
-        while True:
-            read = await transaction.ledger.read(key)
-            try:
-                plan = await self._plan(place, waiting, read)
-            except Poison:
-                await self._pass(place, waiting, read)
-                raise
-            if plan.entry is None or await transaction.commit(read, plan.entry, self._writes(read.entry, plan)):
-                return plan
-            attempt += 1
-            await transaction.pause(attempt)
+        self._access.in_flight.add(place.text)
+        try:
+            while not await self._try_item(place, key, changes):
+                attempt += 1
+                await self._access.pause(attempt)
+        finally:
+            self._access.in_flight.discard(place.text)
+            self._refused.pop(place.text, None)
 
-    async def _plan(self, place: Place, waiting: WaitingChange, read: EntryReading) -> ReversePlan:
-        """What to do, by the old item as it is now and the known places, which are read together and after the ledger."""
-        mapping, stores, change, version = self._mapping, self._transaction.stores, waiting.change, waiting.version
-        if passed(mapping, place, change, version, read.entry) is None:
-            return ReversePlan("duplicate", None)
-        old_now = await stores.store.get(mapping.old.table, read.entry.key)
-        found = await self._transaction.read_together(reverse_places(mapping, place, read.entry, old_now))
-        return reverse_plan(mapping, place, change, version, read.entry, found, stores.clock.now())
+    async def _try_item(self, place: Place, key: Item, changes: Sequence[Change]) -> bool:
+        """As ``_apply_item``; False: the half has changed, or another write of the item must end first."""
+        read = await self._access.ledger.read(key)
+        if read.entry.forward.claim is not None and read.entry.forward.claim.move is not None:
+            return False  # between forward's two writes of a move nothing can be told from the two places
+        settled = await self._without_others(place, read)
+        if settled is None:
+            return False
+        half = await self._without_claim(place, settled, read.entry.key, self._version(changes[0]))
+        done, epoch = half.track(place).done, read.entry.epoch
+        left = [change for change in changes if self._version(change) > done]
+        for _ in range(len(changes) - len(left)):
+            self._context.count("duplicate")
+        noted = False
+        for run in runs(left, half.track(place).seen, partial(self._author, epoch), self._is_update):
+            half = half.folded(place)
+            step = _Step(place, run, self._version(run.last), read, half, await self._waiting(place, run))
+            after = await self._apply_run(step)
+            if after is None:
+                return False
+            read, half = after
+            noted = half is not read.entry.reverse
+            await self._after_run(place, run)
+        return not noted or await self._access.save(read, half) is not None
 
-    async def _pass(self, place: Place, waiting: WaitingChange, read: EntryReading) -> None:
-        """Record in the ledger a change for which nothing can be written. If the entry has changed, the change is read again."""
-        entry = passed(self._mapping, place, waiting.change, waiting.version, read.entry)
-        if entry is not None and not await self._transaction.commit(read, entry, ()):
-            raise Retryable("a ledger entry is contended", reason="ledger_contended")
+    async def _without_others(self, place: Place, read: EntryReading) -> ReverseHalf | None:
+        """The half without the claims of other places: folded if the write was made, dropped if it can be made no more. None:
+        it may
+        still be made. So the writes of an old item are made in the order of their counts."""
+        half = read.entry.reverse
+        for text, claim in read.entry.reverse.claims.items():
+            other = place_from(text)
+            if other.text == place.text:
+                continue
+            if await self._access.reverse_claim_made(read.entry.key, other, claim):
+                half = half.folded(other)
+            elif await self._access.may_be_made(text, claim):
+                return None
+            else:
+                half = self._dropped(half, other)
+        return half
 
-    def _writes(self, before: Entry, plan: ReversePlan) -> list[Write]:
-        """What is written together with the ledger entry: the old item, and the record of a held item, or its removal."""
-        assert plan.entry is not None
-        writes: list[Write] = [] if plan.put is None else [plan.put]
-        return [*writes, *self._transaction.held_writes(before, plan.entry)]
+    def _dropped(self, half: ReverseHalf, place: Place) -> ReverseHalf:
+        """The half without the claim of a place, whose write was not made."""
+        claim = half.claims[place.text]
+        half = replace(half, claims={text: other for text, other in half.claims.items() if text != place.text})
+        return half.held(self._access.stores.clock.now()) if claim.released else half
 
-    async def _follow_up(self, place: Place, change: Change, plan: ReversePlan) -> None:
-        """After the transaction: record the application's activity, remove a tombstone, take the key out of quarantine."""
-        mapping = self._mapping
-        if not plan.ours:
-            await self._context.activity.application_changed(self._entity(place), place.table, place.key)
-        if plan.put is not None and is_bare_tombstone(
-            plan.put.item, plan.entry.key if plan.entry else {}, mapping.stamp
-        ):
-            key = {name: plan.put.item[name] for name in mapping.old.key_names}
-            await self._transaction.purge(plan.put.table, key, plan.put.item)
-        if plan.outcome != "held":
-            await self._resolve(change)
+    async def _without_claim(self, place: Place, half: ReverseHalf, key: Item, first: str) -> ReverseHalf:
+        """The half with the place's claim folded, if the claimed write was made, or dropped, if it was not. ``first``: the
+        version of
+        the first record that is to be applied now; one after the claim shows that it was made."""
+        claim = half.claims.get(place.text)
+        if claim is None or first > claim.version:
+            return half.folded(place)
+        known = self._refused.get(place.text) == claim.count
+        if not known and await self._access.reverse_claim_made(key, place, claim):
+            await self._heal(place, claim.healed)
+            return half.folded(place)
+        return self._dropped(half, place)
 
-    async def _to_quarantine(self, waiting: WaitingChange, poison: Poison) -> None:
-        """Keep the change, whole. A change of an item that is gone is not kept: what was wrong is gone with the item."""
-        change = waiting.change
-        if not live(change.new, change.key, self._mapping.stamp):
-            await self._resolve(change)
-            return
-        await self._context.put_in_quarantine(waiting, poison, self._transaction.fence)
+    async def _apply_run(self, step: _Step) -> tuple[EntryReading, ReverseHalf] | None:
+        """Carry a run. Returns the entry as it is stored then, and the half as it is to be stored. None: the stored half or the
+        old item
+        has changed, and the run must be decided anew."""
+        planned = await self._plan(step)
+        if planned is None:
+            return None
+        plan, old = planned
+        if plan.outcome == "held" and not step.marked and step.half.held_since is None:
+            marked = await self._mark_held(step, plan)
+            return None if marked is None else await self._apply_run(marked)
+        await self._quarantine(step, plan)
+        if plan.content is None:
+            return await self._noted(step, plan)
+        claimed = await self._claim(step, plan)
+        if claimed is None:
+            return None
+        step = replace(step, read=claimed)
+        if await self._write(step, plan, old):
+            await self._heal(step.place, step.waiting.healed_by(plan.waiting))
+            self._context.count(plan.outcome)
+            return step.read, step.read.entry.reverse
+        self._refused[step.place.text] = step.read.entry.reverse.claims[step.place.text].count
+        return None
 
-    async def _resolve(self, change: Change) -> None:
-        if self._context.quarantined.include(change.table, change.key):
-            await self._context.quarantine.resolve(change.table, change.key)
-            self._context.quarantined.discard(change.table, change.key)
+    async def _mark_held(self, step: _Step, plan: ReversePlan) -> _Step | None:
+        """Note first that the item is held, and read again afterwards: so no record that ends it can be passed in between.
+        None: the
+        stored half has changed."""
+        half = replace(step.half, places=plan.places).held(self._access.stores.clock.now())
+        saved = await self._access.save(step.read, half, self._access.held_writes(step.read.entry, half))
+        return None if saved is None else replace(step, read=saved, half=half, marked=True)
 
-    def _entity(self, place: Place) -> str:
-        entity = self._mapping.entity_at(place.table, place.key)
-        return entity.name if entity is not None else "unknown"
+    async def _plan(self, step: _Step) -> tuple[ReversePlan, Item | None] | None:
+        """The plan, and the old item that it was made by. The old item is read before v2, so that v2 is as it was then or
+        newer. None:
+        forward has written its half meanwhile, so that the places may not have been read as they were at one moment."""
+        mapping, judged = self._mapping, self._judged(step)
+        if is_passed(judged, step.half):
+            return ReversePlan("own", places=step.half.places), None
+        key = step.read.entry.key
+        old = await self._access.stores.store.get(mapping.old.table, key)
+        known = await self._access.read_places(reverse_places(mapping, step.place, step.read.entry, old))
+        lives = [reading for reading in known if reading.is_live(mapping.stamp)]
+        if len(known) > 1 or not lives:
+            current = await self._access.ledger.read(key)
+            if current.revision("forward") != step.read.revision("forward"):
+                return None
+        try:
+            return reverse_plan(mapping, judged, step.half, BothReadings(known, old)), old
+        except Poison as poison:
+            places = tuple(reading.place.text for reading in lives)
+            return ReversePlan("waiting", places=places, waiting=(WHOLE,), poison=poison), old
+
+    def _judged(self, step: _Step) -> V2Change:
+        run, place = step.run, step.place
+        pairs = tuple((self._live(place, each.old), self._live(place, each.new)) for each in run.changes)
+        images = (pairs[0][0], pairs[-1][1])
+        stamp = run.author.stamp if run.author.ours else None
+        if run.author.ours:
+            return V2Change(place, step.version, images[0], images[1], stamp)
+        waiting = None if step.waiting.whole else frozenset(step.waiting.units)
+        since = step.waiting.changes[0].old if step.waiting.whole and step.waiting.changes else None
+        steps = pairs if len(pairs) > 1 else ()
+        return V2Change(place, step.version, images[0], images[1], stamp, waiting, since, steps)
+
+    def _live(self, place: Place, image: Item | None) -> Item | None:
+        return image if live(image, place.key, self._mapping.stamp) else None
+
+    async def _quarantine(self, step: _Step, plan: ReversePlan) -> None:
+        """Keep a record of the application, or a restore, whose units cannot be carried."""
+        author = step.run.author
+        restores = author.stamp is not None and bool(author.stamp.restore)
+        if plan.waiting and plan.poison is not None and (restores or not author.ours):
+            change = replace(step.run.last, old=step.run.first.old)
+            await self._context.put_in_quarantine(
+                self._waiting_change(change), plan.poison, plan.waiting, self._access.fence
+            )
+
+    async def _noted(self, step: _Step, plan: ReversePlan) -> tuple[EntryReading, ReverseHalf] | None:
+        """A record for which nothing is written. It is stored with the next write of the half; at once if it changes what is
+        held."""
+        if not step.run.author.ours:
+            await self._heal(step.place, step.waiting.healed_by(plan.waiting))
+        self._context.count(plan.outcome)
+        half = self._passed(step, plan)
+        stamp = step.run.author.stamp
+        # The base of a restore is not what forward had seen.
+        if step.run.author.ours and stamp is not None and not stamp.restore:
+            half = half.forgetting(stamp.base or "")
+        held = self._access.held_writes(step.read.entry, half)
+        if not held:
+            return step.read, half
+        saved = await self._access.save(step.read, half, held)
+        return None if saved is None else (saved, saved.entry.reverse)
+
+    def _passed(self, step: _Step, plan: ReversePlan) -> ReverseHalf:
+        """The half once the record is done."""
+        half = step.half.tracking(step.place, Track(step.version, step.run.author.seen))
+        return self._with_places(half, plan)
+
+    def _with_places(self, half: ReverseHalf, plan: ReversePlan) -> ReverseHalf:
+        half = replace(half, places=plan.places)
+        if plan.outcome == "held":
+            return half.held(self._access.stores.clock.now())
+        return replace(half, held_since=None)
+
+    async def _claim(self, step: _Step, plan: ReversePlan) -> EntryReading | None:
+        """Claim the write of the plan, with a count above all others. An earlier claim of this record stays, if it says the
+        same and no
+        other place has claimed since."""
+        stored, text = step.read.entry.reverse, step.place.text
+        earlier = stored.claims.get(text)
+        claim = ReverseClaim(
+            step.version,
+            step.run.author.seen,
+            self._access.worker,
+            next_count(stored.count),
+            plan.units,
+            plan.added,
+            plan.released,
+            step.waiting.healed_by(plan.waiting),
+        )
+        if earlier is not None and replace(claim, count=stored.count) == earlier:
+            return step.read
+        half = self._with_places(step.half, plan)
+        half = replace(half, count=claim.count, claims={**half.claims, text: claim})
+        return await self._access.save(step.read, half, self._access.held_writes(step.read.entry, half))
+
+    async def _write(self, step: _Step, plan: ReversePlan, old: Item | None) -> bool:
+        """Make the claimed write. False: it was refused, and the record must be decided anew."""
+        assert plan.content is not None
+        key, claim = step.read.entry.key, step.read.entry.reverse.claims[step.place.text]
+        stamp = Stamp(claim.count, tombstone=not plan.content, place=place_name(step.place.text))
+        made = await self._access.write(old_write(self._mapping, key, old, plan.content, stamp))
+        if made is None:  # an answer was lost: the stamp, the ledger or the stream shows whether it was made
+            made = await self._access.reverse_claim_made(key, step.place, claim)
+        if made and not plan.content:
+            await self._purge_old(key)
+        return made
+
+    async def _after_run(self, place: Place, run: Run) -> None:
+        """Record the application's activity, take a tombstone's mark off an item that it has revived, and purge our tombstone."""
+        if not run.author.ours:
+            entity = self._mapping.entity_at(place.table, place.key)
+            name = entity.name if entity is not None else "unknown"
+            await self._context.activity.application_changed(name, place.table, place.key)
+            await self._access.unmark(place.table, place.key, run.last.new)
+        await self._purge_v2(run.last)
+
+    async def _purge_v2(self, change: Change) -> None:
+        if change.new is not None and is_bare_tombstone(change.new, change.key, self._mapping.stamp):
+            await self._access.purge(change.table, change.key, change.new)
+
+    async def _purge_old(self, key: Item) -> None:
+        table = self._mapping.old.table
+        item = await self._access.stores.store.get(table, key)
+        if item is not None and is_bare_tombstone(item, key, self._mapping.stamp):
+            await self._access.purge(table, key, item)
+
+    async def _without_old_key(self, place: Place, change: Change, poison: Poison) -> None:
+        """A record that shows no old key. What was wrong with an item that is gone is gone with it."""
+        if live(change.new, change.key, self._mapping.stamp):
+            waiting = self._waiting_change(change)
+            await self._context.put_in_quarantine(waiting, poison, (WHOLE,), self._access.fence)
+        else:
+            await self._heal(place, (await self._context.waiting(place.table, place.key)).units)
+
+    async def _waiting(self, place: Place, run: Run) -> Waiting:
+        return Waiting() if run.author.ours else await self._context.waiting(place.table, place.key)
+
+    async def _heal(self, place: Place, units: Sequence[str]) -> None:
+        if units:
+            await self._context.heal(place.table, place.key, units)
+
+    def _is_update(self, change: Change) -> bool:
+        return all(live(image, change.key, self._mapping.stamp) for image in (change.old, change.new))
+
+    def _author(self, epoch: int, change: Change, seen: str) -> Authorship:
+        return authorship_on_v2(change, self._mapping.stamp, seen, epoch)
+
+    def _version(self, change: Change) -> str:
+        return stream_version(self._context.generations[change.table], change.sequence)
+
+    def _waiting_change(self, change: Change) -> WaitingChange:
+        return WaitingChange(change, self._context.generations[change.table])

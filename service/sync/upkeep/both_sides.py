@@ -4,10 +4,14 @@ from collections.abc import Sequence
 
 from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
+from service.core.mapping.transform import old_key
 from service.core.rules.agreement import BothSides
+from service.core.rules.authorship import live
+from service.core.rules.images import old_form
 from service.core.rules.ledger import Place
 from service.core.rules.ledger_writes import PlaceReading
 from service.dynamodb.protocol import ItemStore
+from service.errors import Poison
 
 Asked = tuple[Item, Sequence[Place]]
 """An old key, and the v2 places to read."""
@@ -27,11 +31,22 @@ async def read_both_sides(store: ItemStore, mapping: Mapping, asked: Sequence[As
     old = await _read(store, mapping.old.table, names, list(olds.values()))
     return [
         BothSides(
-            tuple(PlaceReading(place, v2.get(place.text)) for place in places),
+            tuple(PlaceReading(place, _of_item(mapping, key, place, v2.get(place.text))) for place in places),
             old.get(Place(mapping.old.table, key).text),
         )
         for key, places in asked
     ]
+
+
+def _of_item(mapping: Mapping, key: Item, place: Place, item: Item | None) -> Item | None:
+    """The item at a place, unless it represents another old item than that at ``key``: its id was wrong once, and is corrected."""
+    if item is None or not live(item, place.key, mapping.stamp):
+        return item
+    try:
+        other = old_key(mapping, old_form(mapping, place, item)) != key
+    except Poison:
+        return item
+    return None if other else item
 
 
 async def _read(store: ItemStore, table: str, names: tuple[str, ...], keys: list[Item]) -> dict[str, Item]:

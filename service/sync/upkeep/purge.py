@@ -15,6 +15,7 @@ from service.control.leases import Lease
 from service.control.repairs import RepairWatch
 from service.control.state import load_state
 from service.control.stores import Stores
+from service.core.item.compare import equal
 from service.core.item.stamp import is_bare_tombstone
 from service.core.item.wire import Item
 from service.core.item.write import Put
@@ -32,7 +33,7 @@ SWEEP_PAUSE_SECONDS = 1.0
 """Between two pages of the sweep: about 60 read units a second for items of 1 KB, read eventually consistently."""
 
 OVERDUE_SECONDS = 60.0
-"""A tombstone that is so much older than grace and writer horizon together closes the gate: something prevents its purge."""
+"""A tombstone that is so much older than grace and purge horizon together closes the gate: something prevents its purge."""
 
 
 class PurgeTimes(Protocol):
@@ -46,6 +47,9 @@ class PurgeTimes(Protocol):
 
     @property
     def writer_horizon_seconds(self) -> float: ...
+
+    @property
+    def purge_horizon_seconds(self) -> float: ...
 
     @property
     def heartbeat_seconds(self) -> float: ...
@@ -110,7 +114,7 @@ class Purger:
 
     def overdue(self) -> int:
         """Tombstones that should have been purged long ago."""
-        latest = self._clock.monotonic() - self._times.purge_grace_seconds - self._times.writer_horizon_seconds
+        latest = self._clock.monotonic() - self._times.purge_grace_seconds - self._times.purge_horizon_seconds
         return sum(tombstone.at < latest - OVERDUE_SECONDS for tombstone in self._queue.values())
 
     async def run(self) -> None:
@@ -189,11 +193,18 @@ class Purger:
             ownership_age=conditions.now - self._lease.held_since,
             oldest_repair_age=conditions.oldest_repair_age,
         )
-        return may_purge(facts, horizon=self._times.writer_horizon_seconds, grace=self._times.purge_grace_seconds)
+        return may_purge(facts, horizon=self._times.purge_horizon_seconds, grace=self._times.purge_grace_seconds)
 
     async def _purge(self, tombstone: SeenTombstone) -> bool:
-        written = await self._stores.store.write(
+        written = await self._is_as_seen(tombstone) and await self._stores.store.write(
             purge_write(self._stores.mapping, tombstone.table, tombstone.item), fence=self._lease.check
         )
         self._count("purged" if written else "changed")
         return written
+
+    async def _is_as_seen(self, tombstone: SeenTombstone) -> bool:
+        """Whether nothing was added to the tombstone since it was seen. The delete's condition cannot ask for that: it names only
+        attributes that are known, and an application may add one under any name."""
+        key = {name: tombstone.item[name] for name in self._key_names[tombstone.table]}
+        now = await self._stores.store.get(tombstone.table, key)
+        return now is not None and equal(now, tombstone.item)

@@ -1,7 +1,7 @@
 """Trims the ledger: an entry is dropped when it can no longer matter.
 
-An entry keeps three things apart: changes that were applied from those that were not (`done`), changes that we made from those
-of the application (`seen`, `put`), and places that are live from those that are not (`keys`). It may be dropped when
+An entry keeps these apart: changes that were applied from those that were not (`done`, the claims), changes that we made from
+those of the application (`seen`, the counts), and places that are live from those that are not (`places`). It may be dropped when
 
 (a) both sides agree, nothing is held, and the one live place is where the old item belongs: either direction finds that place again
     from the images and the old item. A key in quarantine keeps its entry: a retry that was killed half-way replays.

@@ -40,6 +40,11 @@ BOUNDS = {
         "2592000",
         "seconds after which a full validation is too old for a gate",
     ),
+    "TABLESPLIT_GATE_VERIFICATION_AGE_SECONDS": (
+        "5",
+        "86400",
+        "seconds after which a verification is too old for the gate of a rollback",
+    ),
     "TABLESPLIT_GATE_QUIET_SECONDS": ("1", "604800", "seconds without writes before a side may be closed"),
     "TABLESPLIT_GATE_HEADROOM_SECONDS": (
         "0",
@@ -50,7 +55,7 @@ BOUNDS = {
     "TABLESPLIT_VERIFY_SECONDS": (
         "5",
         "86400",
-        "seconds between two comparisons of the keys touched under the ledger rule",
+        "seconds between two comparisons of the keys touched under the ledger rule, and two retries of keys in quarantine",
     ),
     "TABLESPLIT_LEDGER_TRIM_SECONDS": (
         "60",
@@ -146,7 +151,14 @@ MALFORMED = [
         "TABLESPLIT_HEARTBEAT_SECONDS=3.5: must be at most half of TABLESPLIT_LEASE_SECONDS",
     ),
     (
-        {"TABLESPLIT_PURGE_GRACE_SECONDS": "21"},
+        {"TABLESPLIT_PURGE_GRACE_SECONDS": "900"},
+        (
+            "TABLESPLIT_PURGE_GRACE_SECONDS=900: must be at least 1031 s, because so long a request that was sent before the "
+            "delete may arrive (960 s for which AWS accepts it, + lease + retry deadline + clock margin)"
+        ),
+    ),
+    (
+        {"TABLESPLIT_PURGE_GRACE_SECONDS": "21", "AWS_ENDPOINT_URL": "http://localhost:8000"},
         (
             "TABLESPLIT_PURGE_GRACE_SECONDS=21: must exceed the writer horizon "
             "(21 s: lease + request timeout + clock margin)"
@@ -178,6 +190,20 @@ def test_nothing_set_gives_the_defaults_of_the_design():
     assert (settings.aws_region, settings.control_table) == ("ap-southeast-2", "tablesplit-control")
     assert (settings.http_host, settings.http_port) == ("127.0.0.1", 8080)
     assert settings.writer_horizon_seconds == 6 + 10 + 5
+
+
+def test_a_grace_as_long_as_a_signed_request_lives_is_enough_and_the_default_is_longer():
+    default = load_settings()
+    assert default.purge_horizon_seconds == 6 + 960 + 5
+    assert default.purge_grace_seconds > default.purge_horizon_seconds + default.retry_deadline_seconds
+    os.environ["TABLESPLIT_PURGE_GRACE_SECONDS"] = "1031"
+    assert load_settings().purge_grace_seconds == 1031
+
+
+def test_a_local_server_needs_no_more_grace_than_the_writer_horizon():
+    os.environ.update(TABLESPLIT_PURGE_GRACE_SECONDS="22", AWS_ENDPOINT_URL="http://127.0.0.1:8000")
+    settings = load_settings()
+    assert settings.purge_horizon_seconds == settings.writer_horizon_seconds == 21
 
 
 def test_every_setting_with_bounds_has_a_row_here():

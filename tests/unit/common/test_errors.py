@@ -3,6 +3,7 @@
 import pytest
 
 from service.core.phases.gate import Gate, GateClosed
+from service.core.phases.left_behind import KeysLeftBehind, LeftBehind
 from service.dynamodb.protocol import InsertRefused, InsertThrottled
 from service.errors import (
     ConditionRefusedError,
@@ -40,6 +41,7 @@ TABLE: list[tuple[TablesplitError, int, str, int, set[type[TablesplitError]]]] =
     (Misconfigured("x"), 2, "misconfigured", 400, {Stopped, Misconfigured}),
     (Refused("x"), 1, "refused", 409, {Stopped, Refused}),
     (GateClosed(Gate("dual", ())), 1, "refused", 409, {Stopped, Refused}),
+    (KeysLeftBehind(Gate("dual", ()), (), LeftBehind(), None), 1, "refused", 409, {Stopped, Refused}),
     (Interrupted("x"), 3, "interrupted", 503, {Stopped, Interrupted}),
     (Paused("x"), 3, "paused", 503, {Stopped, Interrupted}),
     (Fenced("x"), 3, "fenced", 503, {Stopped, Fenced}),

@@ -51,7 +51,7 @@ def reasons() -> set[str]:
 
 def test_every_reason_for_a_retry_is_declared() -> None:
     found = reasons()
-    assert {"throttled", "transaction_conflict", "ledger_contended", "iterator_expired"} <= found
+    assert {"throttled", "transaction_conflict", "item_contended", "iterator_expired"} <= found
     assert found <= set(metrics.RETRY_REASONS)
     assert set(metrics.RETRY_REASONS) - found == {metrics.OTHER}
 

@@ -80,13 +80,42 @@ async def test_binary_images_of_the_largest_size_take_eight_chunks_at_most(confl
     assert sum(len(orjson.dumps(put.item)) for put in puts) < TRANSACTION_BYTES
 
 
-async def test_a_replay_of_the_same_conflict_is_refused_and_changes_nothing(
+async def test_a_change_that_is_decided_anew_replaces_its_conflict(db: MemoryDynamoDB, conflicts: Conflicts) -> None:
+    """v2 was written between the first decision and its write: another unit is lost now, or fewer images are kept."""
+    rng = random.Random(7)
+    first = lost(old={**lead("a"), "x": {"S": rng.randbytes(400_000).hex()}})
+    second = replace(lost(), fields=("status",), at=AT + 9)
+    assert second.id == first.id
+    assert len(conflicts.puts(first)) > len(conflicts.puts(second)) == 2
+    assert db.apply(*conflicts.puts(first))
+    assert db.apply(*conflicts.puts(second))
+    assert await conflicts.load(first.id) == second
+    assert await conflicts.count_open() == 1
+    assert db.apply(*conflicts.puts(first))
+    assert await conflicts.load(first.id) == first
+
+
+async def test_a_conflict_of_an_earlier_version_has_all_the_chunks_that_there_are(
     db: MemoryDynamoDB, conflicts: Conflicts
 ) -> None:
-    assert db.apply(*conflicts.puts(lost()))
-    before = db.items("control")
-    assert not db.apply(*conflicts.puts(lost()))
-    assert db.items("control") == before
+    conflict = lost(old={**lead("a"), "x": {"S": random.Random(7).randbytes(400_000).hex()}})
+    head, *chunks = conflicts.puts(conflict)
+    document = orjson.loads(head.item["document"]["S"])
+    del document["chunks"]
+    former = {**head.item, "document": {"S": orjson.dumps(document).decode()}}
+    assert db.apply(replace(head, item=former), *chunks)
+    assert await conflicts.load(conflict.id) == conflict
+
+
+async def test_a_change_that_is_carried_after_all_has_no_conflict(db: MemoryDynamoDB, conflicts: Conflicts) -> None:
+    db.apply(*conflicts.puts(lost()))
+    db.apply(*conflicts.puts(lost("a", 2)))
+    assert db.apply(conflicts.removal(lost().id))
+    assert list(await conflicts.heads()) == [lost("a", 2).id]
+    assert not await conflicts.has_open(ledger_id("old", old_key("LEAD", "b")))
+    with pytest.raises(Misconfigured):
+        await conflicts.load(lost().id)
+    assert db.apply(conflicts.removal(lost().id)), "whether it is there or not"
 
 
 async def test_counting_and_listing_read_no_images(db: MemoryDynamoDB, conflicts: Conflicts) -> None:
@@ -159,3 +188,17 @@ async def test_a_held_item_is_noted_again_and_taken_off_whatever_was_there(
 async def test_an_unknown_id_is_reported_plainly(conflicts: Conflicts) -> None:
     with pytest.raises(Misconfigured, match="no conflict has the id nope"):
         await conflicts.load("nope")
+
+
+async def test_an_item_has_an_open_conflict_until_each_is_resolved(conflicts: Conflicts, db: MemoryDynamoDB) -> None:
+    a = ledger_id("old", old_key("LEAD", "a"))
+    names = [lost("a", number).id for number in range(12)]
+    replaced = replace(lost("a"), id=f"{a}-replaced", reason="replaced", change=None)
+    for conflict in (*(lost("a", number) for number in range(12)), lost("b"), replaced):
+        for put in conflicts.puts(conflict):
+            db.apply(put)
+    for name in names:
+        assert await conflicts.has_open(a)
+        db.apply(conflicts.resolved_put(name, await conflicts.head(name), Resolution("v2", "ann", AT)))
+    assert not await conflicts.has_open(a)
+    assert await conflicts.has_open(ledger_id("old", old_key("LEAD", "b")))

@@ -134,3 +134,13 @@ async def test_a_repair_both_ways_that_ends_equal_closes_both_gaps() -> None:
     state = await require_started(world.app)
     assert (state.gap_since, state.reverse_gap_since) == (None, None)
     assert state.acting == Acting("dual", "ledger", 0)
+
+
+async def test_a_repair_does_not_go_on_in_another_phase_than_it_began_in() -> None:
+    world = await begun()
+    allowed = repairs_allowed(world.control, MAPPING, "ledger", "dual")
+    await changed(world, rule="ledger", phase="dual")
+    await allowed()
+    await changed(world, phase="forward")
+    with pytest.raises(Refused, match="another phase than forward"):
+        await allowed()

@@ -118,3 +118,12 @@ async def test_an_edited_record_stops_with_the_remedy(
         await records.get("a")
     assert stopped.value.message.startswith(f"control table control: record things/a is damaged ({reason}")
     assert "restore the table" in stopped.value.remedy
+
+
+async def test_records_are_read_page_by_page_after_a_name(records: Records[dict[str, Any]]) -> None:
+    for name in "abcde":
+        await records.put(name, {}, None)
+    assert list(await records.after("", 2)) == ["a", "b"]
+    assert list(await records.after("b", 2)) == ["c", "d"]
+    assert list(await records.after("bb", None)) == ["c", "d", "e"]
+    assert await records.after("e", 2) == {}

@@ -11,15 +11,22 @@ from service.core.item.stamp import (
     content_hash,
     encode_stamp,
     is_bare_tombstone,
+    key_hash,
     stream_version,
 )
 from service.core.item.wire import Item
-from service.core.rules.authorship import authorship_on_old, authorship_on_v2, live, made_by_guarded_rule
-from service.core.rules.ledger import Place, Track, count_version, new_entry
+from service.core.rules.authorship import (
+    authorship_on_old,
+    authorship_on_v2,
+    by_ledger_rule,
+    has_base,
+    live,
+    made_by_guarded_rule,
+)
+from service.core.rules.ledger import count_version
 
 NAME = "_sync"
 KEY: Item = {"pk": {"S": "DEAL#1"}, "sk": {"S": "METADATA"}}
-PLACE = Place("Deals", KEY)
 CONTENT: Item = {**KEY, "title": {"S": "one"}}
 OTHER: Item = {**KEY, "title": {"S": "two"}}
 DAMAGED: Item = {**OTHER, NAME: {"S": "mine"}}
@@ -85,8 +92,7 @@ OLD_ROWS: dict[str, tuple[Item | None, Item | None, int, bool, int]] = {
 @pytest.mark.parametrize("row", OLD_ROWS)
 def test_authorship_on_old(row: str) -> None:
     old, new, seen, ours, seen_then = OLD_ROWS[row]
-    entry = replace(new_entry(KEY, EPOCH), seen=count_version(EPOCH, seen))
-    author = authorship_on_old(change(old, new), NAME, entry)
+    author = authorship_on_old(change(old, new), NAME, count_version(EPOCH, seen))
     assert (author.ours, author.seen) == (ours, count_version(EPOCH, seen_then))
 
 
@@ -134,21 +140,83 @@ V2_ROWS: dict[str, tuple[Item | None, Item | None, int | None, bool, int | None]
 @pytest.mark.parametrize("row", V2_ROWS)
 def test_authorship_on_v2(row: str) -> None:
     old, new, seen, ours, seen_then = V2_ROWS[row]
-    track = Track(seen="" if seen is None else version(seen))
-    entry = new_entry(KEY, EPOCH).tracking(PLACE, track)
-    author = authorship_on_v2(change(old, new), NAME, entry, PLACE)
+    author = authorship_on_v2(change(old, new), NAME, "" if seen is None else version(seen), EPOCH)
     assert (author.ours, author.seen) == (ours, "" if seen_then is None else version(seen_then))
 
 
-def test_what_is_seen_at_one_place_does_not_count_at_another() -> None:
-    elsewhere = Place("Deals", {**KEY, "pk": {"S": "DEAL#2"}})
-    entry = new_entry(KEY, EPOCH).tracking(elsewhere, Track(seen=version(9)))
-    assert authorship_on_v2(change(None, item(based(6))), NAME, entry, PLACE).ours
-
-
 def test_the_stamp_has_its_base_when_the_change_is_ours() -> None:
-    author = authorship_on_v2(change(None, item(based(6))), NAME, new_entry(KEY, EPOCH), PLACE)
-    assert author.stamp == based(6)
+    assert authorship_on_v2(change(None, item(based(6))), NAME, "", EPOCH).stamp == based(6)
+
+
+def own(stamp: Stamp) -> Stamp:
+    """The stamp as tablesplit writes it at this key."""
+    return replace(stamp, key_hash=key_hash(KEY))
+
+
+def copied(stamp: Stamp) -> Stamp:
+    """The stamp of another item."""
+    return replace(stamp, key_hash=key_hash({**KEY, "pk": {"S": "DEAL#2"}}))
+
+
+COPIES: dict[str, tuple[Item | None, Stamp]] = {
+    "a duplicate on the old side": (None, copied(count(5))),
+    "over an item on the old side": (item(own(count(2))), copied(count(5))),
+    "over a tombstone on the old side": (bare(own(count(2))), copied(count(5))),
+    "a duplicate on v2": (None, copied(based(60))),
+    "over an item on v2": (item(own(based(5))), copied(based(60))),
+    "over a tombstone on v2": (bare(own(based(5))), copied(based(60))),
+}
+"""What is at the key before, and the stamp that the application has copied there along with an item: a duplicate, a lead that
+becomes a deal, another id, another month."""
+
+
+@pytest.mark.parametrize("row", COPIES)
+def test_a_copy_with_the_stamp_of_another_key_is_the_applications(row: str) -> None:
+    """The former rule took it for its own write, and the copy never reached the other side."""
+    before, stamp = COPIES[row]
+    copy = change(before, item(stamp, OTHER))
+    mine = change(before, item(replace(stamp, key_hash=key_hash(KEY)), OTHER))
+    on_old = "old side" in row
+    authors = [
+        authorship_on_old(one, NAME, count_version(EPOCH, 2))
+        if on_old
+        else authorship_on_v2(one, NAME, version(5), EPOCH)
+        for one in (copy, mine)
+    ]
+    assert [author.ours for author in authors] == [False, True]
+    assert authors[0].seen == (count(2).version if on_old else version(5)), "it says nothing about what was seen here"
+    assert authors[0].stamp is None
+
+
+def test_a_write_over_a_copy_is_told_from_it() -> None:
+    over = change(item(copied(count(5))), item(own(count(3)), OTHER))
+    assert authorship_on_old(over, NAME, count_version(EPOCH, 2)).ours
+
+
+def test_the_removal_of_a_bare_tombstone_is_passed_whatever_key_its_stamp_is_of() -> None:
+    """It never was an item."""
+    assert authorship_on_old(change(bare(copied(count(5))), None), NAME, count_version(EPOCH, 2)).ours
+
+
+BY_RULE: dict[str, tuple[Item, bool]] = {
+    "no stamp": (item(None), False),
+    "the guarded rule": (item(based(5, epoch=None)), False),
+    "forward": (item(based(5)), True),
+    "reverse": (item(count(1)), True),
+    "something else": (DAMAGED, False),
+}
+
+
+@pytest.mark.parametrize("row", BY_RULE)
+def test_what_the_ledger_rule_has_written(row: str) -> None:
+    written, ours = BY_RULE[row]
+    assert by_ledger_rule(written, NAME) is ours
+
+
+@pytest.mark.parametrize(("stamp", "based_on"), [(based(5), True), (based(5, epoch=None), False), (None, False)])
+def test_a_stamp_with_a_base(stamp: Stamp | None, based_on: bool) -> None:
+    assert has_base(change(None, item(stamp)), NAME) is based_on
+    assert not has_base(change(item(stamp), None), NAME)
 
 
 GUARDED_ROWS: dict[str, tuple[Item | None, Item | None, bool]] = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.core.item.compare import differences, equal, same_value
+from service.core.item.compare import differences, equal, in_one_form, same_value
 from service.core.item.wire import AttributeValue
 
 
@@ -31,6 +31,7 @@ from service.core.item.wire import AttributeValue
 def test_values(first: AttributeValue, second: AttributeValue, same: bool) -> None:
     assert same_value(first, second) is same
     assert same_value(second, first) is same
+    assert (in_one_form(first) == in_one_form(second)) is same
 
 
 def test_differences_are_the_sorted_names_missing_ones_included() -> None:

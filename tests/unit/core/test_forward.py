@@ -1,280 +1,223 @@
-"""What forward writes on v2 for a change of the old table under the ledger rule, by what v2 holds."""
+"""Table F: what forward writes on v2 for a change of the old table, by what v2 holds. Moves: `test_forward_moves.py`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
-from service.core.item.change import Change
-from service.core.item.stamp import Stamp, backfill_version, decode_stamp, encode_stamp, stamped, stream_version
+from service.core.item.stamp import Stamp
 from service.core.item.wire import Item
-from service.core.item.write import Check, Delete, Put, Update
-from service.core.mapping.transform import forward, v2_place
-from service.core.rules.forward import ForwardPlan, forward_plan, known_places
-from service.core.rules.ledger import Entry, Place, count_version, new_entry
-from service.core.rules.ledger_writes import MAX_NAMES, PlaceReading, replacement, tombstone_update, unchanged
-from service.errors import Poison
-from tests.builders.mappings import crm
-from tests.fakes.memory import MemoryDynamoDB
-
-TABLE = "CRM-Leads-v2"
-KEY: Item = {"pk": {"S": "LEAD#7"}, "sk": {"S": "METADATA"}}
-EPOCH = 1
-VERSION = stream_version(1, "50")
-EARLIER = stream_version(1, "40")
-LATER = stream_version(1, "60")
-BASE = count_version(EPOCH, 0)
-NOW = 99.0
-MARCH, MAY = "2024-03", "2024-05"
-
-
-def lead(month: str = MARCH, **more: str) -> Item:
-    texts = {"entity_type": "LEAD", "id": "7", "created_at": f"{month}-05", **more}
-    return {**KEY, **{name: {"S": text} for name, text in texts.items()}}
-
-
-def place(month: str = MARCH) -> Place:
-    return Place(*v2_place(crm(), lead(month)))
-
-
-def v2(old: Item, version: str = EARLIER, base: str | None = BASE) -> Item:
-    return stamped(forward(crm(), old), version, "_sync", base=base)
-
-
-def tombstone(month: str = MARCH, version: str = EARLIER, base: str | None = BASE) -> Item:
-    return {**place(month).key, "_sync": encode_stamp(Stamp(version, base=base, tombstone=True))}
-
-
-def count(number: int) -> Item:
-    return {"_sync": encode_stamp(Stamp(count_version(EPOCH, number)))}
-
-
-def change(old: Item | None, new: Item | None) -> Change:
-    return Change("crm", "shard-1", "50", KEY, old, new)
-
-
-def plan(old: Item | None, new: Item | None, there: dict[str, Item], entry: Entry | None = None) -> ForwardPlan:
-    """The plan for a change, given the v2 items by month."""
-    known = entry or new_entry(KEY, EPOCH)
-    places = known_places(crm(), change(old, new), known)
-    items = {place(month).text: item for month, item in there.items()}
-    readings = [PlaceReading(place, items.get(place.text)) for place in places]
-    return forward_plan(crm(), change(old, new), VERSION, known, readings, NOW)
-
-
-def outline(made: ForwardPlan) -> list[tuple[str, str]]:
-    """The kind and the month of each write."""
-    kinds = []
-    for write in made.writes:
-        key = write.item if isinstance(write, Put) else write.key
-        stamp = decode_stamp(write.set, "_sync") if isinstance(write, Update) else None
-        kind = "bury" if stamp is not None and stamp.tombstone else type(write).__name__.lower()
-        kinds.append((kind, key["SK"]["S"][:7]))
-    return kinds
+from service.core.rules.forward import (
+    OldChange,
+    V2State,
+    forward_plan,
+)
+from service.core.rules.images import old_form
+from service.core.rules.units import differing, old_units
+from tests.builders.dual_lead import (
+    KEY,
+    MAPPING,
+    MAY,
+    attributes,
+    by_application,
+    by_forward,
+    count,
+    form_of,
+    lead,
+    place,
+    reading,
+    stamped_v2,
+    tombstone,
+    version,
+)
+from tests.worlds.forward_cases import RECORD, after, plan, stamp_of
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Old image, new image, the v2 items by month; the outcome, the writes, the dispute, and the live months."""
+    """The old side's change, and what v2 has; the outcome, what v2 represents then (None: no item; "as it was": no write), and
+    the reason and units of the conflict."""
 
     old: Item | None
     new: Item | None
-    there: dict[str, Item]
+    now: Item | None
     outcome: str
-    writes: list[tuple[str, str]]
-    live: tuple[str, ...] = ()
-    dispute: tuple[str, tuple[str, ...]] | None = None
+    then: Item | str | None
+    lost: tuple[str, tuple[str, ...]] | None = None
 
 
-A, B, C = lead(name="a"), lead(name="b"), lead(name="c")
-CHECK, UPDATE, PUT, BURY = ("check", MARCH), ("update", MARCH), ("put", MARCH), ("bury", MARCH)
-BOTH = {MARCH: v2(A), MAY: v2(lead(MAY))}
-
+UNTOUCHED = "as it was"
+A, B = lead(status="a", company="x"), lead(status="b", company="x")
+BOTH = lead(status="b", company="y")
 ROWS = {
-    "v2 holds the old image": Row(A, B, {MARCH: v2(A)}, "applied", [UPDATE], (MARCH,)),
-    "a creation": Row(None, A, {}, "applied", [PUT], (MARCH,)),
-    "a creation over a tombstone": Row(None, A, {MARCH: tombstone()}, "applied", [UPDATE], (MARCH,)),
-    "a deletion": Row(A, None, {MARCH: v2(A)}, "applied", [BURY]),
-    "a move": Row(A, lead(MAY, name="a"), {MARCH: v2(A)}, "applied", [("put", MAY), BURY], (MAY,)),
-    "a move that v2 has made already": Row(
-        A, lead(MAY, name="a"), {MAY: v2(lead(MAY, name="a"))}, "duplicate", [CHECK, ("check", MAY)], (MAY,)
+    # update
+    "an update of what v2 has": Row(A, B, by_forward(A), "applied", B),
+    "an update beside a field that v2 has written": Row(
+        A, B, by_forward(A, company="v2"), "applied", lead(status="b", company="v2")
     ),
-    "v2 holds it already": Row(A, B, {MARCH: v2(B)}, "duplicate", [CHECK], (MARCH,)),
-    "both deleted it": Row(A, None, {}, "duplicate", [CHECK]),
-    "both changed different fields": Row(A, B, {MARCH: v2({**A, **lead(status="won")})}, "merged", [UPDATE], (MARCH,)),
-    "both made the same change, and v2 another": Row(
-        A, B, {MARCH: v2({**B, **lead(name="b", status="won")})}, "duplicate", [CHECK], (MARCH,)
+    "an update of a field that v2 has written too": Row(
+        A, B, by_forward(A, status="v2"), "conflict", UNTOUCHED, ("overlap", ("status",))
     ),
-    "both changed one field": Row(A, B, {MARCH: v2(C)}, "conflict", [CHECK], (MARCH,), ("overlap", ("name",))),
-    "both created it": Row(None, A, {MARCH: v2(B)}, "conflict", [CHECK], (MARCH,), ("overlap", ())),
-    "old deletes what v2 has changed": Row(A, None, {MARCH: v2(B)}, "conflict", [CHECK], (MARCH,), ("deleted", ())),
-    "old changes what v2 has deleted": Row(A, B, {}, "conflict", [CHECK], (), ("deleted", ())),
-    "two live places": Row(
-        A, lead(MAY), BOTH, "conflict", [CHECK, ("check", MAY)], (MARCH, MAY), ("two_live_keys", ())
+    "an update of two fields, one of which v2 has written": Row(
+        A, BOTH, by_forward(A, status="v2"), "conflict", lead(status="v2", company="y"), ("overlap", ("status",))
     ),
-    "v2 holds a damaged item": Row(
-        A,
-        B,
-        {MARCH: {**place().key, "name": {"S": "a"}}},
-        "conflict",
-        [CHECK],
-        (MARCH,),
-        ("unreadable", ()),
+    "an update that v2 has made too": Row(A, B, by_forward(B), "duplicate", UNTOUCHED),
+    "an update of what v2's application has put without a stamp": Row(A, B, by_application(A), "applied", B),
+    "an update of what v2 has made of a tombstone": Row(
+        A, B, {**by_application(A), "_sync": tombstone()["_sync"]}, "applied", B
     ),
-    "a v2 item without the stamp": Row(A, B, {MARCH: forward(crm(), A).item}, "merged", [UPDATE], (MARCH,)),
-    "a tombstone that the application has revived": Row(
-        A, B, {MARCH: {**forward(crm(), A).item, **tombstone()}}, "merged", [UPDATE], (MARCH,)
+    "an update of what v2 has deleted": Row(A, B, None, "conflict", UNTOUCHED, ("deleted", ("status",))),
+    "an update of what v2 has buried": Row(A, B, tombstone(), "conflict", UNTOUCHED, ("deleted", ("status",))),
+    "no change of content": Row(A, A, by_forward(A, status="v2"), "duplicate", UNTOUCHED),
+    "no change of content of what v2 has deleted": Row(A, A, None, "duplicate", UNTOUCHED),
+    # create
+    "a create": Row(None, A, None, "applied", A),
+    "a create over a tombstone": Row(None, A, tombstone(), "applied", A),
+    "a create of what v2 has created": Row(
+        None, A, by_application(B), "conflict", UNTOUCHED, ("exists", ("status",))
     ),
-    "covered by the guarded rule": Row(A, B, {MARCH: v2(B, VERSION, None)}, "duplicate", [CHECK], (MARCH,)),
-    "covered, and v2 has changed it since": Row(A, B, {MARCH: v2(C, LATER, None)}, "duplicate", [CHECK], (MARCH,)),
-    "covered by a tombstone": Row(A, None, {MARCH: tombstone(version=VERSION, base=None)}, "duplicate", [CHECK]),
-    "a half-done guarded move": Row(
-        A,
-        lead(MAY, name="a"),
-        {MARCH: v2(A, EARLIER, None), MAY: v2(lead(MAY, name="a"), VERSION, None)},
-        "applied",
-        [BURY, ("check", MAY)],
-        (MAY,),
+    "a create of what v2 has created alike": Row(None, A, by_application(A), "duplicate", UNTOUCHED),
+    "a create of what v2 has created with more": Row(
+        None, A, by_application(lead(status="a", company="x", note="v2")), "duplicate", UNTOUCHED
     ),
-    "not covered by what this rule wrote": Row(A, B, {MARCH: v2(A, LATER)}, "applied", [UPDATE], (MARCH,)),
-    "the stamp on old comes off both images": Row(
-        {**A, **count(1)}, {**B, **count(1)}, {MARCH: v2(A)}, "applied", [UPDATE], (MARCH,)
+    # delete
+    "a delete": Row(A, None, by_forward(A), "applied", None),
+    "a delete of what v2 has changed": Row(
+        A, None, by_forward(A, status="v2"), "conflict", A | attributes(status="v2"), (
+            "delete_refused", ("company", "created_at", "entity_type", "id", "status")
+        )
     ),
-    "an update of a tombstone on old": Row(
-        {**KEY, "_sync": encode_stamp(Stamp(count_version(EPOCH, 1), tombstone=True))},
-        {**A, "_sync": encode_stamp(Stamp(count_version(EPOCH, 1), tombstone=True))},
-        {},
-        "applied",
-        [PUT],
-        (MARCH,),
-    ),
-}
+    "a delete of what v2 has deleted": Row(A, None, None, "duplicate", UNTOUCHED),
+    "a delete of what v2 has buried": Row(A, None, tombstone(), "duplicate", UNTOUCHED),
+    "a delete of an item whose stamp v2's application has dropped": Row(A, None, by_application(A), "applied", None),
+    # nothing before nor afterwards
+    "nothing": Row(None, None, by_forward(A), "duplicate", UNTOUCHED),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("row", ROWS)
 def test_the_plan_for_a_change(row: str) -> None:
     case = ROWS[row]
-    made = plan(case.old, case.new, case.there)
+    made = plan(case.old, case.new, case.now)
     assert made.outcome == case.outcome
-    assert outline(made) == case.writes
-    assert made.entry is not None
-    assert set(made.entry.keys) == {place(month).text for month in case.live}
-    assert (made.conflict and (made.conflict.reason, made.conflict.fields)) == case.dispute
+    assert (made.conflict and (made.conflict.reason, made.conflict.units)) == case.lost
+    then = after(made, case.now)
+    if case.then == UNTOUCHED:
+        assert made.writes == ()
+    elif case.then is None:
+        assert then is None
+    else:
+        assert then is not None
+        assert isinstance(case.then, dict)
+        assert differing(form_of(then), old_units(MAPPING, case.then)) == frozenset()
+    live = case.then is not None if case.then != UNTOUCHED else reading(case.now).is_live("_sync")
+    assert made.places == ((place().text,) if live else ())
 
 
-def test_a_record_that_the_ledger_has_changes_nothing() -> None:
-    made = plan(A, B, {MARCH: v2(A)}, replace(new_entry(KEY, EPOCH), done=VERSION))
-    assert (made.outcome, made.entry, made.writes) == ("duplicate", None, ())
+def test_a_write_has_its_version_the_counts_seen_and_its_key() -> None:
+    stamp = stamp_of(plan(A, B, by_forward(A), seen=count(3)))
+    assert (stamp.version, stamp.base, stamp.restore, stamp.moved) == (RECORD, count(3), frozenset(), frozenset())
+    assert stamp.key_hash is not None
 
 
-def test_what_reverse_wrote_is_recorded_and_not_carried() -> None:
-    made = plan(A, {**B, **count(1)}, {MARCH: v2(A)})
-    assert (made.outcome, made.writes) == ("own", ())
-    assert made.entry == replace(new_entry(KEY, EPOCH), done=VERSION, seen=count_version(EPOCH, 1))
+def test_v2s_own_attributes_types_and_index_keys_stay() -> None:
+    """The former rule moved `mine` into `custom_fields` and replaced the odd `followers` by 0."""
+    now = by_forward(A, mine="kept", followers="many", GSI2PK="mine")
+    then = after(plan(A, B, now), now)
+    assert then is not None
+    assert (then["mine"], then["followers"], then["GSI2PK"]) == ({"S": "kept"}, {"S": "many"}, {"S": "mine"})
+    assert "custom_fields" not in then
 
 
-def test_what_is_written_has_its_version_and_the_count_seen() -> None:
-    seen = count_version(EPOCH, 3)
-    made = plan(A, B, {MARCH: v2(A)}, replace(new_entry(KEY, EPOCH), seen=seen))
-    (update,) = made.writes
-    assert isinstance(update, Update)
-    stamp = decode_stamp(update.set, "_sync")
-    assert stamp is not None
-    assert (stamp.version, stamp.base) == (VERSION, seen)
+def test_a_counter_that_both_raised_has_both_differences() -> None:
+    """By value one of the two increments would be lost: the second is equal to what v2 has."""
+    now = by_forward(lead(visits=5), visits=6)
+    then = after(plan(lead(visits=5), lead(visits=6), now), now)
+    assert then is not None
+    assert then["visits"] == {"N": "7"}
 
 
-def test_two_live_places_are_held_from_the_first_time_on() -> None:
-    first = plan(A, lead(MAY), BOTH)
-    again = plan(A, lead(MAY), BOTH, replace(new_entry(KEY, EPOCH), held_since=5.0))
-    assert [made.entry.held_since for made in (first, again) if made.entry] == [NOW, 5.0]
+def test_a_create_starts_a_counter_at_its_value_and_v2s_stands() -> None:
+    made = plan(None, lead(visits=3), by_application(lead(visits=2)))
+    assert made.conflict is not None
+    assert (made.conflict.reason, made.conflict.units, made.writes) == ("exists", ("visits",), ())
 
 
-def test_a_place_that_only_the_ledger_knows_is_read() -> None:
-    entry = replace(new_entry(KEY, EPOCH), keys=(place(MAY).text,))
-    made = plan(A, B, {MAY: v2(lead(MAY, name="a"))}, entry)
-    assert (made.outcome, made.tombstoned) == ("merged", ()), "v2 has moved it, old has changed its name"
-    assert ("update", MAY) in outline(made)
+def test_a_refused_delete_leaves_the_item_and_names_what_reverse_must_give_back() -> None:
+    now = by_forward(A, status="v2")
+    made = plan(A, None, now, seen=count(2))
+    stamp = stamp_of(made)
+    assert made.refused
+    assert (stamp.version, stamp.base, stamp.tombstone) == (RECORD, count(2), False)
+    assert stamp.restore == {"status", "visits"}, "a counter always: the delete ended its differences"
+    then = after(made, now)
+    assert then is not None
+    assert {**then, "_sync": None} == {**now, "_sync": None}
 
 
-def test_a_place_that_was_not_read_is_reported() -> None:
-    """A merge can lead to a place that no image has."""
-    made = forward_plan(crm(), change(None, A), VERSION, new_entry(KEY, EPOCH), [], NOW)
-    assert (made.outcome, made.entry, made.missing) == ("unread", None, place())
+def test_a_refused_delete_keeps_the_residue_of_what_v2_has_left() -> None:
+    dirty = lead(followers="1,054")
+    now = by_forward(dirty, status="v2")
+    then = after(plan(dirty, None, now), now)
+    assert then is not None
+    assert old_form(MAPPING, place(), then)["followers"] == {"S": "1,054"}
 
 
-@pytest.mark.parametrize("broken", ["id", "entity_type"])
-def test_a_change_that_cannot_be_mapped_is_poison_only_where_it_is_to_be_written(broken: str) -> None:
-    bad = {name: value for name, value in B.items() if name != broken}
-    with pytest.raises(Poison):
-        plan(A, bad, {MARCH: v2(A)})
-    assert plan(bad, None, {}).outcome == "duplicate"
-
-
-def test_an_item_of_too_many_attributes_is_poison() -> None:
-    many = {**v2(A), **{f"x{number}": {"N": "1"} for number in range(MAX_NAMES)}}
-    with pytest.raises(Poison, match="120") as caught:
-        plan(lead(name="other"), None, {MARCH: many})
-    assert caught.value.reason == "too_many_attributes"
-
-
-def with_v2(item: Item) -> MemoryDynamoDB:
-    """A v2 table that holds ``item``."""
-    memory = MemoryDynamoDB()
-    memory.create_table(TABLE, ("PK", "SK"))
-    memory.apply(Put(TABLE, item))
-    return memory
-
-
-def test_an_attribute_that_the_application_adds_meanwhile_survives() -> None:
-    memory = with_v2(v2(A))
-    (update,) = plan(A, B, {MARCH: v2(A)}).writes
-    memory.apply(Update(TABLE, place().key, {"nobody_knows": {"S": "it"}}))
-    assert memory.apply(update)
-    item = memory.item(TABLE, place().key)
+def test_what_v2_adds_between_the_reading_and_the_tombstone_refuses_the_delete() -> None:
+    """The tombstone's condition lists the attributes that were read, so it cannot see a new one: without this, an attribute
+    without an item would be left on v2, and the write would be lost."""
+    deleted = lead(status="a")
+    now = {**tombstone(50), **attributes(note="v2")}
+    made = plan(deleted, None, now)
+    assert (made.outcome, made.refused) == ("conflict", True)
+    assert made.conflict is not None
+    assert made.conflict.reason == "delete_refused"
+    item = after(made, now)
     assert item is not None
-    assert (item["name"], item["nobody_knows"]) == ({"S": "b"}, {"S": "it"})
+    assert not differing(form_of(item), old_units(MAPPING, {**deleted, **attributes(note="v2")}))
+    assert stamp_of(made).restore >= {"status", "note"}
+    assert stamp_of(made).version > version(50)
 
 
-def test_an_attribute_that_old_has_lost_is_removed() -> None:
-    before = lead(name="a", website="w")
-    memory = with_v2(v2(before))
-    (update,) = plan(before, A, {MARCH: v2(before)}).writes
-    assert memory.apply(update)
-    item = memory.item(TABLE, place().key)
-    assert item is not None
-    assert item == v2(A, VERSION)
+def test_a_create_after_a_refused_delete_is_an_update_of_what_was_deleted() -> None:
+    """v2 has changed the company; old deletes, and puts the item again with another status: only the status was written."""
+    now = by_forward(A, company="v2")
+    assert plan(None, B, now).outcome == "conflict", "without the image of the delete, the company would be lost too"
+    made = plan(None, B, now, refused=A)
+    then = after(made, now)
+    assert then is not None
+    assert made.conflict is None
+    assert (then["status"], then["company"]) == ({"S": "b"}, {"S": "v2"})
 
 
-MEANWHILE: dict[str, Item] = {
-    "changes a mapped attribute": {"name": {"S": "mine"}},
-    "adds a mapped attribute": {"website": {"S": "w"}},
-    "changes the stamp": {"_sync": encode_stamp(Stamp(backfill_version(0)))},
-    "changes an unmapped attribute": {"note": {"S": "other"}},
-}
-
-WRITES: dict[str, Callable[[PlaceReading], Update | Put | Check]] = {
-    "an update": lambda reading: replacement(crm(), reading, forward(crm(), B), VERSION, BASE),
-    "a tombstone": lambda reading: tombstone_update(crm(), reading, VERSION, BASE),
-    "a check": lambda reading: unchanged(crm(), reading),
-}
+def test_a_create_after_a_refused_delete_raises_a_counter_by_the_difference() -> None:
+    now = by_forward(lead(visits=5), visits=6)
+    then = after(plan(None, lead(visits=7), now, refused=lead(visits=5)), now)
+    assert then is not None
+    assert then["visits"] == {"N": "8"}
 
 
-@pytest.mark.parametrize("edit", MEANWHILE)
-@pytest.mark.parametrize("write", WRITES)
-def test_nothing_is_written_when_the_application_meanwhile(edit: str, write: str) -> None:
-    memory = with_v2({**v2(A), "note": {"S": "read"}})
-    made = WRITES[write](PlaceReading(place(), memory.item(TABLE, place().key)))
-    memory.apply(Update(TABLE, place().key, MEANWHILE[edit]))
-    assert not memory.apply(made)
+def test_a_create_that_lacks_what_the_refused_delete_had_removes_it() -> None:
+    now = by_forward(lead(note="x"), status="v2")
+    then = after(plan(None, lead(), now, refused=lead(note="x")), now)
+    assert then is not None
+    assert differing(form_of(then), old_units(MAPPING, lead(status="v2"))) == frozenset()
 
 
-@pytest.mark.parametrize("write", WRITES)
-def test_nothing_is_written_where_an_item_has_appeared_or_gone(write: str) -> None:
-    memory = with_v2(v2(A))
-    gone = WRITES[write](PlaceReading(place(), v2(A)))
-    memory.apply(Delete(TABLE, place().key))
-    assert not memory.apply(gone)
-    if write != "a tombstone":  # none is written where nothing was read
-        come = WRITES[write](PlaceReading(place(), None))
-        memory.apply(Put(TABLE, v2(A)))
-        assert not memory.apply(come)
+def test_two_live_places_get_a_record_that_reverse_reads_and_the_change_is_lost() -> None:
+    known = [reading(by_forward(A)), reading(by_application(lead(MAY)), MAY)]
+    made = forward_plan(MAPPING, OldChange(KEY, RECORD, A, B), V2State(known, count(0)))
+    assert made.conflict is not None
+    assert (made.outcome, made.conflict.reason, made.conflict.units) == ("conflict", "two_live_keys", ("status",))
+    assert made.places == (place().text, place(MAY).text)
+    assert stamp_of(made).restore == {"status"}
+
+
+def test_a_write_that_another_worker_has_made_meanwhile_is_not_made_again() -> None:
+    now = by_forward(B, 50)
+    made = plan(A, B, now)
+    assert (made.outcome, made.writes, made.made, made.keeps_log) == ("applied", (), True, True)
+
+
+def test_a_stamp_of_this_version_on_a_copy_is_not_this_write() -> None:
+    copied = {**by_application(A), "_sync": stamped_v2(Stamp(RECORD, base=count(0)), {}, MAY)["_sync"]}
+    assert after(plan(A, B, copied), copied) is not None

@@ -41,6 +41,7 @@ GOOD = Facts(
     validation=VALIDATION,
     sides={"old": SideFacts(NOW - 61), "v2": SideFacts(NOW - 61)},
     workers=(WorkerFacts("w1", 0.2, True, None),),
+    verification=VerificationFacts(9, 0, 0, NOW - 300),
 )
 
 
@@ -61,9 +62,10 @@ ASKED = {
     "lag": (CUTOVER_TO_DUAL, CUTOVER_TO_REVERSE, COMPLETE),
     "validation": (CUTOVER_TO_DUAL, CUTOVER_TO_REVERSE, COMPLETE),
     "reverse_verified": (CUTOVER_TO_DUAL,),
-    "quarantine": (CUTOVER_TO_DUAL, CUTOVER_TO_REVERSE, COMPLETE),
-    "conflicts": (CUTOVER_TO_DUAL, CUTOVER_TO_REVERSE, ROLLBACK_TO_FORWARD, COMPLETE),
-    "verification": (CUTOVER_TO_DUAL, CUTOVER_TO_REVERSE, COMPLETE),
+    "quarantine": MOVES,
+    "conflicts": MOVES,
+    "verification": MOVES,
+    "verified": (ROLLBACK_TO_DUAL, ROLLBACK_TO_FORWARD),
     "intruders": (CUTOVER_TO_DUAL, COMPLETE),
     "headroom": (CUTOVER_TO_DUAL, CUTOVER_TO_REVERSE),
     "tombstones": (CUTOVER_TO_DUAL,),
@@ -158,6 +160,27 @@ CLOSED: dict[str, Row] = {
         {"verification": VerificationFacts(0, 0, 2, NOW)},
         "2 touched keys differ",
     ),
+    "a key in quarantine on the way back": ("quarantine", ROLLBACK_TO_DUAL, {"quarantine": 1}, 1),
+    "a conflict on the way back": ("conflicts", ROLLBACK_TO_DUAL, {"conflicts": 1}, 1),
+    "touched keys differ on the way back": (
+        "verification",
+        ROLLBACK_TO_FORWARD,
+        {"verification": VerificationFacts(0, 0, 1, NOW)},
+        "1 touched keys differ",
+    ),
+    "never verified": ("verified", ROLLBACK_TO_FORWARD, {"verification": None}, "never verified"),
+    "verified too long ago": (
+        "verified",
+        ROLLBACK_TO_DUAL,
+        {"verification": VerificationFacts(9, 0, 0, NOW - 1801)},
+        "30.1 min old",
+    ),
+    "verified in the future": (
+        "verified",
+        ROLLBACK_TO_DUAL,
+        {"verification": VerificationFacts(9, 0, 0, NOW + 11)},
+        "-11 s old",
+    ),
     "rogue write": ("intruders", CUTOVER_TO_DUAL, {"sides": intruded("v2", NOW - 699)}, "writes to v2: 1 DEAL, 2 LEAD"),
     "rogue write as the validation began": (
         "intruders",
@@ -233,7 +256,8 @@ OPEN: dict[str, tuple[PhaseMove, dict[str, Any]]] = {
         CUTOVER_TO_DUAL,
         {"workers": (*GOOD.workers, WorkerFacts("w2", 61.0, False, "was stopped"))},
     ),
-    "a way back without any validation": (ROLLBACK_TO_DUAL, {"validation": None, "quarantine": 9, "conflicts": 9}),
+    "a way back without any validation": (ROLLBACK_TO_DUAL, {"validation": None}),
+    "a verification at the limit": (ROLLBACK_TO_FORWARD, {"verification": VerificationFacts(9, 3, 0, NOW - 1800)}),
     "a side that was never written": (CUTOVER_TO_REVERSE, {"sides": {"old": SideFacts(), "v2": SideFacts()}}),
     "a clock that is a little ahead": (CUTOVER_TO_DUAL, {"validation": replace(VALIDATION, finished_at=NOW + 9)}),
 }

@@ -7,7 +7,7 @@ import pytest
 import service
 from service.core.mapping.mapping import load_mapping
 from service.core.mapping.schema import editor_schema_text
-from tests.builders.mappings import CRM_TEXT, SHOP_TEXT, crm, shop
+from tests.builders.mappings import CRM_TEXT, MERGE_TEXT, SHOP_TEXT, crm, merge_mapping, shop
 
 SCHEMA = Path(service.__file__).parent / "mappings" / "mapping.schema.json"
 
@@ -73,6 +73,61 @@ def test_the_hash_is_over_the_content_of_the_mapping(part: str, replacement: str
     changed = load_mapping(CRM_TEXT.replace(part, replacement), source="crm.yaml")
     assert len(changed.hash) == 16
     assert (changed.hash == crm().hash) is same
+
+
+@pytest.mark.parametrize(
+    ("part", "replacement"),
+    [
+        (", merge: add}", "}"),
+        ("merge: agree", "merge: v2"),
+        ("    groups: [[amount, currency]]\n", ""),
+        ("    groups: [[amount, currency]]", "    groups: [[currency, company], [amount, followers]]"),
+        ("    merge: {likes: add, labels: union}\n", ""),
+    ],
+)
+def test_a_migration_goes_on_when_only_the_way_to_merge_changes(part: str, replacement: str) -> None:
+    assert part in MERGE_TEXT
+    changed = load_mapping(MERGE_TEXT.replace(part, replacement), source="merge.yaml")
+    assert changed.hash == merge_mapping().hash
+
+
+def test_the_hash_is_over_a_field_named_like_the_way_to_merge() -> None:
+    field = "currency: {type: string}"
+    first, second = (
+        load_mapping(MERGE_TEXT.replace(field, f"{field}\n      merge: {{type: {kind}}}"), source="merge.yaml")
+        for kind in ("string", "int")
+    )
+    assert len({merge_mapping().hash, first.hash, second.hash}) == 3
+
+
+@pytest.mark.parametrize(
+    ("attribute", "merge"),
+    [
+        ("visits", "add"),
+        ("phase", "agree"),
+        ("tags", "union"),
+        ("stage", "agree"),
+        ("amount", "v2"),
+        ("followers", "v2"),
+        ("likes", "add"),
+        ("labels", "union"),
+        ("unheard_of", "v2"),
+        ("pk", "v2"),
+    ],
+)
+def test_every_old_attribute_has_a_way_to_merge(attribute: str, merge: str) -> None:
+    assert merge_mapping().entities["LEAD"].merge_of(attribute) == merge
+
+
+def test_groups_are_compiled_as_they_are_written() -> None:
+    assert merge_mapping().entities["LEAD"].groups == (("amount", "currency"),)
+    assert merge_mapping().entities["DEAL"].groups == ()
+
+
+def test_without_a_word_everything_is_merged_in_v2_s_way() -> None:
+    for entity in crm().entities.values():
+        assert (entity.groups, entity.unmapped_merge) == ((), {})
+        assert {rule.merge for rule in entity.rules} == {"v2"}
 
 
 def test_transforms_are_found_by_the_given_resolver() -> None:

@@ -70,12 +70,12 @@ ROWS = {
     "unknown key in an entity": (
         "    change_token: touched",
         "    token: touched",
-        "15: unknown key 'token'; known here: table, old_key, key, indexes, change_token, unmapped, fields",
+        "15: unknown key 'token'; known here: table, old_key, key, indexes, change_token, unmapped, groups, merge, fields",
     ),
     "unknown key in a field": (
         "aliases: [n]",
         "alias: [n]",
-        "21: unknown key 'alias'; known here: type, default, required, aliases, transform, elements",
+        "21: unknown key 'alias'; known here: type, default, required, aliases, transform, elements, merge",
     ),
     "missing key": ("  entity: kind\n", "", "3: key 'entity' is missing"),
     "unknown version": ("version: 1", "version: 2", "1: version: input should be 1"),

@@ -1,272 +1,231 @@
-"""What reverse writes on the old table for a record of a v2 table under the ledger rule, by what v2 holds now."""
+"""Table R1: what reverse writes on the old table for a record of v2's application. Forward's records: `test_reverse_of_ours.py`."""
 
 from dataclasses import dataclass, replace
 
 import pytest
 
-from service.core.item.change import Change
-from service.core.item.stamp import Stamp, decode_stamp, encode_stamp, stamped, stream_version
 from service.core.item.wire import Item
-from service.core.mapping.inverse import inverse
-from service.core.mapping.transform import forward, v2_place
-from service.core.rules.ledger import Entry, Place, Track, count_version, new_entry
-from service.core.rules.ledger_writes import PlaceReading
-from service.core.rules.reverse import (
-    ReversePlan,
-    old_key_of,
-    passed,
-    reverse_places,
-    reverse_plan,
-    shows_no_item,
+from tests.builders.dual_lead import (
+    MAY,
+    PRICE,
+    by_application,
+    by_forward,
+    element,
+    lead,
+    place,
+    reading,
+    tombstone,
 )
-from service.errors import Poison
-from tests.builders.mappings import crm
+from tests.builders.reverse_cases import gives, plan, record
 
-KEY: Item = {"pk": {"S": "LEAD#7"}, "sk": {"S": "METADATA"}}
-EPOCH = 1
-NOW = 99.0
-MARCH, MAY = "2024-03", "2024-05"
-RECORD = stream_version(1, "50")
-
-
-def lead(month: str = MARCH, **more: str) -> Item:
-    """An old item with all its fields, as the inverse makes it from a v2 item without a stamp."""
-    texts = {"entity_type": "LEAD", "id": "7", "created_at": f"{month}-05", **more}
-    v2 = forward(crm(), {**KEY, **{name: {"S": text} for name, text in texts.items()}})
-    return inverse(crm(), v2.item, v2.table)
-
-
-def place(month: str = MARCH) -> Place:
-    return Place(*v2_place(crm(), lead(month)))
-
-
-def version(sequence: int) -> str:
-    return stream_version(1, str(sequence))
-
-
-def count(number: int) -> str:
-    return count_version(EPOCH, number)
-
-
-def by_application(old: Item) -> Item:
-    """A v2 item that the application has put: no stamp."""
-    return forward(crm(), old).item
-
-
-def by_forward(old: Item, sequence: int = 40, base: int | None = 0) -> Item:
-    """A v2 item as forward writes it; base None: as the guarded rule writes it."""
-    return stamped(forward(crm(), old), version(sequence), "_sync", base=None if base is None else count(base))
-
-
-def tombstone(sequence: int = 40, month: str = MARCH) -> Item:
-    return {**place(month).key, "_sync": encode_stamp(Stamp(version(sequence), base=count(0), tombstone=True))}
-
-
-def change(old: Item | None, new: Item | None, month: str = MARCH) -> Change:
-    return Change(place(month).table, "shard-1", "50", place(month).key, old, new)
-
-
-def plan(old: Item | None, new: Item | None, there: dict[str, Item], entry: Entry) -> ReversePlan:
-    """The plan for a record at the place of March, given the v2 items by month."""
-    places = reverse_places(crm(), place(), entry, None)
-    items = {place(month).text: item for month, item in there.items()}
-    places += [place(month) for month in there if place(month) not in places]
-    readings = [PlaceReading(place, items.get(place.text)) for place in places]
-    return reverse_plan(crm(), place(), change(old, new), RECORD, entry, readings, NOW)
-
-
-A, B = lead(name="a"), lead(name="b")
-ENTRY = new_entry(KEY, EPOCH)
-WRITTEN = replace(ENTRY, put=count(3))
-HELD = replace(ENTRY, held_since=5.0)
+A, B = lead(status="a", company="x"), lead(status="b", company="x")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Images, the v2 items by month, the entry before; the outcome, the old item written (None: nothing is, ``{}``: a
-    tombstone), and the start of the hold."""
+    """The record's images, v2 now, the old item; the outcome, the old item then (None: nothing is written, ``{}``: a tombstone),
+    and the units that are written (None: the whole item)."""
 
     old: Item | None
     new: Item | None
-    there: dict[str, Item]
-    entry: Entry
+    now: Item | None
+    on_old: Item | None
     outcome: str
-    written: Item | None
-    held_since: float | None = None
+    then: Item | None
+    units: tuple[str, ...] | None = ()
 
 
 ROWS = {
-    "the application creates": Row(None, by_application(A), {MARCH: by_application(A)}, ENTRY, "applied", A),
-    "the application updates and keeps the stamp": Row(
-        by_forward(A), {**by_forward(B, 40)}, {MARCH: by_forward(B, 40)}, ENTRY, "applied", B
+    # update
+    "an update": Row(by_forward(A), by_forward(B), by_forward(B), A, "applied", B, ("status",)),
+    "an update by a Put without the stamp": Row(
+        by_forward(A), by_application(B), by_application(B), A, "applied", B, ("status",)
     ),
-    "the application puts, without the stamp": Row(
-        by_forward(A), by_application(B), {MARCH: by_application(B)}, ENTRY, "applied", B
-    ),
-    "the application deletes": Row(by_forward(A), None, {}, ENTRY, "applied", {}),
-    "the application puts an earlier image back": Row(
-        by_application(B),
+    "an update beside a field that old has written": Row(
         by_forward(A),
-        {MARCH: by_forward(A)},
-        ENTRY.tracking(place(), Track(seen=version(40))),
+        by_forward(B),
+        by_forward(B),
+        lead(status="a", company="old side"),
         "applied",
+        lead(status="b", company="old side"),
+        ("status",),
+    ),
+    "an update of a field that old has written too": Row(
+        by_forward(A), by_forward(B), by_forward(B), lead(status="c", company="x"), "applied", B, ("status",)
+    ),
+    "an update of a field that v2 has written again since": Row(
+        by_forward(A), by_forward(B), by_forward(lead(status="c", company="x")), A, "duplicate", None
+    ),
+    "an update beside a field that v2 has written since": Row(
+        by_forward(A),
+        by_forward(B),
+        by_forward(lead(status="b", company="later")),
         A,
+        "applied",
+        B,
+        ("status",),
     ),
-    "the application puts back an image of the guarded rule": Row(
-        None, by_forward(A, 40, None), {MARCH: by_forward(A, 40, None)}, ENTRY, "applied", A
+    "an update that old has made too": Row(by_forward(A), by_forward(B), by_forward(B), B, "duplicate", None),
+    "an update of what v2 has deleted since": Row(by_forward(A), by_forward(B), None, A, "duplicate", None),
+    "an update of what v2 has buried since": Row(by_forward(A), by_forward(B), tombstone(), A, "duplicate", None),
+    "an update of what old has deleted": Row(by_forward(A), by_forward(B), by_forward(B), None, "duplicate", None),
+    "no change of content": Row(by_forward(A), by_application(A), by_application(A), B, "duplicate", None),
+    # create
+    "a create": Row(None, by_application(A), by_application(A), None, "applied", A, None),
+    "a create over a tombstone": Row(tombstone(), by_application(A), by_application(A), None, "applied", A, None),
+    "a create of what old has": Row(
+        None, by_application(A), by_application(A), B, "applied", A, ("status", "visits")
     ),
-    "v2 has gone on since": Row(by_forward(A), by_application(A), {MARCH: by_application(B)}, ENTRY, "applied", B),
-    "v2 has deleted it since": Row(by_forward(A), by_application(B), {}, ENTRY, "applied", {}),
-    "v2 has moved it since": Row(by_forward(A), None, {MAY: by_application(lead(MAY))}, ENTRY, "applied", lead(MAY)),
-    "forward wrote, and had seen all": Row(
-        by_forward(A), by_forward(B, 41), {MARCH: by_forward(B, 41)}, ENTRY, "own", None
-    ),
-    "forward wrote, and had seen the last count": Row(
-        by_forward(A), by_forward(B, 41, 3), {MARCH: by_forward(B, 41, 3)}, WRITTEN, "own", None
-    ),
-    "forward wrote, and had not seen the last count": Row(
-        by_forward(A), by_forward(B, 41, 2), {MARCH: by_forward(B, 41, 2)}, WRITTEN, "carried_back", B
-    ),
-    "forward buried, and had not seen the last count": Row(
-        by_forward(A), {**tombstone(41)}, {MARCH: tombstone(41)}, WRITTEN, "carried_back", {}
-    ),
-    "forward's tombstone is purged": Row(tombstone(41), None, {}, WRITTEN, "own", None),
-    "two live places": Row(
+    "a create of what old has with more": Row(
         None,
         by_application(A),
-        {MARCH: by_application(A), MAY: by_application(lead(MAY))},
-        ENTRY,
-        "held",
-        None,
-        NOW,
+        by_application(A),
+        lead(status="a", company="x", note="old side"),
+        "applied",
+        A,
+        ("note", "visits"),
     ),
-    "two live places still": Row(
-        None, by_application(A), {MARCH: by_application(A), MAY: by_application(lead(MAY))}, HELD, "held", None, 5.0
+    "a create of what v2 has written since": Row(
+        None, by_application(A), by_application(B), lead(company="x"), "applied", lead(company="x"), ("visits",)
     ),
-    "one of two places is free now": Row(
-        by_application(A), None, {MAY: by_application(lead(MAY))}, HELD, "applied", lead(MAY)
+    "a create of what v2 has deleted since": Row(None, by_application(A), None, None, "duplicate", None),
+    # delete
+    "a delete": Row(by_forward(A), None, None, A, "applied", {}, None),
+    "a delete of what old has written": Row(by_forward(A), None, None, B, "applied", {}, None),
+    "a delete of what v2 has created again": Row(
+        by_forward(A), None, by_application(B), A, "duplicate", None
     ),
-    "forward's record ends a hold, and is carried": Row(
-        by_forward(A), by_forward(B, 41), {MARCH: by_forward(B, 41)}, HELD, "carried_back", B
-    ),
-}
-
-
-def content(written: Item | None) -> Item | None:
-    """The old item without its stamp; ``{}`` for a tombstone."""
-    if written is None or written.keys() == {*KEY, "_sync"}:
-        return None if written is None else {}
-    return {name: value for name, value in written.items() if name != "_sync"}
+    "a delete of what old has deleted": Row(by_forward(A), None, None, None, "duplicate", None),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("row", ROWS)
 def test_the_plan_for_a_record(row: str) -> None:
     case = ROWS[row]
-    made = plan(case.old, case.new, case.there, case.entry)
-    assert made.outcome == case.outcome
-    assert content(made.put.item if made.put is not None else None) == case.written
-    assert made.entry is not None
-    assert made.entry.track(place()).done == RECORD
-    assert made.entry.held_since == case.held_since
-    assert made.entry.keys == tuple(place(month).text for month, item in case.there.items() if "id" in item)
+    made = plan(record(case.old, case.new), case.now, case.on_old)
+    assert (made.outcome, made.units) == (case.outcome, case.units)
+    if case.then is None or case.then == {}:
+        assert made.content == case.then
+    else:
+        assert gives(made, case.then)
+    assert made.places == ((place().text,) if reading(case.now).is_live("_sync") else ())
 
 
-@pytest.mark.parametrize("outcome", ["applied", "carried_back"])
-def test_each_write_on_old_has_the_next_count(outcome: str) -> None:
-    new = by_application(B) if outcome == "applied" else by_forward(B, 41, 2)
-    made = plan(by_forward(A), new, {MARCH: new}, WRITTEN)
-    assert made.put is not None
-    assert made.entry is not None
-    stamp = decode_stamp(made.put.item, "_sync")
-    assert stamp is not None
-    assert (stamp.version, made.entry.put) == (count(4), count(4))
+def test_originals_of_units_that_v2_has_not_changed_stay_on_old() -> None:
+    """v2's application puts the item whole, without `_sync`: the former rule normalised all of old's attributes then."""
+    dirty = lead(status="a", followers="1,054", phase="x", company={"NULL": True})
+    made = plan(
+        record(by_forward(dirty), by_application({**dirty, "status": {"S": "b"}})),
+        by_application({**dirty, "status": {"S": "b"}}),
+        dirty,
+    )
+    assert made.content == {**dirty, "status": {"S": "b"}}
+    assert made.units == ("status",)
 
 
-def test_what_is_not_written_does_not_count() -> None:
-    made = plan(by_forward(A), by_forward(B, 41, 3), {MARCH: by_forward(B, 41, 3)}, WRITTEN)
-    assert made.entry is not None
-    assert made.entry.put == count(3)
+def test_what_v2_can_have_only_in_the_residue_stays_on_old_when_the_stamp_is_dropped() -> None:
+    own = lead(status="a", PK="old's own")
+    dropped = by_application(lead(status="b"))
+    made = plan(record(by_forward(own), dropped), dropped, own)
+    assert made.content == {**own, "status": {"S": "b"}}
+    assert made.units == ("status",)
 
 
-def test_a_record_that_the_ledger_has_changes_nothing() -> None:
-    entry = ENTRY.tracking(place(), Track(done=RECORD))
-    made = plan(None, by_application(A), {MARCH: by_application(A)}, entry)
-    assert (made.outcome, made.entry, made.put) == ("duplicate", None, None)
-    assert passed(crm(), place(), change(None, by_application(A)), RECORD, entry) is None
+def test_a_value_goes_under_the_name_that_the_old_application_uses() -> None:
+    new = by_forward(lead(phase="won"))
+    made = plan(record(by_forward(lead(phase="a")), new), new, lead(phase="a"))
+    assert made.content == lead(phase="won")
 
 
-def test_another_place_has_its_own_records() -> None:
-    entry = ENTRY.tracking(place(MAY), Track(done=RECORD, seen=version(90)))
-    assert plan(None, by_forward(A), {MARCH: by_forward(A)}, entry).outcome == "own"
+def test_v2s_own_attribute_goes_to_old() -> None:
+    new = by_forward(A, note="v2")
+    made = plan(record(by_forward(A), new), new, A)
+    assert made.content == {**A, "note": {"S": "v2"}}
 
 
-DAMAGED = {**by_application(A), "_sync": {"S": "mine"}}
-ELSEWHERE = {**by_application(lead(MAY)), **place().key}
-OTHER_LEAD = {**by_application(A), "id": {"S": "8"}}
-
-BAD: dict[str, tuple[Item, str, str]] = {
-    "a damaged stamp": (DAMAGED, "damaged_stamp", "not a tablesplit stamp"),
-    "fields that lead to another key": (ELSEWHERE, "v2_key_mismatch", "lead to another key"),
-    "fields that name another old item": (OTHER_LEAD, "v2_key_mismatch", "lead to another key"),
-}
-"""The v2 item, the reason, and the message."""
+def test_a_counter_is_put_by_the_difference_that_the_record_made() -> None:
+    """Old has raised it too: neither increment may be lost. What v2 has by now does not matter: later records bring theirs."""
+    old, new = by_forward(lead(visits=5)), by_forward(lead(visits=6))
+    for now in (new, by_forward(lead(visits=9))):
+        made = plan(record(old, new), now, lead(visits=7))
+        assert made.content is not None
+        assert made.content["visits"] == {"N": "8"}
+        assert (made.units, made.added) == ((), ("visits",))
 
 
-@pytest.mark.parametrize("row", BAD)
-def test_what_has_no_old_item_is_poison_and_its_record_is_recorded_as_done(row: str) -> None:
-    bad, reason, message = BAD[row]
-    with pytest.raises(Poison, match=message) as caught:
-        plan(by_forward(A), bad, {MARCH: bad}, ENTRY)
-    assert caught.value.reason == reason
-    noted = passed(crm(), place(), change(by_forward(A), bad), RECORD, ENTRY)
-    assert noted is not None
-    assert (noted.track(place()).done, noted.put) == (RECORD, ENTRY.put)
+def test_a_counter_that_looks_equal_on_old_is_raised_all_the_same() -> None:
+    old, new = by_forward(lead(visits=5)), by_forward(lead(visits=6))
+    made = plan(record(old, new), new, lead(visits=6))
+    assert made.content is not None
+    assert made.content["visits"] == {"N": "7"}
 
 
-KEYS_TOLD: dict[str, tuple[Item | None, Item | None]] = {
-    "a creation": (None, by_application(A)),
-    "a deletion": (by_forward(A), None),
-    "an update": (by_forward(A), by_application(B)),
-    "the place of a tombstone": (tombstone(), by_application(A)),
-    "an item made a tombstone": (by_forward(A), tombstone()),
-    "an item without a stamp": (by_application(A), None),
-    "an item whose new image leads to another key": (by_forward(A), ELSEWHERE),
-    "an item whose new image is damaged": (by_forward(A), DAMAGED),
-    "an item whose new image names another": (by_forward(A), OTHER_LEAD),
-}
+def test_a_create_sets_a_counter_by_value_even_where_old_has_the_value() -> None:
+    """The write must have its place among the differences: forward's records before it are told by its count."""
+    item = by_application(lead(visits=3))
+    made = plan(record(None, item), item, lead(visits=3))
+    assert (made.content, made.units, made.added) == (lead(visits=3), ("visits",), ())
 
 
-@pytest.mark.parametrize("row", KEYS_TOLD)
-def test_the_old_key_is_that_of_the_image_whose_fields_lead_to_the_place(row: str) -> None:
-    old, new = KEYS_TOLD[row]
-    assert old_key_of(crm(), place(), change(old, new)) == KEY
+def test_a_counter_that_v2_has_removed_is_removed() -> None:
+    made = plan(record(by_application(lead(likes=3)), by_application(lead())), by_application(lead()), lead(likes=3))
+    assert made.content is not None
+    assert "likes" not in made.content
+    assert made.units == ("likes",)
 
 
-def test_a_record_without_an_image_that_shows_an_old_item_is_poison() -> None:
-    with pytest.raises(Poison):
-        old_key_of(crm(), place(), change(None, {**place().key, "x": {"S": "y"}}))
+def test_elements_go_one_by_one() -> None:
+    def tags(*texts: str) -> Item:
+        return lead(tags={"L": [{"S": text} for text in texts]})
+
+    old, new = by_forward(tags("a", "b")), by_forward(tags("b", "c"))
+    made = plan(record(old, new), new, tags("a", "b", "old side"))
+    assert made.content is not None
+    assert made.content["tags"] == {"L": [{"S": "b"}, {"S": "old side"}, {"S": "c"}]}
+    assert made.units == (element("tags", "a"), element("tags", "c"))
 
 
-NOTHING: dict[str, tuple[Item | None, Item | None, bool]] = {
-    "a tombstone is purged": (tombstone(), None, True),
-    "a tombstone comes": (None, tombstone(), True),
-    "a tombstone after another": (tombstone(), tombstone(41), True),
-    "an item is deleted": (by_forward(A), None, False),
-    "an item becomes a tombstone": (by_forward(A), tombstone(), False),
-    "a tombstone is revived": (tombstone(), {**tombstone(), "id": {"S": "7"}}, False),
-}
+def test_a_group_goes_as_a_whole() -> None:
+    old, new = by_forward(lead(amount=1, currency="EUR")), by_forward(lead(amount=1, currency="USD"))
+    made = plan(record(old, new), new, lead(amount=9, currency="EUR"))
+    assert gives(made, lead(amount=1, currency="USD"))
+    assert made.units == tuple(PRICE.split("\1"))
 
 
-@pytest.mark.parametrize("row", NOTHING)
-def test_a_record_of_tombstones_shows_no_item(row: str) -> None:
-    old, new, nothing = NOTHING[row]
-    assert shows_no_item(crm(), place(), change(old, new)) == nothing
+def test_an_odd_value_of_v2_goes_to_old_as_it_is() -> None:
+    new = by_forward(A, followers="many")
+    made = plan(record(by_forward(A), new), new, A)
+    assert made.content is not None
+    assert made.content["followers"] == {"S": "many"}
 
 
-def test_the_places_are_the_records_the_ledgers_and_the_old_items() -> None:
-    entry = replace(ENTRY, keys=(place(MAY).text,))
-    july = lead("2024-07")
-    assert reverse_places(crm(), place(), entry, july) == [place(), place(MAY), place("2024-07")]
-    assert reverse_places(crm(), place(), entry, None) == [place(), place(MAY)]
-    unmappable = {name: value for name, value in july.items() if name != "entity_type"}
-    assert reverse_places(crm(), place(), ENTRY, unmappable) == [place()]
+def test_a_copy_with_the_stamp_of_another_key_is_carried_as_the_applications() -> None:
+    """The stamp's residue is of the other item, and says nothing about this one."""
+    dirty = lead(MAY, followers="1,054")
+    copied = {**by_application(A), "_sync": by_forward(dirty)["_sync"]}
+    assert gives(plan(record(None, copied), copied, None), A)
+
+
+def test_an_item_at_two_places_is_held() -> None:
+    item = by_application(A)
+    made = plan(record(None, item), item, A, elsewhere=(reading(by_application(lead(MAY)), MAY),))
+    assert (made.outcome, made.content, made.places) == ("held", None, (place().text, place(MAY).text))
+
+
+def test_of_several_records_a_unit_that_was_changed_back_is_judged_too() -> None:
+    """An earlier record may have been left to these: old still has the value between."""
+    steps = ((by_forward(A), by_forward(B)), (by_forward(B), by_forward(A)))
+    together = record(by_forward(A), by_forward(A))
+    assert plan(together, by_forward(A), B).content is None
+    assert gives(plan(replace(together, steps=steps), by_forward(A), B), A)
+
+
+def test_a_delete_at_a_place_that_the_item_has_left_is_no_delete() -> None:
+    made = plan(record(by_application(A), None), None, A, elsewhere=(reading(by_application(lead(MAY)), MAY),))
+    assert (made.outcome, made.places) == ("duplicate", (place(MAY).text,))
+
+
+def test_an_update_at_a_place_that_the_item_has_left_is_judged_where_it_lives() -> None:
+    moved = lead(MAY, status="b", company="later")
+    made = plan(record(by_forward(A), by_forward(B)), None, A, elsewhere=(reading(by_application(moved), MAY),))
+    assert gives(made, B), "the company and the date come with the record of the new place"

@@ -10,6 +10,7 @@ import pytest
 
 from service.config import Settings
 from service.core.phases.gate import Gate, GateClosed
+from service.core.phases.left_behind import KeysLeftBehind, Lack, left_behind
 from service.errors import Misconfigured, Refused
 from service.http_api.contract import ValidationRequest
 from service.http_api.problems import MAX_BODY_BYTES
@@ -42,6 +43,8 @@ async def client(view: FakeView, token: str | None = TOKEN) -> AsyncIterator[htt
         ("/v1/status", '{"phase":"forward"}'),
         ("/v1/quarantine", '{"items":[]}'),
         ("/v1/conflicts", '{"items":[{"kind":"two_live_keys"}]}'),
+        ("/v1/verification", '{"items":[],"after":"","limit":100}'),
+        ("/v1/verification?after=ab&limit=5", '{"items":[],"after":"ab","limit":5}'),
     ],
 )
 async def test_a_get_needs_no_token(view: FakeView, path: str, text: str) -> None:
@@ -86,6 +89,21 @@ async def test_a_closed_gate_is_a_conflict_with_its_closed_conditions(view: Fake
     assert [(condition["name"], condition["remedy"]) for condition in answer.json()["conditions"]] == [
         ("quarantine", "tablesplit quarantine list")
     ]
+
+
+async def test_a_way_back_that_leaves_keys_behind_is_a_conflict_that_names_them_until_it_is_told_their_number(
+    view: FakeView,
+) -> None:
+    behind = left_behind([Lack("old", {"pk": {"S": "a"}}, "quarantine", "1 of its changes wait")], 0, None)
+    view.phases.refusal = KeysLeftBehind(Gate("forward", CONDITIONS), (), behind, None)
+    async with client(view) as http:
+        answer = await http.post(MOVE, headers=BEARER, json={"to": "forward"})
+        view.phases.refusal = None
+        told = await http.post(MOVE, headers=BEARER, json={"to": "forward", "leave_behind": 1})
+        negative = await http.post(MOVE, headers=BEARER, json={"to": "forward", "leave_behind": -1})
+    assert problem(answer) == (409, "the gate to forward is closed: quarantine is 2, wanted 0; 1 key is left behind")
+    assert answer.json()["left_behind"] == behind.to_json()
+    assert (told.status_code, view.phases.left_behind, negative.status_code) == (202, [1], 400)
 
 
 async def test_a_lane_that_has_stopped_makes_the_process_unready_but_not_dead(view: FakeView) -> None:
@@ -194,7 +212,7 @@ async def test_the_description_lists_every_path_and_its_page_loads_nothing_from_
         page = await http.get("/docs")
     assert paths.keys() == {
         "/healthz", "/readyz", "/metrics", "/v1/status", "/v1/validation", "/v1/validation/{run_id}", "/v1/quarantine",
-            "/v1/conflicts", "/v1/audit", "/v1/events",
+            "/v1/conflicts", "/v1/verification", "/v1/audit", "/v1/events",
         "/v1/gate", "/v1/phase", "/v1/hold", "/v1/release",
     }  # fmt: skip
     assert page.headers["content-security-policy"].startswith("default-src 'none'")

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from service.control.quarantine import Quarantine
 from service.control.state import Move
 from service.core.phases.gate import GateClosed
-from service.errors import Misconfigured, Refused
+from service.core.phases.left_behind import KeysLeftBehind
+from service.errors import Misconfigured, Poison, Refused
 from service.http_api.phase_view import PhaseView
 from service.migration.phase.move_context import MoveContext
 from tests.worlds.move_world import MoveWorld
@@ -49,6 +51,18 @@ async def test_a_closed_gate_is_reported_at_once(monkeypatch: pytest.MonkeyPatch
         with pytest.raises(GateClosed):
             await view.start("dual", "", ())
         assert (await view.phase())["move"] is None
+
+
+async def test_a_way_back_is_told_how_many_keys_it_leaves_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = MoveWorld(closed={"quarantine"})
+    view = view_of(world, monkeypatch)
+    async with world.running(phase="dual", rule="ledger", epoch=1):
+        poison = Poison("no such entity", reason="unknown_entity")
+        await Quarantine(world.control, world.clock).add_copy("old", {"pk": {"S": "a"}}, poison)
+        with pytest.raises(KeysLeftBehind, match="1 key is left behind"):
+            await view.start("forward", "", ())
+        await view.start("forward", "", (), 1)
+        await world.clock.until(lambda: world.history[-1:] == [("forward", "ledger", None)])
 
 
 async def test_why_a_move_has_stopped_is_shown_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

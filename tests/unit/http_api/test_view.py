@@ -83,7 +83,8 @@ async def test_the_console_gets_everything_its_page_shows(started: HttpView) -> 
     await started.close()
     assert name == "event: status"
     assert document.keys() == {
-        "status", "unready", "phase", "validation", "validating", "quarantine", "conflicts", "audit",
+        "status", "unready", "phase", "validation", "validating", "quarantine", "conflicts", "verification",
+        "audit",
     }  # fmt: skip
     assert document["status"]["hold"].startswith("audit week")
     assert [record["action"] for record in document["audit"]] == ["hold"]

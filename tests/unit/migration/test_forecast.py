@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,7 @@ from service.migration.preflight.forecast import (
     Forecast,
     ForecastLimits,
     Sizes,
+    dual_change,
     forecast,
     judge_retention,
     sizes_of,
@@ -125,6 +127,15 @@ def test_money_is_told_apart_by_what_it_is_for() -> None:
     assert cost.stream_reads_month == pytest.approx(25.92)  # 5 shards, 5,184,000 reads each in 30 days, 0.1 for 100,000
     assert cost.dual_running_month == pytest.approx(26.92)
     assert cost.million_changes == 6.0  # 3 units each
+    assert cost.million_changes_in_dual == 13.0  # 5 units to write, 3 to read
+
+
+def test_a_change_in_dual_takes_its_v2_item_and_the_ledger() -> None:
+    change = dual_change(replace(expected(), v2_sizes=Sizes(5000.0, 1, 1, 1)))
+    assert change.write_units == 5.0  # 2 of the table, 1 of an index, 2 of the ledger
+    assert change.read_units == 4.0  # 5,000 bytes of v2 are 2, the ledger is read twice
+    assert change.requests == pytest.approx(1.07)
+    assert change.requests_alone == 5
 
 
 def test_point_in_time_recovery_is_paid_where_the_file_has_a_price() -> None:

@@ -36,6 +36,12 @@ def test_a_copy_that_ends_in_time_is_a_go() -> None:
     ]
 
 
+def test_it_says_what_a_change_takes_in_dual() -> None:
+    forecast_report = report(mapped_sample(), 4000)
+    assert "dual, change 5.5 write units, 3.0 read units, 1.1 to 5 requests" in forecast_report.to_text()
+    assert forecast_report.to_json()["table"]["dual_change"]["write_units"] == 5.5
+
+
 @pytest.mark.parametrize(
     ("items", "limits", "way"),
     [

@@ -107,6 +107,7 @@ async def test_since_is_stored_for_each_move() -> None:
     since = {condition.name: condition.since for condition in gate.conditions}
     assert since["hold"] == "2023-11-14T22:14:20Z"
     assert since["quarantine"] == "2023-11-14T22:13:20Z"
+    await save_verification(started.control, Verification(1, 0, (), NOW))
     back = await asked(started, replace(STATE, phase="reverse"), ROLLBACK_TO_DUAL)
     assert {condition.since for condition in back.conditions} == {"2023-11-14T22:14:20Z"}
 

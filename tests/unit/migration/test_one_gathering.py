@@ -105,7 +105,13 @@ DOCUMENT: dict[str, Any] = {
             "heard": False,
         },
     ],
-    "verification": {"checked": 4, "pending": 2, "differences": 1, "finished_at": "2023-11-14T22:13:35Z"},
+    "verification": {
+        "checked": 4,
+        "pending": 2,
+        "differences": 1,
+        "keys": [{"pk": "x"}],
+        "finished_at": "2023-11-14T22:13:35Z",
+    },
     "rogue_writes": {"old": 0, "v2": 1},
 }
 

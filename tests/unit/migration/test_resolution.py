@@ -13,6 +13,7 @@ from service.control.state import Move
 from service.control.stores import Stores
 from service.core.item.stamp import decode_stamp
 from service.core.item.wire import Item
+from service.core.item.write import Put, Update
 from service.core.rules.guarded import REPAIR_VERSION
 from service.errors import Misconfigured, Refused
 from service.migration.settlement.resolution import ConflictResolver
@@ -40,6 +41,12 @@ def two_live(world: BothWays) -> None:
 
 
 MOVED = lead("a", created=JULY, **OLD_LOST)
+LATE_MAY = "2024-05-30T00:00:00Z"
+
+
+def date_on_v2(world: BothWays) -> None:
+    """The application writes the field that decides the key too, and the key stays."""
+    world.edit("leads", lead_key("a"), created_at={"S": LATE_MAY}, **V2_WINS)
 
 
 @pytest.mark.parametrize(
@@ -48,8 +55,10 @@ MOVED = lead("a", created=JULY, **OLD_LOST)
         pytest.param(CHANGED, None, "v2", lead("a", **V2_WINS), id="v2 stays"),
         pytest.param(CHANGED, None, "old", CHANGED, id="the old side's change"),
         pytest.param(CHANGED, None, "merge", MERGED, id="a merge"),
-        pytest.param(MOVED, None, "old", MOVED, id="a change that moves the key"),
-        pytest.param(MOVED, None, "v2", lead("a", **V2_WINS), id="a move that is given up"),
+        pytest.param(MOVED, None, "old", MOVED, id="a change that also moves the key"),
+        pytest.param(MOVED, None, "v2", lead("a", created=JULY, **V2_WINS), id="a move stays that v2 has not written"),
+        pytest.param(MOVED, date_on_v2, "old", MOVED, id="a change that would move the key"),
+        pytest.param(MOVED, date_on_v2, "v2", lead("a", created=LATE_MAY, **V2_WINS), id="a move that is given up"),
         pytest.param(None, None, "old", None, id="the old side's delete"),
         pytest.param(None, None, "v2", lead("a", **V2_WINS), id="a delete that is given up"),
         pytest.param(CHANGED, delete_on_v2, "old", CHANGED, id="a change that v2 had deleted"),
@@ -136,7 +145,7 @@ async def test_a_merge_may_lead_to_a_key_that_neither_side_had(tmp_path: Path) -
 
 async def test_what_is_written_has_the_stamp_of_a_re_drive(tmp_path: Path) -> None:
     world = BothWays()
-    name = await make_conflict(world, MOVED)
+    name = await make_conflict(world, MOVED, date_on_v2)
     await resolving(world).resolve(await resolving(world).choose(name, "old"))
     for month in ("2024-05", "2024-07"):
         item = world.v2_lead("a", month)
@@ -219,7 +228,7 @@ async def test_v2_that_changes_between_reading_and_writing_is_left_alone(
     meanwhile: Callable[[BothWays, str], Awaitable[None]],
 ) -> None:
     world = BothWays()
-    name = await make_conflict(world, MOVED)
+    name = await make_conflict(world, MOVED, date_on_v2)
     choice = await resolving(world).choose(name, "old")
     await meanwhile(world, name)
     before = world.db.items("leads")
@@ -228,6 +237,39 @@ async def test_v2_that_changes_between_reading_and_writing_is_left_alone(
     assert refused.value.remedy == f"see `tablesplit conflicts show {name}`, then resolve it again"
     assert world.db.items("leads") == before
     assert await world.conflicts.count_open() == 1
+
+
+async def test_v2_that_changes_between_two_writes_is_told_and_the_resolution_can_be_made_again() -> None:
+    world = BothWays()
+    name = await make_conflict(world, MOVED, date_on_v2)
+    choice = await resolving(world).choose(name, "old")
+
+    async def in_between(operation: str, subject: object) -> None:
+        if isinstance(subject, Update) and subject.table == "leads":
+            world.db.before = None
+            world.edit("leads", lead_key("a"), status={"S": "won"})
+
+    world.db.before = in_between
+    with pytest.raises(Refused, match="v2 has changed meanwhile: the item is at two v2 keys"):
+        await resolving(world).resolve(choice)
+    await settled_to(world, name, "old")
+    assert (world.v2_lead("a", "2024-07") or {})["company"] == {"S": "old side"}
+
+
+async def test_where_v2_gets_an_item_before_the_first_write_the_item_is_not_removed_elsewhere() -> None:
+    world = BothWays()
+    name = await make_conflict(world, MOVED, date_on_v2)
+    choice = await resolving(world).choose(name, "old")
+
+    async def in_between(operation: str, subject: object) -> None:
+        if isinstance(subject, Put) and subject.table == "leads":
+            world.db.before = None
+            await _at_the_goal(world, name)
+
+    world.db.before = in_between
+    with pytest.raises(Refused, match="v2 has changed meanwhile: nothing was written"):
+        await resolving(world).resolve(choice)
+    assert (world.v2_lead() or {})["company"] == {"S": "v2 side"}
 
 
 async def test_of_two_operators_one_wins_and_the_other_is_told() -> None:
@@ -297,11 +339,10 @@ async def test_nothing_is_written_once_the_migration_was_completed_while_the_ope
 
 async def test_an_image_without_a_v2_item_asks_for_a_merge() -> None:
     world = BothWays()
-    world.put_on_both_sides(lead("a"), v2_of(lead("a")))
-    two_live(world)
-    world.put({**CHANGED, "entity_type": {"S": "GOBLIN"}})
-    await world.carry()
-    (name,) = await world.conflicts.heads()
+    conflict = await world.conflicts.load(await make_conflict(world, CHANGED))
+    unknown = {**by_reverse(CHANGED), "entity_type": {"S": "GOBLIN"}}
+    name = f"{conflict.id}r"
+    world.db.apply(*world.conflicts.puts(replace(conflict, id=name, reason="redriven", change=None, old=unknown)))
     with pytest.raises(Refused, match="GOBLIN") as refused:
         await resolving(world).choose(name, "old")
     assert refused.value.remedy.endswith(f"conflicts resolve {name} --keep merge FILE")

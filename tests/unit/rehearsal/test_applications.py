@@ -79,14 +79,65 @@ async def test_a_tombstone_is_no_item_and_may_be_written_over(crm, application, 
     assert await application.read(side, KEY) is not None
 
 
-@pytest.mark.parametrize("values", [{"stage": {"S": "lost"}}, MOVED])
-async def test_the_stamp_stays_with_an_item_that_is_changed_on_v2(crm, application, values):
+@pytest.fixture
+async def mapped(crm, moto_server) -> AsyncIterator[MappedApplication]:
+    async with open_plane(moto_server) as store:
+        yield MappedApplication(store, crm.mapping, SystemClock(), [DEAL])
+
+
+@pytest.mark.parametrize("side", ["old", "v2"])
+async def test_an_attribute_is_set_if_it_still_is_what_it_was(mapped, side):
+    with pytest.raises(Missing):
+        await mapped.compare_and_set("v2", KEY, "note", None, {"S": "x"})
+    assert not await mapped.compare_and_set("old", KEY, "note", None, {"S": "x"})
+    await mapped.create(side, DEAL)
+    assert await mapped.compare_and_set(side, KEY, "turns", None, {"N": "1"})
+    assert not await mapped.compare_and_set(side, KEY, "turns", None, {"N": "1"})
+    assert await mapped.compare_and_set(side, KEY, "turns", {"N": "1"}, {"N": "2"})
+    found = await mapped.read(side, KEY)
+    assert found is not None
+    assert (found["turns"], found["note"]) == ({"N": "2"}, DEAL["note"])
+
+
+@pytest.mark.parametrize("side", ["old", "v2"])
+async def test_an_item_is_duplicated_with_its_stamp(crm, mapped, side):
+    other: Item = {**DEAL, "id": {"S": "8"}, "pk": {"S": "DEAL#8"}}
+    with pytest.raises(Missing):
+        await mapped.duplicate(side, KEY, other)
+    await mapped.create(side, DEAL)
+    items = crm.old_items if side == "old" else crm.v2_items
+    (item,), stamp = items(), {"M": {"v": {"S": VERSION}}}
+    table = crm.mapping.old.table if side == "old" else crm.mapping.entities["DEAL"].table
+    crm.client.put_item(TableName=table, Item={**item, "_sync": stamp})
+    await mapped.duplicate(side, KEY, other)
+    with pytest.raises(ItemExists):
+        await mapped.duplicate(side, KEY, other)
+    assert [item["_sync"] for item in items()] == [stamp, stamp]
+    found = await mapped.read(side, {"pk": {"S": "DEAL#8"}, "sk": {"S": "METADATA"}})
+    assert found is not None
+    assert (found["id"], found["note"]) == ({"S": "8"}, DEAL["note"])
+
+
+async def test_the_stamp_stays_with_an_item_that_is_changed_on_v2(crm, application):
     await application.create("v2", DEAL)
+    stamp = _stamp_the_v2_item(crm)
+    await application.update("v2", KEY, {"stage": {"S": "lost"}})
+    assert [item["_sync"] for item in crm.v2_items()] == [stamp]
+
+
+def _stamp_the_v2_item(crm) -> dict:
     table, stamp = crm.mapping.entities["DEAL"].table, {"M": {"v": {"S": VERSION}}}
     (item,) = crm.v2_items()
     crm.client.put_item(TableName=table, Item={**item, "_sync": stamp})
-    await application.update("v2", KEY, values)
-    assert [item["_sync"] for item in crm.v2_items()] == [stamp]
+    return stamp
+
+
+async def test_an_application_that_moves_its_item_leaves_the_stamp_and_the_mapped_one_keeps_it(crm, application):
+    await application.create("v2", DEAL)
+    stamp = _stamp_the_v2_item(crm)
+    await application.update("v2", KEY, MOVED)
+    kept = [stamp] if isinstance(application, MappedApplication) else [None]
+    assert [item.get("_sync") for item in crm.v2_items()] == kept
 
 
 def test_links_are_kept_by_old_key(crm):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from service.rehearsal.counted import Counted
 from service.rehearsal.drill import DrillReport
 from service.rehearsal.moves import TimedMove
 from service.rehearsal.report import RehearsalReport
@@ -24,6 +25,8 @@ FAILURES = [
     {"tally": replace(TALLY, different=("x",))},
     {"pause": 0.1},
     {"compared": False},
+    {"counted": Counted(broken=("a counter",))},
+    {"counted": Counted(copies=1)},
 ]
 
 

@@ -8,7 +8,8 @@ import pytest
 from service.control.repairs import registered
 from service.control.state import change_state, in_forward
 from service.control.table import ControlTable
-from service.core.item.write import Delete
+from service.core.item.write import Delete, Update
+from service.core.rules.guarded import copy_write
 from service.errors import Fenced, Retryable
 from tests.builders.small_crm import MAPPING, lead, lead_key
 from tests.fakes.clocks import settle
@@ -156,6 +157,30 @@ async def test_an_item_created_again_is_not_taken(world: PurgeWorld) -> None:
     assert await world.wait(GRACE + 20) == 0
     assert world.v2("a") is not None
     assert world.counts["changed"] == 1
+
+
+async def test_an_attribute_that_the_application_put_on_a_tombstone_is_not_taken(world: PurgeWorld) -> None:
+    await world.finish_backfill()
+    await world.begin()
+    world.rounds = 2
+    world.db.apply(Update("leads", lead_key("a"), {"nobody_maps_this": {"S": "x"}}))
+    assert await world.wait(GRACE + 20) == 0
+    found = world.db.item("leads", lead_key("a"))
+    assert found is not None
+    assert found["nobody_maps_this"] == {"S": "x"}
+    assert world.counts["changed"] == 1
+
+
+async def test_it_waits_as_long_as_the_network_may_hold_a_copy_of_the_backfill(world: PurgeWorld) -> None:
+    world.held_seconds = 960.0
+    await world.begin()
+    world.rounds = 2
+    await world.wait(GRACE + 100)
+    await world.finish_backfill()
+    assert await world.wait(HORIZON + 930) == 0
+    held = copy_write(MAPPING, lead("a"), 1)
+    assert not await world.db.write(held)
+    assert await world.wait(50) == 1
 
 
 async def test_an_item_created_and_deleted_again_waits_its_whole_time_again(world: PurgeWorld) -> None:

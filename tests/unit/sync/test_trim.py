@@ -15,12 +15,12 @@ from service.control.stores import Stores
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Put
 from service.core.rules.agreement import BothSides, forgettable
-from service.core.rules.ledger import Place, new_entry
+from service.core.rules.ledger import Entry, ForwardHalf, Place, ReverseHalf, new_entry
 from service.core.rules.ledger_writes import PlaceReading
 from service.errors import Fenced, Poison
 from service.sync.upkeep.trim import Trimmer
 from service.sync.upkeep.verify import Verifier
-from tests.builders.small_crm import MAPPING, lead, lead_key, old_key, v2_of
+from tests.builders.small_crm import BASE, MAPPING, lead, lead_key, old_key, v2_of
 from tests.worlds.both_ways_world import BothWays, Lanes, in_dual
 
 A = lead("a", status={"S": "new"})
@@ -58,7 +58,7 @@ class Trimming:
 
     async def entry(self) -> Any:
         read = await Ledger(self.world.control, self.world.clock, "old", 9).read(KEY)
-        return read.entry if read.was is not None else None
+        return read.entry if read.item is not None else None
 
     async def touched(self) -> None:
         """One item in the ledger, equal on both sides, of the first epoch, which is over."""
@@ -115,7 +115,10 @@ async def still_there(it: Trimming) -> None:
 
 async def of_this_epoch(it: Trimming) -> None:
     """Its counts would begin again below that of the old item."""
-    await rewritten(it, epoch=2)
+    ledger = Ledger(it.world.control, cast(Any, SimpleNamespace(now=lambda: 1.0)), "old", 2)
+    read = await ledger.read(KEY)
+    it.world.db.apply(ledger.delete(read))
+    it.world.db.apply(ledger.update(await ledger.read(KEY), read.entry.forward)[0])
 
 
 async def not_acknowledged(it: Trimming) -> None:
@@ -139,11 +142,12 @@ async def differs(it: Trimming) -> None:
 
 
 async def held(it: Trimming) -> None:
-    await rewritten(it, held_since=1.0)
+    await rewritten(it, lambda entry: replace(entry.reverse, held_since=1.0))
 
 
 async def at_another_key(it: Trimming) -> None:
-    await rewritten(it, keys=())
+    await rewritten(it, lambda entry: replace(entry.forward, places=(), claim=None))
+    await rewritten(it, lambda entry: replace(entry.reverse, places=(), tracks={}))
 
 
 async def in_quarantine(it: Trimming) -> None:
@@ -164,11 +168,11 @@ async def a_lane_stands_still(it: Trimming) -> None:
     it.world.db.before = stand_still
 
 
-async def rewritten(it: Trimming, **changes: Any) -> None:
-    """The entry with changes, as if it had been left so long ago."""
+async def rewritten(it: Trimming, half: Callable[[Entry], ForwardHalf | ReverseHalf]) -> None:
+    """The entry with another half, as if it had been left so long ago."""
     ledger = Ledger(it.world.control, cast(Any, SimpleNamespace(now=lambda: 1.0)), "old", 1)
     read = await ledger.read(KEY)
-    it.world.db.apply(ledger.put(read, replace(read.entry, **changes)))
+    it.world.db.apply(ledger.update(read, half(read.entry))[0])
 
 
 HOLDS = [
@@ -230,7 +234,7 @@ async def test_an_image_put_back_after_its_entry_was_dropped_is_carried(it: Trim
 
 def test_what_differs_is_not_forgettable() -> None:
     place = Place("leads", lead_key("a"))
-    entry = replace(new_entry(KEY, 1), keys=(place.text,))
+    entry = replace(new_entry(KEY, 1), forward=ForwardHalf(BASE, places=(place.text,)))
     assert forgettable(MAPPING, entry, BothSides((PlaceReading(place, v2_of(A)),), A))
     assert not forgettable(MAPPING, entry, BothSides((PlaceReading(place, v2_of(A, status={"S": "won"})),), A))
 

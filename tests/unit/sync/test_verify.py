@@ -1,21 +1,25 @@
 """Re-verification: what was touched under the ledger rule is compared once it is quiet; what differs twice is reported."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from service.control.ledger import Ledger
 from service.control.stores import Stores
-from service.control.verification import Verification, read_verification, save_verification
+from service.control.verification import REMEDIES, Verification, listing, read_verification, save_verification
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Put
+from service.core.rules.agreement import DifferenceKind
+from service.core.rules.ledger import Place
 from service.errors import Retryable
 from service.migration.start import create_and_start
 from service.migration.status.facts import CaughtUp
 from service.migration.status.snapshot import take_snapshot
+from service.sync.upkeep.both_sides import read_both_sides
 from service.sync.upkeep.trim import Trimmer
 from service.sync.upkeep.verify import Verifier
 from tests.builders.small_crm import MAPPING, lead, lead_key, old_key, v2_of
@@ -112,6 +116,116 @@ async def test_a_difference_that_lasts_is_reported(world: BothWays, v2: Item | N
     assert (found.checked, found.pending, found.differences) == (1, 0, (old_key("LEAD", "a"),))
 
 
+async def listed(world: BothWays) -> list[dict[str, Any]]:
+    return cast("list[dict[str, Any]]", (await listing(world.control))["items"])
+
+
+def away_with(v2_lead: str, *, old: bool = False) -> Callable[[BothWays], None]:
+    """One side loses the item behind the protocol's back."""
+
+    def spoil_it(world: BothWays) -> None:
+        world.remove(*(("old", old_key("LEAD", v2_lead)) if old else ("leads", lead_key(v2_lead))))
+        world.skip()
+
+    return spoil_it
+
+
+def two_places(world: BothWays) -> None:
+    world.db.apply(Put("leads", v2_of(lead("a", created="2024-06-01"), _sync=None)))
+
+
+KINDS: list[tuple[Callable[[BothWays], None], str, list[str]]] = [
+    (lambda world: spoil(world, v2_of(A, status={"S": "won"}, company={"S": "Y"})), "fields", ["company", "status"]),
+    (lambda world: spoil(world, v2_of(A, _sync={"S": "?"})), "unreadable", ["damaged_stamp"]),
+    (away_with("a"), "missing_on_v2", []),
+    (away_with("a", old=True), "missing_on_old", []),
+    (two_places, "two_live_keys", []),
+]
+
+
+@pytest.mark.parametrize(("spoiled", "kind", "fields"), KINDS, ids=[row[1] for row in KINDS])
+async def test_the_list_says_how_a_key_differs_and_where(
+    world: BothWays, spoiled: Callable[[BothWays], None], kind: str, fields: list[str]
+) -> None:
+    await touched(world, A, lead("b"))
+    spoiled(world)
+    await world.clock.advance(10)
+    await walked(world)
+    (row,) = await listed(world)
+    assert (row["key"], row["entity"]) == ({"pk": "LEAD#a", "sk": "METADATA"}, "LEAD")
+    assert (row["difference"], row["fields"]) == (kind, fields)
+    assert len(row["v2"]) == (2 if kind == "two_live_keys" else 1)
+    assert row["remedy"] == REMEDIES[cast(DifferenceKind, kind)]
+
+
+async def test_the_list_keeps_since_when_a_key_differs_until_it_is_equal(world: BothWays) -> None:
+    await touched(world, A)
+    spoil(world, v2_of(A, status={"S": "won"}))
+    await walked(world)
+    (first,) = await listed(world)
+    await world.clock.advance(100)
+    await walked(world)
+    (second,) = await listed(world)
+    assert (second["first_seen"], second["last_seen"] > first["last_seen"]) == (first["first_seen"], True)
+    await touched(world, {**A, "status": {"S": "new2"}})
+    spoil(world, v2_of({**A, "status": {"S": "new2"}}))
+    found = await walked(world)
+    assert (found.checked, found.differing, await listed(world)) == (1, 0, [])
+
+
+async def test_a_key_that_cannot_be_compared_again_stays_listed_and_counted(world: BothWays) -> None:
+    await touched(world, A)
+    spoil(world, v2_of(A, status={"S": "won"}))
+    await walked(world)
+    before = await listed(world)
+    lanes(world).reads = False
+    found = await walked(world)
+    assert (found.pending, found.differing, await listed(world)) == (1, 1, before)
+
+
+async def test_the_list_is_bounded_and_the_count_is_not(world: BothWays, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.sync.upkeep.verify.LISTED_AT_MOST", 2)
+    monkeypatch.setattr("service.sync.upkeep.verify.MAX_CANDIDATES", 1)
+    monkeypatch.setattr("service.sync.upkeep.verify.BATCH_ENTRIES", 1)
+    names = ("a", "b", "c", "d", "e")
+    await touched(world, *map(lead, names))
+    for name in names:
+        spoil(world, None, name)
+    found = await walked(world)
+    assert (found.differing, len(found.differences), len(await listed(world))) == (5, 2, 2)
+
+
+async def test_the_log_has_the_count_at_warning_and_the_keys_at_debug_only(world: BothWays) -> None:
+    await touched(world, A)
+    spoil(world, v2_of(A, status={"S": "won"}))
+    with capture_logs() as log:
+        await walked(world)
+    assert [(line["log_level"], line.get("differences"), line.get("fields")) for line in log] == [
+        ("warning", 1, None),
+        ("debug", None, ["status"]),
+    ]
+    assert [line["log_level"] for line in log if "LEAD#a" in str(line)] == ["debug"]
+
+
+async def test_the_list_is_read_page_by_page(world: BothWays) -> None:
+    await touched(world, A, lead("b"), lead("c"))
+    for name in ("a", "b", "c"):
+        spoil(world, None, name)
+    await walked(world)
+    first = await listing(world.control, limit=2)
+    second = await listing(world.control, after=first["next"], limit=2)
+    assert [*first["items"], *second["items"]] == await listed(world)
+    assert (len(first["items"]), second["next"], first["differences"]) == (2, None, 3)
+
+
+async def test_an_item_at_a_known_place_that_represents_another_old_item_is_not_of_this_one(world: BothWays) -> None:
+    """v2's application wrote a wrong id and corrected it: the ledger still knows the place for the wrong id."""
+    world.put_on_both_sides(A, v2_of(A))
+    asked = [(old_key("LEAD", name), [Place("leads", lead_key("a"))]) for name in "ab"]
+    found = await read_both_sides(world.db, MAPPING, asked)
+    assert [sides.v2[0].item is not None for sides in found] == [True, False]
+
+
 async def test_two_live_places_are_a_difference(world: BothWays) -> None:
     await touched(world, A)
     world.db.apply(Put("leads", v2_of(lead("a", created="2024-06-01"), _sync=None)))
@@ -151,7 +265,7 @@ async def test_a_place_that_only_the_old_item_tells_is_looked_at(world: BothWays
     world.put_on_both_sides(A, v2_of(A))
     ledger = Ledger(world.control, world.clock, "old", 1)
     read = await ledger.read(old_key("LEAD", "a"))
-    world.db.apply(ledger.put(read, read.entry))
+    world.db.apply(ledger.update(read, read.entry.forward)[0])
     await world.clock.advance(10)
     assert (await walked(world)).checked == 1
 
@@ -166,6 +280,7 @@ async def test_the_status_shows_what_was_found() -> None:
         "checked": 7,
         "pending": 2,
         "differences": 1,
+        "keys": [{"pk": "LEAD#a", "sk": "METADATA"}],
         "finished_at": "1970-01-01T00:00:00Z",
     }
     assert "verification 7 touched keys equal, 1 different, 2 not quiet yet" in status.to_text()

@@ -1,0 +1,179 @@
+"""A migration in ``dual`` on a server, its sinks, and a count of what they ask for."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+from service.app import App
+from service.clock import SystemClock
+from service.config import Settings, load_configured_mapping
+from service.control.state import MigrationState, change_state, in_forward, with_stream, with_v2_stream
+from service.control.table import ControlTable
+from service.core.item.change import Change, parse_record
+from service.core.item.wire import Item
+from service.core.item.write import Put, Update
+from service.core.mapping.mapping import Mapping
+from service.core.rules.guarded import copy_write
+from service.dynamodb.client import DynamoDBClient
+from service.dynamodb.control_plane import ControlPlane
+from service.dynamodb.protocol import AskedWrite, Fence
+from service.dynamodb.table_description import NewTable
+from service.dynamodb.tables import Tables
+from service.log import configure_log
+from service.metrics import Metrics
+from service.sync.sinks.context import ledger_access, sink_context
+from service.sync.sinks.forward import ForwardSink
+from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext
+from service.sync.sinks.reverse import ReverseSink
+
+AT_ONCE = 32
+
+
+@dataclass
+class Counted:
+    """Implements ``Meter``: counts requests by operation, and write units by table."""
+
+    requests: Counter[str] = field(default_factory=Counter)
+    write_units: Counter[str] = field(default_factory=Counter)
+
+    def clear(self) -> None:
+        self.requests.clear()
+        self.write_units.clear()
+
+    def count_request(self, operation: str, result: str, seconds: float) -> None:  # noqa: ARG002 (Meter names them)
+        self.requests[operation] += 1
+
+    def count_units(self, table: str, kind: str, units: float) -> None:
+        if kind == "write":
+            self.write_units[table] += units  # type: ignore[assignment]  # a Counter adds floats, too
+
+    def count_retry(self, reason: str) -> None:
+        raise AssertionError(f"a request was sent again: {reason}")
+
+
+class CountingClient(DynamoDBClient):
+    """Counts the units of updates that go together, which DynamoDB Local does not report: one each, for an entry below 1 KB."""
+
+    counted: Counted
+
+    async def try_write_many(self, table: str, asked: Sequence[AskedWrite], *, fence: Fence | None = None) -> None:
+        await super().try_write_many(table, asked, fence=fence)
+        self.counted.write_units[table] += len(asked)
+
+
+class Dual:
+    """A migration in ``dual``, the application that writes its old table, and the sinks that carry its changes."""
+
+    def __init__(self, app: App, state: MigrationState, counted: Counted) -> None:
+        self.app = app
+        self.state = state
+        self.counted = counted
+        self.old = app.mapping.old
+        self._read: dict[str, str | None] = {}
+
+    async def change_old(self, keys: Sequence[Item], text: str) -> None:
+        """Update each of the old items at ``keys``, as the application."""
+        changed = {"notes": {"S": text}, "updated_at": {"S": "2018-01-01T00:00:00Z"}}
+        for start in range(0, len(keys), AT_ONCE):
+            updates = [Update(self.old.table, key, changed) for key in keys[start : start + AT_ONCE]]
+            await asyncio.gather(*[self.app.store.write(update) for update in updates])
+
+    async def new_changes(self, table: str) -> list[Change]:
+        """The changes of a table since the last call, in order."""
+        assert self.state.stream_arn is not None
+        arn = self.state.stream_arn if table == self.old.table else self.state.v2_streams[table]
+        shards = (await self.app.store.describe_stream(arn)).shards
+        return [change for shard in shards for change in await self._of_shard(table, arn, shard.shard_id)]
+
+    async def _of_shard(self, table: str, arn: str, shard_id: str) -> list[Change]:
+        store, changes, last = self.app.store, list[Change](), self._read.get(shard_id)
+        kind = "TRIM_HORIZON" if last is None else "AFTER_SEQUENCE_NUMBER"
+        iterator: str | None = await store.shard_iterator(arn, shard_id, kind, last)
+        while iterator is not None:
+            page = await store.get_records(iterator)
+            changes += [parse_record(record, table=table, shard_id=shard_id) for record in page.records]
+            iterator = page.next_iterator if page.records else None
+        self._read[shard_id] = changes[-1].sequence if changes else last
+        return changes
+
+    async def skip(self) -> None:
+        """Pass over what the streams show so far."""
+        for table in (self.old.table, *self.app.mapping.tables):
+            await self.new_changes(table)
+
+    def guarded(self) -> GuardedSink:
+        """The sink of the guarded rule."""
+        context = GuardedSinkContext(self.app.stores, self.state.generation, fence=_unfenced, events=_Events())
+        return GuardedSink(context, self.app.settings.sync_concurrency)
+
+    def forward(self) -> ForwardSink:
+        """The forward sink of the ledger rule."""
+        context = sink_context(self.app, self.state, "old", _ignored)
+        return ForwardSink(ledger_access(self.app, self.state, _unfenced), context, self.app.settings.sync_concurrency)
+
+    def reverse(self) -> ReverseSink:
+        """The reverse sink of the ledger rule."""
+        context = sink_context(self.app, self.state, "v2", _ignored)
+        return ReverseSink(ledger_access(self.app, self.state, _unfenced), context, self.app.settings.sync_concurrency)
+
+
+class _Events:
+    """Implements ``SinkEvents`` without effect."""
+
+    def count(self, outcome: str) -> None: ...
+
+    def tombstone(self, put: Put) -> None: ...
+
+    def taken_over(self) -> int:
+        return 0
+
+
+def _ignored(outcome: str) -> None: ...
+
+
+def _unfenced() -> None:
+    """A benchmark is never superseded."""
+
+
+@asynccontextmanager
+async def opened(url: str, items: Sequence[Item]) -> AsyncIterator[Dual]:
+    """A migration in ``dual`` with the old ``items``, copied to v2."""
+    settings = Settings(endpoint_url=url, log_level="error", settle_seconds=0)
+    configure_log(settings)
+    clock, counted, mapping = SystemClock(), Counted(), load_configured_mapping(settings)
+    async with CountingClient.open(settings, counted, clock) as store:
+        store.counted = counted
+        tables = Tables(ControlPlane(settings), store, clock, mapping, settings.control_table)
+        await _make(tables, mapping)
+        await _fill(store, [Put(mapping.old.table, item) for item in items])
+        await _fill(store, [copy_write(mapping, item, 1) for item in items])
+        control = ControlTable(store, settings.control_table)
+        app = App(settings, mapping, clock, Metrics(), store, control, tables)
+        yield Dual(app, await _in_dual(app), counted)
+
+
+async def _make(tables: Tables, mapping: Mapping) -> None:
+    await asyncio.to_thread(tables.plane.create_table, NewTable(mapping.old.table, mapping.old.key_names))
+    await tables.make_missing()
+    await tables.enable_old_stream()
+    await tables.enable_v2_streams()
+
+
+async def _fill(store: DynamoDBClient, puts: Sequence[Put]) -> None:
+    for start in range(0, len(puts), AT_ONCE):
+        await asyncio.gather(*[store.write(put) for put in puts[start : start + AT_ONCE]])
+
+
+async def _in_dual(app: App) -> MigrationState:
+    old = await app.tables.enable_old_stream()
+    v2 = {table: await app.tables.v2_stream(table) for table in app.mapping.tables}
+
+    def change(state: MigrationState) -> MigrationState:
+        state = in_forward(with_stream(state, old), 0.0)
+        for table, arn in v2.items():
+            state = with_v2_stream(state, table, arn)
+        return replace(state, phase="dual", rule="ledger", epoch=1)
+
+    return await change_state(app.control, app.mapping, 0.0, change)

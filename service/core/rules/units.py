@@ -1,0 +1,358 @@
+"""The units of an item: what both directions of `dual` compare and carry (DESIGN section 6).
+
+A *unit* is a field of the mapping with all old attributes that may hold it, a declared group of fields, an attribute that the
+mapping does not know, or, under ``merge: union``, one element of a set or list. The value of a unit has two forms: the old
+attributes as they are, and the *normal* form that the transform makes of them. Two values are the same when either form is: so
+an original such as the text "85" and its normal form, the number 85, are one value, and a lost residue makes no conflict.
+"""
+
+from collections.abc import Collection, Iterable
+from decimal import Context, Decimal
+from hashlib import blake2b
+from typing import NamedTuple
+
+import orjson
+
+from service.core.item.compare import equal, in_one_form, item_in_one_form, same_or_absent
+from service.core.item.numbers import number_text
+from service.core.item.wire import AttributeValue, Item
+from service.core.mapping.entity import Entity, FieldRule, Merge
+from service.core.mapping.mapping import Mapping
+from service.errors import Poison
+
+SUMS = Context(prec=60)
+"""More digits than the 38 that DynamoDB keeps: a sum is exact."""
+
+ELEMENT = "\0"
+"""Between the name of a union and one of its elements, in the name of a unit."""
+
+GROUP = "\1"
+"""Between the names of the fields of a declared group, in the name of a unit."""
+
+SETS = {"SS": "S", "NS": "N", "BS": "B"}
+"""The tag of each kind of set, and of its elements."""
+
+SCALARS = frozenset({"S", "N", "B", "BOOL"})
+
+
+class Value(NamedTuple):
+    """The value of one unit."""
+
+    raw: Item
+    """The old attributes that hold it, or would after the inverse. Of an element: its container's tag, and the element."""
+    normal: tuple[AttributeValue | None, ...] | None
+    """What the transform makes of it, one value for each field of the unit. None: there is no such form."""
+
+
+ABSENT = Value({}, (None,))
+"""The value of a unit that an item does not have."""
+
+RESIDUE_ONLY = ()
+"""The normal form of an attribute that v2 can have only in the residue. Its application cannot write it, and loses it with the
+stamp: so whatever v2 has of it is the same."""
+
+Form = dict[str, Value]
+"""The values of an item, by unit."""
+
+
+class UnitChange(NamedTuple):
+    """One unit that a record changed."""
+
+    unit: str
+    before: Value
+    after: Value
+
+
+def same(first: Value, second: Value) -> bool:
+    """Whether two values of one unit are the same, in either form."""
+    if equal(first.raw, second.raw) or RESIDUE_ONLY in (first.normal, second.normal):
+        return True
+    if first.normal is None or second.normal is None or len(first.normal) != len(second.normal):
+        return False
+    return all(map(same_or_absent, first.normal, second.normal))
+
+
+def members(unit: str) -> list[str]:
+    """The names under which a unit is remembered: those of its fields. So a group may be declared, or changed, at any time."""
+    return unit.split(GROUP)
+
+
+def remembered(units: Iterable[str]) -> tuple[str, ...]:
+    """The names under which units are remembered, sorted."""
+    return tuple(sorted({name for unit in units for name in members(unit)}))
+
+
+def is_among(unit: str, names: Collection[str]) -> bool:
+    """Whether a unit, or one of its fields, is among remembered ``names``."""
+    return any(name in names for name in members(unit))
+
+
+def shown(names: Iterable[str]) -> tuple[str, ...]:
+    """The fields of remembered names, for people: without elements, each once, sorted."""
+    return tuple(sorted({name.partition(ELEMENT)[0] for name in names}))
+
+
+def entity_of_image(mapping: Mapping, image: Item) -> Entity | None:
+    """The entity that an old item names; None when the mapping does not know it."""
+    return mapping.entities.get(image.get(mapping.old.entity, {}).get("S", ""))
+
+
+def old_units(mapping: Mapping, image: Item | None) -> Form:
+    """The units of an old item without our stamp; none for None. The attributes of its key are no units: they never change."""
+    if image is None:
+        return {}
+    entity = entity_of_image(mapping, image)
+    form = _mapped(entity, image) if entity is not None else {}
+    known = set(entity.group_of) if entity is not None else set()
+    for name, value in image.items():
+        if name not in known and name not in mapping.old.key_names:
+            form[name] = _unmapped(entity, name, value)
+    return _united(entity, form) if entity is not None else form
+
+
+def v2_units(mapping: Mapping, old: Item, item: Item) -> Form:
+    """The units of a v2 ``item`` whose old form is ``old``.
+
+    A field has no normal form while v2 holds a value there that the transform would not make: then only an old attribute with
+    exactly that value is the same.
+    """
+    entity = entity_of_image(mapping, old)
+    if entity is None:
+        return old_units(mapping, old)
+    odd = _odd_fields(entity, old, item)
+    form = _mapped(entity, old)
+    for name in odd:
+        form[name] = Value(form[name].raw, None)
+    for name, value in old.items():
+        if name not in entity.group_of and name not in mapping.old.key_names:
+            form[name] = _unmapped(entity, name, value)
+    return _united(entity, form)
+
+
+def changed_units(before: Form, after: Form) -> list[UnitChange]:
+    """The units that a change of an old item changed, in the order of their names: in the old attributes, or only in the normal
+    form, as
+    a default does that is made of another field."""
+    units = sorted(before.keys() | after.keys())
+    pairs = (UnitChange(unit, before.get(unit, ABSENT), after.get(unit, ABSENT)) for unit in units)
+    return [change for change in pairs if not equal(change.before.raw, change.after.raw) or _is_moved(change)]
+
+
+def written_units(before: Form, after: Form) -> list[UnitChange]:
+    """Those of ``changed_units`` whose old attributes changed: the application wrote them."""
+    return [change for change in changed_units(before, after) if not equal(change.before.raw, change.after.raw)]
+
+
+def _is_moved(change: UnitChange) -> bool:
+    """Whether the normal form changed."""
+    before, after = change.before.normal, change.after.normal
+    return before != after and not (
+        before and after and len(before) == len(after) and all(map(same_or_absent, before, after))
+    )
+
+
+def differing(first: Form, second: Form) -> frozenset[str]:
+    """The units in which two forms are not the same."""
+    units = first.keys() | second.keys()
+    return frozenset(unit for unit in units if not same(first.get(unit, ABSENT), second.get(unit, ABSENT)))
+
+
+def hashes(form: Form) -> dict[str, str]:
+    """8 hex digits over the value of each unit, by the names under which units are remembered."""
+    return {name: _hash(value) for unit, value in form.items() for name in members(unit)}
+
+
+def written_since(form: Form, before: dict[str, str]) -> frozenset[str]:
+    """The units of a form whose value is not that which had the hashes ``before``."""
+    now = hashes(form)
+    names = {name for name in now.keys() | before.keys() if now.get(name) != before.get(name)}
+    return frozenset(unit for unit in form if is_among(unit, names)) | (names - now.keys())
+
+
+def _hash(value: Value) -> str:
+    content: object = item_in_one_form(value.raw)
+    if value.normal is not None:
+        content = [None if part is None else in_one_form(part) for part in value.normal]
+    return blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=4).hexdigest()
+
+
+def merge_of(entity: Entity | None, unit: str) -> Merge:
+    """How both sides' changes of a unit meet."""
+    return entity.merge_of(_fields(unit)[0]) if entity is not None else "v2"
+
+
+def number_of(value: Value) -> Decimal | None:
+    """The number that a value is; None when it is not exactly one number."""
+    if value.normal is None or len(value.normal) != 1 or value.normal[0] is None or "N" not in value.normal[0]:
+        return None
+    return Decimal(value.normal[0]["N"])
+
+
+def counter(value: Value) -> Decimal | None:
+    """The number that a value is under ``merge: add``, where an absent value is 0, as DynamoDB's ADD has it; None for others."""
+    return Decimal(0) if value == ABSENT else number_of(value)
+
+
+def difference(change: UnitChange) -> Decimal | None:
+    """By how much a change raised a counter; None when it did not leave a number."""
+    before, after = counter(change.before), number_of(change.after)
+    return None if before is None or after is None else SUMS.subtract(after, before)
+
+
+def counters(entity: Entity | None, units: Iterable[str]) -> frozenset[str]:
+    """Those of ``units`` that are counters (``merge: add``)."""
+    return frozenset(unit for unit in units if merge_of(entity, unit) == "add")
+
+
+def with_units(entity: Entity | None, item: Item, now: Form, changes: Iterable[UnitChange]) -> Item:
+    """The old ``item``, whose form is ``now``, with the values after ``changes``.
+
+    A number under ``merge: add`` gets the difference of the change, an element enters or leaves its container.
+    """
+    changed, steps = dict(item), list(changes)
+    replaced = {step.unit for step in steps if step.after.raw}
+    for change in steps:
+        if ELEMENT in change.unit:
+            if _fields(change.unit)[0] not in replaced:  # else it has its elements from the value put there
+                _move_element(entity, changed, change)
+        else:
+            _set_unit(entity, changed, change.unit, _value_after(entity, now.get(change.unit, ABSENT), change))
+    return changed
+
+
+def under_present_names(entity: Entity | None, item: Item, raw: Item) -> Item:
+    """The attributes ``raw`` that the inverse makes, each under the alias that the old ``item`` uses for the field now, if it uses
+    one: the old application reads and writes that name."""
+    renamed: Item = {}
+    for name, value in raw.items():
+        rule = entity.fields.get(name) if entity is not None else None
+        used = [alias for alias in rule.names if alias in item] if rule is not None else []
+        renamed[used[0] if used and name not in used else name] = value
+    return renamed
+
+
+def names_of(entity: Entity | None, unit: str) -> tuple[str, ...]:
+    """The old attributes that may hold a unit."""
+    rules = _rules_of(entity, unit)
+    return tuple(name for rule in rules for name in rule.names) if rules else tuple(_fields(unit))
+
+
+def _fields(unit: str) -> list[str]:
+    """The fields of a unit: several for a group, and the container of an element."""
+    return members(unit.partition(ELEMENT)[0])
+
+
+def _rules_of(entity: Entity | None, unit: str) -> list[FieldRule]:
+    if entity is None:
+        return []
+    return [entity.fields[name] for name in _fields(unit) if name in entity.fields]
+
+
+def _mapped(entity: Entity, image: Item) -> Form:
+    fields: Item = {}
+    return {rule.name: _value(rule, image, fields) for rule in entity.rules}
+
+
+def _unmapped(entity: Entity | None, name: str, value: AttributeValue) -> Value:
+    """The value of an attribute without a field. v2 can have one that is named as its key only in the residue."""
+    only_residue = entity is not None and name in entity.made and name != entity.gather
+    return Value({name: value}, RESIDUE_ONLY if only_residue else (value,))
+
+
+def _value(rule: FieldRule, image: Item, fields: Item) -> Value:
+    raw = {name: image[name] for name in rule.names if name in image}
+    try:
+        normal = rule.value(image, fields)
+    except Poison:  # a transform of the mapping's own fails on it
+        return Value(raw, None)
+    if normal is not None:
+        fields[rule.name] = normal
+    return Value(raw, (normal,))
+
+
+def _odd_fields(entity: Entity, old: Item, item: Item) -> list[str]:
+    """The fields that v2 holds in a form that the transform would not make."""
+    made = _mapped(entity, old)
+    return [
+        name
+        for name, value in made.items()
+        if value.normal is not None and not same_or_absent(value.normal[0], item.get(name))
+    ]
+
+
+def _united(entity: Entity, form: Form) -> Form:
+    """The form with groups as one unit each, and unions as a unit for each element."""
+    for group in entity.groups:
+        values = [form.pop(name) for name in group]
+        raw = {name: value for member in values for name, value in member.raw.items()}
+        normals = [member.normal for member in values]
+        whole = tuple(normal[0] for normal in normals if normal is not None)
+        form[GROUP.join(group)] = Value(raw, whole if len(whole) == len(group) else None)
+    for unit in [unit for unit in form if merge_of(entity, unit) == "union"]:
+        elements = _elements(unit, form[unit])
+        if elements is not None:
+            del form[unit]
+            form |= elements
+    return form
+
+
+def _elements(unit: str, value: Value) -> Form | None:
+    """The elements of a set, or of a list of scalars, as units; None for any other value."""
+    container = value.normal[0] if value.normal else None
+    if container is None:
+        return {} if not value.raw else None
+    ((tag, content),) = container.items()
+    if tag in SETS:
+        elements = [{SETS[tag]: element} for element in content]
+    elif tag == "L" and all(element.keys() <= SCALARS for element in content):
+        elements = list(content)
+    else:
+        return None
+    return {f"{unit}{ELEMENT}{_text(element)}": Value({tag: element}, (element,)) for element in elements}
+
+
+def _text(element: AttributeValue) -> str:
+    ((tag, content),) = element.items()
+    return orjson.dumps({tag: number_text(Decimal(content)) if tag == "N" else content}).decode()
+
+
+def _value_after(entity: Entity | None, now: Value, change: UnitChange) -> Item:
+    """The old attributes of a unit after a change."""
+    raised, present = difference(change), counter(now)
+    if merge_of(entity, change.unit) != "add" or raised is None or present is None:
+        return change.after.raw
+    total = {"N": number_text(SUMS.add(present, raised))}
+    rules = _rules_of(entity, change.unit)
+    return rules[0].given_back(total) if rules else {change.unit: total}
+
+
+def _set_unit(entity: Entity | None, item: Item, unit: str, raw: Item) -> None:
+    for name in names_of(entity, unit):
+        item.pop(name, None)
+    item.update(raw)
+
+
+def _move_element(entity: Entity | None, item: Item, change: UnitChange) -> None:
+    """Put the element of a union into its container, or take it out. A container that cannot hold it stays as it is."""
+    (unit,) = _fields(change.unit)
+    rules = _rules_of(entity, unit)
+    container = rules[0].value(item, {}) if rules else item.get(unit)
+    ((tag, element),) = (change.after.raw or change.before.raw).items()
+    ((kind, content),) = (container or {tag: []}).items()
+    if kind != "L" and kind not in SETS:
+        return
+    member = element if kind == "L" else next(iter(element.values()))
+    left = [other for other in content if _text(_as_element(kind, other)) != _text(element)]
+    content = (
+        [*content, member]
+        if change.after.raw and len(left) == len(content)
+        else left
+        if not change.after.raw
+        else content
+    )
+    value: AttributeValue | None = {kind: content} if content or kind == "L" else None
+    _set_unit(entity, item, unit, rules[0].given_back(value) if rules else {unit: value} if value is not None else {})
+
+
+def _as_element(kind: str, member: AttributeValue | str) -> AttributeValue:
+    return {SETS[kind]: member} if kind in SETS else member  # type: ignore[return-value]  # an L holds attribute values

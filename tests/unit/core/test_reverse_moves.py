@@ -1,0 +1,175 @@
+"""What reverse makes of forward's moves, of items that were held, and of records that it need not read anything for."""
+
+from dataclasses import replace
+
+import pytest
+
+from service.core.item.stamp import Stamp
+from service.core.item.wire import Item
+from service.core.rules.ledger import EVERY_COUNT, ReverseClaim, ReverseHalf
+from service.core.rules.ledger_writes import PlaceReading
+from service.core.rules.reverse import is_passed
+from service.errors import Poison
+from tests.builders.dual_lead import (
+    MAY,
+    by_application,
+    by_forward,
+    count,
+    lead,
+    place,
+    reading,
+    stamped_v2,
+    version,
+)
+from tests.builders.reverse_cases import NOTHING_PUT, gives, plan, put, record
+
+A, B = lead(status="a", company="x"), lead(status="b", company="x")
+WHOLE = ReverseHalf(count(3), whole=count(3), last=count(3))
+"""Reverse has put the whole item, with count 3."""
+
+
+def restore(old: Item, *units: str, base: int = 2) -> Item:
+    """The v2 item of ``old`` after forward has refused its delete."""
+    return {**stamped_v2(Stamp(version(41), base=count(base), restore=frozenset(units)), by_application(old))}
+
+
+def moved(units: tuple[str, ...], base: int = 2) -> Item:
+    """Forward's put at the new place of a move from March to May."""
+    made = by_forward(lead(MAY, status="b", company="x"), 41, base)
+    stamp = Stamp(version(41), base=count(base), moved=frozenset(units))
+    return stamped_v2(stamp, {name: content for name, content in made.items() if name != "_sync"}, MAY)
+
+
+MOVED = ("created_at", "status")
+
+
+def test_a_put_at_the_new_place_is_an_update_of_the_units_that_were_carried() -> None:
+    """Taken for a create, it would bring back fields that old has written since."""
+    change = record(None, moved(MOVED), ours=True, month=MAY)
+    on_old = lead(MAY, status="c", company="old side")
+    made = plan(change, moved(MOVED), on_old, put(status=3, company=4))
+    assert gives(made, lead(MAY, status="b", company="old side"))
+    assert plan(change, moved(MOVED), on_old, put(company=3)).outcome == "own"
+    seen = record(None, moved(MOVED, base=3), ours=True, month=MAY)
+    assert plan(seen, moved(MOVED, base=3), on_old, put(status=3)).outcome == "own"
+
+
+def test_a_put_at_the_new_place_brings_an_item_back_that_reverse_has_deleted() -> None:
+    """It had read the delete at the previous place before forward moved the item: nobody else would put it on old again."""
+    change = record(None, moved(MOVED), ours=True, month=MAY)
+    made = plan(change, moved(MOVED), None, WHOLE)
+    assert (made.outcome, made.units) == ("carried_back", None)
+    assert gives(made, lead(MAY, status="b", company="x"))
+    assert plan(change, moved(MOVED), None, put(status=3)).content is None, (
+        "the old side has deleted it: forward decides"
+    )
+
+
+def test_a_put_at_the_new_place_over_a_live_item_brings_back_what_it_changed_there() -> None:
+    """The application had created it there."""
+    change = record(by_application(lead(MAY, status="b", company="v2")), moved(MOVED), ours=True, month=MAY)
+    made = plan(change, moved(MOVED), lead(MAY, status="b", company="z"), put(company=3))
+    assert gives(made, lead(MAY, status="b", company="x"))
+
+
+def vacated(base: int = 2, **stamp: frozenset[str]) -> tuple[Item, Stamp]:
+    """Forward's tombstone in March, and its stamp."""
+    made = Stamp(version(41), base=count(base), tombstone=True, **stamp)
+    return stamped_v2(made, {}), made
+
+
+AT_MAY: PlaceReading = reading(moved(MOVED), MAY)
+
+
+@pytest.mark.parametrize(
+    ("half", "then"),
+    [
+        (NOTHING_PUT, None),
+        (put(company=3), None),
+        (put(status=1), None),
+        (put(status=3), lead(status="b", company="x")),
+    ],
+)
+def test_a_tombstone_of_a_move_brings_back_carried_units_that_reverse_has_put_since(
+    half: ReverseHalf, then: Item | None
+) -> None:
+    item, stamp = vacated(moved=frozenset(MOVED))
+    change = replace(record(by_forward(A), item), stamp=stamp)
+    made = plan(change, item, A, half, (AT_MAY,))
+    assert made.outcome == ("own" if then is None else "carried_back")
+    assert made.content is None if then is None else gives(made, then)
+
+
+@pytest.mark.parametrize("mark", ["moved", "restore"])
+def test_a_tombstone_of_a_move_of_an_item_that_lives_nowhere_deletes_old(mark: str) -> None:
+    """v2's application has deleted it at the one place while forward wrote the other: nobody else carries that delete."""
+    item, stamp = vacated(**{mark: frozenset(MOVED)})
+    if mark == "restore":  # forward's answer to what v2's application did in between: whatever reverse has put since
+        stamp = replace(stamp, base=EVERY_COUNT)
+    change = replace(record(by_forward(A), item), stamp=stamp)
+    made = plan(change, item, A)
+    assert (made.outcome, made.content, made.units) == ("carried_back", {}, None)
+    assert plan(change, item, None).outcome == "own"
+    since = plan(change, item, A, WHOLE)  # reverse has put the whole item since
+    assert since.outcome == ("own" if mark == "moved" else "carried_back")
+
+
+HELD = replace(NOTHING_PUT, held_since=5.0)
+RELEASED: dict[str, tuple[Item | None, Item | None, Item | None]] = {
+    "one live item": (by_application(B), lead(status="old side", note="x"), B),
+    "one live item, and none on old": (by_application(B), None, B),
+    "one live item that old agrees with": (by_application(B), B, None),
+    "none": (None, A, {}),
+    "none on either side": (None, None, None),
+}
+"""v2 now, the old item; the old item then (None: nothing is written)."""
+
+
+@pytest.mark.parametrize("row", RELEASED)
+@pytest.mark.parametrize("ours", [False, True])
+def test_an_item_that_is_held_no_longer_is_put_whole_by_whatever_record_finds_that(row: str, ours: bool) -> None:
+    now, on_old, then = RELEASED[row]
+    made = plan(record(by_forward(A), by_forward(A, 41, 9), ours=ours), now, on_old, HELD)
+    assert made.released
+    if then is None:
+        assert made.content is None or gives(made, on_old or {})
+    elif then == {}:
+        assert (made.content, made.units) == ({}, None)
+    else:
+        assert gives(made, then)
+
+
+def test_an_item_that_is_held_still_is_held() -> None:
+    now, other = by_application(A), (reading(by_application(lead(MAY)), MAY),)
+    made = plan(record(by_application(A), None), now, A, HELD, other)
+    assert (made.outcome, made.released, made.content) == ("held", False, None)
+
+
+def test_an_item_held_no_longer_whose_fields_lead_elsewhere_is_poison() -> None:
+    item = {**by_application(lead(MAY)), **place().key}
+    with pytest.raises(Poison, match="lead to another key"):
+        plan(record(None, item), item, A, HELD)
+
+
+CLAIM = ReverseClaim(version(9), "", "w", count(3), ("status",))
+MOVED_HERE = stamped_v2(Stamp(version(41), base=count(3), moved=frozenset({"id"})), by_application(B))
+PASSED: dict[str, tuple[Item | None, Item | None, ReverseHalf, bool]] = {
+    "an update that has seen all": (by_forward(A), by_forward(B, 41, 3), WHOLE, True),
+    "an update where nothing was put": (by_forward(A), by_forward(B, 41), NOTHING_PUT, True),
+    "an update that has not seen a put": (by_forward(A), by_forward(B, 41, 2), put(status=3), False),
+    "an update that has not seen a difference": (by_forward(A), by_forward(B, 41, 2), ReverseHalf(count(3), last=count(3)), False),
+    "an update that has not seen what another place has claimed": (
+        by_forward(A), by_forward(B, 41, 2), replace(NOTHING_PUT, claims={place(MAY).text: CLAIM}), False,
+    ),
+    "a create, which may make a second live place": (None, by_forward(A, 41, 3), WHOLE, False),
+    "a restore": (restore(A, "status", base=3), restore(A, "status", base=3), WHOLE, False),
+    "a put of a move": (by_forward(A), MOVED_HERE, WHOLE, False),
+    "an item that is held": (by_forward(A), by_forward(B, 41, 3), replace(WHOLE, held_since=1.0), False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", PASSED)
+def test_what_may_be_passed_without_reading_anything(row: str) -> None:
+    old, new, half, passed = PASSED[row]
+    assert is_passed(record(old, new, ours=True), half) is passed
+    assert not is_passed(record(old, new), half), "the application's"

@@ -1,0 +1,83 @@
+"""What preflight says about old items: each thing that is wrong, how often, at which keys, and of which items."""
+
+import asyncio
+
+import pytest
+
+from service.core.item.size import MAX_ITEM_BYTES, item_bytes
+from service.core.item.stamp import SEQUENCE_DIGITS
+from service.core.item.wire import Item
+from service.core.item.write import Put
+from service.core.rules.guarded import copy_write
+from service.migration.preflight.checks import PreflightReport
+from service.migration.preflight.sample import LISTED_KEYS, map_sample
+from service.migration.preflight.sample_checks import PreflightCheck, sample_checks
+from tests.builders.small_crm import MAPPING, by_reverse, deal, lead, old_key
+from tests.fakes.memory import MemoryDynamoDB
+
+
+async def checks(items: list[Item], sample: int = 1000) -> dict[str, PreflightCheck]:
+    """By name, of a table with these items."""
+    db = MemoryDynamoDB()
+    db.create_table("old", ("pk", "sk"))
+    for item in items:
+        db.apply(Put("old", item))
+    mapped_sample = await map_sample(db, MAPPING, sample, asyncio.Event())
+    return {check.name: check for check in sample_checks(mapped_sample, MAPPING.stamp)}
+
+
+async def test_a_table_that_dual_can_carry() -> None:
+    found = await checks([lead("a"), deal("b")])
+    assert {check.verdict for check in found.values()} == {"ok"}
+    assert found["mapping"].value == "2 of all 2 items can be mapped"
+    assert found["stamp's name"].value == "0 of all 2 items have an own attribute '_sync'"
+    assert all(check.keys == () and not check.remedy for check in found.values())
+
+
+@pytest.mark.parametrize(
+    ("item", "name", "verdict", "value"),
+    [
+        (lead("x", _sync={"S": "own"}), "stamp's name", "blocked", "1 of all 2 items have an own attribute '_sync'"),
+        (by_reverse(lead("x")), "stamps left", "note", "1 of all 2 items have a stamp of tablesplit in '_sync'"),
+        (lead("x", id={"S": "y"}), "rejected items", "blocked", "key_mismatch 1"),
+    ],
+)
+async def test_what_is_in_the_way_is_counted_and_named(item: Item, name: str, verdict: str, value: str) -> None:
+    found = (await checks([lead("a"), item]))[name]
+    assert (found.verdict, found.value) == (verdict, value)
+    assert found.keys == (old_key("LEAD", "x"),)
+    assert found.remedy
+
+
+@pytest.mark.parametrize(("more", "blocked"), [(0, "v2 size"), (1, "rejected items")])
+async def test_an_item_that_can_be_copied_but_has_no_room_for_the_stamp_of_dual_is_named(
+    more: int, blocked: str
+) -> None:
+    copy = copy_write(MAPPING, deal("x", notes={"S": ""}), 1).item
+    base = 2 + SEQUENCE_DIGITS  # for which the copy is refused already
+    old = deal("x", notes={"S": "x" * (MAX_ITEM_BYTES - base - item_bytes(copy) + more)})
+    found = await checks([lead("a"), old])
+    assert [name for name, check in found.items() if check.verdict == "blocked"] == [blocked]
+    assert found[blocked].keys == (old_key("DEAL", "x"),)
+
+
+async def test_it_says_whether_it_looked_at_all_items_or_at_a_sample() -> None:
+    items = [lead(f"{n:03}", _sync={"S": "own"}) for n in range(LISTED_KEYS + 20)]
+    of_all, of_some = await checks(items), await checks(items, sample=10)
+    assert of_all["stamp's name"].value == "120 of all 120 items have an own attribute '_sync'"
+    assert of_some["stamp's name"].value == "10 of 10 sampled items have an own attribute '_sync'"
+    assert len(of_all["stamp's name"].keys) == LISTED_KEYS
+
+
+def test_people_see_the_first_keys_and_programs_all_that_are_listed() -> None:
+    keys = tuple(old_key("LEAD", str(n)) for n in range(7))
+    report = PreflightReport((PreflightCheck("stamp's name", "7 of all 9 items", "blocked", "rename it", keys),))
+    assert report.to_text().splitlines() == [
+        "blocked stamp's name  7 of all 9 items",
+        f"{'':22}rename it",
+        *[f"{'':22}pk=LEAD#{n} sk=METADATA" for n in range(5)],
+        f"{'':22}and 2 more: --json",
+        "preflight: BLOCKED",
+    ]
+    assert len(report.to_json()["checks"][0]["keys"]) == 7
+    assert report.to_json()["checks"][0]["keys"][6] == {"pk": "LEAD#6", "sk": "METADATA"}
