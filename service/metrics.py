@@ -26,7 +26,7 @@ from prometheus_client.registry import Collector
 
 from service.core.phases.acting import Phase, Side
 from service.core.phases.conditions import CONDITIONS
-from service.core.rules.forward import Outcome as ForwardOutcome
+from service.core.rules.forward_plan import Outcome as ForwardOutcome
 from service.core.rules.reverse import Outcome as ReverseOutcome
 
 Direction = Literal["forward", "reverse"]

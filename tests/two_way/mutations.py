@@ -14,10 +14,10 @@ from service.core.item.change import Change
 from service.core.item.stamp import Stamp, decode_stamp, sound_stamp
 from service.core.item.wire import Item
 from service.core.item.write import Absent, AnyOf, Condition, Delete, Exists, Update, Write
-from service.core.rules import authorship, ledger_writes
+from service.core.rules import authorship, forward_moves, ledger_writes
 from service.core.rules import forward as ledger_forward
 from service.core.rules import reverse as ledger_reverse
-from service.core.rules.forward import ForwardPlan
+from service.core.rules.forward_plan import ForwardPlan
 from service.core.rules.ledger import Entry, ForwardHalf, Place, ReverseHalf, Track, count_version
 from service.core.rules.reverse import BothReadings, ReversePlan, V2Change
 from service.core.rules.unit_verdicts import Judged
@@ -44,7 +44,7 @@ REAL_UPDATE = Ledger.update
 REAL_JUDGE = ledger_forward.judge_units
 REAL_REVERSE_PLAN = ledger_reverse.reverse_plan
 REAL_OF_OURS = ledger_reverse._of_ours
-REAL_TWO_LIVE = ledger_forward._two_live
+REAL_TWO_LIVE = ledger_forward.two_live
 REAL_WRITE = LedgerAccess.write
 REAL_SWITCH = Entering.switch
 
@@ -240,9 +240,9 @@ MUTATIONS = (
     _patched("a purge deletes whatever is there", ledger_access, "still_bare", lambda *_: None, 3),
     _ledger_forgets("the ledger's places are not looked at", _without_places, 61),
     _patched("two live places are not held", reverse_sink, "reverse_plan", first_of_two, 3),
-    _patched("reverse is not told of two live places", ledger_forward, "_two_live", not_told, 100),
-    _patched("covered changes are applied", ledger_forward, "_covers", lambda *_: False, 73),
-    _patched("a half-done guarded move stays so", ledger_forward, "_is_older", lambda *_: False, 3240),
+    _patched("reverse is not told of two live places", ledger_forward, "two_live", not_told, 100),
+    _patched("covered changes are applied", ledger_forward, "covers", lambda *_: False, 73),
+    _patched("a half-done guarded move stays so", forward_moves, "_is_older", lambda *_: False, 3240),
     _patched("a position is saved before the effect", Process, "take", position_first, 15),
     _patched("entered without drain", Entering, "drain", nothing, 921),
     _patched("entered without a horizon", Entering, "horizon", nothing, 42),

@@ -5,7 +5,7 @@ from typing import Any
 
 from service.core.item.change import Change
 from service.core.rules import forward as ledger_forward
-from service.core.rules.forward import ConflictCause, ForwardPlan
+from service.core.rules.forward_plan import ConflictCause, ForwardPlan
 from tests.two_way.mutations import Mutation
 from tests.two_way.script import Script
 

@@ -3,12 +3,8 @@
 from service.core.item.stamp import Stamp, own_stamp
 from service.core.item.wire import Item
 from service.core.item.write import Put
-from service.core.rules.forward import (
-    ForwardPlan,
-    OldChange,
-    V2State,
-    forward_plan,
-)
+from service.core.rules.forward import forward_plan
+from service.core.rules.forward_plan import ForwardPlan, OldChange, V2State
 from service.core.rules.units import Form
 from tests.builders.dual_lead import (
     KEY,

@@ -14,16 +14,8 @@ from service.core.item.stamp import is_bare_tombstone, stream_version
 from service.core.item.wire import Item
 from service.core.item.write import Put, TransactItem, Update
 from service.core.rules.authorship import Authorship, authorship_on_old
-from service.core.rules.forward import (
-    ForwardPlan,
-    OldChange,
-    V2State,
-    forward_plan,
-    is_remains,
-    known_places,
-    restore_plan,
-    waiting_units,
-)
+from service.core.rules.forward import forward_plan, known_places
+from service.core.rules.forward_plan import ForwardPlan, OldChange, V2State, waiting_units
 from service.core.rules.images import old_image
 from service.core.rules.ledger import (
     ForwardClaim,
@@ -36,6 +28,7 @@ from service.core.rules.ledger import (
     place_from,
 )
 from service.core.rules.ledger_writes import PlaceReading, place_of
+from service.core.rules.restore import is_remains, restore_plan
 from service.core.rules.runs import Run, runs
 from service.core.rules.units import shown
 from service.core.rules.waiting import WHOLE, Waiting

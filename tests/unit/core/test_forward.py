@@ -6,11 +6,8 @@ import pytest
 
 from service.core.item.stamp import Stamp
 from service.core.item.wire import Item
-from service.core.rules.forward import (
-    OldChange,
-    V2State,
-    forward_plan,
-)
+from service.core.rules.forward import forward_plan
+from service.core.rules.forward_plan import OldChange, V2State
 from service.core.rules.images import old_form
 from service.core.rules.units import differing, old_units
 from tests.builders.dual_lead import (

@@ -7,7 +7,8 @@ import pytest
 from service.core.item.stamp import Stamp, own_stamp
 from service.core.item.wire import Item
 from service.core.item.write import Put
-from service.core.rules.forward import ConflictCause, ForwardPlan, OldChange, V2State, forward_plan
+from service.core.rules.forward import forward_plan
+from service.core.rules.forward_plan import ConflictCause, ForwardPlan, OldChange, V2State
 from service.core.rules.ledger import EVERY_COUNT, Move, next_version
 from service.core.rules.units import differing, old_units
 from tests.builders.dual_lead import (

@@ -5,15 +5,10 @@ import pytest
 from service.core.item.change import Change
 from service.core.item.stamp import Stamp
 from service.core.item.wire import Item
-from service.core.rules.forward import (
-    OldChange,
-    V2State,
-    is_ours,
-    known_places,
-    restore_plan,
-    waiting_units,
-)
+from service.core.rules.forward import is_ours, known_places
+from service.core.rules.forward_plan import OldChange, V2State, waiting_units
 from service.core.rules.ledger import ForwardClaim, ForwardHalf, ReverseHalf, new_entry
+from service.core.rules.restore import restore_plan
 from service.core.rules.units import differing, old_units
 from service.core.rules.waiting import WHOLE
 from service.errors import Poison
