@@ -18,7 +18,7 @@ from tests.fakes.kcl import kcl_settings, require_kcl
 
 pytestmark = [pytest.mark.local, pytest.mark.kill, pytest.mark.slow]
 
-CYCLES = int(os.environ.get("TABLESPLIT_TEST_CYCLES") or 3)
+CYCLES = int(os.environ.get("TABLESPLIT_TEST_CYCLES") or 2)
 """`TABLESPLIT_TEST_CYCLES=10` takes ten minutes."""
 
 KCL_CYCLES = 1

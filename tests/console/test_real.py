@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from service.rehearsal.demo.items import old_items
 from service.rehearsal.servers.local_servers import free_port
-from tests.acceptance.command_line import QUICK, CommandLine, ended, until
+from tests.acceptance.command_line import LASTING, QUICK, CommandLine, ended, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.local, pytest.mark.slow]
 
@@ -28,7 +28,7 @@ def test_a_person_follows_a_migration_on_the_page(
     dynamodb_local: str, table_prefix: str, tmp_path: Path, page: Page, pictures: Path
 ) -> None:
     port = free_port()
-    settings = {**QUICK, "TABLESPLIT_HTTP_PORT": str(port), "TABLESPLIT_API_TOKEN": TOKEN}
+    settings = {**QUICK, **LASTING, "TABLESPLIT_HTTP_PORT": str(port), "TABLESPLIT_API_TOKEN": TOKEN}
     cli = CommandLine(dynamodb_local, table_prefix, tmp_path, settings)
     cli.make_old_table([*old_items(20), BAD])
     cli.run("create-tables")
