@@ -59,7 +59,6 @@ OPERATIONS = (
     "PutItem",
     "Query",
     "Scan",
-    "TransactGetItems",
     "TransactWriteItems",
     "UpdateItem",
     OTHER,

@@ -50,7 +50,6 @@ ITEM_OPERATIONS = frozenset(
         "GetItem",
         "BatchGetItem",
         "TransactWriteItems",
-        "TransactGetItems",
         "UpdateItem",
         "BatchExecuteStatement",
     }

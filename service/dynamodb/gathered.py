@@ -14,15 +14,12 @@ import orjson
 
 from service.core.item.wire import Item
 from service.core.item.write import TransactItem, Update, Write
+from service.dynamodb.items import GET_MANY_KEYS
 from service.dynamodb.protocol import AskedWrite, BatchStore, Fence, Page, WriteOutcome
 from service.errors import Poison
 
 Q = TypeVar("Q")
 A = TypeVar("A")
-
-READ_KEYS = 100
-"""BatchGetItem takes at most 100 keys
-(https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html)."""
 
 STATEMENTS = 25
 """BatchExecuteStatement takes at most 25 statements
@@ -171,7 +168,7 @@ class GatheredStore:
         if any("S" not in value for value in key.values()):  # one number has many texts
             return await self._store.get(table, key)
         if table not in self._reads:
-            self._reads[table] = Batches(READ_KEYS, partial(self._read, table), shared=True)
+            self._reads[table] = Batches(GET_MANY_KEYS, partial(self._read, table), shared=True)
         return await self._reads[table].ask(_name(key), key)
 
     async def _read(self, table: str, asked: Sequence[Asked[Item, Item | None]]) -> None:
@@ -228,9 +225,6 @@ class GatheredStore:
 
     async def get_many(self, table: str, keys: Sequence[Item]) -> list[Item]:
         return await self._store.get_many(table, keys)
-
-    async def get_together(self, reads: Sequence[tuple[str, Item]]) -> list[Item | None]:
-        return await self._store.get_together(reads)
 
     async def insert_many(
         self, table: str, items: Sequence[Item], key_names: tuple[str, ...], **how: Any

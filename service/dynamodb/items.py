@@ -21,10 +21,6 @@ GET_MANY_KEYS = 100
 """BatchGetItem takes at most 100 keys
 (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html)."""
 
-GET_TOGETHER_KEYS = 100
-"""TransactGetItems takes at most 100 keys
-(https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactGetItems.html)."""
-
 
 class ItemOperations:
     """Implements ``BatchStore``; the protocol documents the methods."""
@@ -109,15 +105,6 @@ class ItemOperations:
 
         await self._caller.persist(attempt)
 
-    async def get_together(self, reads: Sequence[tuple[str, Item]]) -> list[Item | None]:
-        check_together(reads)
-        if not reads:
-            return []
-        gets = [{"Get": {"TableName": table, "Key": key}} for table, key in reads]
-        request: Request = {"TransactItems": gets, **MEASURED}
-        answer = await self._caller.call("TransactGetItems", _tables(table for table, _ in reads), request)
-        return [response.get("Item") for response in answer["Responses"]]
-
     async def write(self, write: Write, *, patient: bool = True, fence: Fence | None = None) -> bool:
         operation, request = _operation(write)
         return await self._conditional(operation, write.table, request, patient=patient, fence=fence)
@@ -176,14 +163,6 @@ class ItemOperations:
         except ConditionRefusedError:
             return False
         return True
-
-
-def check_together(reads: Sequence[tuple[str, Item]]) -> None:
-    """Raises ValueError for too many reads, or a key that is read twice: ``get_together`` does not take them."""
-    if len(reads) > GET_TOGETHER_KEYS:
-        raise ValueError(f"get_together takes at most {GET_TOGETHER_KEYS} keys, not {len(reads)}")
-    if _has_duplicates(reads):
-        raise ValueError("get_together: the keys are not distinct")
 
 
 def _has_duplicates(values: Sequence[object]) -> bool:

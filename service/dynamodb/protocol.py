@@ -122,10 +122,6 @@ class ItemStore(Protocol):
         """The items that exist at ``keys`` (any number, distinct), read consistently, in no order. Keys that the server leaves
         unprocessed are requested again. Raises ValueError when a key is given twice."""
 
-    async def get_together(self, reads: Sequence[tuple[str, Item]]) -> list[Item | None]:
-        """The item at each (table, key), None where there is none, in the order of ``reads``, all read atomically. A conflict with
-        a write is retried. Raises ValueError for more than 100 reads, or when a key is given twice."""
-
     async def write(self, write: Write, *, patient: bool = True, fence: Fence | None = None) -> bool:
         """Apply one conditional write. False: the condition was refused, and the last attempt wrote nothing.
 

@@ -292,34 +292,8 @@ async def test_an_update_takes_part_in_a_transaction(server: Server) -> None:
     assert await plane.transact([update, Check(table, key("guard"), Exists(("PK",)))]) is False
     assert await plane.get(table, key("u")) == key("u") | {"a": {"S": "x"}, "b": {"S": "y"}}
     assert await plane.transact([update, Put(table, key("with"))]) is True
-    assert await plane.get_together([(table, key("u")), (table, key("with"))]) == [
-        key("u") | {"a": {"S": "z"}},
-        key("with"),
-    ]
-
-
-async def test_items_are_read_together_in_the_order_asked(server: Server) -> None:
-    # moto takes no more than 25 reads; a hundred are compared in test_memory_agrees.
-    names = [f"{n:02d}" for n in range(25)]
-    await server.plane.insert_many(server.table, [key(name) for name in names if name != "07"], NAMES)
-    reads = [(server.table, key(name)) for name in reversed(names)]
-    expected = [None if name == "07" else key(name) for name in reversed(names)]
-    assert await server.plane.get_together(reads) == expected
-
-
-async def test_more_than_a_hundred_items_are_not_read_together(server: Server) -> None:
-    with pytest.raises(ValueError, match=r"^get_together takes at most 100 keys, not 101$"):
-        await server.plane.get_together([(server.table, key(str(n))) for n in range(101)])
-
-
-async def test_reading_nothing_together_asks_nothing(server: Server) -> None:
-    assert await server.plane.get_together([]) == []
-
-
-async def test_the_same_key_is_not_read_twice_together(server: Server) -> None:
-    turned = dict(reversed(key("a").items()))
-    with pytest.raises(ValueError, match=r"^get_together: the keys are not distinct$"):
-        await server.plane.get_together([(server.table, key("a")), (server.table, turned)])
+    assert await plane.get(table, key("u")) == key("u") | {"a": {"S": "z"}}
+    assert await plane.get(table, key("with")) == key("with")
 
 
 async def test_an_answer_has_the_units_that_the_request_consumed(server: Server) -> None:

@@ -134,7 +134,7 @@ async def test_refused_updates_are_poison_for_both_and_change_nothing(both: Both
             with pytest.raises(Poison) as caught:
                 await sent
             assert caught.value.reason == "refused_by_dynamodb"
-        assert await store.get_together([(both.table, first.item), (both.table, update.key)]) == [None, None]
+        assert [await store.get(both.table, key) for key in (first.item, update.key)] == [None, None]
 
 
 async def test_a_lost_answer_leaves_the_same_doubt_in_memory(both: Both) -> None:
@@ -156,17 +156,6 @@ async def test_one_item_twice_in_a_transaction_is_poison_for_both(both: Both) ->
     for store in (both.real, both.memory):
         with pytest.raises(Poison):
             await store.transact(twice)
-
-
-async def test_reads_together_are_answered_or_refused_alike(both: Both) -> None:
-    reads = [(both.table, _key("p", f"{number:03}")) for number in range(101)]
-    for store in (both.real, both.memory):
-        assert await store.write(Update(both.table, reads[1][1], {"a": {"S": "x"}}))
-        assert await store.get_together(reads[:100]) == [None, {**reads[1][1], "a": {"S": "x"}}, *[None] * 98]
-        assert await store.get_together([]) == []
-        for wrong in (reads, [reads[0], reads[0]]):
-            with pytest.raises(ValueError, match=r"^get_together"):
-                await store.get_together(wrong)
 
 
 async def test_pages_cover_every_item_once(both: Both) -> None:
@@ -198,15 +187,14 @@ async def _same_answer(both: Both, rng: Random, where: str) -> None:
         transaction = [_transact_item(rng, both.table, key) for key in _keys(rng)]
         answers = [await store.transact(transaction) for store in (both.real, both.memory)]
     else:
-        reads = [(both.table, key) for key in _keys(rng)]
-        answers = [await _read(store, reads) for store in (both.real, both.memory)]
+        keys = _keys(rng)
+        answers = [await _read(store, both.table, keys) for store in (both.real, both.memory)]
     assert answers[0] == answers[1], where
 
 
-async def _read(store: ItemStore, reads: list[tuple[str, Item]]) -> list[Any]:
-    together = await store.get_together(reads)
-    alone = [await store.get(table, key) for table, key in reads]
-    return [canonical({"M": item or {}}) for item in together + alone]
+async def _read(store: ItemStore, table: str, keys: list[Item]) -> list[Any]:
+    items = [await store.get(table, key) for key in keys]
+    return [canonical({"M": item or {}}) for item in items]
 
 
 async def _same_items(both: Both) -> None:

@@ -12,7 +12,6 @@ import orjson
 
 from service.core.item.wire import Item
 from service.core.item.write import Absent, Put, TransactItem, Write
-from service.dynamodb.items import check_together
 from service.dynamodb.protocol import (
     Fence,
     InsertRefused,
@@ -164,13 +163,6 @@ class MemoryDynamoDB:
         items = [self.item(table, key) for key in keys]
         await self._answered("get_many", keys)
         return [item for item in items if item is not None]
-
-    async def get_together(self, reads: Sequence[tuple[str, Item]]) -> list[Item | None]:
-        check_together(reads)
-        await self._sent("get_together", reads)
-        items = [self.item(table, key) for table, key in reads]
-        await self._answered("get_together", reads)
-        return items
 
     async def write(self, write: Write, *, patient: bool = True, fence: Fence | None = None) -> bool:
         return await self._write("write", write, fence)

@@ -7,7 +7,7 @@ from service.errors import (
     Poison,
 )
 from tests.builders.planes import RetryLog, WaitlessClock, open_plane
-from tests.faults.proxy import Reply, answer, error, fault_server
+from tests.faults.proxy import Reply, error, fault_server
 
 KEY = {"PK": {"S": "a"}, "SK": {"S": "b"}}
 PUT = Put("Leads", KEY, Absent(("PK",)))
@@ -47,16 +47,14 @@ async def test_a_transaction_cancelled_by_a_passing_error_is_retried(codes: tupl
 @pytest.mark.parametrize(
     ("code", "reason"), [("TransactionConflict", "transaction_conflict"), ("ThrottlingError", "throttled")]
 )
-async def test_a_transaction_of_reads_cancelled_by_a_passing_error_is_retried(code: str, reason: str) -> None:
+async def test_the_reason_for_which_a_cancelled_transaction_is_retried_is_counted(code: str, reason: str) -> None:
     clock, log = WaitlessClock(), RetryLog()
-    read = answer({"Responses": [{"Item": KEY}, {}]})
     async with (
-        fault_server(cancelled("None", code), read) as server,
+        fault_server(cancelled("None", code)) as server,
         open_plane(server.url, clock=clock, retries=log) as plane,
     ):
-        assert await plane.get_together([("Leads", KEY), ("Staff", KEY)]) == [KEY, None]
-        assert server.operations() == ["TransactGetItems", "TransactGetItems"]
-        assert [item["Get"]["TableName"] for item in server.received[1].body["TransactItems"]] == ["Leads", "Staff"]
+        assert await plane.transact([PUT]) is True
+        assert server.operations() == ["TransactWriteItems", "TransactWriteItems"]
         assert (log.retried, len(clock.waits)) == ([reason], 1)
 
 

@@ -57,8 +57,6 @@ def _of_items(operation: str, request: dict[str, Any]) -> list[tuple[str, str]]:
         return [
             (IN_TRANSACTION[kind], one["TableName"]) for item in request["TransactItems"] for kind, one in item.items()
         ]
-    if operation == "TransactGetItems":
-        return [("GetItem", item["Get"]["TableName"]) for item in request["TransactItems"]]
     if operation == "BatchExecuteStatement":
         statements = [STATEMENT.findall(one["Statement"])[0] for one in request["Statements"]]
         return [(f"PartiQL{word.capitalize()}", table) for word, table in statements]

@@ -21,7 +21,8 @@ from math import ceil
 from typing import Literal
 
 from service.core.shards import RETENTION_SECONDS
-from service.dynamodb.gathered import READ_KEYS, STATEMENTS
+from service.dynamodb.gathered import STATEMENTS
+from service.dynamodb.items import GET_MANY_KEYS
 from service.migration.preflight.sample import MappedSample, SamplePlace
 
 PARTITION_WRITE_UNITS_PER_SECOND = 1000
@@ -176,7 +177,7 @@ def dual_change(expected: Forecast) -> DualChange:
     return DualChange(
         write_units=expected.write_units / expected.items + LEDGER_WRITE_UNITS,
         read_units=ceil(expected.v2_sizes.mean / READ_UNIT_BYTES) + LEDGER_READ_UNITS,
-        requests=1 + 1 / STATEMENTS + (REQUESTS_ALONE - 2) / READ_KEYS,
+        requests=1 + 1 / STATEMENTS + (REQUESTS_ALONE - 2) / GET_MANY_KEYS,
         requests_alone=REQUESTS_ALONE,
     )
 

@@ -7,7 +7,8 @@ import pytest
 
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Equals, Put, Update
-from service.dynamodb.gathered import READ_KEYS, STATEMENTS, GatheredStore
+from service.dynamodb.gathered import STATEMENTS, GatheredStore
+from service.dynamodb.items import GET_MANY_KEYS
 from service.dynamodb.protocol import AskedWrite, Fence, WriteOutcome
 from service.errors import Fatal, Poison, Throttled
 from tests.fakes.memory import MemoryDynamoDB
@@ -114,8 +115,8 @@ async def test_a_single_question_is_a_plain_request(memory: Batching) -> None:
 
 async def test_batches_are_no_larger_than_the_server_takes(memory: Batching) -> None:
     store = GatheredStore(memory, CONTROL)
-    await asyncio.gather(*[store.get(V2, key(number)) for number in range(READ_KEYS + 20)])
-    assert [size for _, size in memory.calls] == [READ_KEYS, 20]
+    await asyncio.gather(*[store.get(V2, key(number)) for number in range(GET_MANY_KEYS + 20)])
+    assert [size for _, size in memory.calls] == [GET_MANY_KEYS, 20]
     memory.calls.clear()
     await asyncio.gather(*[store.try_write(update(number)) for number in range(2 * STATEMENTS + 5)])
     assert [size for _, size in memory.calls] == [STATEMENTS, STATEMENTS, 5]
@@ -145,11 +146,11 @@ async def test_a_full_batch_waits_for_no_other(memory: Batching) -> None:
     memory.go.clear()
     tasks = [asyncio.create_task(store.get(V2, key(0)))]
     await turns(lambda: bool(memory.calls))
-    tasks += [asyncio.create_task(store.get(V2, key(number))) for number in range(READ_KEYS)]
+    tasks += [asyncio.create_task(store.get(V2, key(number))) for number in range(GET_MANY_KEYS)]
     await turns(lambda: len(memory.calls) == 2)
     memory.go.set()
     await asyncio.gather(*tasks)
-    assert memory.calls == [("get", 1), ("get v2", READ_KEYS)]
+    assert memory.calls == [("get", 1), ("get v2", GET_MANY_KEYS)]
 
 
 async def test_each_update_has_its_own_condition_and_outcome(memory: Batching) -> None:
