@@ -10,9 +10,7 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-import orjson
-
-from service.core.item.wire import Item
+from service.core.item.wire import Item, key_text
 from service.core.item.write import TransactItem, Update, Write
 from service.dynamodb.items import GET_MANY_KEYS
 from service.dynamodb.protocol import AskedWrite, BatchStore, Fence, Page, WriteOutcome
@@ -169,7 +167,7 @@ class GatheredStore:
             return await self._store.get(table, key)
         if table not in self._reads:
             self._reads[table] = Batches(GET_MANY_KEYS, partial(self._read, table), shared=True)
-        return await self._reads[table].ask(_name(key), key)
+        return await self._reads[table].ask(key_text(key), key)
 
     async def _read(self, table: str, asked: Sequence[Asked[Item, Item | None]]) -> None:
         keys = {one.name: one.question for one in asked}
@@ -183,9 +181,9 @@ class GatheredStore:
 
     async def _found(self, table: str, keys: list[Item]) -> dict[Hashable, Item | None]:
         if len(keys) == 1:
-            return {_name(keys[0]): await self._store.get(table, keys[0])}
+            return {key_text(keys[0]): await self._store.get(table, keys[0])}
         items = await self._store.get_many(table, keys)
-        return {_name({name: item[name] for name in keys[0]}): item for item in items}
+        return {key_text({name: item[name] for name in keys[0]}): item for item in items}
 
     async def _read_alone(self, table: str, asked: Asked[Item, Item | None]) -> None:
         try:
@@ -200,7 +198,7 @@ class GatheredStore:
             return await self._store.try_write(write, fence=fence)
         if fence not in self._writes:
             self._writes[fence] = Batches(STATEMENTS, partial(self._write, fence), shared=False)
-        return await self._writes[fence].ask(_name(write.key), write)
+        return await self._writes[fence].ask(key_text(write.key), write)
 
     async def _write(self, fence: Fence | None, asked: Sequence[Asked[Update, WriteOutcome]]) -> None:
         if len(asked) == 1:
@@ -233,7 +231,3 @@ class GatheredStore:
 
     async def transact(self, items: Sequence[TransactItem], *, fence: Fence | None = None) -> bool:
         return await self._store.transact(items, fence=fence)
-
-
-def _name(key: Item) -> bytes:
-    return orjson.dumps(key, option=orjson.OPT_SORT_KEYS)

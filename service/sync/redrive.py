@@ -65,12 +65,11 @@ class Redriver:
             return None
         table, place = self.mapping.old.table, found.place
         key = {name: wanted.old[name] for name in self.mapping.old.key_names}
-        entity = self.mapping.entity_at(place.table, place.key)
         return Conflict(
             id=f"{ledger_id(table, key)}-redriven-{token_hex(6)}",
             old_table=table,
             key=key,
-            entity=entity.name if entity is not None else "unknown",
+            entity=self.mapping.entity_name_at(place.table, place.key),
             reason="redriven",
             fields=(),
             change=None,

@@ -9,14 +9,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-import orjson
-
 from service.app import App
 from service.control.checkpoints import Checkpoints
 from service.control.state import MigrationState
 from service.core.item.change import Change, parse_record
 from service.core.item.stamp import own_stamp
-from service.core.item.wire import Item
+from service.core.item.wire import Item, key_text
 from service.core.rules.ledger import is_write_of
 from service.core.shards import Position
 from service.errors import IteratorExpired
@@ -30,7 +28,7 @@ class _Found:
     """What one search has found."""
 
     began: float
-    stamps: frozenset[tuple[bytes, str]]
+    stamps: frozenset[tuple[str, str]]
     """Key and stamp version of every image that carries a stamp of its own: new ones, and old ones, whose record may be behind."""
 
 
@@ -53,9 +51,9 @@ class StreamSearch:
             if found is None or found.began <= asked:
                 began = self._app.clock.monotonic()
                 found = self._found[table] = _Found(began, frozenset([stamp async for stamp in self._search(table)]))
-        return any(name == _text(key) and is_write_of(stamp, version) for name, stamp in found.stamps)
+        return any(name == key_text(key) and is_write_of(stamp, version) for name, stamp in found.stamps)
 
-    async def _search(self, table: str) -> AsyncIterator[tuple[bytes, str]]:
+    async def _search(self, table: str) -> AsyncIterator[tuple[str, str]]:
         app, arn = self._app, self._arns[table]
         requests = StreamRequests(app.store, arn, table, StreamRetry(app.clock, app.metrics.count_retry))
         positions = await Checkpoints(app.control, arn, app.mapping.hash).load()
@@ -66,7 +64,7 @@ class StreamSearch:
                     for image in (change.old, change.new):
                         stamp = own_stamp(image, change.key, app.mapping.stamp)
                         if stamp is not None:
-                            yield _text(change.key), stamp.version
+                            yield key_text(change.key), stamp.version
 
     async def _records(self, requests: StreamRequests, shard_id: str, position: Position) -> AsyncIterator[Change]:
         """The records of a shard from ``position`` to its end."""
@@ -85,7 +83,3 @@ class StreamSearch:
                 yield change
             tip.note(page, began)
             iterator = page.next_iterator
-
-
-def _text(key: Item) -> bytes:
-    return orjson.dumps(key, option=orjson.OPT_SORT_KEYS)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
-from service.core.item.wire import Item
+from service.core.item.wire import Item, key_text
 from service.core.mapping.mapping import Mapping
-from service.core.rules.verdict import Finding, Kind, Pair, Source, key_text
+from service.core.rules.verdict import Finding, Kind, Pair, Source
 from service.validation.reader import IndexPage, Reader
 from service.validation.recheck import Observation, RecheckOutcome, RecheckResult
 from service.validation.tally import Tally, count_index

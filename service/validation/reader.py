@@ -6,9 +6,9 @@ from math import ceil
 
 from service.clock import Clock
 from service.core.item.size import item_bytes
-from service.core.item.wire import Item
+from service.core.item.wire import Item, key_text
 from service.core.mapping.mapping import Mapping
-from service.core.rules.verdict import Pair, Source, key_text, source
+from service.core.rules.verdict import Pair, Source, source
 from service.dynamodb.protocol import ItemStore, Page
 from service.metrics import Metrics
 from service.validation.waits import InterruptibleWaits

@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from random import Random
 
-from service.core.item.wire import Item
-from service.core.rules.verdict import key_text
+from service.core.item.wire import Item, key_text
 from service.validation.reader import Reader
 
 SEGMENT_COUNTS = (65_536, 4_096, 256, 16)

@@ -7,6 +7,8 @@ Items and values are never changed in place: several threads share them.
 
 from typing import Any
 
+import orjson
+
 AttributeValue = dict[str, Any]
 Item = dict[str, AttributeValue]
 
@@ -14,3 +16,8 @@ Item = dict[str, AttributeValue]
 def plain_key(key: Item) -> dict[str, str]:
     """A key without type tags, for people: strings as they are, numbers as their digits, binaries as base64."""
     return {name: next(iter(value.values())) for name, value in key.items()}
+
+
+def key_text(key: Item) -> str:
+    """A key as text, to look items up by: equal text means equal key, in whatever order its attributes are."""
+    return orjson.dumps(key, option=orjson.OPT_SORT_KEYS).decode()

@@ -78,6 +78,11 @@ class Mapping:
             else next((entity for entity in candidates if entity.holds(item)), None)
         )
 
+    def entity_name_at(self, table: str, item: Item) -> str:
+        """The name of the entity of the v2 ``item`` of ``table``; "unknown" when there is none."""
+        entity = self.entity_at(table, item)
+        return entity.name if entity is not None else "unknown"
+
     def read_from_old(self) -> frozenset[str]:
         """Every attribute of the old table that an entity of the mapping reads (``Entity.own``)."""
         return frozenset().union(*(entity.own for entity in self.entities.values()))

@@ -190,11 +190,6 @@ def fingerprint(item: Item | None) -> str | None:
     return blake2b(text, digest_size=16).hexdigest()
 
 
-def key_text(key: Item) -> str:
-    """A key as text. Equal text means equal key."""
-    return orjson.dumps(key, option=orjson.OPT_SORT_KEYS).decode()
-
-
 def is_tombstone_at(mapping: Mapping, table: str | None, item: Item) -> bool:
     """Whether what was read at a v2 key is a bare tombstone. False without a table."""
     return table is not None and is_bare_tombstone(item, mapping.tables[table].key_names, mapping.stamp)

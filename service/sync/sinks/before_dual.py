@@ -33,8 +33,7 @@ class RogueWriteSink:
         await self._activity.flush()
 
     async def _record(self, change: Change) -> None:
-        entity = self._mapping.entity_at(change.table, change.key)
-        name = entity.name if entity is not None else "unknown"
+        name = self._mapping.entity_name_at(change.table, change.key)
         await self._activity.application_changed(name, change.table, change.key)
 
 

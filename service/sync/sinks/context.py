@@ -14,6 +14,7 @@ from service.control.stores import Stores
 from service.control.table import ControlTable
 from service.control.waiting_changes import WaitingChange
 from service.control.workers import worker_id
+from service.core.item.change import Change
 from service.core.item.wire import Item
 from service.core.phases.acting import Side
 from service.core.rules.waiting import WHOLE, Waiting
@@ -35,6 +36,14 @@ class SinkContext:
     """The generation of the stream that is read, by table."""
     count: Callable[[str], None]
     """Called with the outcome of each change."""
+
+    def waiting_change(self, change: Change) -> WaitingChange:
+        """A change of the stream that is read, as quarantine and the conflict log keep it."""
+        return WaitingChange(change, self.generations[change.table])
+
+    def version(self, change: Change) -> str:
+        """The version of a change of the stream that is read."""
+        return self.waiting_change(change).version
 
     async def put_in_quarantine(
         self, waiting: WaitingChange, poison: Poison, units: Sequence[str], fence: Fence
@@ -58,8 +67,8 @@ class SinkContext:
         return Waiting(head.units or (WHOLE,), changes)
 
     async def heal(self, table: str, key: Item, units: Sequence[str], waiting: Sequence[str] = ()) -> None:
-        """Take units of a key out of quarantine. ``waiting``: as ``Quarantine.heal`` has it."""
-        if await self.quarantine.heal(table, key, units, waiting):
+        """Take units of a key, if there are any, out of quarantine. ``waiting``: as ``Quarantine.heal`` has it."""
+        if units and await self.quarantine.heal(table, key, units, waiting):
             self.quarantined.discard(table, key)
 
 

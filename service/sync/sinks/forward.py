@@ -8,9 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from service.control.conflicts import Conflict
 from service.control.ledger import EntryReading, ledger_id
-from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change
-from service.core.item.stamp import is_bare_tombstone, stream_version
 from service.core.item.wire import Item
 from service.core.item.write import Put, TransactItem, Update
 from service.core.rules.authorship import Authorship, authorship_on_old
@@ -102,15 +100,15 @@ class ForwardSink:
         one. A move is not: what it has begun must be told from its one record."""
         read: EntryReading | None = await self._access.ledger.read(changes[0].key)
         assert read is not None
-        half, begun = await self._without_claim(read, self._version(changes[0]))
-        left = [change for change in changes if self._version(change) > half.done]
+        half, begun = await self._without_claim(read, self._context.version(changes[0]))
+        left = [change for change in changes if self._context.version(change) > half.done]
         self._count("duplicate", len(changes) - len(left))
         claim = read.entry.forward.claim
         noted = claim is not None and claim.move is not None  # reverse waits while the claim of a move is open
         for run in runs(left, half.seen, self._author, self._is_update, together=together and begun is None):
-            half, version = half.folded(), self._version(run.last)
+            half, version = half.folded(), self._context.version(run.last)
             if run.author.ours:
-                await self._purge_old(run.last)
+                await self._access.purge(run.last.table, run.last.key, run.last.new)
                 half = half.passing(run.author.stamp)
                 if not (half.pending and old_image(self._mapping, run.last.new)):
                     half = replace(half, done=version, seen=run.author.seen, refused="", pending=())
@@ -135,7 +133,7 @@ class ForwardSink:
         half, begun = await self._without_claim(read, "")
         last = waiting.changes[-1]
         change = replace(last, old=waiting.changes[0].old if waiting.whole else last.new)
-        version = next_version(half.done, self._version(last))
+        version = next_version(half.done, self._context.version(last))
         step = _Step(change, version, half.seen, read, half, waiting, None, begun)
         if await self._carry(step) is None:
             raise Retryable("the sync writes the item at this moment", reason="item_contended")
@@ -153,7 +151,7 @@ class ForwardSink:
         if claim is None or (first > claim.version and not is_repeat(claim.version)):
             return half.folded(), None
         if await self._access.forward_claim_made(key, claim):
-            await self._heal(key, claim.healed, claim.waiting)
+            await self._context.heal(self._mapping.old.table, key, claim.healed, claim.waiting)
             return half.folded(), None
         return replace(half, claim=None), await self._begun(key, claim)
 
@@ -269,7 +267,7 @@ class ForwardSink:
             and plan.poison is not None
             and not step.waiting.holds(self._mapping, step.change, plan.waiting)
         ):
-            waiting = self._waiting_change(step.change)
+            waiting = self._context.waiting_change(step.change)
             await self._context.put_in_quarantine(waiting, plan.poison, plan.waiting, self._access.fence)
         claim = self._claim(step, plan) if plan.writes else None
         if claim is not None and step.read.entry.forward.claim == claim:
@@ -334,22 +332,11 @@ class ForwardSink:
         self._count(plan.outcome, 1)
         if step.ours:
             return
-        await self._heal(change.key, step.waiting.healed_by(plan.waiting), plan.waiting)
+        await self._context.heal(change.table, change.key, step.waiting.healed_by(plan.waiting), plan.waiting)
         await self._context.activity.application_changed(self._entity(change), change.table, change.key)
         await self._access.unmark(change.table, change.key, change.new)
         for place in plan.tombstoned:
-            item = await self._access.stores.store.get(place.table, place.key)
-            if item is not None and is_bare_tombstone(item, place.key, self._mapping.stamp):
-                await self._access.purge(place.table, place.key, item)
-
-    async def _purge_old(self, change: Change) -> None:
-        """Remove our tombstone on the old table that this record reports."""
-        if change.new is not None and is_bare_tombstone(change.new, change.key, self._mapping.stamp):
-            await self._access.purge(change.table, change.key, change.new)
-
-    async def _heal(self, key: Item, units: Sequence[str], waiting: Sequence[str]) -> None:
-        if units:
-            await self._context.heal(self._mapping.old.table, key, units, waiting)
+            await self._access.purge_at(*place)
 
     async def _refused_image(self, key: Item, half: ForwardHalf) -> Item | None:
         """The item whose delete v2 refused, if that was the change before."""
@@ -368,7 +355,7 @@ class ForwardSink:
             entity=self._entity(change),
             reason=plan.conflict.reason,
             fields=shown(plan.conflict.units),
-            change=self._waiting_change(change),
+            change=self._context.waiting_change(change),
             v2=tuple((item.place.table, item.place.key, item.item) for item in found),
             at=self._access.stores.clock.now(),
         )
@@ -376,17 +363,11 @@ class ForwardSink:
     def _conflict_id(self, key: Item, version: str) -> str:
         return f"{ledger_id(self._mapping.old.table, key)}-{version}"
 
-    def _waiting_change(self, change: Change) -> WaitingChange:
-        return WaitingChange(change, self._context.generations[change.table])
-
     def _is_update(self, change: Change) -> bool:
         return all(old_image(self._mapping, image) is not None for image in (change.old, change.new))
 
     def _author(self, change: Change, seen: str) -> Authorship:
         return authorship_on_old(change, self._mapping.stamp, seen)
-
-    def _version(self, change: Change) -> str:
-        return stream_version(self._context.generations[change.table], change.sequence)
 
     def _count(self, outcome: str, times: int) -> None:
         for _ in range(times):

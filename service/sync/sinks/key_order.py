@@ -3,10 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
-import orjson
-
 from service.core.item.change import Change
-from service.core.item.wire import Item
+from service.core.item.wire import key_text
 from service.tasks import task_group
 
 Work = Callable[[Sequence[Change]], Awaitable[None]]
@@ -37,11 +35,7 @@ class KeysAtOnce:
 
 def by_key(changes: Iterable[Change]) -> list[list[Change]]:
     """The changes of each key, in the order they came."""
-    runs: dict[bytes, list[Change]] = {}
+    runs: dict[str, list[Change]] = {}
     for change in changes:
-        runs.setdefault(_key_text(change.key), []).append(change)
+        runs.setdefault(key_text(change.key), []).append(change)
     return list(runs.values())
-
-
-def _key_text(key: Item) -> bytes:
-    return orjson.dumps(key, option=orjson.OPT_SORT_KEYS)

@@ -13,7 +13,7 @@ from typing import Protocol
 from service.control.conflicts import Conflicts, Held
 from service.control.ledger import EntryReading, Ledger, direction_of, ledger_id
 from service.control.stores import Stores
-from service.core.item.stamp import own_stamp
+from service.core.item.stamp import is_bare_tombstone, own_stamp
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Equals, TransactItem, Update, Write
 from service.core.rules.authorship import live
@@ -123,11 +123,16 @@ class LedgerAccess:
         self.retried("item_contended")
         await self.stores.clock.sleep(uniform(0, min(LONGEST_PAUSE_SECONDS, 0.005 * 2**attempt)))
 
-    async def purge(self, table: str, key: Item, tombstone: Item) -> None:
-        """Remove a bare tombstone, if it may be removed already and is still what was written."""
-        if self.purge_at_once:
-            condition = still_bare(self.stores.mapping, table, tombstone)
+    async def purge(self, table: str, key: Item, item: Item | None) -> None:
+        """Remove ``item`` if it is a bare tombstone, may be removed already, and is still as it was read."""
+        if item is not None and self.purge_at_once and is_bare_tombstone(item, key, self.stores.mapping.stamp):
+            condition = still_bare(self.stores.mapping, table, item)
             await self.stores.store.write(Delete(table, key, condition), fence=self.fence)
+
+    async def purge_at(self, table: str, key: Item) -> None:
+        """As ``purge``, of the item that is there now."""
+        if self.purge_at_once:
+            await self.purge(table, key, await self.stores.store.get(table, key))
 
     async def unmark(self, table: str, key: Item, item: Item | None) -> None:
         """Remove the stamp of a tombstone from an item that the application has made of it."""
@@ -198,7 +203,6 @@ class LedgerAccess:
     def _held(self, entry: Entry, half: ReverseHalf) -> Held:
         mapping = self.stores.mapping
         places = [place_from(text) for text in half.places]
-        entity = mapping.entity_at(places[0].table, places[0].key)
         keys = tuple((place.table, place.key) for place in places)
-        name = entity.name if entity is not None else "unknown"
+        name = mapping.entity_name_at(*places[0])
         return Held(mapping.old.table, entry.key, name, keys, half.held_since or 0.0)

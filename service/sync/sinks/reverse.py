@@ -5,13 +5,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 
-import orjson
-
 from service.control.ledger import EntryReading
-from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change
-from service.core.item.stamp import Stamp, is_bare_tombstone, stream_version
-from service.core.item.wire import Item
+from service.core.item.stamp import Stamp
+from service.core.item.wire import Item, key_text
 from service.core.rules.authorship import Authorship, authorship_on_v2, live
 from service.core.rules.ledger import Place, ReverseClaim, ReverseHalf, Track, next_count, place_from, place_name
 from service.core.rules.old_item import old_write
@@ -69,17 +66,17 @@ class ReverseSink:
     async def apply_key(self, changes: Sequence[Change]) -> None:
         """Apply the records of one place, in their order."""
         place = Place(changes[0].table, changes[0].key)
-        named: list[tuple[bytes, Item, Change]] = []
+        named: list[tuple[str, Item, Change]] = []
         for change in changes:
             if shows_no_item(self._mapping, place, change):
-                await self._purge_v2(change)
+                await self._access.purge(change.table, change.key, change.new)
                 continue
             try:
                 key = old_key_of(self._mapping, place, change)
             except Poison as poison:
                 await self._without_old_key(place, change, poison)
                 continue
-            named.append((orjson.dumps(key, option=orjson.OPT_SORT_KEYS), key, change))
+            named.append((key_text(key), key, change))
         for _, group in groupby(named, key=lambda entry: entry[0]):
             entries = list(group)
             await self._apply_item(place, entries[0][1], [change for _, _, change in entries])
@@ -105,15 +102,15 @@ class ReverseSink:
         settled = await self._without_others(place, read)
         if settled is None:
             return False
-        half = await self._without_claim(place, settled, read.entry.key, self._version(changes[0]))
+        half = await self._without_claim(place, settled, read.entry.key, self._context.version(changes[0]))
         done, epoch = half.track(place).done, read.entry.epoch
-        left = [change for change in changes if self._version(change) > done]
+        left = [change for change in changes if self._context.version(change) > done]
         for _ in range(len(changes) - len(left)):
             self._context.count("duplicate")
         noted = False
         for run in runs(left, half.track(place).seen, partial(self._author, epoch), self._is_update):
             half = half.folded(place)
-            step = _Step(place, run, self._version(run.last), read, half, await self._waiting(place, run))
+            step = _Step(place, run, self._context.version(run.last), read, half, await self._waiting(place, run))
             after = await self._apply_run(step)
             if after is None:
                 return False
@@ -154,7 +151,7 @@ class ReverseSink:
             return half.folded(place)
         known = self._refused.get(place.text) == claim.count
         if not known and await self._access.reverse_claim_made(key, place, claim):
-            await self._heal(place, claim.healed)
+            await self._context.heal(*place, claim.healed)
             return half.folded(place)
         return self._dropped(half, place)
 
@@ -177,7 +174,7 @@ class ReverseSink:
             return None
         step = replace(step, read=claimed)
         if await self._write(step, plan, old):
-            await self._heal(step.place, step.waiting.healed_by(plan.waiting))
+            await self._context.heal(*step.place, step.waiting.healed_by(plan.waiting))
             self._context.count(plan.outcome)
             return step.read, step.read.entry.reverse
         self._refused[step.place.text] = step.read.entry.reverse.claims[step.place.text].count
@@ -234,14 +231,14 @@ class ReverseSink:
         if plan.waiting and plan.poison is not None and (restores or not author.ours):
             change = replace(step.run.last, old=step.run.first.old)
             await self._context.put_in_quarantine(
-                self._waiting_change(change), plan.poison, plan.waiting, self._access.fence
+                self._context.waiting_change(change), plan.poison, plan.waiting, self._access.fence
             )
 
     async def _noted(self, step: _Step, plan: ReversePlan) -> tuple[EntryReading, ReverseHalf] | None:
         """A record for which nothing is written. It is stored with the next write of the half; at once if it changes what is
         held."""
         if not step.run.author.ours:
-            await self._heal(step.place, step.waiting.healed_by(plan.waiting))
+            await self._context.heal(*step.place, step.waiting.healed_by(plan.waiting))
         self._context.count(plan.outcome)
         half = self._passed(step, plan)
         stamp = step.run.author.stamp
@@ -296,51 +293,30 @@ class ReverseSink:
         if made is None:  # an answer was lost: the stamp, the ledger or the stream shows whether it was made
             made = await self._access.reverse_claim_made(key, step.place, claim)
         if made and not plan.content:
-            await self._purge_old(key)
+            await self._access.purge_at(self._mapping.old.table, key)
         return made
 
     async def _after_run(self, place: Place, run: Run) -> None:
         """Record the application's activity, take a tombstone's mark off an item that it has revived, and purge our tombstone."""
         if not run.author.ours:
-            entity = self._mapping.entity_at(place.table, place.key)
-            name = entity.name if entity is not None else "unknown"
-            await self._context.activity.application_changed(name, place.table, place.key)
+            name = self._mapping.entity_name_at(*place)
+            await self._context.activity.application_changed(name, *place)
             await self._access.unmark(place.table, place.key, run.last.new)
-        await self._purge_v2(run.last)
-
-    async def _purge_v2(self, change: Change) -> None:
-        if change.new is not None and is_bare_tombstone(change.new, change.key, self._mapping.stamp):
-            await self._access.purge(change.table, change.key, change.new)
-
-    async def _purge_old(self, key: Item) -> None:
-        table = self._mapping.old.table
-        item = await self._access.stores.store.get(table, key)
-        if item is not None and is_bare_tombstone(item, key, self._mapping.stamp):
-            await self._access.purge(table, key, item)
+        await self._access.purge(place.table, place.key, run.last.new)
 
     async def _without_old_key(self, place: Place, change: Change, poison: Poison) -> None:
         """A record that shows no old key. What was wrong with an item that is gone is gone with it."""
         if live(change.new, change.key, self._mapping.stamp):
-            waiting = self._waiting_change(change)
+            waiting = self._context.waiting_change(change)
             await self._context.put_in_quarantine(waiting, poison, (WHOLE,), self._access.fence)
         else:
-            await self._heal(place, (await self._context.waiting(place.table, place.key)).units)
+            await self._context.heal(*place, (await self._context.waiting(place.table, place.key)).units)
 
     async def _waiting(self, place: Place, run: Run) -> Waiting:
         return Waiting() if run.author.ours else await self._context.waiting(place.table, place.key)
-
-    async def _heal(self, place: Place, units: Sequence[str]) -> None:
-        if units:
-            await self._context.heal(place.table, place.key, units)
 
     def _is_update(self, change: Change) -> bool:
         return all(live(image, change.key, self._mapping.stamp) for image in (change.old, change.new))
 
     def _author(self, epoch: int, change: Change, seen: str) -> Authorship:
         return authorship_on_v2(change, self._mapping.stamp, seen, epoch)
-
-    def _version(self, change: Change) -> str:
-        return stream_version(self._context.generations[change.table], change.sequence)
-
-    def _waiting_change(self, change: Change) -> WaitingChange:
-        return WaitingChange(change, self._context.generations[change.table])
