@@ -138,6 +138,12 @@ def _joined(
     )
 
 
+def is_applied(mapping: Mapping, known: Sequence[PlaceReading], version: str) -> bool:
+    """Whether the guarded rule has applied a change at one of the known places: before `dual`, and then its worker crashed. Judged
+    together with it, the changes after it would seem to meet a write of v2's application."""
+    return any(covers(mapping, reading, version) for reading in known)
+
+
 def covers(mapping: Mapping, reading: PlaceReading, version: str) -> bool:
     """Whether the guarded rule has applied this change, or a later one, at a place: before `dual`, and then crashed."""
     stamp = sound_stamp(reading.item, mapping.stamp)

@@ -13,6 +13,7 @@ from service.core.item.wire import Item
 from service.core.item.write import Put, TransactItem, Update
 from service.core.rules.authorship import Authorship, authorship_on_old
 from service.core.rules.forward import forward_plan, known_places
+from service.core.rules.forward_moves import is_applied
 from service.core.rules.forward_plan import ForwardPlan, OldChange, V2State, waiting_units
 from service.core.rules.images import old_image
 from service.core.rules.ledger import (
@@ -42,6 +43,8 @@ class _Step:
 
     change: Change
     """Of several changes: from the image before the first to the image after the last."""
+    first: str
+    """The version of the first change, if this stands for several; else as ``version``."""
     version: str
     seen: str
     """The highest count seen in a stamp on the old item before the change."""
@@ -53,16 +56,14 @@ class _Step:
     """The item whose delete v2 refused, if that was the change right before."""
     begun: Move | None = None
     """A move that this change has begun: its put at the new place was made."""
-    several: bool = False
-    """The change stands for several."""
     ours: bool = False
     """The change is a write of reverse's, after which old must get the units back that are pending."""
     refusals: list[Poison] = field(default_factory=list)
     """Why units of the change wait, one for each time that it was decided."""
 
 
-class _MovesError(Exception):
-    """Several changes that were to be carried as one move the item."""
+class _ApartError(Exception):
+    """Several changes must be carried one by one: together they move the item, or the guarded rule has applied the first."""
 
 
 class ForwardSink:
@@ -88,7 +89,7 @@ class ForwardSink:
             try:
                 if await self._try_key(changes, together=together):
                     return
-            except _MovesError:
+            except _ApartError:
                 together = False
                 continue
             attempt += 1
@@ -104,7 +105,8 @@ class ForwardSink:
         left = [change for change in changes if self._context.version(change) > half.done]
         self._count("duplicate", len(changes) - len(left))
         claim = read.entry.forward.claim
-        noted = claim is not None and claim.move is not None  # reverse waits while the claim of a move is open
+        # Reverse waits while the claim of a move is open. That of one that was begun only the change itself may close.
+        noted = claim is not None and claim.move is not None and begun is None
         for run in runs(left, half.seen, self._author, self._is_update, together=together and begun is None):
             half, version = half.folded(), self._context.version(run.last)
             if run.author.ours:
@@ -131,10 +133,13 @@ class ForwardSink:
             return None
         read = await self._access.ledger.read(key)
         half, begun = await self._without_claim(read, "")
+        claim = read.entry.forward.claim
+        if claim is not None and not is_repeat(claim.version) and half.done < claim.version:
+            raise Retryable("the sync writes the item at this moment", reason="item_contended")
         last = waiting.changes[-1]
         change = replace(last, old=waiting.changes[0].old if waiting.whole else last.new)
         version = next_version(half.done, self._context.version(last))
-        step = _Step(change, version, half.seen, read, half, waiting, None, begun)
+        step = _Step(change, version, version, half.seen, read, half, waiting, None, begun)
         if await self._carry(step) is None:
             raise Retryable("the sync writes the item at this moment", reason="item_contended")
         return step.refusals[-1] if step.refusals else None
@@ -167,10 +172,8 @@ class ForwardSink:
         change = replace(run.last, old=run.first.old)
         waiting = await self._context.waiting(change.table, change.key)
         refused = await self._refused_image(read.entry.key, half)
-        several = run.first is not run.last
-        return _Step(
-            change, version, run.author.seen, read, half, waiting, refused, several=several, ours=run.author.ours
-        )
+        first = self._context.version(run.first)
+        return _Step(change, first, version, run.author.seen, read, half, waiting, refused, ours=run.author.ours)
 
     async def _carry(self, step: _Step) -> EntryReading | None:
         """Carry a change of the application; decide anew as often as the item changes meanwhile. Returns the entry as it is
@@ -184,8 +187,8 @@ class ForwardSink:
             if plan.missing is not None:
                 missing.append(plan.missing)
                 continue
-            if plan.move is not None and step.several:
-                raise _MovesError
+            if step.first != step.version and (plan.move is not None or is_applied(self._mapping, found, step.first)):
+                raise _ApartError
             try:
                 saved = await self._try(step, plan, found)
             except Poison as poison:  # DynamoDB refuses the item itself

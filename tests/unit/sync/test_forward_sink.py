@@ -6,9 +6,10 @@ import pytest
 
 from service.control.ledger import Ledger
 from service.control.quarantine import quarantine_id
-from service.core.item.stamp import is_bare_tombstone
+from service.core.item.stamp import is_bare_tombstone, stamped, stream_version
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Put, Update
+from service.core.mapping.transform import forward
 from service.core.rules.ledger import Place
 from tests.builders.small_crm import MAPPING, lead, lead_key, old_key, v2_of
 from tests.worlds.both_ways_world import BothWays
@@ -155,6 +156,41 @@ async def test_changes_that_follow_one_another_are_carried_as_one(world: BothWay
     await world.carry_from("old")
     assert len(world.written("leads", before)) == 1
     assert (status(world), (world.v2_lead() or {})["company"]) == (LOST["status"], {"S": "Y"})
+
+
+async def test_of_several_changes_whose_first_the_guarded_rule_has_applied_each_is_carried_alone() -> None:
+    """Before `dual`, and then its worker was killed. Judged as one, the later changes would meet the first of them on v2, and be
+    lost."""
+    world = BothWays()
+    world.put_on_both_sides(A, v2_of(A))
+    world.db.apply(Put("old", WON))
+    (first,) = world.unread("old")
+    made = forward(MAPPING, WON)
+    world.db.apply(Put("leads", stamped(made, stream_version(1, first.sequence), MAPPING.stamp)))
+    world.db.apply(Put("old", LOST))
+    await world.carry()
+    assert (status(world), await world.conflicts.heads()) == (LOST["status"], {})
+
+
+async def test_a_move_that_was_begun_is_left_to_its_own_change_when_an_earlier_page_is_read_again(
+    world: BothWays,
+) -> None:
+    """That page has nothing left to do. If it dropped the claim, the item would live at both places, and be held."""
+    world.db.apply(Put("old", WON))
+    earlier = world.unread("old")
+    await world.carry_from("old")
+    world.db.apply(Put("old", {**WON, "created_at": {"S": "2024-06-01"}}))
+    await world.killed("old", lambda write: on_v2(write) and write_key(write) == lead_key("a", "2024-06"), after=True)
+    await world.forward_sink().apply("shard", earlier)
+    await world.carry()
+    assert world.v2_lead("a", "2024-05") is None
+    assert (world.v2_lead("a", "2024-06") or {})["status"] == WON["status"]
+    assert await world.conflicts.heads() == {}
+
+
+def write_key(write: Put | Update) -> Item:
+    item = write.item if isinstance(write, Put) else write.key
+    return {name: item[name] for name in ("PK", "SK")}
 
 
 async def test_a_write_between_reading_and_put_is_kept_and_the_change_decided_anew(world: BothWays) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from service.control.ledger import Ledger
 from service.control.quarantine import Quarantine, quarantine_id
 from service.control.state import Move, change_state
 from service.core.item.wire import Item
@@ -124,6 +125,22 @@ async def test_a_change_that_arrives_during_a_retry_stops_it_and_nothing_is_carr
         await retry(world)
     assert (status(world), await waits(world)) == ({"S": "lost"}, None)
     assert await world.conflicts.heads() == {}
+
+
+async def test_a_retry_leaves_the_claim_of_a_change_that_the_sync_is_writing(world: BothWays) -> None:
+    """Without its claim, the sync could not tell after a crash whether its write was made."""
+    await in_quarantine(world, WON)
+    corrected(world)
+    await world.carry()
+    world.db.apply(Put("old", {**WON, "company": {"S": "Y"}}))
+    await world.killed("old", lambda write: bool(write.table == "leads"))
+    before = (await Ledger(world.control, world.clock, "old", 1).read(KEY)).entry
+    assert before.forward.claim is not None
+    with pytest.raises(Retryable, match="the sync writes the item at this moment"):
+        await retry(world)
+    assert (await Ledger(world.control, world.clock, "old", 1).read(KEY)).entry == before
+    await world.carry()
+    assert (status(world), (world.v2_lead() or {})["company"]) == ({"S": "won"}, {"S": "Y"})
 
 
 async def killed(world: BothWays, when: Callable[[object], bool], *, after: bool = False) -> None:
