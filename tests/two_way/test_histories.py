@@ -19,12 +19,13 @@ QUICK_SEEDS = 300
 CHUNKS = 10
 
 OPEN = {
-    514: "no write lost",
     584: "conflict log",
-    653: "no write lost",
     805: "conflict log",
     1147: "conflict log",
-    1297: "own side",
+    1958: "own side",
+    1973: "both sides",
+    2607: "no write lost",
+    2894: "own side",
 }
 """The seeds at which a sentence is still broken, and that sentence."""
 
