@@ -68,6 +68,11 @@ async def _require_own(app: App, first: Item) -> None:
         )
 
 
+def writer_numbers(side: Side) -> range:
+    """The numbers of a side's writers. The sides share none: an id that both create would be held, at two v2 keys."""
+    return range(WRITERS) if side == "old" else range(WRITERS, 2 * WRITERS)
+
+
 async def keep_writing(app: App, side: Side, opportunities: int, pause_seconds: float, stop: asyncio.Event) -> WriteLog:
     """Change leads and deals on ``side`` until ``stop`` is set. Returns the log of the latest writes.
 
@@ -77,7 +82,10 @@ async def keep_writing(app: App, side: Side, opportunities: int, pause_seconds: 
     log = WriteLog(deque(maxlen=REMEMBERED_WRITES))
     known = _items_to_write(app, opportunities)
     application = MappedApplication(app.store, app.mapping, app.clock, known)
-    writers = [Writer(n, application, known[n::WRITERS], app.mapping, app.clock, log) for n in range(WRITERS)]
+    writers = [
+        Writer(number, application, known[share::WRITERS], app.mapping, app.clock, log)
+        for share, number in enumerate(writer_numbers(side))
+    ]
     for writer in writers:
         await writer.switch(side)
     async with task_group() as tasks:
