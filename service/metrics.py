@@ -27,7 +27,7 @@ from prometheus_client.registry import Collector
 from service.core.phases.acting import Phase, Side
 from service.core.phases.conditions import CONDITIONS
 from service.core.rules.forward_plan import Outcome as ForwardOutcome
-from service.core.rules.reverse import Outcome as ReverseOutcome
+from service.core.rules.reverse_plan import Outcome as ReverseOutcome
 
 Direction = Literal["forward", "reverse"]
 CapacityKind = Literal["read", "write"]

@@ -101,8 +101,7 @@ class Quarantine:
         self, waiting: WaitingChange, poison: Poison, fence: Fence | None = None, units: Sequence[str] = ()
     ) -> None:
         """Quarantine a change that cannot be applied, behind the changes that wait for its key already. ``units``: those of the
-        change
-        that wait, beside those that wait already; empty: the whole item."""
+        change that wait, beside those that wait already; empty: the whole item."""
         await self._append(waiting, poison, fence, units)
 
     async def heal(self, table: str, key: Item, units: Sequence[str], waiting: Sequence[str] = ()) -> bool:

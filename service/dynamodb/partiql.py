@@ -1,8 +1,7 @@
 """Insert-if-absent of many items: one BatchExecuteStatement where the server has PartiQL, conditional puts elsewhere.
 
 ``InsertGroup`` holds the items and their results, ``PartiQLInserts`` sends them. PartiQL's INSERT refuses a taken key with
-``DuplicateItem``:
-https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.insert.html
+``DuplicateItem``: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.insert.html
 """
 
 import asyncio

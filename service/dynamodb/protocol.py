@@ -132,8 +132,7 @@ class ItemStore(Protocol):
 
     async def try_write(self, write: Write, *, fence: Fence | None = None) -> WriteOutcome:
         """As ``write``, for a caller that must know: ``written``; ``refused``: certainly not made; ``unknown``: refused after
-        an attempt
-        whose answer was lost, which may have been applied."""
+        an attempt whose answer was lost, which may have been applied."""
 
     async def insert_many(
         self,
@@ -146,9 +145,9 @@ class ItemStore(Protocol):
     ) -> list[bool]:
         """Insert up to 25 items with distinct keys, each only if its key is free; in one request where the server has PartiQL.
 
-        The results are in the order of the items. False: the key was taken.
-        Raises InsertRefused when the server refuses some items themselves, once all others are settled. ``patient=False`` raises
-        InsertThrottled instead of retrying throttled items, once the others are settled.
+        The results are in the order of the items. False: the key was taken. Raises InsertRefused when the server refuses some
+        items themselves, once all others are settled. ``patient=False`` raises InsertThrottled instead of retrying throttled
+        items, once the others are settled.
         """
 
     async def transact(self, items: Sequence[TransactItem], *, fence: Fence | None = None) -> bool:

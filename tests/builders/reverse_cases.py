@@ -5,7 +5,8 @@ from service.core.item.wire import Item
 from service.core.rules.authorship import live
 from service.core.rules.ledger import ReverseHalf
 from service.core.rules.ledger_writes import PlaceReading
-from service.core.rules.reverse import BothReadings, ReversePlan, V2Change, reverse_plan
+from service.core.rules.reverse import reverse_plan
+from service.core.rules.reverse_plan import BothReadings, ReversePlan, V2Change
 from service.core.rules.units import differing, old_units
 from tests.builders.dual_lead import MAPPING, MARCH, count, place, reading, version
 

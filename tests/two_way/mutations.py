@@ -19,7 +19,7 @@ from service.core.rules import forward as ledger_forward
 from service.core.rules import reverse as ledger_reverse
 from service.core.rules.forward_plan import ForwardPlan
 from service.core.rules.ledger import Entry, ForwardHalf, Place, ReverseHalf, Track, count_version
-from service.core.rules.reverse import BothReadings, ReversePlan, V2Change
+from service.core.rules.reverse_plan import BothReadings, ReversePlan, V2Change
 from service.core.rules.unit_verdicts import Judged
 from service.sync.sinks import ledger_access
 from service.sync.sinks import reverse as reverse_sink

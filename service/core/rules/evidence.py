@@ -9,8 +9,7 @@ from service.core.rules.ledger_writes import PlaceReading
 
 def was_put(mapping: Mapping, place: Place, count: str, old: Item | None, entry: Entry) -> bool:
     """Whether reverse's write ``count`` of an old item, for a record of ``place``, is known to have been made, by the item as
-    read or by
-    forward's half. What forward has seen of another place shows nothing: the places' claims share one count."""
+    read or by forward's half. What forward has seen of another place shows nothing: the places' claims share one count."""
     stamp = own_stamp(old, entry.key, mapping.stamp)
     return (stamp is not None and stamp.version == count) or entry.forward.passed.get(
         place_name(place.text), ""

@@ -39,6 +39,7 @@ from service.core.rules.ledger import Entry, Move, Place, next_version, place_fr
 from service.core.rules.ledger_writes import PlaceReading, edited, tombstone_write, v2_write
 from service.core.rules.restore import is_remains, is_stamped, put_back, refused_delete, two_live
 from service.core.rules.unit_verdicts import Writable, judge_units, writable_units
+from service.core.rules.unit_writes import with_units
 from service.core.rules.units import (
     changed_units,
     counters,
@@ -48,7 +49,6 @@ from service.core.rules.units import (
     old_units,
     remembered,
     v2_units,
-    with_units,
 )
 from service.errors import Poison
 

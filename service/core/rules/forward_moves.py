@@ -14,16 +14,8 @@ from service.core.rules.images import old_form, v2_form
 from service.core.rules.ledger import EVERY_COUNT, Move, next_version, place_from
 from service.core.rules.ledger_writes import PlaceReading, edited, tombstone_write, v2_write
 from service.core.rules.restore import restore_write, two_live
-from service.core.rules.units import (
-    ABSENT,
-    UnitChange,
-    entity_of_image,
-    hashes,
-    old_units,
-    remembered,
-    with_units,
-    written_since,
-)
+from service.core.rules.unit_writes import with_units
+from service.core.rules.units import ABSENT, UnitChange, entity_of_image, hashes, old_units, remembered, written_since
 
 
 def resumed(mapping: Mapping, change: OldChange, v2: V2State, move: Move) -> ForwardPlan | None:

@@ -9,12 +9,7 @@ from service.core.item.write import Put, Update
 from service.core.mapping.mapping import Mapping
 from service.core.rules.ledger import Move, Place
 from service.core.rules.ledger_writes import PlaceReading
-from service.core.rules.units import (
-    Form,
-    old_units,
-    remembered,
-    written_units,
-)
+from service.core.rules.units import Form, old_units, remembered, written_units
 from service.core.rules.waiting import WHOLE
 from service.errors import Poison
 

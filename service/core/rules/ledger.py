@@ -70,8 +70,7 @@ class Move:
     """The units that the change carries, as they are remembered."""
     version: str
     """The highest stamp version that the move's writes have had: each further write has one above it, also where the
-    application has
-    dropped the stamp."""
+    application has dropped the stamp."""
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

@@ -11,6 +11,7 @@ from service.core.mapping.mapping import Mapping
 from service.core.rules.images import old_form
 from service.core.rules.ledger import Place
 from service.core.rules.ledger_writes import PlaceReading, as_read, stamp_value, written
+from service.core.rules.unit_writes import under_present_names, with_units
 from service.core.rules.units import (
     ABSENT,
     ELEMENT,
@@ -21,9 +22,7 @@ from service.core.rules.units import (
     old_units,
     remembered,
     same,
-    under_present_names,
     v2_units,
-    with_units,
 )
 
 

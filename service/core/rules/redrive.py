@@ -21,7 +21,7 @@ from service.core.rules.images import old_form, old_image, v2_form
 from service.core.rules.ledger import Entry, Place, next_version
 from service.core.rules.ledger_writes import PlaceReading, edited, tombstone_write, v2_write
 from service.core.rules.restore import restore_write
-from service.core.rules.reverse import require_placed
+from service.core.rules.reverse_plan import require_placed
 from service.core.rules.units import differing, is_among, old_units, remembered, v2_units
 from service.errors import Poison
 

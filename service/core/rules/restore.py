@@ -10,10 +10,7 @@ from service.core.rules.forward_plan import ConflictCause, ForwardPlan, OldChang
 from service.core.rules.images import old_form
 from service.core.rules.ledger import EVERY_COUNT, is_write_of, next_version
 from service.core.rules.ledger_writes import PlaceReading, v2_write
-from service.core.rules.units import (
-    old_units,
-    remembered,
-)
+from service.core.rules.units import old_units, remembered
 from service.errors import Poison
 
 

@@ -7,19 +7,15 @@ is held until a record arrives when one of them is gone.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from dataclasses import replace
 
-from service.core.item.change import Change
-from service.core.item.stamp import Stamp, is_bare_tombstone
 from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
-from service.core.mapping.transform import old_key, v2_place
-from service.core.rules.authorship import live
-from service.core.rules.images import old_form, old_image, place_of_old, v2_form
-from service.core.rules.ledger import Entry, Place, ReverseHalf
+from service.core.rules.images import old_form, old_image, v2_form
+from service.core.rules.ledger import Place, ReverseHalf
 from service.core.rules.ledger_writes import PlaceReading
 from service.core.rules.old_item import V2Now, Wanted, now_at, old_item_with
+from service.core.rules.reverse_plan import BothReadings, Outcome, ReversePlan, V2Change, require_placed
 from service.core.rules.units import (
     ABSENT,
     Form,
@@ -36,101 +32,6 @@ from service.core.rules.units import (
     v2_units,
 )
 from service.errors import Poison
-
-Outcome = Literal["applied", "carried_back", "own", "duplicate", "held", "waiting"]
-
-
-@dataclass(frozen=True, slots=True)
-class V2Change:
-    """One record of a v2 table, or several of one place as one, as it is judged."""
-
-    place: Place
-    version: str
-    """Of the last of the records."""
-    old: Item | None
-    """The item before; None: there was none, or a bare tombstone."""
-    new: Item | None
-    """The item afterwards; None as for ``old``."""
-    stamp: Stamp | None
-    """The stamp of the new image, if tablesplit made the record; None: the application made it."""
-    waiting: frozenset[str] | None = frozenset()
-    """The units of earlier records of the place that wait in quarantine; None: the whole item."""
-    since: Item | None = None
-    """If the whole item waits: the item before the first record that waits; None: there was none."""
-    steps: tuple[tuple[Item | None, Item | None], ...] = ()
-    """Of several records, each one's item before and after. A unit that a record changed is judged also if a later one changed
-    it back:
-    an earlier record of it may have been left to these."""
-
-    @property
-    def kind(self) -> Literal["create", "update", "delete"]:
-        """What the record did with the item."""
-        if self.new is None:
-            return "delete"
-        return "create" if self.old is None else "update"
-
-
-class BothReadings(NamedTuple):
-    """What was read for a record: first the known v2 places, then the old item."""
-
-    known: Sequence[PlaceReading]
-    old: Item | None
-
-
-@dataclass(frozen=True, slots=True)
-class ReversePlan:
-    """The outcome of one record of a v2 table, and what is written for it."""
-
-    outcome: Outcome
-    content: Item | None = None
-    """The old item to write, without stamp. Empty: a tombstone. None: nothing is written."""
-    units: tuple[str, ...] | None = ()
-    """The units that are written by value, as they are remembered; None: the whole item."""
-    added: tuple[str, ...] = ()
-    """The counters that are written by a difference."""
-    released: bool = False
-    """The write ends the time for which the item was held."""
-    places: tuple[str, ...] = ()
-    """The texts of the places that are live."""
-    waiting: tuple[str, ...] = ()
-    """The units that cannot be written, as they are remembered: they wait in quarantine."""
-    poison: Poison | None = None
-    """Why they cannot be written."""
-
-
-def shows_no_item(mapping: Mapping, place: Place, change: Change) -> bool:
-    """Whether a record has no item before or after it: a tombstone was written or purged. It carries no content and is skipped."""
-    return not any(live(image, place.key, mapping.stamp) for image in (change.old, change.new))
-
-
-def old_key_of(mapping: Mapping, place: Place, change: Change) -> Item:
-    """The key of the old item of a v2 record: that of the image whose fields lead to ``place``, else of the first readable image.
-
-    Raises Poison when no image shows it.
-    """
-    poison = Poison(f"no image of the v2 item {place.key} in {place.table} shows its old key", reason="unknown_key")
-    first: Item | None = None
-    for image in (change.new, change.old):
-        if image is None or is_bare_tombstone(image, place.key, mapping.stamp):
-            continue
-        try:
-            old = old_form(mapping, place, image)
-            first = first or old_key(mapping, old)
-            if v2_place(mapping, old) == (place.table, place.key):
-                return old_key(mapping, old)
-        except Poison as unreadable:
-            poison = unreadable
-    if first is None:
-        raise poison
-    return first
-
-
-def reverse_places(mapping: Mapping, place: Place, entry: Entry, old_now: Item | None) -> list[Place]:
-    """The v2 places to read for a record at ``place``: this place, those that the ledger knows to be live, and that of the old item
-    ``old_now`` as it is now, if it can be mapped."""
-    places = {place.text: place} | {other.text: other for other in entry.places}
-    of_old = place_of_old(mapping, old_now)
-    return list({**places, of_old.text: of_old}.values() if of_old is not None else places.values())
 
 
 def reverse_plan(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: BothReadings) -> ReversePlan:
@@ -190,16 +91,18 @@ def _of_ours(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: Bo
         return _carried_back(_moved(mapping, change, half, readings))
     if change.kind != "update":
         return _carried_back(_item_record(mapping, change, readings))
-    crossed = frozenset(
-        unit for unit in _changed(mapping, change) if any(half.put_of(name) > base for name in remembered([unit]))
-    )
+    crossed = _crossed(half, base, _changed(mapping, change))
     return _carried_back(_update(mapping, change, crossed, readings)) if crossed else ReversePlan("own")
+
+
+def _crossed(half: ReverseHalf, base: str, units: Collection[str]) -> frozenset[str]:
+    """Those of ``units`` that reverse has put on old since the count ``base``."""
+    return frozenset(unit for unit in units if any(half.put_of(name) > base for name in members(unit)))
 
 
 def _vacated(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: BothReadings) -> ReversePlan:
     """Forward's tombstone at a place that the item left. If the item lives nowhere, v2's application has deleted it where it
-    was: that is
-    carried, unless reverse has put every unit of the old item since."""
+    was: that is carried, unless reverse has put every unit of the old item since."""
     assert change.stamp is not None
     image, base = old_image(mapping, readings.old), change.stamp.base or ""
     now = _now(mapping, change, readings)
@@ -208,11 +111,8 @@ def _vacated(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: Bo
     if now is None:
         stood = [unit for unit in old_units(mapping, image) if half.put_of(members(unit)[0]) <= base]
         return _carried_back(_removed(mapping, readings.old)) if stood else ReversePlan("own")
-    crossed = frozenset(
-        unit
-        for unit in now.form.keys() | old_units(mapping, image).keys()
-        if is_among(unit, change.stamp.moved) and any(half.put_of(name) > base for name in remembered([unit]))
-    )
+    present = now.form.keys() | old_units(mapping, image).keys()
+    crossed = _crossed(half, base, [unit for unit in present if is_among(unit, change.stamp.moved)])
     return _carried_back(_put(mapping, now, image, Wanted(now.form, frozenset(), of_now=crossed), "carried_back"))
 
 
@@ -227,7 +127,7 @@ def _moved(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: Both
     present = form.keys() | old_units(mapping, old_image(mapping, readings.old)).keys()
     carried = frozenset(unit for unit in present if is_among(unit, change.stamp.moved))
     changed = carried | (_changed(mapping, change) if change.kind == "update" else frozenset())
-    crossed = frozenset(unit for unit in changed if any(half.put_of(name) > base for name in remembered([unit])))
+    crossed = _crossed(half, base, changed)
     return _update(mapping, change, crossed, readings) if crossed else ReversePlan("own")
 
 
@@ -237,8 +137,7 @@ def _carried_back(plan: ReversePlan) -> ReversePlan:
 
 def _restored(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: BothReadings) -> ReversePlan:
     """A delete of the old side that v2 refused: old gets back the units that v2 had written, apart from those that reverse has
-    put on
-    old since; or the whole item. Counters are put back by value: the delete has made an end of the differences."""
+    put on old since; or the whole item. Counters are put back by value: the delete has made an end of the differences."""
     assert change.stamp is not None
     assert change.new is not None
     now, image = _now(mapping, change, readings), old_image(mapping, readings.old)
@@ -401,22 +300,3 @@ def _now(mapping: Mapping, change: V2Change, readings: BothReadings) -> V2Now | 
     here = next((reading for reading in lives if reading.place.text == change.place.text), None)
     found = here or next(iter(lives), None)
     return None if found is None else now_at(mapping, found)
-
-
-def require_placed(mapping: Mapping, place: Place, old: Item) -> None:
-    """Raises Poison when the v2 item at ``place``, whose old form is ``old``, cannot be carried: its fields lead to another key
-    than it
-    has, or it has an attribute with the stamp's name."""
-    if mapping.stamp in old:
-        raise _misplaced(place, f"its own attribute {mapping.stamp!r} has the stamp's name")
-    if v2_place(mapping, old) != (place.table, place.key):
-        raise _misplaced(place, "its fields lead to another key")
-
-
-def _misplaced(place: Place, reason: str) -> Poison:
-    return Poison(
-        f"v2 item {place.key} of {place.table}: {reason}",
-        reason="v2_key_mismatch",
-        remedy="correct the item on v2 (an item moves by a put at its new key and a delete at the old one): "
-        "then it leaves quarantine by itself",
-    )

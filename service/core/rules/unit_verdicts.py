@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward
+from service.core.rules.unit_writes import with_units
 from service.core.rules.units import (
     ABSENT,
     ELEMENT,
@@ -20,7 +21,6 @@ from service.core.rules.units import (
     merge_of,
     number_of,
     same,
-    with_units,
 )
 from service.errors import Poison
 
@@ -34,8 +34,7 @@ class Judged(NamedTuple):
 
 def judge_units(mapping: Mapping, changes: Sequence[UnitChange], before: Form, now: Form, image: Item) -> Judged:
     """Which of the ``changes``, from the form ``before``, are carried to v2, whose form is ``now``, and which are lost.
-    ``image``: the old
-    item afterwards.
+    ``image``: the old item afterwards.
 
     | v2 has of the unit         | decision                                                             |
     |----------------------------|----------------------------------------------------------------------|
@@ -66,8 +65,7 @@ def judge_units(mapping: Mapping, changes: Sequence[UnitChange], before: Form, n
 
 def _is_same_kind(unit: str, before: Form, now: Form) -> bool:
     """Whether v2 has of a union what a change of it can be applied to: for an element a container, for the whole value the
-    elements that
-    the change replaced."""
+    elements that the change replaced."""
     name, element, _ = unit.partition(ELEMENT)
     if element:
         return name not in now

@@ -131,8 +131,7 @@ def v2_units(mapping: Mapping, old: Item, item: Item) -> Form:
 
 def changed_units(before: Form, after: Form) -> list[UnitChange]:
     """The units that a change of an old item changed, in the order of their names: in the old attributes, or only in the normal
-    form, as
-    a default does that is made of another field."""
+    form, as a default does that is made of another field."""
     units = sorted(before.keys() | after.keys())
     pairs = (UnitChange(unit, before.get(unit, ABSENT), after.get(unit, ABSENT)) for unit in units)
     return [change for change in pairs if not equal(change.before.raw, change.after.raw) or _is_moved(change)]
@@ -178,7 +177,7 @@ def _hash(value: Value) -> str:
 
 def merge_of(entity: Entity | None, unit: str) -> Merge:
     """How both sides' changes of a unit meet."""
-    return entity.merge_of(_fields(unit)[0]) if entity is not None else "v2"
+    return entity.merge_of(fields_of(unit)[0]) if entity is not None else "v2"
 
 
 def number_of(value: Value) -> Decimal | None:
@@ -204,48 +203,15 @@ def counters(entity: Entity | None, units: Iterable[str]) -> frozenset[str]:
     return frozenset(unit for unit in units if merge_of(entity, unit) == "add")
 
 
-def with_units(entity: Entity | None, item: Item, now: Form, changes: Iterable[UnitChange]) -> Item:
-    """The old ``item``, whose form is ``now``, with the values after ``changes``.
-
-    A number under ``merge: add`` gets the difference of the change, an element enters or leaves its container.
-    """
-    changed, steps = dict(item), list(changes)
-    replaced = {step.unit for step in steps if step.after.raw}
-    for change in steps:
-        if ELEMENT in change.unit:
-            if _fields(change.unit)[0] not in replaced:  # else it has its elements from the value put there
-                _move_element(entity, changed, change)
-        else:
-            _set_unit(entity, changed, change.unit, _value_after(entity, now.get(change.unit, ABSENT), change))
-    return changed
-
-
-def under_present_names(entity: Entity | None, item: Item, raw: Item) -> Item:
-    """The attributes ``raw`` that the inverse makes, each under the alias that the old ``item`` uses for the field now, if it uses
-    one: the old application reads and writes that name."""
-    renamed: Item = {}
-    for name, value in raw.items():
-        rule = entity.fields.get(name) if entity is not None else None
-        used = [alias for alias in rule.names if alias in item] if rule is not None else []
-        renamed[used[0] if used and name not in used else name] = value
-    return renamed
-
-
-def names_of(entity: Entity | None, unit: str) -> tuple[str, ...]:
-    """The old attributes that may hold a unit."""
-    rules = _rules_of(entity, unit)
-    return tuple(name for rule in rules for name in rule.names) if rules else tuple(_fields(unit))
-
-
-def _fields(unit: str) -> list[str]:
+def fields_of(unit: str) -> list[str]:
     """The fields of a unit: several for a group, and the container of an element."""
     return members(unit.partition(ELEMENT)[0])
 
 
-def _rules_of(entity: Entity | None, unit: str) -> list[FieldRule]:
+def rules_of(entity: Entity | None, unit: str) -> list[FieldRule]:
     if entity is None:
         return []
-    return [entity.fields[name] for name in _fields(unit) if name in entity.fields]
+    return [entity.fields[name] for name in fields_of(unit) if name in entity.fields]
 
 
 def _mapped(entity: Entity, image: Item) -> Form:
@@ -308,51 +274,9 @@ def _elements(unit: str, value: Value) -> Form | None:
         elements = list(content)
     else:
         return None
-    return {f"{unit}{ELEMENT}{_text(element)}": Value({tag: element}, (element,)) for element in elements}
+    return {f"{unit}{ELEMENT}{element_text(element)}": Value({tag: element}, (element,)) for element in elements}
 
 
-def _text(element: AttributeValue) -> str:
+def element_text(element: AttributeValue) -> str:
     ((tag, content),) = element.items()
     return orjson.dumps({tag: number_text(Decimal(content)) if tag == "N" else content}).decode()
-
-
-def _value_after(entity: Entity | None, now: Value, change: UnitChange) -> Item:
-    """The old attributes of a unit after a change."""
-    raised, present = difference(change), counter(now)
-    if merge_of(entity, change.unit) != "add" or raised is None or present is None:
-        return change.after.raw
-    total = {"N": number_text(SUMS.add(present, raised))}
-    rules = _rules_of(entity, change.unit)
-    return rules[0].given_back(total) if rules else {change.unit: total}
-
-
-def _set_unit(entity: Entity | None, item: Item, unit: str, raw: Item) -> None:
-    for name in names_of(entity, unit):
-        item.pop(name, None)
-    item.update(raw)
-
-
-def _move_element(entity: Entity | None, item: Item, change: UnitChange) -> None:
-    """Put the element of a union into its container, or take it out. A container that cannot hold it stays as it is."""
-    (unit,) = _fields(change.unit)
-    rules = _rules_of(entity, unit)
-    container = rules[0].value(item, {}) if rules else item.get(unit)
-    ((tag, element),) = (change.after.raw or change.before.raw).items()
-    ((kind, content),) = (container or {tag: []}).items()
-    if kind != "L" and kind not in SETS:
-        return
-    member = element if kind == "L" else next(iter(element.values()))
-    left = [other for other in content if _text(_as_element(kind, other)) != _text(element)]
-    content = (
-        [*content, member]
-        if change.after.raw and len(left) == len(content)
-        else left
-        if not change.after.raw
-        else content
-    )
-    value: AttributeValue | None = {kind: content} if content or kind == "L" else None
-    _set_unit(entity, item, unit, rules[0].given_back(value) if rules else {unit: value} if value is not None else {})
-
-
-def _as_element(kind: str, member: AttributeValue | str) -> AttributeValue:
-    return {SETS[kind]: member} if kind in SETS else member  # type: ignore[return-value]  # an L holds attribute values

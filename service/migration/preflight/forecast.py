@@ -39,8 +39,7 @@ STORAGE_OVERHEAD_BYTES = 100
 
 LEDGER_WRITE_UNITS = 2
 """Of the claim that carries a change in `dual`, and of the note that the other direction has passed it: a ledger entry is
-smaller than 1 KB
-while both sides agree."""
+smaller than 1 KB while both sides agree."""
 
 LEDGER_READ_UNITS = 2
 """Each direction reads the item's ledger entry once for a change."""

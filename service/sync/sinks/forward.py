@@ -4,17 +4,16 @@ Each change is applied exactly once, and the changes of a key in their order.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from service.control.conflicts import Conflict
-from service.control.ledger import EntryReading, ledger_id
+from service.control.ledger import EntryReading
 from service.core.item.change import Change
 from service.core.item.wire import Item
-from service.core.item.write import Put, TransactItem, Update
+from service.core.item.write import Put, Update
 from service.core.rules.authorship import Authorship, authorship_on_old
 from service.core.rules.forward import forward_plan, known_places
 from service.core.rules.forward_moves import is_applied
-from service.core.rules.forward_plan import ForwardPlan, OldChange, V2State, waiting_units
+from service.core.rules.forward_plan import ForwardPlan, V2State, waiting_units
 from service.core.rules.images import old_image
 from service.core.rules.ledger import (
     ForwardClaim,
@@ -29,37 +28,12 @@ from service.core.rules.ledger import (
 from service.core.rules.ledger_writes import PlaceReading, place_of
 from service.core.rules.restore import is_remains, restore_plan
 from service.core.rules.runs import Run, runs
-from service.core.rules.units import shown
-from service.core.rules.waiting import WHOLE, Waiting
+from service.core.rules.waiting import WHOLE
 from service.errors import Poison, Retryable
 from service.sync.sinks.context import SinkContext
+from service.sync.sinks.forward_record import ForwardRecord, Step
 from service.sync.sinks.key_order import KeysAtOnce
 from service.sync.sinks.ledger_access import LedgerAccess
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """A change that is to be carried, and what it is judged by."""
-
-    change: Change
-    """Of several changes: from the image before the first to the image after the last."""
-    first: str
-    """The version of the first change, if this stands for several; else as ``version``."""
-    version: str
-    seen: str
-    """The highest count seen in a stamp on the old item before the change."""
-    read: EntryReading
-    half: ForwardHalf
-    """With its claim folded or dropped."""
-    waiting: Waiting
-    refused: Item | None
-    """The item whose delete v2 refused, if that was the change right before."""
-    begun: Move | None = None
-    """A move that this change has begun: its put at the new place was made."""
-    ours: bool = False
-    """The change is a write of reverse's, after which old must get the units back that are pending."""
-    refusals: list[Poison] = field(default_factory=list)
-    """Why units of the change wait, one for each time that it was decided."""
 
 
 class _ApartError(Exception):
@@ -74,6 +48,7 @@ class ForwardSink:
         self._access = access
         self._context = context
         self._mapping = access.stores.mapping
+        self._record = ForwardRecord(access, context)
         self._keys = KeysAtOnce(concurrency)
 
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:  # noqa: ARG002 (ShardSink names it)
@@ -97,10 +72,8 @@ class ForwardSink:
 
     async def _try_key(self, changes: Sequence[Change], *, together: bool) -> bool:
         """As ``apply_key``; False: the half has changed. ``together``: changes of the application that follow one another are
-        carried as
-        one. A move is not: what it has begun must be told from its one record."""
-        read: EntryReading | None = await self._access.ledger.read(changes[0].key)
-        assert read is not None
+        carried as one. A move is not: what it has begun must be told from its one record."""
+        read = await self._access.ledger.read(changes[0].key)
         half, begun = await self._without_claim(read, self._context.version(changes[0]))
         left = [change for change in changes if self._context.version(change) > half.done]
         self._count("duplicate", len(changes) - len(left))
@@ -119,10 +92,10 @@ class ForwardSink:
                     continue
             step = await self._step(run, version, read, half)
             resumed = begun if begun is not None and is_write_of(begun.version, version) else None
-            read = await self._carry(replace(step, begun=resumed))
-            if read is None:
+            carried = await self._carry(replace(step, begun=resumed))
+            if carried is None:
                 return False
-            half, noted, begun = read.entry.forward, False, None
+            read, half, noted, begun = carried, carried.entry.forward, False, None
         return not noted or await self._access.save(read, half.folded()) is not None
 
     async def retry(self, key: Item) -> Poison | None:
@@ -139,7 +112,7 @@ class ForwardSink:
         last = waiting.changes[-1]
         change = replace(last, old=waiting.changes[0].old if waiting.whole else last.new)
         version = next_version(half.done, self._context.version(last))
-        step = _Step(change, version, version, half.seen, read, half, waiting, None, begun)
+        step = Step(change, version, version, half.seen, read, half, waiting, None, begun)
         if await self._carry(step) is None:
             raise Retryable("the sync writes the item at this moment", reason="item_contended")
         return step.refusals[-1] if step.refusals else None
@@ -168,17 +141,16 @@ class ForwardSink:
         made = await self._access.forward_write_made(key, place_from(claim.move.goal), asked)
         return claim.move if made else claim.begun
 
-    async def _step(self, run: Run, version: str, read: EntryReading, half: ForwardHalf) -> _Step:
+    async def _step(self, run: Run, version: str, read: EntryReading, half: ForwardHalf) -> Step:
         change = replace(run.last, old=run.first.old)
         waiting = await self._context.waiting(change.table, change.key)
-        refused = await self._refused_image(read.entry.key, half)
+        refused = await self._record.refused_image(read.entry.key, half)
         first = self._context.version(run.first)
-        return _Step(change, first, version, run.author.seen, read, half, waiting, refused, ours=run.author.ours)
+        return Step(change, first, version, run.author.seen, read, half, waiting, refused, ours=run.author.ours)
 
-    async def _carry(self, step: _Step) -> EntryReading | None:
+    async def _carry(self, step: Step) -> EntryReading | None:
         """Carry a change of the application; decide anew as often as the item changes meanwhile. Returns the entry as it is
-        then. None:
-        the half has changed."""
+        then. None: the half has changed."""
         missing: list[Place] = []
         attempt = 0
         while True:
@@ -192,7 +164,7 @@ class ForwardSink:
             try:
                 saved = await self._try(step, plan, found)
             except Poison as poison:  # DynamoDB refuses the item itself
-                units = waiting_units(self._mapping, self._judged(step))
+                units = waiting_units(self._mapping, step.judged(self._mapping))
                 refused = ForwardPlan("waiting", places=plan.places, waiting=units, poison=poison)
                 saved = await self._try(
                     replace(step, read=await self._access.ledger.read(step.change.key)), refused, found
@@ -205,12 +177,10 @@ class ForwardSink:
             attempt += 1
             await self._access.pause(attempt)
 
-    async def _try(
-        self, step: _Step, plan: ForwardPlan, found: Sequence[PlaceReading]
-    ) -> "EntryReading | _Step | None":
+    async def _try(self, step: Step, plan: ForwardPlan, found: Sequence[PlaceReading]) -> EntryReading | Step | None:
         """Claim and make the writes of a plan. Returns the entry as it is then; the step to go on with, when a write was refused
         and the change must be decided anew; None: the half has changed."""
-        saved = await self._record(step, plan, found)
+        saved = await self._record.save(step, plan, found)
         if saved is None:
             return None
         step = replace(step, read=saved)
@@ -233,94 +203,24 @@ class ForwardSink:
         places = zip(tombstoned, items, strict=True)
         return any(is_remains(self._mapping, PlaceReading(place, item)) for place, item in places)
 
-    def _places(self, step: _Step, missing: Sequence[Place]) -> list[Place]:
+    def _places(self, step: Step, missing: Sequence[Place]) -> list[Place]:
         places = known_places(self._mapping, step.change, step.read.entry)
         claim = step.read.entry.forward.claim
         claimed = [] if claim is None else [place_from(text) for text in claim.writes]
         return list({place.text: place for place in (*places, *claimed, *missing)}.values())
 
-    def _plan(self, step: _Step, found: Sequence[PlaceReading]) -> ForwardPlan:
+    def _plan(self, step: Step, found: Sequence[PlaceReading]) -> ForwardPlan:
         """The plan; a change of which nothing can be written waits as a whole."""
         state = V2State(found, step.seen, step.refused, step.begun)
         if step.ours:
             return restore_plan(self._mapping, step.version, state, step.half.pending)
         try:
-            return forward_plan(self._mapping, self._judged(step), state)
+            return forward_plan(self._mapping, step.judged(self._mapping), state)
         except Poison as poison:
             live = tuple(reading.place.text for reading in found if reading.is_live(self._mapping.stamp))
             return ForwardPlan("waiting", places=live, waiting=(WHOLE,), poison=poison)
 
-    def _judged(self, step: _Step) -> OldChange:
-        change, waiting = step.change, step.waiting
-        return OldChange(
-            change.key,
-            step.version,
-            old_image(self._mapping, waiting.whole_from(change.old)),
-            old_image(self._mapping, change.new),
-            waiting.bases(self._mapping),
-        )
-
-    async def _record(self, step: _Step, plan: ForwardPlan, found: Sequence[PlaceReading]) -> EntryReading | None:
-        """Write down what is about to be written, or that nothing is: in the ledger, in the conflict log and in quarantine."""
-        if plan.waiting:
-            assert plan.poison is not None
-            step.refusals.append(plan.poison)
-        if (
-            plan.waiting
-            and plan.poison is not None
-            and not step.waiting.holds(self._mapping, step.change, plan.waiting)
-        ):
-            waiting = self._context.waiting_change(step.change)
-            await self._context.put_in_quarantine(waiting, plan.poison, plan.waiting, self._access.fence)
-        claim = self._claim(step, plan) if plan.writes else None
-        if claim is not None and step.read.entry.forward.claim == claim:
-            return step.read
-        half = replace(step.half, claim=claim, pending=() if step.ours else step.half.pending)
-        if claim is None:
-            pending = self._pending(step, plan)
-            half = replace(half, done=step.version, seen=step.seen, places=plan.places, refused="", pending=pending)
-        return await self._access.save(step.read, half, self._log(step, plan, found))
-
-    def _pending(self, step: _Step, plan: ForwardPlan) -> tuple[str, ...]:
-        """The units that old must get back once reverse has put the item on old again."""
-        if step.change.new is None:
-            return ()
-        lost = plan.conflict.units if plan.conflict is not None and plan.conflict.reason == "deleted" else ()
-        return tuple(sorted({*step.half.pending, *lost}))
-
-    def _claim(self, step: _Step, plan: ForwardPlan) -> ForwardClaim:
-        writes = tuple(place_of(self._mapping, write).text for write in plan.writes)
-        return ForwardClaim(
-            step.version,
-            step.seen,
-            self._access.worker,
-            writes,
-            plan.places,
-            lost=self._lost(step, plan),
-            refused=plan.refused,
-            healed=step.waiting.healed_by(plan.waiting),
-            waiting=plan.waiting if step.waiting.whole else (),
-            move=plan.move,
-            begun=step.begun,
-        )
-
-    def _lost(self, step: _Step, plan: ForwardPlan) -> tuple[str, ...]:
-        """The units that are in the conflict log with this change."""
-        claim = step.read.entry.forward.claim
-        if plan.keeps_log:
-            return claim.lost if claim is not None else ()
-        return plan.conflict.units if plan.conflict is not None else ()
-
-    def _log(self, step: _Step, plan: ForwardPlan, found: Sequence[PlaceReading]) -> list[TransactItem]:
-        """The conflict-log entry of the plan; or its removal, if an earlier claim of this change had logged a loss."""
-        if plan.conflict is not None:
-            return [*self._access.conflicts.puts(self._conflict(step, plan, found))]
-        claim = step.read.entry.forward.claim
-        if claim is not None and claim.version == step.version and claim.lost and not plan.keeps_log:
-            return [self._access.conflicts.removal(self._conflict_id(step.change.key, step.version))]
-        return []
-
-    async def _write(self, step: _Step, write: Put | Update) -> bool:
+    async def _write(self, step: Step, write: Put | Update) -> bool:
         """Make a claimed write. False: it was refused, and the change must be decided anew."""
         made = await self._access.write(write)
         if made is None:  # an answer was lost: the stamp, the ledger or the stream shows whether it was made
@@ -329,42 +229,17 @@ class ForwardSink:
             made = await self._access.forward_write_made(step.change.key, place_of(self._mapping, write), claim)
         return made
 
-    async def _follow_up(self, step: _Step, plan: ForwardPlan) -> None:
+    async def _follow_up(self, step: Step, plan: ForwardPlan) -> None:
         """After the writes: take units out of quarantine, record the activity, count, and remove tombstones."""
         change = step.change
         self._count(plan.outcome, 1)
         if step.ours:
             return
         await self._context.heal(change.table, change.key, step.waiting.healed_by(plan.waiting), plan.waiting)
-        await self._context.activity.application_changed(self._entity(change), change.table, change.key)
+        await self._context.activity.application_changed(self._record.entity(change), change.table, change.key)
         await self._access.unmark(change.table, change.key, change.new)
         for place in plan.tombstoned:
             await self._access.purge_at(*place)
-
-    async def _refused_image(self, key: Item, half: ForwardHalf) -> Item | None:
-        """The item whose delete v2 refused, if that was the change before."""
-        if not half.refused:
-            return None
-        conflict = await self._access.conflicts.load(self._conflict_id(key, half.refused))
-        return old_image(self._mapping, conflict.change.change.old if conflict.change is not None else None)
-
-    def _conflict(self, step: _Step, plan: ForwardPlan, found: Sequence[PlaceReading]) -> Conflict:
-        assert plan.conflict is not None
-        change = step.change
-        return Conflict(
-            id=self._conflict_id(change.key, step.version),
-            old_table=change.table,
-            key=change.key,
-            entity=self._entity(change),
-            reason=plan.conflict.reason,
-            fields=shown(plan.conflict.units),
-            change=self._context.waiting_change(change),
-            v2=tuple((item.place.table, item.place.key, item.item) for item in found),
-            at=self._access.stores.clock.now(),
-        )
-
-    def _conflict_id(self, key: Item, version: str) -> str:
-        return f"{ledger_id(self._mapping.old.table, key)}-{version}"
 
     def _is_update(self, change: Change) -> bool:
         return all(old_image(self._mapping, image) is not None for image in (change.old, change.new))
@@ -375,9 +250,3 @@ class ForwardSink:
     def _count(self, outcome: str, times: int) -> None:
         for _ in range(times):
             self._context.count(outcome)
-
-    def _entity(self, change: Change) -> str:
-        mapping = self._mapping
-        image = old_image(mapping, change.new) or old_image(mapping, change.old) or {}
-        named = image.get(mapping.old.entity, {}).get("S", "")
-        return named if named in mapping.entities else "unknown"

@@ -53,8 +53,7 @@ class Superseded(Protocol):
 
     async def silent(self, *, any_worker: bool = False) -> None:
         """Return once none of them can write any more; ``any_worker``: nor any other worker that may have claimed a write by
-        now, as a
-        retry beside the lane has."""
+        now, as a retry beside the lane has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +96,7 @@ class LedgerAccess:
         self, read: EntryReading, half: ForwardHalf | ReverseHalf, beside: Sequence[TransactItem] = ()
     ) -> EntryReading | None:
         """Replace a half of the entry, together with other items of the control table. Returns the entry as it is then. None:
-        the half
-        had changed since it was read."""
+        the half had changed since it was read."""
         update, after = self.ledger.update(read, half)
         store = self.stores.store
         if beside:
@@ -144,8 +142,7 @@ class LedgerAccess:
 
     async def forward_claim_made(self, key: Item, claim: ForwardClaim) -> bool:
         """Whether every write of forward's claim was made. The order of the reads matters: what the opposite direction has
-        passed is
-        in its half before its position is saved."""
+        passed is in its half before its position is saved."""
         made = [await self.forward_write_made(key, place_from(text), claim) for text in claim.writes]
         return all(made)
 

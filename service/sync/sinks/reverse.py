@@ -12,14 +12,13 @@ from service.core.item.wire import Item, key_text
 from service.core.rules.authorship import Authorship, authorship_on_v2, live
 from service.core.rules.ledger import Place, ReverseClaim, ReverseHalf, Track, next_count, place_from, place_name
 from service.core.rules.old_item import old_write
-from service.core.rules.reverse import (
+from service.core.rules.reverse import is_passed, reverse_plan
+from service.core.rules.reverse_plan import (
     BothReadings,
     ReversePlan,
     V2Change,
-    is_passed,
     old_key_of,
     reverse_places,
-    reverse_plan,
     shows_no_item,
 )
 from service.core.rules.runs import Run, runs
@@ -121,8 +120,7 @@ class ReverseSink:
 
     async def _without_others(self, place: Place, read: EntryReading) -> ReverseHalf | None:
         """The half without the claims of other places: folded if the write was made, dropped if it can be made no more. None:
-        it may
-        still be made. So the writes of an old item are made in the order of their counts."""
+        it may still be made. So the writes of an old item are made in the order of their counts."""
         half = read.entry.reverse
         for text, claim in read.entry.reverse.claims.items():
             other = place_from(text)
@@ -144,8 +142,7 @@ class ReverseSink:
 
     async def _without_claim(self, place: Place, half: ReverseHalf, key: Item, first: str) -> ReverseHalf:
         """The half with the place's claim folded, if the claimed write was made, or dropped, if it was not. ``first``: the
-        version of
-        the first record that is to be applied now; one after the claim shows that it was made."""
+        version of the first record that is to be applied now; one after the claim shows that it was made."""
         claim = half.claims.get(place.text)
         if claim is None or first > claim.version:
             return half.folded(place)
@@ -157,8 +154,7 @@ class ReverseSink:
 
     async def _apply_run(self, step: _Step) -> tuple[EntryReading, ReverseHalf] | None:
         """Carry a run. Returns the entry as it is stored then, and the half as it is to be stored. None: the stored half or the
-        old item
-        has changed, and the run must be decided anew."""
+        old item has changed, and the run must be decided anew."""
         planned = await self._plan(step)
         if planned is None:
             return None
@@ -182,16 +178,15 @@ class ReverseSink:
 
     async def _mark_held(self, step: _Step, plan: ReversePlan) -> _Step | None:
         """Note first that the item is held, and read again afterwards: so no record that ends it can be passed in between.
-        None: the
-        stored half has changed."""
+        None: the stored half has changed."""
         half = replace(step.half, places=plan.places).held(self._access.stores.clock.now())
         saved = await self._access.save(step.read, half, self._access.held_writes(step.read.entry, half))
         return None if saved is None else replace(step, read=saved, half=half, marked=True)
 
     async def _plan(self, step: _Step) -> tuple[ReversePlan, Item | None] | None:
         """The plan, and the old item that it was made by. The old item is read before v2, so that v2 is as it was then or
-        newer. None:
-        forward has written its half meanwhile, so that the places may not have been read as they were at one moment."""
+        newer. None: forward has written its half meanwhile, so that the places may not have been read as they were at one
+        moment."""
         mapping, judged = self._mapping, self._judged(step)
         if is_passed(judged, step.half):
             return ReversePlan("own", places=step.half.places), None
@@ -264,8 +259,7 @@ class ReverseSink:
 
     async def _claim(self, step: _Step, plan: ReversePlan) -> EntryReading | None:
         """Claim the write of the plan, with a count above all others. An earlier claim of this record stays, if it says the
-        same and no
-        other place has claimed since."""
+        same and no other place has claimed since."""
         stored, text = step.read.entry.reverse, step.place.text
         earlier = stored.claims.get(text)
         claim = ReverseClaim(

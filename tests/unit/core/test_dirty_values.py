@@ -1,7 +1,7 @@
 """Every row of DESIGN section 10, "Exact rules for dirty values", on the CRM mapping.
 
-Each row: the old attribute (None: not there), the v2 field (None: not there), and whether the original goes
-to the residue. Each row is also led back by the inverse.
+Each row: the old attribute (None: not there), the v2 field (None: not there), and whether the original goes to the residue.
+Each row is also led back by the inverse.
 """
 
 from typing import Any

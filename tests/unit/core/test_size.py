@@ -1,5 +1,4 @@
-"""Sizes and depths as DynamoDB counts them (the totals were compared with DynamoDB Local at its 400 KB
-limit)."""
+"""Sizes and depths as DynamoDB counts them (the totals were compared with DynamoDB Local at its 400 KB limit)."""
 
 import orjson
 import pytest

@@ -6,7 +6,8 @@ from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.transform import forward
 from service.core.rules.images import old_form
 from service.core.rules.unit_verdicts import judge_units, writable_units
-from service.core.rules.units import Form, UnitChange, Value, changed_units, old_units, with_units
+from service.core.rules.unit_writes import with_units
+from service.core.rules.units import Form, UnitChange, Value, changed_units, old_units
 from tests.builders.dual_lead import LEAD, MAPPING, MAY, PRICE, by_application, element, form_of, lead, place
 
 Contents = dict[str, str | int | AttributeValue]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from service.core.item.compare import equal
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.mapping import Mapping
+from service.core.rules.unit_writes import names_of, under_present_names, with_units
 from service.core.rules.units import (
     ABSENT,
     GROUP,
@@ -21,14 +22,11 @@ from service.core.rules.units import (
     differing,
     is_among,
     merge_of,
-    names_of,
     number_of,
     old_units,
     remembered,
     same,
     shown,
-    under_present_names,
-    with_units,
     written_units,
 )
 from tests.builders.dual_lead import LEAD, MAPPING, PRICE, by_application, by_forward, element, form_of, lead

@@ -1,0 +1,160 @@
+"""What the forward sink writes down before it writes on v2: the claim, the conflict-log entry, and what waits in quarantine."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from service.control.conflicts import Conflict
+from service.control.ledger import EntryReading, ledger_id
+from service.core.item.change import Change
+from service.core.item.wire import Item
+from service.core.item.write import TransactItem
+from service.core.mapping.mapping import Mapping
+from service.core.rules.forward_plan import ForwardPlan, OldChange
+from service.core.rules.images import old_image
+from service.core.rules.ledger import ForwardClaim, ForwardHalf, Move
+from service.core.rules.ledger_writes import PlaceReading, place_of
+from service.core.rules.units import shown
+from service.core.rules.waiting import Waiting
+from service.errors import Poison
+from service.sync.sinks.context import SinkContext
+from service.sync.sinks.ledger_access import LedgerAccess
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A change that forward carries, and what it is judged by."""
+
+    change: Change
+    """Of several changes: from the image before the first to the image after the last."""
+    first: str
+    """The version of the first change, if this stands for several; else as ``version``."""
+    version: str
+    seen: str
+    """The highest count seen in a stamp on the old item before the change."""
+    read: EntryReading
+    half: ForwardHalf
+    """With its claim folded or dropped."""
+    waiting: Waiting
+    refused: Item | None
+    """The item whose delete v2 refused, if that was the change right before."""
+    begun: Move | None = None
+    """A move that this change has begun: its put at the new place was made."""
+    ours: bool = False
+    """The change is a write of reverse's, after which old must get the units back that are pending."""
+    refusals: list[Poison] = field(default_factory=list)
+    """Why units of the change wait, one for each time that it was decided."""
+
+    def judged(self, mapping: Mapping) -> OldChange:
+        """The change as the rule judges it: from what was there before the first change that waits."""
+        return OldChange(
+            self.change.key,
+            self.version,
+            old_image(mapping, self.waiting.whole_from(self.change.old)),
+            old_image(mapping, self.change.new),
+            self.waiting.bases(mapping),
+        )
+
+
+class ForwardRecord:
+    """Writes down the plan of a step."""
+
+    def __init__(self, access: LedgerAccess, context: SinkContext) -> None:
+        self._access = access
+        self._context = context
+        self._mapping = access.stores.mapping
+
+    async def save(self, step: Step, plan: ForwardPlan, found: Sequence[PlaceReading]) -> EntryReading | None:
+        """Write down what is about to be written, or that nothing is: in quarantine, and then in the ledger and the conflict log.
+
+        Returns the entry as it is then; None: the half has changed.
+        """
+        await self._quarantine(step, plan)
+        claim = self._claim(step, plan) if plan.writes else None
+        if claim is not None and step.read.entry.forward.claim == claim:
+            return step.read
+        half = replace(step.half, claim=claim, pending=() if step.ours else step.half.pending)
+        if claim is None:
+            pending = self._pending(step, plan)
+            half = replace(half, done=step.version, seen=step.seen, places=plan.places, refused="", pending=pending)
+        return await self._access.save(step.read, half, self._log(step, plan, found))
+
+    async def _quarantine(self, step: Step, plan: ForwardPlan) -> None:
+        """Keep a change whose units cannot be written."""
+        if not plan.waiting:
+            return
+        assert plan.poison is not None
+        step.refusals.append(plan.poison)
+        if not step.waiting.holds(self._mapping, step.change, plan.waiting):
+            waiting = self._context.waiting_change(step.change)
+            await self._context.put_in_quarantine(waiting, plan.poison, plan.waiting, self._access.fence)
+
+    def _pending(self, step: Step, plan: ForwardPlan) -> tuple[str, ...]:
+        """The units that old must get back once reverse has put the item on old again."""
+        if step.change.new is None:
+            return ()
+        lost = plan.conflict.units if plan.conflict is not None and plan.conflict.reason == "deleted" else ()
+        return tuple(sorted({*step.half.pending, *lost}))
+
+    def _claim(self, step: Step, plan: ForwardPlan) -> ForwardClaim:
+        writes = tuple(place_of(self._mapping, write).text for write in plan.writes)
+        return ForwardClaim(
+            step.version,
+            step.seen,
+            self._access.worker,
+            writes,
+            plan.places,
+            lost=self._lost(step, plan),
+            refused=plan.refused,
+            healed=step.waiting.healed_by(plan.waiting),
+            waiting=plan.waiting if step.waiting.whole else (),
+            move=plan.move,
+            begun=step.begun,
+        )
+
+    def _lost(self, step: Step, plan: ForwardPlan) -> tuple[str, ...]:
+        """The units that are in the conflict log with this change."""
+        claim = step.read.entry.forward.claim
+        if plan.keeps_log:
+            return claim.lost if claim is not None else ()
+        return plan.conflict.units if plan.conflict is not None else ()
+
+    def _log(self, step: Step, plan: ForwardPlan, found: Sequence[PlaceReading]) -> list[TransactItem]:
+        """The conflict-log entry of the plan; or its removal, if an earlier claim of this change had logged a loss."""
+        if plan.conflict is not None:
+            return [*self._access.conflicts.puts(self._conflict(step, plan, found))]
+        claim = step.read.entry.forward.claim
+        if claim is not None and claim.version == step.version and claim.lost and not plan.keeps_log:
+            return [self._access.conflicts.removal(self._conflict_id(step.change.key, step.version))]
+        return []
+
+    async def refused_image(self, key: Item, half: ForwardHalf) -> Item | None:
+        """The item whose delete v2 refused, if that was the change before."""
+        if not half.refused:
+            return None
+        conflict = await self._access.conflicts.load(self._conflict_id(key, half.refused))
+        return old_image(self._mapping, conflict.change.change.old if conflict.change is not None else None)
+
+    def _conflict(self, step: Step, plan: ForwardPlan, found: Sequence[PlaceReading]) -> Conflict:
+        assert plan.conflict is not None
+        change = step.change
+        return Conflict(
+            id=self._conflict_id(change.key, step.version),
+            old_table=change.table,
+            key=change.key,
+            entity=self.entity(change),
+            reason=plan.conflict.reason,
+            fields=shown(plan.conflict.units),
+            change=self._context.waiting_change(change),
+            v2=tuple((item.place.table, item.place.key, item.item) for item in found),
+            at=self._access.stores.clock.now(),
+        )
+
+    def _conflict_id(self, key: Item, version: str) -> str:
+        return f"{ledger_id(self._mapping.old.table, key)}-{version}"
+
+    def entity(self, change: Change) -> str:
+        """The name of the entity that a change of the old table shows; "unknown" when the mapping has none."""
+        mapping = self._mapping
+        image = old_image(mapping, change.new) or old_image(mapping, change.old) or {}
+        named = image.get(mapping.old.entity, {}).get("S", "")
+        return named if named in mapping.entities else "unknown"
