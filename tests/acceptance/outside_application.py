@@ -39,9 +39,6 @@ PAUSE_SECONDS = 0.3
 THINKING_SECONDS = 0.05
 """At most, between what is read and what is written."""
 
-CONFLICT = ("TransactionConflictException", "TransactionCanceledException")
-"""A transaction of the service is on the item: it is tried again."""
-
 REFUSED = "ConditionalCheckFailedException"
 MONTH = "2024-03"
 
@@ -77,6 +74,7 @@ class Writer:
         self.log = log
         self.allowed = threading.Event()
         self.ended = threading.Event()
+        self.failure: Exception | None = None
         self._idle = threading.Event()
         self._rng = random.Random(name)
         self._count = 0
@@ -87,9 +85,11 @@ class Writer:
         self._thread.start()
 
     def end(self) -> None:
-        """Stop, and end the thread."""
+        """Stop, and end the thread. Raises what one of its writes was refused with."""
         self.ended.set()
         self._thread.join(10)
+        if self.failure is not None:
+            raise self.failure
 
     def leave(self) -> None:
         """Stop writing. Returns once no write is in flight."""
@@ -104,7 +104,12 @@ class Writer:
                 time.sleep(0.01)  # real time, here and below: an application outside has no clock of the test's
                 continue
             self._idle.clear()
-            self._write_something()
+            try:
+                self._write_something()
+            except Exception as error:  # noqa: BLE001 - raised in the test's thread by ``end``
+                self.failure = error
+                self._idle.set()
+                return
             time.sleep(PAUSE_SECONDS * self._rng.random())
 
     def _write_something(self) -> None:
@@ -162,17 +167,10 @@ class Writer:
         return item
 
     def _update(self, number: int, name: str, value: dict[str, str], was: list[Any] | None = None) -> None:
-        """Set a field; with ``was`` only if it still is that. Tried again while a transaction is on the item."""
+        """Set a field; with ``was`` only if it still is that. A refusal for a transaction of the service's fails the test."""
         request = {"TableName": self.table, **update_of(self.side, number, name, value, was)}
         with self.log.locks[number]:
-            while True:
-                try:
-                    answer = self.dynamodb.update_item(**request)
-                    break
-                except ClientError as error:
-                    if error.response["Error"]["Code"] not in CONFLICT:
-                        raise
-                    time.sleep(0.01)
+            answer = self.dynamodb.update_item(**request)
             self.log.note(number, watched_of(answer.get("Attributes", {})), name, value)
 
 

@@ -41,7 +41,7 @@ def test_sixteen_jobs_at_once_some_of_them_killed_copy_every_item(
         for process in jobs.values():
             process.kill()
     assert set(ends.values()) == {0}, f"{ends}\n{cli.stderr_of('migrate')}"
-    backfill = cli.run("status")["backfill"]
+    backfill = cli.ask("status")["backfill"]
     assert (backfill["state"], backfill["items"], backfill["segments_done"]) == ("finished", ITEMS, SIZE)
     copied = {(item["PK"]["S"], item["SK"]["S"]): fields_of(item) for item in cli.scan("DEALS_TABLE")}
     assert copied == {v2_key(number): dict.fromkeys(FIELDS, "start") for number in range(ITEMS)}

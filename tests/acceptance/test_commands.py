@@ -33,7 +33,7 @@ def leads(cli: CommandLine) -> set[str]:
 
 
 def ids(cli: CommandLine) -> dict[str, str]:
-    return {item["key"]["pk"]: item["id"] for item in cli.run("quarantine", "list")["items"]}
+    return {item["key"]["pk"]: item["id"] for item in cli.ask("quarantine", "list")["items"]}
 
 
 def test_nothing_is_started_twice_and_each_command_prints_one_document(cli: CommandLine) -> None:

@@ -66,13 +66,13 @@ def cycle_repeatedly(cli: CommandLine, cycles: int, killed_cycles: int) -> None:
             )
         allow(writers)
         settle(cli)
-        report = cli.run("validate")
+        report = cli.ask("validate")
     history = history_of(cli, [pair[0].log for pair in writers.values()])
     assert sum(operation.writes for operation in history.operations) > 20 * cycles
     assert report["result"] == "equal", report["differences"]
     assert history.old == history.v2
     assert judge(history) == []
-    assert cli.run("audit", "verify")["result"] == "ok"
+    assert cli.ask("audit", "verify")["result"] == "ok"
 
 
 def there_and_back(
@@ -169,6 +169,8 @@ def writing(cli: CommandLine) -> Iterator[dict[str, list[Writer]]]:
         yield writers
     finally:
         for writer in every:
+            writer.ended.set()
+        for writer in every:
             writer.end()
 
 
@@ -186,8 +188,8 @@ def resolve_conflicts(cli: CommandLine) -> None:
     """Resolve the open conflicts as an operator who keeps v2 would."""
     if not has_conflicts(cli):
         return
-    for conflict in cli.run("conflicts", "list")["items"]:
-        cli.run("conflicts", "resolve", conflict["id"], "--keep", "v2", "--yes")
+    for conflict in cli.ask("conflicts", "list")["items"]:
+        cli.ask("conflicts", "resolve", conflict["id"], "--keep", "v2", "--yes")
 
 
 def has_conflicts(cli: CommandLine) -> bool:
@@ -221,7 +223,7 @@ def history_of(cli: CommandLine, logs: list[SideLog]) -> History:
 def kept_values(cli: CommandLine) -> list[Logged]:
     """The fields of every write in the conflict log: those that are lost, or while whole changes are kept there, all."""
     kept = []
-    for conflict in cli.run("conflicts", "list", "--all")["items"]:
-        new = cli.run("conflicts", "show", conflict["id"])["change"]["new"]
+    for conflict in cli.ask("conflicts", "list", "--all")["items"]:
+        new = cli.ask("conflicts", "show", conflict["id"])["change"]["new"]
         kept += [Logged(new["id"]["S"], name, watched_of(new).get(name)) for name in conflict["fields"]]
     return kept

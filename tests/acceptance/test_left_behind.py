@@ -40,7 +40,7 @@ def test_a_write_that_the_old_table_never_gets_is_named_before_a_rollback_and_af
         cli.dynamodb.put_item(
             TableName=cli.table("DEALS_TABLE"), Item={**lost, "created_at": text("1999-01-02T03:04:05.000Z")}
         )
-        until(lambda: cli.run("status")["quarantine"], within=60, otherwise=lambda: cli.stderr_of("sync"))
+        until(lambda: cli.ask("status")["quarantine"], within=60, otherwise=lambda: cli.stderr_of("sync"))
 
         refused, out, err = typed(cli, "rollback", "--wait", "20", "--force", "quarantine", *again("quarantine"))
         assert (refused, state_of(cli)) == (1, "dual")
@@ -55,7 +55,7 @@ def test_a_write_that_the_old_table_never_gets_is_named_before_a_rollback_and_af
         assert "1 key is left behind: the old table does not have everything that was written there" in out
         assert names(out, cli.table("DEALS_TABLE"), lost)
         assert state_of(cli) == "forward"
-        begun = next(record for record in cli.run("audit", "list")["items"] if record["facts"].get("left_behind"))
+        begun = next(record for record in cli.ask("audit", "list")["items"] if record["facts"].get("left_behind"))
         assert (begun["why"], begun["facts"]["left_behind_by_cause"]) == ("release 12", {"quarantine": 1})
 
 
@@ -71,4 +71,4 @@ def again(name: str) -> tuple[str, ...]:
 
 
 def state_of(cli: CommandLine) -> str:
-    return str(cli.run("status")["phase"])
+    return str(cli.ask("status")["phase"])

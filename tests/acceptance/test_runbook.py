@@ -107,13 +107,13 @@ def slow_down_pause_and_crash(stranger: Stranger) -> None:
 
 def quarantine(stranger: Stranger) -> None:
     stranger.puts(BAD)
-    until(lambda: stranger.cli.run("status")["quarantine"], within=60, otherwise=lambda: stranger.cli.stderr_of("sync"))
+    until(lambda: stranger.cli.ask("status")["quarantine"], within=60, otherwise=lambda: stranger.cli.stderr_of("sync"))
     listed = stranger.does("quarantine", "quarantine list")
     stranger.does("quarantine", "quarantine show", id=listed.split()[0])
     stranger.puts({**BAD, "entity_type": text("DEAL")})
     stranger.does("quarantine", "quarantine retry")
     until(
-        lambda: not stranger.cli.run("status")["quarantine"],
+        lambda: not stranger.cli.ask("status")["quarantine"],
         within=60,
         otherwise=lambda: stranger.cli.stderr_of("sync"),
     )
@@ -169,15 +169,15 @@ def conflict(stranger: Stranger) -> None:
             stranger.sets_company("OLD_TABLE_NAME", f"old {n}")
             stranger.sets_company("LEADS_TABLE", f"v2 {n}")
         stranger.cli.catches_up()
-        return next((row["id"] for row in stranger.cli.run("conflicts", "list")["items"]), "")
+        return next((row["id"] for row in stranger.cli.ask("conflicts", "list")["items"]), "")
 
     until(differ, within=120, otherwise=lambda: stranger.cli.stderr_of("sync"))
     listed = stranger.does("conflicts", "conflicts list")
     identity = listed.split()[0]
     stranger.does("conflicts", "conflicts show", id=identity)
     stranger.does("conflicts", "conflicts resolve", id=identity)
-    for other in stranger.cli.run("conflicts", "list")["items"]:
-        stranger.cli.run("conflicts", "resolve", other["id"], "--keep", "v2", "--yes")
+    for other in stranger.cli.ask("conflicts", "list")["items"]:
+        stranger.cli.ask("conflicts", "resolve", other["id"], "--keep", "v2", "--yes")
 
 
 def finish(stranger: Stranger) -> None:

@@ -23,14 +23,14 @@ def test_it_loads_once_and_writes_on_the_given_side_and_status_waits_for_sync(
     assert cli.run("seed", "--check") == {"loaded": True}
 
     cli.run("create-tables")
-    assert cli.run("status", "--until-caught-up", "1", status=1)["backfill"]["state"] == "not started"
+    assert cli.ask("status", "--until-caught-up", "1", status=1)["backfill"]["state"] == "not started"
     with (
         ended(cli.start("seed", "--opportunities", "20", "--write", "old", "--pause-seconds", "0.05")) as writing,
         ended(cli.start("sync", "--no-http")),
     ):
         cli.run("migrate")
-        assert cli.run("status", "--until-caught-up", "540")["forward"]["caught_up"]
-        until(lambda: cli.run("status")["forward"]["outcomes"], within=60, otherwise=lambda: cli.stderr_of("seed"))
+        assert cli.ask("status", "--until-caught-up", "540")["forward"]["caught_up"]
+        until(lambda: cli.ask("status")["forward"]["outcomes"], within=60, otherwise=lambda: cli.stderr_of("seed"))
         writing.send_signal(signal.SIGTERM)
         assert writing.wait(300) == 0
     assert "the application has stopped" in (tmp_path / "seed.out").read_text()

@@ -23,7 +23,6 @@ OPEN = {
     805: "conflict log",
     1147: "conflict log",
     1958: "own side",
-    1973: "both sides",
     2607: "no write lost",
     2894: "own side",
 }

@@ -164,6 +164,8 @@ class ReverseClaim:
     """The write ends the time for which the item was held."""
     healed: tuple[str, ...] = ()
     """The units that leave quarantine with this write."""
+    counted: str = ""
+    """The ``place_name`` of the place whose counters old gets by value; empty: none."""
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -186,6 +188,8 @@ class ReverseHalf:
     """The texts of the v2 places that were live at the last reading."""
     held_since: float | None = None
     """Epoch seconds since which two places are live and an operator must decide; None: not held."""
+    counted: str = ""
+    """The ``place_name`` of the place whose counters old got by value last. Never forgotten: another place's record may be late."""
 
     def track(self, place: Place) -> Track:
         """The position at a v2 place; an empty one for an unknown place."""
@@ -210,11 +214,12 @@ class ReverseHalf:
 
     def written(self, claim: ReverseClaim) -> "ReverseHalf":
         """The half with a claimed write."""
-        count, last = claim.count, max(self.last, claim.count)
+        count = claim.count
+        half = replace(self, last=max(self.last, count), counted=claim.counted or self.counted)
         if claim.units is None:
-            return replace(self, whole=max(self.whole, count), last=last)
+            return replace(half, whole=max(self.whole, count))
         puts = {unit: max(count, self.puts.get(unit, "")) for unit in claim.units}
-        return replace(self, puts={**self.puts, **puts}, last=last)
+        return replace(half, puts={**self.puts, **puts})
 
     def forgetting(self, base: str) -> "ReverseHalf":
         """The half without the writes of single units that forward had seen at ``base``: bases only grow, in the order of forward's

@@ -12,7 +12,7 @@ from dataclasses import replace
 from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
 from service.core.rules.images import old_form, old_image, v2_form
-from service.core.rules.ledger import Place, ReverseHalf
+from service.core.rules.ledger import Place, ReverseHalf, place_name
 from service.core.rules.ledger_writes import PlaceReading
 from service.core.rules.old_item import V2Now, Wanted, now_at, old_item_with
 from service.core.rules.reverse_plan import BothReadings, Outcome, ReversePlan, V2Change, require_placed
@@ -50,7 +50,7 @@ def reverse_plan(mapping: Mapping, change: V2Change, half: ReverseHalf, readings
     plan = (
         _of_ours(mapping, change, half, readings)
         if change.stamp is not None
-        else _of_application(mapping, change, readings)
+        else _of_application(mapping, change, half, readings)
     )
     return replace(plan, places=places)
 
@@ -63,7 +63,7 @@ def _released(mapping: Mapping, lives: Sequence[PlaceReading], old: Item | None)
     require_placed(mapping, now.place, now.old)
     image = old_image(mapping, old)
     if image is None:
-        return ReversePlan("carried_back", now.old, None)
+        return _created(now.place, now.old, now, "carried_back")
     values = differing(now.form, old_units(mapping, image))
     return _put(mapping, now, image, Wanted(now.form, values, counters(now.entity, now.form)), "carried_back")
 
@@ -92,7 +92,7 @@ def _of_ours(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: Bo
     if change.kind != "update":
         return _carried_back(_item_record(mapping, change, readings))
     crossed = _crossed(half, base, _changed(mapping, change))
-    return _carried_back(_update(mapping, change, crossed, readings)) if crossed else ReversePlan("own")
+    return _carried_back(_update(mapping, change, half, crossed, readings)) if crossed else ReversePlan("own")
 
 
 def _crossed(half: ReverseHalf, base: str, units: Collection[str]) -> frozenset[str]:
@@ -122,13 +122,13 @@ def _moved(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: Both
     assert change.new is not None
     now, base = _now(mapping, change, readings), change.stamp.base or ""
     if now is not None and old_image(mapping, readings.old) is None and half.whole > base:
-        return ReversePlan("applied", now.old, None)  # reverse has deleted old from records of another place
+        return _created(now.place, now.old, now, "applied")  # reverse has deleted old from records of another place
     form = v2_units(mapping, old_form(mapping, change.place, change.new), change.new)
     present = form.keys() | old_units(mapping, old_image(mapping, readings.old)).keys()
     carried = frozenset(unit for unit in present if is_among(unit, change.stamp.moved))
     changed = carried | (_changed(mapping, change) if change.kind == "update" else frozenset())
     crossed = _crossed(half, base, changed)
-    return _update(mapping, change, crossed, readings) if crossed else ReversePlan("own")
+    return _update(mapping, change, half, crossed, readings) if crossed else ReversePlan("own")
 
 
 def _carried_back(plan: ReversePlan) -> ReversePlan:
@@ -165,13 +165,13 @@ def _to_restore(change: V2Change, now: V2Now, form: Form, units: Collection[str]
     return Wanted(form, values, resets)
 
 
-def _of_application(mapping: Mapping, change: V2Change, readings: BothReadings) -> ReversePlan:
+def _of_application(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: BothReadings) -> ReversePlan:
     """Table R1: a record of v2's application."""
     if change.waiting is None:
         return _whole(mapping, change, readings) if change.new is not None else _item_record(mapping, change, readings)
     if change.kind != "update":
         return _item_record(mapping, change, readings)
-    return _update(mapping, change, _changed(mapping, change), readings)
+    return _update(mapping, change, half, _changed(mapping, change), readings)
 
 
 def _changed(mapping: Mapping, change: V2Change) -> frozenset[str]:
@@ -216,14 +216,14 @@ def _whole(mapping: Mapping, change: V2Change, readings: BothReadings) -> Revers
     image = old_image(mapping, readings.old)
     if image is None:
         elsewhere = now.place.text != change.place.text
-        return ReversePlan("applied", now.old if elsewhere else record, None)
+        return _created(now.place, now.old if elsewhere else record, now, "applied")
     form = v2_units(mapping, record, change.new)
     units = frozenset(form.keys() | old_units(mapping, image).keys())
     if change.since is not None:
         units = differing(_form_of(mapping, change.place, change.since), form)
     resets = counters(now.entity, units)
     values = frozenset(unit for unit in units - resets if _still(unit, form, now.form))
-    return _put(mapping, now, image, Wanted(form, values, resets), "applied")
+    return _put(mapping, now, image, Wanted(form, values, resets), "applied", change.place)
 
 
 def _form_of(mapping: Mapping, place: Place, item: Item) -> Form:
@@ -234,10 +234,13 @@ def _form_of(mapping: Mapping, place: Place, item: Item) -> Form:
         return {}
 
 
-def _update(mapping: Mapping, change: V2Change, units: Collection[str], readings: BothReadings) -> ReversePlan:
+def _update(
+    mapping: Mapping, change: V2Change, half: ReverseHalf, units: Collection[str], readings: BothReadings
+) -> ReversePlan:
     """``units`` of an update are put on old, where v2 still has them as the record left them; counters by the record's difference.
 
-    A unit that leads the item to another v2 key than its own cannot be carried, and waits.
+    A unit that leads the item to another v2 key than its own cannot be carried, and waits. Where v2's application has moved the
+    item, it has put it with what its counters had: the record of that put carries them by value, or has done so.
     """
     assert change.new is not None
     now, image = _now(mapping, change, readings), old_image(mapping, readings.old)
@@ -248,8 +251,9 @@ def _update(mapping: Mapping, change: V2Change, units: Collection[str], readings
     form = v2_units(mapping, old_form(mapping, change.place, change.new), change.new)
     waiting = frozenset(unit for unit in now.form.keys() | form.keys() if is_among(unit, change.waiting or ()))
     steps = {unit: step for unit, step in _steps(mapping, change).items() if unit in units}
-    if now.place.text != change.place.text and not now.by_forward:
-        # v2's application has moved the item with what its counters had: the create at the other place carries them by value.
+    if now.place.text != change.place.text and not (
+        now.by_forward and half.counted in ("", place_name(change.place.text))
+    ):
         units, steps = frozenset(units) - steps.keys(), {}
     values = frozenset(unit for unit in units if unit not in steps and _still(unit, form, now.form))
     stuck, poison = _stuck(mapping, now, values | waiting)
@@ -259,12 +263,21 @@ def _update(mapping: Mapping, change: V2Change, units: Collection[str], readings
     return replace(plan, outcome=outcome, waiting=remembered(stuck), poison=poison)
 
 
-def _put(mapping: Mapping, now: V2Now, image: Item, wanted: Wanted, outcome: Outcome) -> ReversePlan:
-    """The plan that puts the wanted units on the old item ``image``."""
+def _created(place: Place, old: Item, now: V2Now, outcome: Outcome) -> ReversePlan:
+    """The plan that puts the whole item at ``place`` on old, where there is none."""
+    counted = place_name(place.text) if counters(now.entity, now.form) else ""
+    return ReversePlan(outcome, old, None, counted=counted)
+
+
+def _put(
+    mapping: Mapping, now: V2Now, image: Item, wanted: Wanted, outcome: Outcome, place: Place | None = None
+) -> ReversePlan:
+    """The plan that puts the wanted units on the old item ``image``. ``place``: whose values they are, if not those of ``now``."""
     written = old_item_with(mapping, now, image, wanted)
     if not written.units and not written.added:
         return ReversePlan("duplicate")
-    return ReversePlan(outcome, written.content, written.units, written.added)
+    counted = place_name((place or now.place).text) if counters(now.entity, written.units) else ""
+    return ReversePlan(outcome, written.content, written.units, written.added, counted)
 
 
 def _still(unit: str, form: Form, now: Form) -> bool:

@@ -68,6 +68,8 @@ class ReversePlan:
     """The units that are written by value, as they are remembered; None: the whole item."""
     added: tuple[str, ...] = ()
     """The counters that are written by a difference."""
+    counted: str = ""
+    """The ``place_name`` of the place whose counters old gets by value; empty: none."""
     released: bool = False
     """The write ends the time for which the item was held."""
     places: tuple[str, ...] = ()

@@ -271,6 +271,7 @@ class ReverseSink:
             plan.added,
             plan.released,
             step.waiting.healed_by(plan.waiting),
+            plan.counted,
         )
         if earlier is not None and replace(claim, count=stored.count) == earlier:
             return step.read

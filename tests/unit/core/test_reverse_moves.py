@@ -6,7 +6,7 @@ import pytest
 
 from service.core.item.stamp import Stamp
 from service.core.item.wire import Item
-from service.core.rules.ledger import EVERY_COUNT, ReverseClaim, ReverseHalf
+from service.core.rules.ledger import EVERY_COUNT, ReverseClaim, ReverseHalf, place_name
 from service.core.rules.ledger_writes import PlaceReading
 from service.core.rules.reverse import is_passed
 from service.errors import Poison
@@ -173,3 +173,31 @@ def test_what_may_be_passed_without_reading_anything(row: str) -> None:
     old, new, half, passed = PASSED[row]
     assert is_passed(record(old, new, ours=True), half) is passed
     assert not is_passed(record(old, new), half), "the application's"
+
+
+@pytest.mark.parametrize(
+    ("counted", "visits"),
+    [("", 7), (place_name(place().text), 7), (place_name(place(MAY).text), 5)],
+    ids=["never", "from its own place", "from where the item lives"],
+)
+def test_a_late_step_of_a_counter_is_not_added_when_old_has_the_counter_of_another_place(
+    counted: str, visits: int
+) -> None:
+    """v2's application counts an item, moves it with what it has counted, and reverse reads the place that it has left last.
+
+    Forward has written the new place since, and so looks like the one that moved the item: then the step would have to be added."""
+    change = record(by_application(lead(visits=3)), by_application(lead(visits=5)))
+    at_may = reading(by_forward(lead(MAY, visits=5)), MAY)
+    old, half = lead(MAY, visits=5), replace(NOTHING_PUT, counted=counted)
+    made = plan(change, None, old, half, (at_may,))
+    assert made.outcome == ("duplicate" if visits == 5 else "applied")
+    assert visits == 5 or gives(made, lead(MAY, visits=visits))
+
+
+def test_whose_counters_old_gets_by_value_is_remembered() -> None:
+    created = record(None, by_application(lead(MAY, visits=5)), month=MAY)
+    made = plan(created, by_application(lead(MAY, visits=5)), lead(visits=3))
+    assert (made.outcome, made.counted) == ("applied", place_name(place(MAY).text))
+    claim = ReverseClaim(version(50), "", "w", count(1), made.units, counted=made.counted)
+    half = replace(NOTHING_PUT, claims={place(MAY).text: claim}).folded(place(MAY)).forgetting(count(1))
+    assert half.counted == made.counted
