@@ -17,6 +17,7 @@ SETTINGS = QUICK | {
     "TABLESPLIT_CLOCK_MARGIN_SECONDS": "0.5",
     "TABLESPLIT_GATE_LAG_LOW_SECONDS": "0",
     "TABLESPLIT_GATE_QUIET_SECONDS": "1",
+    "TABLESPLIT_VERIFY_SECONDS": "5",
 }
 
 
@@ -41,22 +42,23 @@ def test_a_write_that_the_old_table_never_gets_is_named_before_a_rollback_and_af
             TableName=cli.table("DEALS_TABLE"), Item={**lost, "created_at": text("1999-01-02T03:04:05.000Z")}
         )
         until(lambda: cli.ask("status")["quarantine"], within=60, otherwise=lambda: cli.stderr_of("sync"))
+        until(lambda: differing(cli) == 1, within=60, otherwise=lambda: cli.stderr_of("sync"))
 
         refused, out, err = typed(cli, "rollback", "--wait", "20", "--force", "quarantine", *again("quarantine"))
         assert (refused, state_of(cli)) == (1, "dual")
         assert names(out, cli.table("DEALS_TABLE"), lost)
-        assert "tablesplit rollback --leave-behind 1" in err
+        assert "tablesplit rollback --leave-behind 2" in err
 
-        wrong = cli.run("rollback", "--leave-behind", "2", status=1)
-        assert (wrong["left_behind"]["count"], state_of(cli)) == (1, "dual")
+        wrong = cli.run("rollback", "--leave-behind", "1", status=1)
+        assert (wrong["left_behind"]["count"], state_of(cli)) == (2, "dual")
 
-        status, out, err = typed(cli, "rollback", "--wait", "60", "--leave-behind", "1", "--why", "release 12")
+        status, out, err = typed(cli, "rollback", "--wait", "60", "--leave-behind", "2", "--why", "release 12")
         assert status == 0, err
-        assert "1 key is left behind: the old table does not have everything that was written there" in out
+        assert "2 keys are left behind: the old table does not have everything that was written there" in out
         assert names(out, cli.table("DEALS_TABLE"), lost)
         assert state_of(cli) == "forward"
         begun = next(record for record in cli.ask("audit", "list")["items"] if record["facts"].get("left_behind"))
-        assert (begun["why"], begun["facts"]["left_behind_by_cause"]) == ("release 12", {"quarantine": 1})
+        assert (begun["why"], begun["facts"]["left_behind_by_cause"]) == ("release 12", {"quarantine": 1, "verification": 1})
 
 
 def names(out: str, table: str, item: Item) -> bool:
@@ -68,6 +70,11 @@ def names(out: str, table: str, item: Item) -> bool:
 def again(name: str) -> tuple[str, ...]:
     """What confirms an override of the condition."""
     return "--force-again", name, "--yes"
+
+
+def differing(cli: CommandLine) -> int:
+    """How many old keys the verification has found to differ: here that of the item whose v2 key is in quarantine."""
+    return int((cli.ask("status")["verification"] or {}).get("differences", 0))
 
 
 def state_of(cli: CommandLine) -> str:
