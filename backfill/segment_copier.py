@@ -84,6 +84,7 @@ class SegmentCopier:
             store=stores.store,
             quarantine=Quarantine(stores.control, stores.clock),
             limits=self._writes,
+            waits=waits,
             slots=RequestSlots(waits, settings.backfill_concurrency),
             fence=fence,
             clock=stores.clock,

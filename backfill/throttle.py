@@ -3,7 +3,8 @@
 Every wait has a reason, which progress and metrics show. A partition takes 1,000 write units a second until DynamoDB splits it, and
 throttles what exceeds that
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html). DynamoDB does not report the limit
-in force, so the rate is adapted: it shrinks by a factor when throttled, and grows back by a constant.
+in force, so the rate is adapted: it shrinks by a factor when throttled, and grows back by a constant. Where DynamoDB says that the
+limit of a table or of the account was met, slower keys would not help: then the request waits (``table_throttled``).
 """
 
 from collections import Counter, OrderedDict, defaultdict
@@ -13,7 +14,7 @@ from typing import Literal
 
 from service.clock import Clock
 
-Reason = Literal["partition_throttled", "operator_read_limit", "operator_write_limit", "target_slow"]
+Reason = Literal["partition_throttled", "table_throttled", "operator_read_limit", "operator_write_limit", "target_slow"]
 PartitionKey = tuple[str, str]
 """Table, and the partition key's value as text."""
 

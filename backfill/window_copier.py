@@ -18,6 +18,7 @@ from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import old_key
 from service.dynamodb.protocol import Fence, InsertRefused, InsertThrottled, ItemStore
 from service.errors import Poison
+from service.retry import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS
 from service.tasks import task_group
 
 
@@ -46,6 +47,7 @@ class Target:
     store: ItemStore
     quarantine: Quarantine
     limits: WriteLimits
+    waits: ThrottleWaits
     slots: RequestSlots
     fence: Fence
     clock: Clock
@@ -60,10 +62,18 @@ class StuckGroup:
     def __init__(self, patience_seconds: float) -> None:
         self._patience_seconds = patience_seconds
         self._give_up_at: float | None = None
+        self._waits = 0
 
     def progressed(self) -> None:
         """At least one copy of the group was settled: the patience starts anew with the next throttling."""
         self._give_up_at = None
+        self._waits = 0
+
+    def longest_wait(self) -> float:
+        """Seconds: twice as many with each wait without progress."""
+        self._waits += 1
+        seconds: float = FIRST_WAIT_SECONDS * 2**self._waits
+        return min(LONGEST_WAIT_SECONDS, seconds)
 
     def throttled(self, now: float) -> bool:
         """Nothing was settled at ``now`` (monotonic seconds). Returns whether the patience is used up."""
@@ -112,8 +122,15 @@ class WindowCopier:
             elif answer.throttled is not None and stuck.throttled(self._target.clock.monotonic()):
                 raise answer.throttled
             group = Group(group.table, answer.unsettled)
-            self._target.limits.throttled(self._partition(group.table, copy) for copy in group.copies)
+            await self._slow_down(group, answer.throttled, stuck)
         return outcomes
+
+    async def _slow_down(self, group: Group, throttled: InsertThrottled | None, stuck: "StuckGroup") -> None:
+        """Shrink the limits of the keys of ``group``, which is what is left; or wait, where fewer writes to them would not help."""
+        if throttled is None or throttled.of_keys:
+            self._target.limits.throttled(self._partition(group.table, copy) for copy in group.copies)
+        else:
+            await self._target.waits.sleep("table_throttled", self._random.uniform(0, stuck.longest_wait()))
 
     async def _send(self, group: Group) -> "InsertAnswer":
         """One request. The copies that its answer leaves unsettled are to be sent again."""

@@ -8,6 +8,7 @@
 """
 
 import re
+from typing import Literal
 
 CHECK_ENDPOINT = "check that the endpoint is up and reachable (AWS_REGION, AWS_ENDPOINT_URL)"
 """What the operator does when DynamoDB does not answer."""
@@ -26,6 +27,16 @@ class TablesplitError(Exception):
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+        self._request_id = ""
+
+    @property
+    def request_id(self) -> str:
+        """AWS's id of the refused request, also when it is the cause's; "" when there is none. AWS's support asks for it."""
+        return self._request_id or getattr(self.__cause__, "request_id", "")
+
+    @request_id.setter
+    def request_id(self, request_id: str) -> None:
+        self._request_id = request_id
 
     @property
     def kind(self) -> str:
@@ -35,7 +46,13 @@ class TablesplitError(Exception):
 
     def to_json(self) -> dict[str, str]:
         """The document that the API and the console show."""
-        return {"kind": self.kind, "message": self.message, "remedy": self.remedy}
+        document = {"kind": self.kind, "message": self.message, "remedy": self.remedy}
+        return document | ({"request_id": self.request_id} if self.request_id else {})
+
+    def to_log(self) -> dict[str, str]:
+        """The fields of a log line that reports the error."""
+        fields = {"reason": self.message, "remedy": self.remedy, "request_id": self.request_id}
+        return {name: value for name, value in fields.items() if value}
 
 
 class Retryable(TablesplitError):
@@ -46,11 +63,31 @@ class Retryable(TablesplitError):
         self.reason = reason
 
 
-class Throttled(Retryable):
-    """The server asks for fewer requests (or a partition key is at its limit): shrink, then try again."""
+Limit = Literal["partition", "provisioned", "on_demand_maximum", "account", "not_said"]
+"""Which limit a throttled request has met: that of one partition, the table's or index's provisioned capacity, the maximum set
+for it in on-demand mode, or the account's quota."""
 
-    def __init__(self, message: str, *, remedy: str = "") -> None:
-        super().__init__(message, reason="throttled", remedy=remedy)
+THROTTLED: dict[Limit, str] = {
+    "partition": "throttled_partition",
+    "provisioned": "throttled_provisioned",
+    "on_demand_maximum": "throttled_on_demand_maximum",
+    "account": "throttled_account",
+    "not_said": "throttled",
+}
+"""The reason in the metrics, by the limit."""
+
+
+class Throttled(Retryable):
+    """The server asks for fewer requests: wait, then try again. ``limit`` is the one that was met."""
+
+    def __init__(self, message: str, *, limit: Limit = "not_said", remedy: str = "") -> None:
+        super().__init__(message, reason=THROTTLED[limit], remedy=remedy)
+        self.limit = limit
+
+    @property
+    def of_keys(self) -> bool:
+        """Whether fewer writes to the same partition keys would help: the limit is a partition's, or was not said."""
+        return self.limit in ("partition", "not_said")
 
 
 class CredentialsExpired(Retryable):

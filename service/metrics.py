@@ -28,6 +28,7 @@ from service.core.phases.acting import Phase, Side
 from service.core.phases.conditions import CONDITIONS
 from service.core.rules.forward_plan import Outcome as ForwardOutcome
 from service.core.rules.reverse_plan import Outcome as ReverseOutcome
+from service.errors import THROTTLED
 
 Direction = Literal["forward", "reverse"]
 CapacityKind = Literal["read", "write"]
@@ -79,14 +80,17 @@ RETRY_REASONS = (
     "kcl_daemon_ended",
     "item_contended",
     "no_connection",
+    "replica_conflict",
     "server_error",
-    "throttled",
+    "stream_starting",
+    "table_in_use",
+    *THROTTLED.values(),
     "timeout",
     "transaction_conflict",
     "trimmed_iterator",
     OTHER,
 )
-WAIT_REASONS = ("operator_read_limit", "operator_write_limit", "partition_throttled", "target_slow")
+WAIT_REASONS = ("operator_read_limit", "operator_write_limit", "partition_throttled", "table_throttled", "target_slow")
 
 LAG_BUCKETS = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600)
 REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)

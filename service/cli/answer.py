@@ -43,11 +43,14 @@ def print_answer(answer: Answer, *, as_json: bool) -> None:
 
 
 def print_error(error: TablesplitError, *, as_json: bool) -> None:
-    """Print what is wrong and what to do: a line each on stderr; with ``as_json`` also the error document on stdout."""
+    """Print what is wrong, what to do and AWS's request id: a line each on stderr; with ``as_json`` also the error document on
+    stdout."""
     remedy = error.remedy or (AGAIN if isinstance(error, Retryable) else "")
     print(f"error: {error.message}", file=sys.stderr)
     if remedy:
         print(f"what to do: {remedy}", file=sys.stderr)
+    if error.request_id:
+        print(f"AWS request id: {error.request_id}", file=sys.stderr)
     if as_json:
-        document = {"error": {"kind": error.kind, "message": error.message, "remedy": remedy}}
+        document = {"error": {**error.to_json(), "remedy": remedy}}
         print(json.dumps(document, ensure_ascii=False, indent=2))

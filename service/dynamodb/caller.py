@@ -10,7 +10,8 @@ from service.clock import Clock
 from service.dynamodb.metering import FAILURES, Meter, count_answer, failed
 from service.dynamodb.protocol import Fence
 from service.dynamodb.transport import Transport
-from service.errors import Retryable
+from service.errors import Retryable, TablesplitError
+from service.log import get_logger
 from service.retry import RetryPolicy
 
 T = TypeVar("T")
@@ -53,6 +54,8 @@ class Caller:
             answer = await self.transport.post(operation, subject, body)
         except FAILURES as error:
             self._meter.count_request(operation, failed(error), self._clock.monotonic() - began)
+            if isinstance(error, TablesplitError):
+                get_logger().debug("request failed", operation=operation, subject=subject, **error.to_log())
             raise
         count_answer(self._meter, operation, answer, self._clock.monotonic() - began)
         return answer

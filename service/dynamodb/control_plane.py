@@ -118,8 +118,13 @@ class ControlPlane:
         call = self._call_of(client, operation, subject)
         if isinstance(error, ClientError):
             content, metadata = error.response["Error"], error.response["ResponseMetadata"]
-            refused = coded_error(call, content["Code"], content.get("Message", ""), metadata["HTTPStatusCode"])
-            return expired_credentials() if isinstance(refused, CredentialsExpired) else refused
+            status = metadata.get("HTTPStatusCode", 400)
+            refused = coded_error(call, content["Code"], content.get("Message", ""), status, error.response)
+            if isinstance(refused, CredentialsExpired):
+                refused = expired_credentials()
+            if isinstance(refused, TablesplitError):
+                refused.request_id = metadata.get("RequestId", "")
+            return refused
         return connection_error(call, error)
 
     def _call_of(self, client: Any, operation: str, subject: str) -> Call:

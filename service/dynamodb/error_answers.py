@@ -1,17 +1,18 @@
 """From an error answer of DynamoDB, a code and a message, to our error: one line, and what to do.
 
+``throttling`` and ``refusals`` know what throttles, and what a policy, a key or a quota refuses.
 Codes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html, the Streams API reference,
 BatchStatementError and CancellationReason. They spell the same error differently (``ThrottlingException``, ``ThrottlingError``),
 so codes are compared without the suffix.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
-import orjson
-
+from service.dynamodb.refusals import denied, key_refusal, quota_refusal
+from service.dynamodb.throttling import READERS, THROTTLING, throttled
 from service.errors import (
     GAP_REMEDY,
     ConditionRefusedError,
@@ -27,8 +28,8 @@ from service.errors import (
     Trimmed,
 )
 
-THROTTLING = frozenset({"ProvisionedThroughputExceeded", "Throttling", "RequestLimitExceeded", "LimitExceeded"})
 CONFLICTS = frozenset({"TransactionConflict", "TransactionInProgress"})
+REPLICA_CONFLICTS = frozenset({"ReplicatedWriteConflict"})
 SERVER_ERRORS = frozenset({"InternalServer", "InternalFailure", "ServiceUnavailable", "Internal"})
 ITEM_REFUSED = frozenset({"Validation", "ItemCollectionSizeLimitExceeded", "RequestEntityTooLarge"})
 EXPIRED_CREDENTIALS = frozenset({"ExpiredToken"})
@@ -55,10 +56,10 @@ ITEM_OPERATIONS = frozenset(
     }
 )
 STREAM_OPERATIONS = frozenset({"DescribeStream", "GetShardIterator", "GetRecords"})
+TABLE_CHANGES = frozenset({"DeleteTable", "UpdateTable"})
 
-_UNAUTHORIZED = re.compile(
-    r"User: (?P<user>\S+) is not authorized to perform: (?P<action>dynamodb:\w+)( on resource: (?P<resource>arn:\S+))?"
-)
+REQUEST_TIMEOUT, TOO_MANY_REQUESTS = 408, 429
+NO_DETAILS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +82,54 @@ def error_of(call: Call, status: int, answer: Mapping[str, Any]) -> Exception:
     message = str(answer.get("message") or answer.get("Message") or "")
     if plain_code(code) == "TransactionCanceled":
         return cancelled(call, answer.get("CancellationReasons") or [], message)
-    return coded_error(call, code or f"HTTP status {status}", message, status)
+    return coded_error(call, code or f"HTTP status {status}", message, status, answer)
 
 
-def coded_error(call: Call, code: str, message: str, status: int = 400) -> Exception:
-    """The error for the code of an answer, of one statement in a batch, or of one item in a transaction."""
+def coded_error(
+    call: Call, code: str, message: str, status: int = 400, answer: Mapping[str, Any] = NO_DETAILS
+) -> Exception:
+    """The error for the code of an answer, of one statement in a batch, or of one item in a transaction.
+
+    ``answer``: all of the answer, for its reasons.
+    """
     plain = plain_code(code)
     if plain == "ConditionalCheckFailed":
         return ConditionRefusedError()
-    if plain in THROTTLING:
-        return Throttled(f"{call}: throttled by DynamoDB ({code})")
+    if plain in THROTTLING or status == TOO_MANY_REQUESTS:
+        return _limit_error(call, plain, code, message, answer)
+    return (
+        _passing_error(call, plain, code, message, status)
+        or key_refusal(call, message)
+        or _lasting_error(call, plain, code, message)
+    )
+
+
+def _passing_error(call: Call, plain: str, code: str, message: str, status: int) -> Retryable | None:
     if plain in CONFLICTS:
         return Retryable(f"{call}: another transaction is using the item ({code})", reason="transaction_conflict")
-    if plain in SERVER_ERRORS or status >= 500:
+    if plain in REPLICA_CONFLICTS:
+        return Retryable(f"{call}: another region is writing the item ({code})", reason="replica_conflict")
+    if plain in SERVER_ERRORS or status >= 500 or status == REQUEST_TIMEOUT:
         return Retryable(f"{call}: {call.endpoint} answered {code}: {_short(message)}", reason="server_error")
-    return _lasting_error(call, plain, code, message)
+    if plain == "ResourceInUse" and call.operation in TABLE_CHANGES:
+        return Retryable(
+            f"{call}: the table is being changed by somebody else: {_short(message)}",
+            reason="table_in_use",
+            remedy="run the same command again once the table is ACTIVE",
+        )
+    return None
+
+
+def _limit_error(call: Call, plain: str, code: str, message: str, answer: Mapping[str, Any]) -> TablesplitError:
+    if plain != "LimitExceeded":
+        return throttled(call, code, answer)
+    if call.operation in STREAM_OPERATIONS:
+        return Throttled(f"{call}: throttled by DynamoDB ({code})", remedy=READERS)
+    quota = quota_refusal(call, message)
+    if quota is not None:
+        return quota
+    said = f": {_short(message)}" if message else ""
+    return Throttled(f"{call}: throttled by DynamoDB ({code}{said})")
 
 
 def cancelled(call: Call, reasons: Sequence[Mapping[str, Any]], message: str) -> Exception:
@@ -123,7 +157,7 @@ def _lasting_error(call: Call, plain: str, code: str, message: str) -> Tablespli
     if plain in WRONG_CREDENTIALS:
         return _credentials_error(call, code, message)
     if plain == "AccessDenied":
-        return _permission_error(call, message)
+        return denied(call, call.operation, call.subject, message)
     if call.operation in STREAM_OPERATIONS:
         return _stream_error(call, plain, code, message)
     if plain == "ResourceNotFound":
@@ -162,17 +196,6 @@ def _credentials_error(call: Call, code: str, message: str) -> Misconfigured:
         f"{call}: {call.endpoint} refuses the AWS credentials ({code})",
         remedy=f"check AWS_PROFILE, or the key, secret and session token, and region {call.region}",
     )
-
-
-def _permission_error(call: Call, message: str) -> Fatal:
-    denied = _UNAUTHORIZED.search(message)
-    action = denied["action"] if denied else f"dynamodb:{call.operation}"
-    policy = f"the policy of {denied['user']}" if denied else "the policy"
-    missing = f"{action} on {call.subject}"
-    if denied and denied["resource"]:
-        statement = {"Effect": "Allow", "Action": action, "Resource": denied["resource"]}
-        missing = orjson.dumps(statement).decode()
-    return Fatal(f"{call}: no permission for {action}", remedy=f"add {missing} to {policy}")
 
 
 def _unknown_error(call: Call, code: str, message: str) -> Fatal:

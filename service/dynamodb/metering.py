@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from service.dynamodb.error_answers import CONFLICTS, THROTTLING, plain_code
+from service.dynamodb.error_answers import CONFLICTS, REPLICA_CONFLICTS, plain_code
+from service.dynamodb.throttling import THROTTLING
 from service.errors import ConditionRefusedError, Retryable, TablesplitError, Throttled
 from service.metrics import CapacityKind, Result
 from service.retry import RetryCounter
@@ -15,7 +16,11 @@ FAILURES: tuple[type[Exception], ...] = (TablesplitError, ConditionRefusedError)
 """The errors that an attempt can end with."""
 
 WRITES = frozenset({"BatchExecuteStatement", "DeleteItem", "PutItem", "TransactWriteItems", "UpdateItem"})
-_BY_REASON: dict[str, Result] = {"transaction_conflict": "conflict", "timeout": "timeout"}
+_BY_REASON: dict[str, Result] = {
+    "transaction_conflict": "conflict",
+    "replica_conflict": "conflict",
+    "timeout": "timeout",
+}
 
 
 class Meter(RetryCounter, Protocol):
@@ -53,7 +58,7 @@ def _result_of(operation: str, answer: dict[str, Any]) -> Result:
     if operation == "BatchExecuteStatement":
         errors = [response["Error"] for response in answer["Responses"] if "Error" in response]
         codes = {plain_code(error.get("Code", "")) for error in errors}
-        return "throttled" if codes & THROTTLING else "conflict" if codes & CONFLICTS else "ok"
+        return "throttled" if codes & THROTTLING else "conflict" if codes & (CONFLICTS | REPLICA_CONFLICTS) else "ok"
     if operation == "BatchGetItem" and answer.get("UnprocessedKeys") and not any(answer["Responses"].values()):
         return "throttled"
     return "ok"

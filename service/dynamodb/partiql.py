@@ -57,7 +57,8 @@ class InsertGroup:
     def final_results(self) -> list[bool]:
         """The results. Raises InsertThrottled when throttling left items unsent, else InsertRefused when items were refused."""
         if self.throttled is not None:
-            raise InsertThrottled(self.throttled.message, self.results)
+            first = self.throttled
+            raise InsertThrottled(first.message, self.results, limit=first.limit, remedy=first.remedy) from first
         if self.refused:
             raise InsertRefused(self.results, self.refused)
         return [result is True for result in self.results]

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from service.core.item.wire import Item
 from service.core.item.write import TransactItem, Update, Write
-from service.errors import Poison, Throttled
+from service.errors import Limit, Poison, Throttled
 
 Fence = Callable[[], None]
 """Called right before every attempt of a write, retries included. When it raises (Fenced), nothing more is sent."""
@@ -66,8 +66,10 @@ class InsertThrottled(Throttled):
     ``results`` is in the order of the items; None: still to be written.
     """
 
-    def __init__(self, message: str, results: list[bool | None]) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, results: list[bool | None], *, limit: Limit = "not_said", remedy: str = ""
+    ) -> None:
+        super().__init__(message, limit=limit, remedy=remedy)
         self.results = results
 
 

@@ -7,7 +7,7 @@ from service.clock import Clock
 from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.protocol import StreamStore
 from service.dynamodb.table_description import STREAM_VIEW_TYPE, TableDescription
-from service.errors import Fatal
+from service.errors import Fatal, StreamGone
 
 POLL_SECONDS = 1.0
 TIMEOUT_SECONDS = 600.0
@@ -42,9 +42,17 @@ async def until_stream_enabled(
     table = await _until(control, name, clock, timeout_seconds, streams_both_images, "has no stream yet")
     assert table is not None
     assert table.stream_arn is not None
-    while (await streams.describe_stream(table.stream_arn)).status != "ENABLED":
+    while not await _is_enabled(streams, table.stream_arn):
         await _pause(clock, deadline, name, "has no ENABLED stream yet", timeout_seconds)
     return table
+
+
+async def _is_enabled(streams: StreamStore, arn: str) -> bool:
+    """Whether the stream is ENABLED. The endpoint of streams may learn of a stream later than that of tables."""
+    try:
+        return (await streams.describe_stream(arn)).status == "ENABLED"
+    except StreamGone:
+        return False
 
 
 def is_active(table: TableDescription | None) -> bool:

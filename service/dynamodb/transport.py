@@ -12,8 +12,9 @@ from yarl import URL
 from service.clock import Clock
 from service.dynamodb.credentials import CredentialSource
 from service.dynamodb.error_answers import Call, error_of
+from service.dynamodb.new_stream import is_starting
 from service.dynamodb.signing import Signer
-from service.errors import CHECK_ENDPOINT, CredentialsExpired, Misconfigured, Retryable, TablesplitError
+from service.errors import CHECK_ENDPOINT, CredentialsExpired, Misconfigured, Retryable, StreamGone, TablesplitError
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +59,32 @@ class Transport:
         target = f"{self._api.target_prefix}.{operation}"
         headers = self._signer.headers(credentials, target, body, self._clock.now())
         try:
-            status, content = await self._exchange(headers, body)
+            status, request_id, content = await self._exchange(headers, body)
             if status == 200:
                 answer: dict[str, Any] = orjson.loads(content)
                 return answer
-            raise error_of(self.describe(operation, subject), status, _error_content(content))
+            raise self._refused(self.describe(operation, subject), status, request_id, content)
         except CredentialsExpired:
             await self._credentials.renew(credentials)
             raise
         except (TimeoutError, aiohttp.ClientError, orjson.JSONDecodeError) as error:
             raise self._broken(operation, subject, error) from error
 
-    async def _exchange(self, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+    def _refused(self, call: Call, status: int, request_id: str, content: bytes) -> Exception:
+        error = error_of(call, status, _error_content(content))
+        if isinstance(error, StreamGone) and is_starting(call.subject, self._clock.now()):
+            error = Retryable(error.message, reason="stream_starting", remedy=error.remedy)
+        if isinstance(error, TablesplitError):
+            error.request_id = request_id
+        return error
+
+    async def _exchange(self, headers: dict[str, str], body: bytes) -> tuple[int, str, bytes]:
         async with self._http.post(self._url, data=body, headers=headers, allow_redirects=False) as answer:
             content = await answer.read()
             expected = answer.headers.get("x-amz-crc32")
             if expected is not None and expected != str(zlib.crc32(content)):
                 raise aiohttp.ClientPayloadError("the answer's CRC32 does not match its content")
-            return answer.status, content
+            return answer.status, answer.headers.get("x-amzn-requestid", ""), content
 
     def _broken(self, operation: str, subject: str, error: Exception) -> TablesplitError:
         call = self.describe(operation, subject)

@@ -60,7 +60,8 @@ def answer_errors(api: FastAPI) -> None:
     @api.exception_handler(TablesplitError)
     async def tablesplit_error(_: Request, error: TablesplitError) -> JSONResponse:
         detail = f"{error.message} ({error.remedy})" if error.remedy else error.message
-        return problem_answer(_status_of(error), error.kind, detail)
+        request: dict[str, Any] = {"request_id": error.request_id} if error.request_id else {}
+        return problem_answer(_status_of(error), error.kind, detail, None, **request)
 
 
 def _status_of(error: TablesplitError) -> int:

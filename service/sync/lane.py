@@ -110,9 +110,7 @@ class Lane(ABC):
                 get_logger().warning("lease lost, standing by", lane=self.name, reason=superseded.message)
                 self.stand_by()
             except TablesplitError as failure:
-                get_logger().error(
-                    f"{self.name} sync has stopped", reason=failure.message, remedy=failure.remedy, lane=self.name
-                )
+                get_logger().error(f"{self.name} sync has stopped", **failure.to_log(), lane=self.name)
                 self._leave("stopped", failure)
                 await self.app.clock.sleep(RETRY_SECONDS)
 

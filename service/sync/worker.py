@@ -77,7 +77,7 @@ async def _beat(app: App, lanes: Lanes, workers: Workers) -> None:
             logged = None
         except TablesplitError as failure:
             if failure.message != logged:
-                get_logger().warning("cannot report the state of this worker", reason=failure.message)
+                get_logger().warning("cannot report the state of this worker", **failure.to_log())
             logged = failure.message
         await app.clock.sleep(BEAT_SECONDS)
 

@@ -6,7 +6,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 from tests.acceptance.in_process import World
-from tests.faults.proxy import Reply, answer, error, fault_server, hang, hang_up, raw
+from tests.fakes.scripted_endpoint import Reply, answer, error, fault_server, hang, hang_up, raw
 
 DENIED = "User: eve is not authorized to perform: dynamodb:{} on x"
 LONG = {"long": "x" * 100}

@@ -236,6 +236,7 @@ class Backfill(Process):
             store=self.store,
             quarantine=Quarantine(self.control, live.conductor),
             limits=WriteLimits(live.conductor, waits, None),
+            waits=waits,
             slots=RequestSlots(waits, 2),
             fence=_unfenced,
             clock=live.conductor,

@@ -11,7 +11,7 @@ from service.dynamodb.client import DynamoDBClient
 from service.dynamodb.protocol import AskedWrite, Fence
 from service.errors import Fatal, Fenced, Poison, Throttled
 from tests.builders.planes import open_plane
-from tests.faults.proxy import Reply, answer, error, fault_server, raw
+from tests.fakes.scripted_endpoint import Reply, answer, error, fault_server, raw
 
 CONTROL = "control"
 REV = Equals(("rev",), {"S": "r1"})

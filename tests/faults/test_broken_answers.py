@@ -13,7 +13,7 @@ from service.errors import (
     Throttled,
 )
 from tests.builders.planes import RetryLog, WaitlessClock, fixed_credentials, open_plane
-from tests.faults.proxy import Reply, answer, error, fault_server, hang, hang_up, raw
+from tests.fakes.scripted_endpoint import Reply, answer, error, fault_server, hang, hang_up, raw
 
 KEY = {"PK": {"S": "a"}, "SK": {"S": "b"}}
 PUT = Put("Leads", KEY, Absent(("PK",)))

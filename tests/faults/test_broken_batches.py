@@ -9,7 +9,7 @@ from service.errors import (
     Throttled,
 )
 from tests.builders.planes import WaitlessClock, open_plane
-from tests.faults.proxy import Reply, answer, error, fault_server, raw
+from tests.fakes.scripted_endpoint import Reply, answer, error, fault_server, raw
 
 KEY = {"PK": {"S": "a"}, "SK": {"S": "b"}}
 

@@ -11,7 +11,7 @@ from service.errors import (
     Trimmed,
 )
 from tests.builders.planes import open_plane
-from tests.faults.proxy import Reply, answer, error, fault_server
+from tests.fakes.scripted_endpoint import Reply, answer, error, fault_server
 
 STREAM = "arn:aws:dynamodb:ap-southeast-2:1:table/Leads/stream/1"
 STREAM_ERRORS: list[tuple[Reply, type[TablesplitError], str]] = [

@@ -7,7 +7,7 @@ from service.errors import (
     Poison,
 )
 from tests.builders.planes import RetryLog, WaitlessClock, open_plane
-from tests.faults.proxy import Reply, error, fault_server
+from tests.fakes.scripted_endpoint import Reply, error, fault_server
 
 KEY = {"PK": {"S": "a"}, "SK": {"S": "b"}}
 PUT = Put("Leads", KEY, Absent(("PK",)))

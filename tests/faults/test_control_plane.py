@@ -7,7 +7,7 @@ import pytest
 from service.dynamodb.control_plane import ControlPlane
 from service.errors import Fatal, Misconfigured, Retryable, TablesplitError
 from tests.builders.planes import plane_settings
-from tests.faults.proxy import Reply, error, fault_server, hang
+from tests.fakes.scripted_endpoint import Reply, error, fault_server, hang
 
 
 @pytest.fixture(autouse=True)

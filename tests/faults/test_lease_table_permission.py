@@ -9,7 +9,7 @@ from service.dynamodb.control_plane import ControlPlane
 from service.errors import Fatal
 from service.streams.kcl.lease_table import LeaseTable, new_lease_table
 from tests.builders.planes import open_plane, plane_settings
-from tests.faults.proxy import Reply, error, fault_server
+from tests.fakes.scripted_endpoint import Reply, error, fault_server
 
 NAME = "tablesplit-kcl-crm"
 TABLE = f"arn:aws:dynamodb:ap-southeast-2:1:table/{NAME}"

@@ -8,7 +8,7 @@ from service.core.item.write import Absent, Put
 from service.dynamodb.client import DynamoDBClient
 from service.errors import TablesplitError
 from tests.builders.planes import RetryLog, open_plane
-from tests.faults.proxy import Reply, answer, error, fault_server, hang, hang_up
+from tests.fakes.scripted_endpoint import Reply, answer, error, fault_server, hang, hang_up
 
 KEY = {"PK": {"S": "a"}, "SK": {"S": "b"}}
 PUT = Put("Leads", KEY, Absent(("PK",)))

@@ -65,7 +65,7 @@ async def log_status(app: App) -> None:
             get_logger().info("status", **status.to_log())
         except TablesplitError as failure:
             app.metrics.show(MigrationGauges(None))
-            get_logger().warning("no status", reason=failure.message, remedy=failure.remedy)
+            get_logger().warning("no status", **failure.to_log())
         await app.clock.sleep(LOG_SECONDS)
 
 

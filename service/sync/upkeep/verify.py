@@ -97,7 +97,7 @@ class Verifier:
             try:
                 await self.walk()
             except Retryable as failure:  # the next walk compares everything again
-                get_logger().warning("verification was interrupted", reason=failure.message)
+                get_logger().warning("verification was interrupted", **failure.to_log())
             await self._clock.sleep(self._times.verify_seconds)
 
     async def walk(self) -> Verification:

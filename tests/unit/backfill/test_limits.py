@@ -11,9 +11,12 @@ from backfill.segment_copier import SCANS
 from service.config import Settings
 from service.core.item.wire import Item
 from service.dynamodb.protocol import InsertThrottled, Page
-from service.errors import Retryable
+from service.errors import Limit, Retryable
+from service.metrics import WAIT_REASONS
 from tests.builders.small_crm import MAPPING, lead
 from tests.worlds.backfill_world import Throttling, World
+
+WAITED = "tablesplit_wait_seconds_total"
 
 
 async def test_throttling_shrinks_the_rate_and_every_item_gets_through() -> None:
@@ -129,6 +132,37 @@ def test_a_window_is_full_at_two_megabytes_however_few_items_that_are() -> None:
         part.add(MAPPING, 1, page)
         complete.append(part.complete)
     assert complete == [False, True]
+
+
+@pytest.mark.parametrize(
+    "limit, waited",
+    [
+        ("partition", "partition_throttled"),
+        ("not_said", "partition_throttled"),
+        ("provisioned", "table_throttled"),
+        ("on_demand_maximum", "table_throttled"),
+        ("account", "table_throttled"),
+    ],
+)
+async def test_only_a_partition_s_limit_slows_the_keys(limit: Limit, waited: str) -> None:
+    world = World()
+    world.fill(400)
+    calls = 0
+
+    async def throttle_often(table: str, items: Sequence[Item], *rest: Any, **options: Any) -> list[bool]:
+        nonlocal calls
+        calls += 1
+        if calls <= 40:
+            raise InsertThrottled("throttled", [None] * len(items), limit=limit)
+        return await insert_many(table, items, *rest, **options)
+
+    insert_many, world.db.insert_many = world.db.insert_many, throttle_often  # type: ignore[method-assign]
+    await world.run()
+    assert world.actual() == world.expected()
+    page = world.metrics.registry
+    assert {reason for reason in WAIT_REASONS if page.get_sample_value(WAITED, {"reason": reason})} - {
+        "target_slow"
+    } == {waited}
 
 
 async def test_a_group_that_waited_long_for_the_operator_s_limit_is_patient_with_its_first_throttle() -> None:

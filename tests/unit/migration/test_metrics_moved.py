@@ -19,7 +19,7 @@ from service.sync.worker import sync_lanes
 from tests.builders.planes import WaitlessClock, fixed_credentials, plane_settings
 from tests.builders.small_crm import GENERATION, MAPPING, lead, lead_key, old_key, v2_of
 from tests.fakes.clocks import VirtualClock
-from tests.faults.proxy import answer, error, fault_server
+from tests.fakes.scripted_endpoint import answer, error, fault_server
 from tests.worlds.backfill_world import BAD, Throttling
 from tests.worlds.backfill_world import World as BackfillWorld
 from tests.worlds.start_world import Started

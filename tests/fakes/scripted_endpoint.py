@@ -3,9 +3,10 @@
 import asyncio
 import zlib
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -72,19 +73,30 @@ def answer(content: object, *, status: int = 200, crc: int | None = None, missin
     return raw(orjson.dumps(content), status=status, crc=crc, missing_bytes=missing_bytes)
 
 
-def error(code: str, message: str = "", *, status: int = 400, date: str = "", **more: object) -> Reply:
-    """An error answer, with a Date header if there is a ``date``."""
+def error(
+    code: str, message: str = "", *, status: int = 400, date: str = "", request_id: str = "", **more: object
+) -> Reply:
+    """An error answer, with a Date header if there is a ``date``, and AWS's id of the request if there is one."""
     kind = f"com.amazonaws.dynamodb.v20120810#{code}"
-    return raw(orjson.dumps({"__type": kind, "message": message, **more}), status=status, date=date)
+    headers = {"Date": date, "x-amzn-RequestId": request_id}
+    return raw(orjson.dumps({"__type": kind, "message": message, **more}), status=status, headers=headers)
 
 
-def raw(body: bytes, *, status: int = 200, crc: int | None = None, missing_bytes: int = 0, date: str = "") -> Reply:
-    """``body`` as it is; the connection is closed when bytes are missing."""
+def raw(
+    body: bytes,
+    *,
+    status: int = 200,
+    crc: int | None = None,
+    missing_bytes: int = 0,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Reply:
+    """``body`` as it is, with those ``headers`` that are not empty; the connection is closed when bytes are missing."""
 
     async def reply(writer: asyncio.StreamWriter) -> None:
         checksum = zlib.crc32(body) if crc is None else crc
         lines = [f"HTTP/1.1 {status} X", f"x-amz-crc32: {checksum}", f"Content-Length: {len(body)}"]
-        head = "\r\n".join([*lines, *([f"Date: {date}"] if date else []), "\r\n"])
+        lines += [f"{name}: {value}" for name, value in headers.items() if value]
+        head = "\r\n".join([*lines, "\r\n"])
         writer.write(head.encode() + body[: len(body) - missing_bytes])
         await writer.drain()
         if missing_bytes:
