@@ -9,26 +9,38 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from dotenv import load_dotenv
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic import AliasChoices, Field, FilePath, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.aws_profile import (
+    CERTIFICATE_NAMES,
+    DEFAULT_REGION,
+    ENDPOINT_NAMES,
+    REGION_NAMES,
+    STREAMS_NAMES,
+    all_services_endpoint,
+    require_region,
+    said_by_profile,
+)
 from service.core.mapping.mapping import Mapping, load_mapping
 from service.core.mapping.schema import TABLE_NAME
 from service.errors import Misconfigured
-from service.signed_requests import is_local, signed_request_seconds
+from service.hosts import is_aws, is_local, without_password
+from service.signed_requests import signed_request_seconds
 
 PACKAGED_MAPPING = "crm.yaml"
 PREFIX = "TABLESPLIT_"
+_PASSWORD = re.compile("//[^/]*@")
 TEST_PREFIX = "TABLESPLIT_TEST_"
 AWS_NAMES = {
     "aws_region": "AWS_REGION",
     "endpoint_url": "AWS_ENDPOINT_URL",
+    "streams_endpoint_url": "AWS_ENDPOINT_URL_DYNAMODB_STREAMS",
+    "ca_bundle": "AWS_CA_BUNDLE",
     "batch_array_index": "AWS_BATCH_JOB_ARRAY_INDEX",
     "batch_array_size": "AWS_BATCH_JOB_ARRAY_SIZE",
     "batch_job_id": "AWS_BATCH_JOB_ID",
 }
-REGION_NAMES = ("AWS_REGION", "AWS_DEFAULT_REGION")
-ENDPOINT_NAMES = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL")
 
 
 class Settings(BaseSettings):
@@ -39,16 +51,30 @@ class Settings(BaseSettings):
     )
 
     aws_region: str = Field(
-        "ap-southeast-2",
+        DEFAULT_REGION,
         validation_alias=AliasChoices(*REGION_NAMES),
         min_length=1,
-        description="the AWS region of the tables; AWS_DEFAULT_REGION is used when this is not set",
+        description="the AWS region of the tables; when this is not set, AWS_DEFAULT_REGION, then the profile's; "
+        "the default is only for the packaged mapping and local servers",
     )
     endpoint_url: str | None = Field(
         None,
         validation_alias=AliasChoices(*ENDPOINT_NAMES),
         pattern=r"^https?://[^/]+",
-        description="URL of another server, such as DynamoDB Local; AWS_ENDPOINT_URL_DYNAMODB takes precedence",
+        description="URL of another server, such as DynamoDB Local, or of a VPC endpoint; "
+        "AWS_ENDPOINT_URL_DYNAMODB takes precedence; when neither is set, the profile's",
+    )
+    streams_endpoint_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices(*STREAMS_NAMES),
+        pattern=r"^https?://[^/]+",
+        description="URL of the VPC endpoint of DynamoDB Streams; without it, that of AWS_ENDPOINT_URL unless it is AWS's",
+    )
+    ca_bundle: FilePath | None = Field(
+        None,
+        validation_alias=AliasChoices(*CERTIFICATE_NAMES),
+        description="path of the certificates that are trusted instead of the system's, for every request to AWS; "
+        "without it, SSL_CERT_FILE, then the profile's",
     )
     control_table: str = Field("tablesplit-control", pattern=TABLE_NAME, description="name of the control table")
     mapping: Path | None = Field(
@@ -205,6 +231,13 @@ class Settings(BaseSettings):
     )
 
     @property
+    def streams_url(self) -> str | None:
+        """The URL for streams; None is AWS's own. AWS has a host for each of the two services, any other server serves both."""
+        if self.streams_endpoint_url is not None:
+            return self.streams_endpoint_url
+        return None if is_aws(self.endpoint_url) else self.endpoint_url
+
+    @property
     def writer_horizon_seconds(self) -> float:
         """Seconds after which a replaced worker, or a repair, can no longer write: lease, longest request, margin."""
         return self.lease_seconds + self.request_timeout_seconds + self.clock_margin_seconds
@@ -214,6 +247,12 @@ class Settings(BaseSettings):
         """Seconds after which no request of a replaced worker can still arrive, not even one that the network has held back."""
         life = max(self.request_timeout_seconds, signed_request_seconds(self.endpoint_url))
         return self.lease_seconds + life + self.clock_margin_seconds
+
+    @field_validator("endpoint_url", "streams_endpoint_url")
+    @classmethod
+    def _without_password(cls, url: str | None) -> str | None:
+        """So that no message and no log shows it."""
+        return None if url is None else without_password(url)
 
     @model_validator(mode="after")
     def _array_has_its_size(self) -> Self:
@@ -261,17 +300,24 @@ class Settings(BaseSettings):
 
 
 def load_settings(**changes: Any) -> Settings:
-    """Load the settings: ``changes`` (by field) before the process's environment, before a `.env` file in the working directory.
+    """Load the settings: ``changes`` (by field) before the process's environment, before a `.env` file in the working directory,
+    before the AWS profile.
 
     Raises Misconfigured with a line for each wrong variable: its name, its value, what it must be.
     """
     load_dotenv(Path(".env"))
     _refuse_unknown()
+    said: dict[str, Any] = said_by_profile()
+    if (streams := all_services_endpoint()) is not None and not os.environ.get(STREAMS_NAMES[0]):
+        said["streams_endpoint_url"] = streams
     try:
-        return Settings(**changes)
+        settings = Settings(**{**said, **changes})
     except ValidationError as error:
         lines = [_line(issue["loc"], issue["input"], issue["msg"]) for issue in error.errors(include_url=False)]
         raise Misconfigured("\n".join(lines), remedy="docs/settings.md lists the allowed values") from error
+    if "aws_region" not in said:
+        require_region(own_mapping=settings.mapping is not None, local=is_local(settings.endpoint_url))
+    return settings
 
 
 def variable_name(field: str) -> str:
@@ -327,11 +373,11 @@ def _line(loc: tuple[int | str, ...], value: object, message: str) -> str:
     if not loc:
         return message.removeprefix("Value error, ")
     names: dict[str, tuple[str, ...]] = {field: (name,) for field, name in AWS_NAMES.items()}
-    names |= {"aws_region": REGION_NAMES, "endpoint_url": ENDPOINT_NAMES}
+    names |= {"aws_region": REGION_NAMES, "endpoint_url": ENDPOINT_NAMES, "ca_bundle": CERTIFICATE_NAMES}
     # pydantic reports the first of several names, also when another one was used
     field = next(
         (field for field, choices in names.items() if loc[0] in choices), str(loc[0]).removeprefix(PREFIX).lower()
     )
     variable = next(filter(os.environ.get, names.get(field, ())), variable_name(field))
-    shown = "" if field in ("api_token", "hook_secret") else f"={value}"
+    shown = "" if field in ("api_token", "hook_secret") else f"={_PASSWORD.sub('//', str(value))}"
     return f"{variable}{shown}: {message[0].lower()}{message[1:]} ({Settings.model_fields[field].description})"

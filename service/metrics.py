@@ -70,6 +70,7 @@ CAPACITY_KINDS: tuple[str, ...] = get_args(CapacityKind)
 RETRY_REASONS = (
     "claim_unconfirmed",
     "connection_closed",
+    "credentials_not_renewed",
     "control_contended",
     "damaged_answer",
     "expired_credentials",

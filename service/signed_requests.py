@@ -1,7 +1,6 @@
-"""How long a request that was signed once may still arrive, and which servers do not ask when it was signed."""
+"""How long a request that was signed once may still arrive."""
 
-from ipaddress import ip_address
-from urllib.parse import urlsplit
+from service.hosts import is_local
 
 SIGNATURE_SECONDS = 900.0
 """How long after it was signed AWS still accepts a request, at the most that any source says.
@@ -16,25 +15,8 @@ longer one counts here.
 SIGNER_CLOCK_SECONDS = 60.0
 """How far the signer's clock may be ahead, which makes its requests live longer: preflight allows no more."""
 
-LOCAL_NAMES = ("localhost", "host.docker.internal")
-
 
 def signed_request_seconds(endpoint_url: str | None) -> float:
     """How many seconds after it was signed a request may still be accepted; 0 for a local server, which holds nothing back on
     a network and checks no time."""
     return 0.0 if is_local(endpoint_url) else SIGNATURE_SECONDS + SIGNER_CLOCK_SECONDS
-
-
-def is_local(endpoint_url: str | None) -> bool:
-    """Whether the endpoint is a server on this machine or beside it: a loopback address, one of LOCAL_NAMES, or a name without a
-    dot, as containers of one network have. None is AWS."""
-    try:
-        host = urlsplit(endpoint_url or "").hostname or ""
-    except ValueError:
-        return False
-    if host in LOCAL_NAMES or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return bool(host) and "." not in host

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from service.app import App, open_app
+from service.aws_profile import default_region_note
 from service.cli.answer import Answer, print_answer, print_error
 from service.config import Settings, load_settings
 from service.errors import Interrupted, TablesplitError
@@ -29,7 +30,7 @@ def run_command(
     grace: seconds that the body may take to stop, by the settings. changes: settings given by options; None: not given.
     """
     try:
-        settings = load_settings(**{name: value for name, value in changes.items() if value is not None})
+        settings = _load(**{name: value for name, value in changes.items() if value is not None})
     except TablesplitError as error:
         print_error(error, as_json=as_json)
         sys.exit(error.exit_status)
@@ -45,7 +46,7 @@ def read_first(body: Callable[[App], Awaitable[T]], *, as_json: bool) -> T:
     """Run ``body`` with an open App before the command asks its question. Exits with the error's status when it fails."""
 
     async def opened() -> T:
-        async with open_app(load_settings()) as app:
+        async with open_app(_load()) as app:
             return await body(app)
 
     try:
@@ -53,6 +54,17 @@ def read_first(body: Callable[[App], Awaitable[T]], *, as_json: bool) -> T:
     except TablesplitError as error:
         print_error(error, as_json=as_json)
         sys.exit(error.exit_status)
+
+
+def _load(**changes: Any) -> Settings:
+    """The settings. When no region is set, the command's first line says so, once."""
+    settings = load_settings(**changes)
+    note = default_region_note()
+    said = click.get_current_context().find_root().meta
+    if note is not None and note not in said:
+        said[note] = True
+        print(f"note: {note}", file=sys.stderr)
+    return settings
 
 
 def run_alone(

@@ -10,7 +10,7 @@ import aiohttp
 from service.clock import Clock
 from service.config import Settings
 from service.dynamodb.caller import Caller
-from service.dynamodb.credentials import CredentialSource
+from service.dynamodb.credentials import CredentialSource, chain_of
 from service.dynamodb.endpoints import resolve_endpoints
 from service.dynamodb.items import ItemOperations
 from service.dynamodb.metering import Meter
@@ -43,8 +43,8 @@ class DynamoDBClient(ItemOperations, StreamOperations):
 
         Raises Misconfigured when region or endpoint is not valid. Missing credentials are reported by the first request.
         """
-        endpoints = await asyncio.to_thread(resolve_endpoints, settings.aws_region, settings.endpoint_url)
-        source = credentials or CredentialSource(clock)
+        endpoints = await asyncio.to_thread(resolve_endpoints, settings)
+        source = credentials or CredentialSource(clock, chain_of(settings), metrics.count_retry)
         retries = RetryPolicy(clock, settings.max_attempts, settings.retry_deadline_seconds, metrics)
         async with _connections(settings) as http:
 

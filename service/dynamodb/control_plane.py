@@ -6,7 +6,6 @@
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -19,7 +18,9 @@ from botocore.exceptions import (
 )
 
 from service.config import Settings
-from service.dynamodb.credentials import RENEWAL_REMEDY, expired_credentials, no_credentials
+from service.dynamodb.aws_session import ATTEMPTS, aws_session
+from service.dynamodb.credential_errors import RENEWAL_REMEDY, expired_credentials, no_credentials
+from service.dynamodb.endpoints import AS_GIVEN
 from service.dynamodb.error_answers import Call, coded_error
 from service.dynamodb.table_description import (
     STREAM_VIEW_TYPE,
@@ -29,10 +30,14 @@ from service.dynamodb.table_description import (
     create_table_request,
     table_description,
 )
-from service.errors import CHECK_ENDPOINT, CredentialsExpired, Misconfigured, Retryable, TablesplitError
-
-ATTEMPTS = 5
-"""Of one request, botocore's retries included."""
+from service.errors import (
+    CHECK_ENDPOINT,
+    CredentialsExpired,
+    Misconfigured,
+    Retryable,
+    TablesplitError,
+)
+from service.hosts import is_aws
 
 
 class ControlPlane:
@@ -41,6 +46,7 @@ class ControlPlane:
     def __init__(self, settings: Settings) -> None:
         """Raises Misconfigured when region, profile or endpoint is not valid. Takes about 0.3 s; sends nothing."""
         self._settings = settings
+        self._session = aws_session(settings)
         self._tables = self._client("dynamodb", settings.endpoint_url)
 
     def describe_table(self, name: str) -> TableDescription | None:
@@ -72,8 +78,8 @@ class ControlPlane:
         self._call(self._tables, "delete_table", name, {"TableName": name})
 
     def caller_identity(self) -> Identity:
-        """The identity that signs the requests; ``local`` on a local server, which has no identities."""
-        if self._settings.endpoint_url is not None:
+        """The identity that signs the requests; ``local`` on a server that is not AWS's, which has no identities."""
+        if not is_aws(self._settings.endpoint_url):
             return Identity("local", "local")
         answer = self._call(self._client("sts", None), "get_caller_identity", "the caller", {})
         return Identity(answer["Account"], answer["Arn"])
@@ -90,16 +96,17 @@ class ControlPlane:
 
     def _client(self, service: str, endpoint_url: str | None) -> Any:
         settings = self._settings
+        config = Config(
+            connect_timeout=settings.connect_timeout_seconds,
+            read_timeout=settings.request_timeout_seconds,
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            account_id_endpoint_mode="disabled",
+        )
         try:
-            return boto3.session.Session(region_name=settings.aws_region).client(
+            return self._session.client(
                 service,
                 endpoint_url=endpoint_url,
-                config=Config(
-                    connect_timeout=settings.connect_timeout_seconds,
-                    read_timeout=settings.request_timeout_seconds,
-                    retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-                    account_id_endpoint_mode="disabled",
-                ),
+                config=config if endpoint_url is None else config.merge(AS_GIVEN),
             )
         except (BotoCoreError, ValueError) as error:
             raise Misconfigured(

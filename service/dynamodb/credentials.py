@@ -1,36 +1,65 @@
-"""AWS credentials for the data plane, from botocore's provider chain. The chain runs in a thread, and its result is cached."""
+"""AWS credentials for the data plane, from botocore's provider chain. The chain runs in a thread, and its result is cached.
+
+A renewal may take as long as a service that does not answer: requests go on with the credentials in hand while these last.
+"""
 
 import asyncio
+import random
 from collections.abc import Callable
-from typing import Any
-
-import botocore.session
-from botocore.exceptions import BotoCoreError
+from functools import partial
+from typing import Protocol
 
 from service.clock import Clock
+from service.config import Settings
+from service.dynamodb.aws_session import KeptCredentials, botocore_session
+from service.dynamodb.credential_errors import NOT_RENEWED, expired_credentials, no_credentials
 from service.dynamodb.signing import Credentials
-from service.errors import Misconfigured
 
 CACHE_SECONDS = 60.0
 """botocore renews temporary credentials from 15 minutes before they expire, but only when asked; once a minute is enough."""
 
-RENEWAL_REMEDY = "renew them (`aws sso login`, or new AWS_ACCESS_KEY_ID values), then run the same command"
+RETRY_SECONDS = (5.0, 15.0)
+"""Between two tries when a renewal has failed."""
+
+RENEWAL_SECONDS = 1.0
+"""How long a request waits for a renewal while the credentials in hand still last."""
+
+
+class Provider(Protocol):
+    """Gives credentials, and renews them when they are about to expire. Both calls may block."""
+
+    def current(self) -> Credentials:
+        """Credentials that last. Raises Retryable or Misconfigured when there are none."""
+
+    def expired(self) -> bool:
+        """Whether those that were given last no longer last."""
+
+    def failed(self) -> bool:
+        """Whether the last renewal has failed, though the credentials in hand last."""
 
 
 class CredentialSource:
     """The credentials to sign with now. Many tasks may use it at once: only one of them asks botocore."""
 
-    def __init__(self, clock: Clock, load: Callable[[], Callable[[], Credentials]] | None = None) -> None:
+    def __init__(
+        self, clock: Clock, load: Callable[[], Provider], retried: Callable[[str], None] = lambda _: None
+    ) -> None:
+        """``retried`` is called with the reason of each renewal that is to be tried again."""
         self._clock = clock
-        self._load = load or load_from_chain
-        self._provider: Callable[[], Credentials] | None = None
+        self._load = load
+        self._retried = retried
+        self._provider: Provider | None = None
         self._current: Credentials | None = None
         self._fresh_until = 0.0
         self._lock = asyncio.Lock()
+        self._renewal: asyncio.Task[None] | None = None
 
     async def current(self) -> Credentials:
-        """Credentials that botocore considered valid at most a minute ago. Raises Misconfigured when there are none."""
-        if self._is_stale():
+        """Credentials that botocore considered valid at most a minute ago, or those in hand if they cannot be renewed and last.
+
+        Raises Retryable or Misconfigured when there are none.
+        """
+        if self._current is None or self._clock.monotonic() >= self._fresh_until:
             await self._refresh()
         assert self._current is not None
         return self._current
@@ -49,52 +78,61 @@ class CredentialSource:
                 self._current = None
                 raise expired_credentials()
 
-    def _is_stale(self) -> bool:
-        return self._current is None or self._clock.monotonic() >= self._fresh_until
-
     async def _refresh(self) -> None:
+        """Wait for a renewal: to its end when there are no credentials that last, else for a moment."""
+        begun = self._renewal is None
+        if self._renewal is None:
+            self._renewal = asyncio.create_task(self._renew_stale())
+            self._renewal.add_done_callback(self._renewed)
+        renewal = self._renewal
+        if self._current is None or self._provider is None or self._provider.expired():
+            await asyncio.shield(renewal)
+        elif begun:
+            await asyncio.wait({renewal}, timeout=RENEWAL_SECONDS)
+
+    def _renewed(self, renewal: asyncio.Task[None]) -> None:
+        self._renewal = None
+        if not renewal.cancelled():
+            renewal.exception()  # whoever waited for it has raised it
+
+    async def _renew_stale(self) -> None:
         async with self._lock:
-            if self._is_stale():
+            if self._current is None or self._clock.monotonic() >= self._fresh_until:
                 await self._fetch()
 
     async def _fetch(self) -> None:
         if self._provider is None:
             self._provider = await asyncio.to_thread(self._load)
-        self._current = await asyncio.to_thread(self._provider)
-        self._fresh_until = self._clock.monotonic() + CACHE_SECONDS
+        self._current = await asyncio.to_thread(self._provider.current)
+        seconds = CACHE_SECONDS
+        if self._provider.failed():
+            self._retried(NOT_RENEWED)
+            seconds = random.uniform(*RETRY_SECONDS)
+        self._fresh_until = self._clock.monotonic() + seconds
 
 
-def load_from_chain() -> Callable[[], Credentials]:
-    """Find the credentials provider (environment, files, container, instance ...). The returned function gets credentials from it.
+class ChainProvider:
+    """The credentials of botocore's chain: environment, files, SSO, web identity, container, instance ..."""
 
-    Both may make a network request. Raises Misconfigured when no provider has credentials.
-    """
-    provider = _translate_errors(botocore.session.Session().get_credentials)
-    if provider is None:
-        raise no_credentials()
+    def __init__(self, settings: Settings) -> None:
+        """Raises Misconfigured when no provider has credentials. May make a network request."""
+        found = botocore_session(settings).get_credentials()
+        if found is None:
+            raise no_credentials()
+        assert isinstance(found, KeptCredentials)
+        self._kept = found
 
-    def current() -> Credentials:
-        frozen = _translate_errors(provider.get_frozen_credentials)
+    def current(self) -> Credentials:
+        frozen = self._kept.get_frozen_credentials()
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
 
-    return current
+    def expired(self) -> bool:
+        return self._kept.expired()
+
+    def failed(self) -> bool:
+        return self._kept.trouble is not None
 
 
-def no_credentials() -> Misconfigured:
-    """The error for an empty provider chain."""
-    return Misconfigured(
-        "no AWS credentials were found",
-        remedy="set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (a local server takes any)",
-    )
-
-
-def expired_credentials() -> Misconfigured:
-    """The error for credentials that the server rejects as expired and the chain does not renew."""
-    return Misconfigured("the AWS credentials have expired", remedy=RENEWAL_REMEDY)
-
-
-def _translate_errors(call: Callable[[], Any]) -> Any:
-    try:
-        return call()
-    except BotoCoreError as error:
-        raise Misconfigured(f"the AWS credentials cannot be loaded: {error}", remedy=RENEWAL_REMEDY) from error
+def chain_of(settings: Settings) -> Callable[[], Provider]:
+    """What finds the credentials for ``settings``."""
+    return partial(ChainProvider, settings)

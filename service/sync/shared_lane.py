@@ -255,4 +255,5 @@ def daemon_options(app: App) -> DaemonOptions:
         heap_mb=settings.kcl_heap_mb,
         poll_seconds=settings.poll_interval_seconds,
         extra=read_properties(settings.kcl_properties),
+        streams_endpoint=settings.streams_url,
     )

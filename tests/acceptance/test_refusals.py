@@ -24,6 +24,11 @@ def _file(world: World, text: str) -> str:
     return str(file)
 
 
+def no_region(world: World) -> None:
+    world.monkeypatch.delenv("AWS_REGION")
+    world.set(AWS_CONFIG_FILE="/nonexistent", AWS_ENDPOINT_URL="", AWS_EXECUTION_ENV="AWS_ECS_EC2")
+
+
 YES = "Confirm with --yes, or run this on a terminal."
 OFFLINE: dict[str, Row] = {
     "unknown command": (nothing, ("fly",), 2, "No such command 'fly'."),
@@ -51,6 +56,13 @@ OFFLINE: dict[str, Row] = {
         ("sync", "--engine", "kafka"),
         2,
         "Invalid value for '--engine': 'kafka' is not one of 'embedded', 'kcl'.",
+    ),
+    "no region in a container of AWS": (no_region, ("status",), 2, "no AWS region is set"),
+    "an unknown profile": (
+        lambda world: world.set(AWS_PROFILE="nobody", AWS_CONFIG_FILE="/nonexistent"),
+        ("status",),
+        2,
+        "the AWS profile cannot be read: The config profile (nobody) could not be found",
     ),
     "the kcl engine without Java": (
         lambda world: world.set(PATH="/nowhere"),
@@ -131,7 +143,8 @@ OFFLINE: dict[str, Row] = {
         2,
         (
             "AWS_ENDPOINT_URL=localhost:8000: string should match pattern '^https?://[^/]+' "
-            "(URL of another server, such as DynamoDB Local; AWS_ENDPOINT_URL_DYNAMODB takes precedence)"
+            "(URL of another server, such as DynamoDB Local, or of a VPC endpoint; AWS_ENDPOINT_URL_DYNAMODB takes precedence; "
+            "when neither is set, the profile's)"
         ),
     ),
     "mapping file missing": (
@@ -270,3 +283,12 @@ OFFLINE: dict[str, Row] = {
 @pytest.mark.parametrize("row", OFFLINE)
 def test_without_a_server(offline: World, row: str) -> None:
     check(offline, *OFFLINE[row])
+
+
+@pytest.mark.parametrize("command", [("status", "--json"), ("create-tables",), ("migrate", "--dry-run")])
+def test_a_region_that_nobody_has_set_is_said_in_the_first_line(offline: World, command: tuple[str, ...]) -> None:
+    offline.monkeypatch.delenv("AWS_REGION")
+    offline.set(AWS_CONFIG_FILE="/nonexistent")
+    first, *others = offline.run(*command).err.splitlines()
+    assert first.startswith("note: no AWS region is set: ap-southeast-2 is used, the packaged mapping's;")
+    assert not [line for line in others if "no AWS region" in line]

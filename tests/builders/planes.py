@@ -2,14 +2,14 @@
 
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from service.config import Settings
 from service.dynamodb.client import DynamoDBClient
-from service.dynamodb.credentials import CredentialSource
+from service.dynamodb.credentials import CredentialSource, Provider
 from service.dynamodb.signing import Credentials
 
 
@@ -50,6 +50,22 @@ class RetryLog:
         self.units[table, kind] += units  # type: ignore[assignment]  # a Counter adds floats, too
 
 
+@dataclass
+class FixedProvider:
+    """Gives the same credentials, which last."""
+
+    credentials: Credentials
+
+    def current(self) -> Credentials:
+        return self.credentials
+
+    def expired(self) -> bool:
+        return False
+
+    def failed(self) -> bool:
+        return False
+
+
 def plane_settings(url: str | None, **changes: Any) -> Settings:
     """Settings for the endpoint at ``url``."""
     return Settings(**{"aws_region": "ap-southeast-2", "endpoint_url": url, **changes})
@@ -59,9 +75,8 @@ def fixed_credentials(clock: WaitlessClock, *later: str) -> CredentialSource:
     """Credentials ``first``, then the next of ``later`` each time the chain is loaded; the last one stays."""
     names = ["first", *later]
 
-    def load() -> Callable[[], Credentials]:
-        name = names.pop(0) if len(names) > 1 else names[0]
-        return lambda: Credentials(name, "secret", "token")
+    def load() -> Provider:
+        return FixedProvider(Credentials(names.pop(0) if len(names) > 1 else names[0], "secret", "token"))
 
     return CredentialSource(clock, load)
 

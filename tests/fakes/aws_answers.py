@@ -4,10 +4,12 @@ The codes and members are those of botocore's models; the words are AWS's docume
 Account, key and table are made up.
 """
 
+import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
-from tests.fakes.scripted_endpoint import Reply, error
+from tests.fakes.scripted_endpoint import Reply, error, raw
 
 ACCOUNT = "111122223333"
 TABLE = f"arn:aws:dynamodb:ap-southeast-2:{ACCOUNT}:table/Leads"
@@ -154,4 +156,47 @@ REPLICA_CONFLICT = Answer(
     "ReplicatedWriteConflictException",
     "One or more items in this request are being modified by a request in another Region.",
 )
+# What gives credentials: STS answers in XML, SSO in JSON.
+
+STS_REQUEST_ID = "c6104cbe-af31-11e0-8154-cbc7ccf896c7"
+
+
+def assumed_role(key: str, lasts_seconds: float) -> Reply:
+    """The answer of AssumeRole: credentials that last so long from now on."""
+    until = datetime.fromtimestamp(time.time() + lasts_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    credentials = (
+        f"<AccessKeyId>{key}</AccessKeyId><SecretAccessKey>secret</SecretAccessKey><SessionToken>token</SessionToken>"
+        f"<Expiration>{until}</Expiration>"
+    )
+    user = f"<AssumedRoleUser><Arn>{ROLE}</Arn><AssumedRoleId>AROA:worker</AssumedRoleId></AssumedRoleUser>"
+    result = f"<AssumeRoleResult><Credentials>{credentials}</Credentials>{user}</AssumeRoleResult>"
+    return raw(
+        f'<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">{result}</AssumeRoleResponse>'.encode()
+    )
+
+
+def sts_error(code: str, message: str, status: int) -> Reply:
+    """An error answer of STS."""
+    content = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
+    document = (
+        f'<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">{content}'
+        f"<RequestId>{STS_REQUEST_ID}</RequestId></ErrorResponse>"
+    )
+    return raw(document.encode(), status=status)
+
+
+STS_BUSY = sts_error("Throttling", "Rate exceeded", 400)
+STS_DENIED = sts_error(
+    "AccessDenied",
+    f"User: arn:aws:iam::{ACCOUNT}:user/eve is not authorized to perform: sts:AssumeRole on resource: "
+    f"arn:aws:iam::{ACCOUNT}:role/sync",
+    403,
+)
+STS_KEY = sts_error("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
+SSO_ENDED = raw(
+    b'{"__type": "com.amazonaws.switchboard.portal#UnauthorizedException", "message": "Session token not found or invalid"}',
+    status=401,
+    headers={"x-amzn-ErrorType": "UnauthorizedException"},
+)
+
 STREAM_UNKNOWN = Answer("ResourceNotFoundException", "Requested resource not found: Stream: ARN not found")

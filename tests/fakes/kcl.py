@@ -118,7 +118,7 @@ class OneWorker:
 
 def options(endpoint: str, application: str) -> DaemonOptions:
     """The options with which a test starts the daemon."""
-    return DaemonOptions(JARS, application, "worker", "us-east-1", endpoint, 128, 0.25, QUICK_PROPERTIES)
+    return DaemonOptions(JARS, application, "worker", "us-east-1", endpoint, 128, 0.25, QUICK_PROPERTIES, endpoint)
 
 
 def kcl_settings(folder: Path, prefix: str) -> dict[str, str]:

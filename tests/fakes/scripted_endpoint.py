@@ -1,6 +1,7 @@
 """A DynamoDB endpoint that answers by script, in every way in which a real one may fail."""
 
 import asyncio
+import ssl
 import zlib
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -8,13 +9,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import parse_qs
 
 import orjson
 
 
 @dataclass(frozen=True)
 class Received:
-    """One request: operation (``PutItem``), headers in lower case, decoded body."""
+    """One request: operation (``PutItem``, ``AssumeRole``; of other services method and path), headers in lower case, decoded
+    body."""
 
     operation: str
     headers: dict[str, str]
@@ -49,16 +52,19 @@ class FaultServer:
 
 
 @asynccontextmanager
-async def fault_server(*script: Reply) -> AsyncIterator[FaultServer]:
-    """A server on a free port; its connections are cut at the end."""
+async def fault_server(
+    *script: Reply, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> AsyncIterator[FaultServer]:
+    """A server on a free port; its connections are cut at the end. ``tls``: what it presents to clients."""
     faults = FaultServer(script=deque(script))
     connections: set[asyncio.Task[None]] = set()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connections.add(asyncio.create_task(faults.serve(reader, writer)))
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    faults.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server = await asyncio.start_server(accept, host, 0, ssl=tls)
+    name, scheme = f"[{host}]" if ":" in host else host, "http" if tls is None else "https"
+    faults.url = f"{scheme}://{name}:{server.sockets[0].getsockname()[1]}"
     try:
         yield faults
     finally:
@@ -118,5 +124,8 @@ async def hang_up(writer: asyncio.StreamWriter) -> None:
 async def _request(reader: asyncio.StreamReader) -> Received:
     head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
-    body = await reader.readexactly(int(headers["content-length"]))
-    return Received(headers["x-amz-target"].rpartition(".")[2], headers, orjson.loads(body))
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    if "x-amz-target" in headers:
+        return Received(headers["x-amz-target"].rpartition(".")[2], headers, orjson.loads(body))
+    form = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+    return Received(form.get("Action", head[0].rpartition(" ")[0]), headers, form)

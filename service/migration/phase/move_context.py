@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -17,6 +16,9 @@ from service.control.workers import worker_id
 from service.core.phases.gate import Gate
 from service.core.phases.left_behind import LeftBehind
 from service.core.phases.moves import PhaseMove
+from service.dynamodb.aws_session import aws_session
+from service.errors import TablesplitError
+from service.hosts import is_aws
 from service.migration.completion import strip_stamps
 from service.migration.phase.hook import PhaseHooks
 from service.migration.phase.steps import Strip
@@ -77,11 +79,11 @@ async def caller_identity(settings: Settings) -> str:
 
 
 def _identity(settings: Settings) -> str:
-    session = boto3.Session(region_name=settings.aws_region)
-    if settings.endpoint_url is None:
+    session = aws_session(settings)
+    if is_aws(settings.endpoint_url):
         try:
             return str(session.client("sts", config=STS_LIMITS).get_caller_identity()["Arn"])
-        except (BotoCoreError, ClientError):
+        except (BotoCoreError, ClientError, TablesplitError):
             pass  # the access key has to do: the audit log must not prevent a rollback
     credentials = session.get_credentials()
     key = credentials.get_frozen_credentials().access_key if credentials is not None else "no credentials"

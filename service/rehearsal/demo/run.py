@@ -96,7 +96,7 @@ class DemoReport:
 async def run_demo(settings: Settings, say: Say, stop: asyncio.Event) -> DemoReport:
     """Run the whole demonstration on the server that the settings name, in tables of its own, which are deleted at the end."""
     with local_server(settings.demo_server) as endpoint:
-        quick = settings.model_copy(update={**QUICK, "endpoint_url": endpoint})
+        quick = settings.model_copy(update={**QUICK, "endpoint_url": endpoint, "streams_endpoint_url": None})
         opportunities = MOTO_OPPORTUNITIES if settings.demo_server == "moto" else ALL_OPPORTUNITIES
         async with own_tables(quick, "tablesplit-demo") as app:
             return await _demonstrate(app, list(old_items(opportunities)), say, stop)

@@ -4,13 +4,13 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from service.app import App
 from service.core.item.wire import Item
 from service.core.item.write import Put
 from service.core.phases.acting import Side
 from service.errors import Misconfigured
+from service.hosts import is_aws
 from service.log import get_logger
 from service.rehearsal.by_mapping import MappedApplication
 from service.rehearsal.demo.items import old_items, pipeline
@@ -26,7 +26,6 @@ KNOWN_ITEMS = 40
 
 REMEMBERED_WRITES = 1_000
 LOG_SECONDS = 30.0
-AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
 
 async def is_loaded(app: App) -> bool:
@@ -99,8 +98,7 @@ async def keep_writing(app: App, side: Side, opportunities: int, pause_seconds: 
 
 def _require_local(app: App) -> None:
     """Raise Misconfigured when the settings lead to AWS, by the region or by an endpoint."""
-    host = urlsplit(app.settings.endpoint_url or "").hostname or AWS_HOSTS[0]
-    if host.endswith(AWS_HOSTS):
+    if is_aws(app.settings.endpoint_url):
         raise Misconfigured(
             "the demonstration's items are for a local server only", remedy="set AWS_ENDPOINT_URL to DynamoDB Local's"
         )

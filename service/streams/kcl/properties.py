@@ -45,6 +45,8 @@ class DaemonOptions:
     """The pause between two reads of an idle shard."""
     extra: Mapping[str, str]
     """The operator's own KCL properties."""
+    streams_endpoint: str | None
+    """The URL for streams; None is AWS's own."""
 
 
 def read_properties(path: Path | None) -> dict[str, str]:
@@ -87,8 +89,8 @@ def properties(options: DaemonOptions, table: str, arn: str, socket: Path) -> di
         "regionName": options.region,
         "initialPositionInStream": "TRIM_HORIZON",
     }
-    if options.endpoint is not None:
-        own |= {"kinesisEndpoint": options.endpoint, "dynamoDBEndpoint": options.endpoint}
+    endpoints = {"dynamoDBEndpoint": options.endpoint, "kinesisEndpoint": options.streams_endpoint}
+    own |= {name: url for name, url in endpoints.items() if url is not None}
     usual = {
         "AwsCredentialsProvider": "DefaultCredentialsProvider",
         "idleTimeBetweenReadsInMillis": str(idle),

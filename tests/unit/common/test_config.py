@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from service.aws_profile import default_region_note
 from service.config import Settings, load_configured_mapping, load_settings, variable_name
 from service.errors import Misconfigured
 
@@ -136,14 +137,16 @@ MALFORMED = [
         {"AWS_ENDPOINT_URL_DYNAMODB": "localhost:8000"},
         (
             "AWS_ENDPOINT_URL_DYNAMODB=localhost:8000: string should match pattern '^https?://[^/]+' "
-            "(URL of another server, such as DynamoDB Local; AWS_ENDPOINT_URL_DYNAMODB takes precedence)"
+            "(URL of another server, such as DynamoDB Local, or of a VPC endpoint; AWS_ENDPOINT_URL_DYNAMODB takes precedence; "
+            "when neither is set, the profile's)"
         ),
     ),
     (
         {"AWS_ENDPOINT_URL": "localhost:8000"},
         (
             "AWS_ENDPOINT_URL=localhost:8000: string should match pattern '^https?://[^/]+' "
-            "(URL of another server, such as DynamoDB Local; AWS_ENDPOINT_URL_DYNAMODB takes precedence)"
+            "(URL of another server, such as DynamoDB Local, or of a VPC endpoint; AWS_ENDPOINT_URL_DYNAMODB takes precedence; "
+            "when neither is set, the profile's)"
         ),
     ),
     (
@@ -318,3 +321,134 @@ def test_the_region_is_found_as_the_sdk_finds_it(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert load_settings().aws_region == region
+
+
+PROFILES = """
+[default]
+[profile app]
+region = eu-central-1
+endpoint_url = https://everything.example:1
+[profile services]
+region = eu-central-1
+services = mine
+endpoint_url = https://everything.example:1
+ca_bundle = {bundle}
+[services mine]
+dynamodb =
+  endpoint_url = https://vpce-1.dynamodb.eu-central-1.vpce.amazonaws.com
+dynamodb_streams =
+  endpoint_url = https://vpce-2.streams.dynamodb.eu-central-1.vpce.amazonaws.com
+"""
+
+
+@pytest.fixture
+def no_region(monkeypatch: pytest.MonkeyPatch, own_folder: Path) -> Path:
+    """No variable names a region; a configuration file has some profiles."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "SSL_CERT_FILE"):
+        os.environ.pop(name, None)
+    bundle = own_folder / "bundle.pem"
+    bundle.write_text("")
+    (own_folder / "config").write_text(PROFILES.format(bundle=bundle))
+    os.environ["AWS_CONFIG_FILE"] = str(own_folder / "config")
+    return own_folder
+
+
+def test_the_profile_gives_region_endpoints_and_certificates(no_region: Path) -> None:
+    os.environ["AWS_PROFILE"] = "services"
+    settings = load_settings()
+    assert settings.aws_region == "eu-central-1"
+    assert settings.endpoint_url == "https://vpce-1.dynamodb.eu-central-1.vpce.amazonaws.com"
+    assert settings.streams_url == "https://vpce-2.streams.dynamodb.eu-central-1.vpce.amazonaws.com"
+    assert settings.ca_bundle == no_region / "bundle.pem"
+
+
+def test_a_variable_goes_before_the_profile(no_region: Path) -> None:
+    os.environ.update(AWS_PROFILE="services", AWS_REGION="us-gov-west-1", AWS_ENDPOINT_URL="https://all.example")
+    settings = load_settings()
+    assert (settings.aws_region, settings.endpoint_url) == ("us-gov-west-1", "https://all.example")
+    assert settings.streams_url == "https://all.example"
+
+
+def test_the_profile_s_general_endpoint_serves_both(no_region: Path) -> None:
+    os.environ["AWS_PROFILE"] = "app"
+    settings = load_settings()
+    assert (settings.endpoint_url, settings.streams_url) == ("https://everything.example:1",) * 2
+    os.environ["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "true"
+    assert load_settings().endpoint_url is None
+
+
+def test_an_unknown_profile_is_refused(no_region: Path) -> None:
+    os.environ["AWS_PROFILE"] = "nobody"
+    with pytest.raises(Misconfigured, match="nobody") as refused:
+        load_settings()
+    assert refused.value.remedy == "correct AWS_PROFILE, or the AWS config file"
+
+
+def test_the_packaged_region_stands_when_nothing_was_said(no_region: Path) -> None:
+    assert load_settings().aws_region == "ap-southeast-2"
+    assert default_region_note() == (
+        "no AWS region is set: ap-southeast-2 is used, the packaged mapping's; AWS_REGION sets another"
+    )
+    os.environ["AWS_REGION"] = "ap-southeast-2"
+    assert default_region_note() is None
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ({"TABLESPLIT_MAPPING": "mine.yaml"}, "default"),
+        ({"AWS_PROFILE": "default"}, "default"),
+        ({"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials"}, "default"),
+        ({"AWS_WEB_IDENTITY_TOKEN_FILE": "/token", "AWS_ROLE_ARN": "arn:aws:iam::1:role/r"}, "default"),
+    ],
+)
+def test_no_default_region_hides_that_none_is_set(no_region: Path, said: dict[str, str], named: str) -> None:
+    os.environ.update(said)
+    with pytest.raises(Misconfigured, match=r"^no AWS region is set$") as refused:
+        load_settings()
+    assert refused.value.remedy == f"set AWS_REGION, or `region` of profile {named} in the AWS config file"
+
+
+def test_a_local_server_needs_no_region(no_region: Path) -> None:
+    os.environ.update(TABLESPLIT_MAPPING="mine.yaml", AWS_ENDPOINT_URL="http://localhost:8000")
+    assert load_settings().aws_region == "ap-southeast-2"
+
+
+VPC_ENDPOINT = "https://vpce-1.dynamodb.eu-west-1.vpce.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("said", "items", "streams"),
+    [
+        ({"AWS_ENDPOINT_URL_DYNAMODB": "http://localhost:8000"}, "http://localhost:8000", "http://localhost:8000"),
+        ({"AWS_ENDPOINT_URL_DYNAMODB": "https://db.example"}, "https://db.example", "https://db.example"),
+        ({"AWS_ENDPOINT_URL_DYNAMODB": VPC_ENDPOINT}, VPC_ENDPOINT, None),
+        ({"AWS_ENDPOINT_URL_DYNAMODB_STREAMS": "https://s.example"}, None, "https://s.example"),
+        (
+            {"AWS_ENDPOINT_URL_DYNAMODB": VPC_ENDPOINT, "AWS_ENDPOINT_URL": "https://all.example"},
+            VPC_ENDPOINT,
+            "https://all.example",
+        ),
+    ],
+)
+def test_aws_has_an_endpoint_for_each_service_and_other_servers_have_one_for_both(
+    said: dict[str, str], items: str | None, streams: str | None
+) -> None:
+    os.environ.update(said)
+    settings = load_settings()
+    assert (settings.endpoint_url, settings.streams_url) == (items, streams)
+
+
+def test_a_password_in_an_endpoint_is_not_kept() -> None:
+    os.environ["AWS_ENDPOINT_URL"] = "http://user:secret@[::1]:8000/path"
+    assert load_settings().endpoint_url == "http://[::1]:8000/path"
+
+
+def test_a_password_in_a_wrong_endpoint_is_not_shown() -> None:
+    os.environ["AWS_ENDPOINT_URL"] = "ftp://user:secret@host"
+    assert "secret" not in refusal()
+
+
+def test_certificates_that_are_not_there_are_refused() -> None:
+    os.environ["AWS_CA_BUNDLE"] = "/nonexistent/bundle.pem"
+    assert refusal().startswith("AWS_CA_BUNDLE=/nonexistent/bundle.pem: path does not point to a file")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from service.signed_requests import is_local, signed_request_seconds
+from service.hosts import is_local
+from service.signed_requests import signed_request_seconds
 
 LOCAL = [
     "http://localhost:8000",

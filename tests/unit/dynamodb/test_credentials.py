@@ -1,13 +1,15 @@
-"""The source of the credentials, and when it is asked again."""
+"""The source of the credentials: when it is asked again, and what happens when it does not answer."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 
 import pytest
 
-from service.dynamodb.credentials import CredentialSource, load_from_chain
+from service.dynamodb.credentials import ChainProvider, CredentialSource
 from service.dynamodb.signing import Credentials
-from service.errors import Misconfigured
+from service.errors import Misconfigured, Retryable
+from tests.builders.planes import plane_settings
 from tests.fakes.clocks import VirtualClock
 
 
@@ -17,15 +19,32 @@ class Chain:
     def __init__(self) -> None:
         self.loadings = 0
         self.askings = 0
+        self.trouble: Retryable | None = None
+        self.lasts = True
+        self.hold: Callable[[], object] = bool
+        self.given = Credentials("none", "secret")
 
-    def load(self) -> Callable[[], Credentials]:
+    def load(self) -> "Chain":
         self.loadings += 1
+        return self
 
-        def ask() -> Credentials:
-            self.askings += 1
-            return Credentials(f"key-{self.loadings}-{self.askings}", "secret")
+    def current(self) -> Credentials:
+        self.askings += 1
+        self.hold()
+        if self.trouble is None:
+            self.given = Credentials(f"key-{self.loadings}-{self.askings}", "secret")
+        elif not self.lasts:
+            raise self.trouble
+        return self.given
 
-        return ask
+    def expired(self) -> bool:
+        return not self.lasts
+
+    def failed(self) -> bool:
+        return self.trouble is not None
+
+
+BUSY = Retryable("AWS STS gives no AWS credentials", reason="credentials_not_renewed")
 
 
 async def test_many_requests_at_once_ask_the_provider_once() -> None:
@@ -54,6 +73,47 @@ async def test_many_refusals_of_the_same_credentials_load_the_chain_once() -> No
     assert (await source.current()).access_key == "key-2-2"
 
 
+async def test_a_failed_renewal_is_tried_again_within_seconds_and_counted() -> None:
+    clock, chain, retried = VirtualClock(), Chain(), list[str]()
+    source = CredentialSource(clock, chain.load, retried.append)
+    await source.current()
+    chain.trouble = BUSY
+    await clock.advance(60.0)
+    assert (await source.current()).access_key == "key-1-1"
+    assert retried == ["credentials_not_renewed"]
+    chain.trouble = None
+    await clock.advance(15.0)
+    assert (await source.current()).access_key == "key-1-3"
+
+
+async def test_credentials_that_no_longer_last_and_are_not_renewed_end_the_request() -> None:
+    clock, chain = VirtualClock(), Chain()
+    source = CredentialSource(clock, chain.load)
+    await source.current()
+    chain.trouble, chain.lasts = BUSY, False
+    await clock.advance(60.0)
+    for _ in range(2):
+        with pytest.raises(Retryable, match="AWS STS"):
+            await source.current()
+    chain.trouble, chain.lasts = None, True
+    assert (await source.current()).access_key == "key-1-4"
+
+
+async def test_a_renewal_that_hangs_holds_up_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.dynamodb.credentials.RENEWAL_SECONDS", 0.01)
+    clock, chain, answered = VirtualClock(), Chain(), threading.Event()
+    source = CredentialSource(clock, chain.load)
+    await source.current()
+    chain.hold = answered.wait
+    await clock.advance(60.0)
+    given = await asyncio.wait_for(asyncio.gather(*[source.current() for _ in range(20)]), 5)
+    assert {credentials.access_key for credentials in given} == {"key-1-1"}
+    answered.set()
+    assert source._renewal is not None
+    await source._renewal
+    assert (await source.current()).access_key == "key-1-2"
+
+
 @pytest.fixture
 def empty_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
@@ -66,17 +126,17 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 def test_without_credentials_the_error_says_what_to_set(empty_environment: pytest.MonkeyPatch) -> None:
     with pytest.raises(Misconfigured, match=r"^no AWS credentials were found$") as caught:
-        load_from_chain()
+        ChainProvider(plane_settings(None))
     assert caught.value.remedy.startswith("set AWS_PROFILE, or AWS_ACCESS_KEY_ID")
 
 
 def test_an_unknown_profile_is_named(empty_environment: pytest.MonkeyPatch) -> None:
     empty_environment.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(Misconfigured, match=r"nobody"):
-        load_from_chain()
+        ChainProvider(plane_settings(None))
 
 
 def test_the_environment_gives_all_three_parts(empty_environment: pytest.MonkeyPatch) -> None:
     for name, value in {"ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b", "SESSION_TOKEN": "c"}.items():
         empty_environment.setenv(f"AWS_{name}", value)
-    assert load_from_chain()() == Credentials("a", "b", "c")
+    assert ChainProvider(plane_settings(None)).current() == Credentials("a", "b", "c")

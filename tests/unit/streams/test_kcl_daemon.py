@@ -18,7 +18,7 @@ DEADLINE_SECONDS = 300
 
 
 def options(folder: Path, **changes: str) -> DaemonOptions:
-    return DaemonOptions(folder, "app", "me", "eu-west-1", None, 64, 0.5, changes)
+    return DaemonOptions(folder, "app", "me", "eu-west-1", None, 64, 0.5, changes, None)
 
 
 def program(folder: Path, body: str) -> str:

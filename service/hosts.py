@@ -1,0 +1,45 @@
+"""What the host of an endpoint says: whether it is beside this process, or AWS's."""
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit, urlunsplit
+
+LOCAL_NAMES = ("localhost", "host.docker.internal")
+AWS_NAMES = (
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".api.aws",
+    ".api.amazonwebservices.com.cn",
+    ".amazonaws.eu",
+)
+"""The ends of AWS's own host names, also of VPC endpoints: https://docs.aws.amazon.com/general/latest/gr/rande.html."""
+
+
+def host_of(url: str | None) -> str:
+    """The host of ``url`` in lower case, without brackets; "" when there is none."""
+    try:
+        return urlsplit(url or "").hostname or ""
+    except ValueError:
+        return ""
+
+
+def is_local(endpoint_url: str | None) -> bool:
+    """Whether the endpoint is a server on this machine or beside it: a loopback address, one of LOCAL_NAMES, or a name without a
+    dot, as containers of one network have. None is AWS."""
+    host = host_of(endpoint_url)
+    if host in LOCAL_NAMES or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return bool(host) and "." not in host
+
+
+def is_aws(endpoint_url: str | None) -> bool:
+    """Whether the endpoint is AWS's: None, or a host of its own, such as a VPC endpoint."""
+    return endpoint_url is None or host_of(endpoint_url).endswith(AWS_NAMES)
+
+
+def without_password(url: str) -> str:
+    """``url`` without ``user:password@``. The signature of a request needs the header that would carry them."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
