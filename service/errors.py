@@ -13,6 +13,14 @@ from typing import Literal
 CHECK_ENDPOINT = "check that the endpoint is up and reachable (AWS_REGION, AWS_ENDPOINT_URL)"
 """What the operator does when DynamoDB does not answer."""
 
+CERTIFICATE_REMEDY = (
+    "correct AWS_ENDPOINT_URL, or name the certificates of your network's proxy (AWS_CA_BUNDLE, or SSL_CERT_FILE)"
+)
+"""What the operator does when a server's certificate is not trusted."""
+
+PROXY_REMEDY = "check HTTPS_PROXY, and NO_PROXY for what is reached without it"
+"""What the operator does when a proxy does not lead to the server."""
+
 GAP_REMEDY = "tablesplit create-tables --accept-gap, then tablesplit validate --repair"
 """What the operator does about stream changes that can no longer be read."""
 

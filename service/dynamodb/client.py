@@ -14,6 +14,7 @@ from service.dynamodb.credentials import CredentialSource, chain_of
 from service.dynamodb.endpoints import resolve_endpoints
 from service.dynamodb.items import ItemOperations
 from service.dynamodb.metering import Meter
+from service.dynamodb.network import certificates, proxy_of
 from service.dynamodb.streams import StreamOperations
 from service.dynamodb.transport import Api, Transport
 from service.retry import RetryPolicy
@@ -49,7 +50,7 @@ class DynamoDBClient(ItemOperations, StreamOperations):
         async with _connections(settings) as http:
 
             def caller(prefix: str, endpoint: str) -> Caller:
-                api = Api(prefix, endpoint, endpoints.region)
+                api = Api(prefix, endpoint, endpoints.region, proxy_of(endpoint))
                 transport = Transport(http, api, source, clock, settings.request_timeout_seconds)
                 return Caller(transport, retries, metrics, clock)
 
@@ -59,7 +60,7 @@ class DynamoDBClient(ItemOperations, StreamOperations):
 def _connections(settings: Settings) -> aiohttp.ClientSession:
     """The pool: at most ``settings.connections`` at once. DynamoDB closes idle connections after some minutes."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=settings.connections, ttl_dns_cache=60),
+        connector=aiohttp.TCPConnector(limit=settings.connections, ttl_dns_cache=60, ssl=certificates(settings)),
         timeout=aiohttp.ClientTimeout(
             total=settings.request_timeout_seconds, sock_connect=settings.connect_timeout_seconds
         ),

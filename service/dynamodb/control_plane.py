@@ -14,7 +14,9 @@ from botocore.exceptions import (
     EndpointConnectionError,
     HTTPClientError,
     NoCredentialsError,
+    ProxyConnectionError,
     ReadTimeoutError,
+    SSLError,
 )
 
 from service.config import Settings
@@ -31,7 +33,9 @@ from service.dynamodb.table_description import (
     table_description,
 )
 from service.errors import (
+    CERTIFICATE_REMEDY,
     CHECK_ENDPOINT,
+    PROXY_REMEDY,
     CredentialsExpired,
     Misconfigured,
     Retryable,
@@ -144,6 +148,12 @@ def connection_error(call: Call, error: Exception) -> TablesplitError:
         return no_credentials()
     if isinstance(error, ReadTimeoutError | ConnectTimeoutError):
         return Retryable(f"{call}: no answer from {call.endpoint} in time", reason="timeout", remedy=CHECK_ENDPOINT)
+    if isinstance(error, SSLError):
+        message = f"{call}: the certificate of {call.endpoint} is not trusted: {' '.join(str(error).split())}"
+        return Misconfigured(message, remedy=CERTIFICATE_REMEDY)
+    if isinstance(error, ProxyConnectionError):
+        message = f"{call}: the proxy does not lead to {call.endpoint}"
+        return Retryable(message, reason="no_connection", remedy=PROXY_REMEDY)
     if isinstance(error, EndpointConnectionError | HTTPClientError):
         return Retryable(f"{call}: cannot connect to {call.endpoint}", reason="no_connection", remedy=CHECK_ENDPOINT)
     return Misconfigured(f"{call}: {error}", remedy=RENEWAL_REMEDY)

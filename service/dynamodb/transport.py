@@ -14,7 +14,19 @@ from service.dynamodb.credentials import CredentialSource
 from service.dynamodb.error_answers import Call, error_of
 from service.dynamodb.new_stream import is_starting
 from service.dynamodb.signing import Signer
-from service.errors import CHECK_ENDPOINT, CredentialsExpired, Misconfigured, Retryable, StreamGone, TablesplitError
+from service.errors import (
+    CERTIFICATE_REMEDY,
+    CHECK_ENDPOINT,
+    PROXY_REMEDY,
+    CredentialsExpired,
+    Misconfigured,
+    Retryable,
+    StreamGone,
+    TablesplitError,
+)
+
+PROXY_LOGIN = 407
+LOGIN_TO_PROXY = "write the proxy's user and password into HTTPS_PROXY: http://user:password@host:port"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +37,8 @@ class Api:
     """Of the X-Amz-Target header."""
     endpoint: str
     region: str
+    proxy: str | None = None
+    """URL of the proxy through which the endpoint is reached."""
 
 
 class Transport:
@@ -79,7 +93,8 @@ class Transport:
         return error
 
     async def _exchange(self, headers: dict[str, str], body: bytes) -> tuple[int, str, bytes]:
-        async with self._http.post(self._url, data=body, headers=headers, allow_redirects=False) as answer:
+        sent = self._http.post(self._url, data=body, headers=headers, allow_redirects=False, proxy=self._api.proxy)
+        async with sent as answer:
             content = await answer.read()
             expected = answer.headers.get("x-amz-crc32")
             if expected is not None and expected != str(zlib.crc32(content)):
@@ -109,7 +124,28 @@ Explain = Callable[[Call, float, Exception], TablesplitError]
 def _certificate(call: Call, _: float, error: Exception) -> TablesplitError:
     return Misconfigured(
         f"{call}: the certificate of {call.endpoint} is not trusted: {error}",
-        remedy="correct AWS_ENDPOINT_URL, or add the certificate to the trusted ones of this machine",
+        remedy=CERTIFICATE_REMEDY,
+    )
+
+
+def _proxy_refuses(call: Call, _: float, error: Exception) -> TablesplitError:
+    assert isinstance(error, aiohttp.ClientHttpProxyError)
+    if error.status >= 500:
+        return Retryable(
+            f"{call}: the proxy does not reach {call.endpoint}: status {error.status}",
+            reason="no_connection",
+            remedy=PROXY_REMEDY,
+        )
+    return Misconfigured(
+        f"{call}: the proxy refuses to connect to {call.endpoint}: status {error.status}",
+        remedy=LOGIN_TO_PROXY if error.status == PROXY_LOGIN else PROXY_REMEDY,
+    )
+
+
+def _proxy_unreachable(call: Call, _: float, error: Exception) -> TablesplitError:
+    assert isinstance(error, aiohttp.ClientProxyConnectionError)
+    return Retryable(
+        f"{call}: cannot connect to the proxy {error.host}:{error.port}", reason="no_connection", remedy=PROXY_REMEDY
     )
 
 
@@ -142,6 +178,8 @@ def _cause(error: Exception) -> str:
 
 
 _BROKEN: tuple[tuple[type[Exception], Explain], ...] = (
+    (aiohttp.ClientHttpProxyError, _proxy_refuses),
+    (aiohttp.ClientProxyConnectionError, _proxy_unreachable),
     (aiohttp.ClientConnectorCertificateError, _certificate),
     (aiohttp.ClientSSLError, _certificate),
     (TimeoutError, _late),
