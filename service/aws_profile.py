@@ -109,6 +109,11 @@ def default_region_note() -> str | None:
     return f"no AWS region is set: {DEFAULT_REGION} is used, the packaged mapping's; AWS_REGION sets another"
 
 
+def instance_is_asked() -> bool:
+    """Whether the credential chain ends with EC2's metadata service."""
+    return not _is_true(os.environ.get("AWS_EC2_METADATA_DISABLED"))
+
+
 def _is_set(*names: str) -> bool:
     return any(os.environ.get(name) for name in names)
 

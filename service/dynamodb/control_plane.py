@@ -19,6 +19,7 @@ from botocore.exceptions import (
     SSLError,
 )
 
+from service.aws_profile import instance_is_asked
 from service.config import Settings
 from service.dynamodb.aws_session import ATTEMPTS, aws_session
 from service.dynamodb.credential_errors import RENEWAL_REMEDY, expired_credentials, no_credentials
@@ -145,7 +146,7 @@ class ControlPlane:
 def connection_error(call: Call, error: Exception) -> TablesplitError:
     """Our error for a botocore error that was raised without an answer of the server."""
     if isinstance(error, NoCredentialsError):
-        return no_credentials()
+        return no_credentials(instance_asked=instance_is_asked())
     if isinstance(error, ReadTimeoutError | ConnectTimeoutError):
         return Retryable(f"{call}: no answer from {call.endpoint} in time", reason="timeout", remedy=CHECK_ENDPOINT)
     if isinstance(error, SSLError):

@@ -18,6 +18,7 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
+from service.aws_profile import instance_is_asked
 from service.dynamodb.error_answers import SERVER_ERRORS, plain_code
 from service.dynamodb.refusals import denied
 from service.dynamodb.throttling import THROTTLING
@@ -55,7 +56,7 @@ def credential_error(error: Exception) -> TablesplitError:
     if isinstance(error, ClientError):
         return _refused(error)
     if isinstance(error, NoCredentialsError):
-        return no_credentials()
+        return no_credentials(instance_asked=instance_is_asked())
     if isinstance(error, SSOError | TokenRetrievalError):
         return Misconfigured(f"the AWS credentials cannot be loaded: {_line(error)}", remedy=LOGIN_REMEDY)
     if isinstance(error, SSLError):
@@ -70,11 +71,20 @@ def credential_error(error: Exception) -> TablesplitError:
     return Misconfigured(f"the AWS credentials cannot be loaded: {_line(error)}", remedy=remedy)
 
 
-def no_credentials() -> Misconfigured:
-    """The error for an empty provider chain."""
+KEYS_REMEDY = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (a local server takes any)"
+INSTANCE_REMEDY = (
+    f"{KEYS_REMEDY}; on an EC2 instance, give it a role, "
+    "and for a container there set the hop limit HttpPutResponseHopLimit to 2"
+)
+
+
+def no_credentials(*, instance_asked: bool = False) -> Misconfigured:
+    """The error for an empty provider chain. ``instance_asked``: botocore has asked EC2's metadata service too, and takes what it
+    refuses or does not answer for the absence of an instance."""
+    if not instance_asked:
+        return Misconfigured("no AWS credentials were found", remedy=KEYS_REMEDY)
     return Misconfigured(
-        "no AWS credentials were found",
-        remedy="set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (a local server takes any)",
+        "no AWS credentials were found, and EC2's metadata service (IMDS) gives none", remedy=INSTANCE_REMEDY
     )
 
 

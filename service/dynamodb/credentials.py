@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+from service.aws_profile import instance_is_asked
 from service.clock import Clock
 from service.config import Settings
 from service.dynamodb.aws_session import KeptCredentials, botocore_session
@@ -118,7 +119,7 @@ class ChainProvider:
         """Raises Misconfigured when no provider has credentials. May make a network request."""
         found = botocore_session(settings).get_credentials()
         if found is None:
-            raise no_credentials()
+            raise no_credentials(instance_asked=instance_is_asked())
         assert isinstance(found, KeptCredentials)
         self._kept = found
 

@@ -169,3 +169,20 @@ async def test_a_process_that_gives_no_credentials_is_named(monkeypatch: pytest.
     with pytest.raises(Misconfigured) as caught:
         await asyncio.to_thread(lambda: ChainProvider(plane_settings(None)).current())
     assert caught.value.remedy == "correct credential_process in the AWS config file"
+
+
+def ask_the_instance(monkeypatch: pytest.MonkeyPatch, server: FaultServer) -> None:
+    """As on an EC2 instance whose metadata service is ``server``."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_EC2_METADATA_DISABLED"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", server.url)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/nonexistent")
+
+
+async def test_an_instance_that_gives_no_credentials_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with fault_server(*[answer({}, status=500)] * 4) as service:
+        ask_the_instance(monkeypatch, service)
+        with pytest.raises(Misconfigured, match=r"and EC2's metadata service \(IMDS\) gives none$") as caught:
+            await asyncio.to_thread(ChainProvider, plane_settings(None))
+    assert "give it a role, and for a container there set the hop limit" in caught.value.remedy
