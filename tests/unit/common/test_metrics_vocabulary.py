@@ -13,6 +13,7 @@ from backfill.segments import Outcomes
 from backfill.throttle import Reason
 from service import metrics
 from service.control.workers import LaneBeat, LaneName
+from service.dynamodb.credential_errors import NOT_RENEWED
 from service.dynamodb.error_answers import ITEM_OPERATIONS, STREAM_OPERATIONS
 from service.dynamodb.metering import WRITES
 from service.errors import THROTTLED
@@ -47,7 +48,7 @@ def reasons() -> set[str]:
     """The reasons that passing trouble is raised with, or counted with."""
     given = (keyword for call in calls("Retryable", "__init__") for keyword in call.keywords if keyword.arg == "reason")
     told = {one.value.value for one in given if isinstance(one.value, ast.Constant)}
-    return {str(reason) for reason in told} | first_words("retried", "_retried") | set(THROTTLED.values())
+    return {str(reason) for reason in told} | first_words("retried", "_retried") | {NOT_RENEWED, *THROTTLED.values()}
 
 
 def test_every_reason_for_a_retry_is_declared() -> None:
