@@ -111,7 +111,7 @@ def _passing_error(call: Call, plain: str, code: str, message: str, status: int)
         return Retryable(f"{call}: another region is writing the item ({code})", reason="replica_conflict")
     if plain in SERVER_ERRORS or status >= 500 or status == REQUEST_TIMEOUT:
         return Retryable(f"{call}: {call.endpoint} answered {code}: {_short(message)}", reason="server_error")
-    if plain == "ResourceInUse" and call.operation in TABLE_CHANGES:
+    if plain == "ResourceInUse" and call.operation in TABLE_CHANGES and "being" in message:  # created, updated, deleted
         return Retryable(
             f"{call}: the table is being changed by somebody else: {_short(message)}",
             reason="table_in_use",
