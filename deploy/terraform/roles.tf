@@ -25,7 +25,7 @@ locals {
 }
 
 data "aws_iam_policy_document" "component" {
-  #checkov:skip=CKV_AWS_356:ListTables knows no resource; everything else names its tables
+  #checkov:skip=CKV_AWS_356:ListTables, and what else preflight asks of the account, knows no resource or is asked of all; the rest names its tables
   for_each = local.components
   dynamic "statement" {
     for_each = local.granted[each.key]
@@ -55,7 +55,8 @@ data "aws_iam_policy_document" "component" {
     for_each = var.kms_key_arn == null ? [] : [1]
     content {
       sid       = "TableKey"
-      actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
+      # DynamoDB makes a grant for itself when it makes a table with the key
+      actions   = concat(["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"], each.key == "operator" ? ["kms:CreateGrant"] : [])
       resources = [var.kms_key_arn]
       condition {
         test     = "StringEquals"

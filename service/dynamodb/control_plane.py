@@ -24,7 +24,7 @@ from service.config import Settings
 from service.dynamodb.aws_session import ATTEMPTS, aws_session
 from service.dynamodb.credential_errors import RENEWAL_REMEDY, expired_credentials, no_credentials
 from service.dynamodb.endpoints import AS_GIVEN
-from service.dynamodb.error_answers import Call, coded_error
+from service.dynamodb.error_answers import Call, coded_error, plain_code
 from service.dynamodb.table_description import (
     STREAM_VIEW_TYPE,
     Identity,
@@ -53,6 +53,7 @@ class ControlPlane:
         self._settings = settings
         self._session = aws_session(settings)
         self._tables = self._client("dynamodb", settings.endpoint_url)
+        self._others: dict[str, Any] = {}
 
     def describe_table(self, name: str) -> TableDescription | None:
         """The table; None when there is no table of that name."""
@@ -82,9 +83,30 @@ class ControlPlane:
         """Begin to delete the table and everything in it."""
         self._call(self._tables, "delete_table", name, {"TableName": name})
 
+    def ask(
+        self, service: str, method: str, subject: str, request: dict[str, Any], none: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
+        """The answer of a call that only reads, of any AWS service. An empty one when the server does not know the call, or
+        refuses it with a code of ``none`` (without its suffix): then it has nothing of the kind."""
+        client = self._tables if service == "dynamodb" else self._other(service)
+        try:
+            answer: dict[str, Any] = getattr(client, method)(**request)
+        except ClientError as error:
+            if plain_code(error.response["Error"]["Code"]) in ("UnknownOperation", *none):
+                return {}
+            raise self._error(client, client.meta.method_to_api_mapping[method], subject, error) from error
+        except BotoCoreError as error:
+            raise self._error(client, client.meta.method_to_api_mapping[method], subject, error) from error
+        return answer
+
+    @property
+    def local(self) -> bool:
+        """Whether DynamoDB is a local server, which has no other AWS services beside it."""
+        return not is_aws(self._settings.endpoint_url)
+
     def caller_identity(self) -> Identity:
         """The identity that signs the requests; ``local`` on a server that is not AWS's, which has no identities."""
-        if not is_aws(self._settings.endpoint_url):
+        if self.local:
             return Identity("local", "local")
         answer = self._call(self._client("sts", None), "get_caller_identity", "the caller", {})
         return Identity(answer["Account"], answer["Arn"])
@@ -98,6 +120,12 @@ class ControlPlane:
         except BotoCoreError as error:
             raise self._error(self._tables, "ListTables", "the region", error) from error
         return parsedate_to_datetime(metadata["HTTPHeaders"]["date"]).timestamp()
+
+    def _other(self, service: str) -> Any:
+        """The client of another service, made when it is first asked: each takes long to make."""
+        if service not in self._others:
+            self._others[service] = self._client(service, None)
+        return self._others[service]
 
     def _client(self, service: str, endpoint_url: str | None) -> Any:
         settings = self._settings

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from service.dynamodb.table_features import TableFeatures, features_of
+
 KeyNames = tuple[str, str | None]
 """The names of the partition key and of the sort key (None: there is no sort key)."""
 
@@ -45,6 +47,8 @@ class TableDescription:
     """Provisioned capacity units a second; 0 when paid per request."""
     write_units: int
     """As ``read_units``."""
+    features: TableFeatures
+    """What it has beside key, indexes and stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ def table_description(table: Mapping[str, Any]) -> TableDescription:
         size_bytes=table.get("TableSizeBytes", 0),
         read_units=throughput.get("ReadCapacityUnits", 0),
         write_units=throughput.get("WriteCapacityUnits", 0),
+        features=features_of(table),
     )
 
 

@@ -21,6 +21,7 @@ IN_TRANSACTION = {
     "ConditionCheck": "ConditionCheckItem",
 }
 STATEMENT = re.compile(r'(INSERT|UPDATE)(?: INTO)? "([^"]+)"')
+TABLE = re.compile(r"table/([^/]+)$")
 STREAM = re.compile(r"table/([^/]+)/stream/")
 
 
@@ -69,6 +70,8 @@ def _of_one(operation: str, request: dict[str, Any]) -> str:
         return ""
     if "TableName" in request:
         return request["TableName"] + ("/index" if "IndexName" in request else "")
+    if "ResourceArn" in request:
+        return TABLE.findall(request["ResourceArn"])[0]
     return STREAM.findall(request.get("StreamArn") or request["ShardIterator"])[0] + "/stream"
 
 

@@ -20,6 +20,23 @@ UNSEEN = {
     ),
     ("sync", "control", "dynamodb:PartiQLUpdate"): ("service/dynamodb/partiql_writes.py", 'UPDATE "{update.table}"'),
     ("backfill", "control", "dynamodb:DeleteItem"): ("service/control/quarantine.py", "self._heads.remove("),
+    **{
+        ("operator", "account", action): ("service/dynamodb/table_facts.py", call)
+        for action, call in (
+            ("application-autoscaling:DescribeScalableTargets", '"describe_scalable_targets"'),
+            ("kms:DescribeKey", '"describe_key"'),
+            ("lambda:ListEventSourceMappings", '"list_event_source_mappings"'),
+            ("pipes:ListPipes", '"list_pipes"'),
+        )
+    },
+    ("operator", "account", "dynamodb:DescribeTable"): (
+        "service/dynamodb/lease_tables.py",
+        "asyncio.to_thread(plane.describe_table, name)",
+    ),
+    ("operator", "old", "dynamodb:DescribeKinesisStreamingDestination"): (
+        "service/dynamodb/table_facts.py",
+        '"describe_kinesis_streaming_destination"',
+    ),
     ("operator", "old", "dynamodb:GetItem"): ("service/migration/settlement/guarded_retry.py", "store.get("),
     ("operator", "v2", "dynamodb:DeleteItem"): ("service/migration/completion.py", "write(purge_write("),
     ("operator", "v2_stream", "dynamodb:DescribeStream"): SEARCH,

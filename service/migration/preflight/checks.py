@@ -7,7 +7,8 @@ from typing import Any
 
 from service.app import App
 from service.dynamodb.prices import load_prices
-from service.dynamodb.table_description import STREAM_VIEW_TYPE, TableDescription
+from service.dynamodb.table_description import TableDescription
+from service.dynamodb.table_facts import read_facts
 from service.dynamodb.tables import table_differences
 from service.errors import TablesplitError
 from service.migration.preflight.forecast import RetentionVerdict
@@ -15,6 +16,14 @@ from service.migration.preflight.forecast_run import configured_limits, expect
 from service.migration.preflight.report import ForecastReport
 from service.migration.preflight.sample import map_sample
 from service.migration.preflight.sample_checks import PreflightCheck, Verdict, sample_checks
+from service.migration.preflight.stream_checks import (
+    check_permissions,
+    check_readers,
+    check_stack,
+    check_view,
+    readers_of,
+)
+from service.migration.preflight.table_checks import OldTableFacts, table_checks
 
 EXPECTED = ("capacity", "hottest key", "duration", "cost", "dual running", "prices")
 """The parts of the forecast that a preflight shows; `tablesplit forecast` shows all of it."""
@@ -61,7 +70,7 @@ async def run_preflight(app: App, sample: int, stop: asyncio.Event) -> Preflight
     checks.append(old)
     if old.verdict != "blocked":
         description = await app.tables.old_table()
-        checks += [_check_stream(description), await _checked("stream permissions", _check_stream_permissions, app)]
+        checks += await _old_table_checks(app, description)
         checks += await _mapping_checks(app, description, sample, stop)
     checks += [await _checked(f"table {name}", _check_table(name), app) for name in _wanted_tables(app)]
     return PreflightReport(tuple(checks))
@@ -96,23 +105,13 @@ async def _check_old_table(app: App) -> PreflightCheck:
     )
 
 
-def _check_stream(old: TableDescription) -> PreflightCheck:
-    if old.stream_view_type is None:
-        return PreflightCheck("stream", "off: create-tables enables it")
-    if old.stream_view_type == STREAM_VIEW_TYPE:
-        return PreflightCheck("stream", f"on, {STREAM_VIEW_TYPE}")
-    remedy = f"disable it once nobody reads it; create-tables then enables it as {STREAM_VIEW_TYPE}"
-    return PreflightCheck("stream", f"on, but {old.stream_view_type}; {STREAM_VIEW_TYPE} is needed", "blocked", remedy)
-
-
-async def _check_stream_permissions(app: App) -> PreflightCheck:
-    old = await app.tables.old_table()
-    if old.stream_arn is None or old.stream_view_type is None:
-        return PreflightCheck("stream permissions", "not tried: there is no stream yet", "note")
-    shards = (await app.store.describe_stream(old.stream_arn)).shards
-    if shards:
-        await app.store.shard_iterator(old.stream_arn, shards[-1].shard_id, "LATEST")
-    return PreflightCheck("stream permissions", f"can read the stream: {len(shards)} shards")
+async def _old_table_checks(app: App, old: TableDescription) -> list[PreflightCheck]:
+    """What the table has, and what there is about its stream."""
+    facts = await asyncio.to_thread(read_facts, app.tables.plane, old)
+    permissions = await _checked("stream permissions", lambda app: check_permissions(app, old), app)
+    readers = check_readers(await readers_of(app, old)) if permissions.verdict != "blocked" else []
+    stream = [check_view(old), permissions, *readers, *check_stack(facts.tags)]
+    return [*table_checks(OldTableFacts(old, facts, app.mapping)), *stream]
 
 
 def _check_table(name: str) -> Callable[[App], Awaitable[PreflightCheck]]:
