@@ -30,3 +30,25 @@ def backfill_limits(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def like_old(command: F) -> F:
+    """--like-old, and an option for each thing that new tables may have of the old table's: see ``LikeOld``."""
+    for option in (
+        click.option("--ttl/--no-ttl", default=None, help="Let v2's items expire as old ones do, or not."),
+        click.option("--tags/--no-tags", default=None, help="Set the old table's tags, and tablesplit's own, or not."),
+        click.option(
+            "--deletion-protection/--no-deletion-protection", default=None, help="Protect new tables, or not."
+        ),
+        click.option("--recovery/--no-recovery", default=None, help="Turn on point-in-time recovery, or not."),
+        click.option("--kms-key", metavar="KEY", help="Encrypt with this KMS key (ARN, id, alias), or `none`."),
+        click.option(
+            "--like-old/--no-like-old",
+            "everything",
+            default=True,
+            show_default=True,
+            help="Make new tables like the old one, where no other option says otherwise.",
+        ),
+    ):
+        command = option(command)
+    return command

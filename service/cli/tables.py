@@ -1,13 +1,15 @@
 """`preflight`, `create-tables`, `drop-tables`: before a migration, its start, and after it."""
 
 import asyncio
+from typing import Any
 
 import click
 
 from service.app import App
 from service.cli.answer import Answer
-from service.cli.options import as_json, yes
+from service.cli.options import as_json, like_old, yes
 from service.cli.run import confirm, run_command
+from service.dynamodb.like_old import LikeOld
 from service.migration.preflight.checks import run_preflight
 from service.migration.start import accept_gap, create_and_start
 from service.migration.teardown import drop_all
@@ -35,10 +37,14 @@ def preflight(sample: int, as_json: bool) -> None:
     is_flag=True,
     help="Continue although stream records of either side were lost; a repair is needed afterwards.",
 )
+@like_old
 @yes
 @as_json
-def create_tables(accept: bool, yes: bool, as_json: bool) -> None:
-    """Create the v2 tables, the control table and the old table's stream; save the stream positions; enter `forward`."""
+def create_tables(accept: bool, yes: bool, as_json: bool, **like: Any) -> None:
+    """Create the v2 tables, the control table and the old table's stream; save the stream positions; enter `forward`.
+
+    New tables are like the old one: KMS key, recovery, deletion protection, tags, and time to live where the mapping carries it.
+    """
     if accept:
         confirm(
             "Changes that the stream no longer holds are not applied until `tablesplit validate --repair` has run.",
@@ -47,7 +53,7 @@ def create_tables(accept: bool, yes: bool, as_json: bool) -> None:
         )
 
     async def body(app: App, _: asyncio.Event) -> Answer:
-        started = await (accept_gap(app) if accept else create_and_start(app))
+        started = await (accept_gap(app) if accept else create_and_start(app, LikeOld(**like)))
         return Answer(started.to_json(), started.to_text())
 
     run_command(body, as_json=as_json)

@@ -33,6 +33,7 @@ from service.dynamodb.table_description import (
     create_table_request,
     table_description,
 )
+from service.dynamodb.table_features import Recovery
 from service.errors import (
     CERTIFICATE_REMEDY,
     CHECK_ENDPOINT,
@@ -79,6 +80,25 @@ class ControlPlane:
         stream = {"StreamEnabled": True, "StreamViewType": STREAM_VIEW_TYPE}
         self._call(self._tables, "update_table", name, {"TableName": name, "StreamSpecification": stream})
 
+    def lift_protection(self, name: str) -> None:
+        """Begin to allow that the table is deleted."""
+        self._call(self._tables, "update_table", name, {"TableName": name, "DeletionProtectionEnabled": False})
+
+    def begin_recovery(self, name: str, recovery: Recovery) -> bool:
+        """Turn on point-in-time recovery. False while the server is not ready for it, which lasts seconds after a table was made
+        (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateContinuousBackups.html)."""
+        days = {} if recovery.days is None else {"RecoveryPeriodInDays": recovery.days}
+        wanted = {"PointInTimeRecoveryEnabled": True, **days}
+        request = {"TableName": name, "PointInTimeRecoverySpecification": wanted}
+        return bool(
+            self.ask("dynamodb", "update_continuous_backups", name, request, none=("ContinuousBackupsUnavailable",))
+        )
+
+    def begin_expiry(self, name: str, attribute: str) -> None:
+        """Let the table's items expire at the time in ``attribute``."""
+        wanted = {"Enabled": True, "AttributeName": attribute}
+        self._call(self._tables, "update_time_to_live", name, {"TableName": name, "TimeToLiveSpecification": wanted})
+
     def delete_table(self, name: str) -> None:
         """Begin to delete the table and everything in it."""
         self._call(self._tables, "delete_table", name, {"TableName": name})
@@ -86,7 +106,7 @@ class ControlPlane:
     def ask(
         self, service: str, method: str, subject: str, request: dict[str, Any], none: tuple[str, ...] = ()
     ) -> dict[str, Any]:
-        """The answer of a call that only reads, of any AWS service. An empty one when the server does not know the call, or
+        """The answer of a call of any AWS service. An empty one when the server does not know the call, or
         refuses it with a code of ``none`` (without its suffix): then it has nothing of the kind."""
         client = self._tables if service == "dynamodb" else self._other(service)
         try:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.dynamodb.table_features import TableFeatures, features_of
+from service.dynamodb.table_features import TableExtras, TableFeatures, extras_request, features_of
 
 KeyNames = tuple[str, str | None]
 """The names of the partition key and of the sort key (None: there is no sort key)."""
@@ -62,6 +62,7 @@ class NewTable:
     """Whether it gets a stream of new and old images."""
     projection: str = "ALL"
     """Of its indexes."""
+    extras: TableExtras = field(default_factory=TableExtras)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def create_table_request(table: NewTable) -> dict[str, Any]:
         ]
     if table.stream:
         request["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": STREAM_VIEW_TYPE}
-    return request
+    return {**request, **extras_request(table.extras)}
 
 
 def _index(index: Mapping[str, Any]) -> IndexDescription:

@@ -6,7 +6,7 @@ Fields: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Table
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 MANAGED_PREFIX = "aws:"
@@ -77,6 +77,36 @@ class StreamReaders:
     """Names of EventBridge pipes."""
     lease_tables: tuple[str, ...] | Unread
     """Tables in which a Kinesis Client Library application holds leases of the stream's shards."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableExtras:
+    """What a new table gets beside key, indexes and stream."""
+
+    key: str | None = None
+    """KMS key: an ARN, id or alias, or AWS_KEY; None: a key that DynamoDB owns."""
+    recovery: Recovery | None = None
+    deletion_protection: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+    ttl_attribute: str | None = None
+
+
+AWS_KEY = "aws/dynamodb"
+"""The account's key that AWS manages. A new table is not told its ARN
+(https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_SSESpecification.html)."""
+
+
+def extras_request(extras: TableExtras) -> dict[str, Any]:
+    """The fields of CreateTable for them. Recovery and time to live have calls of their own, once the table is ACTIVE."""
+    request: dict[str, Any] = {}
+    if extras.key is not None:
+        own = {} if extras.key == AWS_KEY else {"KMSMasterKeyId": extras.key}
+        request["SSESpecification"] = {"Enabled": True, "SSEType": "KMS", **own}
+    if extras.deletion_protection:
+        request["DeletionProtectionEnabled"] = True
+    if extras.tags:
+        request["Tags"] = [{"Key": name, "Value": value} for name, value in sorted(extras.tags.items())]
+    return request
 
 
 def features_of(table: Mapping[str, Any]) -> TableFeatures:

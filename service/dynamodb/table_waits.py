@@ -7,6 +7,7 @@ from service.clock import Clock
 from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.protocol import StreamStore
 from service.dynamodb.table_description import STREAM_VIEW_TYPE, TableDescription
+from service.dynamodb.table_features import Recovery
 from service.errors import Fatal, StreamGone
 
 POLL_SECONDS = 1.0
@@ -53,6 +54,15 @@ async def _is_enabled(streams: StreamStore, arn: str) -> bool:
         return (await streams.describe_stream(arn)).status == "ENABLED"
     except StreamGone:
         return False
+
+
+async def until_recovery(
+    control: ControlPlane, name: str, recovery: Recovery, clock: Clock, timeout_seconds: float = TIMEOUT_SECONDS
+) -> None:
+    """Return once point-in-time recovery was turned on. Raises Fatal after the deadline."""
+    deadline = clock.monotonic() + timeout_seconds
+    while not await asyncio.to_thread(control.begin_recovery, name, recovery):
+        await _pause(clock, deadline, name, "is not ready for point-in-time recovery yet", timeout_seconds)
 
 
 def is_active(table: TableDescription | None) -> bool:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from service.clock import Clock
 from service.core.mapping.mapping import Mapping, TableShape
 from service.dynamodb.control_plane import ControlPlane
+from service.dynamodb.like_old import MADE_TAG, LikeOld, complete, is_own, with_extras
 from service.dynamodb.protocol import StreamStore
 from service.dynamodb.table_description import STREAM_VIEW_TYPE, IndexDescription, NewTable, TableDescription
 from service.dynamodb.table_waits import until_active, until_deleted, until_stream_enabled
 from service.errors import GAP_REMEDY, Misconfigured, Refused, StreamGone
+from service.log import get_logger
 
 CONTROL_KEY = ("pk", "sk")
 
@@ -61,20 +63,31 @@ class Tables:
         """The table; None when there is no table of that name."""
         return await asyncio.to_thread(self.plane.describe_table, name)
 
-    async def make_missing(self) -> dict[str, str]:
+    async def make_missing(self, like: LikeOld | None = None) -> dict[str, str]:
         """Create the tables that are missing, and wait for them. Returns ``created`` or ``exists`` for each table.
 
-        Raises Refused, before anything is created, when an existing table differs from what is wanted.
+        ``like``: what they get of the old table's; None: nothing. Raises Refused, before anything is created, when an existing
+        table differs from what is wanted, or the old table cannot be read as ``like`` needs it.
         """
         existing = {table.name: await self.describe(table.name) for table in self.wanted()}
         for table in self.wanted():
             _require_equal(table, existing[table.name])
         missing = [table for table in self.wanted() if existing[table.name] is None]
+        if missing and like is not None:
+            missing = await with_extras(self.plane, await self.old_table(), self.mapping, missing, like)
         for table in missing:
             await asyncio.to_thread(self.plane.create_table, table)
         for table in missing:
             await until_active(self.plane, table.name, self.clock)
+            await complete(self.plane, table, self.clock)
         return {name: "exists" if table else "created" for name, table in existing.items()}
+
+    async def complete_own(self, like: LikeOld) -> None:
+        """Give the existing tables that tablesplit made what they lack since an earlier call was killed."""
+        existing = [(table, await self.describe(table.name)) for table in self.wanted()]
+        own = [table for table, found in existing if found is not None and await is_own(self.plane, found)]
+        for table in await with_extras(self.plane, await self.old_table(), self.mapping, own, like):
+            await complete(self.plane, table, self.clock)
 
     async def make(self, table: NewTable) -> None:
         """Create one more table, unless it exists. Raises Refused when a table of that name has another key."""
@@ -123,17 +136,34 @@ class Tables:
             raise StreamGone(f"v2 table {name} has no stream", remedy=GAP_REMEDY)
         return table.stream_arn
 
-    async def drop(self) -> list[str]:
-        """Delete the v2 tables and, last, the control table. Returns the names of those that existed.
+    async def droppable(self) -> list[TableDescription]:
+        """The existing v2 tables and, last, the control table. The old table is never among them.
 
-        The old table is never touched. Raises Refused, before anything is deleted, when a table has another key: a wrong variable
-        may name any table.
+        Raises Refused when one has another key, since a wrong variable may name any table, or when it is protected and tablesplit
+        did not make it.
         """
         described = [(table, await self.describe(table.name)) for table in self.wanted()]
-        existing = [(table, description) for table, description in described if description is not None]
-        for table, description in existing:
-            _require_own_key(table, description)
-        return await self.delete([table.name for table, _ in existing])
+        existing = [(table, found) for table, found in described if found is not None]
+        for table, found in existing:
+            _require_own_key(table, found)
+            if found.features.deletion_protection and not await is_own(self.plane, found):
+                raise _protected(found)
+        return [found for _, found in existing]
+
+    async def drop(self) -> list[str]:
+        """Delete what is ``droppable``. Returns the names. Raises Refused before anything is deleted.
+
+        Where tablesplit made the table, its deletion protection is one that it copied: it is switched off.
+        """
+        existing = await self.droppable()
+        for table in existing:
+            if table.features.deletion_protection:
+                get_logger().info(
+                    "switching off the deletion protection that tablesplit gave its table", table=table.name
+                )
+                await asyncio.to_thread(self.plane.lift_protection, table.name)
+                await until_active(self.plane, table.name, self.clock)
+        return await self.delete([table.name for table in existing])
 
     async def delete(self, names: list[str]) -> list[str]:
         """Delete these tables one after the other. Returns their names."""
@@ -150,6 +180,13 @@ def require_both_images(old: TableDescription) -> None:
             f"the stream of table {old.name} shows {old.stream_view_type}; {STREAM_VIEW_TYPE} is needed",
             remedy=f"disable it once nobody reads it, then run tablesplit create-tables, which enables it as {STREAM_VIEW_TYPE}",
         )
+
+
+def _protected(table: TableDescription) -> Refused:
+    return Refused(
+        f"table {table.name} has deletion protection, and no tag {MADE_TAG}: tablesplit did not make it, or not with tags",
+        remedy=f"aws dynamodb update-table --table-name {table.name} --no-deletion-protection-enabled, then the same command",
+    )
 
 
 def _require_string_key(old: TableDescription, name: str) -> None:

@@ -21,10 +21,14 @@ from service.control.workers import worker_id
 from service.core.mapping.mapping import Mapping
 from service.core.rules.authorship import by_ledger_rule
 from service.core.shards import Position
+from service.dynamodb.like_old import LikeOld
 from service.dynamodb.protocol import ItemStore
 from service.errors import Fatal
 from service.streams.shards import initial_positions, positions_after_gap
 from service.sync.positions import _save, require_same_stream, require_started
+
+LIKE_OLD = LikeOld()
+"""A new table is no worse than the old one, unless the operator says otherwise."""
 
 
 async def require_no_traces(store: ItemStore, mapping: Mapping, page_items: int) -> None:
@@ -60,14 +64,18 @@ class Started:
         return "\n".join([*lines, f"stream   {self.stream} (generation {self.generation})", f"phase    {self.phase}"])
 
 
-async def create_and_start(app: App) -> Started:
+async def create_and_start(app: App, like: LikeOld = LIKE_OLD) -> Started:
     """Make the tables that are missing, save the stream positions and enter `forward`. Repeated, it changes nothing.
+
+    ``like``: what new tables get of the old table's.
 
     Raises Refused when an existing table is different, Misconfigured when the old table does not exist, StreamGone when the old
     table has another stream than before.
     """
     await app.tables.old_table()
-    made = await app.tables.make_missing()
+    made = await app.tables.make_missing(like)
+    if "exists" in made.values() and not like.plain:
+        await app.tables.complete_own(like)
     state = await _begin(app)
     assert state.stream_arn is not None
     return Started(made, state.stream_arn, state.generation, state.phase)
@@ -77,7 +85,7 @@ async def ensure_started(app: App) -> MigrationState:
     """The same for `migrate` and `sync`, which need existing v2 tables. Raises Misconfigured when one is missing."""
     await app.tables.old_table()
     await app.tables.require_v2_tables()
-    await app.tables.make_missing()
+    await app.tables.make_missing(LIKE_OLD)
     return await _begin(app)
 
 
@@ -109,7 +117,7 @@ async def accept_gap(app: App) -> Started:
     """
     state = await require_started(app)
     await app.tables.enable_v2_streams()
-    made = await app.tables.make_missing()
+    made = await app.tables.make_missing(LIKE_OLD)
     arn = await app.tables.enable_old_stream()
     now = app.clock.now()
     async with lane_lease(app, SYNC_LEASE) as forward, lane_lease(app, REVERSE_LEASE) as reverse:

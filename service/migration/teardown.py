@@ -22,6 +22,7 @@ async def drop_all(app: App) -> list[str]:
     a less clear reason.
     """
     of_kcl: list[str] = []
+    await app.tables.droppable()
     if await app.tables.describe(app.settings.control_table) is not None:
         await _require_v2_to_be_a_copy(app)
         await _require_nothing_runs(app)

@@ -141,13 +141,17 @@ def application_of(url: str) -> Any:
 
 
 def made_old_table(application: Any) -> None:
-    """The old table, empty."""
+    """The old table, empty, with tags, recovery and time to live, which the v2 tables are to have, too."""
     application.create_table(
         TableName=OLD,
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
         BillingMode="PAY_PER_REQUEST",
+        Tags=[{"Key": "team", "Value": "crm"}],
     )
+    recovery = {"PointInTimeRecoveryEnabled": True}
+    application.update_continuous_backups(TableName=OLD, PointInTimeRecoverySpecification=recovery)
+    application.update_time_to_live(TableName=OLD, TimeToLiveSpecification={"Enabled": True, "AttributeName": "gone"})
 
 
 def kind_of(resource: str) -> str:

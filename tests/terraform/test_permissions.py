@@ -37,6 +37,10 @@ UNSEEN = {
         "service/dynamodb/table_facts.py",
         '"describe_kinesis_streaming_destination"',
     ),
+    **{
+        ("operator", kind, "dynamodb:TagResource"): ("service/dynamodb/table_features.py", 'request["Tags"] = [')
+        for kind in ("v2", "control")
+    },
     ("operator", "old", "dynamodb:GetItem"): ("service/migration/settlement/guarded_retry.py", "store.get("),
     ("operator", "v2", "dynamodb:DeleteItem"): ("service/migration/completion.py", "write(purge_write("),
     ("operator", "v2_stream", "dynamodb:DescribeStream"): SEARCH,

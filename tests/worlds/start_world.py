@@ -9,6 +9,7 @@ from service.config import Settings
 from service.control.stores import Stores
 from service.control.table import ControlTable
 from service.core.item.write import Put
+from service.dynamodb.like_old import LikeOld
 from service.metrics import Metrics
 from tests.builders.small_crm import MAPPING
 from tests.fakes.clocks import VirtualClock
@@ -29,8 +30,14 @@ class Tables:
         view = "NEW_AND_OLD_IMAGES" if self.on else None
         return SimpleNamespace(name="old", stream_arn=self.arn, stream_view_type=view)
 
-    async def make_missing(self) -> dict[str, str]:
+    async def make_missing(self, like: LikeOld) -> dict[str, str]:
         return {"control": "exists"}
+
+    async def complete_own(self, like: LikeOld) -> None:
+        pass
+
+    async def droppable(self) -> list[str]:
+        return sorted(self.existing)
 
     async def enable_old_stream(self) -> str:
         self.steps.append("stream")
