@@ -9,6 +9,9 @@ from service.dynamodb.table_features import TableExtras, TableFeatures, extras_r
 KeyNames = tuple[str, str | None]
 """The names of the partition key and of the sort key (None: there is no sort key)."""
 
+IndexNames = tuple[str | tuple[str, ...], str | tuple[str, ...] | None]
+"""The same of an index. Where a key has several attributes it is the tuple of their names, in order."""
+
 STREAM_VIEW_TYPE = "NEW_AND_OLD_IMAGES"
 
 
@@ -16,7 +19,7 @@ STREAM_VIEW_TYPE = "NEW_AND_OLD_IMAGES"
 class IndexDescription:
     """A global secondary index. ``projection`` is ALL, KEYS_ONLY or INCLUDE; ``status`` as for a table."""
 
-    key: KeyNames
+    key: IndexNames
     projection: str
     status: str
 
@@ -53,16 +56,22 @@ class TableDescription:
 
 @dataclass(frozen=True, slots=True)
 class NewTable:
-    """A table to create: all key attributes of type S, paid per request."""
+    """A table to create, paid per request."""
 
     name: str
     key: KeyNames
-    indexes: Mapping[str, KeyNames] = field(default_factory=dict)
+    indexes: Mapping[str, IndexNames] = field(default_factory=dict)
     stream: bool = True
     """Whether it gets a stream of new and old images."""
     projection: str = "ALL"
     """Of its indexes."""
     extras: TableExtras = field(default_factory=TableExtras)
+    key_types: Mapping[str, str] = field(default_factory=dict)
+    """N or B, of the attributes of key and indexes that are not of type S."""
+
+    def type_of(self, name: str) -> str:
+        """S, N or B: the type of an attribute of key or index."""
+        return self.key_types.get(name, "S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +109,11 @@ def table_description(table: Mapping[str, Any]) -> TableDescription:
 def create_table_request(table: NewTable) -> dict[str, Any]:
     """The request fields of CreateTable."""
     keys = [table.key, *table.indexes.values()]
-    names = sorted({name for key in keys for name in key if name is not None})
+    names = sorted({name for key in keys for name in attribute_names(key)})
     request: dict[str, Any] = {
         "TableName": table.name,
         "KeySchema": _key_schema(table.key),
-        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in names],
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": table.type_of(name)} for name in names],
         "BillingMode": "PAY_PER_REQUEST",
     }
     if table.indexes:
@@ -118,13 +127,13 @@ def create_table_request(table: NewTable) -> dict[str, Any]:
 
 def _index(index: Mapping[str, Any]) -> IndexDescription:
     return IndexDescription(
-        key=_key_names(index["KeySchema"]),
+        key=_index_names(index["KeySchema"]),
         projection=index["Projection"]["ProjectionType"],
         status=index.get("IndexStatus", "ACTIVE"),
     )
 
 
-def _new_index(name: str, key: KeyNames, projection: str) -> dict[str, Any]:
+def _new_index(name: str, key: IndexNames, projection: str) -> dict[str, Any]:
     return {"IndexName": name, "KeySchema": _key_schema(key), "Projection": {"ProjectionType": projection}}
 
 
@@ -133,9 +142,33 @@ def _key_names(schema: Sequence[Mapping[str, str]]) -> KeyNames:
     return by_role["HASH"], by_role.get("RANGE")
 
 
-def _key_schema(key: KeyNames) -> list[dict[str, str]]:
-    partition, sort = key
-    schema = [{"AttributeName": partition, "KeyType": "HASH"}]
-    if sort is not None:
-        schema.append({"AttributeName": sort, "KeyType": "RANGE"})
-    return schema
+def attribute_names(key: IndexNames) -> tuple[str, ...]:
+    """All attributes of a key, those of the partition key first."""
+    return tuple(name for part in key for name in _parts(part))
+
+
+def index_names(partition: Sequence[str], sort: Sequence[str]) -> IndexNames:
+    """The key with these attributes."""
+    return partition[0] if len(partition) == 1 else tuple(partition), _sort_part(sort)
+
+
+def _sort_part(sort: Sequence[str]) -> str | tuple[str, ...] | None:
+    return tuple(sort) if len(sort) > 1 else next(iter(sort), None)
+
+
+def _parts(part: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    if part is None:
+        return ()
+    return (part,) if isinstance(part, str) else part
+
+
+def _index_names(schema: Sequence[Mapping[str, str]]) -> IndexNames:
+    by_role: dict[str, list[str]] = {"HASH": [], "RANGE": []}
+    for element in schema:
+        by_role[element["KeyType"]].append(element["AttributeName"])
+    return index_names(by_role["HASH"], by_role["RANGE"])
+
+
+def _key_schema(key: IndexNames) -> list[dict[str, str]]:
+    roles = zip(("HASH", "RANGE"), key, strict=True)
+    return [{"AttributeName": name, "KeyType": role} for role, part in roles for name in _parts(part)]

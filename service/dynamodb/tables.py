@@ -8,12 +8,22 @@ from service.core.mapping.mapping import Mapping, TableShape
 from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.like_old import MADE_TAG, LikeOld, complete, is_own, with_extras
 from service.dynamodb.protocol import StreamStore
-from service.dynamodb.table_description import STREAM_VIEW_TYPE, IndexDescription, NewTable, TableDescription
+from service.dynamodb.table_description import (
+    STREAM_VIEW_TYPE,
+    IndexDescription,
+    IndexNames,
+    NewTable,
+    TableDescription,
+    attribute_names,
+    index_names,
+)
 from service.dynamodb.table_waits import until_active, until_deleted, until_stream_enabled
 from service.errors import GAP_REMEDY, Misconfigured, Refused, StreamGone
 from service.log import get_logger
 
 CONTROL_KEY = ("pk", "sk")
+WORDS = {"S": "string", "N": "number", "B": "binary"}
+"""The mapping's words for DynamoDB's types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +50,7 @@ class Tables:
         return [*v2, NewTable(self.control_table, CONTROL_KEY, stream=False)]
 
     async def old_table(self) -> TableDescription:
-        """The old table. Raises Misconfigured when it is missing, its key differs from the mapping's, or a key attribute is not of
-        type S."""
+        """The old table. Raises Misconfigured when it is missing, or its key differs from the mapping's, by name or type."""
         old = self.mapping.old
         table = await self.describe(old.table)
         if table is None:
@@ -56,7 +65,7 @@ class Tables:
                 remedy="correct `old:` in the mapping, or OLD_TABLE_NAME",
             )
         for name in old.key_names:
-            _require_string_key(table, name)
+            _require_key_type(table, name, old.key_types.get(name, "S"))
         return table
 
     async def describe(self, name: str) -> TableDescription | None:
@@ -189,19 +198,19 @@ def _protected(table: TableDescription) -> Refused:
     )
 
 
-def _require_string_key(old: TableDescription, name: str) -> None:
+def _require_key_type(old: TableDescription, name: str, wanted: str) -> None:
     kind = old.attribute_types[name]
-    if kind != "S":
+    if kind != wanted:
         raise Misconfigured(
-            f"key attribute {name} of old table {old.name} is of type {kind}: the mapping supports keys of type S only",
-            remedy="tablesplit cannot migrate this table: every item would end in quarantine",
+            f"key attribute {name} of old table {old.name} is of type {kind}; the mapping says {wanted}",
+            remedy=f"correct `old: key_types:` in the mapping: {name}: {WORDS[kind]}",
         )
 
 
 def new_v2_table(name: str, shape: TableShape) -> NewTable:
     """The v2 table to create, from its shape in the mapping."""
-    indexes = {index: (key.partition, key.sort) for index, key in shape.indexes.items()}
-    return NewTable(name, (shape.key.partition, shape.key.sort), indexes)
+    indexes = {index: index_names(key.partition, key.sort) for index, key in shape.indexes.items()}
+    return NewTable(name, (shape.key.partition, shape.key.sort), indexes, key_types=shape.key_types)
 
 
 def table_differences(wanted: NewTable, existing: TableDescription) -> list[str]:
@@ -212,16 +221,16 @@ def table_differences(wanted: NewTable, existing: TableDescription) -> list[str]
     for name, key in wanted.indexes.items():
         differences += _index_differences(name, key, existing.indexes.get(name))
     differences += [
-        f"attribute {name} is of type {kind}, wanted S"
+        f"attribute {name} is of type {kind}, wanted {wanted.type_of(name)}"
         for name, kind in sorted(existing.attribute_types.items())
-        if kind != "S" and name in _key_names(wanted)
+        if kind != wanted.type_of(name) and name in _key_names(wanted)
     ]
     if wanted.stream and existing.stream_view_type != STREAM_VIEW_TYPE:
         differences.append(f"stream is {existing.stream_view_type or 'off'}, wanted {STREAM_VIEW_TYPE}")
     return differences
 
 
-def _index_differences(name: str, key: tuple[str, str | None], existing: IndexDescription | None) -> list[str]:
+def _index_differences(name: str, key: IndexNames, existing: IndexDescription | None) -> list[str]:
     if existing is None:
         return [f"index {name} is missing"]
     differences = []
@@ -249,9 +258,10 @@ def _require_own_key(wanted: NewTable, existing: TableDescription) -> None:
         )
 
 
-def _key_names(table: NewTable) -> set[str | None]:
-    return {name for key in (table.key, *table.indexes.values()) for name in key}
+def _key_names(table: NewTable) -> set[str]:
+    return {name for key in (table.key, *table.indexes.values()) for name in attribute_names(key)}
 
 
-def _key_text(key: tuple[str, str | None]) -> str:
-    return ", ".join(name for name in key if name)
+def _key_text(key: IndexNames) -> str:
+    """The names; where a key has several attributes they are in brackets."""
+    return ", ".join(part if isinstance(part, str) else f"({', '.join(part)})" for part in key if part)

@@ -6,11 +6,15 @@ acknowledged to them is a history, so ``judgement`` can say whether their increm
 
 import asyncio
 import random
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Protocol
+from zlib import crc32
 
 from service.clock import Clock
+from service.core.item.numbers import number_text
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import entity_of, old_key
@@ -153,5 +157,14 @@ def copy_of(mapping: Mapping, item: Item, suffix: str) -> Item:
     """A new item like ``item`` under another key: its required fields, and so its key, end in ``suffix``."""
     entity = entity_of(mapping, item)
     required = {rule.name: rule.value(item, {}) or {} for rule in entity.key_rules if rule.required}
-    renamed = {**item, **{name: {"S": f"{value.get('S', '')}-{suffix}"} for name, value in required.items()}}
-    return {**renamed, **{name: {"S": template.render(renamed)} for name, template in entity.old_key.items()}}
+    renamed = {**item, **{name: _other(value, suffix) for name, value in required.items()}}
+    return {**renamed, **{name: template.value(renamed) for name, template in entity.old_key.items()}}
+
+
+def _other(value: AttributeValue, suffix: str) -> AttributeValue:
+    """Another value of the same type, which ends in ``suffix`` or is far from it."""
+    if "N" in value:
+        return {"N": number_text(Decimal(value["N"]) + 10**9 + crc32(suffix.encode()))}
+    if "B" in value:
+        return {"B": b64encode(b64decode(value["B"]) + suffix.encode()).decode()}
+    return {"S": f"{value.get('S', '')}-{suffix}"}

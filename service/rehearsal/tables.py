@@ -51,7 +51,7 @@ def with_counter(mapping: Mapping, attribute: str) -> Mapping:
 async def make_old_table(app: App) -> None:
     """Make the old table, empty and without a stream, and wait until it is active."""
     old = app.mapping.old
-    table = NewTable(old.table, (old.partition_key, old.sort_key), stream=False)
+    table = NewTable(old.table, (old.partition_key, old.sort_key), stream=False, key_types=old.key_types)
     await asyncio.to_thread(app.tables.plane.create_table, table)
     await until_active(app.tables.plane, old.table, app.clock)
 

@@ -78,11 +78,13 @@ class Server:
 
 
 @asynccontextmanager
-async def opened(url: str, prefix: str) -> AsyncIterator[Server]:
-    mapping = load_mapping(CRM_TEXT, source="crm.yaml", names=lambda variable, default: prefix + default)
+async def opened(url: str, prefix: str, text: str = CRM_TEXT) -> AsyncIterator[Server]:
+    mapping = load_mapping(text, source="crm.yaml", names=lambda variable, default: prefix + default)
     settings = plane_settings(url, control_table=f"{prefix}control", segments=3, page_items=100)
     admin = ControlPlane(settings)
-    old = NewTable(mapping.old.table, (mapping.old.partition_key, mapping.old.sort_key))
+    old = NewTable(
+        mapping.old.table, (mapping.old.partition_key, mapping.old.sort_key), key_types=mapping.old.key_types
+    )
     await asyncio.to_thread(admin.create_table, old)
     async with open_plane(url, clock=SystemClock()) as plane:  # type: ignore[arg-type] # leases need real time
         tables = Tables(admin, plane, SystemClock(), mapping, settings.control_table)

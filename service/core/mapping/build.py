@@ -1,13 +1,13 @@
 """Compiles a checked mapping model into the rules that run on items."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.convert import CONVERTERS, Converter, element_converter, hook_converter
 from service.core.mapping.entity import Entity, FieldRule
 from service.core.mapping.schema import GATHER, EntityModel, FieldModel, MappingModel
-from service.core.mapping.template import Template, parse_template
+from service.core.mapping.template import KeyType, Template, parse_template
 
 TableNames = Callable[[str, str], str]
 """From the environment variable of a table, and its default name, to its name."""
@@ -20,16 +20,17 @@ def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Res
     """The compiled rules of entity ``name``. The model must have passed ``check.problems``."""
     entity = model.entities[name]
     rules = _ordered([_build_field(field_name, field, resolve) for field_name, field in entity.fields.items()], entity)
-    key = parse_templates(entity.key)
+    key = parse_templates(entity.key, entity.key_types)
     reserved = reserved_names(model, table_name(entity, names), names)
     gather = gather_name(entity)
-    indexes = {index: parse_templates(templates) for index, templates in entity.indexes.items()}
+    indexes = {index: parse_templates(templates, entity.key_types) for index, templates in entity.indexes.items()}
     return Entity(
         name=name,
         table=table_name(entity, names),
-        old_key=parse_templates(entity.old_key),
+        old_key=parse_templates(entity.old_key, model.old.key_types),
         key=key,
         indexes=indexes,
+        partition_attributes=entity.partition_attributes,
         derived=tuple(
             {
                 attribute: template
@@ -50,9 +51,13 @@ def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Res
     )
 
 
-def parse_templates(templates: dict[str, str]) -> dict[str, Template]:
-    """The parsed templates, by attribute name. Raises TemplateError."""
-    return {name: parse_template(text) for name, text in templates.items()}
+KEY_TYPES: dict[str, KeyType] = {"string": "S", "number": "N", "binary": "B"}
+"""DynamoDB's types, by the mapping's words for them."""
+
+
+def parse_templates(templates: dict[str, str], types: Mapping[str, str] = {}) -> dict[str, Template]:
+    """The parsed templates, by attribute name. ``types``: of the attributes that are no strings. Raises TemplateError."""
+    return {name: parse_template(text, KEY_TYPES[types.get(name, "string")]) for name, text in templates.items()}
 
 
 def gather_name(entity: EntityModel) -> str | None:

@@ -12,7 +12,7 @@ import orjson
 
 from service.core.item.size import item_bytes
 from service.core.item.wire import Item
-from service.core.mapping.entity import KeySchema
+from service.core.mapping.entity import IndexSchema
 
 WRITE_UNIT_BYTES = 1024
 
@@ -23,9 +23,9 @@ def write_units(item: Item) -> int:
     return 1 if length <= WRITE_UNIT_BYTES else ceil(item_bytes(item) / WRITE_UNIT_BYTES)
 
 
-def is_in(item: Item, key: KeySchema) -> bool:
+def is_in(item: Item, key: IndexSchema) -> bool:
     """Whether ``item`` is in the index with that key: it has all the key's attributes."""
-    return key.partition in item and (key.sort is None or key.sort in item)
+    return all(name in item for name in key.names)
 
 
 class InsertUnits(NamedTuple):
@@ -37,7 +37,7 @@ class InsertUnits(NamedTuple):
     """At the base table and in the indexes. The item is as large there, because all projections are ALL."""
 
 
-def insert_units(item: Item, indexes: Mapping[str, KeySchema]) -> InsertUnits:
+def insert_units(item: Item, indexes: Mapping[str, IndexSchema]) -> InsertUnits:
     """The write units of inserting ``item`` into a table with ``indexes`` (index name to key)."""
     units, places = write_units(item), 1
     for key in indexes.values():

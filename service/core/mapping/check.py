@@ -16,7 +16,7 @@ from service.core.mapping.build import (
     reserved_names,
     table_name,
 )
-from service.core.mapping.check_keys import key_problems, sharing_problems
+from service.core.mapping.check_keys import key_problems, old_type_problems, sharing_problems
 from service.core.mapping.check_merge import merge_problems
 from service.core.mapping.convert import is_absent, month_of
 from service.core.mapping.schema import ElementFieldModel, EntityModel, FieldModel, MappingModel
@@ -28,6 +28,7 @@ Problem = tuple[Path, str]
 
 def problems(model: MappingModel, names: TableNames, resolve: Resolver) -> Iterator[Problem]:
     """Every mistake in the mapping, the most basic first: later checks rely on earlier ones, so stop at the first."""
+    yield from old_type_problems(model)
     for name, entity in model.entities.items():
         here = ("entities", name)
         yield from _syntax_problems(here, entity)
@@ -102,6 +103,7 @@ _EXAMPLES = {
     "boolean": "true or false",
     "date": 'an ISO 8601 date in quotes such as "1970-01-01T00:00:00.000Z"',
     "list": "a list of text such as []",
+    "binary": "no default at all",
 }
 
 

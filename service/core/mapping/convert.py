@@ -121,6 +121,11 @@ def to_list(value: AttributeValue) -> AttributeValue | None:
     return None
 
 
+def to_binary(value: AttributeValue) -> AttributeValue | None:
+    """B as it is; None for anything else."""
+    return value if "B" in value else None
+
+
 CONVERTERS: dict[str, Converter] = {
     "string": to_string,
     "int": to_int,
@@ -128,6 +133,7 @@ CONVERTERS: dict[str, Converter] = {
     "boolean": to_boolean,
     "date": to_date,
     "list": to_list,
+    "binary": to_binary,
 }
 """The converter of each field type of the mapping."""
 

@@ -26,6 +26,20 @@ class KeySchema:
         return (self.partition,) if self.sort is None else (self.partition, self.sort)
 
 
+@dataclass(frozen=True, slots=True)
+class IndexSchema:
+    """The names of an index key's attributes: one to four of the partition key, none to four of the sort key
+    (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.DesignPattern.MultiAttributeKeys.html)."""
+
+    partition: tuple[str, ...]
+    sort: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names, the partition key's first."""
+        return self.partition + self.sort
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FieldRule:
     """How one v2 attribute is made from the old item, and how it goes back."""
@@ -73,6 +87,9 @@ class Entity:
     old_key: dict[str, Template]
     key: dict[str, Template]
     indexes: dict[str, dict[str, Template]]
+    """By index, the templates of its key's attributes, the partition key's first."""
+    partition_attributes: dict[str, int]
+    """How many of an index's attributes are its partition key, where it is not one."""
     derived: tuple[tuple[str, Template], ...]
     """The attributes of key and indexes, each once, with their templates."""
     rules: tuple[FieldRule, ...]
@@ -96,6 +113,11 @@ class Entity:
     two of them."""
     unmapped_merge: dict[str, Merge]
     """How attributes that no field is made of are merged, by name, where it is not ``v2``'s way."""
+
+    def index_schema(self, index: str) -> IndexSchema:
+        """The key of one of its indexes."""
+        names, count = tuple(self.indexes[index]), self.partition_attributes.get(index, 1)
+        return IndexSchema(names[:count], names[count:])
 
     @property
     def fields(self) -> dict[str, FieldRule]:

@@ -15,7 +15,7 @@ def inverse(mapping: Mapping, v2_item: Item, table: str) -> Item:
 
     ``inverse(stamped(forward(x))) == x`` byte for byte. After an edit in v2, the edited fields come back edited and the others
     as they were. Attributes that the mapping does not know come back under their own names. Raises Poison with one of the
-    reasons tombstone, unknown_key, damaged_stamp, no_<field>, name_collision, transform_failed.
+    reasons tombstone, unknown_key, damaged_stamp, no_<field>, key_type, name_collision, transform_failed.
     """
     entity = mapping.entity_at(table, v2_item)
     if entity is None:
@@ -38,7 +38,7 @@ def _key_and_entity(mapping: Mapping, entity: Entity, v2_item: Item) -> Item:
     for rule in entity.key_rules:
         if rule.required and rule.name not in v2_item:
             raise Poison(f"the v2 item has no {rule.name}", reason=f"no_{rule.name}")
-    key = {name: {"S": template.render(v2_item)} for name, template in entity.old_key.items()}
+    key = {name: template.value(v2_item) for name, template in entity.old_key.items()}
     return {**key, mapping.old.entity: {"S": entity.name}}
 
 

@@ -11,6 +11,7 @@ from service.core.item.size import (
     MAX_SORT_KEY_BYTES,
     containers,
     item_bytes,
+    value_bytes,
 )
 from service.core.item.stamp import SEQUENCE_DIGITS, V2Item, backfill_version, stamped
 from service.core.item.wire import Item
@@ -26,8 +27,9 @@ _STAMP_ROOM = 1024
 
 def check_limits(entity: Entity, v2: V2Item, stamp_name: str) -> None:
     """Raise Poison (``key_too_long``, ``too_deep``, ``too_big``) when DynamoDB would refuse the stamped item."""
-    for templates in (entity.key, *entity.indexes.values()):
-        check_key(templates, v2.item)
+    check_key(entity.key, v2.item)
+    for index, templates in entity.indexes.items():
+        check_key(templates, v2.item, entity.partition_attributes.get(index, 1))
     _check_depth(v2.item, 0)
     _check_depth(v2.residue, STAMP_CONTAINERS)
     # An item's JSON is always longer than its size as DynamoDB counts it, and faster to make than the exact size.
@@ -35,13 +37,16 @@ def check_limits(entity: Entity, v2: V2Item, stamp_name: str) -> None:
         _check_size(v2, stamp_name)
 
 
-def check_key(templates: Iterable[str], item: Item) -> None:
+def check_key(templates: Iterable[str], item: Item, partition_attributes: int = 1) -> None:
     """Raise Poison (``key_too_long``) when DynamoDB would refuse the key or index key of ``item`` whose attributes ``templates``
-    names, the partition key first."""
-    for name, limit in zip(templates, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False):
-        text = item[name]["S"]
-        if len(text) * 4 > limit and len(text.encode()) > limit:
-            raise Poison(f"{name} would take {len(text.encode())} bytes, {limit} are allowed", reason="key_too_long")
+    names, those of the partition key first. Each attribute of a key has the limit of that key."""
+    for place, name in enumerate(templates):
+        limit = MAX_PARTITION_KEY_BYTES if place < partition_attributes else MAX_SORT_KEY_BYTES
+        text = item[name].get("S")
+        size = value_bytes(item[name]) if text is None else len(text) * 4
+        if size > limit and (text is None or len(text.encode()) > limit):
+            size = size if text is None else len(text.encode())
+            raise Poison(f"{name} would take {size} bytes, {limit} are allowed", reason="key_too_long")
 
 
 def _check_depth(item: Item, outer: int) -> None:

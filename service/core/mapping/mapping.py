@@ -5,7 +5,7 @@ From the YAML text to the value: ``yaml_document`` parses, ``schema`` validates 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
@@ -13,10 +13,11 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from service.core.item.wire import Item
-from service.core.mapping.build import Resolver, TableNames, build_entity
+from service.core.mapping.build import KEY_TYPES, Resolver, TableNames, build_entity
 from service.core.mapping.check import problems
-from service.core.mapping.entity import Entity, KeySchema
+from service.core.mapping.entity import Entity, IndexSchema, KeySchema
 from service.core.mapping.schema import PATTERN_MEANINGS, MappingModel, known_keys
+from service.core.mapping.template import KeyType
 from service.core.mapping.yaml_document import Document, read_yaml
 from service.errors import Misconfigured
 
@@ -29,6 +30,8 @@ class OldTable:
     partition_key: str
     sort_key: str | None
     entity: str
+    key_types: dict[str, KeyType] = field(default_factory=dict)
+    """Of the key attributes that are no strings."""
 
     @property
     def key_names(self) -> tuple[str, ...]:
@@ -38,11 +41,12 @@ class OldTable:
 
 @dataclass(frozen=True, slots=True)
 class TableShape:
-    """The shape that a v2 table must have: its key, and its indexes by name. All key attributes are strings, all projections
-    ALL."""
+    """The shape that a v2 table must have: its key, and its indexes by name. All projections are ALL."""
 
     key: KeySchema
-    indexes: dict[str, KeySchema]
+    indexes: dict[str, IndexSchema]
+    key_types: dict[str, KeyType] = field(default_factory=dict)
+    """Of the attributes of key and indexes that are no strings."""
 
     @property
     def key_names(self) -> tuple[str, ...]:
@@ -135,7 +139,8 @@ def _table_shapes(entities: Iterable[Entity]) -> dict[str, TableShape]:
     shapes: dict[str, TableShape] = {}
     for entity in entities:
         shape = shapes.setdefault(entity.table, TableShape(key_schema(entity.key), {}))
-        shape.indexes.update({name: key_schema(index) for name, index in entity.indexes.items()})
+        shape.indexes.update({name: entity.index_schema(name) for name in entity.indexes})
+        shape.key_types.update({name: template.kind for name, template in entity.derived if template.kind != "S"})
     return shapes
 
 
@@ -193,4 +198,5 @@ def _content_hash(model: MappingModel) -> str:
 
 def _old_table(model: MappingModel, names: TableNames) -> OldTable:
     old = model.old
-    return OldTable(names(old.table.variable, old.table.default), old.partition_key, old.sort_key, old.entity)
+    types = {name: KEY_TYPES[kind] for name, kind in old.key_types.items()}
+    return OldTable(names(old.table.variable, old.table.default), old.partition_key, old.sort_key, old.entity, types)

@@ -13,7 +13,9 @@ from service.core.mapping.entity import Merge
 Name = Annotated[str, Field(min_length=1, max_length=255)]
 TemplateText = Annotated[str, Field(description="Text with {field}, {field|fallback}, {date:month}, {field:shard16}.")]
 KeyTemplates = Annotated[dict[Name, TemplateText], Field(min_length=1, max_length=2)]
-FieldType = Literal["string", "int", "number", "boolean", "date", "list"]
+IndexTemplates = Annotated[dict[Name, TemplateText], Field(min_length=1, max_length=8)]
+FieldType = Literal["string", "int", "number", "boolean", "date", "list", "binary"]
+KeyTypes = dict[Name, Literal["string", "number", "binary"]]
 KEEP = "keep"
 GATHER = "gather into "
 TABLE_NAME = r"^[A-Za-z0-9_.-]{3,255}$"
@@ -47,6 +49,7 @@ class OldModel(_Model):
     partition_key: Name
     sort_key: Name | None = None
     entity: Annotated[Name, Field(description="The attribute that names an item's entity.")]
+    key_types: Annotated[KeyTypes, Field(description="The types of key attributes that are no strings.")] = {}
 
 
 class TransformModel(_Model):
@@ -89,7 +92,12 @@ class EntityModel(_Model):
     table: TableModel
     old_key: KeyTemplates
     key: KeyTemplates
-    indexes: dict[Name, KeyTemplates] = {}
+    indexes: dict[Name, IndexTemplates] = {}
+    partition_attributes: Annotated[
+        dict[Name, Annotated[int, Field(ge=1, le=4)]],
+        Field(description="How many attributes of an index are its partition key, where it is not the first alone."),
+    ] = {}
+    key_types: Annotated[KeyTypes, Field(description="The types of key and index attributes that are no strings.")] = {}
     change_token: Annotated[Name | None, Field(description="The field that changes with every write.")] = None
     unmapped: Annotated[
         str,

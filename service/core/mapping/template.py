@@ -8,10 +8,15 @@ value. ``{{`` and ``}}`` are the braces themselves. No clock, no locale, no time
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 from zlib import crc32
 
-from service.core.item.wire import Item
+from service.core.item.numbers import number_text, parse_number
+from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.convert import month_of, text_of
+from service.errors import Poison
+
+KeyType = Literal["S", "N", "B"]
 
 _PART = re.compile(
     r"(?P<brace>\{\{|\}\})|\{(?P<name>[^{}|:]+)(?::(?P<modifier>[^{}|]+))?(?:\|(?P<fallback>[^{}]*))?\}|(?P<stray>[{}])"
@@ -40,7 +45,8 @@ class Placeholder:
 
     def render(self, fields: Item) -> str:
         """The text for these fields; empty when the field is absent or empty and there is no fallback."""
-        text = text_of(fields.get(self.name)) or self.fallback or ""
+        value = fields.get(self.name)
+        text = (value["B"] if value and "B" in value else text_of(value)) or self.fallback or ""
         if self.modifier is None:
             return text
         return (month_of(text) or "") if self.modifier == "month" else _shard(text, int(self.modifier[len("shard") :]))
@@ -54,6 +60,13 @@ class Template:
     parts: tuple[str | Placeholder, ...]
     render: Renderer = field(compare=False, repr=False)
     """From the values of the fields to the text."""
+    kind: KeyType = "S"
+    """Of the key attribute that it makes."""
+
+    def value(self, fields: Item) -> AttributeValue:
+        """The key attribute for these fields. Raises Poison (``key_type``) when the text is none of its type."""
+        text = self.render(fields)
+        return {"S": text} if self.kind == "S" else _typed(self.kind, text)
 
     @property
     def placeholders(self) -> tuple[Placeholder, ...]:
@@ -72,8 +85,8 @@ class Template:
         return not self.placeholders
 
 
-def parse_template(text: str) -> Template:
-    """The template in ``text``. Raises TemplateError."""
+def parse_template(text: str, kind: KeyType = "S") -> Template:
+    """The template in ``text``, of a key attribute of type ``kind``. Raises TemplateError."""
     parts: list[str | Placeholder] = []
     position = 0
     for match in _PART.finditer(text):
@@ -86,7 +99,7 @@ def parse_template(text: str) -> Template:
             parts.append(_placeholder(text, match))
         position = match.end()
     _append_literal(parts, text[position:])
-    return Template(text, tuple(parts), _renderer(tuple(parts)))
+    return Template(text, tuple(parts), _renderer(tuple(parts)), kind)
 
 
 def _placeholder(text: str, match: re.Match[str]) -> Placeholder:
@@ -111,6 +124,15 @@ def _renderer(parts: tuple[str | Placeholder, ...]) -> Renderer:
         first, second = texts
         return lambda fields: first(fields) + second(fields)
     return lambda fields: "".join([text(fields) for text in texts])
+
+
+def _typed(kind: KeyType, text: str) -> AttributeValue:
+    number = parse_number(text) if kind == "N" else None
+    if number is not None:
+        return {"N": number_text(number)}
+    if kind == "B" and text:
+        return {"B": text}
+    raise Poison(f"{text!r} cannot be a key attribute of type {kind}", reason="key_type")
 
 
 def _constant(text: str) -> Renderer:

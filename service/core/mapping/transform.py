@@ -14,7 +14,7 @@ MESSAGE_CHARACTERS = 500
 def forward(mapping: Mapping, old_item: Item) -> V2Item:
     """The v2 item of ``old_item``.
 
-    Raises Poison when it has none. Its reason is one of unknown_entity, no_<field> (no_id), key_mismatch, key_too_long,
+    Raises Poison when it has none. Its reason is one of unknown_entity, no_<field> (no_id), key_mismatch, key_type, key_too_long,
     too_deep, too_big, transform_failed; its message names the old key.
     """
     try:
@@ -34,7 +34,7 @@ def v2_place(mapping: Mapping, old_item: Item) -> tuple[str, Item]:
         for rule in entity.key_rules:
             _make_field(rule, old_item, fields)
         _check_old_key(entity, old_item, fields)
-        key = {name: {"S": template.render(fields)} for name, template in entity.key.items()}
+        key = {name: template.value(fields) for name, template in entity.key.items()}
         check_key(key, key)
         return entity.table, key
     except Poison as poison:
@@ -75,7 +75,7 @@ def _transformed(mapping: Mapping, old_item: Item) -> V2Item:
         _add_residue(rule, old_item, value, residue, absent)
     _check_old_key(entity, old_item, fields)
     unmapped = _unmapped(entity, old_item, residue)
-    item = {name: {"S": template.render(fields)} for name, template in entity.derived}
+    item = {name: template.value(fields) for name, template in entity.derived}
     key = {name: item[name] for name in entity.key}
     item |= fields
     item |= unmapped
@@ -108,9 +108,10 @@ def _add_residue(
 
 def _check_old_key(entity: Entity, old_item: Item, fields: Item) -> None:
     for name, template in entity.old_key.items():
-        expected = template.render(fields)
-        if old_item.get(name) != {"S": expected}:
-            raise Poison(f"{name} should be {expected!r} by the mapping's old_key", reason="key_mismatch")
+        expected = template.value(fields)
+        if old_item.get(name) != expected:
+            shown = next(iter(expected.values()))
+            raise Poison(f"{name} should be {shown!r} by the mapping's old_key", reason="key_mismatch")
 
 
 def _unmapped(entity: Entity, old_item: Item, residue: Item) -> Item:

@@ -150,7 +150,10 @@ def pair_of(mapping: Mapping, table: str, item: Item) -> Pair:
     entity = mapping.entity_at(table, item)
     if entity is None or any(rule.required and rule.name not in item for rule in entity.key_rules):
         return Pair(entity_of_key(mapping, table, item), None, table, key)
-    old = {name: {"S": template.render(item)} for name, template in entity.old_key.items()}
+    try:
+        old = {name: template.value(item) for name, template in entity.old_key.items()}
+    except Poison:  # v2's application has written what cannot be an old key
+        return Pair(entity.name, None, table, key)
     return Pair(entity.name, old, table, key)
 
 

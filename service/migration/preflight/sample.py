@@ -102,7 +102,7 @@ def _try_item(mapped_sample: MappedSample, seen: set[str], mapping: Mapping, old
     mapped_sample.mapped_old_bytes += mapped_sample.old_sizes[-1]
     shape = mapping.tables[put.table]
     _check_inverse(mapped_sample, mapping, old, put)
-    place = "\0".join([put.table, *(put.item[name]["S"] for name in shape.key_names)])
+    place = "\0".join([put.table, *(next(iter(put.item[name].values())) for name in shape.key_names)])
     _check_collision(mapped_sample, seen, place, old_key(mapping, old))
     for obstacle in dual_obstacles(mapping.stamp, old, put.item):
         mapped_sample.dual[obstacle] += 1
@@ -129,5 +129,7 @@ def _add_units(mapped_sample: MappedSample, table: str, shape: TableShape, v2: I
     mapped_sample.v2_sizes.append(size)
     mapped_sample.index_entries += len(indexes)
     mapped_sample.index_bytes += size * len(indexes)
-    for index, key in [("", shape.key), *indexes]:
-        mapped_sample.write_units[table, index, v2[key.partition]["S"]] += units
+    places = [("", (shape.key.partition,)), *((name, key.partition) for name, key in indexes)]
+    for index, partition in places:
+        value = ", ".join(str(next(iter(v2[name].values()))) for name in partition)
+        mapped_sample.write_units[table, index, value] += units

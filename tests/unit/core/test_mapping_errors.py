@@ -70,7 +70,13 @@ ROWS = {
     "unknown key in an entity": (
         "    change_token: touched",
         "    token: touched",
-        "15: unknown key 'token'; known here: table, old_key, key, indexes, change_token, unmapped, groups, merge, fields",
+        "15: unknown key 'token'; known here: "
+        + ", ".join(
+            [
+                *("table", "old_key", "key", "indexes", "partition_attributes", "key_types", "change_token"),
+                *("unmapped", "groups", "merge", "fields"),
+            ]
+        ),
     ),
     "unknown key in a field": (
         "aliases: [n]",
@@ -82,7 +88,7 @@ ROWS = {
     "unknown type": (
         "count: {type: int",
         "count: {type: integer",
-        "21: entities.LEAD.fields.count.type: input should be 'string', 'int', 'number', 'boolean', 'date' or 'list'",
+        "21: entities.LEAD.fields.count.type: input should be 'string', 'int', 'number', 'boolean', 'date', 'list' or 'binary'",
     ),
     "number for text": (
         "name: small",
