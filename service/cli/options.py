@@ -33,8 +33,14 @@ def backfill_limits(command: F) -> F:
 
 
 def like_old(command: F) -> F:
-    """--like-old, and an option for each thing that new tables may have of the old table's: see ``LikeOld``."""
+    """What new tables get: --like-old, an option for each thing of the old table's (see ``LikeOld``), and warm throughput."""
     for option in (
+        click.option(
+            "--warm-reads",
+            type=click.IntRange(min=12_001),
+            help="Read units a second that each new v2 table and index takes at once; paid once, the price is asked about.",
+        ),
+        click.option("--warm-writes", type=click.IntRange(min=4_001), help="The same for write units."),
         click.option("--ttl/--no-ttl", default=None, help="Let v2's items expire as old ones do, or not."),
         click.option("--tags/--no-tags", default=None, help="Set the old table's tags, and tablesplit's own, or not."),
         click.option(

@@ -8,11 +8,13 @@ import click
 from service.app import App
 from service.cli.answer import Answer
 from service.cli.options import as_json, like_old, yes
-from service.cli.run import confirm, run_command
+from service.cli.run import confirm, read_first, run_command
 from service.dynamodb.like_old import LikeOld
+from service.dynamodb.table_features import Warm
 from service.migration.preflight.checks import run_preflight
 from service.migration.start import accept_gap, create_and_start
 from service.migration.teardown import drop_all
+from service.migration.warm import warm_price
 
 
 @click.command()
@@ -40,7 +42,9 @@ def preflight(sample: int, as_json: bool) -> None:
 @like_old
 @yes
 @as_json
-def create_tables(accept: bool, yes: bool, as_json: bool, **like: Any) -> None:
+def create_tables(
+    accept: bool, warm_writes: int | None, warm_reads: int | None, yes: bool, as_json: bool, **like: Any
+) -> None:
     """Create the v2 tables, the control table and the old table's stream; save the stream positions; enter `forward`.
 
     New tables are like the old one: KMS key, recovery, deletion protection, tags, and time to live where the mapping carries it.
@@ -52,8 +56,13 @@ def create_tables(accept: bool, yes: bool, as_json: bool, **like: Any) -> None:
             yes=yes,
         )
 
+    warm = Warm(warm_reads, warm_writes) if warm_reads or warm_writes else None
+    if warm is not None and not yes:
+        price = read_first(lambda app: warm_price(app, warm), as_json=as_json)
+        confirm(price.question(), "pay", yes=yes)
+
     async def body(app: App, _: asyncio.Event) -> Answer:
-        started = await (accept_gap(app) if accept else create_and_start(app, LikeOld(**like)))
+        started = await (accept_gap(app) if accept else create_and_start(app, LikeOld(**like, warm=warm)))
         return Answer(started.to_json(), started.to_text())
 
     run_command(body, as_json=as_json)

@@ -11,7 +11,7 @@ from service.core.mapping.mapping import Mapping
 from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.table_description import NewTable, TableDescription
 from service.dynamodb.table_facts import read_facts, recovery_of, tags_of, ttl_of
-from service.dynamodb.table_features import AWS_KEY, Recovery, TableExtras, TableFacts, Unread, own_tags
+from service.dynamodb.table_features import AWS_KEY, Recovery, TableExtras, TableFacts, Unread, Warm, own_tags
 from service.dynamodb.table_waits import until_recovery
 from service.errors import Fatal, Refused
 
@@ -36,11 +36,13 @@ class LikeOld:
     deletion_protection: bool | None = None
     tags: bool | None = None
     ttl: bool | None = None
+    warm: Warm | None = None
+    """Of the v2 tables, whatever the old table has."""
 
     @property
     def plain(self) -> bool:
-        """Whether the tables get nothing, so that the old table need not be read."""
-        return self == LikeOld(everything=False)
+        """Whether the tables get nothing of the old one, so that it need not be read."""
+        return replace(self, warm=None) == LikeOld(everything=False)
 
 
 async def with_extras(
@@ -51,7 +53,7 @@ async def with_extras(
     Raises Refused when something of the old table that matters could not be read.
     """
     if wanted.plain or not tables:
-        return list(tables)
+        return [_warmed(table, mapping, wanted) for table in tables]
     facts = await asyncio.to_thread(read_facts, plane, old)
     shared = TableExtras(
         key=_key(old, facts, wanted),
@@ -60,7 +62,12 @@ async def with_extras(
         tags=_tags(facts, mapping, wanted),
     )
     expiring = _expiring(facts, mapping, wanted)
-    return [replace(table, extras=replace(shared, ttl_attribute=expiring.get(table.name))) for table in tables]
+    made = [replace(table, extras=replace(shared, ttl_attribute=expiring.get(table.name))) for table in tables]
+    return [_warmed(table, mapping, wanted) for table in made]
+
+
+def _warmed(table: NewTable, mapping: Mapping, wanted: LikeOld) -> NewTable:
+    return replace(table, extras=replace(table.extras, warm=wanted.warm)) if table.name in mapping.tables else table
 
 
 def _key(old: TableDescription, facts: TableFacts, wanted: LikeOld) -> str | None:

@@ -36,10 +36,19 @@ class Prices(BaseModel):
     storage_gb_month: Price
     pitr_gb_month: Price | None = None
     """None: the v2 tables have no point-in-time recovery."""
+    warm_write_unit: Price | None = None
+    """Of raising warm throughput by a write unit a second, once."""
+    warm_read_unit: Price | None = None
 
     def of_units(self, write_units: float, read_units: float) -> float:
         """The cost of these write and read request units."""
         return (write_units * self.write_million + read_units * self.read_million) / MILLION
+
+    def of_warm(self, write_units: float, read_units: float) -> float | None:
+        """The cost of raising warm throughput by these units a second; None: the file has no price for it."""
+        if self.warm_write_unit is None or self.warm_read_unit is None:
+            return None
+        return write_units * self.warm_write_unit + read_units * self.warm_read_unit
 
     def of_stream_reads(self, reads: float) -> float:
         """The cost of this number of GetRecords requests."""

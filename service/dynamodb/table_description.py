@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.dynamodb.table_features import TableExtras, TableFeatures, extras_request, features_of
+from service.dynamodb.table_features import TableExtras, TableFeatures, extras_request, features_of, warm_request
 
 KeyNames = tuple[str, str | None]
 """The names of the partition key and of the sort key (None: there is no sort key)."""
@@ -118,7 +118,8 @@ def create_table_request(table: NewTable) -> dict[str, Any]:
     }
     if table.indexes:
         request["GlobalSecondaryIndexes"] = [
-            _new_index(name, key, table.projection) for name, key in table.indexes.items()
+            {**_new_index(name, key, table.projection), **warm_request(table.extras.warm)}
+            for name, key in table.indexes.items()
         ]
     if table.stream:
         request["StreamSpecification"] = {"StreamEnabled": True, "StreamViewType": STREAM_VIEW_TYPE}

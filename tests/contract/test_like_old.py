@@ -10,6 +10,7 @@ import pytest
 from service.core.mapping.mapping import Mapping, load_mapping
 from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.like_old import LikeOld
+from service.dynamodb.table_features import Warm
 from service.dynamodb.tables import Tables
 from service.errors import Refused, Retryable
 from tests.builders.planes import WaitlessClock, plane_settings
@@ -123,6 +124,13 @@ async def test_and_turned_on_by_itself(world: World) -> None:
     assert "alias/mine" in world.description(name)["SSEDescription"]["KMSMasterKeyArn"]
     assert world.description(name)["DeletionProtectionEnabled"]
     assert (world.tags(name), world.recovery(name), world.ttl(name)) == ({}, ("ENABLED", 7), "gone")
+
+
+async def test_warm_throughput_is_of_the_v2_tables_only(world: World) -> None:
+    await world.tables.make_missing(LikeOld(everything=False, warm=Warm(writes=5_000, reads=13_000)))
+    warm = [world.description(name)["WarmThroughput"] for name in world.names]
+    assert [one["WriteUnitsPerSecond"] for one in warm] == [5_000, 5_000, 4_000]
+    assert [one["ReadUnitsPerSecond"] for one in warm] == [13_000, 13_000, 12_000]
 
 
 async def test_what_a_killed_call_left_undone_the_next_one_does(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from service.config import Settings, load_settings
-from service.dynamodb.prices import load_prices, read_prices
+from service.dynamodb.prices import Prices, load_prices, read_prices
 from service.errors import Misconfigured
 
 VALID = """\
@@ -47,7 +47,8 @@ ROWS = {
     "misspelt": (
         "read_million",
         "read_milion",
-        "4: unknown key 'read_milion'; known here: from, write_million, read_million, stream_100k, storage_gb_month, pitr_gb_month",
+        "4: unknown key 'read_milion'; known here: "
+        + ", ".join(field.alias or n for n, field in Prices.model_fields.items()),
     ),
     "missing": ("stream_100k: 0.1\n", "", "1: key 'stream_100k' is missing"),
     "text": ("0.5", "free", "4: read_million: input should be a valid number"),
