@@ -9,10 +9,10 @@ from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.like_old import LikeOld, with_extras
 from service.dynamodb.table_description import NewTable, create_table_request
 from service.errors import Refused
-from tests.builders.old_table_answers import KEY, answers, recovery
 from tests.builders.planes import plane_settings
 from tests.builders.small_crm import MAPPING
 from tests.fakes.aws_account import AwsAccount, aws_account, denied
+from tests.fakes.old_table_answers import KEY, answers, recovery
 
 ENCRYPTED = {"SSEDescription": {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": KEY}}
 

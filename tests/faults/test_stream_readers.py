@@ -10,10 +10,10 @@ from service.config import Settings
 from service.dynamodb.control_plane import ControlPlane
 from service.migration.preflight.sample_checks import PreflightCheck
 from service.migration.preflight.stream_checks import check_readers, readers_of
-from tests.builders.old_table_answers import PLAIN, STREAM, WITH_STREAM, answers
 from tests.builders.planes import open_plane, plane_settings
 from tests.builders.small_crm import MAPPING
 from tests.fakes.aws_account import Answer, Refusal, aws_account, denied
+from tests.fakes.old_table_answers import PLAIN, STREAM, WITH_STREAM, answers
 
 FUNCTION = "arn:aws:lambda:ap-southeast-2:123456789012:function:search"
 SHARDS = ["shardId-00000001", "shardId-00000002"]

@@ -11,10 +11,10 @@ from service.dynamodb.table_facts import read_facts
 from service.migration.preflight.sample_checks import PreflightCheck
 from service.migration.preflight.stream_checks import check_stack
 from service.migration.preflight.table_checks import JUDGES, OldTableFacts, table_checks
-from tests.builders.old_table_answers import KEY, SCALED, answers, recovery, tags
 from tests.builders.planes import plane_settings
 from tests.builders.small_crm import MAPPING
 from tests.fakes.aws_account import Answer, AwsAccount, Refusal, aws_account
+from tests.fakes.old_table_answers import KEY, SCALED, answers, recovery, tags
 
 EXPIRING = load_mapping(
     """

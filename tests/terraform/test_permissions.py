@@ -84,7 +84,8 @@ def test_what_was_not_seen_stands_in_the_code(file: str, line: str) -> None:
 def migrate(scenario: Scenario) -> None:
     """There with quarantine, repair and conflict, and to the end."""
     make_old_table(scenario.application)
-    expect(scenario.operator("preflight", "forecast", "create-tables", "preflight"), 1, 0, 0, 1)
+    started = scenario.operator("preflight", "forecast", "create-tables", "create-tables", "preflight")
+    expect(started, 1, 0, 0, 0, 1)
     with scenario.sync():
         scenario.backfill()
         change_old(scenario.application)
