@@ -128,7 +128,7 @@ variable "v2_tables" {
 }
 
 variable "create_v2_tables" {
-  description = "Make the v2 tables here, with recovery, encryption and deletion protection, which `tablesplit create-tables` does not set. False: that command makes them."
+  description = "Make the v2 tables here, with recovery, encryption and deletion protection. False: `tablesplit create-tables` makes them, like the old table."
   type        = bool
   default     = true
 }
