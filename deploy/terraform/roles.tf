@@ -54,7 +54,7 @@ data "aws_iam_policy_document" "component" {
   dynamic "statement" {
     for_each = var.kms_key_arn == null ? [] : [1]
     content {
-      sid       = "TableKey"
+      sid = "TableKey"
       # DynamoDB makes a grant for itself when it makes a table with the key
       actions   = concat(["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"], each.key == "operator" ? ["kms:CreateGrant"] : [])
       resources = [var.kms_key_arn]

@@ -159,7 +159,8 @@ OFFLINE: dict[str, Row] = {
         2,
         (
             "mine.yaml:21: unknown key 'changetoken'; "
-            "known here: table, old_key, key, indexes, change_token, unmapped, groups, merge, fields"
+            "known here: table, old_key, key, indexes, partition_attributes, key_types, "
+            "change_token, unmapped, groups, merge, fields"
         ),
     ),
     "mapping that is not YAML": (
