@@ -58,7 +58,10 @@ def test_a_write_that_the_old_table_never_gets_is_named_before_a_rollback_and_af
         assert names(out, cli.table("DEALS_TABLE"), lost)
         assert state_of(cli) == "forward"
         begun = next(record for record in cli.ask("audit", "list")["items"] if record["facts"].get("left_behind"))
-        assert (begun["why"], begun["facts"]["left_behind_by_cause"]) == ("release 12", {"quarantine": 1, "verification": 1})
+        assert (begun["why"], begun["facts"]["left_behind_by_cause"]) == (
+            "release 12",
+            {"quarantine": 1, "verification": 1},
+        )
 
 
 def names(out: str, table: str, item: Item) -> bool:
