@@ -10,7 +10,7 @@ children, shards are closed and split on their own).
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 ROUNDS_TO_PASS = 2
@@ -68,8 +68,61 @@ def parents_first(listed: Listing) -> Iterator[str]:
 
 
 def first_positions(listed: Listing, now: float) -> dict[str, Position]:
-    """The positions to save at the start: every listed shard at its trim horizon. A parent that is not listed ended before."""
+    """Every listed shard at its trim horizon: nothing of it is known to be applied. A parent that is not listed ended before."""
     return {shard_id: Position(parent_id=listed[shard_id], as_of=now) for shard_id in parents_first(listed)}
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """How far an open shard was read *before the first Scan*, without applying anything."""
+
+    sequence: str | None = None
+    """The last record that was returned; None: none was."""
+    ended: bool = False
+    """The shard was read to its end."""
+    at_tip: bool = False
+    """It was read as far as it goes, so nothing of before the start is known to be left in it."""
+    as_of: float | None = None
+    """Epoch seconds before which everything in the shard was read; None: not known."""
+
+
+def start_positions(
+    listed: Listing, closed: Collection[str], passed: Mapping[str, Passed], now: float
+) -> dict[str, Position]:
+    """The positions to save before the first Scan of the old table, parents first. Nothing may have been scanned before the
+    listing and ``passed`` were read.
+
+    A write that the Scan sees needs no replay. Which writes it sees is known by order alone, never by a clock:
+
+    - A shard that was ``closed`` when it was listed holds only writes that were done by then. It is saved as finished.
+    - A record that GetRecords has returned is of a write that was done by then. So is every record before it in its shard. An
+      open shard is saved after the last record that was returned.
+    - A record that arrives later lies behind that position, whatever its time says, and is applied. A shard that is listed
+      later is read from its trim horizon.
+
+    Both hold because a stream record is written after its write is done, and the Scan is consistent.
+    ApproximateCreationDateTime decides nothing: it is approximate, and another machine's.
+
+    What is left out must be the beginning of each item's history: were an earlier change applied and a later one left out, the
+    earlier would stand on v2, and the copy of the Scan would yield to it. So a shard is left out, in part or whole, only when
+    every listed ancestor is left out to its end.
+    """
+    positions: dict[str, Position] = {}
+    for shard_id in parents_first(listed):
+        parent = positions.get(listed[shard_id] or "")
+        position = Position(listed[shard_id], as_of=now)
+        if parent is None or parent.state == "finished":
+            position = _passed_over(position, shard_id in closed, passed.get(shard_id, Passed()), now)
+        positions[shard_id] = position
+    return positions
+
+
+def _passed_over(position: Position, closed: bool, passed: Passed, now: float) -> Position:
+    if closed or passed.ended:
+        return replace(position, sequence=passed.sequence, state="finished", finished_at=now)
+    if passed.sequence is None:
+        return position
+    return replace(position, sequence=passed.sequence, as_of=passed.as_of)
 
 
 def new_shards(known: Mapping[str, Position], listed: Listing) -> list[str]:

@@ -24,6 +24,9 @@ from service.core.shards import Position
 from service.dynamodb.like_old import LikeOld
 from service.dynamodb.protocol import ItemStore
 from service.errors import Fatal
+from service.log import get_logger
+from service.streams.passed import stream_start
+from service.streams.shard_reader import READ_INTERVAL_SECONDS
 from service.streams.shards import initial_positions, positions_after_gap
 from service.sync.positions import _save, require_same_stream, require_started
 
@@ -102,12 +105,23 @@ async def _begin(app: App) -> MigrationState:
 
 async def _enter_forward(app: App) -> MigrationState:
     await require_no_traces(app.store, app.mapping, app.settings.page_items)
+    was_on = (await app.tables.old_table()).stream_view_type is not None
     arn = await app.tables.enable_old_stream()
     await change_state(app.control, app.mapping, app.clock.now(), lambda was: with_stream(was, arn))
-    # No lease token is above 0 yet: no worker reads the stream before the phase is `forward`.
-    await _save(app, arn, 0, await initial_positions(app.store, arn, now=app.clock.now()))
+    # Nothing is scanned before the phase is `forward`. No lease token is above 0 yet: no worker reads the stream before that.
+    start = await stream_start(app.store, arn, app.clock, READ_INTERVAL_SECONDS, read_open=was_on)
+    get_logger().info(start.to_text(), stream=arn)
+    await _replace_positions(app, await _of_a_killed_start(app, arn), start.positions, arn, 0)
     now = app.clock.now()
     return await change_state(app.control, app.mapping, now, lambda was: in_forward(was, now))
+
+
+async def _of_a_killed_start(app: App, arn: str) -> abc.Mapping[str, Position]:
+    """The positions that a start saved which was killed before the phase was `forward`, under any mapping. A shard of these may
+    be gone by now; nobody is to miss it."""
+    checkpoints = Checkpoints(app.control, arn, app.mapping.hash)
+    await checkpoints.adopt()
+    return await checkpoints.load()
 
 
 async def accept_gap(app: App) -> Started:
@@ -123,7 +137,8 @@ async def accept_gap(app: App) -> Started:
     async with lane_lease(app, SYNC_LEASE) as forward, lane_lease(app, REVERSE_LEASE) as reverse:
         # The gap is stored before the positions are replaced: a crash in between must not lose it.
         await change_state(app.control, app.mapping, now, lambda was: replace(was, gap_since=now))
-        await _replace_positions(app, await _after_gap(app, state.stream_arn, arn), arn, forward.token)
+        gap = await _after_gap(app, state.stream_arn, arn)
+        await _replace_positions(app, gap.saved, gap.positions, arn, forward.token)
         state = await change_state(app.control, app.mapping, now, lambda was: with_stream(was, arn))
         for table in sorted(state.v2_streams):
             state = await _accept_v2_gap(app, state, table, reverse.token)
@@ -136,7 +151,7 @@ async def _accept_v2_gap(app: App, state: MigrationState, table: str, token: int
     gap = await _after_gap(app, state.v2_streams[table], arn)
     if state.rule != "guarded" and gap.lost:
         await change_state(app.control, app.mapping, now, lambda was: replace(was, reverse_gap_since=now))
-    await _replace_positions(app, gap, arn, token)
+    await _replace_positions(app, gap.saved, gap.positions, arn, token)
     return await change_state(app.control, app.mapping, now, partial(with_v2_stream, table=table, arn=arn))
 
 
@@ -163,11 +178,13 @@ async def _after_gap(app: App, saved_arn: str | None, arn: str) -> _Gap:
     return _Gap(saved, positions, lost)
 
 
-async def _replace_positions(app: App, gap: _Gap, arn: str, token: int) -> None:
+async def _replace_positions(
+    app: App, saved: abc.Mapping[str, Position], positions: abc.Mapping[str, Position], arn: str, token: int
+) -> None:
     checkpoints = Checkpoints(app.control, arn, app.mapping.hash, token)
-    for shard_id in gap.saved.keys() - gap.positions.keys():
+    for shard_id in saved.keys() - positions.keys():
         await checkpoints.forget(shard_id)
-    await _save(app, arn, token, gap.positions)
+    await _save(app, arn, token, positions)
 
 
 def lane_lease(app: App, name: str) -> AbstractAsyncContextManager[Lease]:

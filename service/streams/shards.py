@@ -49,7 +49,7 @@ class Shards:
 
     async def refresh(self) -> None:
         """List the shards, adopt new ones and forget old ones. Raises StreamGone when an unread shard has vanished."""
-        listed = _listing(await self._requests.describe())
+        listed = listing_of(await self._requests.describe())
         if vanished(self.known, listed):
             listed = await self._confirm_vanished()
         await self._adopt(listed)
@@ -57,7 +57,7 @@ class Shards:
 
     async def refresh_children(self, shard_id: str) -> None:
         """Adopt the children of an ended shard, if they are listed yet."""
-        await self._adopt(_listing(await self._requests.describe(children_of=shard_id)))
+        await self._adopt(listing_of(await self._requests.describe(children_of=shard_id)))
 
     def has_child(self, shard_id: str) -> bool:
         """Whether a child of the shard is known."""
@@ -65,7 +65,7 @@ class Shards:
 
     async def _confirm_vanished(self) -> Listing:
         await self._retry.clock.sleep(CONFIRM_SECONDS)
-        listed = _listing(await self._requests.describe())
+        listed = listing_of(await self._requests.describe())
         lost = vanished(self.known, listed)
         if lost:
             raise self._requests.gone("not listed any more although unread", lost[0])
@@ -84,11 +84,11 @@ class Shards:
 
 
 async def initial_positions(stream_store: StreamStore, arn: str, *, now: float) -> dict[str, Position]:
-    """The trim horizon of every shard that exists, parents first (save them in this order), before the first Scan.
+    """The trim horizon of every shard that exists, parents first (save them in this order).
 
     ``now``: epoch seconds. Raises StreamGone when there is no such stream.
     """
-    return first_positions(_listing(await stream_store.describe_stream(arn)), now)
+    return first_positions(listing_of(await stream_store.describe_stream(arn)), now)
 
 
 async def positions_after_gap(
@@ -99,7 +99,7 @@ async def positions_after_gap(
     Asks DynamoDB which positions are trimmed. The tables must be repaired afterwards. For a changed ARN there is nothing to
     keep: take ``initial_positions`` of the new one. Raises StreamGone when there is no such stream.
     """
-    listed = _listing(await stream_store.describe_stream(arn))
+    listed = listing_of(await stream_store.describe_stream(arn))
     trimmed = [s for s in listed if s in known and await _is_trimmed(stream_store, arn, s, known[s], now)]
     return after_gap(known, listed, trimmed, now)
 
@@ -114,5 +114,6 @@ async def _is_trimmed(store: StreamStore, arn: str, shard_id: str, position: Pos
     return False
 
 
-def _listing(described: StreamDescription) -> Listing:
+def listing_of(described: StreamDescription) -> Listing:
+    """The parents of the shards of ``described``, by shard id."""
     return {shard.shard_id: shard.parent_id for shard in described.shards}

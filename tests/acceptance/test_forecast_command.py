@@ -50,6 +50,17 @@ def test_it_estimates_what_a_table_takes_and_creates_nothing(old: World) -> None
     assert tables(old) == [old.name("OLD_TABLE_NAME")]
 
 
+def test_it_counts_what_a_stream_that_is_on_already_would_replay(old: World) -> None:
+    table = old.name("OLD_TABLE_NAME")
+    old.dynamodb.update_table(
+        TableName=table, StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    )
+    for number in range(20):
+        old.dynamodb.put_item(TableName=table, Item=lead(str(number)))
+    replay = document(old, status=0)["replay"]
+    assert (replay["open_shards"] > 0, replay["replayed_shards"]) == (True, 0)
+
+
 def tables(world: World) -> list[str]:
     """The tables of this test."""
     pages = world.dynamodb.get_paginator("list_tables").paginate()

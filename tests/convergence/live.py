@@ -22,15 +22,17 @@ from service.dynamodb.protocol import Fence
 from service.errors import Poison
 from service.migration.settlement.guarded_retry import GuardedRetry
 from service.streams.embedded import EmbeddedEngine
+from service.streams.passed import stream_start
 from service.streams.requests import StreamRequests
 from service.streams.retry import StreamRetry
-from service.streams.shards import initial_positions
+from service.streams.shard_reader import READ_INTERVAL_SECONDS
 from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext
 from tests.builders.mappings import crm
 from tests.convergence.application import old_key, random_item
 from tests.convergence.conductor import Conductor, Killed
 from tests.convergence.invariants import GENERATION, Violated
 from tests.convergence.world import empty_tables
+from tests.fakes.clocks import VirtualClock
 from tests.fakes.memory import MemoryDynamoDB
 
 P = TypeVar("P", bound="Process")
@@ -64,10 +66,11 @@ class Live:
         self.memory.create_table("control", ("pk", "sk"))
         self.arn = self.memory.stream(self.mapping.old.table).arn
 
-    async def save_start(self) -> None:
-        """Save the stream's start, as create-tables does."""
+    async def save_start(self, *, whole: bool) -> None:
+        """Save the stream's start, as create-tables does. ``whole``: all is replayed, as if no shard could be read."""
         checkpoints = Checkpoints(ControlTable(self.memory, "control"), self.arn, self.mapping.hash)
-        for shard_id, position in (await initial_positions(self.memory, self.arn, now=self.conductor.now())).items():
+        start = await stream_start(self.memory, self.arn, _Instant(), READ_INTERVAL_SECONDS, read_open=not whole)
+        for shard_id, position in start.positions.items():
             await checkpoints.save(shard_id, position)
 
     def take_over(self) -> "Sync":
@@ -125,7 +128,11 @@ async def started(seed: int) -> Live:
     for number in range(live.numbers):
         if live.rng.random() < 0.7:
             live.put_old(random_item(live.rng, number))
-    await live.save_start()
+    whole = seed % 4 > 0
+    if not whole:
+        live.split()
+        live.put_old(random_item(live.rng, live.rng.randrange(live.numbers)))
+    await live.save_start(whole=whole)
     return live
 
 
@@ -169,6 +176,13 @@ class _Uncounted:
     def count(self, outcome: str) -> None: ...
 
     def tombstone(self, put: Put) -> None: ...
+
+
+class _Instant(VirtualClock):
+    """The clock of a start, which nothing else runs beside: it need not wait."""
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0)
 
 
 class Process:

@@ -129,6 +129,35 @@ def test_change_with_the_longer_sequence_number_is_newer() -> None:
     race.check()
 
 
+def test_scan_sees_what_was_done_before_it_and_so_the_first_changes_need_no_replay() -> None:
+    race = Race()
+    race.write((0, 0), (0, 1))
+    copies = race.scan()
+    race.put(month=1)
+    after = race.changes()[2:]
+    race.send([*race.one_by_one(after), *copies])
+    race.check()
+
+
+def test_earlier_change_applied_and_later_one_left_out_would_leave_the_earlier_one() -> None:
+    race = Race()
+    race.write((0, 0), (0, 1))
+    copies = race.scan()
+    race.send([*race.one_by_one(race.changes()[:1]), *copies])
+    with pytest.raises(Violated, match="differs"):
+        race.check()
+
+
+def test_change_after_the_scan_left_out_would_be_lost() -> None:
+    race = Race()
+    race.put()
+    copies = race.scan()
+    race.put(content=1)
+    race.send(copies)
+    with pytest.raises(Violated, match="differs"):
+        race.check()
+
+
 def test_copy_arrives_after_the_removal() -> None:
     """model mutants Forward-no-tombstone and Forward-backfill-overwrites."""
     race = Race()

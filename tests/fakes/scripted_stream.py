@@ -55,6 +55,14 @@ class ScriptedStream:
         for child in children:
             self.shard(child, shard_id, listed=listed)
 
+    def day_old(self, writes: int) -> None:
+        """As DescribeStream lists a stream of one partition that has been on for a day: shards of four hours, each the child of the
+        one before, the first's parent gone; ``writes`` changes in each, and the last one open."""
+        for number in range(6):
+            self.shard(f"s{number}", f"s{number - 1}" if number else "trimmed")
+            self.write(f"s{number}", *(f"s{number}-{n}" for n in range(writes)))
+            self.shards[f"s{number}"].ended = number < 5
+
     def trim(self, shard_id: str, entries: int) -> None:
         """So many entries of the shard are older than 24 hours."""
         self.shards[shard_id].trimmed = entries
@@ -79,6 +87,8 @@ class ScriptedStream:
     async def shard_iterator(self, arn: str, shard_id: str, kind: IteratorType, sequence: str | None = None) -> str:
         self._called("shard_iterator", f"{shard_id} {kind} {sequence}")
         shard = self._existing(shard_id)
+        if kind == "LATEST":
+            return f"{shard_id}|{len(shard.entries)}|{self._iterators_from}"
         index = shard.trimmed if sequence is None else self._after(shard, sequence)
         return f"{shard_id}|{index}|{self._iterators_from}"
 

@@ -1,6 +1,7 @@
 """Makes the forecast of a migration by reading the old table. `forecast` and `preflight` both use it, so they agree."""
 
 import asyncio
+from dataclasses import replace
 
 from service.app import App
 from service.config import Settings
@@ -11,6 +12,8 @@ from service.migration.preflight.cost import cost_of
 from service.migration.preflight.forecast import ForecastLimits, forecast, judge_retention
 from service.migration.preflight.report import ForecastReport
 from service.migration.preflight.sample import MappedSample, map_sample
+from service.streams.passed import StreamStart, stream_start
+from service.streams.shard_reader import READ_INTERVAL_SECONDS
 
 
 async def run_forecast(
@@ -24,7 +27,14 @@ async def run_forecast(
     mapped_sample = await map_sample(app.store, app.mapping, sample, stop)
     if stop.is_set():
         raise Interrupted(f"stopped after {mapped_sample.items} of {sample} items to sample; nothing was written")
-    return expect(app, mapped_sample, old, limits, prices)
+    return replace(expect(app, mapped_sample, old, limits, prices), start=await _start(app, old))
+
+
+async def _start(app: App, old: TableDescription) -> StreamStart | None:
+    """Where reading would start if `create-tables` ran now. None: there is no stream yet, so nothing can be replayed."""
+    if old.stream_arn is None or old.stream_view_type is None:
+        return None
+    return await stream_start(app.store, old.stream_arn, app.clock, READ_INTERVAL_SECONDS)
 
 
 def expect(

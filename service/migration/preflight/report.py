@@ -8,6 +8,7 @@ from service.dynamodb.prices import Prices
 from service.migration.preflight.cost import Cost
 from service.migration.preflight.forecast import Bound, DualChange, Forecast, Retention, Sizes, dual_change
 from service.migration.preflight.sample import MappedSample, SamplePlace
+from service.streams.passed import StreamStart
 
 FASTER_BY_BOUND = {
     "hottest_partition_key": "spread its partition key in the mapping ({field:shard16}, docs/MAPPING.md)",
@@ -30,6 +31,8 @@ class ForecastReport:
     """None when no item of the sample was mapped."""
     retention: Retention
     prices: Prices
+    start: StreamStart | None = None
+    """Where `create-tables` would start to read the stream now; None: there is no stream yet, or it was not asked."""
 
     @property
     def ok(self) -> bool:
@@ -57,13 +60,16 @@ class ForecastReport:
             "table": None if expected is None else _table_json(expected),
             "duration": None if expected is None else _duration_json(expected),
             "retention": {**asdict(self.retention), "remedy": self.remedy},
+            "replay": None if self.start is None else self.start.to_json(),
             "cost_usd": None if self.cost is None else _cost_json(self.cost),
             "prices": self.prices.model_dump(by_alias=True),
         }
 
     def to_text(self) -> str:
         """The report for people; the last line is the verdict."""
-        lines = [f"{name:13}{value}" for name, value in (*self.facts(), ("retention", self.retention_text()))]
+        replay = () if self.start is None else (("replay", self.start.to_text()),)
+        facts = (*self.facts(), *replay, ("retention", self.retention_text()))
+        lines = [f"{name:13}{value}" for name, value in facts]
         if self.remedy:
             lines.append(f"{'':13}{self.remedy}")
         verdict = "NO-GO" if not self.ok else self.retention.verdict

@@ -1,5 +1,6 @@
 """The report of a forecast: its verdict, and the remedy of a no-go, which depends on the bound of the copy."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
 
@@ -7,12 +8,14 @@ import pytest
 
 from service.app import App
 from service.config import Settings
+from service.core.shards import Position
 from service.dynamodb.prices import load_prices
 from service.dynamodb.table_description import TableDescription
 from service.migration.preflight.forecast import ForecastLimits
 from service.migration.preflight.forecast_run import expect
 from service.migration.preflight.report import ForecastReport
 from service.migration.preflight.sample import MappedSample
+from service.streams.passed import StreamStart
 from tests.builders.samples import mapped_sample
 from tests.builders.small_crm import MAPPING
 
@@ -34,6 +37,15 @@ def test_a_copy_that_ends_in_time_is_a_go() -> None:
         "retention    go: the copy leaves 24.0 h at most of the 24 h that the stream keeps changes; 4.0 h are asked for",
         "forecast: go",
     ]
+
+
+def test_it_counts_the_shards_whose_changes_are_replayed() -> None:
+    positions = {name: Position(None) for name in ("closed", "open", "behind")}
+    replayed = replace(report(mapped_sample(), 4000), start=StreamStart(positions, 2, 1))
+    assert replayed.to_json()["replay"] == {"open_shards": 2, "closed_shards": 1, "replayed_shards": 1}
+    said = "replay       of 2 open and 1 closed shards 1 may replay changes of before now, which the copy has too"
+    assert said in replayed.to_text().splitlines()
+    assert report(mapped_sample(), 4000).to_json()["replay"] is None
 
 
 def test_it_says_what_a_change_takes_in_dual() -> None:

@@ -1,20 +1,27 @@
 """Starting a migration, and continuing after stream records were lost."""
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import pytest
 
+from service.control.checkpoints import Checkpoints
 from service.control.state import change_state
+from service.core.item.write import Put
+from service.core.shards import Position
 from service.errors import Interrupted, Refused, StreamGone
 from service.migration.start import accept_gap, create_and_start
 from service.migration.validation import run_validation
+from service.sync.forward_lane import ForwardLane
 from service.sync.positions import require_same_stream, require_started
 from service.validation.options import ValidationOptions
 from service.validation.report import Report
-from tests.builders.small_crm import MAPPING
+from tests.builders.small_crm import MAPPING, lead, lead_key
 from tests.worlds.start_world import Started
+
+T = TypeVar("T")
 
 
 async def test_stream_then_positions_then_phase() -> None:
@@ -29,6 +36,33 @@ async def test_done_again_it_changes_nothing() -> None:
     del world.steps[:]
     assert (await create_and_start(world.app)).to_json() == first.to_json()
     assert world.steps == []
+
+
+async def test_a_stream_that_has_been_on_for_a_day_is_started_from_now_on_and_a_shard_that_goes_stops_nothing() -> None:
+    world = Started()
+    world.tables.on = True
+    stream = world.db.stream("old")
+    world.db.apply(Put("old", lead("copied")))
+    (first,) = stream.describe(None).shards
+    stream.split(first.shard_id, 1)
+    world.db.apply(Put("old", lead("copied", title={"S": "newer"})))
+    await finished(world, create_and_start(world.app))
+    stream.forget(first.shard_id)
+    world.db.apply(Put("old", lead("new")))
+    lane = asyncio.create_task(ForwardLane(world.app).run())
+    await world.clock.advance(30)
+    assert not lane.done()
+    lane.cancel()
+    await asyncio.gather(lane, return_exceptions=True)
+    assert [item["SK"]["S"] for item in world.db.items("leads")] == [lead_key("new")["SK"]["S"]]
+
+
+async def test_positions_that_a_killed_start_left_are_not_missed_once_their_shards_are_gone() -> None:
+    world = Started()
+    gone = Checkpoints(world.control, world.tables.arn, "another mapping")
+    await gone.save("gone", Position(None))
+    await create_and_start(world.app)
+    assert "gone" not in await Checkpoints(world.control, world.tables.arn, MAPPING.hash).load()
 
 
 async def test_another_stream_than_the_saved_one_is_refused_until_the_gap_is_accepted() -> None:
@@ -70,11 +104,15 @@ async def test_a_repair_is_refused_before_the_backfill_has_finished() -> None:
         await run_validation(world.app, ValidationOptions(repair=True), cast(Any, None))
 
 
-async def repaired(world: Started, stop: asyncio.Event | None = None) -> Report:
-    options = ValidationOptions(repair=True)
-    task = asyncio.ensure_future(run_validation(world.app, options, stop or asyncio.Event()))
+async def finished(world: Started, work: Coroutine[Any, Any, T]) -> T:
+    task = asyncio.ensure_future(work)
     await world.clock.until(task.done)
     return await task
+
+
+async def repaired(world: Started, stop: asyncio.Event | None = None) -> Report:
+    options = ValidationOptions(repair=True)
+    return await finished(world, run_validation(world.app, options, stop or asyncio.Event()))
 
 
 async def copied(world: Started) -> None:
