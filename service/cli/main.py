@@ -27,6 +27,7 @@ COMMANDS = {
     "remap": "remap:remap",
     "rollback": "phase:rollback",
     "seed": "seed:seed",
+    "selftest": "selftest:selftest",
     "status": "status:status",
     "sync": "sync:sync",
     "validate": "validate:validate",

@@ -124,6 +124,11 @@ class ControlPlane:
         """Whether DynamoDB is a local server, which has no other AWS services beside it."""
         return not is_aws(self._settings.endpoint_url)
 
+    def request(self, method: str, table: str, fields: dict[str, Any]) -> dict[str, Any]:
+        """The answer to any request of the DynamoDB API about ``table``, such as ``update_time_to_live``. For the self-test."""
+        named = {} if method in ("batch_execute_statement", "transact_write_items") else {"TableName": table}
+        return self._call(self._tables, method, table, {**named, **fields})
+
     def caller_identity(self) -> Identity:
         """The identity that signs the requests; ``local`` on a server that is not AWS's, which has no identities."""
         if self.local:

@@ -23,6 +23,8 @@ class Change:
     """The new image; None: there is no item afterwards."""
     created: float | None = None
     """ApproximateCreationDateTime in epoch seconds, whole seconds only: for lag, never for order."""
+    expired: bool = False
+    """The removal of an item by DynamoDB's TTL, not by the application."""
 
 
 def parse_record(record: Mapping[str, Any], *, table: str, shard_id: str) -> Change:
@@ -47,4 +49,16 @@ def parse_record(record: Mapping[str, Any], *, table: str, shard_id: str) -> Cha
         old=old,
         new=new,
         created=content.get("ApproximateCreationDateTime"),
+        expired=is_expiry(record),
     )
+
+
+def is_expiry(record: Mapping[str, Any]) -> bool:
+    """Whether a record is of a deletion by TTL.
+
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-streams.html
+    """
+    # The API reference writes these names in upper camel case, and the guide in lower.
+    identity = {name.lower(): value for name, value in (record.get("userIdentity") or {}).items()}
+    service = (identity.get("type"), identity.get("principalid")) == ("Service", "dynamodb.amazonaws.com")
+    return service and record.get("eventName") == "REMOVE"

@@ -41,3 +41,22 @@ def test_a_record_without_its_images_stops_the_lane(event: str, images: dict[str
 def test_an_empty_image_is_none() -> None:
     change = parse_record(record("INSERT", NewImage=IMAGE, OldImage={}), table="old", shard_id="s")
     assert (change.old, change.new, change.sequence) == (None, IMAGE, "7")
+
+
+@pytest.mark.parametrize(
+    ("event", "identity", "expired"),
+    [
+        ("REMOVE", {"PrincipalId": "dynamodb.amazonaws.com", "Type": "Service"}, True),
+        ("REMOVE", {"principalId": "dynamodb.amazonaws.com", "type": "Service"}, True),
+        ("REMOVE", {"PrincipalId": "replication.dynamodb.amazonaws.com", "Type": "Service"}, False),
+        ("REMOVE", None, False),
+        ("MODIFY", {"PrincipalId": "dynamodb.amazonaws.com", "Type": "Service"}, False),
+    ],
+)
+def test_a_deletion_by_ttl_is_told_from_the_applications(
+    event: str, identity: dict[str, str] | None, expired: bool
+) -> None:
+    images = {"OldImage": {"pk": {"S": "1"}}, **({"NewImage": {"pk": {"S": "1"}}} if event == "MODIFY" else {})}
+    content = {"Keys": {"pk": {"S": "1"}}, "SequenceNumber": "7", **images}
+    record = {"eventName": event, "dynamodb": content, **({"userIdentity": identity} if identity else {})}
+    assert parse_record(record, table="t", shard_id="s").expired is expired
