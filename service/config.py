@@ -124,6 +124,13 @@ class Settings(BaseSettings):
     )
 
     shard_discovery_seconds: float = Field(2, ge=0.1, le=60, description="seconds between two listings of the shards")
+    shard_read_seconds: float = Field(
+        0.25,
+        ge=0.2,
+        le=10,
+        description="seconds from one read of a shard to the next at least; DynamoDB allows five reads a second for all readers "
+        "of a shard together, and a Lambda function takes four: set 1 beside one",
+    )
     poll_interval_seconds: float = Field(
         0.5, ge=0.25, le=30, description="seconds to pause after an empty read of a shard"
     )

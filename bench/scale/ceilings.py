@@ -10,6 +10,8 @@ from bench.scale import copy_experiments, limits, sync_experiments
 from bench.scale.sync_plan import DEFAULTS
 from bench.scale.tables import Table, percent
 from service.core.shards import RETENTION_SECONDS
+from service.streams.requests import DESCRIBE_SECONDS
+from service.streams.shards import WHOLE_SECONDS_A_PAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +95,14 @@ def _one_process() -> Ceiling:
 
 
 def _listing() -> Ceiling:
-    """A listing has all shards of the retention time, and the next listing begins some seconds after it."""
+    """A listing has all shards of the retention time. Its pages are paced, the next one waits for as many seconds as it has pages,
+    and in between one request lists what is new."""
     plan = sync_experiments.BASE
     shards = plan.shards * (1 + RETENTION_SECONDS / limits.SHARD_LIFE_SECONDS)
     calls = ceil(shards / limits.SHARDS_A_LISTING)
-    rate = calls / DEFAULTS.shard_discovery_seconds
+    pause = calls * WHOLE_SECONDS_A_PAGE
+    rate = (calls + pause / DEFAULTS.shard_discovery_seconds) / (calls * DESCRIBE_SECONDS + pause)
     return Ceiling(
-        "DescribeStream, to list the shards every 2 s", f"{rate:,.1f}", f"{limits.LISTINGS_PER_SECOND:.0f} calls/s",
+        "DescribeStream, to list the shards", f"{rate:,.1f}", f"{limits.LISTINGS_PER_SECOND:.0f} calls/s",
         rate / limits.LISTINGS_PER_SECOND, "shards",
     )  # fmt: skip

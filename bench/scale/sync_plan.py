@@ -8,7 +8,6 @@ from bench.scale.limits import PAGE_BYTES, PARTITION_WRITE_UNITS_PER_SECOND, REC
 from bench.scale.partitions import zipf
 from service.config import Settings
 from service.core.shards import FORGET_SECONDS
-from service.streams.shard_reader import READ_INTERVAL_SECONDS
 
 DEFAULTS = Settings.model_construct()
 ROLLED_OVER = int(FORGET_SECONDS / SHARD_LIFE_SECONDS)
@@ -67,12 +66,12 @@ class SyncPlan:
     @property
     def shard_changes_per_second(self) -> float:
         """The most that one reader reads from one shard."""
-        return min(RECORDS_A_PAGE, PAGE_BYTES // self.record_bytes) / READ_INTERVAL_SECONDS
+        return min(RECORDS_A_PAGE, PAGE_BYTES // self.record_bytes) / DEFAULTS.shard_read_seconds
 
     @property
     def requests_cpu(self) -> float:
         """The share of a task's CPU for reading its shards and saving their positions, even when they are empty."""
-        each = 1 / READ_INTERVAL_SECONDS + 1 / DEFAULTS.checkpoint_every_seconds
+        each = 1 / DEFAULTS.shard_read_seconds + 1 / DEFAULTS.checkpoint_every_seconds
         return self.shards / self.tasks * each * self.request_seconds
 
     @property

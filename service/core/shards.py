@@ -130,6 +130,16 @@ def new_shards(known: Mapping[str, Position], listed: Listing) -> list[str]:
     return [shard_id for shard_id in parents_first(listed) if shard_id not in known]
 
 
+def with_known_parents(known: Mapping[str, Position], listed: Listing) -> Listing:
+    """What of a listing that is not whole can be adopted: shards whose parent is known, or is adopted too. A parent that is in
+    neither may be in the rest of the listing, or may be lost; only a whole listing shows which."""
+    kept: dict[str, str | None] = {}
+    for shard_id in parents_first(listed):
+        if listed[shard_id] is None or listed[shard_id] in known or listed[shard_id] in kept:
+            kept[shard_id] = listed[shard_id]
+    return kept
+
+
 def may_open(known: Mapping[str, Position], shard_id: str) -> bool:
     """Whether a known shard may be read now: it is unfinished, and its parent is finished or unknown.
 

@@ -38,13 +38,15 @@ class ShardDescription:
 
 @dataclass(frozen=True, slots=True)
 class StreamDescription:
-    """A stream as DescribeStream describes it, with every shard listed."""
+    """A stream as DescribeStream describes it."""
 
     arn: str
     status: str
     """ENABLING, ENABLED, DISABLING or DISABLED."""
     view_type: str
     shards: tuple[ShardDescription, ...]
+    next_after: str | None = None
+    """The shard after which the next page begins; None: this is the last page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +185,14 @@ IteratorType = Literal["TRIM_HORIZON", "AFTER_SEQUENCE_NUMBER", "LATEST"]
 class StreamStore(Protocol):
     """The DynamoDB Streams API."""
 
-    async def describe_stream(self, arn: str, *, children_of: str | None = None) -> StreamDescription:
-        """The stream with all its shards (every page), or with only the children of shard ``children_of`` (ShardFilter
-        CHILD_SHARDS). Raises StreamGone when the ARN does not exist."""
+    async def describe_stream(
+        self, arn: str, *, children_of: str | None = None, after: str | None = None, whole: bool = True
+    ) -> StreamDescription:
+        """The stream with all its shards, or with only the children of shard ``children_of`` (ShardFilter CHILD_SHARDS).
+
+        after: begin behind this shard (ExclusiveStartShardId). whole: every page; otherwise one request, which lists 100 shards at
+        most. Raises StreamGone when the ARN does not exist.
+        """
 
     async def shard_iterator(self, arn: str, shard_id: str, kind: IteratorType, sequence: str | None = None) -> str:
         """An iterator, valid for 15 minutes. Raises Trimmed when the position is before the trim horizon, StreamGone when shard or

@@ -13,20 +13,24 @@ class StreamOperations:
     def __init__(self, caller: Caller) -> None:
         self._streams = caller
 
-    async def describe_stream(self, arn: str, *, children_of: str | None = None) -> StreamDescription:
+    async def describe_stream(
+        self, arn: str, *, children_of: str | None = None, after: str | None = None, whole: bool = True
+    ) -> StreamDescription:
         request: Request = {"StreamArn": arn}
+        if after is not None:
+            request["ExclusiveStartShardId"] = after
         if children_of is not None:
             request["ShardFilter"] = {"Type": "CHILD_SHARDS", "ShardId": children_of}
         shards: list[ShardDescription] = []
         while True:
             content = (await self._streams.call("DescribeStream", arn, request))["StreamDescription"]
             shards += [_shard(shard) for shard in content.get("Shards", ())]
-            if (last := content.get("LastEvaluatedShardId")) is None:
+            if (last := content.get("LastEvaluatedShardId")) is None or not whole:
                 break
             request["ExclusiveStartShardId"] = last
         # A server that ignores ShardFilter (moto) lists every shard.
         listed = tuple(shard for shard in shards if children_of is None or shard.parent_id == children_of)
-        return StreamDescription(arn, content["StreamStatus"], content["StreamViewType"], listed)
+        return StreamDescription(arn, content["StreamStatus"], content["StreamViewType"], listed, last)
 
     async def shard_iterator(self, arn: str, shard_id: str, kind: IteratorType, sequence: str | None = None) -> str:
         request: Request = {"StreamArn": arn, "ShardId": shard_id, "ShardIteratorType": kind}

@@ -26,7 +26,6 @@ from service.dynamodb.protocol import ItemStore
 from service.errors import Fatal
 from service.log import get_logger
 from service.streams.passed import stream_start
-from service.streams.shard_reader import READ_INTERVAL_SECONDS
 from service.streams.shards import initial_positions, positions_after_gap
 from service.sync.positions import _save, require_same_stream, require_started
 
@@ -109,7 +108,7 @@ async def _enter_forward(app: App) -> MigrationState:
     arn = await app.tables.enable_old_stream()
     await change_state(app.control, app.mapping, app.clock.now(), lambda was: with_stream(was, arn))
     # Nothing is scanned before the phase is `forward`. No lease token is above 0 yet: no worker reads the stream before that.
-    start = await stream_start(app.store, arn, app.clock, READ_INTERVAL_SECONDS, read_open=was_on)
+    start = await stream_start(app.store, arn, app.clock, app.settings.shard_read_seconds, read_open=was_on)
     get_logger().info(start.to_text(), stream=arn)
     await _replace_positions(app, await _of_a_killed_start(app, arn), start.positions, arn, 0)
     now = app.clock.now()

@@ -8,7 +8,7 @@ from service.streams.engine import EngineSnapshot, Positions, ShardSink
 from service.streams.measures import ShardMeasure, stream_snapshot, unfinished
 from service.streams.requests import StreamRequests
 from service.streams.rounds import Rounds
-from service.streams.shard_reader import READ_INTERVAL_SECONDS, EngineSettings, ReaderContext, ShardReader
+from service.streams.shard_reader import EngineSettings, ReaderContext, ShardReader
 from service.streams.shards import Shards
 from service.tasks import task_group
 
@@ -46,7 +46,7 @@ class EmbeddedEngine:
             clock=clock,
             retry=requests.retry,
             pages=asyncio.Semaphore(PAGES_IN_MEMORY),
-            interval_seconds=READ_INTERVAL_SECONDS,
+            interval_seconds=settings.shard_read_seconds,
             begin=lambda: (self._rounds.ticket(), clock.now()),
             read_to_end=self._note_end,
             applied=applied,
@@ -74,8 +74,8 @@ class EmbeddedEngine:
     async def _discover(self, tasks: asyncio.TaskGroup) -> None:
         while True:
             ticket = self._rounds.ticket()
-            await self._shards.refresh()
-            self._rounds.listed(ticket)
+            if await self._shards.look():
+                self._rounds.listed(ticket)
             self._open_shards(tasks)
             self._settle_round()
             await self._clock.sleep(self._settings.shard_discovery_seconds)

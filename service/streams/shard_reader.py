@@ -18,10 +18,6 @@ from service.streams.engine import ShardSink
 from service.streams.retry import StreamRetry
 from service.streams.tip import Tip
 
-READ_INTERVAL_SECONDS = 0.25
-"""Between two GetRecords of a shard. DynamoDB allows five a second for all readers together (Service quotas); a standby or a
-Lambda function may need the fifth."""
-
 REFRESH_SECONDS = 3600.0
 """How often an idle shard's position is saved again, so that ``as_of`` shows how old it is."""
 
@@ -31,6 +27,9 @@ STOP_SECONDS = 4.0
 
 class EngineSettings(Protocol):
     """The settings that the engine reads (``service.config.Settings`` has them)."""
+
+    @property
+    def shard_read_seconds(self) -> float: ...
 
     @property
     def poll_interval_seconds(self) -> float: ...

@@ -17,6 +17,7 @@ from service.core.shards import (
     new_shards,
     too_late_to_open,
     vanished,
+    with_known_parents,
 )
 from service.dynamodb.protocol import StreamDescription, StreamStore
 from service.errors import StreamGone, Trimmed
@@ -26,6 +27,12 @@ from service.streams.requests import StreamRequests
 CONFIRM_SECONDS = 2.0
 """A listing can lag behind (the DynamoDB Streams Kinesis Adapter repairs such listings too). So a shard counts as vanished only
 when a second listing, this much later, does not show it either."""
+
+SHARDS_A_PAGE = 100
+"""As many as DescribeStream lists at most in one answer (API reference, DescribeStream, Limit)."""
+
+WHOLE_SECONDS_A_PAGE = 1.0
+"""For each further page of a listing, the next whole one waits so much longer."""
 
 
 class Shards:
@@ -37,6 +44,12 @@ class Shards:
         self._positions = positions
         self._retry = requests.retry
         self._adopting = asyncio.Lock()
+        self._searching = asyncio.Lock()
+        self._searches: set[str] = set()
+        self._listings = 0
+        self._newest: str | None = None
+        self._known_before: Mapping[str, Position] = {}
+        self._whole_due = 0.0
 
     async def load(self) -> None:
         """Load the saved positions."""
@@ -47,26 +60,67 @@ class Shards:
         await self._retry(lambda: self._positions.save(shard_id, position))
         self.known[shard_id] = position
 
+    async def look(self) -> bool:
+        """List the shards if that is due, as ``refresh`` does: of a stream with many shards more seldom. Otherwise adopt what is
+        listed after the newest shard. Returns whether every shard was listed."""
+        if self._newest is None or self._retry.clock.monotonic() >= self._whole_due:
+            await self.refresh()
+            return True
+        await self._refresh_new()
+        return False
+
     async def refresh(self) -> None:
         """List the shards, adopt new ones and forget old ones. Raises StreamGone when an unread shard has vanished."""
-        listed = listing_of(await self._requests.describe())
-        if vanished(self.known, listed):
+        listed = await self._whole_listing()
+        if vanished(self._known_before, listed):
             listed = await self._confirm_vanished()
         await self._adopt(listed)
         await self._forget(listed)
 
     async def refresh_children(self, shard_id: str) -> None:
-        """Adopt the children of an ended shard, if they are listed yet."""
-        await self._adopt(listing_of(await self._requests.describe(children_of=shard_id)))
+        """Adopt the children of an ended shard, if they are listed yet. For many at once, one request lists all that is new."""
+        before = self._listings
+        self._searches.add(shard_id)
+        try:
+            async with self._searching:
+                if self._listings > before:  # one that began after the question
+                    return
+                if self._newest is None or len(self._searches) == 1:
+                    await self._adopt(listing_of(await self._requests.describe(children_of=shard_id)))
+                else:
+                    await self._refresh_new()
+        finally:
+            self._searches.discard(shard_id)
 
     def has_child(self, shard_id: str) -> bool:
         """Whether a child of the shard is known."""
         return any(position.parent_id == shard_id for position in self.known.values())
 
+    async def _whole_listing(self) -> Listing:
+        """Every listed shard. A listing of many pages takes long: a shard that is adopted meanwhile need not be in it."""
+        before = set(self.known)
+        described = await self._requests.describe()
+        self._known_before = {shard_id: position for shard_id, position in self.known.items() if shard_id in before}
+        self._note_newest(described)
+        pages = len(described.shards) // SHARDS_A_PAGE
+        self._whole_due = self._retry.clock.monotonic() + pages * WHOLE_SECONDS_A_PAGE
+        return listing_of(described)
+
+    async def _refresh_new(self) -> None:
+        # DynamoDB does not promise in which order it lists shards: what this misses, the next whole listing shows.
+        self._listings += 1
+        described = await self._requests.describe(after=self._newest)
+        self._note_newest(described)
+        await self._adopt(with_known_parents(self.known, listing_of(described)))
+
+    def _note_newest(self, described: StreamDescription) -> None:
+        if described.shards:
+            self._newest = described.shards[-1].shard_id
+
     async def _confirm_vanished(self) -> Listing:
         await self._retry.clock.sleep(CONFIRM_SECONDS)
-        listed = listing_of(await self._requests.describe())
-        lost = vanished(self.known, listed)
+        listed = await self._whole_listing()
+        lost = vanished(self._known_before, listed)
         if lost:
             raise self._requests.gone("not listed any more although unread", lost[0])
         return listed

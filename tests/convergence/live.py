@@ -25,7 +25,6 @@ from service.streams.embedded import EmbeddedEngine
 from service.streams.passed import stream_start
 from service.streams.requests import StreamRequests
 from service.streams.retry import StreamRetry
-from service.streams.shard_reader import READ_INTERVAL_SECONDS
 from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext
 from tests.builders.mappings import crm
 from tests.convergence.application import old_key, random_item
@@ -44,6 +43,7 @@ CURSED = {"S": "cursed"}
 class Pace:
     """The engine's settings."""
 
+    shard_read_seconds: float = 0.25
     poll_interval_seconds: float = 0.5
     checkpoint_every_seconds: float = 1.0
     shard_discovery_seconds: float = 2.0
@@ -69,7 +69,7 @@ class Live:
     async def save_start(self, *, whole: bool) -> None:
         """Save the stream's start, as create-tables does. ``whole``: all is replayed, as if no shard could be read."""
         checkpoints = Checkpoints(ControlTable(self.memory, "control"), self.arn, self.mapping.hash)
-        start = await stream_start(self.memory, self.arn, _Instant(), READ_INTERVAL_SECONDS, read_open=not whole)
+        start = await stream_start(self.memory, self.arn, _Instant(), Pace().shard_read_seconds, read_open=not whole)
         for shard_id, position in start.positions.items():
             await checkpoints.save(shard_id, position)
 

@@ -205,7 +205,9 @@ class MemoryDynamoDB:
         await self._answered("transact", items)
         return accepted
 
-    async def describe_stream(self, arn: str, *, children_of: str | None = None) -> StreamDescription:
+    async def describe_stream(
+        self, arn: str, *, children_of: str | None = None, after: str | None = None, whole: bool = True
+    ) -> StreamDescription:
         await self._sent("describe_stream", arn)
         description = self._stream_at(arn).describe(children_of)
         await self._answered("describe_stream", arn)

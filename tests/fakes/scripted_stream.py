@@ -8,6 +8,8 @@ from service.dynamodb.protocol import IteratorType, RecordsPage, ShardDescriptio
 from service.errors import IteratorExpired, StreamGone, Trimmed
 
 EMPTY_PAGE = None
+LISTED_AT_ONCE = 100
+"""As DescribeStream does."""
 Record = dict[str, Any]
 
 
@@ -75,14 +77,21 @@ class ScriptedStream:
         """Let every iterator given so far become older than 15 minutes."""
         self._iterators_from += 1
 
-    async def describe_stream(self, arn: str, *, children_of: str | None = None) -> StreamDescription:
+    async def describe_stream(
+        self, arn: str, *, children_of: str | None = None, after: str | None = None, whole: bool = True
+    ) -> StreamDescription:
         self._called("describe_stream", children_of or "")
         shards = [
             ShardDescription(shard_id, shard.parent, "1", "2" if shard.ended else None)
             for shard_id, shard in self.shards.items()
             if shard.listed and children_of in (None, shard.parent)
         ]
-        return StreamDescription(arn, self.status, "NEW_AND_OLD_IMAGES", tuple(shards))
+        ids = list(self.shards)
+        passed = set(ids[: ids.index(after) + 1]) if after is not None else set()
+        rest = [shard for shard in shards if shard.shard_id not in passed]
+        page = rest if whole else rest[:LISTED_AT_ONCE]
+        next_after = page[-1].shard_id if len(page) < len(rest) else None
+        return StreamDescription(arn, self.status, "NEW_AND_OLD_IMAGES", tuple(page), next_after)
 
     async def shard_iterator(self, arn: str, shard_id: str, kind: IteratorType, sequence: str | None = None) -> str:
         self._called("shard_iterator", f"{shard_id} {kind} {sequence}")

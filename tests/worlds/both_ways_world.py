@@ -136,6 +136,14 @@ class BothWays(World):
         """The application deletes an item."""
         self.db.apply(Delete(table, key))
 
+    def expire(self, table: str, key: Item) -> None:
+        """DynamoDB deletes an item by TTL. The record's identity is as the API reference writes it."""
+        self.remove(table, key)
+        (shard,) = self.db.stream(table)._all.values()
+        sequence, record = shard.records[-1]
+        identity = {"PrincipalId": "dynamodb.amazonaws.com", "Type": "Service"}
+        shard.records[-1] = (sequence, orjson.dumps({**orjson.loads(record), "userIdentity": identity}))
+
     async def carry_from(self, table: str, shard: str | None = None, worker: str = "w") -> None:
         """Let ``worker`` apply the records of one stream."""
         (shard,) = [shard] if shard else list(self.db.stream(table)._all)

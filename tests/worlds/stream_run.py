@@ -21,6 +21,7 @@ START = {"p": Position(None)}
 class Pace:
     """The engine's settings, at production's defaults."""
 
+    shard_read_seconds: float = 0.25
     poll_interval_seconds: float = 1.0
     checkpoint_every_seconds: float = 1.0
     shard_discovery_seconds: float = 5.0

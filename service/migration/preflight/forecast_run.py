@@ -13,7 +13,6 @@ from service.migration.preflight.forecast import ForecastLimits, forecast, judge
 from service.migration.preflight.report import ForecastReport
 from service.migration.preflight.sample import MappedSample, map_sample
 from service.streams.passed import StreamStart, stream_start
-from service.streams.shard_reader import READ_INTERVAL_SECONDS
 
 
 async def run_forecast(
@@ -34,7 +33,7 @@ async def _start(app: App, old: TableDescription) -> StreamStart | None:
     """Where reading would start if `create-tables` ran now. None: there is no stream yet, so nothing can be replayed."""
     if old.stream_arn is None or old.stream_view_type is None:
         return None
-    return await stream_start(app.store, old.stream_arn, app.clock, READ_INTERVAL_SECONDS)
+    return await stream_start(app.store, old.stream_arn, app.clock, app.settings.shard_read_seconds)
 
 
 def expect(

@@ -14,13 +14,18 @@ from service.migration.preflight.table_checks import unread
 READERS_OF_A_SHARD = 2
 """More are throttled (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html)."""
 
+READERS = (
+    f"{READERS_OF_A_SHARD} readers a shard at most, tablesplit is one; "
+    "beside a Lambda function set TABLESPLIT_SHARD_READ_SECONDS=1"
+)
+
 
 def check_view(old: TableDescription) -> PreflightCheck:
     """Whether the stream shows both images. It is never switched off: others may read it."""
     if old.stream_view_type is None:
         return PreflightCheck("stream", "off: create-tables enables it")
     if old.stream_view_type == STREAM_VIEW_TYPE:
-        return PreflightCheck("stream", f"on, {STREAM_VIEW_TYPE}")
+        return PreflightCheck("stream", f"on, {STREAM_VIEW_TYPE}; {READERS}")
     remedy = f"disable it once nobody reads it; create-tables then enables it as {STREAM_VIEW_TYPE}"
     return PreflightCheck("stream", f"on, but {old.stream_view_type}; {STREAM_VIEW_TYPE} is needed", "blocked", remedy)
 

@@ -183,10 +183,11 @@ class _StreamCount:
         shards = self._stream.shards
         before = set(shards.known)
         await shards.load()
-        await shards.refresh()
+        whole = await shards.look()
         for shard_id in await self._without_row(before):
             await self._retry(partial(self._stream.leases.add, shard_id, shards.known[shard_id]))
-        self._rounds.listed(ticket)
+        if whole:
+            self._rounds.listed(ticket)
 
     async def _without_row(self, before: set[str]) -> Collection[str]:
         """Shards that are new. From time to time also every unread shard whose row has disappeared: KCL takes such a shard for

@@ -28,7 +28,7 @@ class RogueWriteSink:
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:  # noqa: ARG002 (ShardSink names it)
         """Return when every rogue write among ``changes`` is recorded."""
         for change in changes:
-            if not made_by_guarded_rule(change, self._mapping.stamp):
+            if not (change.expired or made_by_guarded_rule(change, self._mapping.stamp)):
                 await self._record(change)
         await self._activity.flush()
 

@@ -236,7 +236,8 @@ class ForwardSink:
         if step.ours:
             return
         await self._context.heal(change.table, change.key, step.waiting.healed_by(plan.waiting), plan.waiting)
-        await self._context.activity.application_changed(self._record.entity(change), change.table, change.key)
+        if not change.expired:
+            await self._context.activity.application_changed(self._record.entity(change), change.table, change.key)
         await self._access.unmark(change.table, change.key, change.new)
         for place in plan.tombstoned:
             await self._access.purge_at(*place)

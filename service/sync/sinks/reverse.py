@@ -294,8 +294,9 @@ class ReverseSink:
     async def _after_run(self, place: Place, run: Run) -> None:
         """Record the application's activity, take a tombstone's mark off an item that it has revived, and purge our tombstone."""
         if not run.author.ours:
-            name = self._mapping.entity_name_at(*place)
-            await self._context.activity.application_changed(name, *place)
+            if not run.last.expired:
+                name = self._mapping.entity_name_at(*place)
+                await self._context.activity.application_changed(name, *place)
             await self._access.unmark(place.table, place.key, run.last.new)
         await self._access.purge(place.table, place.key, run.last.new)
 

@@ -66,6 +66,14 @@ BOUNDS = {
     "TABLESPLIT_HOOK_TIMEOUT_SECONDS": ("0.1", "3600", "seconds for one answer of the hook"),
     "TABLESPLIT_HOOK_ATTEMPTS": ("1", "20", "maximum number of attempts to reach the hook"),
     "TABLESPLIT_SHARD_DISCOVERY_SECONDS": ("0.1", "60", "seconds between two listings of the shards"),
+    "TABLESPLIT_SHARD_READ_SECONDS": (
+        "0.2",
+        "10",
+        (
+            "seconds from one read of a shard to the next at least; DynamoDB allows five reads a second for all readers of a shard "
+            "together, and a Lambda function takes four: set 1 beside one"
+        ),
+    ),
     "TABLESPLIT_POLL_INTERVAL_SECONDS": ("0.25", "30", "seconds to pause after an empty read of a shard"),
     "TABLESPLIT_CHECKPOINT_EVERY_SECONDS": ("0", "60", "seconds between two checkpoints of a busy shard"),
     "TABLESPLIT_SYNC_CONCURRENCY": ("1", "1000", "maximum number of keys whose changes are applied at the same time"),

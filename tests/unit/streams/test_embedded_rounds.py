@@ -98,6 +98,13 @@ async def test_a_shard_is_read_at_most_four_times_a_second() -> None:
         assert stream.calls.count(("get_records", "p")) == 9
 
 
+async def test_beside_a_lambda_function_it_is_read_as_seldom_as_the_setting_says() -> None:
+    stream = stream_with(*"abcdefghijklmnopqrstuvwxyz")
+    async with running(stream, START, pace=Pace(shard_read_seconds=1.0)) as run:
+        await run.clock.advance(4.0)
+        assert stream.calls.count(("get_records", "p")) == 5
+
+
 async def test_an_idle_shard_is_read_at_the_poll_interval() -> None:
     stream = stream_with()
     async with running(stream, START, pace=Pace(poll_interval_seconds=4)) as run:

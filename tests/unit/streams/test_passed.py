@@ -10,10 +10,9 @@ from service.core.shards import Position
 from service.dynamodb.protocol import RecordsPage
 from service.errors import Throttled
 from service.streams.passed import PASS_SECONDS, StreamStart, stream_start
-from service.streams.shard_reader import READ_INTERVAL_SECONDS
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.scripted_stream import ScriptedStream
-from tests.worlds.stream_run import running
+from tests.worlds.stream_run import Pace, running
 
 OLD = 0.0
 """The time of every scripted record of before the start: long ago."""
@@ -34,7 +33,7 @@ class Interrupted(ScriptedStream):
 
 async def started(stream: ScriptedStream, clock: VirtualClock | None = None, **options: bool) -> StreamStart:
     clock = clock or VirtualClock()
-    start = asyncio.ensure_future(stream_start(stream, stream.arn, clock, READ_INTERVAL_SECONDS, **options))
+    start = asyncio.ensure_future(stream_start(stream, stream.arn, clock, Pace().shard_read_seconds, **options))
     await clock.until(start.done)
     return await start
 
