@@ -8,10 +8,10 @@ from importlib.metadata import version
 
 from service.app import App
 from service.errors import Interrupted, Refused, TablesplitError
+from service.hosts import is_local
 from service.rehearsal.selftest import item_questions, stream_questions
 from service.rehearsal.selftest.report import Assumption, Finding, SelfTestReport
 from service.rehearsal.selftest.site import Site, own_site
-from service.signed_requests import is_local
 
 ASK_SECONDS = 450.0
 """The questions end by then. Making tables before and deleting them afterwards takes two minutes at most: ten minutes in all."""
