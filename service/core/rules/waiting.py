@@ -7,7 +7,7 @@ from service.core.item.change import Change
 from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
 from service.core.rules.images import old_image
-from service.core.rules.units import Form, changed_units, is_among, old_units, written_units
+from service.core.rules.units import Form, changed_units, is_among, members, old_units, written_units
 
 WHOLE = ""
 """Stands for the whole item among the units that wait."""
@@ -52,6 +52,15 @@ class Waiting(NamedTuple):
             return False
         before, after = (old_units(mapping, old_image(mapping, image)) for image in (change.old, change.new))
         return not any(is_among(step.unit, units) for step in written_units(before, after))
+
+    def replaced_by(self, mapping: Mapping, change: Change) -> tuple[str, ...]:
+        """The units that wait and that a write of reverse's on the old item has replaced: v2's application wrote them, so what
+        waits is lost. If the whole item waits, it does."""
+        if self.whole:
+            return (WHOLE,)
+        before, after = (old_units(mapping, old_image(mapping, image)) for image in (change.old, change.new))
+        changed = [step.unit for step in changed_units(before, after)]
+        return tuple(name for name in self.units if any(name in members(unit) for unit in changed))
 
     def healed_by(self, left: Collection[str]) -> tuple[str, ...]:
         """The units that wait no longer, when those ``left`` still do."""

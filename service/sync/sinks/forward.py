@@ -34,6 +34,7 @@ from service.sync.sinks.context import SinkContext
 from service.sync.sinks.forward_record import ForwardRecord, Step
 from service.sync.sinks.key_order import KeysAtOnce
 from service.sync.sinks.ledger_access import LedgerAccess
+from service.sync.sinks.lost_waiting import lose_what_waits
 
 
 class _ApartError(Exception):
@@ -84,6 +85,7 @@ class ForwardSink:
             half, version = half.folded(), self._context.version(run.last)
             if run.author.ours:
                 await self._access.purge(run.last.table, run.last.key, run.last.new)
+                await lose_what_waits(self._access, self._context, run.last, read.entry)
                 half = half.passing(run.author.stamp)
                 if not (half.pending and old_image(self._mapping, run.last.new)):
                     half = replace(half, done=version, seen=run.author.seen, refused="", pending=())
@@ -101,14 +103,15 @@ class ForwardSink:
     async def retry(self, key: Item) -> Poison | None:
         """Try again what waits in quarantine for an old item: what can be written leaves it. Returns why something still waits;
         None: nothing does. Raises Retryable when another worker writes the item meanwhile."""
-        waiting = await self._context.waiting(self._mapping.old.table, key)
-        if not waiting.changes:
-            return None
+        # Before what waits is read: if the sync carries it in between, the half has changed.
         read = await self._access.ledger.read(key)
         half, begun = await self._without_claim(read, "")
         claim = read.entry.forward.claim
         if claim is not None and not is_repeat(claim.version) and half.done < claim.version:
             raise Retryable("the sync writes the item at this moment", reason="item_contended")
+        waiting = await self._context.waiting(self._mapping.old.table, key)
+        if not waiting.changes:
+            return None
         last = waiting.changes[-1]
         change = replace(last, old=waiting.changes[0].old if waiting.whole else last.new)
         version = next_version(half.done, self._context.version(last))

@@ -69,13 +69,15 @@ class ForwardRecord:
         Returns the entry as it is then; None: the half has changed.
         """
         await self._quarantine(step, plan)
-        claim = self._claim(step, plan) if plan.writes else None
+        # Also where nothing is written a claim names what leaves quarantine: after a crash the next worker takes it out.
+        leaves = step.waiting.healed_by(plan.waiting)
+        claim = self._claim(step, plan) if plan.writes or leaves else None
         if claim is not None and step.read.entry.forward.claim == claim:
             return step.read
-        half = replace(step.half, claim=claim, pending=() if step.ours else step.half.pending)
+        pending = self._pending(step, plan) if not plan.writes else () if step.ours else step.half.pending
+        half = replace(step.half, claim=claim, pending=pending)
         if claim is None:
-            pending = self._pending(step, plan)
-            half = replace(half, done=step.version, seen=step.seen, places=plan.places, refused="", pending=pending)
+            half = replace(half, done=step.version, seen=step.seen, places=plan.places, refused="")
         return await self._access.save(step.read, half, self._log(step, plan, found))
 
     async def _quarantine(self, step: Step, plan: ForwardPlan) -> None:
@@ -85,8 +87,14 @@ class ForwardRecord:
         assert plan.poison is not None
         step.refusals.append(plan.poison)
         if not step.waiting.holds(self._mapping, step.change, plan.waiting):
-            waiting = self._context.waiting_change(step.change)
+            waiting = self._context.waiting_change(self._from_refused(step))
             await self._context.put_in_quarantine(waiting, plan.poison, plan.waiting, self._access.fence)
+
+    def _from_refused(self, step: Step) -> Change:
+        """The change; a create that is judged from what was deleted, from that."""
+        if step.refused is None or old_image(self._mapping, step.change.old) is not None:
+            return step.change
+        return replace(step.change, old=step.refused)
 
     def _pending(self, step: Step, plan: ForwardPlan) -> tuple[str, ...]:
         """The units that old must get back once reverse has put the item on old again."""

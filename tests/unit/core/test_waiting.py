@@ -53,6 +53,14 @@ def test_a_whole_item_is_judged_from_before_the_first_change() -> None:
     assert Waiting((WHOLE,), [change(None, status("b"))]).whole_from(status("c")) is None
 
 
+def test_what_a_write_of_reverses_has_replaced_of_what_waits() -> None:
+    changes = [change(lead(amount=1, status="a"), lead(amount=2, status="b"))]
+    written = change(lead(amount=2, status="b"), lead(amount=3, status="b", company="x"))
+    assert Waiting(("amount", "currency", "status"), changes).replaced_by(MAPPING, written) == ("amount", "currency")
+    assert Waiting((WHOLE,), changes).replaced_by(MAPPING, written) == (WHOLE,)
+    assert Waiting().replaced_by(MAPPING, written) == ()
+
+
 def test_what_the_backfill_could_not_copy_is_judged_as_a_create() -> None:
     """Its head has no change behind it. Judged as an update of what v2 lacks, the change that mends it would be lost."""
     assert Waiting((WHOLE,)).whole_from(status("a")) is None

@@ -143,6 +143,90 @@ async def test_a_retry_leaves_the_claim_of_a_change_that_the_sync_is_writing(wor
     assert (status(world), (world.v2_lead() or {})["company"]) == ({"S": "won"}, {"S": "Y"})
 
 
+async def test_what_waits_is_lost_when_reverse_puts_v2s_value_over_it_and_a_later_change_is_carried(
+    world: BothWays,
+) -> None:
+    """The old application writes the field again, having seen v2's write: that is no conflict."""
+    await in_quarantine(world, WON)
+    corrected(world, status={"S": "v2"})
+    await world.carry()
+    assert (world.old_lead() or {})["status"] == {"S": "v2"}
+    await written(world, LOST)
+    assert (status(world), (world.old_lead() or {})["status"]) == ({"S": "lost"}, {"S": "lost"})
+    (head,) = (await world.conflicts.heads()).values()
+    assert (head.reason, head.fields, await waits(world)) == ("overlap", ("status",), None)
+
+
+async def test_a_create_that_waits_is_lost_when_reverse_puts_v2s_item_over_it(world: BothWays) -> None:
+    world.db.apply(Put("leads", UNPLACED))
+    await world.carry()
+    await written(world, WON)
+    assert await waits(world) == ()
+    corrected(world, company={"S": "v2"})
+    await world.carry()
+    assert await waits(world) is None
+    await written(world, {**(world.old_lead() or {}), "company": {"S": "Y"}})
+    assert (status(world), (world.v2_lead() or {})["company"]) == (A["status"], {"S": "Y"})
+    assert [head.fields for head in (await world.conflicts.heads()).values()] == [("company", "status")]
+
+
+async def test_what_reverse_writes_over_is_logged_once_when_the_worker_is_killed_before_it_leaves_quarantine(
+    world: BothWays,
+) -> None:
+    await in_quarantine(world, WON)
+    corrected(world, status={"S": "v2"})
+    await world.carry_from("leads")
+
+    async def die(operation: str, subject: object) -> None:
+        if isinstance(subject, Delete):
+            world.db.before = None
+            raise ConnectionError("killed")
+
+    world.db.before = die
+    with pytest.raises(ConnectionError):
+        await world.carry()
+    await world.carry()
+    assert (len(await world.conflicts.heads()), await waits(world)) == (1, None)
+
+
+async def test_a_create_that_waited_and_was_deleted_leaves_quarantine_although_the_worker_is_killed(
+    world: BothWays,
+) -> None:
+    """A retry would create the item again on v2."""
+    world.db.apply(Put("leads", UNPLACED))
+    await world.carry()
+    await written(world, WON)
+    world.remove("leads", lead_key("a"))
+    await world.carry()
+    world.db.apply(Delete("old", KEY))
+
+    async def die(operation: str, subject: object) -> None:
+        if isinstance(subject, Delete):
+            world.db.before = None
+            raise ConnectionError("killed")
+
+    world.db.before = die
+    with pytest.raises(ConnectionError):
+        await world.carry_from("old")
+    await world.carry()
+    assert (await waits(world), world.v2_lead(), world.old_lead()) == (None, None, None)
+
+
+async def test_a_retry_that_reads_what_waits_before_the_sync_carries_it_logs_nothing(world: BothWays) -> None:
+    await in_quarantine(world, WON)
+    corrected(world)
+    await world.carry()
+
+    async def arrive(operation: str, subject: object) -> None:
+        if operation == "get" and isinstance(subject, dict) and subject.get("pk", {}).get("S", "").startswith("ledger"):
+            world.db.before = None
+            await written(world, LOST)
+
+    world.db.before = arrive
+    await retry(world)
+    assert (status(world), await waits(world), await world.conflicts.heads()) == ({"S": "lost"}, None, {})
+
+
 async def killed(world: BothWays, when: Callable[[object], bool], *, after: bool = False) -> None:
     """A retry whose process is killed before (or ``after``) a request."""
 
@@ -177,6 +261,28 @@ async def test_a_retry_killed_after_its_put_is_not_made_twice(world: BothWays) -
     world.edit("leads", lead_key("a"), status=A["status"])
     await world.carry()
     assert (status(world), await waits(world), (world.old_lead() or {})["status"]) == (A["status"], None, A["status"])
+
+
+async def test_a_create_after_a_refused_delete_waits_from_what_was_deleted(world: BothWays) -> None:
+    await written(world, A)
+    world.edit("leads", lead_key("a"), company={"S": "v2"})
+    for write in (Delete("old", KEY), Put("old", WON)):
+        world.db.apply(write)
+    puts: list[object] = []
+
+    async def too_large(operation: str, subject: object) -> None:
+        if put_on_v2(subject):
+            puts.append(subject)
+            if len(puts) > 1:  # the first puts v2's item again, for the delete that is refused
+                raise Poison("too large", reason="too_large")
+
+    world.db.before = too_large
+    await world.carry_from("old")
+    world.db.before = None
+    assert await waits(world) == ()
+    assert await retry(world) is None
+    await world.carry()
+    assert (status(world), (world.old_lead() or {})["status"]) == ({"S": "won"}, {"S": "won"})
 
 
 WITHOUT_ID = {name: value for name, value in WON.items() if name != "id"}
