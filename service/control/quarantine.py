@@ -8,7 +8,7 @@ replaces it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from hashlib import blake2b
 from typing import Any, Literal
 
@@ -49,6 +49,10 @@ class QuarantineHead:
     """The version of the newest change that waits; "" for none."""
     units: tuple[str, ...] = ()
     """Under the ledger rule, the units that wait, as the ledger remembers them. Empty: the whole item."""
+    since: dict[str, str] = field(default_factory=dict)
+    """By unit, the version after which the changes that wait with it count: what it waited for before is done."""
+    newest: dict[str, str] = field(default_factory=dict)
+    """By unit, the version of the newest change that waits with it."""
 
 
 def quarantine_id(table: str, key: Item) -> str:
@@ -104,18 +108,18 @@ class Quarantine:
         change that wait, beside those that wait already; empty: the whole item."""
         await self._append(waiting, poison, fence, units)
 
-    async def heal(self, table: str, key: Item, units: Sequence[str], waiting: Sequence[str] = ()) -> bool:
-        """Take units out of quarantine; the key leaves it with its last unit. Returns whether it has left. An empty name stands
-        for the whole item, of which the units ``waiting`` still wait."""
+    async def heal(self, table: str, key: Item, units: Sequence[str], upto: str, waiting: Sequence[str] = ()) -> bool:
+        """Take units out of quarantine, as far as the changes up to the version ``upto`` say; the key leaves it with its last
+        unit. Returns whether it has left. An empty name stands for the whole item, of which the units ``waiting`` still wait."""
         key_id = quarantine_id(table, key)
         while (stored := await self._heads.get(key_id)) is not None:
-            before = stored.value.units or tuple(waiting)
-            left = tuple(unit for unit in before if unit not in units)
-            whole = not stored.value.units
-            if left or (whole and "" not in units):
-                if left == stored.value.units or await self._heads.put(
-                    key_id, replace(stored.value, units=left), stored
-                ):
+            head = stored.value
+            if not head.units and "" in units and head.last_version > upto:  # a later change waits with the whole item
+                await self._waiting(key_id).forget(upto)
+                return False
+            after = _without(head, units, upto, waiting)
+            if after.units or (not head.units and "" not in units):
+                if after == head or await self._heads.put(key_id, after, stored):
                     return False
             elif await self.remove_up_to(key_id, stored):
                 return True
@@ -169,7 +173,7 @@ class Quarantine:
             if poison is None and (was is None or was.value.origin == "backfill"):
                 return False
             if was is not None and waiting.version <= was.value.last_version:  # a replay: it waits already
-                if poison is None or await self._widened(key_id, was, units):
+                if poison is None or await self._widened(key_id, was, units, waiting.version):
                     return True
                 continue
             head = self._with(was.value if was else None, waiting, poison, units)
@@ -188,21 +192,35 @@ class Quarantine:
             was = QuarantineHead(
                 change.table, change.key, poison.reason, poison.message, now, "stream", units=tuple(units)
             )
-        units = _together(was, units)
-        return replace(was, origin="stream", waiting=was.waiting + 1, last_version=waiting.version, units=units)
+        was = _named(was, units, waiting.version, was.last_version)
+        return replace(was, origin="stream", waiting=was.waiting + 1, last_version=waiting.version)
 
-    async def _widened(self, key_id: str, was: Stored[QuarantineHead], units: Sequence[str]) -> bool:
+    async def _widened(self, key_id: str, was: Stored[QuarantineHead], units: Sequence[str], version: str) -> bool:
         """Let more units of a change wait that waits already. False: the head has changed."""
-        head = replace(was.value, units=_together(was.value, units))
+        head = _named(was.value, units, version, "")
         return head == was.value or await self._heads.put(key_id, head, was) is not None
 
     def _waiting(self, key_id: str) -> WaitingChanges:
         return WaitingChanges(self._control, key_id)
 
 
-def _together(head: QuarantineHead, units: Sequence[str]) -> tuple[str, ...]:
-    """The units that wait, with further ones; none for the whole item."""
-    return tuple(sorted({*head.units, *units})) if head.units and units else ()
+def _named(head: QuarantineHead, units: Sequence[str], version: str, before: str) -> QuarantineHead:
+    """The head with further units of the change ``version``; none for the whole item. ``before``: the changes up to this version do
+    not count for a unit that has not waited until now."""
+    if not head.units or not units:
+        return replace(head, units=(), since={}, newest={})
+    since = {unit: before for unit in units if unit not in head.units} | head.since
+    newest = head.newest | {unit: max(version, head.newest.get(unit, "")) for unit in units}
+    return replace(head, units=tuple(sorted({*head.units, *units})), since=since, newest=newest)
+
+
+def _without(head: QuarantineHead, units: Sequence[str], upto: str, waiting: Sequence[str]) -> QuarantineHead:
+    """The head without ``units``, of which the changes up to ``upto`` are done; of the whole item ``waiting`` still wait."""
+    later = {unit for unit in units if head.newest.get(unit, "") > upto}
+    left = tuple(unit for unit in head.units or waiting if unit not in units or unit in later)
+    since = {unit: version for unit, version in head.since.items() if unit in left} | dict.fromkeys(later, upto)
+    newest = {unit: version for unit, version in head.newest.items() if unit in left}
+    return replace(head, units=left, since=since, newest=newest)
 
 
 REFRESH_SECONDS = 30.0

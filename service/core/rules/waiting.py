@@ -20,6 +20,8 @@ class Waiting(NamedTuple):
     """As they are remembered; ``WHOLE`` for the whole item."""
     changes: Sequence[Change] = ()
     """The changes that wait, oldest first."""
+    done: dict[str, int] = {}  # noqa: RUF012 (never changed)
+    """By unit, how many of the changes do not count for it: what it waited for then is done."""
 
     @property
     def whole(self) -> bool:
@@ -39,10 +41,11 @@ class Waiting(NamedTuple):
     def bases(self, mapping: Mapping) -> Form:
         """By unit, the value before the first change of the old table that waits with it."""
         bases: Form = {}
-        for change in self.changes if not self.whole else ():
+        for number, change in enumerate(self.changes if not self.whole else ()):
             before, after = (old_units(mapping, old_image(mapping, image)) for image in (change.old, change.new))
             for step in changed_units(before, after):
-                if is_among(step.unit, self.units):
+                counts = all(number >= self.done.get(name, 0) for name in members(step.unit))
+                if counts and is_among(step.unit, self.units):
                     bases.setdefault(step.unit, step.before)
         return bases
 

@@ -63,12 +63,15 @@ class SinkContext:
         if head is None:
             self.quarantined.discard(table, key)
             return Waiting()
-        changes = [waiting.change for waiting in await self.quarantine.changes(key_id)]
-        return Waiting(head.units or (WHOLE,), changes)
+        changes = await self.quarantine.changes(key_id)
+        done = {unit: sum(each.version <= since for each in changes) for unit, since in head.since.items()}
+        return Waiting(head.units or (WHOLE,), [each.change for each in changes], done)
 
-    async def heal(self, table: str, key: Item, units: Sequence[str], waiting: Sequence[str] = ()) -> None:
-        """Take units of a key, if there are any, out of quarantine. ``waiting``: as ``Quarantine.heal`` has it."""
-        if units and await self.quarantine.heal(table, key, units, waiting):
+    async def heal(self, place: tuple[str, Item], units: Sequence[str], upto: str, waiting: Sequence[str] = ()) -> None:
+        """Take units of a key, if there are any, out of quarantine. ``place``: its table and the key; ``upto`` and ``waiting``:
+        as ``Quarantine.heal`` has them."""
+        table, key = place
+        if units and await self.quarantine.heal(table, key, units, upto, waiting):
             self.quarantined.discard(table, key)
 
 

@@ -132,7 +132,7 @@ class ForwardSink:
         if claim is None or (first > claim.version and not is_repeat(claim.version)):
             return half.folded(), None
         if await self._access.forward_claim_made(key, claim):
-            await self._context.heal(self._mapping.old.table, key, claim.healed, claim.waiting)
+            await self._context.heal((self._mapping.old.table, key), claim.healed, claim.version, claim.waiting)
             return half.folded(), None
         return replace(half, claim=None), await self._begun(key, claim)
 
@@ -238,7 +238,8 @@ class ForwardSink:
         self._count(plan.outcome, 1)
         if step.ours:
             return
-        await self._context.heal(change.table, change.key, step.waiting.healed_by(plan.waiting), plan.waiting)
+        healed = step.waiting.healed_by(plan.waiting)
+        await self._context.heal((change.table, change.key), healed, step.version, plan.waiting)
         if not change.expired:
             await self._context.activity.application_changed(self._record.entity(change), change.table, change.key)
         await self._access.unmark(change.table, change.key, change.new)

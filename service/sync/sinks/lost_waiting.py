@@ -23,7 +23,7 @@ async def lose_what_waits(access: LedgerAccess, context: SinkContext, change: Ch
     if units:
         conflict = await _conflict(access, context, change, entry)
         await access.stores.store.transact(access.conflicts.puts(conflict), fence=access.fence)
-        await context.heal(change.table, change.key, units)
+        await context.heal((change.table, change.key), units, context.version(change))
 
 
 async def _conflict(access: LedgerAccess, context: SinkContext, change: Change, entry: Entry) -> Conflict:

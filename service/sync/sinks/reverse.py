@@ -148,7 +148,7 @@ class ReverseSink:
             return half.folded(place)
         known = self._refused.get(place.text) == claim.count
         if not known and await self._access.reverse_claim_made(key, place, claim):
-            await self._context.heal(*place, claim.healed)
+            await self._context.heal(place, claim.healed, claim.version)
             return half.folded(place)
         return self._dropped(half, place)
 
@@ -170,7 +170,7 @@ class ReverseSink:
             return None
         step = replace(step, read=claimed)
         if await self._write(step, plan, old):
-            await self._context.heal(*step.place, step.waiting.healed_by(plan.waiting))
+            await self._context.heal(step.place, step.waiting.healed_by(plan.waiting), step.version)
             self._context.count(plan.outcome)
             return step.read, step.read.entry.reverse
         self._refused[step.place.text] = step.read.entry.reverse.claims[step.place.text].count
@@ -233,7 +233,7 @@ class ReverseSink:
         """A record for which nothing is written. It is stored with the next write of the half; at once if it changes what is
         held."""
         if not step.run.author.ours:
-            await self._context.heal(*step.place, step.waiting.healed_by(plan.waiting))
+            await self._context.heal(step.place, step.waiting.healed_by(plan.waiting), step.version)
         self._context.count(plan.outcome)
         half = self._passed(step, plan)
         stamp = step.run.author.stamp
@@ -306,7 +306,8 @@ class ReverseSink:
             waiting = self._context.waiting_change(change)
             await self._context.put_in_quarantine(waiting, poison, (WHOLE,), self._access.fence)
         else:
-            await self._context.heal(*place, (await self._context.waiting(place.table, place.key)).units)
+            units = (await self._context.waiting(place.table, place.key)).units
+            await self._context.heal(place, units, self._context.version(change))
 
     async def _waiting(self, place: Place, run: Run) -> Waiting:
         return Waiting() if run.author.ours else await self._context.waiting(place.table, place.key)

@@ -18,6 +18,8 @@ KEY = old_key("LEAD", "a")
 ID = quarantine_id("old", KEY)
 POISON = Poison("its fields lead to another key", reason="v2_key_mismatch")
 WHOLE = ""
+LATEST = "9999"
+"""Above the version of every change."""
 
 
 class World:
@@ -32,7 +34,7 @@ class World:
         await self.quarantine.add_change(waiting(number), POISON, units=units)
 
     async def heal(self, *units: str) -> bool:
-        return await self.quarantine.heal("old", KEY, units)
+        return await self.quarantine.heal("old", KEY, units, LATEST)
 
     async def head(self) -> QuarantineHead | None:
         return (await self.quarantine.heads_of([ID])).get(ID)
@@ -50,6 +52,33 @@ def waiting(number: int) -> WaitingChange:
 @pytest.fixture
 def world() -> World:
     return World()
+
+
+async def test_a_unit_stays_when_a_later_change_waits_with_it_and_only_that_one_counts(world: World) -> None:
+    await world.add(1, "status")
+    known = waiting(1).version
+    await world.add(2, "status", "created_at")
+    assert not await world.quarantine.heal("old", KEY, ("status",), known)
+    head = await world.head()
+    assert head is not None
+    assert (head.units, head.since["status"]) == (("created_at", "status"), known)
+
+
+async def test_a_unit_that_waits_again_does_not_count_the_changes_before(world: World) -> None:
+    await world.add(1, "status", "created_at")
+    assert not await world.heal("status")
+    await world.add(2, "status")
+    head = await world.head()
+    assert head is not None
+    assert head.since == {"status": waiting(1).version}
+
+
+async def test_the_whole_item_stays_when_a_later_change_waits_with_it(world: World) -> None:
+    await world.add(1)
+    await world.add(2)
+    assert not await world.quarantine.heal("old", KEY, (WHOLE,), waiting(1).version)
+    assert await world.units() == ()
+    assert await world.quarantine.changes(ID) == [waiting(2)]
 
 
 async def test_units_of_later_changes_wait_beside_those_that_wait_already(world: World) -> None:
@@ -120,7 +149,7 @@ async def test_a_whole_item_leaves_only_as_a_whole(world: World) -> None:
 async def test_units_that_cannot_be_carried_with_the_rest_of_a_whole_item_wait_on(world: World) -> None:
     await world.add(1)
     await world.add(2, "created_at")
-    assert not await world.quarantine.heal("old", KEY, (WHOLE,), ("created_at",))
+    assert not await world.quarantine.heal("old", KEY, (WHOLE,), LATEST, ("created_at",))
     assert await world.units() == ("created_at",)
     assert len(await world.quarantine.changes(ID)) == 2
     assert await world.heal("created_at")

@@ -315,6 +315,42 @@ async def test_what_dynamodb_refuses_waits_beside_what_waits_already(world: Both
     assert (status(world), await waits(world)) == ({"S": "won"}, ("id",))
 
 
+async def too_large(operation: str, subject: object) -> None:
+    if put_on_v2(subject):
+        raise Poison("too large", reason="too_large")
+
+
+async def test_a_field_that_waits_again_is_judged_from_what_v2_got_meanwhile(world: BothWays) -> None:
+    """Another field waits all the time, and with it the first change of both."""
+    await written(world, A)
+    for item in (WITHOUT_ID, {**WITHOUT_ID, "status": {"S": "lost"}}):
+        world.db.before = too_large
+        await written(world, item)
+        world.db.before = None
+        assert await waits(world) == ("id", "status")
+        assert await retry(world) is not None
+        assert (status(world), await waits(world)) == (item["status"], ("id",))
+    assert await world.conflicts.heads() == {}
+
+
+async def test_a_change_that_waits_since_a_retry_wrote_the_field_stays_in_quarantine(world: BothWays) -> None:
+    await in_quarantine(world, WON)
+    corrected(world)
+    await world.carry()
+
+    async def later(operation: str, subject: object) -> None:
+        if put_on_v2(subject):
+            world.db.after, world.db.before = None, too_large
+            await written(world, LOST)
+            world.db.before = None
+
+    world.db.after = later
+    await retry(world)
+    assert (status(world), await waits(world)) == ({"S": "won"}, ("status",))
+    assert await retry(world) is None
+    assert (status(world), await waits(world), await world.conflicts.heads()) == ({"S": "lost"}, None, {})
+
+
 async def test_a_create_that_waits_is_still_a_create_when_v2_has_no_item_any_more(world: BothWays) -> None:
     world.put_on_both_sides(None, UNPLACED)
     await written(world, A)
