@@ -24,6 +24,9 @@
    record that finds one live place has it put whole. While F moves the item (its claim of a
    move is open) reverse waits; F closes that claim at once.
 
+   A worker that is killed between the two puts leaves its claim. The next one may read earlier
+   records first, and must not drop it: only the claim says that the new place has this move's put.
+
    A read of both places (and F's half after them) is one step: a snapshot, in the code
    two reads that agree, or TransactGetItems.
    Left out: three places, merge: add, quarantine, other phases, places that neither half knows.
@@ -46,7 +49,8 @@ CONSTANTS
   WaitForMove,           \* R does nothing while F is between the two puts of a move
   OneHalf,               \* a write of R's half fails if the other place's worker has written it since
   OneClaim,              \* R's claim is the item's: the worker of the other place waits until it is made, or given up
-  Restore                \* what the application did in the gap of a move is answered by a restore
+  Restore,               \* what the application did in the gap of a move is answered by a restore
+  KeepsBegun             \* a worker that reads earlier records again leaves the claim of a move that was begun
 
 Place == {1, 2}
 Far(p) == 3 - p
@@ -284,11 +288,17 @@ HasNext(w) == pos[w] < seq[w]
 ReadNow == [st |-> "read", old |-> old, v2 |-> v2, ok |-> TRUE]
 Rest == UNCHANGED <<crashes, left, wid, over, own>>
 
+\* a worker that reads record n again, which is done, finds the claim of a move. Since R waits for it, it is dropped: but
+\* not that of a move that was begun, whose record is read later
+Reread(n) ==
+  LET c == fwd.c IN
+  IF c.n > n /\ c.from # 0 /\ c.ans = 0 /\ PutFirst /\ ~Made(c.n, c.from) /\ ~(KeepsBegun /\ Made(c.n, c.to))
+  THEN [fwd EXCEPT !.c = NoMove] ELSE fwd
 TakeF ==
   /\ mem[0].st = "idle" /\ HasNext(0)
   /\ LET r == Next1(0) n == r.seq c == fwd.c IN
      IF n <= FF(n).done
-     THEN Step(0, n) /\ log' = Trim(log, 0, n) /\ UNCHANGED <<fwd, wrong>>
+     THEN Step(0, n) /\ log' = Trim(log, 0, n) /\ fwd' = Reread(n) /\ UNCHANGED wrong
      ELSE IF OursF(r)
      THEN /\ wrong' = (wrong \/ r.by # "sync") /\ fwd' = PassedF(r) /\ Step(0, n) /\ log' = Trim(log, 0, n)
      ELSE IF c.n = n /\ (IF c.ans # 0 THEN MadeExactly(c.ans, 10 * n + c.sub)

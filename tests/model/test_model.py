@@ -17,7 +17,7 @@ QUICK = [
     "DeltaAddCrash",
     "PlacesShort",
     "EnterShort",
-    "RedriveQuarantine",
+    "RedrivePhases",
     "TrimShort",
     "Delta-whole-items-own-side",
     "Delta-whole-items-cas",
@@ -29,9 +29,12 @@ QUICK = [
     "Places-tombstone-first",
     "Places-answers-nothing",
     "Enter-applies-what-is-covered",
-    "Enter-forward-does-not-hold",
+    "Enter-together-with-what-is-covered",
+    "EnterKeys-leaves-half-a-move",
+    "Waiting-reverse-writes-over-what-waits",
+    "Waiting-retry-reads-the-ledger-last",
     "Redrive-rogue-not-carried",
-    "Trim-of-a-held-entry",
+    "Trim-with-unread-records",
 ]
 
 EVERY = configurations([])
