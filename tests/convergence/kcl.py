@@ -10,7 +10,9 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+from service.control.checkpoints import Checkpoints
 from service.control.claims import SharedCheckpoints
+from service.control.table import ControlTable
 from service.dynamodb.protocol import RecordsPage
 from service.errors import TablesplitError
 from service.streams.kcl.children import Children, ReadStream
@@ -41,6 +43,13 @@ class Leases:
 
     live: Live
     rows: dict[str, Lease] = field(default_factory=dict)
+
+    async def follow(self) -> None:
+        """Make a row for each saved position, as the census does before a daemon starts."""
+        control = ControlTable(self.live.memory, "control")
+        saved = await Checkpoints(control, self.live.arn, self.live.mapping.hash).load()
+        for shard_id, position in saved.items():
+            self.rows[shard_id] = Lease(checkpoint=ENDED if position.state == "finished" else position.sequence)
 
     def assign(self, shard_id: str, worker: "KclWorker") -> None:
         """Give the shard's lease to ``worker``. The previous owner is not notified."""

@@ -20,6 +20,7 @@ def replay(seed: int) -> None:
 async def _run(seed: int) -> None:
     live = await started(seed)
     leases = Leases(live)
+    await leases.follow()
     try:
         await _trouble(live, leases)
         await _end(live, leases)
@@ -101,6 +102,8 @@ async def _all_saved(live: Live) -> bool:
         position = saved.get(shard.shard_id)
         if position is None or (shard.ending is not None and position.state != "finished"):
             return False
+        if position.state == "finished" and position.sequence is None:  # closed before the start: no record was read
+            continue
         if int(position.sequence or 0) < stream.last_sequence(shard.shard_id):
             return False
     return True
