@@ -44,6 +44,6 @@ def test_a_person_follows_a_migration_on_the_page(
         expect(page.locator("#gate")).to_contain_text("Held: audit week", timeout=120_000)
         expect(page.locator("#audit")).to_contain_text("audit week")
         page.screenshot(path=pictures / "real.png", full_page=True)
-        assert cli.ask("status")["hold"].startswith("audit week")
+        assert cli.run("status")["hold"].startswith("audit week")
         act(page, "Release", "")
         expect(page.locator("#audit")).to_contain_text("release", timeout=120_000)

@@ -13,6 +13,7 @@ import pytest
 
 from service.app import App, open_app
 from service.control.conflicts import Conflicts
+from service.control.ledger import Ledger
 from service.control.state import change_state
 from service.control.workers import BOTH, Workers
 from service.core.item.wire import Item
@@ -145,7 +146,11 @@ async def check_equal(app: App) -> None:
         v2[old_form(app.mapping, place, item)["pk"]["S"]].append(PlaceReading(place, item))
     sides = {name: BothSides(tuple(v2[name]), old.get(name)) for name in {*old, *v2} - held}
     assert len(sides) > len(held)
-    assert {name: both for name, both in sides.items() if not agree(app.mapping, both)} == {}
+    apart = {name: both for name, both in sides.items() if not agree(app.mapping, both)}
+    assert apart == {}, [
+        (await Ledger(app.control, app.clock, app.mapping.old.table, 1).read(key)).entry
+        for key in ({"pk": {"S": name}, "sk": {"S": "METADATA"}} for name in apart)
+    ]
 
 
 @pytest.mark.parametrize("server", ["dynamodb_local", "moto_server"])

@@ -25,6 +25,17 @@ def replay(seed: int) -> None:
         raise Violated(f"seed {seed}: {error}\nagain: {again}") from error
 
 
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(44120, id="v2 deletes an item at one place that has long lived at another"),
+        pytest.param(46201, id="the write of another place's claim ends while the claim is asked for"),
+    ],
+)
+def test_what_a_seed_has_lost_once_stays(seed: int) -> None:
+    replay(seed)
+
+
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_random_interleavings_lose_no_write(chunk: int) -> None:
     for seed in range(chunk, SEEDS, CHUNKS):

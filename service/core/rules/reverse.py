@@ -193,10 +193,25 @@ def _item_record(mapping: Mapping, change: V2Change, readings: BothReadings) -> 
     """A create or a delete on v2. The item's later records decide if v2 has none, or has one, by now."""
     now = _now(mapping, change, readings)
     if change.kind == "delete":
-        return _removed(mapping, readings.old) if now is None else ReversePlan("duplicate")
+        return _removed(mapping, readings.old) if now is None else _left(mapping, change, now, readings)
     if now is None:
         return ReversePlan("duplicate")
     return _whole(mapping, change, readings)
+
+
+def _left(mapping: Mapping, change: V2Change, now: V2Now, readings: BothReadings) -> ReversePlan:
+    """v2's application has deleted an item at one place that lives at another, where it may have been before. Old gets what the
+    item is there, of the units that old still has as they were at the deleted place: no other record carries them. Counters are
+    left to the records of the other place."""
+    image = old_image(mapping, readings.old)
+    if image is None or change.old is None or now.place.text == change.place.text:
+        return ReversePlan("duplicate")
+    old, deleted = old_units(mapping, image), _form_of(mapping, change.place, change.old)
+    units = frozenset(
+        unit for unit in differing(deleted, now.form) if same(old.get(unit, ABSENT), deleted.get(unit, ABSENT))
+    )
+    units -= counters(now.entity, units)
+    return _put(mapping, now, image, Wanted(now.form, frozenset(), of_now=units), "applied")
 
 
 def _removed(mapping: Mapping, old: Item | None) -> ReversePlan:

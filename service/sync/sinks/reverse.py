@@ -126,10 +126,12 @@ class ReverseSink:
             other = place_from(text)
             if other.text == place.text:
                 continue
-            if await self._access.reverse_claim_made(read.entry.key, other, claim):
-                half = half.folded(other)
-            elif await self._access.may_be_made(text, claim):
+            made = await self._access.reverse_claim_made(read.entry.key, other, claim)
+            if not made and await self._access.may_be_made(text, claim):
                 return None
+            # Asked again once it can be made no more: it may have been made since.
+            if made or await self._access.reverse_claim_made(read.entry.key, other, claim):
+                half = half.folded(other)
             else:
                 half = self._dropped(half, other)
         return half

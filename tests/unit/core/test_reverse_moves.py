@@ -176,6 +176,38 @@ def test_what_may_be_passed_without_reading_anything(row: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("old", "then"),
+    [
+        pytest.param(lead(status="a", company="x"), lead(MAY, status="m", company="y"), id="as it was deleted"),
+        pytest.param(
+            lead(status="a", company="z"), lead(MAY, status="m", company="z"), id="the old side has written a field"
+        ),
+        pytest.param(lead(MAY, status="m", company="y"), None, id="it has all of it"),
+        pytest.param(None, None, id="the old side has deleted it"),
+    ],
+)
+def test_of_an_item_that_v2_deletes_at_one_place_and_has_at_another_old_gets_the_other(
+    old: Item | None, then: Item | None
+) -> None:
+    """It may have been there before: then no record carries what it is there.
+
+    A field that old does not have as it was at the deleted place is the old side's, or that of a later record."""
+    deleted = record(by_application(A), None)
+    at_may = reading(by_application(lead(MAY, status="m", company="y")), MAY)
+    made = plan(deleted, None, old, elsewhere=(at_may,))
+    assert made.outcome == ("duplicate" if then is None else "applied")
+    assert then is None or gives(made, then)
+
+
+def test_a_counter_of_another_place_is_left_to_the_records_of_that_place() -> None:
+    """They may carry a difference: it would be added to what has it already."""
+    deleted = record(by_application(lead(visits=5)), None)
+    at_may = reading(by_application(lead(MAY, visits=6)), MAY)
+    made = plan(deleted, None, lead(visits=5), elsewhere=(at_may,))
+    assert gives(made, lead(MAY, visits=5))
+
+
+@pytest.mark.parametrize(
     ("counted", "visits"),
     [("", 7), (place_name(place().text), 7), (place_name(place(MAY).text), 5)],
     ids=["never", "from its own place", "from where the item lives"],
