@@ -18,7 +18,8 @@ ITEMS = 4_000
 WRITE_UNITS = "400"
 """For all jobs together: the table and its index take 2 units for an item, so the whole takes 20 s, and a slice several windows."""
 SETTINGS = {
-    "TABLESPLIT_LEASE_SECONDS": "8",
+    "TABLESPLIT_LEASE_SECONDS": "20",
+    "TABLESPLIT_REQUEST_TIMEOUT_SECONDS": "30",
     "TABLESPLIT_HEARTBEAT_SECONDS": "1",
     "TABLESPLIT_SEGMENTS": "1",
     "TABLESPLIT_PAGE_ITEMS": "10",
