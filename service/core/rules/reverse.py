@@ -193,7 +193,9 @@ def _item_record(mapping: Mapping, change: V2Change, readings: BothReadings) -> 
     """A create or a delete on v2. The item's later records decide if v2 has none, or has one, by now."""
     now = _now(mapping, change, readings)
     if change.kind == "delete":
-        return _removed(mapping, readings.old) if now is None else _left(mapping, change, now, readings)
+        if now is None:
+            return _removed(mapping, readings.old)
+        return ReversePlan("duplicate") if change.stamp is not None else _left(mapping, change, now, readings)
     if now is None:
         return ReversePlan("duplicate")
     return _whole(mapping, change, readings)
@@ -201,8 +203,8 @@ def _item_record(mapping: Mapping, change: V2Change, readings: BothReadings) -> 
 
 def _left(mapping: Mapping, change: V2Change, now: V2Now, readings: BothReadings) -> ReversePlan:
     """v2's application has deleted an item at one place that lives at another, where it may have been before. Old gets what the
-    item is there, of the units that old still has as they were at the deleted place: no other record carries them. Counters are
-    left to the records of the other place."""
+    item is there, of the units that old still has as they were at the deleted place: no other record carries them. Counters, and
+    units that lead to another key than the item has, are left to the records of the other place."""
     image = old_image(mapping, readings.old)
     if image is None or change.old is None or now.place.text == change.place.text:
         return ReversePlan("duplicate")
@@ -210,7 +212,7 @@ def _left(mapping: Mapping, change: V2Change, now: V2Now, readings: BothReadings
     units = frozenset(
         unit for unit in differing(deleted, now.form) if same(old.get(unit, ABSENT), deleted.get(unit, ABSENT))
     )
-    units -= counters(now.entity, units)
+    units -= counters(now.entity, units) | _stuck(mapping, now, units)[0]
     return _put(mapping, now, image, Wanted(now.form, frozenset(), of_now=units), "applied")
 
 

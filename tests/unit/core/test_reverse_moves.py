@@ -11,6 +11,7 @@ from service.core.rules.ledger_writes import PlaceReading
 from service.core.rules.reverse import is_passed
 from service.errors import Poison
 from tests.builders.dual_lead import (
+    JULY,
     MAY,
     by_application,
     by_forward,
@@ -19,6 +20,7 @@ from tests.builders.dual_lead import (
     place,
     reading,
     stamped_v2,
+    tombstone,
     version,
 )
 from tests.builders.reverse_cases import NOTHING_PUT, gives, plan, put, record
@@ -197,6 +199,22 @@ def test_of_an_item_that_v2_deletes_at_one_place_and_has_at_another_old_gets_the
     made = plan(deleted, None, old, elsewhere=(at_may,))
     assert made.outcome == ("duplicate" if then is None else "applied")
     assert then is None or gives(made, then)
+
+
+def test_forwards_tombstone_takes_nothing_from_another_place() -> None:
+    """The old side has deleted the item, and may have created it again with the same values: its own write stays."""
+    deleted = record(by_application(A), tombstone(41), ours=True)
+    at_may = reading(by_application(lead(MAY, status="m", company="y")), MAY)
+    assert plan(deleted, tombstone(41), A, WHOLE, (at_may,)).content is None
+
+
+def test_a_field_that_leads_elsewhere_is_not_taken_from_another_place() -> None:
+    """Its own record waits in quarantine: on old it would move the item that v2 has there."""
+    deleted = record(by_application(A), None)
+    edited = {**by_application(lead(MAY, status="m")), "created_at": {"S": f"{JULY}-01"}}
+    made = plan(deleted, None, A, elsewhere=(reading(edited, MAY),))
+    assert made.content is not None
+    assert (made.content["created_at"], made.content["status"]) == (A["created_at"], {"S": "m"})
 
 
 def test_a_counter_of_another_place_is_left_to_the_records_of_that_place() -> None:
