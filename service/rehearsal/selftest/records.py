@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from service.errors import StreamGone
+from service.dynamodb.protocol import RecordsPage, StreamStore
+from service.errors import StreamGone, Trimmed
 from service.rehearsal.selftest.site import KEY, Site
 
 READ_SECONDS = 0.25
@@ -32,6 +33,7 @@ async def pages(site: Site, table: str) -> AsyncIterator[list[Seen]]:
     """The records of the table's stream, page by page and also empty ones, until the site's time is over. New shards are found."""
     store, arn = site.app.store, await site.stream_arn(table)
     iterators: dict[str, str | None] = {}
+    begun: set[str] = set()
     while site.left > 0:
         try:
             for shard in (await store.describe_stream(arn)).shards:
@@ -41,10 +43,23 @@ async def pages(site: Site, table: str) -> AsyncIterator[list[Seen]]:
             site.refusals[table] += 1
         for shard_id, iterator in iterators.items():
             if iterator is not None:
-                page = await store.get_records(iterator)
+                page = await _page(store, arn, shard_id, iterator, begun=shard_id in begun)
                 iterators[shard_id] = page.next_iterator
+                begun |= {shard_id} if page.records else set()
                 yield [_seen(shard_id, record) for record in page.records]
         await site.app.clock.sleep(READ_SECONDS)
+
+
+async def _page(store: StreamStore, arn: str, shard_id: str, iterator: str, *, begun: bool) -> RecordsPage:
+    """The next page. ``begun``: a record of the shard was read before."""
+    try:
+        return await store.get_records(iterator)
+    except Trimmed:
+        # DynamoDB Local says so of an iterator that is older than the shard's first record
+        # (https://github.com/aws/aws-sdk-java/issues/2923). No record is a day old here.
+        if begun:
+            raise
+        return await store.get_records(await store.shard_iterator(arn, shard_id, "TRIM_HORIZON"))
 
 
 async def collected(site: Site, table: str, count: int) -> list[Seen]:

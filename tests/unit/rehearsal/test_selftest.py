@@ -1,11 +1,18 @@
 """What the self-test calls broken, from records and findings as data."""
 
+from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from service.rehearsal.selftest.records import Seen, disorder
+from service.clock import SystemClock
+from service.core.item.write import Put
+from service.errors import Trimmed
+from service.rehearsal.selftest.records import Seen, collected, disorder
 from service.rehearsal.selftest.report import Assumption, Finding, Outcome, SelfTestReport
+from service.rehearsal.selftest.site import KEY, numbered
+from tests.fakes.memory import MemoryDynamoDB
 
 
 def seen(shard: str, name: str, sequence: str, number: int) -> Seen:
@@ -42,3 +49,40 @@ def test_the_verdict(outcomes: tuple[Outcome, ...], ok: bool, verdict: str) -> N
     lines = report.to_text().splitlines()
     assert (report.ok, lines[-1]) == (ok, verdict)
     assert lines[:3] == [f"{outcomes[0]:10}name  this", f"{'':10}It holds.", f"{'':10}rests on it: a rule"]
+
+
+class OneStream:
+    """A ``Site`` on an in-memory table, whose server calls reads trimmed for as long as the test says."""
+
+    left = 1.0
+
+    def __init__(self) -> None:
+        self.app = SimpleNamespace(store=MemoryDynamoDB(), clock=SystemClock())
+        self.app.store.create_table("t", (KEY,))
+        self.refusals = Counter[str]()
+        self.trimmed: list[bool] = []
+        """Of the next reads."""
+        self.app.store.before = self._before
+
+    async def stream_arn(self, table: str) -> str:
+        return self.app.store.stream(table).arn
+
+    async def _before(self, operation: str, subject: object) -> None:
+        if operation == "get_records" and self.trimmed and self.trimmed.pop(0):
+            raise Trimmed("trimmed")
+
+
+async def test_an_iterator_older_than_the_first_record_is_opened_again() -> None:
+    """DynamoDB Local calls it trimmed (https://github.com/aws/aws-sdk-java/issues/2923)."""
+    site: Any = OneStream()
+    site.app.store.apply(Put("t", numbered("a", 0)))
+    site.trimmed = [True, False]
+    assert [seen.name for seen in await collected(site, "t", 1)] == ["a"]
+
+
+async def test_records_that_are_gone_after_others_were_read_fail_the_question() -> None:
+    site: Any = OneStream()
+    site.app.store.apply(Put("t", numbered("a", 0)))
+    site.trimmed = [False, True]
+    with pytest.raises(Trimmed):
+        await collected(site, "t", 2)
