@@ -36,6 +36,11 @@ REVERSE = TypeAdapter(ReverseHalf)
 REVISIONS: dict[Direction, str] = {"forward": "forward_rev", "reverse": "reverse_rev"}
 
 
+def conflict_id(table: str, key: Item, version: str) -> str:
+    """The id of the conflict-log entry of the change ``version`` of an old item. It begins with the item's ``ledger_id``."""
+    return f"{ledger_id(table, key)}-{version}"
+
+
 def ledger_id(table: str, key: Item) -> str:
     """The name of an old item's entry: 32 hex digits, always the same for the same item, and different for different items."""
     return blake2b(orjson.dumps([table, key], option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()

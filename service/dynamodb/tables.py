@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from service.clock import Clock
+from service.core.mapping.build import KEY_WORDS
 from service.core.mapping.mapping import Mapping, TableShape
 from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.like_old import MADE_TAG, LikeOld, complete, is_own, with_extras
@@ -22,8 +23,6 @@ from service.errors import GAP_REMEDY, Misconfigured, Refused, StreamGone
 from service.log import get_logger
 
 CONTROL_KEY = ("pk", "sk")
-WORDS = {"S": "string", "N": "number", "B": "binary"}
-"""The mapping's words for DynamoDB's types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +202,7 @@ def _require_key_type(old: TableDescription, name: str, wanted: str) -> None:
     if kind != wanted:
         raise Misconfigured(
             f"key attribute {name} of old table {old.name} is of type {kind}; the mapping says {wanted}",
-            remedy=f"correct `old: key_types:` in the mapping: {name}: {WORDS[kind]}",
+            remedy=f"correct `old: key_types:` in the mapping: {name}: {KEY_WORDS[kind]}",
         )
 
 

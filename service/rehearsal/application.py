@@ -1,6 +1,5 @@
 """The application in a rehearsal: what an instance of it can do, on either side, with items in the old table's form."""
 
-import json
 from typing import Protocol
 
 from service.core.item.wire import Item
@@ -33,8 +32,3 @@ class Application(Protocol):
 
     async def delete(self, side: Side, key: Item) -> None:
         """Delete the item. Raises Missing."""
-
-
-def key_text(key: Item) -> str:
-    """An old key as text, to look items up by: the same text in whatever order the key's attributes are."""
-    return json.dumps(key, sort_keys=True)

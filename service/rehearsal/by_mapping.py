@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from service.clock import Clock
 from service.core.item.compare import same_or_absent
 from service.core.item.stamp import without_stamp
-from service.core.item.wire import AttributeValue, Item
+from service.core.item.wire import AttributeValue, Item, key_text
 from service.core.item.write import Absent, AllOf, Delete, Equals, Exists, Put, Update
 from service.core.mapping.inverse import inverse
 from service.core.mapping.mapping import Mapping
@@ -14,7 +14,7 @@ from service.core.mapping.transform import entity_of, forward, old_key, v2_place
 from service.core.phases.acting import Side
 from service.dynamodb.protocol import ItemStore
 from service.errors import Retryable
-from service.rehearsal.application import ItemExists, Missing, key_text
+from service.rehearsal.application import ItemExists, Missing
 
 ATTEMPTS = 20
 """At one update on v2, while others change the item."""

@@ -15,11 +15,11 @@ from zlib import crc32
 
 from service.clock import Clock
 from service.core.item.numbers import number_text
-from service.core.item.wire import AttributeValue, Item
+from service.core.item.wire import AttributeValue, Item, key_text
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import entity_of, old_key
 from service.core.phases.acting import Side
-from service.rehearsal.application import Missing, key_text
+from service.rehearsal.application import Missing
 from service.rehearsal.history import Operation, number
 
 SIDES: tuple[Side, ...] = ("old", "v2")

@@ -5,12 +5,11 @@ from collections.abc import Mapping as Lookup
 
 from service.app import App
 from service.control.conflicts import Conflicts
-from service.core.item.wire import Item
+from service.core.item.wire import Item, key_text
 from service.core.mapping.inverse import inverse
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import old_key
 from service.core.rules.units import differing, old_units
-from service.rehearsal.application import key_text
 from service.rehearsal.tally import LoggedChange
 
 PAGE_ITEMS = 200

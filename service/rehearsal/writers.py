@@ -8,12 +8,12 @@ import random
 from collections.abc import Awaitable, Sequence
 
 from service.clock import Clock
-from service.core.item.wire import Item
+from service.core.item.wire import Item, key_text
 from service.core.mapping.entity import Entity
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import entity_of, old_key
 from service.core.phases.acting import Side
-from service.rehearsal.application import Application, ItemExists, Missing, key_text
+from service.rehearsal.application import Application, ItemExists, Missing
 from service.rehearsal.counting import copy_of
 from service.rehearsal.write_log import Attempt, Kind, WriteLog
 

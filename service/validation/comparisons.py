@@ -14,7 +14,6 @@ from service.core.rules.verdict import (
     Pair,
     Source,
     as_written,
-    entity_of_key,
     is_tombstone_at,
     judge,
     misplaced,
@@ -174,7 +173,7 @@ class V2TableComparison:
         live = []
         for item in items:
             if is_tombstone_at(self._mapping, self.table, item):
-                entity = entity_of_key(self._mapping, self.table, item)
+                entity = self._mapping.entity_name_at(self.table, item)
                 if self._entity in (None, entity):
                     count_item(tally, entity, "tombstones")
             else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from secrets import token_hex
 
 from service.control.conflicts import Conflict, Conflicts
-from service.control.ledger import Ledger, ledger_id
+from service.control.ledger import Ledger, conflict_id, ledger_id
 from service.control.stores import Stores
 from service.core.item.wire import Item, plain_key
 from service.core.mapping.mapping import Mapping
@@ -17,7 +17,7 @@ from service.core.rules.images import old_form, place_of_old
 from service.core.rules.ledger import Entry, Place
 from service.core.rules.ledger_writes import PlaceReading
 from service.core.rules.repair import PutOnV2, RedriveV2, RepairPhase, put_writes, repair_plan
-from service.core.rules.verdict import Pair, entity_of_key
+from service.core.rules.verdict import Pair
 from service.dynamodb.protocol import Fence
 from service.log import get_logger
 from service.sync.redrive import Redriver
@@ -103,10 +103,10 @@ def _replaced(mapping: Mapping, key: Item, replaced: PlaceReading, now: float) -
     place, item = replaced.place, replaced.item
     assert item is not None
     return Conflict(
-        id=f"{ledger_id(mapping.old.table, key)}-replaced-{token_hex(6)}",
+        id=conflict_id(mapping.old.table, key, f"replaced-{token_hex(6)}"),
         old_table=mapping.old.table,
         key=key,
-        entity=entity_of_key(mapping, place.table, place.key),
+        entity=mapping.entity_name_at(place.table, place.key),
         reason="replaced",
         fields=(),
         change=None,

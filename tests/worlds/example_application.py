@@ -11,11 +11,11 @@ from examples.after import V2Repository
 from examples.dual_aware import DualRepository, OldSide
 from examples.entities import DEAL, LEAD, AlreadyExists, Entity, NotFound, Ref, Repository, ref_of
 from service.config import Settings
-from service.core.item.wire import Item
+from service.core.item.wire import Item, key_text
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import old_key
 from service.core.phases.acting import Side
-from service.rehearsal.application import ItemExists, Missing, key_text
+from service.rehearsal.application import ItemExists, Missing
 
 T = TypeVar("T")
 ENTITIES = (LEAD, DEAL)

@@ -53,6 +53,7 @@ def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Res
 
 KEY_TYPES: dict[str, KeyType] = {"string": "S", "number": "N", "binary": "B"}
 """DynamoDB's types, by the mapping's words for them."""
+KEY_WORDS: dict[str, str] = {kind: word for word, kind in KEY_TYPES.items()}
 
 
 def parse_templates(templates: dict[str, str], types: Mapping[str, str] = {}) -> dict[str, Template]:

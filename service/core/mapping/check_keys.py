@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from service.core.item.numbers import parse_number
-from service.core.mapping.build import KEY_TYPES, TableNames, parse_templates, table_name
+from service.core.mapping.build import KEY_WORDS, TableNames, parse_templates, table_name
 from service.core.mapping.schema import EntityModel, MappingModel
 from service.core.mapping.template import Template
 from service.core.mapping.yaml_document import Path
@@ -16,7 +16,6 @@ VALUE_TYPES = {"N": ("int", "number"), "B": ("binary",)}
 """The types of the fields that a key attribute of that type may be made of."""
 IDENTITY_TYPES = {"S": ("string",), **VALUE_TYPES}
 """Of the fields in an old key: their text tells items apart as the key does."""
-KEY_WORDS = {kind: word for word, kind in KEY_TYPES.items()}
 
 
 def key_problems(here: Path, model: MappingModel, entity: EntityModel) -> Iterator[Problem]:

@@ -21,6 +21,9 @@ from service.core.mapping.template import KeyType
 from service.core.mapping.yaml_document import Document, read_yaml
 from service.errors import Misconfigured
 
+UNKNOWN_ENTITY = "unknown"
+"""The entity under which items are counted whose entity the mapping does not know."""
+
 
 @dataclass(frozen=True, slots=True)
 class OldTable:
@@ -83,9 +86,14 @@ class Mapping:
         )
 
     def entity_name_at(self, table: str, item: Item) -> str:
-        """The name of the entity of the v2 ``item`` of ``table``; "unknown" when there is none."""
+        """The name of the entity of the v2 ``item`` of ``table``; UNKNOWN_ENTITY when there is none."""
         entity = self.entity_at(table, item)
-        return entity.name if entity is not None else "unknown"
+        return entity.name if entity is not None else UNKNOWN_ENTITY
+
+    def entity_name_of(self, old: Item | None) -> str:
+        """The name of the entity that an old item names; UNKNOWN_ENTITY for none, and for one that the mapping does not have."""
+        named = (old or {}).get(self.old.entity, {}).get("S", "")
+        return named if named in self.entities else UNKNOWN_ENTITY
 
     def read_from_old(self) -> frozenset[str]:
         """Every attribute of the old table that an entity of the mapping reads (``Entity.own``)."""

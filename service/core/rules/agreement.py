@@ -8,7 +8,7 @@ from service.core.rules.images import old_image, place_of_old, v2_form
 from service.core.rules.ledger import Entry, Place, place_from
 from service.core.rules.ledger_writes import PlaceReading
 from service.core.rules.units import differing, old_units, shown
-from service.core.rules.verdict import UNKNOWN_ENTITY, entity_of_key, fingerprint
+from service.core.rules.verdict import fingerprint
 from service.errors import Poison
 
 DifferenceKind = Literal["missing_on_v2", "missing_on_old", "fields", "unreadable", "two_live_keys"]
@@ -86,9 +86,8 @@ def _differing(mapping: Mapping, reading: PlaceReading, image: Item) -> tuple[st
 def _entity(mapping: Mapping, old: Item | None, places: tuple[Place, ...]) -> str:
     """The entity of the first place; without a place, the one that the old item names, if the mapping knows it."""
     if places:
-        return entity_of_key(mapping, places[0].table, places[0].key)
-    named: str = (old or {}).get(mapping.old.entity, {}).get("S", "")
-    return named if named in mapping.entities else UNKNOWN_ENTITY
+        return mapping.entity_name_at(places[0].table, places[0].key)
+    return mapping.entity_name_of(old)
 
 
 def forgettable(mapping: Mapping, entry: Entry, sides: BothSides) -> bool:

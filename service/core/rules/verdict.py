@@ -25,9 +25,6 @@ from service.core.rules.ledger import Place
 from service.core.rules.units import differing, old_units, shown
 from service.errors import Poison
 
-UNKNOWN_ENTITY = "unknown"
-"""The entity under which items are counted whose entity the mapping does not know."""
-
 
 class Kind(StrEnum):
     """The result of comparing the two readings of one pair."""
@@ -112,9 +109,7 @@ def _source_of_image(mapping: Mapping, old: Item, image: Item, *, both_ways: boo
     try:
         expected = forward(mapping, image)
     except Poison as poison:
-        named = old.get(mapping.old.entity, {}).get("S", "")
-        entity = named if named in mapping.entities else UNKNOWN_ENTITY
-        return Source(old, Pair(entity, key, None, None), None, poison.reason, kept)
+        return Source(old, Pair(mapping.entity_name_of(old), key, None, None), None, poison.reason, kept)
     return Source(old, Pair(expected.entity, key, expected.table, expected.key), expected, image=kept)
 
 
@@ -149,18 +144,12 @@ def pair_of(mapping: Mapping, table: str, item: Item) -> Pair:
     key = {name: item[name] for name in mapping.tables[table].key_names}
     entity = mapping.entity_at(table, item)
     if entity is None or any(rule.required and rule.name not in item for rule in entity.key_rules):
-        return Pair(entity_of_key(mapping, table, item), None, table, key)
+        return Pair(mapping.entity_name_at(table, item), None, table, key)
     try:
         old = {name: template.value(item) for name, template in entity.old_key.items()}
     except Poison:  # v2's application has written what cannot be an old key
         return Pair(entity.name, None, table, key)
     return Pair(entity.name, old, table, key)
-
-
-def entity_of_key(mapping: Mapping, table: str, item: Item) -> str:
-    """The entity that a v2 item's key belongs to, whatever else the item holds; ``UNKNOWN_ENTITY`` when there is none."""
-    entity = mapping.entity_at(table, item)
-    return entity.name if entity is not None else UNKNOWN_ENTITY
 
 
 def lasts(before: PairFingerprints, after: PairFingerprints) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from service.control.conflicts import Conflict
-from service.control.ledger import EntryReading, ledger_id
+from service.control.ledger import EntryReading, conflict_id
 from service.core.item.change import Change
 from service.core.item.wire import Item
 from service.core.item.write import TransactItem
@@ -74,8 +74,7 @@ class ForwardRecord:
         claim = self._claim(step, plan) if plan.writes or leaves else None
         if claim is not None and step.read.entry.forward.claim == claim:
             return step.read
-        pending = self._pending(step, plan) if not plan.writes else () if step.ours else step.half.pending
-        half = replace(step.half, claim=claim, pending=pending)
+        half = replace(step.half, claim=claim, pending=self._pending(step, plan))
         if claim is None:
             half = replace(half, done=step.version, seen=step.seen, places=plan.places, refused="")
         return await self._access.save(step.read, half, self._log(step, plan, found))
@@ -98,6 +97,8 @@ class ForwardRecord:
 
     def _pending(self, step: Step, plan: ForwardPlan) -> tuple[str, ...]:
         """The units that old must get back once reverse has put the item on old again."""
+        if plan.writes:
+            return () if step.ours else step.half.pending
         if step.change.new is None:
             return ()
         lost = plan.conflict.units if plan.conflict is not None and plan.conflict.reason == "deleted" else ()
@@ -132,21 +133,21 @@ class ForwardRecord:
             return [*self._access.conflicts.puts(self._conflict(step, plan, found))]
         claim = step.read.entry.forward.claim
         if claim is not None and claim.version == step.version and claim.lost and not plan.keeps_log:
-            return [self._access.conflicts.removal(self._conflict_id(step.change.key, step.version))]
+            return [self._access.conflicts.removal(conflict_id(self._mapping.old.table, step.change.key, step.version))]
         return []
 
     async def refused_image(self, key: Item, half: ForwardHalf) -> Item | None:
         """The item whose delete v2 refused, if that was the change before."""
         if not half.refused:
             return None
-        conflict = await self._access.conflicts.load(self._conflict_id(key, half.refused))
+        conflict = await self._access.conflicts.load(conflict_id(self._mapping.old.table, key, half.refused))
         return old_image(self._mapping, conflict.change.change.old if conflict.change is not None else None)
 
     def _conflict(self, step: Step, plan: ForwardPlan, found: Sequence[PlaceReading]) -> Conflict:
         assert plan.conflict is not None
         change = step.change
         return Conflict(
-            id=self._conflict_id(change.key, step.version),
+            id=conflict_id(self._mapping.old.table, change.key, step.version),
             old_table=change.table,
             key=change.key,
             entity=self.entity(change),
@@ -157,12 +158,7 @@ class ForwardRecord:
             at=self._access.stores.clock.now(),
         )
 
-    def _conflict_id(self, key: Item, version: str) -> str:
-        return f"{ledger_id(self._mapping.old.table, key)}-{version}"
-
     def entity(self, change: Change) -> str:
-        """The name of the entity that a change of the old table shows; "unknown" when the mapping has none."""
+        """The name of the entity that a change of the old table shows."""
         mapping = self._mapping
-        image = old_image(mapping, change.new) or old_image(mapping, change.old) or {}
-        named = image.get(mapping.old.entity, {}).get("S", "")
-        return named if named in mapping.entities else "unknown"
+        return mapping.entity_name_of(old_image(mapping, change.new) or old_image(mapping, change.old))

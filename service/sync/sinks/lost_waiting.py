@@ -5,12 +5,12 @@ change that the old application makes after reverse's write would seem to meet a
 """
 
 from service.control.conflicts import Conflict
-from service.control.ledger import ledger_id
+from service.control.ledger import conflict_id
 from service.core.item.change import Change
 from service.core.rules.forward import known_places
 from service.core.rules.images import old_image
 from service.core.rules.ledger import Entry
-from service.core.rules.units import differing, entity_of_image, old_units, shown
+from service.core.rules.units import differing, old_units, shown
 from service.sync.sinks.context import SinkContext
 from service.sync.sinks.ledger_access import LedgerAccess
 
@@ -30,13 +30,12 @@ async def _conflict(access: LedgerAccess, context: SinkContext, change: Change, 
     """The entry of the conflict log: the old item before reverse's write, which had what waited, and v2 as it is now."""
     mapping = access.stores.mapping
     before, after = (old_image(mapping, image) for image in (change.old, change.new))
-    entity = entity_of_image(mapping, before or after or {})
     found = await access.read_places(known_places(mapping, change, entry))
     return Conflict(
-        id=f"{ledger_id(mapping.old.table, change.key)}-{context.version(change)}",
+        id=conflict_id(mapping.old.table, change.key, context.version(change)),
         old_table=change.table,
         key=change.key,
-        entity=entity.name if entity is not None else "unknown",
+        entity=mapping.entity_name_of(before or after),
         reason="overlap",
         fields=shown(differing(old_units(mapping, before), old_units(mapping, after))),
         change=None,

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from service.clock import SystemClock
-from service.core.item.wire import Item
-from service.rehearsal.application import Application, ItemExists, Missing, key_text
+from service.core.item.wire import Item, key_text
+from service.rehearsal.application import Application, ItemExists, Missing
 from service.rehearsal.by_mapping import MappedApplication
 from tests.builders.crm_tables import CrmTables, make_crm_tables
 from tests.builders.planes import open_plane, plane_settings

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.core.item.wire import AttributeValue, Item
+from service.core.item.wire import AttributeValue, Item, key_text
 from service.rehearsal.counted import judge_counting
 from service.rehearsal.counting import COUNTER, SHARED_COUNTER, TURN, CountingWriters, CountLog
 from service.rehearsal.history import Operation
@@ -101,9 +101,7 @@ async def test_writers_count_on_the_sides_that_they_may_write_and_what_they_log_
     stop.set()
     await clock.until(running.done)
     await writers.copy("v2", "copy")
-    final = {
-        f'{{"pk": {{"S": "{name}"}}, "sk": {{"S": "METADATA"}}}}': item for name, item in application.items.items()
-    }
+    final = {key_text({"pk": {"S": name}, "sk": {"S": "METADATA"}}): item for name, item in application.items.items()}
     report = judge_counting(writers.log, final, final)
     assert (report.ok, report.broken, report.copies_found) == (True, (), 1)
     assert report.increments == report.found_on_old == report.found_on_v2 > 20

@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Sequence
 
 from service.clock import SystemClock
-from service.core.item.wire import Item
+from service.core.item.wire import Item, key_text
 from service.core.mapping.transform import old_key
 from service.core.phases.acting import Side
-from service.rehearsal.application import key_text
 from service.rehearsal.demo.items import old_items
 from service.rehearsal.demo.seed import writer_numbers
 from service.rehearsal.write_log import WriteLog
