@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from service.app import App
 from service.config import Settings
-from service.control.audit import Audit
+from service.control.audit import Audit, End
 from service.control.state import MigrationState
 from service.control.workers import worker_id
 from service.core.phases.gate import Gate
@@ -32,7 +32,7 @@ STS_LIMITS = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attem
 class AuditLog(Protocol):
     """Records every move (``service.control.audit``)."""
 
-    async def append(self, action: str, why: str, facts: dict[str, Any]) -> object: ...
+    async def append(self, action: str, why: str, facts: dict[str, Any]) -> End: ...
 
 
 class Hooks(Protocol):
