@@ -51,6 +51,9 @@ def verify(known: tuple[str, ...], as_json: bool) -> None:
 
     Whoever can write the control table can write the whole log anew. With --hash that shows too.
     """
+    for one in known:
+        if not HASH.fullmatch(one):
+            raise click.UsageError(f"{one!r} is not a hash: it has 64 digits, 0 to 9 and a to f.")
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         await require_started(app)
