@@ -56,13 +56,15 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8080/healthz', timeout=3)"]
 CMD ["tablesplit", "sync"]
 
-# Maven holds each jar to its checksum, and writes the modes of files into ours; a Java runtime that is linked needs no other package
+# Maven holds each jar to its repository's checksum, and check_jars.sh those of the image to ours. Maven writes the modes of files into
+# our jar. A Java runtime that is linked needs no other package
 FROM ${MAVEN} AS daemon
 WORKDIR /build
-COPY deploy/kcl/pom.xml ./
+COPY deploy/kcl/pom.xml deploy/kcl/jars.sha256 deploy/kcl/check_jars.sh ./
 COPY deploy/kcl/src/main src/main
 RUN chmod --recursive u=rwX,go=rX . \
  && mvn --quiet --batch-mode --strict-checksums package \
+ && sh check_jars.sh target/lib \
  && mkdir -p /made/opt/kcl \
  && mv target/streams-multilang-daemon.jar target/lib /made/opt/kcl \
  && jlink --add-modules java.se,jdk.crypto.ec,jdk.management,jdk.unsupported --no-header-files --no-man-pages --output /made/opt/java

@@ -34,8 +34,9 @@ test-all: test test-slow docs
 KCL_JAR := deploy/kcl/target/streams-multilang-daemon.jar
 kcl: $(KCL_JAR)
 
-$(KCL_JAR): deploy/kcl/pom.xml $(shell find deploy/kcl/src -type f)
-	mvn --quiet --batch-mode --file deploy/kcl/pom.xml clean package
+$(KCL_JAR): deploy/kcl/pom.xml deploy/kcl/jars.sha256 $(shell find deploy/kcl/src -type f)
+	mvn --quiet --batch-mode --file deploy/kcl/pom.xml --strict-checksums clean package
+	sh deploy/kcl/check_jars.sh deploy/kcl/target/lib || { rm $(KCL_JAR); exit 1; }
 
 kcl-where-possible:
 	@if command -v mvn >/dev/null && command -v javac >/dev/null; then $(MAKE) --no-print-directory kcl; fi

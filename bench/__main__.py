@@ -17,7 +17,8 @@ import boto3
 from bench import dual
 from bench.items import many_items
 from bench.plain_boto3 import client
-from service.config import Settings, load_configured_mapping, use_local_credentials
+from service.config import Settings
+from service.environment import load_configured_mapping, use_local_credentials
 from service.errors import TablesplitError
 from service.rehearsal.servers.local_servers import dynamodb_local
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from bench.dual_tables import Dual, opened
 from bench.items import many_items
-from service.config import use_local_credentials
+from service.environment import use_local_credentials
 from service.rehearsal.servers.local_servers import dynamodb_local
 from service.streams.engine import ShardSink
 from service.sync.sinks.forward import ForwardSink

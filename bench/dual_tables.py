@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from service.app import App
 from service.clock import SystemClock
-from service.config import Settings, load_configured_mapping
+from service.config import Settings
 from service.control.state import MigrationState, change_state, in_forward, with_stream, with_v2_stream
 from service.control.table import ControlTable
 from service.core.item.change import Change, parse_record
@@ -21,6 +21,7 @@ from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.protocol import AskedWrite, Fence
 from service.dynamodb.table_description import NewTable
 from service.dynamodb.tables import Tables
+from service.environment import load_configured_mapping
 from service.log import configure_log
 from service.metrics import Metrics
 from service.sync.sinks.context import ledger_access, sink_context

@@ -12,9 +12,10 @@ from typing import Any
 import orjson
 
 from bench.items import many_items
-from service.config import Settings, load_configured_mapping
+from service.config import Settings
 from service.core.item.wire import Item
 from service.core.rules.guarded import copy_write
+from service.environment import load_configured_mapping
 
 Answer = dict[str, Any]
 

@@ -22,7 +22,7 @@ from bench import plain_boto3
 from bench.items import many_items
 from service.app import GC_THRESHOLDS
 from service.clock import SystemClock
-from service.config import Settings, load_configured_mapping, use_local_credentials
+from service.config import Settings
 from service.control.state import change_state, in_forward, with_stream
 from service.control.stores import Stores
 from service.control.table import ControlTable
@@ -32,6 +32,7 @@ from service.core.item.write import Put, TransactItem, Write
 from service.core.mapping.mapping import Mapping
 from service.dynamodb.client import DynamoDBClient
 from service.dynamodb.protocol import Fence, Page
+from service.environment import load_configured_mapping, use_local_credentials
 from service.log import configure_log
 from service.metrics import Metrics
 from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from service.clock import Clock, SystemClock
-from service.config import Settings, load_configured_mapping
+from service.config import Settings
 from service.control.stores import Stores
 from service.control.table import ControlTable
 from service.core.mapping.mapping import Mapping
@@ -16,6 +16,7 @@ from service.dynamodb.client import DynamoDBClient
 from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.prices import load_prices
 from service.dynamodb.tables import Tables
+from service.environment import load_configured_mapping
 from service.log import configure_log
 from service.metrics import Metrics
 

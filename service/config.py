@@ -1,37 +1,20 @@
-"""Settings: one frozen value, read once from the environment (and `.env`). No other module reads the environment."""
+"""Settings: every one with its variable, default, bounds and meaning, and what several must be together.
 
-import os
-import pkgutil
-import re
-from difflib import get_close_matches
-from importlib.resources import files
+``service.environment`` reads them.
+"""
+
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-from dotenv import load_dotenv
-from pydantic import AliasChoices, Field, FilePath, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, Field, FilePath, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from service.aws_profile import (
-    CERTIFICATE_NAMES,
-    DEFAULT_REGION,
-    ENDPOINT_NAMES,
-    REGION_NAMES,
-    STREAMS_NAMES,
-    all_services_endpoint,
-    require_region,
-    said_by_profile,
-)
-from service.core.mapping.mapping import Mapping, load_mapping
+from service.aws_profile import CERTIFICATE_NAMES, DEFAULT_REGION, ENDPOINT_NAMES, REGION_NAMES, STREAMS_NAMES
 from service.core.mapping.schema import TABLE_NAME
-from service.errors import Misconfigured
 from service.hosts import is_aws, is_local, without_password
 from service.signed_requests import signed_request_seconds
 
-PACKAGED_MAPPING = "crm.yaml"
 PREFIX = "TABLESPLIT_"
-_PASSWORD = re.compile("//[^/]*@")
-TEST_PREFIX = "TABLESPLIT_TEST_"
 AWS_NAMES = {
     "aws_region": "AWS_REGION",
     "endpoint_url": "AWS_ENDPOINT_URL",
@@ -306,85 +289,6 @@ class Settings(BaseSettings):
         return self
 
 
-def load_settings(**changes: Any) -> Settings:
-    """Load the settings: ``changes`` (by field) before the process's environment, before a `.env` file in the working directory,
-    before the AWS profile.
-
-    Raises Misconfigured with a line for each wrong variable: its name, its value, what it must be.
-    """
-    load_dotenv(Path(".env"))
-    _refuse_unknown()
-    said: dict[str, Any] = said_by_profile()
-    if (streams := all_services_endpoint()) is not None and not os.environ.get(STREAMS_NAMES[0]):
-        said["streams_endpoint_url"] = streams
-    try:
-        settings = Settings(**{**said, **changes})
-    except ValidationError as error:
-        lines = [_line(issue["loc"], issue["input"], issue["msg"]) for issue in error.errors(include_url=False)]
-        raise Misconfigured("\n".join(lines), remedy="docs/settings.md lists the allowed values") from error
-    if "aws_region" not in said:
-        require_region(own_mapping=settings.mapping is not None, local=is_local(settings.endpoint_url))
-    return settings
-
-
 def variable_name(field: str) -> str:
     """The environment variable of a setting."""
     return AWS_NAMES.get(field, PREFIX + field.upper())
-
-
-def use_local_credentials() -> None:
-    """Set credentials for a local server unless some are configured: the server accepts any, but the SDK requires them."""
-    os.environ.setdefault("AWS_ACCESS_KEY_ID", "local")
-    os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "local")
-
-
-def load_configured_mapping(settings: Settings, *, prefix: str = "") -> Mapping:
-    """Load the mapping file that the settings name, with the table names from the environment, each with ``prefix`` before it.
-
-    Raises Misconfigured when it cannot be read or is wrong: file, line, what to do.
-    """
-    path = settings.mapping
-    source = PACKAGED_MAPPING if path is None else str(path)
-    try:
-        text = (files("service.mappings") / PACKAGED_MAPPING if path is None else path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "is not UTF-8 text"
-        raise Misconfigured(f"mapping file {source}: {reason}", remedy="correct TABLESPLIT_MAPPING") from error
-    return load_mapping(
-        text,
-        source=source,
-        names=lambda variable, default: prefix + _table_name(variable, default),
-        resolve=pkgutil.resolve_name,
-    )
-
-
-def _table_name(variable: str, default: str) -> str:
-    name = os.environ.get(variable) or default
-    if not re.match(TABLE_NAME, name):
-        raise Misconfigured(
-            f"{variable}={name}: not a table name", remedy="3 to 255 letters (a to z), digits, '_', '-' and '.'"
-        )
-    return name
-
-
-def _refuse_unknown() -> None:
-    known = {variable_name(field) for field in Settings.model_fields}
-    for name in sorted(os.environ):
-        if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and name not in known:
-            nearest = get_close_matches(name, known, n=1)
-            hint = f"did you mean {nearest[0]}?" if nearest else "see docs/settings.md"
-            raise Misconfigured(f"{name} is not a setting", remedy=hint)
-
-
-def _line(loc: tuple[int | str, ...], value: object, message: str) -> str:
-    if not loc:
-        return message.removeprefix("Value error, ")
-    names: dict[str, tuple[str, ...]] = {field: (name,) for field, name in AWS_NAMES.items()}
-    names |= {"aws_region": REGION_NAMES, "endpoint_url": ENDPOINT_NAMES, "ca_bundle": CERTIFICATE_NAMES}
-    # pydantic reports the first of several names, also when another one was used
-    field = next(
-        (field for field, choices in names.items() if loc[0] in choices), str(loc[0]).removeprefix(PREFIX).lower()
-    )
-    variable = next(filter(os.environ.get, names.get(field, ())), variable_name(field))
-    shown = "" if field in ("api_token", "hook_secret") else f"={_PASSWORD.sub('//', str(value))}"
-    return f"{variable}{shown}: {message[0].lower()}{message[1:]} ({Settings.model_fields[field].description})"

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import click
 
+from deploy.release.base import pinned
 from deploy.release.image import BASE, Building, build
-from deploy.release.making import make_release
+from deploy.release.making import check_releasable, make_release
 from deploy.release.sbom import read_contents, write_sbom
 from deploy.release.source import CommandFailed, read_source
 from service.errors import Misconfigured
@@ -36,8 +37,9 @@ def make_sbom(base: str) -> None:
 
 
 def make_all(base: str) -> None:
-    """Make a release of the commit, with an image whose layers are all built anew."""
-    make_release(TREE, DIST, Building(base, cached=False))
+    """Make a release of the commit, with an image whose layers are all built anew, on a base that is named by its digest."""
+    check_releasable(TREE, read_source(TREE))
+    make_release(TREE, DIST, Building(pinned(TREE, base), cached=False))
 
 
 MADE: dict[str, Callable[[str], None]] = {"image": make_image, "sbom": make_sbom, "all": make_all}
@@ -45,7 +47,12 @@ MADE: dict[str, Callable[[str], None]] = {"image": make_image, "sbom": make_sbom
 
 @click.command(help=__doc__)
 @click.argument("product", type=click.Choice(list(MADE)))
-@click.option("--base", default=BASE, show_default=True, help="The base, best by digest: python:3.12-slim@sha256:...")
+@click.option(
+    "--base",
+    default=BASE,
+    show_default=True,
+    help="The base. A release takes it by its digest, from deploy/images.digests, or as it is given: NAME:TAG@sha256:...",
+)
 def main(product: str, base: str) -> None:
     """Make the product, or print why it cannot be made."""
     try:

@@ -6,7 +6,9 @@ locals {
 
   # the label of a stream is the time at which it was enabled: it cannot be known before
   resources = {
-    old        = ["${local.table_arn}/${var.old_table_name}"]
+    old = ["${local.table_arn}/${var.old_table_name}"]
+    # nothing is written to the old table before the first cutover
+    old_writes = var.sync_may_write_old_table ? ["${local.table_arn}/${var.old_table_name}"] : []
     old_stream = ["${local.table_arn}/${var.old_table_name}/stream/*"]
     v2         = [for name in local.v2_names : "${local.table_arn}/${name}"]
     v2_stream  = [for name in local.v2_names : "${local.table_arn}/${name}/stream/*"]
@@ -17,7 +19,7 @@ locals {
     kcl       = local.kcl ? ["${local.table_arn}/${local.kcl_application}-*"] : []
     kcl_index = local.kcl ? ["${local.table_arn}/${local.kcl_application}-*/index/LeaseOwnerToLeaseKeyIndex"] : []
   }
-  # without an index, or without the kcl engine, there is nothing to name
+  # without an index, without the kcl engine, or before the first cutover, there is nothing to name
   granted = { for component in local.components : component => [
     for resource, actions in local.permissions[component] :
     { resource = resource, actions = actions } if length(local.resources[resource]) > 0

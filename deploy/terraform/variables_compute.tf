@@ -171,6 +171,12 @@ variable "backfill_timeout_seconds" {
   }
 }
 
+variable "sync_may_write_old_table" {
+  description = "Let the role of sync write the old table. Needed from the first `cutover` on, until `complete`; set it right before."
+  type        = bool
+  default     = false
+}
+
 variable "operator_may_drop_tables" {
   description = "Let the operator role delete the v2 tables and the control table: `drop-tables`, there is no way back."
   type        = bool

@@ -1,6 +1,7 @@
 """`audit list|verify`: who moved the phase, when and why."""
 
 import asyncio
+import re
 
 import click
 
@@ -11,6 +12,8 @@ from service.cli.run import run_command
 from service.clock import iso
 from service.control.audit import Audit
 from service.sync.positions import require_started
+
+HASH = re.compile("[0-9a-f]{64}")
 
 
 @click.group()
@@ -36,13 +39,25 @@ def list_records(as_json: bool) -> None:
 
 
 @audit.command()
+@click.option(
+    "--hash",
+    "known",
+    multiple=True,
+    help="A hash that the log (`audit record`) or the hook was given: the log must have it. May be repeated.",
+)
 @as_json
-def verify(as_json: bool) -> None:
-    """Check that no entry was edited, removed or inserted. Exit status 1 if one was."""
+def verify(known: tuple[str, ...], as_json: bool) -> None:
+    """Check that no entry was edited, removed or inserted. Exit status 1 if one was.
+
+    Whoever can write the control table can write the whole log anew. With --hash that shows too.
+    """
+    for one in known:
+        if not HASH.fullmatch(one):
+            raise click.UsageError(f"{one!r} is not a hash: it has 64 digits, 0 to 9 and a to f.")
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         await require_started(app)
-        verdict = await Audit(app.control, app.clock, "").verify()
+        verdict = await Audit(app.control, app.clock, "").verify(known)
         return Answer(verdict.to_json(), verdict.to_text(), ok=verdict.ok)
 
     run_command(body, as_json=as_json)

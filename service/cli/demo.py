@@ -8,7 +8,7 @@ import click
 from service.cli.answer import Answer
 from service.cli.options import as_json
 from service.cli.run import run_alone
-from service.config import load_settings, use_local_credentials
+from service.environment import load_settings, use_local_credentials
 from service.rehearsal.demo.run import run_demo
 
 

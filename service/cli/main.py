@@ -19,6 +19,7 @@ COMMANDS = {
     "drop-tables": "tables:drop_tables",
     "forecast": "forecast:forecast",
     "full-migration": "backfill:full_migration",
+    "gate-settings": "gate_settings:gate_settings",
     "hold": "phase:hold",
     "migrate": "backfill:migrate",
     "preflight": "tables:preflight",

@@ -12,7 +12,8 @@ import click
 from service.app import App, open_app
 from service.aws_profile import default_region_note
 from service.cli.answer import Answer, print_answer, print_error
-from service.config import Settings, load_settings
+from service.config import Settings
+from service.environment import load_settings
 from service.errors import Interrupted, TablesplitError
 
 STOP_GRACE_SECONDS = 4.0

@@ -8,8 +8,8 @@ from service.app import App
 from service.cli.answer import Answer
 from service.cli.options import as_json
 from service.cli.run import run_command
-from service.config import use_local_credentials
 from service.core.phases.acting import Side
+from service.environment import use_local_credentials
 from service.log import get_logger
 from service.rehearsal.demo.seed import is_loaded, keep_writing, seed_old_table
 

@@ -2,8 +2,12 @@
 
 A record of its own, the *end*, holds the newest record's number and hash and is written in the same transaction. So a log whose
 last records were cut off is detected too.
+
+Whoever can write the table can write a whole new chain. So each hash also goes where such a person cannot write: into this
+process's log, and after a phase move to the hook. A chain that has that hash has everything up to it as it was written.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
@@ -15,6 +19,7 @@ from pydantic import dataclasses as checked
 from service.clock import Clock, iso
 from service.control.table import CHANGE_ATTEMPTS, ControlTable, Stored
 from service.errors import Retryable
+from service.log import get_logger
 
 PARTITION = "audit"
 END = "end"
@@ -52,6 +57,10 @@ class End:
     number: int
     hash: str
 
+    def to_json(self) -> dict[str, Any]:
+        """As the hook gets it."""
+        return {"number": self.number, "hash": self.hash}
+
 
 @dataclass(frozen=True, slots=True)
 class AuditVerdict:
@@ -60,6 +69,8 @@ class AuditVerdict:
     records: int
     hash: str
     """The newest record's hash."""
+    proven: int = 0
+    """Up to this record a hash that was kept elsewhere proves the log; 0: none was given, or none was found."""
     broken: tuple[str, ...] = field(default=())
     """What is wrong with the log, one line each."""
 
@@ -74,14 +85,20 @@ class AuditVerdict:
             "result": "ok" if self.ok else "broken",
             "records": self.records,
             "hash": self.hash,
+            "proven": self.proven,
             "broken": list(self.broken),
         }
 
     def to_text(self) -> str:
-        """The verdict, then what is wrong."""
+        """The verdict and what proves it, or what is wrong."""
         if self.ok:
-            return f"audit log: whole, {self.records} records, newest {self.hash or '(none)'}"
+            return f"audit log: whole, {self.records} records, newest {self.hash or '(none)'}\n{self._proof()}"
         return "\n".join([f"audit log: BROKEN, {self.records} records", *self.broken])
+
+    def _proof(self) -> str:
+        if self.proven:
+            return f"proven up to record {self.proven}, by a hash that was kept elsewhere"
+        return "by itself only: that it was not written anew is proven by a hash of the log or the hook (--hash)"
 
 
 class Audit:
@@ -95,20 +112,22 @@ class Audit:
         self._clock = clock
         self._who = who
 
-    async def append(self, action: str, why: str, facts: dict[str, Any]) -> None:
-        """Add an entry at the end, after those of other writers that came first. ``facts``: JSON values.
+    async def append(self, action: str, why: str, facts: dict[str, Any]) -> End:
+        """Add an entry at the end, after those of other writers that came first, and log its hash. ``facts``: JSON values.
 
         Raises Retryable while other writers keep appending.
         """
         for _ in range(CHANGE_ATTEMPTS):
             end = await self._ends.get(END)
             record = self._next(end, action, why, facts)
+            newest = End(record.number, record.hash)
             writes = [
                 self._records.as_put(_name(record.number), record, None)[0],
-                self._ends.as_put(END, End(record.number, record.hash), end)[0],
+                self._ends.as_put(END, newest, end)[0],
             ]
             if await self._control.store.transact(writes):
-                return
+                get_logger().info("audit record", number=newest.number, hash=newest.hash, action=action)
+                return newest
         raise Retryable("the audit log is contended", reason="control_contended")
 
     def _next(self, end: Stored[End] | None, action: str, why: str, facts: dict[str, Any]) -> Record:
@@ -120,11 +139,11 @@ class Audit:
         """Every record, the oldest first."""
         return [stored.value for stored in (await self._records.all()).values()]
 
-    async def verify(self) -> AuditVerdict:
-        """Follow the chain from the first record to the end."""
+    async def verify(self, known: Collection[str] = ()) -> AuditVerdict:
+        """Follow the chain from the first record to the end. ``known``: hashes of records, kept outside the control table."""
         records = await self.all()
         end = await self._ends.get(END)
-        return judged(records, end.value if end else None)
+        return judged(records, end.value if end else None, known)
 
 
 def sealed(record: Record) -> Record:
@@ -133,8 +152,8 @@ def sealed(record: Record) -> Record:
     return replace(record, hash=sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest())
 
 
-def judged(records: list[Record], end: End | None) -> AuditVerdict:
-    """The verdict on a log as it was read."""
+def judged(records: list[Record], end: End | None, known: Collection[str] = ()) -> AuditVerdict:
+    """The verdict on a log as it was read. ``known``: as ``Audit.verify`` takes them."""
     broken = []
     previous, number = NOTHING_BEFORE, 0
     for record in records:
@@ -150,7 +169,12 @@ def judged(records: list[Record], end: End | None) -> AuditVerdict:
     last = records[-1] if records else None
     if (end.number, end.hash) != (last.number, last.hash) if end and last else (end is None) != (last is None):
         broken.append(f"the log ends at {last.number if last else 0}; it should end at {end.number if end else 0}")
-    return AuditVerdict(len(records), previous, tuple(broken))
+    numbers = {record.hash: record.number for record in records}
+    broken += [
+        f"no record has the hash {one}: the log was written anew, or cut off" for one in known if one not in numbers
+    ]
+    proven = 0 if broken else max((numbers[one] for one in known), default=0)
+    return AuditVerdict(len(records), previous, proven, tuple(broken))
 
 
 def _name(number: int) -> str:

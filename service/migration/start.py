@@ -8,6 +8,7 @@ from typing import Any
 
 from service.app import App
 from service.control.checkpoints import Checkpoints
+from service.control.gate_settings import begin_gate_settings, warn_of_other_gate_settings
 from service.control.leases import REVERSE_LEASE, START_LEASE, SYNC_LEASE, Lease
 from service.control.state import (
     MigrationState,
@@ -96,6 +97,7 @@ async def _begin(app: App) -> MigrationState:
     state = await load_state(app.control, app.mapping)
     if state is not None and state.started:
         await require_same_stream(app, state)
+        await warn_of_other_gate_settings(app.control, app.settings)
         return state
     async with Lease.acquire(app.control, START_LEASE, worker_id(), app.clock, app.settings):
         state = await load_state(app.control, app.mapping)
@@ -111,6 +113,7 @@ async def _enter_forward(app: App) -> MigrationState:
     start = await stream_start(app.store, arn, app.clock, app.settings.shard_read_seconds, read_open=was_on)
     get_logger().info(start.to_text(), stream=arn)
     await _replace_positions(app, await _of_a_killed_start(app, arn), start.positions, arn, 0)
+    await begin_gate_settings(app.control, app.settings)
     now = app.clock.now()
     return await change_state(app.control, app.mapping, now, lambda was: in_forward(was, now))
 

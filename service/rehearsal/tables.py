@@ -7,12 +7,13 @@ from dataclasses import replace
 from secrets import token_hex
 
 from service.app import App, open_app
-from service.config import Settings, load_configured_mapping
+from service.config import Settings
 from service.core.item.wire import Item
 from service.core.item.write import Put
 from service.core.mapping.mapping import Mapping
 from service.dynamodb.table_description import NewTable
 from service.dynamodb.table_waits import until_active, until_deleted
+from service.environment import load_configured_mapping
 from service.rehearsal.counting import SHARED_COUNTER
 from service.tasks import task_group
 

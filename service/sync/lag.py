@@ -18,6 +18,11 @@ class LowLag:
         self._limit = limit
         self._since: float | None = None
 
+    def follow(self, limit: float) -> None:
+        """Go by another limit from now on: what was low by the former one says nothing about it."""
+        if limit != self._limit:
+            self._limit, self._since = limit, None
+
     def note(self, lag: float | None) -> float | None:
         """Take a lag into account (None: not known); return since when it has been low, in epoch seconds, or None."""
         low = lag is not None and lag < self._limit

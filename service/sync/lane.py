@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 from service.app import App
 from service.control.checkpoints import Checkpoints
 from service.control.engine import put_embedded_in_force
+from service.control.gate_settings import DEFAULTS, read_gate_settings
 from service.control.leases import Lease
 from service.control.state import MigrationState, load_started_state
 from service.control.workers import BEAT_SECONDS, LaneBeat, LaneName, worker_id
@@ -30,6 +31,9 @@ from service.tasks import task_group
 
 RETRY_SECONDS = 15.0
 """How long a lane that has stopped waits before it tries again, in case the operator has removed the cause."""
+
+LIMIT_SECONDS = 15.0
+"""Between two looks at the migration's limit of lag."""
 
 Role = Literal["owner", "reader", "standby", "stopped"]
 
@@ -73,7 +77,7 @@ class Lane(ABC):
         self.acting: Acting | None = None
         self._read = read or read_alone
         self._engines: Sequence[StreamEngine] = ()
-        self._low = LowLag(app.clock, app.settings.gate_lag_seconds)
+        self._low = LowLag(app.clock, DEFAULTS.gate_lag_seconds)
         self._catching_up = CatchingUp(app.clock)
 
     @abstractmethod
@@ -129,10 +133,9 @@ class Lane(ABC):
         work = self.open(reading, state)
         self._engines = work.engines
         self.role, self.failure, self.acting = "owner" if reading.lease else "reader", None, state.acting
+        engines = (engine.run() for engine in work.engines)
         async with task_group() as tasks:
-            working = [
-                tasks.create_task(coroutine) for coroutine in (*(engine.run() for engine in work.engines), *work.others)
-            ]
+            working = [tasks.create_task(coroutine) for coroutine in (*engines, *work.others, self._follow_limit())]
             await until()
             for task in working:
                 task.cancel()
@@ -140,6 +143,13 @@ class Lane(ABC):
         get_logger().info(
             "lane stops to act by a new state", lane=self.name, phase=acting.phase, rule=acting.rule, epoch=acting.epoch
         )
+
+    async def _follow_limit(self) -> None:
+        """Go by the migration's limit of lag, until cancelled."""
+        while True:
+            with suppress(Retryable):
+                self._low.follow((await read_gate_settings(self.app.control)).gate_lag_seconds)
+            await self.app.clock.sleep(LIMIT_SECONDS)
 
     def _leave(self, role: Literal["standby", "stopped"], failure: TablesplitError | None) -> None:
         self._engines, self.role, self.failure, self.acting = (), role, failure, None

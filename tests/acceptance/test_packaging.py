@@ -59,7 +59,7 @@ def test_the_demonstration_needs_nothing_beside_the_wheel(installed, tmp_path):
 
 
 def test_the_packaged_mapping_loads_from_the_wheel_alone(installed, tmp_path):
-    code = "from service.config import *; print(sorted(load_configured_mapping(load_settings()).entities))"
+    code = "from service.environment import *; print(sorted(load_configured_mapping(load_settings()).entities))"
     assert _run(installed, tmp_path, code) == "['DEAL', 'LEAD', 'PIPELINE', 'RESOURCE']\n"
 
 

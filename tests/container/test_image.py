@@ -22,7 +22,7 @@ OWN_MEGABYTES = 110
 METRICS = """
 import asyncio
 from service.app import open_app
-from service.config import load_settings
+from service.environment import load_settings
 async def shown():
     async with open_app(load_settings()) as app:
         print(app.metrics.page()[0].decode())

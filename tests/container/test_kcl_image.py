@@ -24,7 +24,7 @@ PRESENT = """
 import shutil, sysconfig, tempfile
 from importlib.metadata import distributions
 from pathlib import Path
-from service.config import load_settings
+from service.environment import load_settings
 from service.streams.kcl.daemon import JAR, require_daemon
 jars = load_settings().kcl_jars
 print(shutil.which("java"), (jars / JAR).is_file(), len(list((jars / "lib").glob("amazon-kinesis-client-3*.jar"))))

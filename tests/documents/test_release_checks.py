@@ -1,12 +1,14 @@
 """What is no release is refused, with a line that says why and one that says what to do."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from deploy.release.base import DIGESTS, pinned, read_digests
 from deploy.release.making import check_releasable
 from deploy.release.source import Source, read_source
 from service.errors import Misconfigured
@@ -102,3 +104,49 @@ def test_the_command_says_it_in_two_lines_and_leaves_dist_alone(tree):
         "commit it, or put it away: git stash --include-untracked",
     ]
     assert (tree / "dist" / "kept").exists()
+
+
+DIGEST = f"sha256:{'0a' * 32}"
+
+
+def listed(tmp_path: Path, lines: str) -> Path:
+    (tmp_path / DIGESTS).parent.mkdir()
+    (tmp_path / DIGESTS).write_text(f"# a comment\n{lines}", encoding="utf-8")
+    return tmp_path
+
+
+def test_a_base_is_taken_by_the_digest_of_the_list(tmp_path):
+    tree = listed(tmp_path, f"python:3.12-slim   {DIGEST}\n")
+    assert pinned(tree, "python:3.12-slim") == f"python:3.12-slim@{DIGEST}"
+    assert pinned(tree, f"other:1@{DIGEST}") == f"other:1@{DIGEST}"
+
+
+@pytest.mark.parametrize("image", ["python:3.12-slim", "python:3.12-slim@sha256:12", "other:1"])
+def test_a_base_without_a_digest_is_no_base_of_a_release(tmp_path, image):
+    with pytest.raises(Misconfigured, match=f"^the base {image} has no digest"):
+        pinned(listed(tmp_path, "python:3.12-slim  -\n"), image)
+
+
+def test_a_line_of_the_list_that_is_no_digest_is_refused(tmp_path):
+    with pytest.raises(Misconfigured, match="is not an image and its digest"):
+        read_digests(listed(tmp_path, "python:3.12-slim  sha256:12\n"))
+
+
+def test_a_release_is_refused_on_a_base_without_a_digest(tree):
+    git(committed(listed(tree, "python:3.12-slim  -\n")), "tag", "--force", "v0.2.0")
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy.release", "all"],
+        cwd=tree,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("the base python:3.12-slim has no digest")
+
+
+def test_the_list_has_every_base_of_the_dockerfile():
+    arguments = dict(re.findall(r"^ARG (PYTHON|MAVEN)=(\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
+    assert len(arguments) == 2
+    assert list(read_digests(ROOT)) == list(arguments.values())

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from service.config import Settings, load_settings
+from service.config import Settings
 from service.dynamodb.client import DynamoDBClient
 from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.credentials import ChainProvider
+from service.environment import load_settings
 from service.errors import Misconfigured, Retryable, TablesplitError
 from tests.builders.planes import RetryLog, WaitlessClock, fixed_credentials
 from tests.fakes import aws_answers as aws

@@ -1,5 +1,6 @@
 """The Terraform module: its form, and its own tests, which try every input with a mocked provider."""
 
+import json
 import re
 
 import pytest
@@ -30,6 +31,23 @@ def test_every_message_begins_with_the_inputs_name() -> None:
     for name, body in declared_inputs().items():
         for message in re.findall(r'error_message = "(.*)"', body):
             assert message.startswith((f"{name}: ", f"{name} ")), message
+
+
+def test_only_sync_may_write_the_old_table_and_only_once_an_input_says_so() -> None:
+    """By the text, so that it is also checked where there is no Terraform."""
+    permissions = json.loads((SOURCE / "permissions.json").read_text())
+    granted = {
+        (component, resource)
+        for component in ("sync", "backfill", "operator")
+        for resource, actions in permissions[component].items()
+        if resource.startswith("old")
+        and any(re.search("Put|UpdateItem|DeleteItem|Write|PartiQL[^S]", one) for one in actions)
+    }
+    assert granted == {("sync", "old_writes")}
+    assert re.search(
+        r"old_writes += var\.sync_may_write_old_table \? .* : \[\]$", (SOURCE / "roles.tf").read_text(), re.MULTILINE
+    )
+    assert re.search(r"default += false", declared_inputs()["sync_may_write_old_table"])
 
 
 def declared_inputs() -> dict[str, str]:

@@ -49,6 +49,7 @@ UNSEEN = {
     ("operator", "control", "dynamodb:UpdateItem"): ("service/control/ledger.py", "return write, EntryReading("),
 }
 """Calls that are made too rarely to be had here, each with the line of code that makes it."""
+BEFORE_CUTOVER = "all, before the first cutover"
 DEALS = "CRM-Deals-v2"
 OF_KCL = ("kcl", "kcl_index")
 """Asked for with the kcl engine only: test_kcl_permissions.py."""
@@ -56,11 +57,11 @@ OF_KCL = ("kcl", "kcl_index")
 
 @pytest.fixture(scope="module")
 def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[tuple[str, str]]]:
-    """What each component has asked for."""
+    """What each component has asked for; and what all of them had asked for before the first cutover."""
     scenario = Scenario(tmp_path_factory.mktemp("calls"))
     with scenario.server():
-        migrate(scenario)
-    return scenario.calls()
+        before = migrate(scenario)
+    return scenario.calls() | {BEFORE_CUTOVER: before}
 
 
 @pytest.mark.parametrize("component", ["sync", "backfill", "operator"])
@@ -69,11 +70,21 @@ def test_the_policy_has_what_is_asked_for_and_nothing_else(
 ) -> None:
     permissions = json.loads((SOURCE / "permissions.json").read_text())[component]
     granted = {
-        (resource, action) for resource, actions in permissions.items() if resource not in OF_KCL for action in actions
+        (resource.removesuffix("_writes"), action)
+        for resource, actions in permissions.items()
+        if resource not in OF_KCL
+        for action in actions
     }
     unseen = {(resource, action) for who, resource, action in UNSEEN if who == component}
     assert sorted(calls[component] - granted) == [], "asked for, but not granted"
     assert sorted(granted - calls[component] - unseen) == [], "granted, but never asked for"
+
+
+def test_nobody_writes_the_old_table_before_the_first_cutover(calls: dict[str, set[tuple[str, str]]]) -> None:
+    writes = {("old", action) for action in json.loads((SOURCE / "permissions.json").read_text())["sync"]["old_writes"]}
+    assert len(writes) == 3
+    assert writes & calls[BEFORE_CUTOVER] == set()
+    assert writes <= calls["sync"]
 
 
 @pytest.mark.parametrize(("file", "line"), UNSEEN.values())
@@ -81,8 +92,8 @@ def test_what_was_not_seen_stands_in_the_code(file: str, line: str) -> None:
     assert line in (SOURCE.parents[1] / file).read_text()
 
 
-def migrate(scenario: Scenario) -> None:
-    """There with quarantine, repair and conflict, and to the end."""
+def migrate(scenario: Scenario) -> set[tuple[str, str]]:
+    """There with quarantine, repair and conflict, and to the end. Returns what all had asked for before the first cutover."""
     make_old_table(scenario.application)
     started = scenario.operator("preflight", "forecast", "create-tables", "create-tables", "preflight")
     expect(started, 1, 0, 0, 0, 1)
@@ -94,7 +105,9 @@ def migrate(scenario: Scenario) -> None:
         for name in ("bad", "worse"):
             scenario.application.put_item(TableName=OLD, Item=old_item(name))
         scenario.operator("quarantine retry --all", "validate --repair")
-        expect(scenario.operator("validate", "cutover --wait 60"), 0, 0)
+        expect(scenario.operator("validate"), 0)
+        before = scenario.calls()
+        expect(scenario.operator("cutover --wait 60"), 0)
         scenario.validate_over_http()
         set_title(scenario.application, DEALS, v2_key("6"), "v2")
         set_title(scenario.application, OLD, old_key("7"), "old")
@@ -106,6 +119,7 @@ def migrate(scenario: Scenario) -> None:
         assert resolve
         scenario.operator(*resolve, "status --until-caught-up 540", "validate --repair")
         expect(scenario.operator("cutover --finish --wait 60", "validate", "complete --yes --wait 60"), 0, 0, 0)
+    return before["sync"] | before["backfill"] | before["operator"]
 
 
 def make_old_table(application: Any) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from service.config import Settings
+from service.control.audit import End
 from service.control.state import MigrationState, change_state, load_started_state
 from service.control.workers import BEAT_SECONDS, Beat, LaneBeat, Workers
 from service.core.item.write import Put
@@ -31,8 +32,9 @@ class Log:
     def __init__(self) -> None:
         self.entries: list[tuple[str, str, Document]] = []
 
-    async def append(self, action: str, why: str, facts: Document) -> None:
+    async def append(self, action: str, why: str, facts: Document) -> End:
         self.entries.append((action, why, facts))
+        return End(len(self.entries), f"hash of {len(self.entries)}")
 
     @property
     def actions(self) -> list[str]:

@@ -50,6 +50,23 @@ run "defaults" {
   }
 }
 
+run "nothing_may_write_the_old_table_before_the_first_cutover" {
+  assert {
+    condition     = [for component in ["sync", "backfill", "operator"] : length([for statement in data.aws_iam_policy_document.component[component].statement : statement if contains(statement.resources, local.resources.old[0]) && length(setintersection(statement.actions, ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"])) > 0])] == [0, 0, 0]
+    error_message = "no role may write items of the old table"
+  }
+}
+
+run "from_the_first_cutover_on_sync_alone_may_write_the_old_table" {
+  variables {
+    sync_may_write_old_table = true
+  }
+  assert {
+    condition     = [for component in ["sync", "backfill", "operator"] : length([for statement in data.aws_iam_policy_document.component[component].statement : statement if contains(statement.resources, local.resources.old[0]) && length(setintersection(statement.actions, ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"])) > 0])] == [1, 0, 0]
+    error_message = "sync alone may write items of the old table"
+  }
+}
+
 run "the_embedded_engine_gets_nothing_of_kcls" {
   assert {
     condition     = length(aws_ecs_task_definition.sync.volume) == 0 && jsondecode(aws_ecs_task_definition.sync.container_definitions)[0].mountPoints == [] && jsondecode(aws_ecs_task_definition.sync.container_definitions)[0].stopTimeout == 15

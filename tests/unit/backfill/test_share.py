@@ -8,7 +8,7 @@ from backfill.options import ArrayJob, array_job
 from backfill.records import BackfillBeat, BackfillRecords, combined_beat
 from backfill.segments import BackfillRun
 from backfill.share import EqualShare
-from service.config import load_settings
+from service.environment import load_settings
 from service.errors import Misconfigured
 from tests.worlds.backfill_world import World
 

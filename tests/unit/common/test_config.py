@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from service.aws_profile import default_region_note
-from service.config import Settings, load_configured_mapping, load_settings, variable_name
+from service.config import Settings, variable_name
+from service.environment import load_configured_mapping, load_settings
 from service.errors import Misconfigured
 
 BOUNDS = {
@@ -277,6 +278,7 @@ def test_the_token_is_not_shown():
 
 def test_a_dotenv_file_is_read_and_the_environment_goes_first(own_folder):
     (own_folder / ".env").write_text("TABLESPLIT_SEGMENTS=3\nTABLESPLIT_PAGE_ITEMS=100\nLEADS_TABLE=From-Dotenv\n")
+    (own_folder / ".env").chmod(0o600)
     os.environ["TABLESPLIT_PAGE_ITEMS"] = "50"
     settings = load_settings()
     assert (settings.segments, settings.page_items) == (3, 50)

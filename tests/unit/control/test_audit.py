@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from service.control.audit import Audit
 from service.control.table import ControlTable
@@ -103,3 +104,42 @@ async def test_a_log_that_is_gone_shows(memory: MemoryDynamoDB) -> None:
     for number in range(1, 5):
         memory.apply(Delete("control", key(number)))
     assert (await audit.verify()).broken == ("the log ends at 0; it should end at 4",)
+
+
+async def test_a_log_that_was_written_anew_does_not_have_the_hash_that_was_kept(memory: MemoryDynamoDB) -> None:
+    audit = await filled(memory)
+    kept = [record.hash for record in await audit.all()]
+    for number in range(1, 5):
+        memory.apply(Delete("control", key(number)))
+    memory.apply(Delete("control", {"pk": {"S": "audit end"}, "sk": {"S": "end"}}))
+    for number in range(4):
+        await log(memory, "eve").append("move begun", f"reason {number}", {"to": "dual"})
+    assert (await audit.verify()).ok
+    verdict = await audit.verify([kept[2]])
+    assert verdict.broken == (f"no record has the hash {kept[2]}: the log was written anew, or cut off",)
+    assert verdict.to_json()["result"] == "broken"
+
+
+async def test_a_hash_that_was_kept_proves_the_log_up_to_its_record(memory: MemoryDynamoDB) -> None:
+    audit = await filled(memory)
+    kept = [record.hash for record in await audit.all()]
+    assert "by itself only" in (await audit.verify()).to_text()
+    verdict = await audit.verify([kept[0], kept[2]])
+    assert (verdict.ok, verdict.proven) == (True, 3)
+    assert "proven up to record 3" in verdict.to_text()
+
+
+async def test_a_hash_proves_nothing_in_a_log_that_was_edited_before_it(memory: MemoryDynamoDB) -> None:
+    audit = await filled(memory)
+    kept = (await audit.all())[3].hash
+    edit(memory, 2, who="eve")
+    verdict = await audit.verify([kept])
+    assert (verdict.ok, verdict.proven) == (False, 0)
+
+
+async def test_the_hash_of_each_record_is_logged(memory: MemoryDynamoDB) -> None:
+    with capture_logs() as lines:
+        newest = await log(memory).append("hold", "why", {})
+    (line,) = lines
+    assert (line["event"], line["number"], line["hash"]) == ("audit record", newest.number, newest.hash)
+    assert newest.hash == (await log(memory).all())[0].hash

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from service.config import Settings, load_settings
+from service.config import Settings
 from service.dynamodb.prices import Prices, load_prices, read_prices
+from service.environment import load_settings
 from service.errors import Misconfigured
 
 VALID = """\

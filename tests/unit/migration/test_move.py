@@ -51,6 +51,8 @@ async def test_the_first_move_into_dual_changes_one_thing_after_the_other() -> N
     assert world.log.actions == ["move begun", "phase entered"]
     assert world.log.entries[0][1] == "monday"
     assert [name for name, _ in world.hooks.called] == ["before", "after"]
+    newest = len(world.log.entries)
+    assert world.hooks.called[-1][1]["audit"] == {"number": newest, "hash": f"hash of {newest}"}
 
 
 async def test_there_and_back_and_there_again_changes_the_rule_once() -> None:

