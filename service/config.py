@@ -24,7 +24,7 @@ from service.aws_profile import (
 )
 from service.core.mapping.mapping import Mapping, load_mapping
 from service.core.mapping.schema import TABLE_NAME
-from service.errors import Misconfigured
+from service.errors import Misconfigured, WrongSettings
 from service.hosts import is_aws, is_local, without_password
 from service.signed_requests import signed_request_seconds
 
@@ -312,7 +312,7 @@ def load_settings(**changes: Any) -> Settings:
 
     Raises Misconfigured with a line for each wrong variable: its name, its value, what it must be.
     """
-    load_dotenv(Path(".env"))
+    _load_dotenv()
     _refuse_unknown()
     said: dict[str, Any] = said_by_profile()
     if (streams := all_services_endpoint()) is not None and not os.environ.get(STREAMS_NAMES[0]):
@@ -321,7 +321,7 @@ def load_settings(**changes: Any) -> Settings:
         settings = Settings(**{**said, **changes})
     except ValidationError as error:
         lines = [_line(issue["loc"], issue["input"], issue["msg"]) for issue in error.errors(include_url=False)]
-        raise Misconfigured("\n".join(lines), remedy="docs/settings.md lists the allowed values") from error
+        raise WrongSettings(lines, remedy="docs/settings.md lists the allowed values") from error
     if "aws_region" not in said:
         require_region(own_mapping=settings.mapping is not None, local=is_local(settings.endpoint_url))
     return settings
@@ -365,6 +365,15 @@ def _table_name(variable: str, default: str) -> str:
             f"{variable}={name}: not a table name", remedy="3 to 255 letters (a to z), digits, '_', '-' and '.'"
         )
     return name
+
+
+def _load_dotenv() -> None:
+    try:
+        load_dotenv(Path(".env"))
+    except OSError as error:
+        raise Misconfigured(f"cannot read .env: {error.strerror}", remedy="correct it, or remove it") from error
+    except ValueError as error:  # another encoding, or a zero character, which no variable can hold
+        raise Misconfigured(".env is not UTF-8 text", remedy="save it as UTF-8, or remove it") from error
 
 
 def _refuse_unknown() -> None:

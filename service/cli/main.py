@@ -6,7 +6,8 @@ from importlib import import_module
 import click
 
 from service.cli.answer import print_error
-from service.errors import Misconfigured
+from service.cli.output import writable_stdout
+from service.errors import Misconfigured, TablesplitError, as_ours
 
 COMMANDS = {
     "audit": "audit:audit",
@@ -64,17 +65,26 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit."""
+    run_as_program(cli, "tablesplit")
+
+
+def run_as_program(command: click.Command, name: str) -> None:
+    """Run ``command`` and exit with its status. However it ends, what is wrong takes a line or two and never a traceback."""
     try:
-        cli.main(prog_name="tablesplit", standalone_mode=False)
+        command.main(prog_name=name, standalone_mode=False)
+        with writable_stdout():  # what click has printed
+            sys.exit(0)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.Abort:
-        sys.exit(_refuse("not confirmed: nothing was changed", ""))
-    except click.UsageError as error:
-        where = error.ctx.command_path if error.ctx else "tablesplit"
-        sys.exit(_refuse(error.format_message(), f"see `{where} --help`"))
-
-
-def _refuse(message: str, remedy: str) -> int:
-    print_error(Misconfigured(message, remedy=remedy), as_json="--json" in sys.argv[1:])
-    return Misconfigured.exit_status
+        error: TablesplitError = Misconfigured("not confirmed: nothing was changed")
+    except click.UsageError as usage:
+        where = usage.ctx.command_path if usage.ctx else name
+        line = " ".join(usage.format_message().split())  # click puts choices below each other
+        error = Misconfigured(line, remedy=f"see `{where} --help`")
+    except TablesplitError as known:
+        error = known
+    except Exception as unexpected:  # noqa: BLE001 (a traceback tells an operator nothing)
+        error = as_ours(unexpected)
+    print_error(error, as_json="--json" in sys.argv[1:])
+    sys.exit(error.exit_status)

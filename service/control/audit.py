@@ -15,6 +15,7 @@ from pydantic import dataclasses as checked
 from service.clock import Clock, iso
 from service.control.table import CHANGE_ATTEMPTS, ControlTable, Stored
 from service.errors import Retryable
+from service.escape import lines_of
 
 PARTITION = "audit"
 END = "end"
@@ -81,7 +82,7 @@ class AuditVerdict:
         """The verdict, then what is wrong."""
         if self.ok:
             return f"audit log: whole, {self.records} records, newest {self.hash or '(none)'}"
-        return "\n".join([f"audit log: BROKEN, {self.records} records", *self.broken])
+        return lines_of([f"audit log: BROKEN, {self.records} records", *self.broken])
 
 
 class Audit:

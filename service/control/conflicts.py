@@ -170,7 +170,7 @@ class Conflicts:
         """A conflict with its images. Raises Misconfigured when there is none."""
         head = (await self.head(conflict_id)).value
         parts = [stored.value for stored in (await self._chunks(conflict_id).all()).values()]
-        content = unpacked(parts[: head.chunks])
+        content = unpacked(parts[: head.chunks], f"conflict {conflict_id}")
         kept = content["change"]
         return Conflict(
             conflict_id,

@@ -8,6 +8,7 @@ is the only module that knows this form.
 import base64
 import dataclasses
 import gzip
+import zlib
 from collections.abc import Callable
 from functools import cache
 from secrets import token_hex
@@ -26,6 +27,10 @@ T = TypeVar("T")
 
 CHANGE_ATTEMPTS = 50
 """Each refused attempt of ``change`` means that another writer succeeded. So many in a row are not a coincidence."""
+
+
+RESTORE = "restore the table from its backup, or start over: `tablesplit drop-tables`, then `tablesplit create-tables`"
+"""What to do about a damaged record."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -178,8 +183,7 @@ class Records(Generic[T]):
             raise Fatal(
                 f"control table {self._table}: record {self._partition}/{item['sk']['S']} is damaged "
                 f"({_reason(error)})",
-                remedy="restore the table from its backup, or start over: `tablesplit drop-tables`, "
-                "then `tablesplit create-tables`",
+                remedy=RESTORE,
             ) from error
 
 
@@ -217,6 +221,10 @@ def packed(value: Any) -> list[PackedPart]:
     return [PackedPart(text[start : start + CHUNK_CHARACTERS]) for start in range(0, len(text), CHUNK_CHARACTERS)]
 
 
-def unpacked(chunks: list[PackedPart]) -> Any:
-    """The value of the ``chunks`` that ``packed`` returned."""
-    return orjson.loads(gzip.decompress(base64.b64decode("".join(chunk.text for chunk in chunks))))
+def unpacked(chunks: list[PackedPart], where: str) -> Any:
+    """The value of the ``chunks`` that ``packed`` returned; ``where``: whose they are. Raises Fatal when one is damaged or gone."""
+    try:
+        text = gzip.decompress(base64.b64decode("".join(chunk.text for chunk in chunks), validate=True))
+        return orjson.loads(text)
+    except (ValueError, OSError, EOFError, zlib.error) as error:
+        raise Fatal(f"control table: {where} is damaged ({error or type(error).__name__})", remedy=RESTORE) from error

@@ -20,7 +20,7 @@ from service.http_api.console import add_console
 from service.http_api.contract import ServiceView
 from service.http_api.docs_page import add_docs
 from service.http_api.posts import add_posts
-from service.http_api.problems import BodyLimit, answer_errors
+from service.http_api.problems import BodyLimit, EscapedJson, answer_errors
 from service.http_api.reads import add_phase_reads, add_probes, add_reads
 from service.metrics import Metrics
 
@@ -39,7 +39,13 @@ async def serve_http(settings: Settings, view: ServiceView, clock: Clock) -> Asy
 
 def create_http_api(view: ServiceView, token: str | None, clock: Clock) -> FastAPI:
     """The application. ``token``: what a POST must send; without one, every POST is refused with the variable to set."""
-    api = FastAPI(title="tablesplit", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    api = FastAPI(
+        title="tablesplit",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        default_response_class=EscapedJson,
+    )
     answer_errors(api)
     add_console(api, view)
     add_probes(api, view)

@@ -11,6 +11,7 @@ from service.dynamodb.table_description import TableDescription
 from service.dynamodb.table_facts import read_facts
 from service.dynamodb.tables import table_differences
 from service.errors import TablesplitError
+from service.escape import lines_of
 from service.migration.preflight.forecast import RetentionVerdict
 from service.migration.preflight.forecast_run import configured_limits, expect
 from service.migration.preflight.report import ForecastReport
@@ -56,7 +57,7 @@ class PreflightReport:
             lines.append(f"{check.verdict:8}{check.name:{width}}{check.value}")
             below = [*([check.remedy] if check.remedy else []), *check.key_lines()]
             lines += [f"{'':{8 + width}}{line}" for line in below]
-        return "\n".join([*lines, "preflight: passed" if self.passed else "preflight: BLOCKED"])
+        return lines_of([*lines, "preflight: passed" if self.passed else "preflight: BLOCKED"])
 
 
 async def run_preflight(app: App, sample: int, stop: asyncio.Event) -> PreflightReport:
