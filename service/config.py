@@ -5,6 +5,7 @@ import pkgutil
 import re
 from difflib import get_close_matches
 from importlib.resources import files
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -12,6 +13,7 @@ from dotenv import load_dotenv
 from pydantic import AliasChoices, Field, FilePath, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.api_tokens import parsed_tokens
 from service.aws_profile import (
     CERTIFICATE_NAMES,
     DEFAULT_REGION,
@@ -30,6 +32,7 @@ from service.signed_requests import signed_request_seconds
 
 PACKAGED_MAPPING = "crm.yaml"
 PREFIX = "TABLESPLIT_"
+HOST_NAMES = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*( *, *[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)*$"
 _PASSWORD = re.compile("//[^/]*@")
 TEST_PREFIX = "TABLESPLIT_TEST_"
 AWS_NAMES = {
@@ -93,8 +96,28 @@ class Settings(BaseSettings):
         le=65535,
         description="port on which a backfill serves its metrics; without it, a backfill serves none",
     )
+    http_hosts: str | None = Field(
+        None,
+        pattern=HOST_NAMES,
+        description="names, with commas between them, by which the HTTP server is reached beside localhost and IP addresses; "
+        "a request that was sent to another name is refused",
+    )
+    http_proxies: str | None = Field(
+        None,
+        description="addresses or networks, with commas between them, of the proxies in front of the HTTP server, whose "
+        "X-Forwarded-For is believed; without it, none is",
+    )
+    http_certificate: FilePath | None = Field(
+        None,
+        description="path of the HTTP server's TLS certificate, with its chain, as PEM; without it, it speaks plain HTTP",
+    )
+    http_certificate_key: FilePath | None = Field(
+        None, description="path of the certificate's key, as PEM without a password"
+    )
     api_token: SecretStr | None = Field(
-        None, min_length=1, description="token that a POST must send; without it, every POST is refused"
+        None,
+        description="token of at least 16 characters that a POST must send, and a GET unless the server is bound to a loopback "
+        "address; several, with commas between them, have a name each, which the audit log shows: alice:...,bob:...",
     )
     log_format: Literal["console", "json"] = Field("console", description="format of the log on stderr")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level that is logged")
@@ -255,6 +278,26 @@ class Settings(BaseSettings):
         life = max(self.request_timeout_seconds, signed_request_seconds(self.endpoint_url))
         return self.lease_seconds + life + self.clock_margin_seconds
 
+    @field_validator("api_token")
+    @classmethod
+    def _tokens_can_be_sent(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None:
+            parsed_tokens(token.get_secret_value())
+        return token
+
+    @field_validator("http_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, proxies: str | None) -> str | None:
+        for proxy in [] if proxies is None else proxies.split(","):
+            ip_network(proxy.strip())
+        return proxies
+
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> Self:
+        if (self.http_certificate is None) != (self.http_certificate_key is None):
+            raise ValueError(f"{PREFIX}HTTP_CERTIFICATE and {PREFIX}HTTP_CERTIFICATE_KEY: give both, or neither")
+        return self
+
     @field_validator("endpoint_url", "streams_endpoint_url")
     @classmethod
     def _without_password(cls, url: str | None) -> str | None:
@@ -396,4 +439,5 @@ def _line(loc: tuple[int | str, ...], value: object, message: str) -> str:
     )
     variable = next(filter(os.environ.get, names.get(field, ())), variable_name(field))
     shown = "" if field in ("api_token", "hook_secret") else f"={_PASSWORD.sub('//', str(value))}"
+    message = message.removeprefix("Value error, ")
     return f"{variable}{shown}: {message[0].lower()}{message[1:]} ({Settings.model_fields[field].description})"

@@ -64,13 +64,15 @@ class PhaseApi(Protocol):
     async def phase(self) -> dict[str, Any]:
         """The phase, the move under way, and why the last move that was begun here has stopped."""
 
-    async def start(self, to: Phase, why: str, forced: tuple[str, ...], leave_behind: int | None = None) -> None:
-        """Begin a move. Raises GateClosed (KeysLeftBehind), or another Refused."""
+    async def start(
+        self, to: Phase, why: str, forced: tuple[str, ...], leave_behind: int | None = None, *, by: str = ""
+    ) -> None:
+        """Begin a move; ``by``: the token's owner, for the audit log. Raises GateClosed (KeysLeftBehind), or another Refused."""
 
-    async def hold(self, why: str) -> dict[str, Any]:
+    async def hold(self, why: str, *, by: str = "") -> dict[str, Any]:
         """Close every gate. Returns the hold."""
 
-    async def release(self) -> dict[str, Any]:
+    async def release(self, *, by: str = "") -> dict[str, Any]:
         """Remove the hold. Returns the hold that there was."""
 
 

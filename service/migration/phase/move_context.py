@@ -61,14 +61,16 @@ class MoveContext:
     """What a rollback would leave behind now."""
 
 
-async def move_context(app: App) -> MoveContext:
-    """The context for the operator who runs this process."""
+async def move_context(app: App, asked_by: str = "") -> MoveContext:
+    """The context for the operator who runs this process, or for who asked it over HTTP."""
 
     async def status() -> dict[str, Any]:
         """Taken only for a hook: asking the workers takes some seconds."""
         return {} if app.settings.hook is None else (await take_snapshot(app)).to_json()
 
     operator = await caller_identity(app.settings)
+    if asked_by:
+        operator = f"{asked_by}, over HTTP through {operator}"
     hooks = PhaseHooks(app.settings, app.clock, app.metrics)
     return MoveContext(app, operator, Audit(app.control, app.clock, operator), hooks, status, strip_stamps)
 

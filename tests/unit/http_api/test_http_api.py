@@ -3,6 +3,7 @@
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import aiohttp
 import httpx
@@ -16,7 +17,7 @@ from service.http_api.contract import ValidationRequest
 from service.http_api.problems import MAX_BODY_BYTES
 from service.http_api.server import create_http_api, serve_http
 from tests.fakes.clocks import VirtualClock
-from tests.fakes.http_view import BEARER, CONDITIONS, TOKEN, FakeView, problem
+from tests.fakes.http_view import ACCESS, BEARER, CONDITIONS, OWNER, TOKEN, FakeView, problem
 
 START = "/v1/validation"
 MOVE = "/v1/phase"
@@ -29,7 +30,8 @@ def view() -> FakeView:
 
 @asynccontextmanager
 async def client(view: FakeView, token: str | None = TOKEN) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=create_http_api(view, token, VirtualClock()))
+    access = replace(ACCESS, owners={token: OWNER} if token else {})
+    transport = httpx.ASGITransport(app=create_http_api(view, access, VirtualClock()))
     async with httpx.AsyncClient(transport=transport, base_url="http://tablesplit") as http:
         yield http
 
@@ -132,19 +134,19 @@ async def test_reports_are_found_by_id_or_as_the_latest(view: FakeView) -> None:
             TOKEN,
             {"Authorization": "Bearer wrong"},
             401,
-            "the token is not the one in the service's TABLESPLIT_API_TOKEN",
+            "the token is not in the service's TABLESPLIT_API_TOKEN",
         ),
         (
             TOKEN,
-            {"Authorization": "Bearer righ"},
+            {"Authorization": f"Bearer {TOKEN[:-1]}"},
             401,
-            "the token is not the one in the service's TABLESPLIT_API_TOKEN",
+            "the token is not in the service's TABLESPLIT_API_TOKEN",
         ),
         (
             TOKEN,
-            {"Authorization": "Bearer righty"},
+            {"Authorization": f"Bearer {TOKEN}y"},
             401,
-            "the token is not the one in the service's TABLESPLIT_API_TOKEN",
+            "the token is not in the service's TABLESPLIT_API_TOKEN",
         ),
     ],
 )
