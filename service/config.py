@@ -33,6 +33,11 @@ from service.signed_requests import signed_request_seconds
 PACKAGED_MAPPING = "crm.yaml"
 PREFIX = "TABLESPLIT_"
 HOST_NAMES = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*( *, *[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)*$"
+VARIABLE_NAMES = r"^[A-Za-z_][A-Za-z0-9_]*( *, *[A-Za-z_][A-Za-z0-9_]*)*$"
+FOR_ANY_PROGRAM = (
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "TZ", "TMPDIR"
+)  # fmt: skip
+"""What an executable hook gets of the environment: neither credentials nor tokens."""
 _PASSWORD = re.compile("//[^/]*@")
 TEST_PREFIX = "TABLESPLIT_TEST_"
 AWS_NAMES = {
@@ -247,10 +252,23 @@ class Settings(BaseSettings):
         description="minimum seconds between two epochs of the ledger; a new epoch drops entries that are no longer needed",
     )
 
+    keep_resolved_seconds: float = Field(
+        2_592_000,
+        ge=3600,
+        le=315_360_000,
+        description="seconds for which a conflict is kept with its images after it was resolved",
+    )
+
     hook: str | None = Field(
         None, min_length=1, description="executable or URL that is asked before each phase move and notified after it"
     )
     hook_secret: SecretStr | None = Field(None, min_length=16, description="key that signs the messages to the hook")
+    hook_environment: str | None = Field(
+        None,
+        pattern=VARIABLE_NAMES,
+        description="names of variables, with commas between them, that an executable hook gets beside those that any program "
+        "needs (PATH, HOME, language, time zone)",
+    )
     hook_timeout_seconds: float = Field(30, ge=0.1, le=3600, description="seconds for one answer of the hook")
     hook_attempts: int = Field(3, ge=1, le=20, description="maximum number of attempts to reach the hook")
 
@@ -373,6 +391,12 @@ def load_settings(**changes: Any) -> Settings:
 def variable_name(field: str) -> str:
     """The environment variable of a setting."""
     return AWS_NAMES.get(field, PREFIX + field.upper())
+
+
+def hook_variables(settings: Settings) -> dict[str, str]:
+    """The environment of an executable hook."""
+    names = (*FOR_ANY_PROGRAM, *(name.strip() for name in (settings.hook_environment or "").split(",")))
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def use_local_credentials() -> None:

@@ -24,7 +24,7 @@ from service.migration.preflight.stream_checks import (
     check_view,
     readers_of,
 )
-from service.migration.preflight.table_checks import OldTableFacts, table_checks
+from service.migration.preflight.table_checks import OldTableFacts, existing_table, table_checks
 
 EXPECTED = ("capacity", "hottest key", "duration", "cost", "dual running", "prices")
 """The parts of the forecast that a preflight shows; `tablesplit forecast` shows all of it."""
@@ -125,7 +125,7 @@ def _check_table(name: str) -> Callable[[App], Awaitable[PreflightCheck]]:
         if differences:
             remedy = "give the new table another name, or delete the existing one yourself"
             return PreflightCheck(f"table {name}", "; ".join(differences), "blocked", remedy)
-        return PreflightCheck(f"table {name}", "exists, as it must be")
+        return existing_table(existing, await app.tables.describe(app.mapping.old.table))
 
     return check
 

@@ -58,6 +58,11 @@ BOUNDS = {
         "86400",
         "seconds between two comparisons of the keys touched under the ledger rule, and two retries of keys in quarantine",
     ),
+    "TABLESPLIT_KEEP_RESOLVED_SECONDS": (
+        "3600",
+        "315360000",
+        "seconds for which a conflict is kept with its images after it was resolved",
+    ),
     "TABLESPLIT_LEDGER_TRIM_SECONDS": (
         "60",
         "604800",

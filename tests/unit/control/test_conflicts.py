@@ -111,12 +111,21 @@ async def test_a_conflict_of_an_earlier_version_has_all_the_chunks_that_there_ar
 async def test_a_change_that_is_carried_after_all_has_no_conflict(db: MemoryDynamoDB, conflicts: Conflicts) -> None:
     db.apply(*conflicts.puts(lost()))
     db.apply(*conflicts.puts(lost("a", 2)))
-    assert db.apply(conflicts.removal(lost().id))
+    assert db.apply(*conflicts.removals(lost().id))
     assert list(await conflicts.heads()) == [lost("a", 2).id]
     assert not await conflicts.has_open(ledger_id("old", old_key("LEAD", "b")))
     with pytest.raises(Misconfigured):
         await conflicts.load(lost().id)
-    assert db.apply(conflicts.removal(lost().id)), "whether it is there or not"
+    assert db.apply(*conflicts.removals(lost().id)), "whether it is there or not"
+
+
+async def test_a_conflict_that_is_taken_out_leaves_no_image(db: MemoryDynamoDB, conflicts: Conflicts) -> None:
+    incompressible = [{**lead("a"), "x": {"S": random.Random(seed).randbytes(190_000).hex()}} for seed in range(2)]
+    puts = conflicts.puts(lost(old=incompressible[0], new=incompressible[1]))
+    assert len(puts) > 2
+    db.apply(*puts)
+    assert db.apply(*conflicts.removals(lost().id))
+    assert db.items("control") == []
 
 
 async def test_counting_and_listing_read_no_images(db: MemoryDynamoDB, conflicts: Conflicts) -> None:
