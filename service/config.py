@@ -55,7 +55,12 @@ class Settings(BaseSettings):
     """Every setting, with its default, bounds and meaning; a unit is in the name."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, populate_by_name=True
+        env_prefix=PREFIX,
+        frozen=True,
+        extra="forbid",
+        env_ignore_empty=True,
+        populate_by_name=True,
+        allow_inf_nan=False,
     )
 
     aws_region: str = Field(

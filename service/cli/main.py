@@ -6,7 +6,7 @@ from importlib import import_module
 import click
 
 from service.cli.answer import print_error
-from service.cli.output import writable_stdout
+from service.cli.output import ensure_streams, writable_stdout
 from service.errors import Misconfigured, TablesplitError, as_ours
 
 COMMANDS = {
@@ -70,7 +70,9 @@ def main() -> None:
 
 def run_as_program(command: click.Command, name: str) -> None:
     """Run ``command`` and exit with its status. However it ends, what is wrong takes a line or two and never a traceback."""
+    ensure_streams()
     try:
+        _require_text(sys.argv[1:])
         command.main(prog_name=name, standalone_mode=False)
         with writable_stdout():  # what click has printed
             sys.exit(0)
@@ -88,3 +90,12 @@ def run_as_program(command: click.Command, name: str) -> None:
         error = as_ours(unexpected)
     print_error(error, as_json="--json" in sys.argv[1:])
     sys.exit(error.exit_status)
+
+
+def _require_text(arguments: list[str]) -> None:
+    """Raises Misconfigured for bytes that are no text: Python makes half characters of them, which nothing can store."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            raise Misconfigured(f"the argument {argument} is not UTF-8 text", remedy="correct it") from error

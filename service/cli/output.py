@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TextIO
 
 import click
@@ -20,6 +21,13 @@ def print_text(text: str, *, paged: bool = False) -> None:
             click.echo_via_pager(shown)
         else:
             print(shown, flush=True)
+
+
+def ensure_streams() -> None:
+    """Where a process was started without stdout or stderr, what is written there goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (until the process ends)
 
 
 @contextmanager
@@ -44,8 +52,8 @@ def say(line: str) -> None:
         print(escaped(line, _encoding(sys.stderr)), file=sys.stderr, flush=True)
 
 
-def _encoding(stream: TextIO | None) -> str:
-    return getattr(stream, "encoding", None) or "utf-8"
+def _encoding(stream: TextIO) -> str:
+    return stream.encoding or "utf-8"
 
 
 def _give_up(stream: TextIO) -> None:

@@ -6,7 +6,7 @@ import click
 
 from service.app import App
 from service.cli.answer import Answer
-from service.cli.options import as_json
+from service.cli.options import FiniteRange, as_json
 from service.cli.output import print_text
 from service.cli.run import run_command
 from service.escape import lines_of
@@ -19,7 +19,7 @@ WATCH_SECONDS = 2.0
 @click.command()
 @click.option("--watch", is_flag=True, help="Refresh every two seconds, until Ctrl-C.")
 @click.option(
-    "--until-caught-up", "within", type=click.FloatRange(1), help="Wait at most this many seconds until caught up."
+    "--until-caught-up", "within", type=FiniteRange(1), help="Wait at most this many seconds until caught up."
 )
 @click.option("--also", multiple=True, help="A line to print below the answer.")
 @as_json

@@ -6,6 +6,7 @@ the images in chunks beside it.
 """
 
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any, Literal
 
 from pydantic import ConfigDict
@@ -186,21 +187,7 @@ class Conflicts:
         """A conflict with its images. Raises Misconfigured when there is none."""
         head = (await self.head(conflict_id)).value
         parts = [stored.value for stored in (await self._chunks(conflict_id).all()).values()]
-        content = unpacked(parts[: head.chunks], f"conflict {conflict_id}")
-        kept = content["change"]
-        return Conflict(
-            conflict_id,
-            head.old_table,
-            head.key,
-            head.entity,
-            head.reason,
-            head.fields,
-            WaitingChange(Change(**kept["change"]), kept["generation"]) if kept is not None else None,
-            tuple((table, key, item) for table, key, item in content["v2"]),
-            head.at,
-            head.resolution,
-            content["old"],
-        )
+        return unpacked(parts[: head.chunks], partial(_conflict, conflict_id, head), f"conflict {conflict_id}")
 
     def resolved_put(self, conflict_id: str, was: Stored[ConflictHead], resolution: Resolution) -> Put:
         """The write that marks a conflict as resolved, if its head still is as it ``was``."""
@@ -224,6 +211,24 @@ class Conflicts:
 
     def _chunks(self, conflict_id: str) -> Records[PackedPart]:
         return self._control.records(f"conflict#{conflict_id}", PackedPart)
+
+
+def _conflict(conflict_id: str, head: ConflictHead, content: dict[str, Any]) -> Conflict:
+    """From its head and the content of its chunks."""
+    kept = content["change"]
+    return Conflict(
+        conflict_id,
+        head.old_table,
+        head.key,
+        head.entity,
+        head.reason,
+        head.fields,
+        WaitingChange(Change(**kept["change"]), kept["generation"]) if kept is not None else None,
+        tuple((table, key, item) for table, key, item in content["v2"]),
+        head.at,
+        head.resolution,
+        content["old"],
+    )
 
 
 def _chunk_name(number: int) -> str:

@@ -179,7 +179,7 @@ class Records(Generic[T]):
         try:
             token = int(item["token"]["N"]) if "token" in item else 0
             return Stored(self._adapter.validate_json(item["document"]["S"]), item["rev"]["S"], token)
-        except (KeyError, ValidationError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise Fatal(
                 f"control table {self._table}: record {self._partition}/{item['sk']['S']} is damaged "
                 f"({_reason(error)})",
@@ -196,9 +196,11 @@ def _no_newer(token: int) -> Condition:
     return AnyOf((Absent(("token",)), Less(("token",), mine), Equals(("token",), mine)))
 
 
-def _reason(error: KeyError | ValidationError) -> str:
+def _reason(error: KeyError | TypeError | ValueError) -> str:
     if isinstance(error, KeyError):
         return f"no attribute {error}"
+    if not isinstance(error, ValidationError):
+        return str(error)
     first = error.errors()[0]
     return f"{'.'.join(map(str, first['loc'])) or 'document'}: {first['msg']}"
 
@@ -221,10 +223,13 @@ def packed(value: Any) -> list[PackedPart]:
     return [PackedPart(text[start : start + CHUNK_CHARACTERS]) for start in range(0, len(text), CHUNK_CHARACTERS)]
 
 
-def unpacked(chunks: list[PackedPart], where: str) -> Any:
-    """The value of the ``chunks`` that ``packed`` returned; ``where``: whose they are. Raises Fatal when one is damaged or gone."""
+def unpacked(chunks: list[PackedPart], read: Callable[[Any], T], where: str) -> T:
+    """What ``read`` makes of the value of the ``chunks`` that ``packed`` returned. ``where``: whose they are.
+
+    Raises Fatal when one is damaged or gone.
+    """
     try:
         text = gzip.decompress(base64.b64decode("".join(chunk.text for chunk in chunks), validate=True))
-        return orjson.loads(text)
-    except (ValueError, OSError, EOFError, zlib.error) as error:
+        return read(orjson.loads(text))
+    except (KeyError, TypeError, ValueError, OSError, EOFError, zlib.error) as error:
         raise Fatal(f"control table: {where} is damaged ({error or type(error).__name__})", remedy=RESTORE) from error

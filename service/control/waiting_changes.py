@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import groupby
+from typing import Any
 
 from service.control.table import ControlTable, PackedPart, packed, unpacked
 from service.core.item.change import Change
@@ -62,5 +63,8 @@ def _by_version(names: Iterable[str]) -> Iterator[tuple[str, Iterator[str]]]:
 
 def waiting_from(chunks: list[PackedPart], where: str) -> WaitingChange:
     """The change that was packed into ``chunks``. Raises Fatal when one is damaged; ``where``: whose they are."""
-    content = unpacked(chunks, where)
+    return unpacked(chunks, _waiting_change, where)
+
+
+def _waiting_change(content: dict[str, Any]) -> WaitingChange:
     return WaitingChange(Change(**content["change"]), content["generation"])

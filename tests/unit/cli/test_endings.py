@@ -9,12 +9,12 @@ import click
 import pytest
 
 from service.cli.answer import Answer, print_answer
-from service.cli.main import run_as_program
+from service.cli.main import main, run_as_program
 from service.cli.run import run_alone
 
 ROOT = Path(__file__).parents[3]
 ANSWERING = (
-    "import sys; from service.cli.main import run_as_program; import click\n"
+    "import sys; from service.cli.main import main, run_as_program; import click\n"
     "from service.cli.answer import Answer, print_answer\n"
     "run_as_program(click.Command('x', callback=lambda: print_answer(Answer({'k': '😀'}, 'key 😀\\nnext'), as_json=False)), 'x')"
 )
@@ -96,3 +96,33 @@ def test_an_answer_and_an_error_cannot_clear_the_screen(capsys: pytest.CaptureFi
     print_answer(Answer({"key": "\x9b2J"}, "key \x1b[2J"), as_json=False)
     print_answer(Answer({"key": "\x9b2J"}, "key \x1b[2J"), as_json=True)
     assert capsys.readouterr().out == 'key \\u001b[2J\n{\n  "key": "\\u009b2J"\n}\n'
+
+
+def test_without_stdout_and_stderr_a_command_does_its_work(tmp_path: Path) -> None:
+    closed = subprocess.run(
+        ["sh", "-c", 'exec "$0" -c "$1" >&- 2>&-', sys.executable, ANSWERING],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=60,
+    )
+    assert closed.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["hold", "--why", "\udcff"], "error: the argument \\udcff is not UTF-8 text"),
+        (["migrate", "--max-cost", "1e999"], "error: Invalid value for '--max-cost': 1e999 is not a finite number."),
+        (
+            ["status", "--until-caught-up", "nan"],
+            "error: Invalid value for '--until-caught-up': nan is not a finite number.",
+        ),
+    ],
+)
+def test_what_no_number_and_no_text_can_be_is_wrong_usage(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], line: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["tablesplit", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert (end.value.code, capsys.readouterr().err.splitlines()[0]) == (2, line)

@@ -304,6 +304,14 @@ def test_a_token_that_is_short_or_not_to_be_sent_is_refused_without_showing_it(t
     assert not any(part in line for part in ("0123456789abcdef", "short-secret", "fifteen", "with spaces"))
 
 
+@pytest.mark.parametrize("value", ["1e999", "inf", "nan"])
+def test_a_number_is_finite(value):
+    os.environ["TABLESPLIT_MAX_COST"] = value
+    assert refusal().startswith(
+        f"TABLESPLIT_MAX_COST={'nan' if value == 'nan' else value}: input should be a finite number ("
+    )
+
+
 def test_a_certificate_needs_its_key(own_folder):
     (own_folder / "certificate.pem").touch()
     os.environ["TABLESPLIT_HTTP_CERTIFICATE"] = "certificate.pem"

@@ -214,7 +214,17 @@ async def test_an_item_has_an_open_conflict_until_each_is_resolved(conflicts: Co
     assert await conflicts.has_open(ledger_id("old", old_key("LEAD", "b")))
 
 
-@pytest.mark.parametrize("text", ["", "%%%", b64encode(b"not gzip").decode(), b64encode(compress(b"{}"))[:-8].decode()])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "%%%",
+        b64encode(b"not gzip").decode(),
+        b64encode(compress(b"{}"))[:-8].decode(),
+        b64encode(compress(b'{"change": {"old": 1}}')).decode(),
+    ],
+    ids=["gone", "no base64", "no gzip", "cut off", "another content"],
+)
 async def test_a_damaged_chunk_is_named_with_what_to_do(db: MemoryDynamoDB, conflicts: Conflicts, text: str) -> None:
     conflict = lost()
     for put in conflicts.puts(conflict):
