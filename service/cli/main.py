@@ -1,13 +1,14 @@
 """The entry point: the group of all commands, each imported when it is called, and usage errors in our form."""
 
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 import click
 
 from service.cli.answer import print_error
 from service.cli.output import ensure_streams, writable_stdout
-from service.errors import Misconfigured, TablesplitError, as_ours
+from service.errors import Fatal, Misconfigured, TablesplitError, as_ours
 
 COMMANDS = {
     "audit": "audit:audit",
@@ -88,6 +89,8 @@ def run_as_program(command: click.Command, name: str) -> None:
         error = known
     except Exception as unexpected:  # noqa: BLE001 (a traceback tells an operator nothing)
         error = as_ours(unexpected)
+    with suppress(Fatal), writable_stdout():  # what is left to write would fail once more when Python ends
+        pass
     print_error(error, as_json="--json" in sys.argv[1:])
     sys.exit(error.exit_status)
 

@@ -23,8 +23,8 @@ ANSWERING = (
 def ended(
     code: str, *, folder: Path, stdout: int | None = None, **variables: str
 ) -> subprocess.CompletedProcess[bytes]:
-    """A Python process that runs ``code`` in ``folder``."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    """A Python process that runs ``code`` in ``folder``. Its stdout has a buffer, whatever this process was told."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "", **variables}
     return subprocess.run(
         [sys.executable, "-c", code],
         cwd=folder,
