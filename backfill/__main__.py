@@ -1,6 +1,7 @@
 """``python -m backfill``: the same as ``tablesplit migrate``."""
 
 from service.cli.backfill import migrate
+from service.cli.main import run_as_program
 
 if __name__ == "__main__":
-    migrate(prog_name="python -m backfill")
+    run_as_program(migrate, "python -m backfill")

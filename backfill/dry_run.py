@@ -15,6 +15,7 @@ from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import old_key
 from service.dynamodb.protocol import ItemStore
 from service.errors import Interrupted
+from service.escape import lines_of
 from service.metrics import Metrics
 
 EXAMPLES = 100
@@ -75,7 +76,7 @@ class DryRunReport:
         lines += [f"{self.bytes} bytes in all, the largest item {self.largest} bytes"] if self.written else []
         lines += [f"would reject {count} items: {reason}" for reason, count in sorted(self.rejected.items())]
         lines += [f"  {example['message']}" for example in self.examples]
-        return "\n".join(lines)
+        return lines_of(lines)
 
 
 async def dry_run(

@@ -3,18 +3,22 @@
 ``service.environment`` reads them.
 """
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import AliasChoices, Field, FilePath, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.api_tokens import parsed_tokens
 from service.aws_profile import CERTIFICATE_NAMES, DEFAULT_REGION, ENDPOINT_NAMES, REGION_NAMES, STREAMS_NAMES
 from service.core.mapping.schema import TABLE_NAME
 from service.hosts import is_aws, is_local, without_password
 from service.signed_requests import signed_request_seconds
 
 PREFIX = "TABLESPLIT_"
+HOST_NAMES = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*( *, *[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)*$"
+VARIABLE_NAMES = r"^[A-Za-z_][A-Za-z0-9_]*( *, *[A-Za-z_][A-Za-z0-9_]*)*$"
 AWS_NAMES = {
     "aws_region": "AWS_REGION",
     "endpoint_url": "AWS_ENDPOINT_URL",
@@ -30,7 +34,12 @@ class Settings(BaseSettings):
     """Every setting, with its default, bounds and meaning; a unit is in the name."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, populate_by_name=True
+        env_prefix=PREFIX,
+        frozen=True,
+        extra="forbid",
+        env_ignore_empty=True,
+        populate_by_name=True,
+        allow_inf_nan=False,
     )
 
     aws_region: str = Field(
@@ -76,8 +85,28 @@ class Settings(BaseSettings):
         le=65535,
         description="port on which a backfill serves its metrics; without it, a backfill serves none",
     )
+    http_hosts: str | None = Field(
+        None,
+        pattern=HOST_NAMES,
+        description="names, with commas between them, by which the HTTP server is reached beside localhost and IP addresses; "
+        "a request that was sent to another name is refused",
+    )
+    http_proxies: str | None = Field(
+        None,
+        description="addresses or networks, with commas between them, of the proxies in front of the HTTP server, whose "
+        "X-Forwarded-For is believed; without it, none is",
+    )
+    http_certificate: FilePath | None = Field(
+        None,
+        description="path of the HTTP server's TLS certificate, with its chain, as PEM; without it, it speaks plain HTTP",
+    )
+    http_certificate_key: FilePath | None = Field(
+        None, description="path of the certificate's key, as PEM without a password"
+    )
     api_token: SecretStr | None = Field(
-        None, min_length=1, description="token that a POST must send; without it, every POST is refused"
+        None,
+        description="token of at least 16 characters that a POST must send, and a GET unless the server is bound to a loopback "
+        "address; several, with commas between them, have a name each, which the audit log shows: alice:...,bob:...",
     )
     log_format: Literal["console", "json"] = Field("console", description="format of the log on stderr")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level that is logged")
@@ -207,10 +236,23 @@ class Settings(BaseSettings):
         description="minimum seconds between two epochs of the ledger; a new epoch drops entries that are no longer needed",
     )
 
+    keep_resolved_seconds: float = Field(
+        2_592_000,
+        ge=3600,
+        le=315_360_000,
+        description="seconds for which a conflict is kept with its images after it was resolved",
+    )
+
     hook: str | None = Field(
         None, min_length=1, description="executable or URL that is asked before each phase move and notified after it"
     )
     hook_secret: SecretStr | None = Field(None, min_length=16, description="key that signs the messages to the hook")
+    hook_environment: str | None = Field(
+        None,
+        pattern=VARIABLE_NAMES,
+        description="names of variables, with commas between them, that an executable hook gets beside those that any program "
+        "needs (PATH, HOME, language, time zone)",
+    )
     hook_timeout_seconds: float = Field(30, ge=0.1, le=3600, description="seconds for one answer of the hook")
     hook_attempts: int = Field(3, ge=1, le=20, description="maximum number of attempts to reach the hook")
 
@@ -237,6 +279,26 @@ class Settings(BaseSettings):
         """Seconds after which no request of a replaced worker can still arrive, not even one that the network has held back."""
         life = max(self.request_timeout_seconds, signed_request_seconds(self.endpoint_url))
         return self.lease_seconds + life + self.clock_margin_seconds
+
+    @field_validator("api_token")
+    @classmethod
+    def _tokens_can_be_sent(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None:
+            parsed_tokens(token.get_secret_value())
+        return token
+
+    @field_validator("http_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, proxies: str | None) -> str | None:
+        for proxy in [] if proxies is None else proxies.split(","):
+            ip_network(proxy.strip())
+        return proxies
+
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> Self:
+        if (self.http_certificate is None) != (self.http_certificate_key is None):
+            raise ValueError(f"{PREFIX}HTTP_CERTIFICATE and {PREFIX}HTTP_CERTIFICATE_KEY: give both, or neither")
+        return self
 
     @field_validator("endpoint_url", "streams_endpoint_url")
     @classmethod

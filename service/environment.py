@@ -26,11 +26,15 @@ from service.config import AWS_NAMES, PREFIX, Settings, variable_name
 from service.core.mapping.mapping import Mapping, load_mapping
 from service.core.mapping.schema import TABLE_NAME
 from service.dotenv_file import load_dotenv, read_dotenv
-from service.errors import Misconfigured
+from service.errors import Misconfigured, WrongSettings
 from service.hosts import is_local
 
 PACKAGED_MAPPING = "crm.yaml"
 TEST_PREFIX = "TABLESPLIT_TEST_"
+FOR_ANY_PROGRAM = (
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "TZ", "TMPDIR"
+)  # fmt: skip
+"""What an executable hook gets of the environment: neither credentials nor tokens."""
 ALIKE = 0.85
 """From this ratio of difflib on, a name is taken for a misspelt one: one wrong, missing or exchanged letter of ten is above it."""
 SHORTEST_MISSPELT = 8
@@ -53,10 +57,16 @@ def load_settings(**changes: Any) -> Settings:
         settings = Settings(**{**said, **changes})
     except ValidationError as error:
         lines = [_line(issue["loc"], issue["input"], issue["msg"]) for issue in error.errors(include_url=False)]
-        raise Misconfigured("\n".join(lines), remedy="docs/settings.md lists the allowed values") from error
+        raise WrongSettings(lines, remedy="docs/settings.md lists the allowed values") from error
     if "aws_region" not in said:
         require_region(own_mapping=settings.mapping is not None, local=is_local(settings.endpoint_url))
     return settings
+
+
+def hook_variables(settings: Settings) -> dict[str, str]:
+    """The environment of an executable hook."""
+    names = (*FOR_ANY_PROGRAM, *(name.strip() for name in (settings.hook_environment or "").split(",")))
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def use_local_credentials() -> None:
@@ -139,4 +149,5 @@ def _line(loc: tuple[int | str, ...], value: object, message: str) -> str:
     )
     variable = next(filter(os.environ.get, names.get(field, ())), variable_name(field))
     shown = "" if field in ("api_token", "hook_secret") else f"={_PASSWORD.sub('//', str(value))}"
+    message = message.removeprefix("Value error, ")
     return f"{variable}{shown}: {message[0].lower()}{message[1:]} ({Settings.model_fields[field].description})"

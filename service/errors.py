@@ -3,11 +3,13 @@
 - Retryable: wait; the same request may succeed later.
 - Poison: nothing at once; the item goes to quarantine.
 - Stopped: the command or the lane ends; its ``remedy`` is what the operator does next. Its kinds stand side by side:
-  Fatal (going on could lose items), Misconfigured, Refused (an ordinary no), Interrupted, Fenced. So ``except Fatal``
+  Fatal (going on could lose items), Misconfigured, Refused (an ordinary no), Interrupted, Unexpected, Fenced. So ``except Fatal``
   does not catch an ordinary no, and ``except Stopped`` catches all of them.
 """
 
 import re
+from collections.abc import Sequence
+from traceback import walk_tb
 from typing import Literal
 
 CHECK_ENDPOINT = "check that the endpoint is up and reachable (AWS_REGION, AWS_ENDPOINT_URL)"
@@ -25,6 +27,9 @@ GAP_REMEDY = "tablesplit create-tables --accept-gap, then tablesplit validate --
 """What the operator does about stream changes that can no longer be read."""
 
 
+_ROOT = __file__.removesuffix("service/errors.py")
+
+
 class TablesplitError(Exception):
     """Base of all our errors. ``str(error)`` is one line: what is wrong, and where."""
 
@@ -36,6 +41,11 @@ class TablesplitError(Exception):
         self.message = message
         self.remedy = remedy
         self._request_id = ""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What is wrong, for people: one line, unless several things are."""
+        return (self.message,)
 
     @property
     def request_id(self) -> str:
@@ -142,6 +152,18 @@ class Misconfigured(Stopped):
     exit_status = 2
 
 
+class WrongSettings(Misconfigured):
+    """Settings are wrong: a line for each."""
+
+    def __init__(self, lines: Sequence[str], *, remedy: str) -> None:
+        super().__init__("\n".join(lines), remedy=remedy)
+        self._lines = tuple(lines)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        return self._lines
+
+
 class Refused(Stopped):
     """The answer is no (a check is not met, another process holds the lease): nothing was touched."""
 
@@ -154,6 +176,10 @@ class Interrupted(Stopped):
 
 class Paused(Interrupted):
     """Stopped at a limit that the operator has set: the same command would stop again."""
+
+
+class Unexpected(Stopped):
+    """A fault of tablesplit's own, or of the machine's: no other error of this tree says what has happened."""
 
 
 class Fenced(Stopped):
@@ -176,7 +202,34 @@ KINDS = frozenset(
         Refused,
         Interrupted,
         Paused,
+        Unexpected,
         Fenced,
     }
 )
 """The errors that programs can tell apart. Every other class has the kind of the nearest of these that it derives from."""
+
+
+def as_ours(error: Exception) -> TablesplitError:
+    """The error itself when it is one of these; otherwise Unexpected, with its kind, its message and the last place of ours that it
+    went through. Of several at once, the first."""
+    place = _place(error)
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+        place = _place(error) or place
+    if isinstance(error, TablesplitError):
+        return error
+    said = f": {error}" if str(error) else ""
+    return Unexpected(
+        f"unexpected {type(error).__name__}{said} ({place or 'outside tablesplit'})",
+        remedy="give the same command again; if it comes back, report this line",
+    )
+
+
+def _place(error: Exception) -> str:
+    """File and line of the innermost frame that is ours; "" when there is none."""
+    ours = [
+        f"{frame.f_code.co_filename.removeprefix(_ROOT)}:{line}"
+        for frame, line in walk_tb(error.__traceback__)
+        if frame.f_code.co_filename.startswith((f"{_ROOT}service/", f"{_ROOT}backfill/"))
+    ]
+    return ours[-1] if ours else ""

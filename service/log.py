@@ -1,19 +1,22 @@
 """The log: one event on each line of stderr, for people or as JSON.
 
-Item contents are never logged. A key is logged at level warning for a rogue write, so that an operator can find it, and at level
-debug for a difference that verification found.
+Item contents are never logged, and a key only at level debug. What an item brought is escaped, so that it cannot forge an event.
 """
 
 import logging
 import sys
+from contextlib import suppress
+from typing import TextIO
 
 import structlog
 
 from service.config import Settings
+from service.errors import as_ours
+from service.escape import escaped
 
 
 def configure_log(settings: Settings) -> None:
-    """Set up structlog for this process by ``log_format`` and ``log_level``."""
+    """Set up structlog for this process by ``log_format`` and ``log_level``; what libraries log goes there too."""
     json = settings.log_format == "json"
     structlog.configure(
         processors=[
@@ -21,15 +24,47 @@ def configure_log(settings: Settings) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _escape,
             structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_NeverFails(sys.stderr)),  # type: ignore[arg-type]
         cache_logger_on_first_use=False,
     )
+    logging.lastResort = _Libraries(logging.WARNING)
 
 
 def get_logger() -> structlog.typing.FilteringBoundLogger:
     """The logger. Events are short phrases, facts are keyword arguments."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
     return logger
+
+
+def _escape(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Texts only: everything else is shown by ``repr`` or as JSON, which escape by themselves."""
+    return {name: escaped(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
+class _NeverFails:
+    """Stderr, for log lines: a full disk or a closed pipe loses the line and stops no lane."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+
+class _Libraries(logging.Handler):
+    """What asyncio, uvicorn and the AWS SDK log by Python's own logging: an event like ours, an exception in one line."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        facts = {"library": record.name}
+        if record.exc_info and isinstance(record.exc_info[1], Exception):
+            facts["reason"] = as_ours(record.exc_info[1]).message
+        get_logger().log(record.levelno, record.getMessage(), **facts)

@@ -57,7 +57,7 @@ variable "kcl_application" {
 }
 
 variable "api_token" {
-  description = "The API token: what a POST must bear. It is written only: neither plan nor state has it."
+  description = "The API token, or several with names (alice:...,bob:...): what a request must bear. It is written only: neither plan nor state has it."
   type        = string
   ephemeral   = true
   sensitive   = true

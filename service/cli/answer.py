@@ -2,12 +2,12 @@
 
 import json
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import click
-
-from service.errors import Retryable, TablesplitError
+from service.cli.output import print_text, say
+from service.errors import Fatal, Retryable, TablesplitError
 
 AGAIN = "run the same command again: nothing that was done is lost"
 
@@ -36,21 +36,26 @@ class Answer:
 
 def print_answer(answer: Answer, *, as_json: bool) -> None:
     """Print to stdout: with ``as_json`` the one JSON document, else the text."""
-    if answer.long and not as_json and sys.stdout.isatty():
-        click.echo_via_pager(answer.text)
-        return
-    print(json.dumps(answer.document, ensure_ascii=False, indent=2) if as_json else answer.text)
+    text = json_text(answer.document) if as_json else answer.text
+    print_text(text, paged=answer.long and not as_json and sys.stdout.isatty())
+
+
+def json_text(document: dict[str, Any]) -> str:
+    """The document for programs."""
+    return json.dumps(document, ensure_ascii=False, indent=2)
 
 
 def print_error(error: TablesplitError, *, as_json: bool) -> None:
     """Print what is wrong, what to do and AWS's request id: a line each on stderr; with ``as_json`` also the error document on
     stdout."""
     remedy = error.remedy or (AGAIN if isinstance(error, Retryable) else "")
-    print(f"error: {error.message}", file=sys.stderr)
+    first, *more = error.lines
+    for line in (f"error: {first}", *more):
+        say(line)
     if remedy:
-        print(f"what to do: {remedy}", file=sys.stderr)
+        say(f"what to do: {remedy}")
     if error.request_id:
-        print(f"AWS request id: {error.request_id}", file=sys.stderr)
+        say(f"AWS request id: {error.request_id}")
     if as_json:
-        document = {"error": {**error.to_json(), "remedy": remedy}}
-        print(json.dumps(document, ensure_ascii=False, indent=2))
+        with suppress(Fatal):  # stderr has it
+            print_text(json_text({"error": {**error.to_json(), "remedy": remedy}}))

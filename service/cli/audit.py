@@ -11,6 +11,7 @@ from service.cli.options import as_json
 from service.cli.run import run_command
 from service.clock import iso
 from service.control.audit import Audit
+from service.escape import lines_of
 from service.sync.positions import require_started
 
 HASH = re.compile("[0-9a-f]{64}")
@@ -33,7 +34,7 @@ def list_records(as_json: bool) -> None:
             f"{record.number:4} {iso(record.at)} {record.who}: {record.action} {record.why}".rstrip()
             for record in records
         ]
-        return Answer({"items": [record.to_json() for record in records]}, "\n".join(lines) or "nothing yet")
+        return Answer({"items": [record.to_json() for record in records]}, lines_of(lines) or "nothing yet")
 
     run_command(body, as_json=as_json)
 

@@ -1,17 +1,18 @@
 """`conflicts list|show|resolve`: the changes of the old table that lost against v2, and the items with two live keys."""
 
 import asyncio
-import json
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
 from service.app import App
-from service.cli.answer import Answer
+from service.cli.answer import Answer, json_text
 from service.cli.options import as_json, yes
+from service.cli.output import say
 from service.cli.run import confirm, read_first, run_command
 from service.control.conflicts import Conflicts, Kept, listing
+from service.escape import lines_of
 from service.migration.phase.move_context import move_context
 from service.migration.settlement.resolution import Choice, ConflictResolver
 from service.sync.positions import require_started
@@ -31,7 +32,7 @@ def list_conflicts(resolved: bool, as_json: bool) -> None:
     async def body(app: App, _: asyncio.Event) -> Answer:
         await require_started(app)
         document = await listing(Conflicts(app.control), resolved=resolved)
-        return Answer(document, "\n".join(map(_line, document["items"])) or "there is no conflict")
+        return Answer(document, lines_of(map(_line, document["items"])) or "there is no conflict")
 
     run_command(body, as_json=as_json)
 
@@ -44,7 +45,7 @@ def show(conflict_id: str, as_json: bool) -> None:
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         document = await (await _resolving(app)).show(conflict_id)
-        return Answer(document, json.dumps(document, ensure_ascii=False, indent=2))
+        return Answer(document, json_text(document))
 
     run_command(body, as_json=as_json)
 
@@ -75,9 +76,9 @@ def resolve(conflict_id: str, kept: Kept, file: Path | None, why: str, yes: bool
     async def choose(app: App) -> Choice:
         return await (await _resolving(app)).choose(conflict_id, kept, file)
 
-    choice = read_first(choose, as_json=as_json)
+    choice = read_first(choose)
     for line in choice.lost:
-        click.echo(f"lost: {line}", err=True)
+        say(f"lost: {line}")
     confirm(f"Resolving {conflict_id} gives up {_lost_values(choice)}.", "resolve", yes=yes)
 
     async def body(app: App, _: asyncio.Event) -> Answer:

@@ -1,13 +1,13 @@
 """`drill`: a rehearsal of cutover and rollback."""
 
 import asyncio
-import sys
 
 import click
 
 from service.app import App
 from service.cli.answer import Answer
 from service.cli.options import as_json
+from service.cli.output import say
 from service.cli.run import run_command
 from service.rehearsal.drill import run_drill
 
@@ -24,11 +24,11 @@ def drill(sample: int, as_json: bool) -> None:
     Exit status 1 when a write was lost, a writer had to wait, or the two sides differ.
     """
 
-    def say(line: str) -> None:
-        print(f"drill: {line}", file=sys.stderr, flush=True)
+    def report_step(line: str) -> None:
+        say(f"drill: {line}")
 
     async def body(app: App, stop: asyncio.Event) -> Answer:
-        report = await run_drill(app, sample, say, stop)
+        report = await run_drill(app, sample, report_step, stop)
         return Answer(report.to_json(), report.to_text(), ok=report.ok)
 
     run_command(body, as_json=as_json)

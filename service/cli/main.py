@@ -1,12 +1,14 @@
 """The entry point: the group of all commands, each imported when it is called, and usage errors in our form."""
 
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 import click
 
 from service.cli.answer import print_error
-from service.errors import Misconfigured
+from service.cli.output import ensure_streams, writable_stdout
+from service.errors import Fatal, Misconfigured, TablesplitError, as_ours
 
 COMMANDS = {
     "audit": "audit:audit",
@@ -65,17 +67,39 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit."""
+    run_as_program(cli, "tablesplit")
+
+
+def run_as_program(command: click.Command, name: str) -> None:
+    """Run ``command`` and exit with its status. However it ends, what is wrong takes a line or two and never a traceback."""
+    ensure_streams()
     try:
-        cli.main(prog_name="tablesplit", standalone_mode=False)
+        _require_text(sys.argv[1:])
+        command.main(prog_name=name, standalone_mode=False)
+        with writable_stdout():  # what click has printed
+            sys.exit(0)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.Abort:
-        sys.exit(_refuse("not confirmed: nothing was changed", ""))
-    except click.UsageError as error:
-        where = error.ctx.command_path if error.ctx else "tablesplit"
-        sys.exit(_refuse(error.format_message(), f"see `{where} --help`"))
+        error: TablesplitError = Misconfigured("not confirmed: nothing was changed")
+    except click.UsageError as usage:
+        where = usage.ctx.command_path if usage.ctx else name
+        line = " ".join(usage.format_message().split())  # click puts choices below each other
+        error = Misconfigured(line, remedy=f"see `{where} --help`")
+    except TablesplitError as known:
+        error = known
+    except Exception as unexpected:  # noqa: BLE001 (a traceback tells an operator nothing)
+        error = as_ours(unexpected)
+    with suppress(Fatal), writable_stdout():  # what is left to write would fail once more when Python ends
+        pass
+    print_error(error, as_json="--json" in sys.argv[1:])
+    sys.exit(error.exit_status)
 
 
-def _refuse(message: str, remedy: str) -> int:
-    print_error(Misconfigured(message, remedy=remedy), as_json="--json" in sys.argv[1:])
-    return Misconfigured.exit_status
+def _require_text(arguments: list[str]) -> None:
+    """Raises Misconfigured for bytes that are no text: Python makes half characters of them, which nothing can store."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            raise Misconfigured(f"the argument {argument} is not UTF-8 text", remedy="correct it") from error

@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 from collections.abc import Callable
+from math import isfinite
 from typing import Any, TypeVar
 
 import click
@@ -10,11 +11,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout and nothing else.")
 yes = click.option("--yes", is_flag=True, help="Confirm in advance: for use without a terminal.")
 
+
+class FiniteRange(click.FloatRange):
+    """A range that has neither infinity nor NaN in it, which `1e999` and `nan` would be."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
 max_read_units = click.option(
-    "--max-read-units", type=click.FloatRange(min=1), help="At most this many read capacity units per second."
+    "--max-read-units", type=FiniteRange(min=1), help="At most this many read capacity units per second."
 )
 max_write_units = click.option(
-    "--max-write-units", type=click.FloatRange(min=1), help="At most this many write capacity units per second."
+    "--max-write-units", type=FiniteRange(min=1), help="At most this many write capacity units per second."
 )
 
 
@@ -22,7 +34,7 @@ def backfill_limits(command: F) -> F:
     """--segments, --max-write-units, --max-read-units and --max-cost."""
     for option in (
         click.option(
-            "--max-cost", type=click.FloatRange(min=0.01), metavar="DOLLARS", help="Pause when this much is spent."
+            "--max-cost", type=FiniteRange(min=0.01), metavar="DOLLARS", help="Pause when this much is spent."
         ),
         max_read_units,
         max_write_units,

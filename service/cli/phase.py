@@ -10,7 +10,7 @@ import click
 
 from service.app import App
 from service.cli.answer import Answer, print_error
-from service.cli.options import as_json, yes
+from service.cli.options import FiniteRange, as_json, yes
 from service.cli.run import confirm, run_command
 from service.core.phases.gate import GateClosed
 from service.core.phases.left_behind import KeysLeftBehind, LeftBehind
@@ -38,7 +38,7 @@ def move_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--wait",
             "wait",
-            type=click.FloatRange(0, MAX_WAIT_SECONDS),
+            type=FiniteRange(0, MAX_WAIT_SECONDS),
             default=0,
             help="Seconds to wait for the gate to open.",
         ),

@@ -1,16 +1,16 @@
 """`quarantine list|show|retry|drop`: the keys that a person must deal with."""
 
 import asyncio
-import json
 
 import click
 
 from service.app import App
-from service.cli.answer import Answer
+from service.cli.answer import Answer, json_text
 from service.cli.options import as_json, yes
 from service.cli.run import confirm, run_command
 from service.control.quarantine import Quarantine, listing, shown
 from service.control.repairs import require_repairs_allowed
+from service.escape import lines_of
 from service.migration.settlement.guarded_retry import RetryResult
 from service.migration.settlement.quarantine import drop_from_quarantine, retry_key
 from service.sync.positions import require_started
@@ -30,7 +30,7 @@ def list_keys(as_json: bool) -> None:
         await require_started(app)
         document = listing(await _quarantine(app).heads())
         lines = [f"{row['id']}  {row['reason']}: {row['message']}" for row in document["items"]]
-        return Answer(document, "\n".join(lines) or "nothing is in quarantine")
+        return Answer(document, lines_of(lines) or "nothing is in quarantine")
 
     run_command(body, as_json=as_json)
 
@@ -45,7 +45,7 @@ def show(key_id: str, as_json: bool) -> None:
         await require_started(app)
         head = await _quarantine(app).head(key_id)
         document = shown(key_id, head.value, await _quarantine(app).changes(key_id))
-        return Answer(document, json.dumps(document, ensure_ascii=False, indent=2))
+        return Answer(document, json_text(document))
 
     run_command(body, as_json=as_json)
 
@@ -93,4 +93,4 @@ def _retried(results: list[RetryResult]) -> Answer:
     rows = [{"id": key.key_id, "applied": key.failure is None, "failure": key.failure} for key in results]
     lines = [f"{key.key_id}  {'applied' if key.failure is None else f'stays: {key.failure}'}" for key in results]
     ok = all(key.failure is None for key in results)
-    return Answer({"items": rows}, "\n".join(lines) or "nothing is in quarantine", ok=ok)
+    return Answer({"items": rows}, lines_of(lines) or "nothing is in quarantine", ok=ok)

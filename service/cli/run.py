@@ -11,10 +11,11 @@ import click
 
 from service.app import App, open_app
 from service.aws_profile import default_region_note
-from service.cli.answer import Answer, print_answer, print_error
+from service.cli.answer import Answer, print_answer
+from service.cli.output import say
 from service.config import Settings
 from service.environment import load_settings
-from service.errors import Interrupted, TablesplitError
+from service.errors import Interrupted, as_ours
 
 STOP_GRACE_SECONDS = 4.0
 """How long a command may take to stop by itself after Ctrl-C before it is cancelled: it must end within 5 s."""
@@ -30,11 +31,7 @@ def run_command(
 
     grace: seconds that the body may take to stop, by the settings. changes: settings given by options; None: not given.
     """
-    try:
-        settings = _load(**{name: value for name, value in changes.items() if value is not None})
-    except TablesplitError as error:
-        print_error(error, as_json=as_json)
-        sys.exit(error.exit_status)
+    settings = _load(**{name: value for name, value in changes.items() if value is not None})
 
     async def opened(stop: asyncio.Event) -> Answer:
         async with open_app(settings) as app:
@@ -43,18 +40,14 @@ def run_command(
     run_alone(opened, as_json=as_json, grace_seconds=grace(settings))
 
 
-def read_first(body: Callable[[App], Awaitable[T]], *, as_json: bool) -> T:
-    """Run ``body`` with an open App before the command asks its question. Exits with the error's status when it fails."""
+def read_first(body: Callable[[App], Awaitable[T]]) -> T:
+    """Run ``body`` with an open App before the command asks its question."""
 
     async def opened() -> T:
         async with open_app(_load()) as app:
             return await body(app)
 
-    try:
-        return asyncio.run(opened())
-    except TablesplitError as error:
-        print_error(error, as_json=as_json)
-        sys.exit(error.exit_status)
+    return asyncio.run(opened())
 
 
 def _load(**changes: Any) -> Settings:
@@ -64,7 +57,7 @@ def _load(**changes: Any) -> Settings:
     said = click.get_current_context().find_root().meta
     if note is not None and note not in said:
         said[note] = True
-        print(f"note: {note}", file=sys.stderr)
+        say(f"note: {note}")
     return settings
 
 
@@ -77,9 +70,8 @@ def run_alone(
     """As ``run_command``, for a ``body`` that needs no App."""
     try:
         answer = asyncio.run(stoppable(body, this_command(), grace_seconds))
-    except TablesplitError as error:
-        print_error(error, as_json=as_json)
-        sys.exit(error.exit_status)
+    except OSError as error:  # click would end with status 1 for a closed pipe
+        raise as_ours(error) from error
     print_answer(answer, as_json=as_json)
     sys.exit(answer.exit_status)
 

@@ -6,7 +6,7 @@ import click
 
 from service.app import App
 from service.cli.answer import Answer
-from service.cli.options import as_json
+from service.cli.options import FiniteRange, as_json
 from service.cli.run import run_command
 from service.core.phases.acting import Side
 from service.environment import use_local_credentials
@@ -26,7 +26,7 @@ from service.rehearsal.demo.seed import is_loaded, keep_writing, seed_old_table
     help="The side to keep writing on.",
 )
 @click.option(
-    "--pause-seconds", type=click.FloatRange(0.01), default=0.5, show_default=True, help="Pause between two writes."
+    "--pause-seconds", type=FiniteRange(0.01), default=0.5, show_default=True, help="Pause between two writes."
 )
 @click.option("--check", is_flag=True, help="Only check whether the table is loaded: exit status 1 if not.")
 @as_json

@@ -6,7 +6,7 @@ import click
 
 from service.app import App
 from service.cli.answer import Answer
-from service.cli.options import as_json
+from service.cli.options import FiniteRange, as_json
 from service.cli.run import run_command
 from service.config import Settings
 from service.rehearsal.selftest.run import ASK_SECONDS, run_selftest
@@ -17,7 +17,7 @@ from service.rehearsal.selftest.site import ALL_SECONDS
 @click.option("--aws", is_flag=True, help="Ask AWS. Without it, an endpoint of AWS is refused.")
 @click.option(
     "--seconds",
-    type=click.FloatRange(5, ASK_SECONDS),
+    type=FiniteRange(5, ASK_SECONDS),
     default=ASK_SECONDS,
     show_default=True,
     help="How long the questions may wait for what they want to see.",

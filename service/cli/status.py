@@ -6,8 +6,10 @@ import click
 
 from service.app import App
 from service.cli.answer import Answer
-from service.cli.options import as_json
+from service.cli.options import FiniteRange, as_json
+from service.cli.output import print_text
 from service.cli.run import run_command
+from service.escape import lines_of
 from service.migration.status.snapshot import take_snapshot
 from service.migration.status.status import Status
 
@@ -17,7 +19,7 @@ WATCH_SECONDS = 2.0
 @click.command()
 @click.option("--watch", is_flag=True, help="Refresh every two seconds, until Ctrl-C.")
 @click.option(
-    "--until-caught-up", "within", type=click.FloatRange(1), help="Wait at most this many seconds until caught up."
+    "--until-caught-up", "within", type=FiniteRange(1), help="Wait at most this many seconds until caught up."
 )
 @click.option("--also", multiple=True, help="A line to print below the answer.")
 @as_json
@@ -40,7 +42,7 @@ def status(watch: bool, within: float | None, also: tuple[str, ...], as_json: bo
         while app.clock.monotonic() < deadline and not stop.is_set() and not _caught_up(snapshot):
             await app.clock.sleep(WATCH_SECONDS)
             snapshot = await take_snapshot(app)
-        text = "\n".join([snapshot.to_text(), *also])
+        text = lines_of([*snapshot.to_text().split("\n"), *also])
         return Answer(snapshot.to_json(), text, ok=within is None or _caught_up(snapshot))
 
     run_command(body, as_json=as_json)
@@ -50,7 +52,7 @@ async def _watch(app: App, stop: asyncio.Event) -> Answer:
     snapshot = await take_snapshot(app)
     while not stop.is_set():
         click.clear()
-        click.echo(snapshot.to_text())
+        print_text(snapshot.to_text())
         await app.clock.sleep(WATCH_SECONDS)
         snapshot = await take_snapshot(app)
     return Answer(snapshot.to_json(), snapshot.to_text(), stopped=True)

@@ -58,7 +58,7 @@ def create_tables(
 
     warm = Warm(warm_reads, warm_writes) if warm_reads or warm_writes else None
     if warm is not None and not yes:
-        price = read_first(lambda app: warm_price(app, warm), as_json=as_json)
+        price = read_first(lambda app: warm_price(app, warm))
         confirm(price.question(), "pay", yes=yes)
 
     async def body(app: App, _: asyncio.Event) -> Answer:

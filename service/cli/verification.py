@@ -10,6 +10,7 @@ from service.cli.answer import Answer
 from service.cli.options import as_json
 from service.cli.run import run_command
 from service.control.verification import listing
+from service.escape import lines_of
 from service.sync.positions import require_started
 
 
@@ -27,7 +28,7 @@ def list_keys(as_json: bool) -> None:
         await require_started(app)
         document = await listing(app.control)
         lines = [*map(_line, document["items"]), _counts(document)]
-        return Answer(document, "\n".join(lines))
+        return Answer(document, lines_of(lines))
 
     run_command(body, as_json=as_json)
 

@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass
 
 from service.clock import Clock
 from service.control.table import CHANGE_ATTEMPTS, ControlTable
-from service.core.item.wire import Item
+from service.core.item.wire import Item, plain_key
 from service.core.phases.acting import Side
 from service.errors import Retryable
 from service.log import get_logger
@@ -85,7 +85,8 @@ class ActivityRecorder:
         returns."""
         self._changed_at = self._clock.now()
         if self._quiet:
-            get_logger().warning(QUIET_SIDE_WRITTEN, side=self._side, entity=entity, table=table, key=key)
+            get_logger().warning(QUIET_SIDE_WRITTEN, side=self._side, entity=entity, table=table)
+            get_logger().debug("the key that was written there", side=self._side, table=table, key=plain_key(key))
             await self._activities.note_rogue_write(self._side, entity, self._changed_at, self._since)
 
     async def flush(self) -> None:

@@ -19,6 +19,7 @@ from pydantic import dataclasses as checked
 from service.clock import Clock, iso
 from service.control.table import CHANGE_ATTEMPTS, ControlTable, Stored
 from service.errors import Retryable
+from service.escape import lines_of
 from service.log import get_logger
 
 PARTITION = "audit"
@@ -93,7 +94,7 @@ class AuditVerdict:
         """The verdict and what proves it, or what is wrong."""
         if self.ok:
             return f"audit log: whole, {self.records} records, newest {self.hash or '(none)'}\n{self._proof()}"
-        return "\n".join([f"audit log: BROKEN, {self.records} records", *self.broken])
+        return lines_of([f"audit log: BROKEN, {self.records} records", *self.broken])
 
     def _proof(self) -> str:
         if self.proven:

@@ -6,6 +6,7 @@ the images in chunks beside it.
 """
 
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any, Literal
 
 from pydantic import ConfigDict
@@ -29,6 +30,8 @@ repair put the old item over a v2 item that differed from it; ``old`` is the old
 Kept = Literal["old", "v2", "merge"]
 OF_ONE_ITEM = 10
 """Conflicts read at once when those of one item are looked for."""
+MOST_CHUNKS = 8
+"""Of the images of one conflict: four items of 400 KB that do not compress."""
 STRICT = ConfigDict(extra="forbid")
 
 
@@ -111,8 +114,8 @@ class Conflicts:
         self._held = control.records("held", Held)
 
     def puts(self, conflict: Conflict) -> list[Put]:
-        """The writes that keep a conflict, for the transaction that decides it: a head, and chunks of at most 300 KB (four
-        items of 400 KB that do not compress make eight). They replace what an earlier decision about the same change has kept."""
+        """The writes that keep a conflict, for the transaction that decides it: a head, and chunks of at most 300 KB. They replace
+        what an earlier decision about the same change has kept."""
         change = asdict(conflict.change) if conflict.change is not None else None
         parts = packed({"change": change, "v2": conflict.v2, "old": conflict.old})
         head = ConflictHead(
@@ -128,14 +131,28 @@ class Conflicts:
         chunks = self._chunks(conflict.id)
         puts = [
             self._heads.as_put(conflict.id, head, None)[0],
-            *(chunks.as_put(f"{number:03d}", part, None)[0] for number, part in enumerate(parts)),
+            *(chunks.as_put(_chunk_name(number), part, None)[0] for number, part in enumerate(parts)),
         ]
         return [replace(put, condition=None) for put in puts]
 
-    def removal(self, conflict_id: str) -> Delete:
-        """The write that takes a conflict out of the log, for the transaction that decides anew. Its images are left, without a
-        head."""
-        return self._heads.as_removal(conflict_id)
+    def removals(self, conflict_id: str) -> list[Delete]:
+        """The writes that take a conflict out of the log with its images, for the transaction that decides anew."""
+        chunks = self._chunks(conflict_id)
+        images = [chunks.as_removal(_chunk_name(number)) for number in range(MOST_CHUNKS)]
+        return [self._heads.as_removal(conflict_id), *images]
+
+    async def expire(self, before: float) -> int:
+        """Delete every conflict that was resolved before this time (epoch seconds), with its images: these first, so that a kill in
+        between leaves a head by which the rest is found. Returns how many."""
+        expired = 0
+        for conflict_id, stored in (await self._heads.all()).items():
+            resolution = stored.value.resolution
+            if resolution is not None and resolution.at < before:
+                chunks = self._chunks(conflict_id)
+                for name in await chunks.all():
+                    await chunks.forget(name)
+                expired += await self._heads.remove(conflict_id, stored)
+        return expired
 
     async def heads(self) -> dict[str, ConflictHead]:
         """Every conflict by id, resolved ones too."""
@@ -170,21 +187,7 @@ class Conflicts:
         """A conflict with its images. Raises Misconfigured when there is none."""
         head = (await self.head(conflict_id)).value
         parts = [stored.value for stored in (await self._chunks(conflict_id).all()).values()]
-        content = unpacked(parts[: head.chunks])
-        kept = content["change"]
-        return Conflict(
-            conflict_id,
-            head.old_table,
-            head.key,
-            head.entity,
-            head.reason,
-            head.fields,
-            WaitingChange(Change(**kept["change"]), kept["generation"]) if kept is not None else None,
-            tuple((table, key, item) for table, key, item in content["v2"]),
-            head.at,
-            head.resolution,
-            content["old"],
-        )
+        return unpacked(parts[: head.chunks], partial(_conflict, conflict_id, head), f"conflict {conflict_id}")
 
     def resolved_put(self, conflict_id: str, was: Stored[ConflictHead], resolution: Resolution) -> Put:
         """The write that marks a conflict as resolved, if its head still is as it ``was``."""
@@ -208,6 +211,28 @@ class Conflicts:
 
     def _chunks(self, conflict_id: str) -> Records[PackedPart]:
         return self._control.records(f"conflict#{conflict_id}", PackedPart)
+
+
+def _conflict(conflict_id: str, head: ConflictHead, content: dict[str, Any]) -> Conflict:
+    """From its head and the content of its chunks."""
+    kept = content["change"]
+    return Conflict(
+        conflict_id,
+        head.old_table,
+        head.key,
+        head.entity,
+        head.reason,
+        head.fields,
+        WaitingChange(Change(**kept["change"]), kept["generation"]) if kept is not None else None,
+        tuple((table, key, item) for table, key, item in content["v2"]),
+        head.at,
+        head.resolution,
+        content["old"],
+    )
+
+
+def _chunk_name(number: int) -> str:
+    return f"{number:03d}"
 
 
 async def listing(conflicts: Conflicts, *, resolved: bool = False) -> dict[str, Any]:

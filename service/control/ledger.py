@@ -127,7 +127,7 @@ class Ledger:
             return EntryReading(new_entry(key, self._epoch), None)
         try:
             return EntryReading(_former_entry(item) if _is_former(item) else _entry(item), item)
-        except (KeyError, ValueError, ValidationError, zlib.error) as error:
+        except (KeyError, TypeError, ValueError, ValidationError, zlib.error) as error:
             raise Fatal(
                 f"control table {self._table}: ledger entry {item['pk']['S']}/{item['sk']['S']} is damaged ({error})",
                 remedy="restore the table from its backup",

@@ -8,6 +8,7 @@ is the only module that knows this form.
 import base64
 import dataclasses
 import gzip
+import zlib
 from collections.abc import Callable
 from functools import cache
 from secrets import token_hex
@@ -26,6 +27,10 @@ T = TypeVar("T")
 
 CHANGE_ATTEMPTS = 50
 """Each refused attempt of ``change`` means that another writer succeeded. So many in a row are not a coincidence."""
+
+
+RESTORE = "restore the table from its backup, or start over: `tablesplit drop-tables`, then `tablesplit create-tables`"
+"""What to do about a damaged record."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -174,12 +179,11 @@ class Records(Generic[T]):
         try:
             token = int(item["token"]["N"]) if "token" in item else 0
             return Stored(self._adapter.validate_json(item["document"]["S"]), item["rev"]["S"], token)
-        except (KeyError, ValidationError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise Fatal(
                 f"control table {self._table}: record {self._partition}/{item['sk']['S']} is damaged "
                 f"({_reason(error)})",
-                remedy="restore the table from its backup, or start over: `tablesplit drop-tables`, "
-                "then `tablesplit create-tables`",
+                remedy=RESTORE,
             ) from error
 
 
@@ -192,9 +196,11 @@ def _no_newer(token: int) -> Condition:
     return AnyOf((Absent(("token",)), Less(("token",), mine), Equals(("token",), mine)))
 
 
-def _reason(error: KeyError | ValidationError) -> str:
+def _reason(error: KeyError | TypeError | ValueError) -> str:
     if isinstance(error, KeyError):
         return f"no attribute {error}"
+    if not isinstance(error, ValidationError):
+        return str(error)
     first = error.errors()[0]
     return f"{'.'.join(map(str, first['loc'])) or 'document'}: {first['msg']}"
 
@@ -217,6 +223,13 @@ def packed(value: Any) -> list[PackedPart]:
     return [PackedPart(text[start : start + CHUNK_CHARACTERS]) for start in range(0, len(text), CHUNK_CHARACTERS)]
 
 
-def unpacked(chunks: list[PackedPart]) -> Any:
-    """The value of the ``chunks`` that ``packed`` returned."""
-    return orjson.loads(gzip.decompress(base64.b64decode("".join(chunk.text for chunk in chunks))))
+def unpacked(chunks: list[PackedPart], read: Callable[[Any], T], where: str) -> T:
+    """What ``read`` makes of the value of the ``chunks`` that ``packed`` returned. ``where``: whose they are.
+
+    Raises Fatal when one is damaged or gone.
+    """
+    try:
+        text = gzip.decompress(base64.b64decode("".join(chunk.text for chunk in chunks), validate=True))
+        return read(orjson.loads(text))
+    except (KeyError, TypeError, ValueError, OSError, EOFError, zlib.error) as error:
+        raise Fatal(f"control table: {where} is damaged ({error or type(error).__name__})", remedy=RESTORE) from error

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import groupby
+from typing import Any
 
 from service.control.table import ControlTable, PackedPart, packed, unpacked
 from service.core.item.change import Change
@@ -28,12 +29,16 @@ class WaitingChanges:
 
     def __init__(self, control: ControlTable, key_id: str) -> None:
         self._store = control.store
-        self._records = control.records(f"quarantine#{key_id}", PackedPart)
+        self._name = f"quarantine#{key_id}"
+        self._records = control.records(self._name, PackedPart)
 
     async def load(self) -> list[WaitingChange]:
         """Every change that waits."""
         chunks = await self._records.all()
-        return [waiting_from([chunks[name].value for name in names]) for _, names in _by_version(chunks)]
+        return [
+            waiting_from([chunks[name].value for name in names], f"change {version} of {self._name}")
+            for version, names in _by_version(chunks)
+        ]
 
     def puts(self, waiting: WaitingChange) -> list[Put]:
         """The writes that keep a change, for a transaction. The same change always gives the same writes."""
@@ -56,7 +61,10 @@ def _by_version(names: Iterable[str]) -> Iterator[tuple[str, Iterator[str]]]:
     return groupby(names, key=lambda name: name.partition("#")[0])
 
 
-def waiting_from(chunks: list[PackedPart]) -> WaitingChange:
-    """The change that was packed into ``chunks``."""
-    content = unpacked(chunks)
+def waiting_from(chunks: list[PackedPart], where: str) -> WaitingChange:
+    """The change that was packed into ``chunks``. Raises Fatal when one is damaged; ``where``: whose they are."""
+    return unpacked(chunks, _waiting_change, where)
+
+
+def _waiting_change(content: dict[str, Any]) -> WaitingChange:
     return WaitingChange(Change(**content["change"]), content["generation"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from importlib.resources import files
+from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.responses import StreamingResponse
@@ -29,13 +30,21 @@ ASSETS = {
 }
 
 
-def add_console(api: FastAPI, view: ServiceView) -> None:
-    """The page needs nothing from other servers, and its policy forbids loading anything from them."""
+def add_console(api: FastAPI, view: ServiceView, readers: list[Any]) -> None:
+    """``readers``: the dependencies of the events.
+
+    The page needs nothing from other servers, and its policy forbids loading anything from them.
+    """
     for path, (name, media_type) in ASSETS.items():
         content = (files("service.http_api.page") / name).read_text(encoding="utf-8")
         api.add_api_route(path, _serve(content, media_type), methods=["GET"], include_in_schema=False)
 
-    @api.get("/v1/events", summary="The console's events, as a stream", response_class=StreamingResponse)
+    @api.get(
+        "/v1/events",
+        summary="The console's events, as a stream",
+        response_class=StreamingResponse,
+        dependencies=readers,
+    )
     async def events() -> StreamingResponse:
         listener = view.events()
         if listener is None:

@@ -1,12 +1,24 @@
 """The contract of the HTTP side: what it needs from the service, and the bodies of its POSTs."""
 
 from collections.abc import AsyncIterator
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from service.core.phases.acting import Phase
 from service.core.phases.gate import Gate
+
+
+def _whole(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("half a surrogate pair is no text") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_whole)]
+"""Text that can be stored: JSON's escapes can also write half a character."""
 
 
 class ValidationRequest(BaseModel):
@@ -14,7 +26,7 @@ class ValidationRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    entity: str | None = Field(default=None, description="only this entity")
+    entity: Text | None = Field(default=None, description="only this entity")
     sample: int | None = Field(default=None, ge=1, description="only about this many items of each entity")
 
 
@@ -25,9 +37,9 @@ class PhaseRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     to: Literal["forward", "dual", "reverse"]
-    why: str = Field(default="", description="the reason, for the audit log")
-    force: list[str] = Field(default_factory=list, description="conditions of the gate to override")
-    force_again: list[str] = Field(default_factory=list, description="the same conditions again")
+    why: Text = Field(default="", description="the reason, for the audit log")
+    force: list[Text] = Field(default_factory=list, description="conditions of the gate to override")
+    force_again: list[Text] = Field(default_factory=list, description="the same conditions again")
     leave_behind: int | None = Field(
         default=None,
         ge=0,
@@ -40,7 +52,7 @@ class HoldRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    why: str = Field(min_length=1, max_length=500, description="the reason, shown with the gate")
+    why: Text = Field(min_length=1, max_length=500, description="the reason, shown with the gate")
 
 
 class PhaseApi(Protocol):
@@ -52,13 +64,15 @@ class PhaseApi(Protocol):
     async def phase(self) -> dict[str, Any]:
         """The phase, the move under way, and why the last move that was begun here has stopped."""
 
-    async def start(self, to: Phase, why: str, forced: tuple[str, ...], leave_behind: int | None = None) -> None:
-        """Begin a move. Raises GateClosed (KeysLeftBehind), or another Refused."""
+    async def start(
+        self, to: Phase, why: str, forced: tuple[str, ...], leave_behind: int | None = None, *, by: str = ""
+    ) -> None:
+        """Begin a move; ``by``: the token's owner, for the audit log. Raises GateClosed (KeysLeftBehind), or another Refused."""
 
-    async def hold(self, why: str) -> dict[str, Any]:
+    async def hold(self, why: str, *, by: str = "") -> dict[str, Any]:
         """Close every gate. Returns the hold."""
 
-    async def release(self) -> dict[str, Any]:
+    async def release(self, *, by: str = "") -> dict[str, Any]:
         """Remove the hold. Returns the hold that there was."""
 
 

@@ -10,6 +10,7 @@ import orjson
 
 from service.clock import Clock
 from service.errors import TablesplitError
+from service.escape import escaped_values
 
 EVERY_SECONDS = 2.0
 LISTENERS_AT_MOST = 32
@@ -75,5 +76,8 @@ def _replace(queue: asyncio.Queue[bytes | None], event: bytes | None) -> None:
 
 
 def _framed(name: str, document: dict[str, Any]) -> bytes:
-    """One event in the framing of the HTML standard (section 9.2.6); orjson's JSON has no line breaks."""
-    return b"event: %s\ndata: %s\n\n" % (name.encode(), orjson.dumps(document))
+    """One event in the framing of the HTML standard (section 9.2.6); orjson's JSON has no line breaks.
+
+    The page shows texts as they come, so they are escaped here.
+    """
+    return b"event: %s\ndata: %s\n\n" % (name.encode(), orjson.dumps(escaped_values(document)))

@@ -64,9 +64,11 @@ class PhaseView:
             "failed": self._failed,
         }
 
-    async def start(self, to: Phase, why: str, forced: tuple[str, ...], leave_behind: int | None = None) -> None:
+    async def start(
+        self, to: Phase, why: str, forced: tuple[str, ...], leave_behind: int | None = None, *, by: str = ""
+    ) -> None:
         """Begin, resume or give up a move in the background, once its gate is open. ``leave_behind``: of a rollback, how many keys
-        the operator leaves behind.
+        the operator leaves behind. ``by``: who asked, for the audit log.
 
         Raises GateClosed (KeysLeftBehind), Refused (no such move, or one already runs here), Misconfigured for an unknown
         condition.
@@ -77,17 +79,17 @@ class PhaseView:
         command, move = _command(state, to)
         request = MoveRequest(command, why, forced, leave_behind=leave_behind)
         if move is not None:
-            await open_gate(await move_context(self._app), request, move)
+            await open_gate(await move_context(self._app, by), request, move)
         self._failed = None
-        self._moving = asyncio.create_task(self._move(request))
+        self._moving = asyncio.create_task(self._move(request, by))
 
-    async def hold(self, why: str) -> dict[str, Any]:
+    async def hold(self, why: str, *, by: str = "") -> dict[str, Any]:
         """Close every gate; returns the hold."""
-        return {"hold": asdict(await hold(await move_context(self._app), why))}
+        return {"hold": asdict(await hold(await move_context(self._app, by), why))}
 
-    async def release(self) -> dict[str, Any]:
+    async def release(self, *, by: str = "") -> dict[str, Any]:
         """Remove the hold; returns what it was."""
-        held = await release(await move_context(self._app))
+        held = await release(await move_context(self._app, by))
         return {"released": None if held is None else asdict(held)}
 
     async def close(self) -> None:
@@ -97,9 +99,9 @@ class PhaseView:
             with suppress(asyncio.CancelledError):
                 await self._moving
 
-    async def _move(self, request: MoveRequest) -> None:
+    async def _move(self, request: MoveRequest, by: str) -> None:
         try:
-            await make_move(await move_context(self._app), request)
+            await make_move(await move_context(self._app, by), request)
         except TablesplitError as failure:
             get_logger().error(
                 "a phase move has stopped", command=request.command, reason=failure.message, remedy=failure.remedy

@@ -1,5 +1,6 @@
-"""Errors as RFC 9457 problem documents, and the limit on a request's body."""
+"""Errors as RFC 9457 problem documents, answers as JSON, and the limit on a request's body."""
 
+import json
 from dataclasses import asdict
 from typing import Any
 
@@ -11,10 +12,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.core.phases.gate import GateClosed
 from service.core.phases.left_behind import KeysLeftBehind
-from service.errors import Misconfigured, Refused, Retryable, Stopped, TablesplitError
+from service.errors import Misconfigured, Refused, Retryable, Stopped, TablesplitError, Unexpected, as_ours
+from service.escape import escaped, escaped_values
+from service.log import get_logger
 
 MAX_BODY_BYTES = 64 * 1024
 PROBLEM = "application/problem+json"
+
+
+class EscapedJson(JSONResponse):
+    """JSON whose texts may come from an item: it means the same, and is safe on a terminal. It can hold half a surrogate pair too,
+    which UTF-8 cannot."""
+
+    def render(self, content: Any) -> bytes:
+        return escaped(json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))).encode()
 
 
 class HttpProblem(Exception):
@@ -28,10 +39,10 @@ class HttpProblem(Exception):
 def problem_answer(
     status: int, title: str, detail: str, headers: dict[str, str] | None = None, **more: Any
 ) -> JSONResponse:
-    """The document, with the header that a 401 needs."""
+    """The document, for people to read and so escaped, with the header that a 401 needs."""
     body = {"type": "about:blank", "status": status, "title": title, "detail": detail, **more}
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else headers
-    return JSONResponse(body, status_code=status, media_type=PROBLEM, headers=headers)
+    return EscapedJson(escaped_values(body), status_code=status, media_type=PROBLEM, headers=headers)
 
 
 def answer_errors(api: FastAPI) -> None:
@@ -63,6 +74,8 @@ def answer_errors(api: FastAPI) -> None:
         request: dict[str, Any] = {"request_id": error.request_id} if error.request_id else {}
         return problem_answer(_status_of(error), error.kind, detail, None, **request)
 
+    api.add_middleware(_OneLine)
+
 
 def _status_of(error: TablesplitError) -> int:
     match error:
@@ -70,9 +83,34 @@ def _status_of(error: TablesplitError) -> int:
             return 409
         case Misconfigured():
             return 400
+        case Unexpected():
+            return 500
         case Retryable() | Stopped():
             return 503
     return 500
+
+
+class _OneLine:
+    """ASGI middleware: an error that nobody has foreseen is a 500 and one line in the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def noting(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noting)
+        except Exception as error:  # noqa: BLE001 (see above)
+            unexpected = as_ours(error)
+            get_logger().error("a request has failed", path=scope.get("path", ""), **unexpected.to_log())
+            if not begun:
+                await problem_answer(_status_of(unexpected), unexpected.kind, unexpected.message)(scope, receive, send)
 
 
 class BodyLimit:

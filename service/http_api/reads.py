@@ -31,32 +31,36 @@ def add_probes(api: FastAPI, view: ServiceView) -> None:
         return Response(content, headers={"Content-Type": content_type})
 
 
-def add_reads(api: FastAPI, view: ServiceView) -> None:
-    @api.get("/v1/status", summary="One snapshot of the whole migration")
+def add_reads(api: FastAPI, view: ServiceView, readers: list[Any]) -> None:
+    """``readers``: the dependencies of whatever shows items, or texts of people."""
+
+    @api.get("/v1/status", summary="One snapshot of the whole migration", dependencies=readers)
     async def status() -> dict[str, Any]:
         return await view.status()
 
-    @api.get("/v1/validation", summary="The latest validation report")
+    @api.get("/v1/validation", summary="The latest validation report", dependencies=readers)
     async def latest() -> dict[str, Any]:
         return _or_404(await view.validation(None), "no validation has been run")
 
-    @api.get("/v1/validation/{run_id}", summary="One validation run")
+    @api.get("/v1/validation/{run_id}", summary="One validation run", dependencies=readers)
     async def one(run_id: str) -> dict[str, Any]:
         return _or_404(await view.validation(run_id), f"no validation run {run_id!r}")
 
-    @api.get("/v1/quarantine", summary="The keys in quarantine")
+    @api.get("/v1/quarantine", summary="The keys in quarantine", dependencies=readers)
     async def quarantine() -> dict[str, Any]:
         return await view.quarantine()
 
-    @api.get("/v1/audit", summary="The audit log: who moved the phase, when and why")
+    @api.get("/v1/audit", summary="The audit log: who moved the phase, when and why", dependencies=readers)
     async def audit() -> dict[str, Any]:
         return await view.audit()
 
-    @api.get("/v1/conflicts", summary="Changes that lost against v2, and items with two live keys")
+    @api.get(
+        "/v1/conflicts", summary="Changes that lost against v2, and items with two live keys", dependencies=readers
+    )
     async def conflicts() -> dict[str, Any]:
         return await view.conflicts()
 
-    @api.get("/v1/verification", summary="The touched keys whose two sides differ, page by page")
+    @api.get("/v1/verification", summary="The touched keys whose two sides differ, page by page", dependencies=readers)
     async def verification(
         after: Annotated[str, Query(description="the `next` of the page before", max_length=64)] = "",
         limit: Annotated[int, Query(description="how many keys to list", ge=1, le=1000)] = PAGE_ITEMS,
@@ -64,12 +68,14 @@ def add_reads(api: FastAPI, view: ServiceView) -> None:
         return await view.verification(after, limit)
 
 
-def add_phase_reads(api: FastAPI, view: ServiceView) -> None:
-    @api.get("/v1/gate", summary="Whether the phase may move, condition by condition")
+def add_phase_reads(api: FastAPI, view: ServiceView, readers: list[Any]) -> None:
+    """``readers``: as above."""
+
+    @api.get("/v1/gate", summary="Whether the phase may move, condition by condition", dependencies=readers)
     async def gate(to: Phase | None = None) -> dict[str, Any]:
         return (await view.phases.gate(to)).to_json()
 
-    @api.get("/v1/phase", summary="The phase, and the move under way")
+    @api.get("/v1/phase", summary="The phase, and the move under way", dependencies=readers)
     async def phase() -> dict[str, Any]:
         return await view.phases.phase()
 

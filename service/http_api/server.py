@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -16,12 +17,14 @@ from starlette.types import ASGIApp
 from service.clock import Clock
 from service.config import Settings, variable_name
 from service.errors import Misconfigured
+from service.http_api.access import Access, HostCheck, access_of, token_required, token_to_read
 from service.http_api.console import add_console
 from service.http_api.contract import ServiceView
 from service.http_api.docs_page import add_docs
 from service.http_api.posts import add_posts
-from service.http_api.problems import BodyLimit, answer_errors
+from service.http_api.problems import BodyLimit, EscapedJson, answer_errors
 from service.http_api.reads import add_phase_reads, add_probes, add_reads
+from service.http_api.wrong_tokens import WrongTokens
 from service.metrics import Metrics
 
 DRAIN_SECONDS = 3
@@ -30,24 +33,26 @@ DRAIN_SECONDS = 3
 
 @asynccontextmanager
 async def serve_http(settings: Settings, view: ServiceView, clock: Clock) -> AsyncIterator[str]:
-    """Serve the API for the block; yields its address. Raises Misconfigured when the port cannot be opened."""
-    token = settings.api_token.get_secret_value() if settings.api_token else None
-    api = create_http_api(view, token, clock)
-    async with _serve(api, settings.http_host, settings.http_port, "http_port") as address:
+    """Serve the API for the block; yields its address. Raises Misconfigured for a port or a certificate that cannot be used."""
+    api = create_http_api(view, access_of(settings), clock)
+    async with _serve(api, settings, settings.http_port, "http_port") as address:
         yield address
 
 
-def create_http_api(view: ServiceView, token: str | None, clock: Clock) -> FastAPI:
-    """The application. ``token``: what a POST must send; without one, every POST is refused with the variable to set."""
-    api = FastAPI(title="tablesplit", docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+def create_http_api(view: ServiceView, access: Access, clock: Clock) -> FastAPI:
+    """The application, for those whom ``access`` lets in."""
+    api = FastAPI(title="tablesplit", docs_url=None, redoc_url=None, default_response_class=EscapedJson)
+    required = token_required(access, WrongTokens(clock))
+    readers = token_to_read(access, required)
     answer_errors(api)
-    add_console(api, view)
+    add_console(api, view, readers)
     add_probes(api, view)
-    add_reads(api, view)
-    add_phase_reads(api, view)
-    add_posts(api, view, token, clock)
+    add_reads(api, view, readers)
+    add_phase_reads(api, view, readers)
+    add_posts(api, view, required)
     add_docs(api)
     api.add_middleware(BodyLimit)
+    api.add_middleware(HostCheck, hosts=access.hosts)
     return api
 
 
@@ -60,8 +65,8 @@ async def serve_metrics(settings: Settings, metrics: Metrics) -> AsyncIterator[s
     if settings.backfill_http_port is None:
         yield None
         return
-    api = _create_metrics_api(metrics)
-    async with _serve(api, settings.http_host, settings.backfill_http_port, "backfill_http_port") as address:
+    api = HostCheck(_create_metrics_api(metrics), access_of(settings).hosts)
+    async with _serve(api, settings, settings.backfill_http_port, "backfill_http_port") as address:
         metrics.set_ready(True)
         yield address
 
@@ -88,17 +93,46 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def _serve(api: ASGIApp, host: str, port: int, setting: str) -> AsyncIterator[str]:
-    listener = _listen(host, port, setting)
-    server = _Server(
-        uvicorn.Config(api, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=DRAIN_SECONDS)
-    )
+async def _serve(api: ASGIApp, settings: Settings, port: int, setting: str) -> AsyncIterator[str]:
+    _require_certificate(settings)
+    listener = _listen(settings.http_host, port, setting)
+    server = _Server(_server_config(api, settings))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        yield f"http://{host}:{port}"
+        yield f"{'https' if settings.http_certificate else 'http'}://{settings.http_host}:{port}"
     finally:
         server.should_exit = True
         await serving
+
+
+def _server_config(api: ASGIApp, settings: Settings) -> uvicorn.Config:
+    """X-Forwarded-For counts only from the proxies that the operator names: anybody else could take any address with it."""
+    return uvicorn.Config(
+        api,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        proxy_headers=settings.http_proxies is not None,
+        forwarded_allow_ips=settings.http_proxies or "",
+        ssl_certfile=settings.http_certificate,
+        ssl_keyfile=settings.http_certificate_key,
+    )
+
+
+def _require_certificate(settings: Settings) -> None:
+    """Raises Misconfigured when certificate and key do not belong together, cannot be read, or want a password."""
+    if settings.http_certificate is None:
+        return
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(settings.http_certificate, settings.http_certificate_key, password=lambda: "")
+    except (OSError, ValueError) as error:
+        raise Misconfigured(
+            f"the certificate {settings.http_certificate} cannot be used with its key: {error}",
+            remedy=f"give PEM files, the key without a password, in {variable_name('http_certificate')} and "
+            f"{variable_name('http_certificate_key')}",
+        ) from error
 
 
 def _listen(host: str, port: int, setting: str) -> socket.socket:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from service.core.item.compare import same_value
 from service.core.item.wire import Item
+from service.escape import lines_of
 from service.rehearsal.write_log import Attempt
 
 Verdict = Literal["present", "replaced", "in conflict", "lost"]
@@ -77,7 +78,7 @@ class Tally:
             f"tally of writes: {self.acknowledged} acknowledged = {total}; {self.merged} merged with the other side's"
         ]
         lines += [f"LOST: {write}" for write in self.lost]
-        return "\n".join([*lines, *(f"DIFFERENT: {key}" for key in self.different)])
+        return lines_of([*lines, *(f"DIFFERENT: {key}" for key in self.different)])
 
 
 def tally_writes(

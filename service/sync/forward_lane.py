@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.app import App
+from service.control.conflicts import Conflicts
 from service.control.leases import SYNC_LEASE, Lease
 from service.control.ledger import Ledger
 from service.control.state import MigrationState
@@ -20,6 +21,7 @@ from service.sync.positions import require_same_stream, require_started
 from service.sync.sinks.context import ledger_access, sink_context
 from service.sync.sinks.forward import ForwardSink
 from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext
+from service.sync.upkeep.expire import Expirer
 from service.sync.upkeep.purge import Purger
 from service.sync.upkeep.retry import Retrier
 from service.sync.upkeep.trim import Trimmer
@@ -60,9 +62,10 @@ class ForwardLane(Lane):
 
     def _beside(self, lease: Lease, state: MigrationState) -> list[Coroutine[Any, Any, None]]:
         self._purger = self._new_purger(lease)
+        always = [self._purger.run(), self._expirer().run()]
         if state.rule != "ledger":
-            return [self._purger.run()]
-        return [self._purger.run(), self._verifier(lease, state).run(), self._retrier(lease, state).run()]
+            return always
+        return [*always, self._verifier(lease, state).run(), self._retrier(lease, state).run()]
 
     def overdue(self) -> int:
         """Tombstones on v2 that should have been purged by now."""
@@ -91,6 +94,10 @@ class ForwardLane(Lane):
         return Purger(
             app.stores, app.settings, lease, rounds=self.rounds, count=metrics.count_purge, retried=metrics.count_retry
         )
+
+    def _expirer(self) -> Expirer:
+        app = self.app
+        return Expirer(Conflicts(app.control), app.clock, app.settings, app.metrics.count_retry)
 
     def _verifier(self, lease: Lease, state: MigrationState) -> Verifier:
         app = self.app

@@ -48,7 +48,7 @@ class Redriver:
         if await self.store.write(wanted.write, fence=fence):
             return True
         if kept is not None:
-            await self.store.write(self.conflicts.removal(kept.id), fence=fence)
+            await self.store.transact(self.conflicts.removals(kept.id), fence=fence)
         return False
 
     def old_key(self, found: PlaceReading) -> Item:

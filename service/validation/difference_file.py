@@ -4,6 +4,7 @@ import json
 import os
 import stat
 from collections.abc import Iterable
+from errno import ELOOP, EPERM
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -22,17 +23,19 @@ class DifferenceFile:
 
     @classmethod
     def open(cls, path: Path, size: int) -> Self:
-        """Open ``path`` and keep its first ``size`` bytes (0: none). Raises Fatal when it cannot be written, or is shorter and
-        so not the run's file."""
+        """Open ``path``, for its owner alone, and keep its first ``size`` bytes (0: none).
+
+        Raises Fatal when it cannot be written, is a link or somebody else's file, or is shorter and so not the run's file.
+        """
         try:
-            path.touch()
-            length = path.stat().st_size
+            file = _opened(path)
+            length = os.fstat(file.fileno()).st_size
             if length < size:
+                file.close()
                 raise Fatal(
                     f"--output {path} has {length} bytes, but the run to go on with has written {size}",
                     remedy="give the run its file back, or name another file to start anew",
                 )
-            file = path.open("r+b", buffering=0)
             if length > size:
                 file.truncate(size)
             file.seek(size)
@@ -70,8 +73,22 @@ class DifferenceFile:
         self._file.close()
 
 
+def _opened(path: Path) -> FileIO:
+    """The file, made if need be. Whoever can put a link or a file of their own into its folder must not choose where keys go, or
+    read them."""
+    file = FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "r+")
+    found = os.fstat(file.fileno())
+    if stat.S_ISREG(found.st_mode):
+        if found.st_uid != os.geteuid():
+            file.close()
+            raise PermissionError(EPERM, "it belongs to another user")
+        os.fchmod(file.fileno(), 0o600)
+    return file
+
+
 def _unwritable(path: Path, error: OSError, done: str) -> Fatal:
+    why = "it is a link, which is not followed" if error.errno == ELOOP else error.strerror or error
     return Fatal(
-        f"cannot write differences to {path}: {error.strerror or error}; {done}",
+        f"cannot write differences to {path}: {why}; {done}",
         remedy="make room and run the same command again, which goes on, or name another file to start anew",
     )

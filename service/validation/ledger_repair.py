@@ -84,7 +84,7 @@ class LedgerRepair:
                 break
             written += 1
         if kept is not None and not written:
-            await store.write(self._conflicts.removal(kept.id), fence=fence)
+            await store.transact(self._conflicts.removals(kept.id), fence=fence)
         return written > 0
 
     @property

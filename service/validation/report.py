@@ -12,6 +12,7 @@ from rich.text import Text
 
 from service.core.item.wire import Item, plain_key
 from service.core.rules.verdict import Finding
+from service.escape import escaped
 from service.validation.tally import COLUMNS, INDEX_COLUMNS, Tally, index_table, items_table
 
 MISSING_REMEDY = (
@@ -197,7 +198,7 @@ def _differences(rows: Sequence[Mapping[str, Any]], total: int, shown: int = 20)
     for row in rows[:shown]:
         keys = ("/".join((row[side] or {}).values()) or "-" for side in ("old_key", "v2_key"))
         cells = (row["kind"], row["entity"], *keys, ", ".join(row["fields"]))
-        table.add_row(*map(Text, cells))  # as plain text: a key may look like markup
+        table.add_row(*map(Text, map(escaped, cells)))  # as plain text: a key may look like markup
     return table
 
 

@@ -24,7 +24,7 @@ from tests.fakes.servers import required
 
 expect.set_options(timeout=120_000)  # a page on a loaded machine is slow, and no worse for it
 
-TOKEN = "the right token"
+TOKEN = "the-right-token-of-alice"
 
 
 class ConsolePhases(FakePhases):
@@ -35,7 +35,8 @@ class ConsolePhases(FakePhases):
         self.refusal = GateClosed(CLOSED)
         self.held: list[str] = []
 
-    async def hold(self, why: str) -> dict[str, Any]:
+    async def hold(self, why: str, *, by: str = "") -> dict[str, Any]:
+        self.by.append(by)
         self.held.append(why)
         return {"hold": why}
 
@@ -65,7 +66,9 @@ class ConsoleView(FakeView):
 class Service:
     """The HTTP side in a thread of its own; it can be stopped, and started again on the same port."""
 
-    def __init__(self) -> None:
+    def __init__(self, proxies: str | None = None) -> None:
+        """``proxies``: with one named, reads need a token too."""
+        self._proxies = proxies
         self.view = ConsoleView()
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
@@ -90,7 +93,7 @@ class Service:
     async def _serve(self, listening: threading.Event) -> None:
         view = self.view
         self._stop, self._loop = asyncio.Event(), asyncio.get_running_loop()
-        settings = Settings(http_port=self.port, api_token=TOKEN)
+        settings = Settings(http_port=self.port, api_token=TOKEN, http_proxies=self._proxies)
         async with serve_http(settings, view, SystemClock()):
             listening.set()
             await self._stop.wait()
@@ -115,6 +118,15 @@ def service() -> Iterator[Service]:
     yield service
     with suppress(RuntimeError):
         service.stop()
+
+
+@pytest.fixture
+def guarded() -> Iterator[Service]:
+    """A service whose reads need the token."""
+    service = Service(proxies="192.0.2.1")
+    service.start()
+    yield service
+    service.stop()
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def test_a_wrong_token_is_refused_with_the_reason(service: Service, page: Page) 
     page.get_by_role("button", name="Validate").click()
     fill(page, token="guess")
     page.locator("#confirm").click()
-    expect(page.locator("#refusal")).to_contain_text("the token is not the one in the service's TABLESPLIT_API_TOKEN")
+    expect(page.locator("#refusal")).to_contain_text("the token is not in the service's TABLESPLIT_API_TOKEN")
     assert service.view.requested == []
 
 
@@ -123,3 +123,21 @@ def test_a_hold_is_released(service: Service, page: Page) -> None:
     page.goto(service.url)
     page.get_by_role("button", name="Release").click()
     expect(page.get_by_role("dialog")).to_contain_text("audit week")
+
+
+def test_where_reads_need_a_token_the_page_asks_for_it_and_the_actions_take_it_too(
+    guarded: Service, page: Page
+) -> None:
+    guarded.view.phases.refusal = None
+    page.goto(guarded.url)
+    expect(page.locator("#connection")).to_contain_text("The service asks for a token")
+    expect(page.locator("#headline")).to_have_text("Connecting")
+    page.locator("#read-token").fill("a-wrong-token-of-length")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("#connection")).to_contain_text("the token is not in the service's TABLESPLIT_API_TOKEN")
+    page.locator("#read-token").fill(TOKEN)
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("#headline")).to_have_text("Ready to cut over")
+    expect(page.locator("#sign-in")).to_be_hidden()
+    page.get_by_role("button", name="Cut over").click()
+    expect(page.locator("#token")).to_have_value(TOKEN)

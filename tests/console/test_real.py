@@ -11,7 +11,7 @@ from tests.acceptance.command_line import LASTING, QUICK, CommandLine, ended, un
 
 pytestmark = [pytest.mark.browser, pytest.mark.local, pytest.mark.slow]
 
-TOKEN = "the token of this test"
+TOKEN = "the-token-of-this-test"
 BAD = {"pk": {"S": "DEAL#bad"}, "sk": {"S": "METADATA"}, "entity_type": {"S": "GOBLIN"}, "id": {"S": "<b>bad</b>"}}
 
 

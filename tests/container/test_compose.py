@@ -17,7 +17,7 @@ SERVICES = ("dynamodb-local", "seed", "create-tables", "sync", "backfill", "read
 """All but Grafana, whose image cannot be had on every machine."""
 
 LONG_RUNNING = ("dynamodb-local", "seed", "sync", "prometheus")
-TOKEN = "demonstration"
+TOKEN = "demonstration-only"
 
 KILL_MAIN = """
 import os, pathlib, signal, sys

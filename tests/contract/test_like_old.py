@@ -1,7 +1,7 @@
 """New tables are no worse than the old one: what create-tables gives them, on moto, as its DescribeTable and others say it."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import boto3
@@ -13,6 +13,7 @@ from service.dynamodb.like_old import LikeOld
 from service.dynamodb.table_features import Warm
 from service.dynamodb.tables import Tables
 from service.errors import Refused, Retryable
+from service.migration.preflight.table_checks import existing_table
 from tests.builders.planes import WaitlessClock, plane_settings
 
 pytestmark = pytest.mark.moto
@@ -146,6 +147,18 @@ async def test_what_a_killed_call_left_undone_the_next_one_does(world: World, mo
     await world.tables.complete_own(LikeOld())
     assert {world.recovery(name) for name in world.names} == {("ENABLED", 7)}
     assert world.ttl(world.names[0]) == "gone"
+
+
+async def test_an_existing_table_that_has_not_the_old_ones_key_is_noted_by_preflight(world: World) -> None:
+    old = await world.tables.old_table()
+    await world.tables.make_missing()
+    for name in world.names:
+        existing = await world.tables.describe(name)
+        assert existing is not None
+        check = existing_table(existing, old)
+        assert (check.verdict, KEY in check.remedy, name in check.remedy) == ("note", True, True)
+        with_key = replace(existing, features=old.features)
+        assert existing_table(with_key, old).verdict == existing_table(existing, None).verdict == "ok"
 
 
 async def test_a_table_that_somebody_else_made_is_left_as_it_is(world: World) -> None:

@@ -7,10 +7,13 @@ import httpx
 
 from service.core.phases.gate import Condition, Gate
 from service.errors import Refused
+from service.http_api.access import Access
 from service.http_api.contract import ValidationRequest
 
-TOKEN = "right"
+TOKEN = "right-0123456789"
+OWNER = "alice"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
+ACCESS = Access({TOKEN: OWNER}, reads_need_token=False, hosts=frozenset({"tablesplit"}))
 CONDITIONS = (
     Condition("quarantine", 2, 0, False, "2026-01-01T00:00:00Z", "tablesplit quarantine list"),
     Condition("conflicts", 0, 0, True, None, ""),
@@ -24,6 +27,7 @@ class FakePhases:
         self.refusal: Refused | None = None
         self.moves: list[tuple[str, str, tuple[str, ...]]] = []
         self.left_behind: list[int | None] = []
+        self.by: list[str] = []
 
     async def gate(self, to: str | None) -> Gate:
         if to == "complete":
@@ -33,16 +37,21 @@ class FakePhases:
     async def phase(self) -> dict[str, Any]:
         return {"phase": "forward"}
 
-    async def start(self, to: str, why: str, forced: tuple[str, ...], leave_behind: int | None = None) -> None:
+    async def start(
+        self, to: str, why: str, forced: tuple[str, ...], leave_behind: int | None = None, *, by: str = ""
+    ) -> None:
         if self.refusal:
             raise self.refusal
         self.moves.append((to, why, forced))
         self.left_behind.append(leave_behind)
+        self.by.append(by)
 
-    async def hold(self, why: str) -> dict[str, Any]:
+    async def hold(self, why: str, *, by: str = "") -> dict[str, Any]:
+        self.by.append(by)
         return {"hold": why}
 
-    async def release(self) -> dict[str, Any]:
+    async def release(self, *, by: str = "") -> dict[str, Any]:
+        self.by.append(by)
         return {"released": None}
 
 

@@ -8,9 +8,7 @@ import io
 import json
 import sys
 
-import click
-
-from service.cli.main import cli
+from service.cli.main import main as command_line
 
 
 def main() -> None:
@@ -23,13 +21,11 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """The exit status of one command."""
+    sys.argv = ["tablesplit", *arguments]
     try:
-        cli.main(arguments, prog_name="tablesplit", standalone_mode=False)
+        command_line()
     except SystemExit as end:
         return int(end.code or 0)
-    except click.UsageError as error:
-        print(json.dumps({"usage": error.format_message()}))
-        return 2
     return 0
 
 

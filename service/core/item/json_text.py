@@ -25,12 +25,31 @@ def item_from_json(text: str, key_name: str) -> Item:
 
 def _parsed(text: str, key_name: str) -> Item:
     content = json.loads(
-        text, parse_int=Decimal, parse_float=Decimal, parse_constant=Decimal, object_pairs_hook=_without_repeats
+        text, parse_int=_digits, parse_float=_digits, parse_constant=_digits, object_pairs_hook=_without_repeats
     )
     if not isinstance(content, dict):
         raise ValueError("it must hold one JSON object, the item")
+    if "\\u" in text and _halves(content):
+        raise ValueError("it has half a surrogate pair, which DynamoDB cannot hold")
     read = _tagged if isinstance(content.get(key_name), dict) else _plain
     return {name: read(value, name) for name, value in content.items()}
+
+
+def _halves(content: dict[str, Any]) -> bool:
+    """Whether an escape such as ``\\ud800`` stands for half a character."""
+    try:
+        json.dumps(content, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _digits(text: str) -> Decimal:
+    """The number; NaN for an exponent that no Decimal can hold."""
+    try:
+        return Decimal(text)
+    except ArithmeticError:
+        return Decimal("nan")
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from service.errors import Misconfigured, Refused
+from service.escape import lines_of
 
 Value = str | int | float | bool | None
 
@@ -59,7 +60,7 @@ class Gate:
             lines.append(f"  {mark} {condition.name:17} {condition.value} (wanted: {condition.threshold}{since})")
             if not condition.met:
                 lines.append(f"      {'':17} {condition.remedy}")
-        return "\n".join(lines)
+        return lines_of(lines)
 
 
 class GateClosed(Refused):

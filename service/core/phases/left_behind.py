@@ -12,6 +12,7 @@ from typing import Any, Literal
 from service.core.item.wire import Item, plain_key
 from service.core.phases.gate import Gate, GateClosed
 from service.core.phases.moves import ROLLBACK_TO_DUAL, ROLLBACK_TO_FORWARD, PhaseMove
+from service.escape import lines_of
 
 Cause = Literal["quarantine", "conflict", "held", "verification"]
 
@@ -88,7 +89,7 @@ class LeftBehind:
         lines += [f"  {key.to_text()}" for key in self.keys]
         if self.unlisted:
             lines.append(f"  and {self.unlisted} more that the verification counted and does not list")
-        return "\n".join(lines)
+        return lines_of(lines)
 
     @property
     def _verification(self) -> str:

@@ -6,6 +6,9 @@ import { show, showTrouble } from "/console/show.js";
 const SILENT_AFTER_SECONDS = 15;
 const connection = document.getElementById("connection");
 const main = document.getElementById("main");
+const form = document.getElementById("sign-in");
+const token = document.getElementById("read-token");
+const TOKEN_WANTED = [401, 403, 429];
 let lastEvent = Date.now();
 let silentSince = null;
 
@@ -27,27 +30,64 @@ function disconnected() {
   offerActions(null);
 }
 
-function listen() {
-  const events = new EventSource("/v1/events");
-  events.addEventListener("status", (event) => {
-    connected();
-    const state = JSON.parse(event.data);
+const RECEIVED = {
+  status: (state) => {
     show(state);
     offerActions(state);
-  });
-  events.addEventListener("trouble", (event) => {
-    connected();
-    showTrouble(JSON.parse(event.data));
+  },
+  trouble: (trouble) => {
+    showTrouble(trouble);
     offerActions(null);
-  });
-  events.onerror = () => {
-    disconnected();
-    // The browser reconnects by itself, but not after an error answer.
-    if (events.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
-  };
+  },
+};
+
+function received(event) {
+  const [name, data] = event.split("\n", 2).map((line) => line.slice(line.indexOf(": ") + 2));
+  connected();
+  RECEIVED[name]?.(JSON.parse(data));
 }
 
+// Not an EventSource: that cannot send a token.
+async function readEvents(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const events = (text + value).split("\n\n");
+    text = events.pop();
+    events.forEach(received);
+  }
+}
+
+function askForToken(problem) {
+  connection.textContent = `The service asks for a token: ${problem.detail}`;
+  connection.className = "gone";
+  form.hidden = false;
+  token.focus();
+}
+
+async function listen() {
+  try {
+    const answer = await fetch("/v1/events", { headers: token.value ? { Authorization: `Bearer ${token.value}` } : {} });
+    if (TOKEN_WANTED.includes(answer.status)) return askForToken(await answer.json());
+    if (answer.ok) {
+      form.hidden = true;
+      await readEvents(answer.body);
+    }
+  } catch {
+    // the service does not answer, or has ended
+  }
+  disconnected();
+  setTimeout(listen, 2000);
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  document.getElementById("token").value = token.value; // the actions take the same
+  listen();
+});
 setInterval(() => {
-  if (Date.now() - lastEvent > SILENT_AFTER_SECONDS * 1000) disconnected();
+  if (form.hidden && Date.now() - lastEvent > SILENT_AFTER_SECONDS * 1000) disconnected();
 }, 1000);
 listen();

@@ -2,7 +2,8 @@
 
 The hook receives one JSON document: ``{"event": "before"|"after", "sent_at": ..., "move": {...}, "status": {...}}``, signed with
 HMAC-SHA-256 over its bytes. A URL receives it as the body of a POST with the header ``X-Tablesplit-Signature: sha256=<hex>``; an
-executable receives it on stdin, with the event and the signature as its arguments.
+executable receives it on stdin, with the event and the signature as its arguments. It gets only the variables of the environment
+that any program needs, and those that the settings name: neither credentials nor tokens.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ import orjson
 
 from service.clock import Clock, iso
 from service.config import Settings
+from service.environment import hook_variables
 from service.errors import Misconfigured, Refused, Retryable
 from service.log import get_logger
 from service.retry import RetryCounter, RetryPolicy
@@ -38,6 +40,7 @@ class PhaseHooks:
     def __init__(self, settings: Settings, clock: Clock, metrics: RetryCounter) -> None:
         self._hook = settings.hook
         self._secret = settings.hook_secret.get_secret_value().encode() if settings.hook_secret else b""
+        self._environment = hook_variables(settings)
         self._seconds = settings.hook_timeout_seconds
         self._clock = clock
         deadline = settings.hook_attempts * settings.hook_timeout_seconds
@@ -99,17 +102,17 @@ class PhaseHooks:
 
     async def _execute(self, path: str, event: str, body: bytes, signature: str) -> None:
         # In a thread, not by asyncio's own subprocesses: the pipes of a process that is killed there may outlive the event loop.
-        status, output = await asyncio.to_thread(_run, [path, event, signature], body, self._seconds)
+        status, output = await asyncio.to_thread(_run, [path, event, signature], self._environment, body, self._seconds)
         if status != 0:
             raise _veto(path, f"exit status {status}: {_line(output, last=True)}")
 
 
-def _run(command: list[str], body: bytes, seconds: float) -> tuple[int, bytes]:
+def _run(command: list[str], environment: dict[str, str], body: bytes, seconds: float) -> tuple[int, bytes]:
     """A command's exit status and output. After ``seconds`` it is killed together with its children. Raises Retryable."""
     if shutil.which(command[0]) is None:
         raise Retryable("No such file, or not executable", reason="hook_unreachable")
     try:
-        process = Popen(command, stdin=PIPE, stdout=PIPE, stderr=STDOUT, start_new_session=True)
+        process = Popen(command, env=environment, stdin=PIPE, stdout=PIPE, stderr=STDOUT, start_new_session=True)
     except OSError as error:
         raise Retryable(f"{error.strerror or error}", reason="hook_unreachable") from error
     with process:

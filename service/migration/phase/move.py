@@ -29,6 +29,7 @@ from service.core.phases.moves import (
     step_after,
 )
 from service.errors import Fatal, Misconfigured, Refused
+from service.escape import escaped
 from service.log import get_logger
 from service.migration.phase.move_context import MoveContext
 from service.migration.phase.steps import Steps
@@ -76,7 +77,7 @@ class Moved:
     def to_text(self) -> str:
         """One line for each step, then the outcome, and after a rollback what it left behind."""
         steps = (f"{step:12} {seconds:.1f} s" for step, seconds in self.seconds.items())
-        return "\n".join([*steps, self.text, *([] if self.behind is None else [self.behind.to_text()])])
+        return "\n".join([*steps, escaped(self.text), *([] if self.behind is None else [self.behind.to_text()])])
 
 
 async def make_move(context: MoveContext, request: MoveRequest) -> Moved:
@@ -129,7 +130,9 @@ class Preview:
     def to_text(self) -> str:
         """The gate, then what the command would do, and what it would leave behind."""
         parts = (self.gate, self.text, self.behind)
-        return "\n".join(part if isinstance(part, str) else part.to_text() for part in parts if part is not None)
+        return "\n".join(
+            escaped(part) if isinstance(part, str) else part.to_text() for part in parts if part is not None
+        )
 
 
 async def preview_move(app: App, command: Command) -> Preview:

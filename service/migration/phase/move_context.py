@@ -63,8 +63,11 @@ class MoveContext:
     """What a rollback would leave behind now."""
 
 
-async def move_context(app: App) -> MoveContext:
-    """The context for the operator who runs this process, with the migration's hook. Raises Misconfigured before the start."""
+async def move_context(app: App, asked_by: str = "") -> MoveContext:
+    """The context for the operator who runs this process, or for who asked it over HTTP, with the migration's hook.
+
+    Raises Misconfigured before the start.
+    """
     await require_started(app)
     settings = await read_hook_settings(app.control, app.settings)
 
@@ -73,6 +76,8 @@ async def move_context(app: App) -> MoveContext:
         return {} if settings.hook is None else (await take_snapshot(app)).to_json()
 
     operator = await caller_identity(app.settings)
+    if asked_by:
+        operator = f"{asked_by}, over HTTP through {operator}"
     hooks = PhaseHooks(settings, app.clock, app.metrics)
     return MoveContext(app, operator, Audit(app.control, app.clock, operator), hooks, status, strip_stamps)
 

@@ -11,6 +11,7 @@ from service.dynamodb.table_description import TableDescription
 from service.dynamodb.table_facts import read_facts
 from service.dynamodb.tables import table_differences
 from service.errors import TablesplitError
+from service.escape import lines_of
 from service.migration.preflight.forecast import RetentionVerdict
 from service.migration.preflight.forecast_run import configured_limits, expect
 from service.migration.preflight.report import ForecastReport
@@ -23,7 +24,7 @@ from service.migration.preflight.stream_checks import (
     check_view,
     readers_of,
 )
-from service.migration.preflight.table_checks import OldTableFacts, table_checks
+from service.migration.preflight.table_checks import OldTableFacts, existing_table, table_checks
 
 EXPECTED = ("capacity", "hottest key", "duration", "cost", "dual running", "prices")
 """The parts of the forecast that a preflight shows; `tablesplit forecast` shows all of it."""
@@ -56,7 +57,7 @@ class PreflightReport:
             lines.append(f"{check.verdict:8}{check.name:{width}}{check.value}")
             below = [*([check.remedy] if check.remedy else []), *check.key_lines()]
             lines += [f"{'':{8 + width}}{line}" for line in below]
-        return "\n".join([*lines, "preflight: passed" if self.passed else "preflight: BLOCKED"])
+        return lines_of([*lines, "preflight: passed" if self.passed else "preflight: BLOCKED"])
 
 
 async def run_preflight(app: App, sample: int, stop: asyncio.Event) -> PreflightReport:
@@ -124,7 +125,7 @@ def _check_table(name: str) -> Callable[[App], Awaitable[PreflightCheck]]:
         if differences:
             remedy = "give the new table another name, or delete the existing one yourself"
             return PreflightCheck(f"table {name}", "; ".join(differences), "blocked", remedy)
-        return PreflightCheck(f"table {name}", "exists, as it must be")
+        return existing_table(existing, await app.tables.describe(app.mapping.old.table))
 
     return check
 

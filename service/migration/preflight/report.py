@@ -5,6 +5,7 @@ from typing import Any
 
 from service.core.shards import RETENTION_SECONDS
 from service.dynamodb.prices import Prices
+from service.escape import lines_of
 from service.migration.preflight.cost import Cost
 from service.migration.preflight.forecast import Bound, DualChange, Forecast, Retention, Sizes, dual_change
 from service.migration.preflight.sample import MappedSample, SamplePlace
@@ -73,7 +74,7 @@ class ForecastReport:
         if self.remedy:
             lines.append(f"{'':13}{self.remedy}")
         verdict = "NO-GO" if not self.ok else self.retention.verdict
-        return "\n".join([*lines, f"forecast: {verdict}"])
+        return lines_of([*lines, f"forecast: {verdict}"])
 
     def facts(self) -> tuple[tuple[str, str], ...]:
         """The expectations, each as its name and text, without the verdict."""

@@ -30,6 +30,16 @@ def table_checks(old: OldTableFacts) -> list[PreflightCheck]:
     return [*checks, PreflightCheck("not there", ", ".join(absent))] if absent else checks
 
 
+def existing_table(existing: TableDescription, old: TableDescription | None) -> PreflightCheck:
+    """The check of a v2 table or the control table that is there and has the right shape: both hold items of the old table."""
+    name, key = f"table {existing.name}", None if old is None else old.features.key_arn
+    if key is None or existing.features.key_arn == key:
+        return PreflightCheck(name, "exists, as it must be")
+    encrypted = f"Enabled=true,SSEType=KMS,KMSMasterKeyId={key}"
+    remedy = f"aws dynamodb update-table --table-name {existing.name} --sse-specification {encrypted}"
+    return PreflightCheck(name, "exists, and is not encrypted with the old table's key", "note", remedy)
+
+
 def unread(name: str, fact: Unread) -> PreflightCheck:
     """The check of a fact that could not be read: it blocks nothing."""
     return PreflightCheck(name, f"could not be read: {fact.problem}", "note", fact.remedy)

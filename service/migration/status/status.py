@@ -17,6 +17,7 @@ from service.core.phases.facts import (
     WorkerFacts,
 )
 from service.core.phases.gate import Gate
+from service.escape import lines_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Status:
 
     def to_text(self) -> str:
         """The same for people, one line for each subject."""
-        return "\n".join([*_always_shown(self.facts), *self._shown_when_known()])
+        return lines_of([*_always_shown(self.facts), *self._shown_when_known()])
 
     def _shown_when_known(self) -> list[str]:
         facts = self.facts

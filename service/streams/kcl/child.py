@@ -18,6 +18,7 @@ from amazon_kclpy.checkpoint_error import CheckpointError
 from amazon_kclpy.v3.processor import RecordProcessorBase
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from service.escape import escaped
 from service.streams.kcl.frames import HEADER, bare, batch, document, frame_length, framed, opening
 
 CHECKPOINT_ATTEMPTS = 8
@@ -65,7 +66,7 @@ def _or_exit(method: Method) -> Method:
         try:
             method(*arguments)
         except Exception as error:  # noqa: BLE001 (no failure may be ignored)
-            print(f"tablesplit child: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            print(escaped(f"tablesplit child: {type(error).__name__}: {error}"), file=sys.stderr, flush=True)
             sys.exit(1)
 
     return guarded  # type: ignore[return-value]  # wraps keeps the signature

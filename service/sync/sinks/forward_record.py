@@ -133,7 +133,8 @@ class ForwardRecord:
             return [*self._access.conflicts.puts(self._conflict(step, plan, found))]
         claim = step.read.entry.forward.claim
         if claim is not None and claim.version == step.version and claim.lost and not plan.keeps_log:
-            return [self._access.conflicts.removal(conflict_id(self._mapping.old.table, step.change.key, step.version))]
+            removed = conflict_id(self._mapping.old.table, step.change.key, step.version)
+            return [*self._access.conflicts.removals(removed)]
         return []
 
     async def refused_image(self, key: Item, half: ForwardHalf) -> Item | None:

@@ -1,4 +1,5 @@
-"""What the forward lane does beside applying changes: purge tombstones, trim the ledger, verify touched keys.
+"""What the forward lane does beside applying changes: purge tombstones, trim the ledger, verify touched keys, delete
+old conflicts.
 
-Entry points: ``purge.Purger``, ``verify.Verifier``, ``trim.Trimmer``.
+Entry points: ``purge.Purger``, ``expire.Expirer``, ``verify.Verifier``, ``trim.Trimmer``.
 """

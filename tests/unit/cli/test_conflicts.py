@@ -126,7 +126,7 @@ def test_without_a_terminal_and_without_yes_nothing_is_resolved(run: Run, name: 
     [
         (("show", "nope"), 2, "error: no conflict has the id nope"),
         (("resolve", "nope", "--keep", "v2", "--yes"), 2, "error: no conflict has the id nope"),
-        (("resolve", "nope"), 2, "error: Missing option '--keep'. Choose from:"),
+        (("resolve", "nope"), 2, "error: Missing option '--keep'. Choose from: old, v2, merge"),
         (
             ("resolve", "ID", "--keep", "merge"),
             2,

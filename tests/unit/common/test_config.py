@@ -59,6 +59,11 @@ BOUNDS = {
         "86400",
         "seconds between two comparisons of the keys touched under the ledger rule, and two retries of keys in quarantine",
     ),
+    "TABLESPLIT_KEEP_RESOLVED_SECONDS": (
+        "3600",
+        "315360000",
+        "seconds for which a conflict is kept with its images after it was resolved",
+    ),
     "TABLESPLIT_LEDGER_TRIM_SECONDS": (
         "60",
         "604800",
@@ -272,8 +277,53 @@ def test_an_empty_variable_counts_as_not_set():
 
 
 def test_the_token_is_not_shown():
-    os.environ["TABLESPLIT_API_TOKEN"] = "secret-word"
-    assert "secret-word" not in repr(load_settings())
+    os.environ["TABLESPLIT_API_TOKEN"] = "a-secret-of-24-characters"
+    assert "a-secret-of-24-characters" not in repr(load_settings())
+
+
+TOKEN_FORM = "must have at least 16 characters, letters, digits and '-._~+/' (for example: openssl rand -hex 32)"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "wrong"),
+    [
+        ("fifteen-of-them", f"the token {TOKEN_FORM}"),
+        ("a token with spaces in it", f"the token {TOKEN_FORM}"),
+        ("alice:0123456789abcdef,bob:short-secret", f"token 2 {TOKEN_FORM}"),
+        (
+            "al ice:0123456789abcdef",
+            "the token: the name before the colon must be letters, digits, '.', '_', '@' and '-'",
+        ),
+        ("alice:0123456789abcdef,alice:fedcba9876543210", "token 2: its name, or the token itself, is there twice"),
+        ("alice:0123456789abcdef,bob:0123456789abcdef", "token 2: its name, or the token itself, is there twice"),
+    ],
+)
+def test_a_token_that_is_short_or_not_to_be_sent_is_refused_without_showing_it(tokens, wrong):
+    os.environ["TABLESPLIT_API_TOKEN"] = tokens
+    line = refusal()
+    assert line.startswith(f"TABLESPLIT_API_TOKEN: {wrong} (")
+    assert not any(part in line for part in ("0123456789abcdef", "short-secret", "fifteen", "with spaces"))
+
+
+@pytest.mark.parametrize("value", ["1e999", "inf", "nan"])
+def test_a_number_is_finite(value):
+    os.environ["TABLESPLIT_MAX_COST"] = value
+    assert refusal().startswith(
+        f"TABLESPLIT_MAX_COST={'nan' if value == 'nan' else value}: input should be a finite number ("
+    )
+
+
+def test_a_certificate_needs_its_key(own_folder):
+    (own_folder / "certificate.pem").touch()
+    os.environ["TABLESPLIT_HTTP_CERTIFICATE"] = "certificate.pem"
+    assert refusal() == "TABLESPLIT_HTTP_CERTIFICATE and TABLESPLIT_HTTP_CERTIFICATE_KEY: give both, or neither"
+
+
+def test_a_proxy_is_an_address_or_a_network():
+    os.environ["TABLESPLIT_HTTP_PROXIES"] = "10.0.0.0/8, ::1"
+    assert load_settings().http_proxies == "10.0.0.0/8, ::1"
+    os.environ["TABLESPLIT_HTTP_PROXIES"] = "10.0.0.1,*"
+    assert refusal().startswith("TABLESPLIT_HTTP_PROXIES=10.0.0.1,*: '*' does not appear to be an IPv4 or IPv6 network")
 
 
 def test_a_dotenv_file_is_read_and_the_environment_goes_first(own_folder):

@@ -22,6 +22,8 @@ from service.errors import (
     TablesplitError,
     Throttled,
     Trimmed,
+    Unexpected,
+    WrongSettings,
 )
 from service.http_api.problems import _status_of
 from service.tasks import gravest
@@ -44,6 +46,8 @@ TABLE: list[tuple[TablesplitError, int, str, int, set[type[TablesplitError]]]] =
     (KeysLeftBehind(Gate("dual", ()), (), LeftBehind(), None), 1, "refused", 409, {Stopped, Refused}),
     (Interrupted("x"), 3, "interrupted", 503, {Stopped, Interrupted}),
     (Paused("x"), 3, "paused", 503, {Stopped, Interrupted}),
+    (WrongSettings(["x", "y"], remedy=""), 2, "misconfigured", 400, {Stopped, Misconfigured}),
+    (Unexpected("x"), 3, "unexpected", 500, {Stopped}),
     (Fenced("x"), 3, "fenced", 503, {Stopped, Fenced}),
 ]
 

@@ -1,6 +1,9 @@
 """The log: stderr only, one event a line, as the settings say."""
 
 import json
+import logging
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import structlog
@@ -56,3 +59,36 @@ def test_an_exception_is_logged_with_its_trace_in_the_same_line(capsys):
         get_logger().exception("stopped")
     event = json.loads(capsys.readouterr().err)
     assert "ValueError: no such shard" in event["exception"]
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_what_an_item_brought_forges_no_event_and_clears_no_screen(capsys, form):
+    configure_log(Settings(log_format=form))
+    hostile = "a\x1b[2J\n2026-01-01T00:00:00Z [info] forged\u202e"
+    get_logger().warning(hostile, reason=hostile, key={"pk": {"S": hostile}})
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert "\x1b" not in printed
+    assert "\u202e" not in printed
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(monkeypatch):
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        monkeypatch.setattr("sys.stderr", full)
+        configure_log(Settings())
+        get_logger().info("lost")
+        monkeypatch.undo()
+        with suppress(OSError):
+            full.close()
+
+
+def test_what_a_library_logs_is_one_event_without_a_traceback(capsys, monkeypatch):
+    configure_log(Settings(log_format="json"))
+    library = logging.Logger("uvicorn.error")  # without handlers, as in a command
+    try:
+        raise OSError(24, "Too many open files")
+    except OSError:
+        library.exception("accept failed\nsocket 5")
+    event = json.loads(capsys.readouterr().err)
+    assert (event["event"], event["level"], event["library"]) == ("accept failed\\nsocket 5", "error", "uvicorn.error")
+    assert event["reason"].startswith("unexpected OSError: [Errno 24] Too many open files")

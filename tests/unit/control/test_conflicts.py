@@ -3,17 +3,18 @@
 import random
 from base64 import b64encode
 from dataclasses import replace
+from gzip import compress
 
 import orjson
 import pytest
 
 from service.control.conflicts import Conflict, Conflicts, Held, Resolution, listing
 from service.control.ledger import ledger_id
-from service.control.table import ControlTable
+from service.control.table import ControlTable, PackedPart
 from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change
 from service.core.item.wire import Item
-from service.errors import Misconfigured
+from service.errors import Fatal, Misconfigured
 from tests.builders.small_crm import deal, lead, lead_key, old_key
 from tests.fakes.memory import MemoryDynamoDB
 
@@ -110,12 +111,21 @@ async def test_a_conflict_of_an_earlier_version_has_all_the_chunks_that_there_ar
 async def test_a_change_that_is_carried_after_all_has_no_conflict(db: MemoryDynamoDB, conflicts: Conflicts) -> None:
     db.apply(*conflicts.puts(lost()))
     db.apply(*conflicts.puts(lost("a", 2)))
-    assert db.apply(conflicts.removal(lost().id))
+    assert db.apply(*conflicts.removals(lost().id))
     assert list(await conflicts.heads()) == [lost("a", 2).id]
     assert not await conflicts.has_open(ledger_id("old", old_key("LEAD", "b")))
     with pytest.raises(Misconfigured):
         await conflicts.load(lost().id)
-    assert db.apply(conflicts.removal(lost().id)), "whether it is there or not"
+    assert db.apply(*conflicts.removals(lost().id)), "whether it is there or not"
+
+
+async def test_a_conflict_that_is_taken_out_leaves_no_image(db: MemoryDynamoDB, conflicts: Conflicts) -> None:
+    incompressible = [{**lead("a"), "x": {"S": random.Random(seed).randbytes(190_000).hex()}} for seed in range(2)]
+    puts = conflicts.puts(lost(old=incompressible[0], new=incompressible[1]))
+    assert len(puts) > 2
+    db.apply(*puts)
+    assert db.apply(*conflicts.removals(lost().id))
+    assert db.items("control") == []
 
 
 async def test_counting_and_listing_read_no_images(db: MemoryDynamoDB, conflicts: Conflicts) -> None:
@@ -202,3 +212,24 @@ async def test_an_item_has_an_open_conflict_until_each_is_resolved(conflicts: Co
         db.apply(conflicts.resolved_put(name, await conflicts.head(name), Resolution("v2", "ann", AT)))
     assert not await conflicts.has_open(a)
     assert await conflicts.has_open(ledger_id("old", old_key("LEAD", "b")))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "%%%",
+        b64encode(b"not gzip").decode(),
+        b64encode(compress(b"{}"))[:-8].decode(),
+        b64encode(compress(b'{"change": {"old": 1}}')).decode(),
+    ],
+    ids=["gone", "no base64", "no gzip", "cut off", "another content"],
+)
+async def test_a_damaged_chunk_is_named_with_what_to_do(db: MemoryDynamoDB, conflicts: Conflicts, text: str) -> None:
+    conflict = lost()
+    for put in conflicts.puts(conflict):
+        await db.write(put)
+    await ControlTable(db, "control").records(f"conflict#{conflict.id}", PackedPart).save("000", PackedPart(text))
+    with pytest.raises(Fatal, match=rf"^control table: conflict {conflict.id} is damaged") as damaged:
+        await conflicts.load(conflict.id)
+    assert damaged.value.remedy.startswith("restore the table from its backup")

@@ -9,7 +9,7 @@ import pytest
 from service.http_api.server import create_http_api
 from service.http_api.wrong_tokens import ADDRESSES_AT_MOST, WINDOW_SECONDS, WRONG_TOKENS_ALLOWED, WrongTokens
 from tests.fakes.clocks import VirtualClock
-from tests.fakes.http_view import BEARER, TOKEN, FakeView, problem
+from tests.fakes.http_view import ACCESS, BEARER, FakeView, problem
 
 GUESS = {"Authorization": "Bearer guess"}
 
@@ -21,7 +21,7 @@ def clock() -> VirtualClock:
 
 @asynccontextmanager
 async def client(view: FakeView, clock: VirtualClock, address: str = "10.0.0.1") -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=create_http_api(view, TOKEN, clock), client=(address, 1))
+    transport = httpx.ASGITransport(app=create_http_api(view, ACCESS, clock), client=(address, 1))
     async with httpx.AsyncClient(transport=transport, base_url="http://tablesplit") as http:
         yield http
 

@@ -56,7 +56,7 @@ def parsed(event: bytes) -> tuple[str, Any]:
 async def test_all_listeners_share_one_snapshot(events: ConsoleEvents, source: Source, clock: VirtualClock) -> None:
     first, second = listening(events), listening(events)
     received = [parsed(await anext(listener)) for listener in (first, second)]
-    assert received == [("status", {"number": 1, "text": "</script>\nline"})] * 2
+    assert received == [("status", {"number": 1, "text": "</script>\\nline"})] * 2
     await clock.advance(EVERY_SECONDS)
     assert parsed(await anext(first))[1]["number"] == 2
     assert source.taken == 2
@@ -116,3 +116,15 @@ async def test_closing_ends_every_listener(events: ConsoleEvents) -> None:
     with pytest.raises(StopAsyncIteration):
         await reading
     assert events.listen() is None
+
+
+async def test_what_an_item_brought_reaches_the_page_escaped(clock: VirtualClock) -> None:
+    async def take() -> dict[str, Any]:
+        return {"key": "a\u202eb\nc\ud800"}
+
+    events = ConsoleEvents(take, clock)
+    listener = events.listen()
+    assert listener is not None
+    event = (await anext(listener)).decode()
+    await events.close()
+    assert json.loads(event.partition("data: ")[2]) == {"key": "a\\u202eb\\nc\\ud800"}

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import aiohttp
 import httpx
@@ -16,7 +17,7 @@ from service.http_api.contract import ValidationRequest
 from service.http_api.problems import MAX_BODY_BYTES
 from service.http_api.server import create_http_api, serve_http
 from tests.fakes.clocks import VirtualClock
-from tests.fakes.http_view import BEARER, CONDITIONS, TOKEN, FakeView, problem
+from tests.fakes.http_view import ACCESS, BEARER, CONDITIONS, OWNER, TOKEN, FakeView, problem
 
 START = "/v1/validation"
 MOVE = "/v1/phase"
@@ -29,7 +30,8 @@ def view() -> FakeView:
 
 @asynccontextmanager
 async def client(view: FakeView, token: str | None = TOKEN) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=create_http_api(view, token, VirtualClock()))
+    access = replace(ACCESS, owners={token: OWNER} if token else {})
+    transport = httpx.ASGITransport(app=create_http_api(view, access, VirtualClock()))
     async with httpx.AsyncClient(transport=transport, base_url="http://tablesplit") as http:
         yield http
 
@@ -132,19 +134,19 @@ async def test_reports_are_found_by_id_or_as_the_latest(view: FakeView) -> None:
             TOKEN,
             {"Authorization": "Bearer wrong"},
             401,
-            "the token is not the one in the service's TABLESPLIT_API_TOKEN",
+            "the token is not in the service's TABLESPLIT_API_TOKEN",
         ),
         (
             TOKEN,
-            {"Authorization": "Bearer righ"},
+            {"Authorization": f"Bearer {TOKEN[:-1]}"},
             401,
-            "the token is not the one in the service's TABLESPLIT_API_TOKEN",
+            "the token is not in the service's TABLESPLIT_API_TOKEN",
         ),
         (
             TOKEN,
-            {"Authorization": "Bearer righty"},
+            {"Authorization": f"Bearer {TOKEN}y"},
             401,
-            "the token is not the one in the service's TABLESPLIT_API_TOKEN",
+            "the token is not in the service's TABLESPLIT_API_TOKEN",
         ),
     ],
 )
@@ -238,3 +240,32 @@ async def test_a_port_that_is_taken_is_named(view: FakeView) -> None:
         with pytest.raises(Misconfigured, match=f"cannot listen on 127.0.0.1:{port}: Address already in use"):
             async with serve_http(Settings(http_port=port), view, VirtualClock()):
                 pass
+
+
+async def test_half_a_surrogate_pair_in_a_body_is_a_bad_request(view: FakeView) -> None:
+    headers = {**BEARER, "Content-Type": "application/json"}
+    async with client(view) as http:
+        for body in (b'{"to": "dual", "why": "\\ud800"}', b'{"to": "dual", "\\ud800\\n": 1}'):
+            assert problem(await http.post(MOVE, headers=headers, content=body))[0] == 400
+    assert view.phases.moves == []
+
+
+async def test_an_item_s_text_is_escaped_in_json_and_means_the_same(view: FakeView) -> None:
+    view.report = {"id": "run-1", "key": "\x9b2J\u202e\ud800"}
+    async with client(view) as http:
+        answer = await http.get(START)
+    assert answer.text == '{"id":"run-1","key":"\\u009b2J\\u202e\\ud800"}'
+    assert answer.json() == view.report
+
+
+async def test_an_error_that_nobody_has_foreseen_is_a_problem_document_and_one_line_of_the_log(
+    view: FakeView, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_: object) -> None:
+        raise KeyError("a\nb")
+
+    monkeypatch.setattr(view, "validation", fail)
+    async with client(view) as http:
+        status, detail = problem(await http.get(START))
+    assert (status, detail.partition(" (")[0]) == (500, "unexpected KeyError: 'a\\nb'")
+    assert "Traceback" not in "".join(capsys.readouterr())

@@ -18,6 +18,7 @@ from service.sync.forward_lane import ForwardLane
 from service.sync.reverse_lane import ReverseLane
 from service.sync.worker import Lanes, sync_lanes
 from tests.builders.small_crm import MAPPING
+from tests.fakes.http_view import ACCESS
 from tests.worlds.start_world import Started
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
@@ -101,7 +102,7 @@ async def test_a_process_that_cannot_report_still_says_that_its_lanes_have_stopp
 @pytest.mark.parametrize(("accept", "kind"), [(OPENMETRICS, "application/openmetrics-text"), ("*/*", "text/plain")])
 async def test_a_client_that_accepts_openmetrics_gets_it(world: Started, accept: str, kind: str) -> None:
     lanes = Lanes(ForwardLane(world.app), ReverseLane(world.app))
-    transport = httpx.ASGITransport(create_http_api(HttpView(world.app, lanes), None, world.app.clock))
+    transport = httpx.ASGITransport(create_http_api(HttpView(world.app, lanes), ACCESS, world.app.clock))
     async with httpx.AsyncClient(transport=transport, base_url="http://tablesplit") as http:
         answer = await http.get("/metrics", headers={"Accept": accept})
     assert answer.headers["content-type"].startswith(kind)

@@ -17,7 +17,7 @@ from tests.worlds.move_world import MoveWorld
 
 
 def view_of(world: MoveWorld, monkeypatch: pytest.MonkeyPatch) -> PhaseView:
-    async def parts(_: object) -> MoveContext:
+    async def parts(*_: object) -> MoveContext:
         return world.parts
 
     monkeypatch.setattr("service.http_api.phase_view.move_context", parts)

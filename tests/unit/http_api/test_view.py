@@ -95,3 +95,9 @@ async def test_a_hold_is_taken_away_once(started: HttpView) -> None:
     await started.phases.hold("audit week")
     assert (await started.phases.release())["released"]["why"] == "audit week"
     assert await started.phases.release() == {"released": None}
+
+
+async def test_the_audit_log_names_the_owner_of_the_token(started: HttpView) -> None:
+    await started.phases.hold("audit week", by="alice")
+    (record,) = (await started.audit())["items"]
+    assert record["who"].startswith("alice, over HTTP through access key ")

@@ -55,6 +55,18 @@ async def test_an_executable_gets_the_document_and_its_signature(tmp_path: Path)
     assert (tmp_path / "said").read_text().split() == ["before", signed(body)]
 
 
+async def test_an_executable_gets_no_credentials_and_no_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_SECRET_ACCESS_KEY", "TABLESPLIT_API_TOKEN", "TABLESPLIT_HOOK_SECRET", "DATABASE_URL", "TEAM"):
+        monkeypatch.setenv(name, "secret-of-the-service")
+    hook = executable(tmp_path, f"env > {tmp_path}/environment")
+    settings = plane_settings(None, hook=hook, hook_secret=SECRET, hook_environment="TEAM, NOT_THERE")
+    await PhaseHooks(settings, WaitlessClock(), Metrics()).before(MOVE, STATUS)
+    got = dict(line.split("=", 1) for line in (tmp_path / "environment").read_text().splitlines())
+    assert got["TEAM"] == "secret-of-the-service"
+    assert got["PATH"]
+    assert {name for name, value in got.items() if value == "secret-of-the-service"} == {"TEAM"}
+
+
 async def test_an_executable_vetoes_with_its_last_line(tmp_path: Path) -> None:
     hook = executable(tmp_path, "echo looking; echo 'it is Friday' >&2; exit 4")
     with pytest.raises(Refused, match="vetoes the move: exit status 4: it is Friday"):

@@ -131,3 +131,20 @@ def test_a_file_that_cannot_be_read_is_told_in_one_line(tmp_path: Path) -> None:
         with pytest.raises(Misconfigured) as wrong:
             read_item_file(path, MAPPING, KEY)
         assert wrong.value.message == message
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"pk": "LEAD#a", "x": 1e99999999999999999999}', "x: not a number that DynamoDB can hold (at most 38 digits)"),
+        ('{"pk": {"S": "a"}, "x": {"N": "1e99999999999999999999"}}', "x: not a number that DynamoDB can hold"),
+        ('{"pk": "LEAD#a", "x": "\\ud800"}', "it has half a surrogate pair, which DynamoDB cannot hold"),
+        ('{"pk": "LEAD#a", "\\ud800": 1}', "it has half a surrogate pair, which DynamoDB cannot hold"),
+    ],
+)
+def test_a_huge_exponent_and_half_a_character_are_refused(tmp_path: Path, text: str, reason: str) -> None:
+    file = tmp_path / "item.json"
+    file.write_text(text)
+    with pytest.raises(Misconfigured) as refused:
+        read_item_file(file, MAPPING, KEY)
+    assert str(refused.value).startswith(f"{file}: {reason}")

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+from service.control.conflicts import Conflict, Conflicts, Resolution
 from service.control.leases import SYNC_LEASE, Lease
 from service.core.item.write import Put
 from service.http_api.view import HttpView
@@ -13,7 +14,7 @@ from service.sync.forward_lane import ForwardLane
 from service.sync.lane import RETRY_SECONDS
 from service.sync.reverse_lane import ReverseLane
 from service.sync.worker import Lanes
-from tests.builders.small_crm import lead, lead_key
+from tests.builders.small_crm import lead, lead_key, old_key
 from tests.worlds.start_world import Started
 
 
@@ -79,6 +80,19 @@ async def test_it_applies_changes_and_reaches_the_tip() -> None:
         assert v2_item(world, "a") is not None
         assert lane.beat().at_tip
         assert lane.beat().outcomes == {"applied": 1}
+
+
+async def test_beside_its_changes_it_deletes_conflicts_that_were_resolved_long_ago() -> None:
+    world = Started()
+    await create_and_start(world.app)
+    conflicts, key = Conflicts(world.control), old_key("LEAD", "a")
+    long_ago = world.clock.now() - world.app.settings.keep_resolved_seconds - 1
+    world.db.apply(*conflicts.puts(Conflict("a", "old", key, "LEAD", "replaced", (), None, (), 0.0, old=lead("a"))))
+    was = await conflicts.head("a")
+    world.db.apply(conflicts.resolved_put("a", was, Resolution("v2", "alice", long_ago)))
+    async with running(world) as lane:
+        await world.clock.advance(5)
+        assert (lane.role, await conflicts.heads()) == ("owner", {})
 
 
 async def test_it_stands_by_while_another_has_the_lease() -> None:

@@ -1,0 +1,64 @@
+"""What a command writes: its result on stdout, everything else on stderr. Nothing that an item brought acts on the terminal."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from service.errors import Fatal
+from service.escape import escaped, escaped_lines
+
+
+def print_text(text: str, *, paged: bool = False) -> None:
+    """Write lines to stdout; ``paged``: page by page. Raises Fatal when stdout cannot be written (a full disk, a closed pipe)."""
+    shown = escaped_lines(text, _encoding(sys.stdout))
+    with writable_stdout():
+        if paged:
+            click.echo_via_pager(shown)
+        else:
+            print(shown, flush=True)
+
+
+def ensure_streams() -> None:
+    """Where a process was started without stdout or stderr, what is written there goes nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (until the process ends)
+
+
+@contextmanager
+def writable_stdout() -> Iterator[None]:
+    """Around what writes to stdout. Raises Fatal when that cannot be written."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        _give_up(sys.stdout)
+        raise Fatal(
+            f"cannot write to stdout: {error.strerror or error}",
+            remedy="what the command did is done; for its answer run it again, with stdout to where there is room",
+        ) from error
+
+
+def say(line: str) -> None:
+    """Write one line to stderr. Where that cannot be written, there is nowhere left to say so."""
+    with suppress(OSError):
+        print(escaped(line, _encoding(sys.stderr)), file=sys.stderr, flush=True)
+
+
+def _encoding(stream: TextIO) -> str:
+    return stream.encoding or "utf-8"
+
+
+def _give_up(stream: TextIO) -> None:
+    """Python writes what is left when it ends, and would fail again: let it go nowhere."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
