@@ -3,7 +3,9 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -16,6 +18,14 @@ from starlette.types import ASGIApp
 from service.clock import Clock
 from service.config import Settings, variable_name
 from service.errors import Misconfigured
+from service.http_api.connections import (
+    BACKLOG,
+    HEAD_BYTES,
+    BoundedConnection,
+    Connections,
+    Listener,
+    connections_at_most,
+)
 from service.http_api.console import add_console
 from service.http_api.contract import ServiceView
 from service.http_api.docs_page import add_docs
@@ -33,7 +43,7 @@ async def serve_http(settings: Settings, view: ServiceView, clock: Clock) -> Asy
     """Serve the API for the block; yields its address. Raises Misconfigured when the port cannot be opened."""
     token = settings.api_token.get_secret_value() if settings.api_token else None
     api = create_http_api(view, token, clock)
-    async with _serve(api, settings.http_host, settings.http_port, "http_port") as address:
+    async with _serve(api, settings.http_host, settings.http_port, "http_port", clock) as address:
         yield address
 
 
@@ -52,7 +62,7 @@ def create_http_api(view: ServiceView, token: str | None, clock: Clock) -> FastA
 
 
 @asynccontextmanager
-async def serve_metrics(settings: Settings, metrics: Metrics) -> AsyncIterator[str | None]:
+async def serve_metrics(settings: Settings, metrics: Metrics, clock: Clock) -> AsyncIterator[str | None]:
     """Serve a backfill's metrics for the block; yields the address, or None where the settings give no port.
 
     Raises Misconfigured when the port cannot be opened.
@@ -61,7 +71,7 @@ async def serve_metrics(settings: Settings, metrics: Metrics) -> AsyncIterator[s
         yield None
         return
     api = _create_metrics_api(metrics)
-    async with _serve(api, settings.http_host, settings.backfill_http_port, "backfill_http_port") as address:
+    async with _serve(api, settings.http_host, settings.backfill_http_port, "backfill_http_port", clock) as address:
         metrics.set_ready(True)
         yield address
 
@@ -88,22 +98,39 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def _serve(api: ASGIApp, host: str, port: int, setting: str) -> AsyncIterator[str]:
+async def _serve(api: ASGIApp, host: str, port: int, setting: str, clock: Clock) -> AsyncIterator[str]:
     listener = _listen(host, port, setting)
-    server = _Server(
-        uvicorn.Config(api, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=DRAIN_SECONDS)
-    )
+    connections = Connections(connections_at_most(), clock)
+    server = _Server(_config(api, connections))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
+    watching = asyncio.create_task(connections.watch())
     try:
         yield f"http://{host}:{port}"
     finally:
         server.should_exit = True
         await serving
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+
+
+def _config(api: ASGIApp, connections: Connections) -> uvicorn.Config:
+    return uvicorn.Config(
+        api,
+        http=cast(Any, partial(BoundedConnection, among=connections)),
+        ws="none",
+        backlog=BACKLOG,
+        h11_max_incomplete_event_size=HEAD_BYTES,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
 
 
 def _listen(host: str, port: int, setting: str) -> socket.socket:
     try:
-        return socket.create_server((host, port))
+        return Listener(socket.create_server((host, port), backlog=BACKLOG))
     except OSError as error:
         raise Misconfigured(
             f"cannot listen on {host}:{port}: {error.strerror}",
