@@ -8,7 +8,7 @@ is the only module that knows this form.
 import base64
 import dataclasses
 import gzip
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import cache
 from secrets import token_hex
 from typing import Any, Generic, TypeVar
@@ -78,15 +78,27 @@ class Records(Generic[T]):
     async def after(self, name: str, limit: int | None) -> dict[str, Stored[T]]:
         """The first ``limit`` records (None: all of them) after ``name`` ("": from the first on), in the order of the names."""
         records: dict[str, Stored[T]] = {}
+        async for items in self._pages(name, limit):
+            records |= {item["sk"]["S"]: self._read(item) for item in items}
+        return records
+
+    async def names(self, name: str = "", limit: int | None = None) -> list[str]:
+        """The names of the same records. Nothing of the records themselves is read: a damaged one is named too."""
+        names: list[str] = []
+        async for items in self._pages(name, limit):
+            names += [item["sk"]["S"] for item in items]
+        return names
+
+    async def _pages(self, name: str, limit: int | None) -> AsyncIterator[list[Item]]:
         start = self._key(name) if name else None
-        while limit is None or len(records) < limit:
-            key, left = {"pk": {"S": self._partition}}, None if limit is None else limit - len(records)
+        count = 0
+        while limit is None or count < limit:
+            key, left = {"pk": {"S": self._partition}}, None if limit is None else limit - count
             page = await self._store.query(self._table, key, start=start, limit=left, consistent=True)
-            records |= {item["sk"]["S"]: self._read(item) for item in page.items}
-            start = page.last_key
+            yield page.items
+            start, count = page.last_key, count + len(page.items)
             if start is None:
                 break
-        return records
 
     async def put(self, name: str, value: T, was: Stored[T] | None, *, fence: Fence | None = None) -> Stored[T] | None:
         """Write the record if it is still as it ``was`` (None: absent). Return it as stored, or None if it had changed.

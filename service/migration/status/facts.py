@@ -57,7 +57,7 @@ async def read_facts(app: App, state: MigrationState, caught_up: CaughtUp | None
         workers=tuple(_worker(name, beat, now) for name, beat in beats.items()),
         validation=await _validation(app.control),
         verification=await _verification(app.control),
-        quarantine=len(await Quarantine(app.control, app.clock).heads()),
+        quarantine=await Quarantine(app.control, app.clock).count(),
         conflicts=await _conflicts(Conflicts(app.control)),
         sides={side: _side(activity, state.phase_since) for side, activity in activities.items()},
         gaps=gap_texts(state),
