@@ -17,6 +17,7 @@ import orjson
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from service.control.sightings import Sightings
 from service.core.item.wire import Item
 from service.core.item.write import Absent, AnyOf, Condition, Delete, Equals, Less, Put
 from service.dynamodb.protocol import Fence, ItemStore
@@ -45,6 +46,11 @@ class ControlTable:
     def __init__(self, store: ItemStore, table: str) -> None:
         self.store = store
         self.table = table
+        self._sightings: dict[str, Sightings] = {}
+
+    def sightings(self, partition: str, silent_seconds: float) -> Sightings:
+        """What this process has seen of the records of a partition: one for all who ask. See ``Sightings``."""
+        return self._sightings.setdefault(partition, Sightings(silent_seconds))
 
     def records(self, partition: str, kind: type[T]) -> "Records[T]":
         """The records of one partition, all of one kind: a dataclass, a pydantic model, or ``dict[str, Any]``."""

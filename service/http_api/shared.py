@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Generic, TypeVar
 
 from service.clock import Clock
-from service.errors import Retryable
+from service.errors import Interrupted
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ class Shared(Generic[T]):
     async def get(self) -> T:
         """The document as it was last read. Only the first reader waits, for the first read. Raises the error of the last read."""
         if self._closed:
-            raise Retryable("the service is stopping", reason="stopping")
+            raise Interrupted("the service is stopping")
         self._asked_at = self._clock.monotonic()
         if self._newest is None or self._keeping is None or self._keeping.done():
             self._begin()
@@ -51,11 +51,11 @@ class Shared(Generic[T]):
             self._newest = None
 
     async def close(self) -> None:
-        """Read nothing more. Who still waits gets Retryable."""
+        """Read nothing more. Who still waits gets Interrupted."""
         self._closed = True
         await self._stop()
         if self._newest is not None and not self._newest.done():
-            _settle(self._newest, Retryable("the service is stopping", reason="stopping"))
+            _settle(self._newest, Interrupted("the service is stopping"))
 
     def _begin(self) -> None:
         self._newest = asyncio.get_running_loop().create_future()

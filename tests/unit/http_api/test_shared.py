@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from service.errors import Fatal, Retryable
+from service.errors import Fatal, Interrupted
 from service.http_api.shared import ASKED_SECONDS, EVERY_SECONDS, SHARE_OF_TIME, Shared
 from tests.fakes.clocks import VirtualClock, settle
 
@@ -123,5 +123,5 @@ async def test_a_reader_is_not_left_waiting_by_a_service_that_stops(shared: Shar
     await settle()
     await shared.close()
     for ask in (waiting, shared.get()):
-        with pytest.raises(Retryable, match="stopping"):
+        with pytest.raises(Interrupted, match="stopping"):
             await ask
