@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic.dataclasses import dataclass
 
 from backfill.segments import RECORD, BackfillRun, Outcomes, Segment, Spent, segments_of_run, spent_in, total
+from service.clock import Clock
 from service.control.table import ControlTable
 from service.errors import Fenced
 
@@ -14,6 +15,8 @@ PARTITION = "backfill"
 RUN, PROGRESS = "run", "progress"
 STALE_SECONDS = 30.0
 """A worker saves its progress every few seconds. One that has not done so for this long was killed."""
+LOOK_SECONDS = 1.0
+"""Between two looks at whether a worker saves its progress."""
 
 State = Literal["running", "stopped", "finished"]
 
@@ -82,6 +85,15 @@ class BackfillRecords:
         stored_beats = await self._beats.all()
         return {name: stored.value for name, stored in stored_beats.items() if stored.value.run == run.id}
 
+    async def moving(self) -> set[str]:
+        """What changes while a worker works: the revisions of the run, and of the progress of workers that have not ended. Empty:
+        there is no run, or it has finished."""
+        run = await self._runs.get(RUN)
+        if run is None or run.value.finished_at is not None:
+            return set()
+        beats = await self._beats.all()
+        return {run.rev, *(beat.rev for beat in beats.values() if not beat.value.ended)}
+
     async def save_run(self, run: BackfillRun) -> None:
         """Make ``run`` the latest run. Raises Fenced, as every save here does, when a newer worker has saved since."""
         _require_accepted(await self._runs.save(RUN, run, self._token))
@@ -105,6 +117,19 @@ async def read_run_status(control: ControlTable, now: float) -> RunStatus | None
     beats = list((await records.beats(run)).values())
     done = sum(segment.done for segment in segments.values())
     return RunStatus(_state(run, beats, now), run, total(segments), done, combined_beat(beats, now), spent_in(segments))
+
+
+async def backfill_runs(control: ControlTable, clock: Clock) -> bool:
+    """Whether a backfill runs, for certain: watches the progress of its workers for STALE_SECONDS, until one is seen to move. No
+    machine's clock is compared with another's."""
+    records = BackfillRecords(control)
+    deadline = clock.monotonic() + STALE_SECONDS
+    began = await records.moving()
+    while began and clock.monotonic() < deadline:
+        await clock.sleep(LOOK_SECONDS)
+        if await records.moving() - began:
+            return True
+    return False
 
 
 def combined_beat(beats: list[BackfillBeat], now: float) -> BackfillBeat | None:

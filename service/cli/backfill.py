@@ -38,7 +38,7 @@ def migrate(
     options = BackfillOptions(segments, max_read_units, max_write_units, again, worker_id(), max_cost)
 
     async def body(app: App, stop: asyncio.Event) -> Answer:
-        async with serve_metrics(app.settings, app.metrics):
+        async with serve_metrics(app.settings, app.metrics, app.clock):
             return await (_try(app, options, stop) if dry_run else _copy(app, options, stop))
 
     run_command(body, as_json=as_json)

@@ -72,16 +72,18 @@ def create_tables(
 @yes
 @as_json
 def drop_tables(yes: bool, as_json: bool) -> None:
-    """Delete the v2 tables and the control table with everything in them. The old table is not touched. Cannot be undone."""
+    """Delete the v2 tables and the control table that tablesplit made, with everything in them. Cannot be undone.
+
+    The old table is not touched. A table that was there before stays, and so do its items.
+    """
     confirm(
-        "This deletes the v2 tables and the control table with everything in them, and cannot be undone.",
+        "This deletes the v2 tables and the control table that tablesplit made, with everything in them, and cannot be undone.",
         "drop",
         yes=yes,
     )
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         dropped = await drop_all(app)
-        text = "\n".join(f"dropped {name}" for name in dropped) or "nothing to drop: none of the tables exists"
-        return Answer({"dropped": dropped}, text)
+        return Answer(dropped.to_json(), dropped.to_text())
 
     run_command(body, as_json=as_json)

@@ -18,7 +18,7 @@ from pydantic import dataclasses as checked
 
 from service.clock import Clock, iso
 from service.control.table import CHANGE_ATTEMPTS, ControlTable, Stored
-from service.errors import Retryable
+from service.errors import Misconfigured, Retryable
 from service.escape import lines_of
 from service.log import get_logger
 
@@ -140,6 +140,15 @@ class Audit:
         """Every record, the oldest first."""
         return [stored.value for stored in (await self._records.all()).values()]
 
+    async def newest(self, count: int) -> list[Record]:
+        """The last ``count`` records, the oldest of them first."""
+        end = await self._ends.get(END)
+        return [] if end is None else await self.after(max(0, end.value.number - count), count)
+
+    async def after(self, number: int, limit: int) -> list[Record]:
+        """The first ``limit`` records after a number."""
+        return [stored.value for stored in (await self._records.after(_name(number), limit)).values()]
+
     async def verify(self, known: Collection[str] = ()) -> AuditVerdict:
         """Follow the chain from the first record to the end. ``known``: hashes of records, kept outside the control table."""
         records = await self.all()
@@ -176,6 +185,18 @@ def judged(records: list[Record], end: End | None, known: Collection[str] = ()) 
     ]
     proven = 0 if broken else max((numbers[one] for one in known), default=0)
     return AuditVerdict(len(records), previous, proven, tuple(broken))
+
+
+async def page(audit: Audit, after: str, limit: int) -> dict[str, Any]:
+    """The document of /v1/audit: at most ``limit`` records after the number ``after`` ("": from the first on), the oldest first.
+    ``next``: the number after which the log goes on, or None. Raises Misconfigured when ``after`` is no number."""
+    if after and not (after.isascii() and after.isdigit() and len(after) <= DIGITS):
+        raise Misconfigured(f"after: {after!r} is no number of a record", remedy="give the `next` of the page before")
+    records = await audit.after(int(after or "0"), limit)
+    return {
+        "items": [record.to_json() for record in records],
+        "next": str(records[-1].number) if len(records) == limit else None,
+    }
 
 
 def _name(number: int) -> str:

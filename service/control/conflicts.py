@@ -158,6 +158,14 @@ class Conflicts:
         """Every conflict by id, resolved ones too."""
         return {name: stored.value for name, stored in (await self._heads.all()).items()}
 
+    async def after(self, name: str, limit: int) -> tuple[dict[str, ConflictHead], dict[str, Held]]:
+        """The first ``limit`` conflicts, resolved ones too, and the first ``limit`` held items, after an id."""
+        heads, held = await self._heads.after(name, limit), await self._held.after(name, limit)
+        return (
+            {name: stored.value for name, stored in heads.items()},
+            {name: stored.value for name, stored in held.items()},
+        )
+
     async def count_open(self) -> int:
         """How many conflicts are not resolved."""
         return sum(head.resolution is None for head in (await self.heads()).values())
@@ -236,7 +244,7 @@ def _chunk_name(number: int) -> str:
 
 
 async def listing(conflicts: Conflicts, *, resolved: bool = False) -> dict[str, Any]:
-    """The document of `conflicts list --json` and /v1/conflicts, oldest first: open conflicts and held items.
+    """The document of `conflicts list --json`, oldest first: open conflicts and held items.
 
     ``resolved``: resolved conflicts too.
     """
@@ -244,6 +252,21 @@ async def listing(conflicts: Conflicts, *, resolved: bool = False) -> dict[str, 
     rows = [described(name, head) for name, head in heads.items() if resolved or head.resolution is None]
     rows += [described_held(name, item) for name, item in held.items()]
     return {"items": sorted(rows, key=lambda row: (row["at"], row["id"]))}
+
+
+async def page(conflicts: Conflicts, after: str, limit: int) -> dict[str, Any]:
+    """The document of /v1/conflicts: at most ``limit`` open conflicts and held items after the id ``after``, in the order of ids.
+
+    ``next``: the id after which the list goes on, or None. A page that is not the last may be shorter.
+    """
+    heads, held = await conflicts.after(after, limit)
+    ends = [list(read)[-1] for read in (heads, held) if len(read) == limit]
+    rows = {name: described(name, head) for name, head in heads.items() if head.resolution is None}
+    rows |= {name: described_held(name, item) for name, item in held.items()}
+    known = sorted(name for name in rows if not ends or name <= min(ends))
+    shown = known[:limit]
+    onward = shown[-1] if len(known) > limit else min(ends, default=None)
+    return {"items": [rows[name] for name in shown], "next": onward}
 
 
 def described(conflict_id: str, head: ConflictHead) -> dict[str, Any]:

@@ -17,9 +17,11 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from service.clock import Clock, iso
+from service.control.counts import Count
 from service.control.table import CHANGE_ATTEMPTS, ControlTable, Stored
 from service.control.waiting_changes import WaitingChange, WaitingChanges
 from service.core.item.wire import Item, plain_key
+from service.core.item.write import TransactItem
 from service.core.rules import units as item_units
 from service.dynamodb.protocol import Fence
 from service.errors import Misconfigured, Poison, Retryable
@@ -71,6 +73,21 @@ class Quarantine:
         self._control = control
         self._clock = clock
         self._heads = control.records(PARTITION, QuarantineHead)
+        self._count = Count(control, self._heads, PARTITION)
+
+    async def count(self) -> int:
+        """How many keys are in quarantine. It is counted where keys come and go: nothing is listed."""
+        return await self._count.total()
+
+    async def ids(self) -> set[str]:
+        """The id of every key in quarantine. The count is corrected by it, where an earlier version has not counted."""
+        names = set(await self._heads.names())
+        await self._count.correct(names)
+        return names
+
+    async def page(self, after: str, limit: int) -> dict[str, QuarantineHead]:
+        """The first ``limit`` keys after the id ``after`` ("": from the first on), by id, in the order of the ids."""
+        return {key_id: stored.value for key_id, stored in (await self._heads.after(after, limit)).items()}
 
     async def heads(self) -> dict[str, QuarantineHead]:
         """Every key in quarantine, by id."""
@@ -99,7 +116,14 @@ class Quarantine:
     async def add_copy(self, table: str, key: Item, poison: Poison) -> None:
         """Record that the backfill cannot copy the item at ``key``. A head that exists already stays."""
         head = QuarantineHead(table, key, poison.reason, poison.message, self._clock.now(), "backfill")
-        await self._heads.put(quarantine_id(table, key), head, None)
+        key_id = quarantine_id(table, key)
+        for _ in range(CHANGE_ATTEMPTS):
+            if await self._heads.get(key_id) is not None:
+                return
+            writes = [self._heads.as_put(key_id, head, None)[0], await self._count.shift(key_id, 1)]
+            if await self._control.store.transact(writes):
+                return
+        raise _contended(key_id)
 
     async def add_change(
         self, waiting: WaitingChange, poison: Poison, fence: Fence | None = None, units: Sequence[str] = ()
@@ -134,7 +158,7 @@ class Quarantine:
         key_id = quarantine_id(table, key)
         stored = await self._heads.get(key_id)
         if stored is not None and stored.value.origin == "backfill":
-            await self._heads.remove(key_id, stored)
+            await self._remove(key_id, stored)
 
     async def resolve(self, table: str, key: Item) -> None:
         """Remove a key with all changes that wait for it: they are not needed any more."""
@@ -145,7 +169,17 @@ class Quarantine:
     async def remove_up_to(self, key_id: str, was: Stored[QuarantineHead]) -> bool:
         """Remove the changes up to those that ``was`` knows of, and the head too unless more have come. False: more have come."""
         await self._waiting(key_id).forget(was.value.last_version)
-        return await self._heads.remove(key_id, was)
+        return await self._remove(key_id, was)
+
+    async def _remove(self, key_id: str, was: Stored[QuarantineHead]) -> bool:
+        for _ in range(CHANGE_ATTEMPTS):
+            writes: list[TransactItem] = [self._heads.as_delete(key_id, was), await self._count.shift(key_id, -1)]
+            if await self._control.store.transact(writes):
+                return True
+            now = await self._heads.get(key_id)
+            if now is None or now.rev != was.rev:
+                return False
+        raise _contended(key_id)
 
     async def forget(self, key_id: str, upto: str) -> None:
         """Remove the changes up to a version: they are applied."""
@@ -178,9 +212,11 @@ class Quarantine:
                 continue
             head = self._with(was.value if was else None, waiting, poison, units)
             writes = [self._heads.as_put(key_id, head, was)[0], *self._waiting(key_id).puts(waiting)]
+            if was is None:
+                writes.append(await self._count.shift(key_id, 1))
             if await self._control.store.transact(writes, fence=fence):
                 return True
-        raise Retryable(f"quarantine {key_id} is contended", reason="control_contended")
+        raise _contended(key_id)
 
     def _with(
         self, was: QuarantineHead | None, waiting: WaitingChange, poison: Poison | None, units: Sequence[str]
@@ -202,6 +238,10 @@ class Quarantine:
 
     def _waiting(self, key_id: str) -> WaitingChanges:
         return WaitingChanges(self._control, key_id)
+
+
+def _contended(key_id: str) -> Retryable:
+    return Retryable(f"quarantine {key_id} is contended", reason="control_contended")
 
 
 def _named(head: QuarantineHead, units: Sequence[str], version: str, before: str) -> QuarantineHead:
@@ -226,6 +266,8 @@ def _without(head: QuarantineHead, units: Sequence[str], upto: str, waiting: Seq
 REFRESH_SECONDS = 30.0
 """How often the list of keys in quarantine is read again. In the meantime only keys that the backfill quarantines are missed,
 and that blocks nothing."""
+REFRESH_SECONDS_PER_KEY = 0.01
+"""A long list is read less often: reading 100,000 keys takes seconds, and thousands of read units."""
 
 
 class QuarantineCache:
@@ -251,8 +293,9 @@ class QuarantineCache:
         a former owner checkpointed as quarantined is in quarantine.
         """
         taken_over = self._taken_over()
-        if taken_over != self._taken_over_then or self._clock.monotonic() >= self._refreshed_at + REFRESH_SECONDS:
-            self._ids |= (await self._quarantine.heads()).keys()
+        pause = REFRESH_SECONDS + REFRESH_SECONDS_PER_KEY * len(self._ids)
+        if taken_over != self._taken_over_then or self._clock.monotonic() >= self._refreshed_at + pause:
+            self._ids |= await self._quarantine.ids()
             self._refreshed_at, self._taken_over_then = self._clock.monotonic(), taken_over
 
     def include(self, table: str, key: Item) -> bool:
@@ -269,9 +312,22 @@ class QuarantineCache:
 
 
 def listing(heads: dict[str, QuarantineHead]) -> dict[str, Any]:
-    """The document of `quarantine list --json` and /v1/quarantine, oldest first."""
+    """The document of `quarantine list --json`, oldest first."""
     ordered = sorted(heads.items(), key=lambda item: (item[1].first_seen, item[0]))
     return {"items": [described(key_id, head) for key_id, head in ordered]}
+
+
+async def page(quarantine: Quarantine, after: str, limit: int) -> dict[str, Any]:
+    """The document of /v1/quarantine: how many keys there are, and at most ``limit`` of them after the id ``after``.
+
+    ``next``: the id after which the list goes on, or None.
+    """
+    heads = await quarantine.page(after, limit)
+    return {
+        "count": await quarantine.count(),
+        "items": [described(key_id, head) for key_id, head in heads.items()],
+        "next": list(heads)[-1] if len(heads) == limit else None,
+    }
 
 
 def described(key_id: str, head: QuarantineHead) -> dict[str, Any]:

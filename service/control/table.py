@@ -9,7 +9,7 @@ import base64
 import dataclasses
 import gzip
 import zlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import cache
 from secrets import token_hex
 from typing import Any, Generic, TypeVar
@@ -18,6 +18,7 @@ import orjson
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from service.control.sightings import Sightings
 from service.core.item.wire import Item
 from service.core.item.write import Absent, AnyOf, Condition, Delete, Equals, Less, Put
 from service.dynamodb.protocol import Fence, ItemStore
@@ -50,6 +51,11 @@ class ControlTable:
     def __init__(self, store: ItemStore, table: str) -> None:
         self.store = store
         self.table = table
+        self._sightings: dict[str, Sightings] = {}
+
+    def sightings(self, partition: str, silent_seconds: float) -> Sightings:
+        """What this process has seen of the records of a partition: one for all who ask. See ``Sightings``."""
+        return self._sightings.setdefault(partition, Sightings(silent_seconds))
 
     def records(self, partition: str, kind: type[T]) -> "Records[T]":
         """The records of one partition, all of one kind: a dataclass, a pydantic model, or ``dict[str, Any]``."""
@@ -83,15 +89,27 @@ class Records(Generic[T]):
     async def after(self, name: str, limit: int | None) -> dict[str, Stored[T]]:
         """The first ``limit`` records (None: all of them) after ``name`` ("": from the first on), in the order of the names."""
         records: dict[str, Stored[T]] = {}
+        async for items in self._pages(name, limit):
+            records |= {item["sk"]["S"]: self._read(item) for item in items}
+        return records
+
+    async def names(self, name: str = "", limit: int | None = None) -> list[str]:
+        """The names of the same records. Nothing of the records themselves is read: a damaged one is named too."""
+        names: list[str] = []
+        async for items in self._pages(name, limit):
+            names += [item["sk"]["S"] for item in items]
+        return names
+
+    async def _pages(self, name: str, limit: int | None) -> AsyncIterator[list[Item]]:
         start = self._key(name) if name else None
-        while limit is None or len(records) < limit:
-            key, left = {"pk": {"S": self._partition}}, None if limit is None else limit - len(records)
+        count = 0
+        while limit is None or count < limit:
+            key, left = {"pk": {"S": self._partition}}, None if limit is None else limit - count
             page = await self._store.query(self._table, key, start=start, limit=left, consistent=True)
-            records |= {item["sk"]["S"]: self._read(item) for item in page.items}
-            start = page.last_key
+            yield page.items
+            start, count = page.last_key, count + len(page.items)
             if start is None:
                 break
-        return records
 
     async def put(self, name: str, value: T, was: Stored[T] | None, *, fence: Fence | None = None) -> Stored[T] | None:
         """Write the record if it is still as it ``was`` (None: absent). Return it as stored, or None if it had changed.

@@ -1,6 +1,7 @@
 """The workers' beats: what each sync process last reported about itself, lane by lane, in the control table.
 
-A beat answers two questions from any machine: which worker reads a lane, and whether a lane has caught up.
+A beat answers two questions from any machine: which worker reads a lane, and whether a lane has caught up. A worker is alive while
+its beat moves (``sightings``).
 """
 
 import os
@@ -20,8 +21,12 @@ from service.core.phases.acting import Acting
 from service.core.shards import ROUNDS_TO_PASS
 
 SILENT_SECONDS = 10.0
-"""A worker that has not reported for so long has stopped or lost its connection. The clocks of the machines must agree more
-closely than this."""
+"""A worker whose beat has not moved for so long has stopped or lost its connection."""
+
+WATCH_SECONDS = 2.0
+"""How long a reader watches a beat that it has not seen moving, for an answer that need not be certain."""
+
+PARTITION = "worker"
 
 FORGOTTEN_SECONDS = 3600.0
 """A worker that has been silent for so long is no longer listed."""
@@ -92,31 +97,52 @@ class Beat:
         """The report about one of its lanes."""
         return self.forward if name == "forward" else self.reverse
 
-    def live(self, now: float) -> bool:
-        """Whether the report is younger than SILENT_SECONDS at ``now``, epoch seconds: its worker counts as running."""
-        return self.said_at > now - SILENT_SECONDS
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A beat, and what this process has seen of it."""
+
+    beat: Beat
+    alive: bool
+    """It was seen moving, and not longer than SILENT_SECONDS ago."""
+    unchanged_seconds: float
+    """How long it has been seen unchanged."""
 
 
 class Workers:
     """Every worker's last beat."""
 
     def __init__(self, control: ControlTable, clock: Clock) -> None:
-        self._beats = control.records("worker", Beat)
+        self._beats = control.records(PARTITION, Beat)
+        self._sightings = control.sightings(PARTITION, SILENT_SECONDS)
         self._clock = clock
 
-    async def all(self) -> dict[str, Beat]:
-        """The beats of the last hour, by worker id."""
-        oldest = self._clock.now() - FORGOTTEN_SECONDS
-        return {
-            worker: stored.value
-            for worker, stored in (await self._beats.all()).items()
-            if stored.value.said_at > oldest
-        }
+    async def watch(self, within_seconds: float = WATCH_SECONDS) -> dict[str, Watched]:
+        """Every beat, by worker id, without those that have been silent for an hour.
 
-    async def live(self) -> dict[str, Beat]:
-        """The live beats, by worker id."""
-        now = self._clock.now()
-        return {worker: beat for worker, beat in (await self.all()).items() if beat.live(now)}
+        Watches, for ``within_seconds`` at most, the beats that this process has not seen moving. SILENT_SECONDS: for certain.
+        """
+        found = await self._look()
+        while self._sightings.undecided(within_seconds, self._clock.monotonic()):
+            await self._clock.sleep(BEAT_SECONDS / 2)
+            found = await self._look()
+        oldest = self._clock.now() - FORGOTTEN_SECONDS
+        return {worker: seen for worker, seen in found.items() if seen.alive or seen.beat.said_at > oldest}
+
+    async def live(self, within_seconds: float = WATCH_SECONDS) -> dict[str, Beat]:
+        """The beats of the workers that are alive, by worker id. ``within_seconds``: as for ``watch``."""
+        return {worker: seen.beat for worker, seen in (await self.watch(within_seconds)).items() if seen.alive}
+
+    async def _look(self) -> dict[str, Watched]:
+        stored = await self._beats.all()
+        now = self._clock.monotonic()
+        self._sightings.look({worker: beat.rev for worker, beat in stored.items()}, now)
+        return {
+            worker: Watched(
+                beat.value, self._sightings.alive(worker, now), self._sightings.unchanged_seconds(worker, now)
+            )
+            for worker, beat in stored.items()
+        }
 
     async def report(self, worker: str, beat: Beat) -> None:
         """Replace the worker's last beat."""
@@ -124,7 +150,7 @@ class Workers:
 
     async def leave(self, worker: str) -> None:
         """Forget the worker, and those that have been silent for an hour."""
-        recent = await self.all()
+        recent = await self.watch(0.0)
         for name in await self._beats.all():
             if name == worker or name not in recent:
                 await self._beats.forget(name)
@@ -139,13 +165,13 @@ class Workers:
         for enough rounds, of one and the same owner of each lane.
         """
         deadline = self._clock.monotonic() + within_seconds
-        live = await self.live()
+        live = await self.live(min(WATCH_SECONDS, within_seconds))
         questions = [_Question(lane, acting, live) for lane in lanes]
         while self._clock.monotonic() < deadline and all(question.update(live) for question in questions):
             if all(question.caught_up for question in questions):
                 return True
             await self._clock.sleep(BEAT_SECONDS / 2)
-            live = await self.live()
+            live = await self.live(0.0)
         return False
 
 

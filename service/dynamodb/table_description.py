@@ -52,6 +52,8 @@ class TableDescription:
     """As ``read_units``."""
     features: TableFeatures
     """What it has beside key, indexes and stream."""
+    table_id: str = ""
+    """Differs between two tables that had the same name one after the other; "" where the server gives none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ def table_description(table: Mapping[str, Any]) -> TableDescription:
         read_units=throughput.get("ReadCapacityUnits", 0),
         write_units=throughput.get("WriteCapacityUnits", 0),
         features=features_of(table),
+        table_id=table.get("TableId", ""),
     )
 
 

@@ -1,13 +1,14 @@
 """Creates, checks and deletes the tables of a migration: the v2 tables, the control table, and the old table's stream."""
 
 import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from service.clock import Clock
 from service.core.mapping.build import KEY_WORDS
 from service.core.mapping.mapping import Mapping, TableShape
 from service.dynamodb.control_plane import ControlPlane
-from service.dynamodb.like_old import MADE_TAG, LikeOld, complete, is_own, with_extras
+from service.dynamodb.like_old import LikeOld, complete, is_own, with_extras
 from service.dynamodb.protocol import StreamStore
 from service.dynamodb.table_description import (
     STREAM_VIEW_TYPE,
@@ -144,34 +145,34 @@ class Tables:
             raise StreamGone(f"v2 table {name} has no stream", remedy=GAP_REMEDY)
         return table.stream_arn
 
-    async def droppable(self) -> list[TableDescription]:
+    async def existing(self) -> list[TableDescription]:
         """The existing v2 tables and, last, the control table. The old table is never among them.
 
-        Raises Refused when one has another key, since a wrong variable may name any table, or when it is protected and tablesplit
-        did not make it.
+        Raises Refused when one has another key, since a wrong variable may name any table.
         """
         described = [(table, await self.describe(table.name)) for table in self.wanted()]
         existing = [(table, found) for table, found in described if found is not None]
         for table, found in existing:
             _require_own_key(table, found)
-            if found.features.deletion_protection and not await is_own(self.plane, found):
-                raise _protected(found)
         return [found for _, found in existing]
 
-    async def drop(self) -> list[str]:
-        """Delete what is ``droppable``. Returns the names. Raises Refused before anything is deleted.
+    async def tagged(self, tables: Iterable[TableDescription]) -> set[str]:
+        """The names of those that tablesplit made, by their tag."""
+        return {table.name for table in tables if await is_own(self.plane, table)}
 
-        Where tablesplit made the table, its deletion protection is one that it copied: it is switched off.
+    async def drop(self, tables: Sequence[TableDescription]) -> list[str]:
+        """Delete ``tables``, which tablesplit made. Returns their names.
+
+        The deletion protection of such a table is one that tablesplit copied: it is switched off.
         """
-        existing = await self.droppable()
-        for table in existing:
+        for table in tables:
             if table.features.deletion_protection:
                 get_logger().info(
                     "switching off the deletion protection that tablesplit gave its table", table=table.name
                 )
                 await asyncio.to_thread(self.plane.lift_protection, table.name)
                 await until_active(self.plane, table.name, self.clock)
-        return await self.delete([table.name for table in existing])
+        return await self.delete([table.name for table in tables])
 
     async def delete(self, names: list[str]) -> list[str]:
         """Delete these tables one after the other. Returns their names."""
@@ -188,13 +189,6 @@ def require_both_images(old: TableDescription) -> None:
             f"the stream of table {old.name} shows {old.stream_view_type}; {STREAM_VIEW_TYPE} is needed",
             remedy=f"disable it once nobody reads it, then run tablesplit create-tables, which enables it as {STREAM_VIEW_TYPE}",
         )
-
-
-def _protected(table: TableDescription) -> Refused:
-    return Refused(
-        f"table {table.name} has deletion protection, and no tag {MADE_TAG}: tablesplit did not make it, or not with tags",
-        remedy=f"aws dynamodb update-table --table-name {table.name} --no-deletion-protection-enabled, then the same command",
-    )
 
 
 def _require_key_type(old: TableDescription, name: str, wanted: str) -> None:

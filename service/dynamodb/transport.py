@@ -10,6 +10,7 @@ import orjson
 from yarl import URL
 
 from service.clock import Clock
+from service.dynamodb.answer_text import answer_of
 from service.dynamodb.credentials import CredentialSource
 from service.dynamodb.error_answers import Call, error_of
 from service.dynamodb.new_stream import is_starting
@@ -75,8 +76,7 @@ class Transport:
         try:
             status, request_id, content = await self._exchange(headers, body)
             if status == 200:
-                answer: dict[str, Any] = orjson.loads(content)
-                return answer
+                return answer_of(content)
             raise self._refused(self.describe(operation, subject), status, request_id, content)
         except CredentialsExpired:
             await self._credentials.renew(credentials)

@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from service.core.phases.acting import Phase
-from service.core.phases.gate import Gate
+
+ListName = Literal["quarantine", "conflicts", "verification", "audit"]
+"""The lists that are shown page by page."""
 
 
 def _whole(text: str) -> str:
@@ -58,8 +60,8 @@ class HoldRequest(BaseModel):
 class PhaseApi(Protocol):
     """The phase, its gate and its moves."""
 
-    async def gate(self, to: Phase | None) -> Gate:
-        """The gate of the move to ``to``; None: of the next move. Raises Refused when there is no such move."""
+    async def gate(self, to: Phase | None) -> dict[str, Any]:
+        """The document of the gate of the move to ``to``; None: of the next move. Raises Refused when there is no such move."""
 
     async def phase(self) -> dict[str, Any]:
         """The phase, the move under way, and why the last move that was begun here has stopped."""
@@ -97,17 +99,8 @@ class ServiceView(Protocol):
     async def start_validation(self, request: ValidationRequest) -> str:
         """Start a run and return its id. Raises Refused while another one runs in this process."""
 
-    async def quarantine(self) -> dict[str, Any]:
-        """The keys in quarantine."""
-
-    async def conflicts(self) -> dict[str, Any]:
-        """The open conflicts, and the items with two live keys."""
-
-    async def verification(self, after: str, limit: int) -> dict[str, Any]:
-        """What the last verification of touched keys found, and at most ``limit`` of the keys that differ after id ``after``."""
-
-    async def audit(self) -> dict[str, Any]:
-        """The audit log, oldest record first."""
+    async def page(self, name: ListName, after: str, limit: int) -> dict[str, Any]:
+        """A page of a list: at most ``limit`` items after the id ``after`` ("": from the first on)."""
 
     def events(self) -> AsyncIterator[bytes] | None:
         """Server-sent events for one more listener; None when there are too many."""

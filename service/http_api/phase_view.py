@@ -3,13 +3,13 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from service.app import App
 from service.clock import iso
 from service.control.state import MigrationState
 from service.core.phases.acting import Phase
-from service.core.phases.gate import Gate
 from service.core.phases.moves import (
     Begin,
     Command,
@@ -22,34 +22,43 @@ from service.core.phases.moves import (
     phase_row,
 )
 from service.errors import Misconfigured, Refused, TablesplitError
+from service.http_api.shared import Shared
 from service.log import get_logger
 from service.migration.phase.hold import hold, release
 from service.migration.phase.move import MoveRequest, make_move, open_gate, under_way
 from service.migration.phase.move_context import move_context
 from service.migration.status.facts import hold_text
-from service.migration.status.gate import ask_gate
+from service.migration.status.gate import gate_by
+from service.migration.status.status import Status
 from service.sync.positions import require_started
 
 
 class PhaseView:
     """Behind /v1/gate and /v1/phase."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, status: Shared[Status]) -> None:
         self._app = app
+        self._status = status
+        self._state = Shared(partial(require_started, app), app.clock)
         self._moving: asyncio.Task[None] | None = None
         self._failed: dict[str, Any] | None = None
 
-    async def gate(self, to: Phase | None) -> Gate:
-        """The gate of the move to ``to``; None: of the move that leads on. Raises Refused when there is no such move."""
-        state = await require_started(self._app)
-        move = next_move(state.phase) if to is None else move_between(state.phase, to)
+    async def gate(self, to: Phase | None) -> dict[str, Any]:
+        """The gate of the move to ``to``, or of the one that leads on (None), by the shared status. Raises Refused when there is no
+        such move. A move that is begun judges its gate anew."""
+        status = await self._status.get()
+        phase = status.facts.phase
+        move = next_move(phase) if to is None else move_between(phase, to)
         if move is None:
-            raise _no_move(state.phase, to)
-        return await ask_gate(self._app, state, move)
+            raise _no_move(phase, to)
+        known = status.gate is not None and status.gate.to == move.to
+        gate = status.gate if known else await gate_by(self._app, move, status.facts)
+        assert gate is not None
+        return {**gate.to_json(), "as_of": iso(status.facts.now)}
 
     async def phase(self) -> dict[str, Any]:
         """The document of /v1/phase: the phase, the move under way, and why the last move that began here has stopped."""
-        state = await require_started(self._app)
+        state = await self._state.get()
         row, onward = phase_row(state.acting), next_move(state.phase)
         return {
             "phase": state.phase,
@@ -82,18 +91,27 @@ class PhaseView:
             await open_gate(await move_context(self._app, by), request, move)
         self._failed = None
         self._moving = asyncio.create_task(self._move(request, by))
+        await self._renew()
 
     async def hold(self, why: str, *, by: str = "") -> dict[str, Any]:
         """Close every gate; returns the hold."""
-        return {"hold": asdict(await hold(await move_context(self._app, by), why))}
+        held = await hold(await move_context(self._app, by), why)
+        await self._renew()
+        return {"hold": asdict(held)}
 
     async def release(self, *, by: str = "") -> dict[str, Any]:
         """Remove the hold; returns what it was."""
         held = await release(await move_context(self._app, by))
+        await self._renew()
         return {"released": None if held is None else asdict(held)}
+
+    async def _renew(self) -> None:
+        await self._state.renew()
+        await self._status.renew()
 
     async def close(self) -> None:
         """Stop a move that runs; the same command resumes it."""
+        await self._state.close()
         if self._moving is not None:
             self._moving.cancel()
             with suppress(asyncio.CancelledError):

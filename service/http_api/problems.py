@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.core.phases.gate import GateClosed
@@ -120,7 +121,10 @@ class BodyLimit:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = await _read_at_most(receive, MAX_BODY_BYTES) if scope["type"] == "http" else b""
+        try:
+            body = await _read_at_most(receive, MAX_BODY_BYTES) if scope["type"] == "http" else b""
+        except ClientDisconnect:
+            return
         if body is None:
             refusal = problem_answer(413, "Content too large", f"the body must be at most {MAX_BODY_BYTES} bytes")
             await refusal(scope, receive, send)
@@ -134,10 +138,13 @@ class BodyLimit:
 
 
 async def _read_at_most(receive: Receive, limit: int) -> bytes | None:
+    """The body; None: it is longer. Raises ClientDisconnect when the client goes away before its end: a part is no request."""
     body = bytearray()
     more = True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
         body += message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) > limit:

@@ -7,8 +7,15 @@ from fastapi.responses import PlainTextResponse
 
 from service.control.verification import PAGE_ITEMS
 from service.core.phases.acting import Phase
-from service.http_api.contract import ServiceView
+from service.http_api.contract import ListName, ServiceView
 from service.http_api.problems import HttpProblem
+
+LISTS: dict[ListName, str] = {
+    "quarantine": "The keys in quarantine, and how many there are",
+    "audit": "The audit log: who moved the phase, when and why",
+    "conflicts": "Changes that lost against v2, and items with two live keys",
+    "verification": "The touched keys whose two sides differ",
+}
 
 
 def add_probes(api: FastAPI, view: ServiceView) -> None:
@@ -46,26 +53,17 @@ def add_reads(api: FastAPI, view: ServiceView, readers: list[Any]) -> None:
     async def one(run_id: str) -> dict[str, Any]:
         return _or_404(await view.validation(run_id), f"no validation run {run_id!r}")
 
-    @api.get("/v1/quarantine", summary="The keys in quarantine", dependencies=readers)
-    async def quarantine() -> dict[str, Any]:
-        return await view.quarantine()
+    for name, summary in LISTS.items():
+        _add_list(api, view, name, summary, readers)
 
-    @api.get("/v1/audit", summary="The audit log: who moved the phase, when and why", dependencies=readers)
-    async def audit() -> dict[str, Any]:
-        return await view.audit()
 
-    @api.get(
-        "/v1/conflicts", summary="Changes that lost against v2, and items with two live keys", dependencies=readers
-    )
-    async def conflicts() -> dict[str, Any]:
-        return await view.conflicts()
-
-    @api.get("/v1/verification", summary="The touched keys whose two sides differ, page by page", dependencies=readers)
-    async def verification(
-        after: Annotated[str, Query(description="the `next` of the page before", max_length=64)] = "",
-        limit: Annotated[int, Query(description="how many keys to list", ge=1, le=1000)] = PAGE_ITEMS,
+def _add_list(api: FastAPI, view: ServiceView, name: ListName, summary: str, readers: list[Any]) -> None:
+    @api.get(f"/v1/{name}", summary=f"{summary}, page by page", operation_id=f"list_{name}", dependencies=readers)
+    async def page(
+        after: Annotated[str, Query(description="the `next` of the page before", max_length=128)] = "",
+        limit: Annotated[int, Query(description="how many items to list", ge=1, le=1000)] = PAGE_ITEMS,
     ) -> dict[str, Any]:
-        return await view.verification(after, limit)
+        return await view.page(name, after, limit)
 
 
 def add_phase_reads(api: FastAPI, view: ServiceView, readers: list[Any]) -> None:
@@ -73,7 +71,7 @@ def add_phase_reads(api: FastAPI, view: ServiceView, readers: list[Any]) -> None
 
     @api.get("/v1/gate", summary="Whether the phase may move, condition by condition", dependencies=readers)
     async def gate(to: Phase | None = None) -> dict[str, Any]:
-        return (await view.phases.gate(to)).to_json()
+        return await view.phases.gate(to)
 
     @api.get("/v1/phase", summary="The phase, and the move under way", dependencies=readers)
     async def phase() -> dict[str, Any]:

@@ -4,7 +4,9 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -18,6 +20,14 @@ from service.clock import Clock
 from service.config import Settings, variable_name
 from service.errors import Misconfigured
 from service.http_api.access import Access, HostCheck, access_of, token_required, token_to_read
+from service.http_api.connections import (
+    BACKLOG,
+    HEAD_BYTES,
+    BoundedConnection,
+    Connections,
+    Listener,
+    connections_at_most,
+)
 from service.http_api.console import add_console
 from service.http_api.contract import ServiceView
 from service.http_api.docs_page import add_docs
@@ -35,7 +45,7 @@ DRAIN_SECONDS = 3
 async def serve_http(settings: Settings, view: ServiceView, clock: Clock) -> AsyncIterator[str]:
     """Serve the API for the block; yields its address. Raises Misconfigured for a port or a certificate that cannot be used."""
     api = create_http_api(view, access_of(settings), clock)
-    async with _serve(api, settings, settings.http_port, "http_port") as address:
+    async with _serve(api, settings, settings.http_port, "http_port", clock) as address:
         yield address
 
 
@@ -57,7 +67,7 @@ def create_http_api(view: ServiceView, access: Access, clock: Clock) -> FastAPI:
 
 
 @asynccontextmanager
-async def serve_metrics(settings: Settings, metrics: Metrics) -> AsyncIterator[str | None]:
+async def serve_metrics(settings: Settings, metrics: Metrics, clock: Clock) -> AsyncIterator[str | None]:
     """Serve a backfill's metrics for the block; yields the address, or None where the settings give no port.
 
     Raises Misconfigured when the port cannot be opened.
@@ -66,7 +76,7 @@ async def serve_metrics(settings: Settings, metrics: Metrics) -> AsyncIterator[s
         yield None
         return
     api = HostCheck(_create_metrics_api(metrics), access_of(settings).hosts)
-    async with _serve(api, settings, settings.backfill_http_port, "backfill_http_port") as address:
+    async with _serve(api, settings, settings.backfill_http_port, "backfill_http_port", clock) as address:
         metrics.set_ready(True)
         yield address
 
@@ -93,22 +103,31 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def _serve(api: ASGIApp, settings: Settings, port: int, setting: str) -> AsyncIterator[str]:
+async def _serve(api: ASGIApp, settings: Settings, port: int, setting: str, clock: Clock) -> AsyncIterator[str]:
     _require_certificate(settings)
     listener = _listen(settings.http_host, port, setting)
-    server = _Server(_server_config(api, settings))
+    connections = Connections(connections_at_most(), clock)
+    server = _Server(_config(api, settings, connections))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
+    watching = asyncio.create_task(connections.watch())
     try:
         yield f"{'https' if settings.http_certificate else 'http'}://{settings.http_host}:{port}"
     finally:
         server.should_exit = True
         await serving
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
 
 
-def _server_config(api: ASGIApp, settings: Settings) -> uvicorn.Config:
+def _config(api: ASGIApp, settings: Settings, connections: Connections) -> uvicorn.Config:
     """X-Forwarded-For counts only from the proxies that the operator names: anybody else could take any address with it."""
     return uvicorn.Config(
         api,
+        http=cast(Any, partial(BoundedConnection, among=connections)),
+        ws="none",
+        backlog=BACKLOG,
+        h11_max_incomplete_event_size=HEAD_BYTES,
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -137,7 +156,7 @@ def _require_certificate(settings: Settings) -> None:
 
 def _listen(host: str, port: int, setting: str) -> socket.socket:
     try:
-        return socket.create_server((host, port))
+        return Listener(socket.create_server((host, port), backlog=BACKLOG))
     except OSError as error:
         raise Misconfigured(
             f"cannot listen on {host}:{port}: {error.strerror}",

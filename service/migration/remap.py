@@ -13,7 +13,7 @@ from service.control.checkpoints import Checkpoints
 from service.control.leases import REVERSE_LEASE, SYNC_LEASE
 from service.control.state import MigrationState, change_any_state, load_any_state
 from service.errors import Refused
-from service.migration.start import LIKE_OLD, lane_lease
+from service.migration.start import LIKE_OLD, lane_lease, make_missing
 from service.migration.status.snapshot import log_status
 from service.migration.validation import run_validation
 from service.sync.worker import catch_up, sync_lanes
@@ -59,7 +59,7 @@ async def remap(app: App, stop: asyncio.Event) -> Remapped:
     """
     state = await load_any_state(app.control, app.mapping)
     _require_possible(app, state)
-    tables = await app.tables.make_missing(LIKE_OLD)
+    tables = await make_missing(app, LIKE_OLD)
     await _adopt(app, state)
     async with sync_lanes(app, log_status(app)):
         await catch_up(app, stop)

@@ -10,6 +10,7 @@ from service.app import App
 from service.control.checkpoints import Checkpoints
 from service.control.gate_settings import begin_gate_settings, warn_of_other_gate_settings
 from service.control.leases import REVERSE_LEASE, START_LEASE, SYNC_LEASE, Lease
+from service.control.made_tables import MadeTables
 from service.control.state import (
     MigrationState,
     change_state,
@@ -76,7 +77,7 @@ async def create_and_start(app: App, like: LikeOld = LIKE_OLD) -> Started:
     table has another stream than before.
     """
     await app.tables.old_table()
-    made = await app.tables.make_missing(like)
+    made = await make_missing(app, like)
     if "exists" in made.values() and not like.plain:
         await app.tables.complete_own(like)
     state = await _begin(app)
@@ -84,11 +85,20 @@ async def create_and_start(app: App, like: LikeOld = LIKE_OLD) -> Started:
     return Started(made, state.stream_arn, state.generation, state.phase)
 
 
+async def make_missing(app: App, like: LikeOld) -> dict[str, str]:
+    """As ``Tables.make_missing``, and record which tables were made: nothing else is ever deleted."""
+    made = await app.tables.make_missing(like)
+    names = [name for name, state in made.items() if state == "created"]
+    described = {name: await app.tables.describe(name) for name in names}
+    await MadeTables(app.control).note({name: table.table_id for name, table in described.items() if table is not None})
+    return made
+
+
 async def ensure_started(app: App) -> MigrationState:
     """The same for `migrate` and `sync`, which need existing v2 tables. Raises Misconfigured when one is missing."""
     await app.tables.old_table()
     await app.tables.require_v2_tables()
-    await app.tables.make_missing(LIKE_OLD)
+    await make_missing(app, LIKE_OLD)
     return await _begin(app)
 
 
@@ -133,7 +143,7 @@ async def accept_gap(app: App) -> Started:
     """
     state = await require_started(app)
     await app.tables.enable_v2_streams()
-    made = await app.tables.make_missing(LIKE_OLD)
+    made = await make_missing(app, LIKE_OLD)
     arn = await app.tables.enable_old_stream()
     now = app.clock.now()
     async with lane_lease(app, SYNC_LEASE) as forward, lane_lease(app, REVERSE_LEASE) as reverse:

@@ -1,12 +1,14 @@
-"""Drops everything that tablesplit made, only while no sync and no backfill runs."""
+"""Drops everything that tablesplit made, and nothing else; only while no sync and no backfill runs."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from backfill.records import read_run_status
+from backfill.records import backfill_runs
 from service.app import App
 from service.control.engine import engine_in_force
+from service.control.made_tables import MadeTables
 from service.control.state import NAME, PARTITION
-from service.control.workers import Workers
+from service.control.workers import SILENT_SECONDS, Workers
 from service.errors import Fatal, Refused
 from service.streams.kcl.lease_table import SUFFIXES, LeaseTable, lease_table_name
 
@@ -14,20 +16,50 @@ WRITTEN = ("dual", "reverse", "complete")
 """Phases in which the application may write v2."""
 
 
-async def drop_all(app: App) -> list[str]:
-    """Delete the v2 tables, KCL's tables where the kcl engine was used, and the control table. Returns the names of those that
-    existed.
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What became of the tables that existed."""
+
+    dropped: tuple[str, ...]
+    released: tuple[str, ...]
+    """Tables that tablesplit did not make, as far as it knows: they stay, and are used no more."""
+    control: str
+    """The name of the control table."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `drop-tables --json`."""
+        return {"dropped": list(self.dropped), "released": list(self.released)}
+
+    def to_text(self) -> str:
+        """One line for each table; for one that stays also what to do if it is not wanted."""
+        lines = [f"dropped {name}" for name in self.dropped] + [self._released_text(name) for name in self.released]
+        return "\n".join(lines) or "nothing to drop: none of the tables exists"
+
+    def _released_text(self, name: str) -> str:
+        left = "tablesplit's records in it are deleted" if name == self.control else "its items stay"
+        own = f"if nobody needs it: aws dynamodb delete-table --table-name {name}"
+        return f"released {name}: no record and no tag says that tablesplit made it; {left} ({own})"
+
+
+async def drop_all(app: App) -> Dropped:
+    """Delete the v2 tables and the control table as far as tablesplit made them, and KCL's tables where the kcl engine was used.
+    The others are released: they stay.
 
     Raises Refused once v2 may hold what the old table does not, and while a sync or a backfill runs: it would fail later, with
     a less clear reason.
     """
-    of_kcl: list[str] = []
-    await app.tables.droppable()
-    if await app.tables.describe(app.settings.control_table) is not None:
+    existing, control = await app.tables.existing(), app.settings.control_table
+    own, of_kcl = await app.tables.tagged(existing), list[str]()
+    if control in {table.name for table in existing}:
         await _require_v2_to_be_a_copy(app)
         await _require_nothing_runs(app)
+        own |= await MadeTables(app.control).among({table.name: table.table_id for table in existing})
         of_kcl = await app.tables.delete(await _kcl_tables(app))
-    return [*of_kcl, *await app.tables.drop()]
+    dropped = await app.tables.drop([table for table in existing if table.name in own])
+    if control in {table.name for table in existing} - own:
+        await MadeTables(app.control).clear()
+    released = [table.name for table in existing if table.name not in own]
+    return Dropped((*of_kcl, *dropped), tuple(released), control)
 
 
 async def _kcl_tables(app: App) -> list[str]:
@@ -74,8 +106,8 @@ async def _require_v2_to_be_a_copy(app: App) -> None:
 
 
 async def _require_nothing_runs(app: App) -> None:
-    for worker in await Workers(app.control, app.clock).live():
+    """Watches every record that a process of this migration keeps writing, until it is seen to move, or long enough."""
+    for worker in await Workers(app.control, app.clock).live(SILENT_SECONDS):
         raise Refused(f"sync worker {worker} is running", remedy="stop it first")
-    run_status = await read_run_status(app.control, app.clock.now())
-    if run_status is not None and run_status.state == "running":
-        raise Refused("a backfill is running, or was killed within the last half minute", remedy="stop it, or wait")
+    if await backfill_runs(app.control, app.clock):
+        raise Refused("a backfill is running", remedy="stop it first")

@@ -36,7 +36,7 @@ async def own_tables(settings: Settings, name: str) -> AsyncIterator[App]:
             await make_old_table(app)
             yield app
         finally:
-            await app.tables.drop()
+            await app.tables.drop(await app.tables.existing())
             await _drop_old_table(app)
 
 

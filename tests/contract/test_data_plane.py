@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from service.clock import SystemClock
-from service.core.item.wire import Item
+from service.core.item.wire import UNREADABLE, Item
 from service.core.item.write import (
     Absent,
     AllOf,
@@ -382,3 +382,20 @@ async def test_a_local_server_knows_no_identity(server: Server) -> None:
 
 async def test_the_server_gives_its_time(server: Server) -> None:
     assert abs(server.control.server_time() - SystemClock().now()) < 5
+
+
+async def test_half_a_surrogate_pair_hides_nothing_but_its_own_attribute(server: Server) -> None:
+    if server.name != "dynamodb_local":
+        pytest.skip("moto refuses it")
+    whole, broken = key("whole") | {"t": {"S": "ok"}}, key("broken") | {"t": {"S": "x\ud83d"}, "u": {"S": "ok"}}
+    for item in (broken, whole):
+        await asyncio.to_thread(server.control._tables.put_item, TableName=server.table, Item=item)
+    marked = key("broken") | {"t": {UNREADABLE: '{"S": "x\\ud83d"}'}, "u": {"S": "ok"}}
+    assert await server.plane.get(server.table, key("broken")) == marked
+    page = await server.plane.scan(server.table, segment=0, segments=1, start=None, limit=10)
+    assert sorted(page.items, key=str) == sorted([marked, whole], key=str)
+    arn = (await until_stream_enabled(server.control, server.plane, server.table, SystemClock())).stream_arn
+    assert arn is not None
+    shard = (await server.plane.describe_stream(arn)).shards[0].shard_id
+    records = await server.plane.get_records(await server.plane.shard_iterator(arn, shard, "TRIM_HORIZON"))
+    assert [record["dynamodb"]["NewImage"] for record in records.records] == [marked, whole]

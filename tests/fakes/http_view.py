@@ -29,10 +29,10 @@ class FakePhases:
         self.left_behind: list[int | None] = []
         self.by: list[str] = []
 
-    async def gate(self, to: str | None) -> Gate:
+    async def gate(self, to: str | None) -> dict[str, Any]:
         if to == "complete":
             raise Refused("no move leads from forward to complete", remedy="from here on: dual")
-        return Gate(to or "dual", CONDITIONS)
+        return Gate(to or "dual", CONDITIONS).to_json()
 
     async def phase(self) -> dict[str, Any]:
         return {"phase": "forward"}
@@ -84,17 +84,8 @@ class FakeView:
         self.requested.append(request)
         return "run-1"
 
-    async def quarantine(self) -> dict[str, Any]:
-        return {"items": []}
-
-    async def conflicts(self) -> dict[str, Any]:
-        return {"items": [{"kind": "two_live_keys"}]}
-
-    async def verification(self, after: str, limit: int) -> dict[str, Any]:
-        return {"items": [], "after": after, "limit": limit}
-
-    async def audit(self) -> dict[str, Any]:
-        return {"items": []}
+    async def page(self, name: str, after: str, limit: int) -> dict[str, Any]:
+        return {"items": [name], "after": after, "limit": limit}
 
     def events(self) -> AsyncIterator[bytes] | None:
         return None if self.crowded else self._events()

@@ -55,7 +55,7 @@ async def own_tables(url: str) -> AsyncIterator[App]:
         await asyncio.to_thread(app.tables.plane.create_table, table)
         await until_active(app.tables.plane, table.name, app.clock)
         yield app
-        await app.tables.drop()
+        await app.tables.drop(await app.tables.existing())
         await asyncio.to_thread(app.tables.plane.delete_table, table.name)
 
 

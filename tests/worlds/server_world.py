@@ -93,5 +93,5 @@ async def opened(url: str, prefix: str, text: str = CRM_TEXT) -> AsyncIterator[S
         server = Server(plane, mapping, settings, asyncio.Event())
         await change_state(server.control, mapping, 0.0, lambda state: in_forward(with_stream(state, arn), 0.0))
         yield server
-        await tables.drop()
+        await tables.drop(await tables.existing())
     await asyncio.to_thread(admin.delete_table, old.name)

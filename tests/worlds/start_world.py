@@ -24,20 +24,40 @@ class Tables:
     arn: str
     on: bool = False
     v2_arns: dict[str, str] = field(default_factory=dict)
-    existing: set[str] = field(default_factory=lambda: {"control"})
+    names: set[str] = field(default_factory=lambda: {"control"})
+    """Those that exist."""
+    ids: dict[str, str] = field(default_factory=dict)
+    """The ids of tables, where they are not their names."""
+    own: set[str] = field(default_factory=set)
+    """Those that have the tag of tables that tablesplit made."""
+    dropped: list[str] = field(default_factory=list)
 
     async def old_table(self) -> Any:
         view = "NEW_AND_OLD_IMAGES" if self.on else None
         return SimpleNamespace(name="old", stream_arn=self.arn, stream_view_type=view)
 
     async def make_missing(self, like: LikeOld) -> dict[str, str]:
-        return {"control": "exists"}
+        return dict.fromkeys(self.names, "exists")
 
     async def complete_own(self, like: LikeOld) -> None:
         pass
 
-    async def droppable(self) -> list[str]:
-        return sorted(self.existing)
+    async def existing(self) -> list[Any]:
+        return [
+            SimpleNamespace(name=name, table_id=self.ids.get(name, name))
+            for name in sorted(self.names & {"control", *MAPPING.tables})
+        ]
+
+    async def tagged(self, tables: list[Any]) -> set[str]:
+        return self.own & {table.name for table in tables}
+
+    async def drop(self, tables: list[Any]) -> list[str]:
+        return await self.delete([table.name for table in tables])
+
+    async def delete(self, names: list[str]) -> list[str]:
+        self.dropped += names
+        self.names -= set(names)
+        return names
 
     async def enable_old_stream(self) -> str:
         self.steps.append("stream")
@@ -51,7 +71,7 @@ class Tables:
         return self.v2_arns[name]
 
     async def describe(self, name: str) -> object | None:
-        return name if name in self.existing else None
+        return name if name in self.names else None
 
 
 class Started:

@@ -12,6 +12,15 @@ import orjson
 AttributeValue = dict[str, Any]
 Item = dict[str, AttributeValue]
 
+UNREADABLE = "unreadable"
+"""The tag of a value that has half a surrogate pair somewhere: no type of DynamoDB's. Its content is the value as JSON text, with
+the halves escaped. Such an item is never written: it goes to quarantine."""
+
+
+def unreadable_names(item: Item) -> list[str]:
+    """The attributes that cannot be read."""
+    return [name for name, value in item.items() if UNREADABLE in value]
+
 
 def plain_key(key: Item) -> dict[str, str]:
     """A key without type tags, for people: strings as they are, numbers as their digits, binaries as base64."""

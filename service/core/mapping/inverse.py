@@ -4,6 +4,7 @@ from service.core.item.compare import same_or_absent
 from service.core.item.stamp import Stamp, decode_stamp
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.entity import Entity, FieldRule
+from service.core.mapping.limits import require_readable
 from service.core.mapping.mapping import Mapping
 from service.errors import Poison
 
@@ -15,11 +16,12 @@ def inverse(mapping: Mapping, v2_item: Item, table: str) -> Item:
 
     ``inverse(stamped(forward(x))) == x`` byte for byte. After an edit in v2, the edited fields come back edited and the others
     as they were. Attributes that the mapping does not know come back under their own names. Raises Poison with one of the
-    reasons tombstone, unknown_key, damaged_stamp, no_<field>, key_type, name_collision, transform_failed.
+    reasons tombstone, unknown_key, damaged_stamp, no_<field>, key_type, name_collision, unreadable_text, transform_failed.
     """
     entity = mapping.entity_at(table, v2_item)
     if entity is None:
         raise Poison(f"no entity of the mapping has this key in table {table}", reason="unknown_key")
+    require_readable(v2_item)
     stamp = decode_stamp(v2_item, mapping.stamp) or _NO_STAMP
     if stamp.tombstone:
         raise Poison("a tombstone has no old item", reason="tombstone")

@@ -14,7 +14,7 @@ from service.core.item.size import (
     value_bytes,
 )
 from service.core.item.stamp import SEQUENCE_DIGITS, V2Item, backfill_version, stamped
-from service.core.item.wire import Item
+from service.core.item.wire import Item, unreadable_names
 from service.core.mapping.entity import Entity
 from service.errors import Poison
 
@@ -61,3 +61,14 @@ def _check_size(v2: V2Item, stamp_name: str) -> None:
     size = item_bytes(stamped(v2, backfill_version(0), stamp_name, base="0" * SEQUENCE_DIGITS))
     if size > MAX_ITEM_BYTES:
         raise Poison(f"the v2 item would take {size} bytes, {MAX_ITEM_BYTES} are allowed", reason="too_big")
+
+
+def require_readable(item: Item) -> None:
+    """Raises Poison (``unreadable_text``) when a text of the item has half a surrogate pair."""
+    names = unreadable_names(item)
+    if names:
+        raise Poison(
+            f"{', '.join(names)}: a text in it has half a surrogate pair, which is no Unicode",
+            reason="unreadable_text",
+            remedy="write the item again with whole characters: the change settles it",
+        )

@@ -3,7 +3,7 @@
 from service.core.item.stamp import V2Item
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.entity import Entity, FieldRule
-from service.core.mapping.limits import check_key, check_limits
+from service.core.mapping.limits import check_key, check_limits, require_readable
 from service.core.mapping.mapping import Mapping
 from service.errors import Poison
 
@@ -15,9 +15,10 @@ def forward(mapping: Mapping, old_item: Item) -> V2Item:
     """The v2 item of ``old_item``.
 
     Raises Poison when it has none. Its reason is one of unknown_entity, no_<field> (no_id), key_mismatch, key_type, key_too_long,
-    too_deep, too_big, transform_failed; its message names the old key.
+    too_deep, too_big, unreadable_text, transform_failed; its message names the old key.
     """
     try:
+        require_readable(old_item)
         return _transformed(mapping, old_item)
     except Poison as poison:
         raise _with_key(mapping, old_item, poison) from poison

@@ -94,8 +94,8 @@ class Steps:
         return "; ".join(text for text in missing if text) or None
 
     async def _missing(self, lane: LaneName, acting: Acting) -> str | None:
-        now = self._app.clock.now()
-        lanes = {worker: (beat.lane(lane), now - beat.said_at) for worker, beat in (await self._workers.live()).items()}
+        watched = (await self._workers.watch()).items()
+        lanes = {worker: (seen.beat.lane(lane), seen.unchanged_seconds) for worker, seen in watched if seen.alive}
         if not any(beat.role == "owner" for beat, _ in lanes.values()):
             failures = [f": worker {worker} says {beat.failure}" for worker, (beat, _) in lanes.items() if beat.failure]
             return f"no worker does {lane} sync{''.join(failures)}"

@@ -13,7 +13,7 @@ from service.control.quarantine import Quarantine
 from service.control.state import MigrationState
 from service.control.table import ControlTable
 from service.control.verification import FIRST_KEYS, read_verification
-from service.control.workers import Beat, LaneName, Workers, owner_among
+from service.control.workers import Beat, LaneName, Watched, Workers, owner_among
 from service.core.phases.facts import (
     BackfillFacts,
     Facts,
@@ -40,9 +40,9 @@ async def read_facts(app: App, state: MigrationState, caught_up: CaughtUp | None
 
     Raises Fatal when a record is damaged.
     """
-    beats = await Workers(app.control, app.clock).all()
+    watched = await Workers(app.control, app.clock).watch()
     now = app.clock.now()
-    live = {worker: beat for worker, beat in beats.items() if beat.live(now)}
+    live = {worker: seen.beat for worker, seen in watched.items() if seen.alive}
     forward, reverse = caught_up or (_at_tip(live, "forward"), _at_tip(live, "reverse"))
     activities = await Activities(app.control).load()
     return Facts(
@@ -54,10 +54,10 @@ async def read_facts(app: App, state: MigrationState, caught_up: CaughtUp | None
         backfill=_backfill(await read_run_status(app.control, now), load_prices(app.settings.price_file)),
         forward=_lane(live, "forward", forward),
         reverse=_lane(live, "reverse", reverse),
-        workers=tuple(_worker(name, beat, now) for name, beat in beats.items()),
+        workers=tuple(_worker(name, seen, now) for name, seen in watched.items()),
         validation=await _validation(app.control),
         verification=await _verification(app.control),
-        quarantine=len(await Quarantine(app.control, app.clock).heads()),
+        quarantine=await Quarantine(app.control, app.clock).count(),
         conflicts=await _conflicts(Conflicts(app.control)),
         sides={side: _side(activity, state.phase_since) for side, activity in activities.items()},
         gaps=gap_texts(state),
@@ -134,11 +134,13 @@ def _at_tip(live: Mapping[str, Beat], name: LaneName) -> bool:
     return owner is not None and owner[1].lane(name).at_tip
 
 
-def _worker(name: str, beat: Beat, now: float) -> WorkerFacts:
+def _worker(name: str, seen: Watched, now: float) -> WorkerFacts:
+    beat = seen.beat
+    silent_seconds = 0.0 if seen.alive else now - beat.said_at  # by its own clock, since nobody has seen it moving
     return WorkerFacts(
         name=name,
-        last_report_seconds=max(0.0, now - beat.said_at),
-        live=beat.live(now),
+        last_report_seconds=max(seen.unchanged_seconds, silent_seconds),
+        live=seen.alive,
         failure=beat.forward.failure or beat.reverse.failure,
         forward=beat.forward.role,
         reverse=beat.reverse.role,

@@ -138,7 +138,7 @@ class Trimmer:
         offered, self._offered = self._offered, []
         if not offered or not await self._workers.caught_up(UPKEEP_CATCH_UP_SECONDS, BOTH):
             return
-        quarantined = (await Quarantine(self._stores.control, self._clock).heads()).keys()
+        quarantined = await Quarantine(self._stores.control, self._clock).ids()
         sides = await read_both_sides(
             self._stores.store, self._stores.mapping, [(read.entry.key, places_of(read.entry)) for read in offered]
         )

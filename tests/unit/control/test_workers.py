@@ -1,20 +1,34 @@
 """Workers' beats, and whether everything has been applied, asked from another machine."""
 
 import asyncio
+import itertools
 from collections.abc import Iterable
 
 import pytest
 
 from service.control.table import ControlTable
-from service.control.workers import SILENT_SECONDS, Beat, LaneBeat, Workers, owner_among
+from service.control.workers import (
+    BEAT_SECONDS,
+    SILENT_SECONDS,
+    WATCH_SECONDS,
+    Beat,
+    LaneBeat,
+    Workers,
+    owner_among,
+)
+from tests.builders.beats import report_moving
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.memory import MemoryDynamoDB
 
 
-def workers(clock: VirtualClock) -> Workers:
+def control_table() -> ControlTable:
     db = MemoryDynamoDB()
     db.create_table("control", ("pk", "sk"))
-    return Workers(ControlTable(db, "control"), clock)
+    return ControlTable(db, "control")
+
+
+def workers(clock: VirtualClock) -> Workers:
+    return Workers(control_table(), clock)
 
 
 async def answer(beats: Iterable[tuple[str, int, int]], within: float = 12.0) -> bool:
@@ -23,6 +37,8 @@ async def answer(beats: Iterable[tuple[str, int, int]], within: float = 12.0) ->
     clock = VirtualClock()
     all_workers = workers(clock)
     reports = list(beats)
+    name, number, rounds = reports[0]
+    reports.insert(0, (name, number - 1, rounds))  # from then on the worker is seen to be alive
 
     async def report(name: str, number: int, rounds: int) -> None:
         await all_workers.report(name, Beat(number, clock.now(), LaneBeat("owner", rounds=rounds)))
@@ -57,11 +73,58 @@ async def test_nobody_who_reads_the_stream_means_not_caught_up() -> None:
 
 async def test_a_silent_owner_is_no_owner() -> None:
     clock = VirtualClock()
-    all_workers = workers(clock)
-    await all_workers.report("a", Beat(1, clock.now(), LaneBeat("owner")))
+    control = control_table()
+    await report_moving(control, clock, "a", Beat(1, clock.now(), LaneBeat("owner")))
+    all_workers = Workers(control, clock)
     assert (owner_among(await all_workers.live(), "forward") or ("", None))[0] == "a"
     await clock.advance(SILENT_SECONDS + 1)
     assert owner_among(await all_workers.live(), "forward") is None
+
+
+@pytest.mark.parametrize("wrong_by", [-7200.0, -120.0, 0.0, 120.0, 7200.0])
+async def test_a_worker_is_alive_while_its_beat_moves_whatever_its_clock_says(wrong_by: float) -> None:
+    clock = VirtualClock()
+    control = control_table()
+
+    async def beat() -> None:
+        for number in itertools.count():
+            await Workers(control, clock).report("a", Beat(number, clock.now() + wrong_by, LaneBeat("owner")))
+            await clock.sleep(BEAT_SECONDS)
+
+    beating = asyncio.create_task(beat())
+    await clock.advance(1)
+    asked = asyncio.create_task(Workers(control, clock).live())
+    await clock.until(asked.done, within=2 * BEAT_SECONDS)
+    assert list(asked.result()) == ["a"]
+    beating.cancel()
+    await clock.advance(SILENT_SECONDS)
+    assert await Workers(control, clock).live() == {}
+
+
+@pytest.mark.parametrize("said", [0.0, 120.0])
+async def test_a_beat_that_is_not_seen_moving_is_of_nobody_alive(said: float) -> None:
+    """Also if it was just said, or is said to be of a later time."""
+    clock = VirtualClock()
+    control = control_table()
+    await Workers(control, clock).report("killed", Beat(1, clock.now() + said, LaneBeat("owner")))
+    asked = asyncio.create_task(Workers(control, clock).live(SILENT_SECONDS))
+    await clock.advance(SILENT_SECONDS - 1)
+    assert not asked.done()
+    await clock.advance(2)
+    assert asked.result() == {}
+
+
+async def test_a_beat_that_has_moved_since_a_look_long_ago_is_watched_again() -> None:
+    clock = VirtualClock()
+    control = control_table()
+    all_workers = Workers(control, clock)
+    await all_workers.report("a", Beat(1, clock.now()))
+    assert await all_workers.live(0.0) == {}
+    await clock.advance(60)
+    await all_workers.report("a", Beat(2, clock.now()))  # and then it was killed
+    asked = asyncio.create_task(all_workers.live())
+    await clock.advance(WATCH_SECONDS + 1)
+    assert asked.result() == {}
 
 
 async def test_a_worker_that_leaves_takes_the_long_silent_with_it() -> None:
@@ -72,4 +135,4 @@ async def test_a_worker_that_leaves_takes_the_long_silent_with_it() -> None:
     await all_workers.report("a", Beat(1, clock.now(), LaneBeat("owner")))
     await all_workers.report("b", Beat(1, clock.now(), LaneBeat("standby")))
     await all_workers.leave("b")
-    assert list(await all_workers.all()) == ["a"]
+    assert list(await all_workers.watch(0.0)) == ["a"]

@@ -43,10 +43,11 @@ async def client(view: FakeView, token: str | None = TOKEN) -> AsyncIterator[htt
         ("/readyz", "ready\n"),
         ("/metrics", "tablesplit_ready 1\n"),
         ("/v1/status", '{"phase":"forward"}'),
-        ("/v1/quarantine", '{"items":[]}'),
-        ("/v1/conflicts", '{"items":[{"kind":"two_live_keys"}]}'),
-        ("/v1/verification", '{"items":[],"after":"","limit":100}'),
-        ("/v1/verification?after=ab&limit=5", '{"items":[],"after":"ab","limit":5}'),
+        ("/v1/quarantine", '{"items":["quarantine"],"after":"","limit":100}'),
+        ("/v1/conflicts", '{"items":["conflicts"],"after":"","limit":100}'),
+        ("/v1/audit", '{"items":["audit"],"after":"","limit":100}'),
+        ("/v1/verification", '{"items":["verification"],"after":"","limit":100}'),
+        ("/v1/quarantine?after=ab&limit=5", '{"items":["quarantine"],"after":"ab","limit":5}'),
     ],
 )
 async def test_a_get_needs_no_token(view: FakeView, path: str, text: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from service.core.phases.gate import GateClosed
 from service.core.phases.left_behind import KeysLeftBehind
 from service.errors import Misconfigured, Poison, Refused
 from service.http_api.phase_view import PhaseView
+from service.http_api.shared import Shared
 from service.migration.phase.move_context import MoveContext
+from service.migration.status.snapshot import take_running_snapshot
 from tests.worlds.move_world import MoveWorld
 
 
@@ -21,7 +24,7 @@ def view_of(world: MoveWorld, monkeypatch: pytest.MonkeyPatch) -> PhaseView:
         return world.parts
 
     monkeypatch.setattr("service.http_api.phase_view.move_context", parts)
-    return PhaseView(world.app)
+    return PhaseView(world.app, Shared(partial(take_running_snapshot, world.app), world.clock))
 
 
 async def result(world: MoveWorld, work: Awaitable[Any]) -> Any:
@@ -107,8 +110,8 @@ async def test_the_gate_is_of_the_move_that_leads_on_unless_another_is_named(mon
     world = MoveWorld()
     view = view_of(world, monkeypatch)
     async with world.running(phase="dual", rule="ledger", epoch=1):
-        assert (await result(world, view.gate(None))).to == "reverse"
-        assert (await result(world, view.gate("forward"))).to == "forward"
+        assert (await result(world, view.gate(None)))["to"] == "reverse"
+        assert (await result(world, view.gate("forward")))["to"] == "forward"
         with pytest.raises(Refused, match="no move leads from dual to complete"):
             await view.gate("complete")
 

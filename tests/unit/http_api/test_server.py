@@ -12,6 +12,7 @@ from service.errors import Misconfigured
 from service.http_api.server import serve_metrics
 from service.metrics import Metrics
 from service.rehearsal.servers.local_servers import free_port
+from tests.fakes.clocks import VirtualClock
 from tests.worlds.backfill_world import World
 
 
@@ -33,7 +34,7 @@ async def test_it_is_served_while_the_copy_runs() -> None:
 
     world.db.before = hold
     settings = Settings(backfill_http_port=free_port())
-    async with serve_metrics(settings, world.metrics) as address:
+    async with serve_metrics(settings, world.metrics, world.clock) as address:
         assert address is not None
         copying = world.begin()
         await half_way.wait()
@@ -50,7 +51,7 @@ async def test_it_is_served_while_the_copy_runs() -> None:
 
 
 async def test_without_a_port_nothing_is_served() -> None:
-    async with serve_metrics(Settings(), Metrics()) as address:
+    async with serve_metrics(Settings(), Metrics(), VirtualClock()) as address:
         assert address is None
 
 
@@ -58,11 +59,11 @@ async def test_a_port_that_is_taken_is_named_with_the_setting_to_change() -> Non
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(Misconfigured, match=f"^cannot listen on 127.0.0.1:{port}: ") as refused:
-            async with serve_metrics(Settings(backfill_http_port=port), Metrics()):
+            async with serve_metrics(Settings(backfill_http_port=port), Metrics(), VirtualClock()):
                 pass
     assert "TABLESPLIT_BACKFILL_HTTP_PORT" in refused.value.remedy
 
 
 async def test_other_paths_do_not_exist() -> None:
-    async with serve_metrics(Settings(backfill_http_port=free_port()), Metrics()) as address:
+    async with serve_metrics(Settings(backfill_http_port=free_port()), Metrics(), VirtualClock()) as address:
         assert (await get(address or "", "/v1/status"))[0] == 404

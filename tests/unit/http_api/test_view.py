@@ -1,14 +1,17 @@
 """What the HTTP side shows of this process, and starts in it."""
 
 import json
+from collections import Counter
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from service.config import Settings
+from service.control.conflicts import Conflict, Conflicts, Held, Resolution
+from service.control.quarantine import Quarantine
 from service.control.table import ControlTable
-from service.errors import Misconfigured, Refused
+from service.errors import Misconfigured, Poison, Refused
 from service.http_api.contract import ValidationRequest
 from service.http_api.view import HttpView
 from service.migration.start import create_and_start
@@ -61,8 +64,11 @@ async def test_an_entity_that_the_mapping_does_not_know_is_refused_at_once(view:
         await view.start_validation(ValidationRequest(entity="GOBLIN"))
 
 
-async def test_conflicts_are_listed_as_on_the_command_line(view: HttpView) -> None:
-    assert await view.conflicts() == {"items": []}
+async def test_an_empty_list_is_one_page_that_says_when_it_was_read(view: HttpView) -> None:
+    for name in ("conflicts", "quarantine", "audit"):
+        document = await view.page(name)
+        assert (document["items"], document["next"], document["as_of"]) == ([], None, "2023-11-14T22:13:20Z")
+    await view.close()
 
 
 @pytest.fixture
@@ -99,5 +105,69 @@ async def test_a_hold_is_taken_away_once(started: HttpView) -> None:
 
 async def test_the_audit_log_names_the_owner_of_the_token(started: HttpView) -> None:
     await started.phases.hold("audit week", by="alice")
-    (record,) = (await started.audit())["items"]
+    (record,) = (await started.page("audit"))["items"]
     assert record["who"].startswith("alice, over HTTP through access key ")
+
+
+async def test_forty_clients_of_a_large_quarantine_read_what_one_reads(started: HttpView) -> None:
+    app = started._app
+    quarantine = Quarantine(app.control, app.clock)
+    for number in range(300):
+        await quarantine.add_copy("old", {"pk": {"S": str(number)}}, Poison("bad", reason="bad"))
+    reads: Counter[str] = Counter()
+
+    async def note(operation: str, _: object) -> None:
+        reads[operation] += 1
+
+    cast(MemoryDynamoDB, app.store).before = note
+    documents = [await started.status(), await started.page("quarantine"), await started.phases.gate(None)]
+    assert all(document["as_of"] for document in documents)
+    assert (documents[0]["quarantine"], documents[1]["count"], len(documents[1]["items"])) == (300, 300, 100)
+    once = reads.total()
+    for _ in range(40):
+        again = [await started.status(), await started.page("quarantine"), await started.phases.gate(None)]
+        assert again == documents
+    assert reads.total() == once
+    further = await started.page("quarantine", documents[1]["next"], 250)
+    assert (len(further["items"]), further["next"]) == (200, None)
+    await started.close()
+
+
+async def test_a_hold_is_seen_at_once_by_who_has_set_it(started: HttpView) -> None:
+    assert (await started.status())["hold"] is None
+    await started.phases.hold("audit week")
+    assert (await started.status())["hold"].startswith("audit week")
+    assert (await started.phases.phase())["hold"].startswith("audit week")
+    await started.close()
+
+
+async def test_conflicts_and_held_items_are_paged_together_in_the_order_of_their_ids(started: HttpView) -> None:
+    log = Conflicts(started._app.control)
+    db = cast(MemoryDynamoDB, started._app.store)
+    for number in range(7):
+        name = f"{number}"
+        db.apply(*log.puts(Conflict(name, "old", {"pk": {"S": name}}, "LEAD", "overlap", (), None, (), 0.0)))
+        db.apply(log.held_put(f"{number}h", Held("old", {"pk": {"S": name}}, "LEAD", (), 0.0)))
+    for name in ("1", "2"):
+        was = await log.head(name)
+        db.apply(log.resolved_put(name, was, Resolution("v2", "ann", 0.0)))
+    found, after = [], ""
+    while after is not None:
+        document = await started.page("conflicts", after, 3)
+        assert len(document["items"]) <= 3
+        found += [item["id"] for item in document["items"]]
+        after = document["next"]
+    assert found == [f"{number}{kind}" for number in range(7) for kind in ("", "h") if f"{number}{kind}" not in "12"]
+    await started.close()
+
+
+async def test_the_audit_log_is_paged_from_its_first_record_on(started: HttpView) -> None:
+    for number in range(5):
+        await started.phases.hold(str(number))
+    first = await started.page("audit", "", 3)
+    second = await started.page("audit", first["next"], 3)
+    assert [record["number"] for record in first["items"] + second["items"]] == [1, 2, 3, 4, 5]
+    assert (first["next"], second["next"]) == ("3", None)
+    with pytest.raises(Misconfigured, match="no number of a record"):
+        await started.page("audit", "x", 3)
+    await started.close()

@@ -10,6 +10,7 @@ from service.control.table import ControlTable
 from service.control.workers import BEAT_SECONDS, Beat, LaneBeat, Workers
 from service.errors import Interrupted
 from service.sync.worker import catch_up
+from tests.builders.beats import report_moving
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.memory import MemoryDynamoDB
 
@@ -42,9 +43,8 @@ async def test_without_an_owner_it_polls_at_the_pace_of_the_beats() -> None:
 
 async def test_a_worker_that_has_stopped_ends_the_wait_with_its_reason() -> None:
     world = World()
-    await world.workers.report(
-        "a", Beat(1, world.clock.now(), LaneBeat("stopped", failure="the stream is off (create-tables)"))
-    )
+    beat = Beat(1, world.clock.now(), LaneBeat("stopped", failure="the stream is off (create-tables)"))
+    await report_moving(world.app.control, world.clock, "a", beat)
     with pytest.raises(Interrupted, match=r"sync worker a has stopped: the stream is off \(create-tables\)"):
         await catch_up(world.app, asyncio.Event())
 

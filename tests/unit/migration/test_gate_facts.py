@@ -21,6 +21,7 @@ from service.errors import Fatal, Poison
 from service.migration.status.facts import CaughtUp
 from service.migration.status.gate import ask_gate
 from service.validation.records import RunRecords
+from tests.builders.beats import report_moving
 from tests.builders.small_crm import MAPPING
 from tests.worlds.start_world import Started
 
@@ -44,7 +45,7 @@ async def ready() -> Started:
     records = BackfillRecords(started.control)
     await records.save_run(BackfillRun("b1", MAPPING.hash, 1, 1, NOW - 8000, finished_at=NOW - 7000))
     await RunRecords(started.control, "r1", 1).point("full", FULL)
-    await Workers(started.control, started.clock).report("w1", Beat(1, NOW, LANE, LANE))
+    await report_moving(started.control, started.clock, "w1", Beat(1, NOW, LANE, LANE))
     return started
 
 
@@ -77,9 +78,8 @@ async def test_records_in_the_control_table_close_the_gate() -> None:
     await quarantine.add_copy("old", {"pk": {"S": "x"}}, Poison("bad", reason="bad"))
     await save_verification(started.control, Verification(1, 0, ({"pk": {"S": "x"}},), NOW))
     await Activities(started.control).note_rogue_write("v2", "LEAD", NOW - 5)
-    await Workers(started.control, started.clock).report(
-        "w2", Beat(1, NOW, replace(LANE, role="stopped", failure="gone"))
-    )
+    stopped = Beat(1, NOW, replace(LANE, role="stopped", failure="gone"))
+    await report_moving(started.control, started.clock, "w2", stopped)
     state = replace(
         STATE,
         gap_since=NOW - 60,

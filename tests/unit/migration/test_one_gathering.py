@@ -12,7 +12,7 @@ from service.control.activity import Activities
 from service.control.quarantine import Quarantine
 from service.control.state import Hold, Move, change_state, load_started_state
 from service.control.verification import Verification, save_verification
-from service.control.workers import Beat, LaneBeat, Workers
+from service.control.workers import Beat, LaneBeat
 from service.core.phases.acting import Acting
 from service.core.phases.moves import CUTOVER_TO_DUAL
 from service.errors import Poison
@@ -21,6 +21,7 @@ from service.migration.status.facts import CaughtUp
 from service.migration.status.gate import ask_gate
 from service.migration.status.snapshot import take_running_snapshot, take_snapshot
 from service.validation.records import FULL, runs
+from tests.builders.beats import report_moving
 from tests.worlds.start_world import Started
 
 FULL_RUN = {
@@ -84,7 +85,7 @@ DOCUMENT: dict[str, Any] = {
             "id": "a",
             "forward": "owner",
             "reverse": "standby",
-            "seen_seconds_ago": 4.5,
+            "seen_seconds_ago": 3.0,
             "failure": None,
             "heard": True,
         },
@@ -92,7 +93,7 @@ DOCUMENT: dict[str, Any] = {
             "id": "b",
             "forward": "reader",
             "reverse": "stopped",
-            "seen_seconds_ago": 3.5,
+            "seen_seconds_ago": 3.0,
             "failure": "the stream is gone",
             "heard": True,
         },
@@ -123,8 +124,7 @@ async def world() -> Started:
     await create_and_start(world.app)
     await save_backfill(world)
     await runs(world.control).save(FULL, FULL_RUN)
-    workers = Workers(world.control, world.clock)
-    await workers.report("c", Beat(1, world.clock.now(), LaneBeat("owner", ACTING, 3, 4)))
+    await report_moving(world.control, world.clock, "c", Beat(1, world.clock.now(), LaneBeat("owner", ACTING, 3, 4)))
     await world.clock.advance(15)
     now = world.clock.now()
     forward = LaneBeat(
@@ -140,8 +140,13 @@ async def world() -> Started:
         catch_up_seconds=7.0,
     )
     stopped = LaneBeat("stopped", failure="the stream is gone")
-    await workers.report("a", Beat(7, now - 1.5, forward))
-    await workers.report("b", Beat(9, now - 0.5, LaneBeat("reader", ACTING, outcomes={"applied": 10}), stopped))
+    await report_moving(world.control, world.clock, "a", Beat(7, now - 1.5, forward))
+    await report_moving(
+        world.control,
+        world.clock,
+        "b",
+        Beat(9, now - 0.5, LaneBeat("reader", ACTING, outcomes={"applied": 10}), stopped),
+    )
     quarantine = Quarantine(world.control, world.clock)
     await quarantine.add_copy("old", {"pk": {"S": "x"}, "sk": {"S": "y"}}, Poison("bad", reason="bad"))
     await save_verification(world.control, Verification(4, 2, ({"pk": {"S": "x"}},), now))
@@ -192,8 +197,9 @@ async def test_the_document_of_a_migration_with_a_record_of_every_kind(world: St
 
 
 async def test_a_status_reads_each_record_once(world: Started) -> None:
-    """State, beats, quarantine, conflicts, held items, validation, verification, activity, the gate's settings and times;
-    three of the backfill; here also the positions of the reverse lane, which no worker owns."""
+    """State, beats, the parts of the count of quarantine (of few keys their names too), conflicts, held items, validation,
+    verification, activity, the gate's settings and times; three of the backfill; here also the positions of the reverse lane,
+    which no worker owns."""
     positions = len((await load_started_state(world.control, world.app.mapping)).v2_streams)
     reads = counted_reads(world)
     await take_snapshot(world.app, caught_up=CaughtUp(True, False))

@@ -10,13 +10,14 @@ import yaml
 from service.control.activity import Activities
 from service.control.checkpoints import Checkpoints
 from service.control.state import change_state, load_started_state
-from service.control.workers import SILENT_SECONDS, Beat, LaneBeat, LaneName, Workers
+from service.control.workers import SILENT_SECONDS, Beat, LaneBeat, LaneName
 from service.errors import Fatal, Retryable, TablesplitError
 from service.migration.start import create_and_start
 from service.migration.status.facts import CaughtUp
 from service.migration.status.snapshot import RUNNING_SECONDS, take_running_snapshot, take_snapshot
 from service.migration.status.status import Status
 from service.validation.records import FULL, LATEST, runs
+from tests.builders.beats import report_moving
 from tests.worlds.start_world import Started
 
 FULL_RUN = {
@@ -40,7 +41,7 @@ async def world() -> Started:
 async def say(world: Started, worker: str, lane: LaneBeat, name: LaneName = "forward") -> None:
     """A worker beats; its other lane stands by."""
     beat = replace(Beat(1, world.clock.now()), **{name: lane})
-    await Workers(world.control, world.clock).report(worker, beat)
+    await report_moving(world.control, world.clock, worker, beat)
 
 
 async def taken(world: Started) -> Status:

@@ -1,69 +1,134 @@
 """Dropping what tablesplit made, and the processes that must not run meanwhile."""
 
+import asyncio
+import itertools
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from backfill.records import STALE_SECONDS, BackfillBeat, BackfillRecords
+from backfill.segments import BackfillRun
 from service.control.engine import put_embedded_in_force, put_kcl_in_force
 from service.control.leases import Lease
+from service.control.made_tables import MadeTables
 from service.control.state import Move, change_state
-from service.control.workers import SILENT_SECONDS, Beat, Workers
+from service.control.workers import BEAT_SECONDS, SILENT_SECONDS, Beat, Workers
 from service.core.item.write import Put
 from service.errors import Refused
 from service.migration.start import create_and_start
-from service.migration.teardown import drop_all
+from service.migration.teardown import Dropped, drop_all
 from service.streams.kcl.lease_table import KEY, OWNER_MARK
 from tests.worlds.start_world import Started
 
 
-def droppable(world: Started) -> list[str]:
-    """Makes the world's tables droppable; the list gets what has been dropped."""
-    dropped: list[str] = []
-
-    async def drop() -> list[str]:
-        dropped.append("all")
-        return dropped
-
-    async def delete(names: list[str]) -> list[str]:
-        dropped.extend(names)
-        return names
-
-    setattr(world.tables, "drop", drop)  # noqa: B010 - the stand-in of other tests drops nothing
-    setattr(world.tables, "delete", delete)  # noqa: B010
-    return dropped
+async def drop(world: Started) -> Dropped:
+    """Drop; the beats and leases are watched as long as it takes."""
+    dropping = asyncio.create_task(drop_all(world.app))
+    await world.clock.until(dropping.done, within=SILENT_SECONDS + STALE_SECONDS + 5)
+    return await dropping
 
 
-async def at_work(world: Started, said_at: float) -> Any:
+def own(*names: str) -> Started:
+    """A world where tablesplit made the control table, and tables of these names."""
+    world = Started()
+    world.tables.names |= set(names)
+    world.tables.own = {"control", *names}
+    return world
+
+
+async def beating(world: Started, wrong_by: float) -> None:
+    """A worker, on a machine whose clock is wrong."""
+    for number in itertools.count():
+        await Workers(world.control, world.clock).report("w1", Beat(number, world.clock.now() + wrong_by))
+        await world.clock.sleep(BEAT_SECONDS)
+
+
+@pytest.mark.parametrize("wrong_by", [0.0, -120.0, 120.0])
+async def test_nothing_is_dropped_under_a_live_worker_whatever_its_clock_says(wrong_by: float) -> None:
+    world = own("leads")
     await create_and_start(world.app)
-    workers = Workers(world.control, world.clock)
-    await workers.report("w1", Beat(1, said_at))
-    return workers
-
-
-async def test_nothing_is_dropped_under_a_live_worker() -> None:
-    world = Started()
-    dropped = droppable(world)
-    await at_work(world, world.clock.now())
+    working = asyncio.create_task(beating(world, wrong_by))
     with pytest.raises(Refused, match="sync worker w1 is running"):
-        await drop_all(world.app)
-    assert dropped == []
+        await drop(world)
+    assert world.tables.dropped == []
+    working.cancel()
 
 
-async def test_a_silent_worker_does_not_block_the_drop() -> None:
+async def test_a_silent_worker_does_not_block_the_drop_even_if_it_has_just_reported() -> None:
+    world = own()
+    await create_and_start(world.app)
+    await Workers(world.control, world.clock).report("w1", Beat(1, world.clock.now()))
+    assert (await drop(world)).dropped == ("control",)
+
+
+@pytest.mark.parametrize("wrong_by", [0.0, -120.0])
+async def test_nothing_is_dropped_under_a_backfill_whatever_its_clock_says(wrong_by: float) -> None:
+    world = own()
+    await create_and_start(world.app)
+    records = BackfillRecords(world.control)
+    await records.save_run(BackfillRun("b1", world.app.mapping.hash, 1, 1, world.clock.now() + wrong_by))
+
+    async def work() -> None:
+        while True:
+            await records.save_beat(BackfillBeat("b1", world.clock.now() + wrong_by, 1.0, None))
+            await world.clock.sleep(5)
+
+    working = asyncio.create_task(work())
+    with pytest.raises(Refused, match="a backfill is running"):
+        await drop(world)
+    working.cancel()
+    assert (await drop(world)).dropped == ("control",)
+
+
+async def test_a_table_that_tablesplit_did_not_make_stays_and_is_named() -> None:
+    world = own("leads")
+    world.tables.names.add("deals")
+    await create_and_start(world.app)
+    dropped = await drop(world)
+    assert (dropped.dropped, dropped.released) == (("control", "leads"), ("deals",))
+    assert "released deals: no record and no tag says that tablesplit made it; its items stay" in dropped.to_text()
+
+
+async def test_a_table_without_a_tag_is_known_by_its_record_and_not_by_its_name() -> None:
     world = Started()
-    dropped = droppable(world)
-    await at_work(world, world.clock.now() - SILENT_SECONDS - 1)
-    await drop_all(world.app)
-    assert dropped == ["all"]
+    world.tables.names |= {"leads", "deals"}
+    await MadeTables(world.control).note({"control": "control", "leads": "leads", "deals": "deals"})
+    world.tables.ids["deals"] = "deleted, and made anew by somebody else"
+    assert (await drop(world)).to_json() == {"dropped": ["control", "leads"], "released": ["deals"]}
+
+
+async def test_a_control_table_that_stays_is_left_without_our_records_and_with_everything_else() -> None:
+    world = Started()
+    await create_and_start(world.app)
+    foreign = {"pk": {"S": "x"}, "sk": {"S": "y"}, "name": {"S": "not ours"}}
+    world.db.apply(Put("control", foreign))
+    assert (await drop(world)).released == ("control",)
+    assert world.db.items("control") == [foreign]
+
+
+async def test_what_was_made_is_recorded_when_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = Started()
+    world.tables.names.add("leads")
+
+    async def make_missing(_: object) -> dict[str, str]:
+        return {"leads": "created", "deals": "exists", "control": "exists"}
+
+    async def describe(name: str) -> object:
+        return SimpleNamespace(name=name, table_id=f"id of {name}")
+
+    monkeypatch.setattr(world.tables, "make_missing", make_missing)
+    monkeypatch.setattr(world.tables, "describe", describe)
+    await create_and_start(world.app)
+    existing = {name: f"id of {name}" for name in ("leads", "deals", "control")}
+    assert await MadeTables(world.control).among(existing) == {"leads"}
 
 
 async def test_without_a_control_table_no_worker_is_looked_up() -> None:
-    world = Started()
-    dropped = droppable(world)
-    world.tables.existing.clear()
-    await drop_all(world.app)
-    assert dropped == ["all"]
+    world = own()
+    world.tables.names.clear()
+    assert (await drop_all(world.app)).to_text() == "nothing to drop: none of the tables exists"
 
 
 @pytest.mark.parametrize(
@@ -78,46 +143,40 @@ async def test_without_a_control_table_no_worker_is_looked_up() -> None:
 async def test_v2_is_not_dropped_once_it_may_hold_what_the_old_table_does_not(
     changes: dict[str, Any], said: str
 ) -> None:
-    world = Started()
-    dropped = droppable(world)
+    world = own()
     await create_and_start(world.app)
     await change_state(world.control, world.app.mapping, 0.0, lambda was: replace(was, **changes))
     with pytest.raises(Refused, match=f"^{said}"):
         await drop_all(world.app)
-    assert dropped == []
+    assert world.tables.dropped == []
 
 
 async def test_with_a_damaged_record_nothing_is_dropped() -> None:
     world = Started()
-    dropped = droppable(world)
     record = {"pk": {"S": "state"}, "sk": {"S": "migration"}, "document": {"S": "?"}, "rev": {"S": "1"}}
     world.db.apply(Put("control", record))
     with pytest.raises(Refused, match=r"is damaged .*: v2 may hold what the old table does not"):
         await drop_all(world.app)
-    assert dropped == []
+    assert world.tables.dropped == []
 
 
 async def test_a_changed_mapping_does_not_prevent_starting_over() -> None:
-    world = Started()
-    dropped = droppable(world)
+    world = own()
     await create_and_start(world.app)
     await change_state(world.control, world.app.mapping, 0.0, lambda was: replace(was, mapping_hash="another"))
-    await drop_all(world.app)
-    assert dropped == ["all"]
+    assert (await drop_all(world.app)).dropped == ("control",)
 
 
 @pytest.mark.parametrize(
-    ("owner", "expected"), [("control", ["kcl-old", "kcl-old-CoordinatorState", "all"]), ("another", ["all"])]
+    ("owner", "expected"), [("control", ("kcl-old", "kcl-old-CoordinatorState", "control")), ("another", ("control",))]
 )
-async def test_kcl_tables_are_dropped_if_they_are_this_migrations(owner: str, expected: list[str]) -> None:
-    world = Started()
-    dropped = droppable(world)
+async def test_kcl_tables_are_dropped_if_they_are_this_migrations(owner: str, expected: tuple[str, ...]) -> None:
+    world = own()
     await create_and_start(world.app)
     async with Lease.acquire(world.control, "sync", "w", world.clock, world.app.settings) as lease:
         await put_kcl_in_force(world.control, "forward", lease, "kcl")
         await put_embedded_in_force(world.control, world.clock, "forward", lease, 0)
-    world.tables.existing |= {"kcl-old", "kcl-old-CoordinatorState"}
+    world.tables.names |= {"kcl-old", "kcl-old-CoordinatorState"}
     world.db.create_table("kcl-old", (KEY,))
     world.db.apply(Put("kcl-old", {KEY: {"S": "shard"}, "checkpoint": {"S": "TRIM_HORIZON"}, OWNER_MARK: {"S": owner}}))
-    await drop_all(world.app)
-    assert dropped == expected
+    assert (await drop_all(world.app)).dropped == expected

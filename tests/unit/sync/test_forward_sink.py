@@ -7,7 +7,7 @@ import pytest
 from service.control.ledger import Ledger
 from service.control.quarantine import quarantine_id
 from service.core.item.stamp import is_bare_tombstone, stamped, stream_version
-from service.core.item.wire import Item
+from service.core.item.wire import UNREADABLE, Item
 from service.core.item.write import Delete, Put, Update
 from service.core.mapping.transform import forward
 from service.core.rules.ledger import Place
@@ -306,3 +306,13 @@ async def test_an_item_revived_on_our_tombstone_loses_the_mark(world: BothWays) 
     item = world.db.item("old", KEY)
     assert (item, status(world)) == (LOST, LOST["status"])
     assert not is_bare_tombstone(item, KEY, MAPPING.stamp)
+
+
+async def test_half_a_surrogate_pair_waits_and_the_next_whole_write_settles_it(world: BothWays) -> None:
+    world.db.apply(Put("old", {**WON, "company": {UNREADABLE: '{"S": "x\\ud83d"}'}}))
+    await world.carry()
+    head = (await world.quarantine.heads())[quarantine_id("old", KEY)]
+    assert (head.reason, status(world), "company" in head.units) == ("unreadable_text", WON["status"], True)
+    world.db.apply(Put("old", {**WON, "company": {"S": "whole"}}))
+    await world.carry()
+    assert (await waits(world), (world.v2_lead() or {}).get("company")) == (None, {"S": "whole"})

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from service.core.item.change import Change
+from service.core.item.wire import UNREADABLE
 from service.core.item.write import Put
 from service.errors import Fatal, Fenced, Poison, Retryable
 from tests.builders.small_crm import lead, old_key
@@ -208,3 +210,21 @@ async def test_a_poison_item_that_is_nearly_all_wrong_value_goes_to_quarantine(w
     await world.sink().apply("shard", [world.put({**lead("a"), wrong: {"S": "\n" * 390_000}}), world.put(lead("b"))])
     assert list(await world.quarantine.heads()) == [world.id("a")]
     assert world.v2("b") is not None
+
+
+HALF = {UNREADABLE: '{"S": "x\\ud83d"}'}
+
+
+async def test_half_a_surrogate_pair_waits_in_quarantine_with_its_key_and_stops_nothing_else(world: SyncWorld) -> None:
+    await world.sink().apply("shard", [world.put(lead("a", company=HALF)), world.put(lead("b"))])
+    [head] = (await world.quarantine.heads()).values()
+    assert (head.key, head.reason, head.waiting) == (old_key("LEAD", "a"), "unreadable_text", 1)
+    assert "company: a text in it has half a surrogate pair" in head.message
+    assert (world.v2("a"), world.v2("b") is None) == (None, False)
+
+
+async def test_a_key_that_cannot_be_read_is_quarantined_too(world: SyncWorld) -> None:
+    key = {**old_key("LEAD", "a"), "pk": HALF}
+    await world.sink().apply("shard", [Change("old", "shard", "1" * 21, key, None, {**lead("a"), **key})])
+    [head] = (await world.quarantine.heads()).values()
+    assert (head.key["pk"], head.reason) == (HALF, "unreadable_text")

@@ -1,0 +1,94 @@
+"""Documents that all readers share: each is read once every two seconds, and only while somebody asks for it.
+
+So a GET is answered from memory, and forty clients cost no more than one. ``as_of`` says when a document was read.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+from service.clock import Clock
+from service.errors import Interrupted
+
+T = TypeVar("T")
+
+EVERY_SECONDS = 2.0
+"""Between two reads of a document."""
+ASKED_SECONDS = 60.0
+"""How long a document is kept up to date after somebody asked for it: longer than Prometheus waits between two scrapes."""
+SHARE_OF_TIME = 10
+"""After a read that took long the pause is so many times as long, so that large documents take nothing from the lanes."""
+
+
+class Shared(Generic[T]):
+    """One document. ``read`` is called by one task at a time."""
+
+    def __init__(self, read: Callable[[], Awaitable[T]], clock: Clock) -> None:
+        self._read = read
+        self._clock = clock
+        self._asked_at = float("-inf")
+        self._keeping: asyncio.Task[None] | None = None
+        self._newest: asyncio.Future[T] | None = None
+        self._closed = False
+
+    async def get(self) -> T:
+        """The document as it was last read. Only the first reader waits, for the first read. Raises the error of the last read."""
+        if self._closed:
+            raise Interrupted("the service is stopping")
+        self._asked_at = self._clock.monotonic()
+        if self._newest is None or self._keeping is None or self._keeping.done():
+            self._begin()
+        assert self._newest is not None
+        return await asyncio.shield(self._newest)
+
+    async def renew(self) -> None:
+        """Read the document again before it is shown again: something was changed here."""
+        await self._stop()
+        if self._newest is not None and not self._newest.done():
+            self._keeping = asyncio.create_task(self._keep())
+        else:
+            self._newest = None
+
+    async def close(self) -> None:
+        """Read nothing more. Who still waits gets Interrupted."""
+        self._closed = True
+        await self._stop()
+        if self._newest is not None and not self._newest.done():
+            _settle(self._newest, Interrupted("the service is stopping"))
+
+    def _begin(self) -> None:
+        self._newest = asyncio.get_running_loop().create_future()
+        self._keeping = asyncio.create_task(self._keep())
+
+    async def _keep(self) -> None:
+        while self._clock.monotonic() < self._asked_at + ASKED_SECONDS:
+            began = self._clock.monotonic()
+            await self._read_once()
+            took = self._clock.monotonic() - began
+            await self._clock.sleep(max(EVERY_SECONDS, SHARE_OF_TIME * took))
+
+    async def _read_once(self) -> None:
+        outcome: T | Exception
+        try:
+            outcome = await self._read()
+        except Exception as failure:  # noqa: BLE001 - it is raised to every reader
+            outcome = failure
+        if self._newest is None or self._newest.done():
+            self._newest = asyncio.get_running_loop().create_future()
+        _settle(self._newest, outcome)
+
+    async def _stop(self) -> None:
+        keeping, self._keeping = self._keeping, None
+        if keeping is not None:
+            keeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await keeping
+
+
+def _settle(waited_for: "asyncio.Future[T]", outcome: T | Exception) -> None:
+    if isinstance(outcome, Exception):
+        waited_for.set_exception(outcome)
+        waited_for.exception()  # seen, even if nobody asks
+    else:
+        waited_for.set_result(outcome)
