@@ -53,7 +53,7 @@ def read_dotenv() -> dict[str, str]:
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
-        raise Misconfigured(f"{DOTENV} is not UTF-8 text", remedy="save it as UTF-8")
+        raise Misconfigured(f"{DOTENV} is not UTF-8 text", remedy="save it as UTF-8, or remove it")
     found = DotEnv(None, stream=StringIO(text), override=False).dict()
     return {name: value for name, value in found.items() if value is not None}
 

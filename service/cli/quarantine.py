@@ -8,7 +8,8 @@ from service.app import App
 from service.cli.answer import Answer, json_text
 from service.cli.options import as_json, yes
 from service.cli.run import confirm, run_command
-from service.control.quarantine import Quarantine, listing, shown
+from service.control.quarantine import Quarantine
+from service.control.quarantine_documents import listing, shown
 from service.control.repairs import require_repairs_allowed
 from service.escape import lines_of
 from service.migration.settlement.guarded_retry import RetryResult

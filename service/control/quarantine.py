@@ -7,22 +7,21 @@ such a unit cannot be written are added. A head that the backfill made has no ch
 replaces it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import field, replace
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import Literal
 
 import orjson
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from service.clock import Clock, iso
+from service.clock import Clock
 from service.control.counts import Count
 from service.control.table import CHANGE_ATTEMPTS, ControlTable, Stored
 from service.control.waiting_changes import WaitingChange, WaitingChanges
-from service.core.item.wire import Item, plain_key
+from service.core.item.wire import Item
 from service.core.item.write import TransactItem
-from service.core.rules import units as item_units
 from service.dynamodb.protocol import Fence
 from service.errors import Misconfigured, Poison, Retryable
 
@@ -261,95 +260,3 @@ def _without(head: QuarantineHead, units: Sequence[str], upto: str, waiting: Seq
     since = {unit: version for unit, version in head.since.items() if unit in left} | dict.fromkeys(later, upto)
     newest = {unit: version for unit, version in head.newest.items() if unit in left}
     return replace(head, units=left, since=since, newest=newest)
-
-
-REFRESH_SECONDS = 30.0
-"""How often the list of keys in quarantine is read again. In the meantime only keys that the backfill quarantines are missed,
-and that blocks nothing."""
-REFRESH_SECONDS_PER_KEY = 0.01
-"""A long list is read less often: reading 100,000 keys takes seconds, and thousands of read units."""
-
-
-class QuarantineCache:
-    """The keys in quarantine as of the last refresh, plus those that this process has added, minus those that it has resolved."""
-
-    def __init__(self, quarantine: Quarantine, clock: Clock, taken_over: Callable[[], int] = lambda: 0) -> None:
-        """``taken_over`` returns how many shards this process has taken over so far, for an engine that takes shards over one
-        by one.
-
-        The keys that a shard's former owner quarantined must be known before the next change of the shard is applied.
-        """
-        self._quarantine = quarantine
-        self._clock = clock
-        self._taken_over = taken_over
-        self._taken_over_then = 0
-        self._ids: set[str] = set()
-        self._refreshed_at = float("-inf")
-
-    async def refresh(self) -> None:
-        """Read the list again if it is due, or if a shard has been taken over since the last time.
-
-        The first refresh comes before the first change and after the engine has loaded its positions. By then every change that
-        a former owner checkpointed as quarantined is in quarantine.
-        """
-        taken_over = self._taken_over()
-        pause = REFRESH_SECONDS + REFRESH_SECONDS_PER_KEY * len(self._ids)
-        if taken_over != self._taken_over_then or self._clock.monotonic() >= self._refreshed_at + pause:
-            self._ids |= await self._quarantine.ids()
-            self._refreshed_at, self._taken_over_then = self._clock.monotonic(), taken_over
-
-    def include(self, table: str, key: Item) -> bool:
-        """Whether a key may be in quarantine."""
-        return bool(self._ids) and quarantine_id(table, key) in self._ids
-
-    def add(self, table: str, key: Item) -> None:
-        """A key has been put into quarantine."""
-        self._ids.add(quarantine_id(table, key))
-
-    def discard(self, table: str, key: Item) -> None:
-        """A key has left quarantine."""
-        self._ids.discard(quarantine_id(table, key))
-
-
-def listing(heads: dict[str, QuarantineHead]) -> dict[str, Any]:
-    """The document of `quarantine list --json`, oldest first."""
-    ordered = sorted(heads.items(), key=lambda item: (item[1].first_seen, item[0]))
-    return {"items": [described(key_id, head) for key_id, head in ordered]}
-
-
-async def page(quarantine: Quarantine, after: str, limit: int) -> dict[str, Any]:
-    """The document of /v1/quarantine: how many keys there are, and at most ``limit`` of them after the id ``after``.
-
-    ``next``: the id after which the list goes on, or None.
-    """
-    heads = await quarantine.page(after, limit)
-    return {
-        "count": await quarantine.count(),
-        "items": [described(key_id, head) for key_id, head in heads.items()],
-        "next": list(heads)[-1] if len(heads) == limit else None,
-    }
-
-
-def described(key_id: str, head: QuarantineHead) -> dict[str, Any]:
-    """One key of the listing."""
-    return {
-        "id": key_id,
-        "table": head.table,
-        "key": plain_key(head.key),
-        "reason": head.reason,
-        "message": head.message,
-        "first_seen": iso(head.first_seen),
-        "attempts": head.attempts,
-        "waiting": head.waiting,
-        "origin": head.origin,
-        "fields": list(item_units.shown(head.units)),
-    }
-
-
-def shown(key_id: str, head: QuarantineHead, changes: Sequence[WaitingChange]) -> dict[str, Any]:
-    """The document of `quarantine show --json`: the key, and the images of every change that waits."""
-    images = [
-        {"version": item.version, "old": item.change.old, "new": item.change.new, "created": item.change.created}
-        for item in changes
-    ]
-    return {**described(key_id, head), "changes": images}

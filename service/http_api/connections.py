@@ -10,6 +10,7 @@ import os
 import resource
 import socket
 from typing import Any, Literal
+from weakref import WeakSet
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -18,6 +19,8 @@ from service.clock import Clock
 CONNECTIONS_AT_MOST = 128
 SHARE_OF_DESCRIPTORS = 4
 """Connections take at most one in so many of the file descriptors that the process may open."""
+HANDSHAKES = 2
+"""There are at most so many times as many sockets as connections: the others are in the middle of a TLS handshake."""
 BACKLOG = 16
 """How many connections are accepted in one turn of the event loop, and wait in the kernel until then."""
 HEAD_BYTES = 16 * 1024
@@ -120,21 +123,31 @@ class Listener(socket.socket):
     asyncio would log a traceback for each of BACKLOG attempts, and try again at once (``_accept_connection`` in
     https://github.com/python/cpython/blob/3.11/Lib/asyncio/selector_events.py). So one descriptor is kept in reserve, to accept the
     connection and to close it.
+
+    ``Connections`` knows a client of TLS only after the handshake. So the sockets are bounded here, before it.
     """
 
-    def __init__(self, opened: socket.socket) -> None:
+    def __init__(self, opened: socket.socket, at_most: int) -> None:
         super().__init__(fileno=opened.detach())
         self._reserve: int | None = _reserve()
+        self._at_most = at_most
+        self._accepted: WeakSet[socket.socket] = WeakSet()
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """The next connection. Raises ConnectionAbortedError when there was no descriptor for it, which ends asyncio's turn."""
+        """The next connection. Raises ConnectionAbortedError, which ends asyncio's turn, when there was no descriptor for it, or
+        when too many are open."""
         try:
-            return super().accept()
+            connection, address = super().accept()
         except OSError as error:
             if error.errno not in _NO_DESCRIPTOR:
                 raise
             self._refuse()
             raise ConnectionAbortedError("no file descriptor for a connection") from error
+        if sum(known.fileno() >= 0 for known in self._accepted) >= self._at_most:
+            connection.close()
+            raise ConnectionAbortedError("too many connections")
+        self._accepted.add(connection)
+        return connection, address
 
     def _refuse(self) -> None:
         self._give_reserve_up()

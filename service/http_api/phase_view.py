@@ -125,6 +125,7 @@ class PhaseView:
                 "a phase move has stopped", command=request.command, reason=failure.message, remedy=failure.remedy
             )
             self._failed = failure.to_json()
+        await self._renew()
 
 
 def _command(state: MigrationState, to: Phase) -> tuple[Command, PhaseMove | None]:

@@ -22,6 +22,7 @@ from service.errors import Misconfigured
 from service.http_api.access import Access, HostCheck, access_of, token_required, token_to_read
 from service.http_api.connections import (
     BACKLOG,
+    HANDSHAKES,
     HEAD_BYTES,
     BoundedConnection,
     Connections,
@@ -105,8 +106,9 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def _serve(api: ASGIApp, settings: Settings, port: int, setting: str, clock: Clock) -> AsyncIterator[str]:
     _require_certificate(settings)
-    listener = _listen(settings.http_host, port, setting)
-    connections = Connections(connections_at_most(), clock)
+    at_most = connections_at_most()
+    listener = _listen(settings.http_host, port, setting, HANDSHAKES * at_most + BACKLOG)
+    connections = Connections(at_most, clock)
     server = _Server(_config(api, settings, connections))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     watching = asyncio.create_task(connections.watch())
@@ -154,9 +156,9 @@ def _require_certificate(settings: Settings) -> None:
         ) from error
 
 
-def _listen(host: str, port: int, setting: str) -> socket.socket:
+def _listen(host: str, port: int, setting: str, at_most: int) -> socket.socket:
     try:
-        return Listener(socket.create_server((host, port), backlog=BACKLOG))
+        return Listener(socket.create_server((host, port), backlog=BACKLOG), at_most)
     except OSError as error:
         raise Misconfigured(
             f"cannot listen on {host}:{port}: {error.strerror}",

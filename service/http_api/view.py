@@ -7,7 +7,7 @@ from typing import Any
 
 from service.app import App
 from service.clock import iso
-from service.control import audit, conflicts, quarantine, verification
+from service.control import audit, conflicts, quarantine_documents, verification
 from service.control.audit import Audit
 from service.control.quarantine import Quarantine
 from service.control.verification import PAGE_ITEMS
@@ -51,7 +51,7 @@ class HttpView:
         self._validating: asyncio.Task[None] | None = None
         self._failed: dict[str, Any] | None = None
         self._pages: dict[str, Page] = {
-            "quarantine": partial(quarantine.page, Quarantine(app.control, app.clock)),
+            "quarantine": partial(quarantine_documents.page, Quarantine(app.control, app.clock)),
             "conflicts": partial(conflicts.page, conflicts.Conflicts(app.control)),
             "verification": lambda after, limit: verification.listing(app.control, after=after, limit=limit),
             "audit": partial(audit.page, Audit(app.control, app.clock, "")),

@@ -35,9 +35,9 @@ class CrmTables:
     def old_side(self, entity: Entity = DEAL) -> OldSide:
         return OldSide(self.table(self.mapping.old.table), entity, lambda: NOW)
 
-    def after(self, entity: Entity = DEAL, table: Any = None) -> V2Repository:
+    def after(self, entity: Entity = DEAL, table: Any = None, deadline_seconds: float = 60.0) -> V2Repository:
         name = self.mapping.entities[entity.name].table
-        return V2Repository(table or self.table(name), entity, lambda: NOW, deadline_seconds=1)
+        return V2Repository(table or self.table(name), entity, lambda: NOW, deadline_seconds)
 
     def table(self, name: str) -> Any:
         return self.resource.Table(name)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from service.control.quarantine import QuarantineCache
+from service.control.quarantine_cache import QuarantineCache
 from service.streams.kcl import held_shard
 from service.streams.kcl.held_shard import HeldShard
 

@@ -192,11 +192,11 @@ def test_a_record_that_changes_at_every_attempt_is_given_up_in_the_end(moto):
     ref = moto.after().create(DEAL_7)
     table = Racing(moto.table(moto.mapping.entities["DEAL"].table), races=10_000)
     with pytest.raises(Contended):
-        moto.after(table=table).update(ref, {"note": "x"})
+        moto.after(table=table, deadline_seconds=0.2).update(ref, {"note": "x"})
 
 
 def test_a_record_never_moves_onto_another(moto):
-    deals = moto.after()
+    deals = moto.after(deadline_seconds=0.2)
     deals.create({**DEAL_7, "created_at": MARCH, "value": 1})
     ref = deals.create(DEAL_7)
     with pytest.raises(Contended):

@@ -16,10 +16,13 @@ NAMES = ("localhost", "*.amazonaws.com", "*.eu-central-1.amazonaws.com", "*.dyna
 
 @dataclass(frozen=True)
 class Authority:
-    """``bundle``: the file of certificates that trusts it. ``server``: what a server of NAMES, or of 127.0.0.1, presents."""
+    """``bundle``: the file of certificates that trusts it. ``server``: what a server of NAMES, or of 127.0.0.1, presents;
+    ``certificate`` and ``key``: the files of it."""
 
     bundle: Path
     server: ssl.SSLContext
+    certificate: Path
+    key: Path
 
 
 def private_authority(folder: Path) -> Authority:
@@ -32,15 +35,17 @@ def private_authority(folder: Path) -> Authority:
     server = _certificate("server", server_key.public_key(), "Private Authority")
     server = server.add_extension(x509.SubjectAlternativeName(names), critical=False)
     server = server.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-    bundle, chain = folder / "authority.pem", folder / "server.pem"
+    bundle, certificate, key = (folder / name for name in ("authority.pem", "server.pem", "key.pem"))
     bundle.write_bytes(_pem(authority.sign(authority_key, hashes.SHA256())))
-    key = server_key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    certificate.write_bytes(_pem(server.sign(authority_key, hashes.SHA256())))
+    key.write_bytes(
+        server_key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
     )
-    chain.write_bytes(_pem(server.sign(authority_key, hashes.SHA256())) + key)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(chain)
-    return Authority(bundle, context)
+    context.load_cert_chain(certificate, key)
+    return Authority(bundle, context, certificate, key)
 
 
 def _certificate(subject: str, key: ec.EllipticCurvePublicKey, issuer: str) -> x509.CertificateBuilder:

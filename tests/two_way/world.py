@@ -10,7 +10,8 @@ import orjson
 from service.control.activity import ActivityRecorder
 from service.control.conflicts import Conflicts
 from service.control.ledger import Ledger
-from service.control.quarantine import Quarantine, QuarantineCache
+from service.control.quarantine import Quarantine
+from service.control.quarantine_cache import QuarantineCache
 from service.control.stores import Stores
 from service.control.table import ControlTable
 from service.core.item.change import parse_record

@@ -12,7 +12,8 @@ import orjson
 from service.control.activity import Activities, ActivityRecorder
 from service.control.conflicts import Conflicts
 from service.control.ledger import Ledger
-from service.control.quarantine import Quarantine, QuarantineCache
+from service.control.quarantine import Quarantine
+from service.control.quarantine_cache import QuarantineCache
 from service.control.state import change_state, load_started_state
 from service.control.stores import Stores
 from service.control.workers import Beat, LaneBeat, Workers

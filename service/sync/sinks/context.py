@@ -8,7 +8,8 @@ from service.clock import Clock
 from service.control.activity import Activities, ActivityRecorder
 from service.control.conflicts import Conflicts
 from service.control.ledger import Ledger
-from service.control.quarantine import Quarantine, QuarantineCache, quarantine_id
+from service.control.quarantine import Quarantine, quarantine_id
+from service.control.quarantine_cache import QuarantineCache
 from service.control.state import MigrationState
 from service.control.stores import Stores
 from service.control.table import ControlTable

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from service.control.quarantine import Quarantine, QuarantineCache
+from service.control.quarantine import Quarantine
+from service.control.quarantine_cache import QuarantineCache
 from service.control.stores import Stores
 from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change

@@ -82,6 +82,7 @@ def test_a_list_has_a_line_for_each_key_and_nothing_that_acts(
     lines: int,
 ) -> None:
     asyncio.run(prepare(world))
+    capsys.readouterr()  # what was logged meanwhile
     monkeypatch.setattr(sys, "argv", ["tablesplit", command, "list"])
     with pytest.raises(SystemExit):
         main()

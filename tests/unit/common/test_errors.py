@@ -26,6 +26,7 @@ from service.errors import (
     WrongSettings,
 )
 from service.http_api.problems import _status_of
+from service.migration.phase.hook import HookSilent
 from service.tasks import gravest
 
 CAUGHT_BY = (Retryable, Throttled, Poison, Stopped, Fatal, Misconfigured, Refused, Interrupted, Fenced)
@@ -44,6 +45,7 @@ TABLE: list[tuple[TablesplitError, int, str, int, set[type[TablesplitError]]]] =
     (Refused("x"), 1, "refused", 409, {Stopped, Refused}),
     (GateClosed(Gate("dual", ())), 1, "refused", 409, {Stopped, Refused}),
     (KeysLeftBehind(Gate("dual", ()), (), LeftBehind(), None), 1, "refused", 409, {Stopped, Refused}),
+    (HookSilent("x"), 1, "refused", 409, {Stopped, Refused}),
     (Interrupted("x"), 3, "interrupted", 503, {Stopped, Interrupted}),
     (Paused("x"), 3, "paused", 503, {Stopped, Interrupted}),
     (WrongSettings(["x", "y"], remedy=""), 2, "misconfigured", 400, {Stopped, Misconfigured}),

@@ -5,7 +5,8 @@ from collections import Counter
 
 import pytest
 
-from service.control.quarantine import PARTITION, Quarantine, QuarantineHead, page, quarantine_id
+from service.control.quarantine import PARTITION, Quarantine, QuarantineHead, quarantine_id
+from service.control.quarantine_documents import page
 from service.control.table import ControlTable
 from service.core.item.wire import Item
 from service.errors import Poison

@@ -7,7 +7,8 @@ import random
 
 import pytest
 
-from service.control.quarantine import listing, quarantine_id, shown
+from service.control.quarantine import quarantine_id
+from service.control.quarantine_documents import listing, shown
 from service.control.waiting_changes import WaitingChange, WaitingChanges
 from service.core.item.change import Change
 from service.errors import Fenced, Misconfigured, Poison

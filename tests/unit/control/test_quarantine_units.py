@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from service.control.quarantine import Quarantine, QuarantineHead, described, quarantine_id
+from service.control.quarantine import Quarantine, QuarantineHead, quarantine_id
+from service.control.quarantine_documents import described
 from service.control.table import ControlTable
 from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change

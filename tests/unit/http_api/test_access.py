@@ -3,18 +3,12 @@
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from service.api_tokens import WITHOUT_NAME, parsed_tokens
 from service.config import Settings
@@ -23,6 +17,7 @@ from service.http_api.access import access_of
 from service.http_api.server import create_http_api, serve_http
 from service.http_api.wrong_tokens import WRONG_TOKENS_ALLOWED
 from service.rehearsal.servers.local_servers import free_port
+from tests.fakes.certificates import private_authority
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.http_view import FakeView, problem
 
@@ -133,34 +128,21 @@ async def test_behind_a_named_proxy_a_guesser_locks_out_only_its_own_address(vie
         assert await post(http, address, ALICE, "10.0.0.2") == 200
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate of 127.0.0.1 that signs itself, and its key."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "tablesplit")])
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    builder = (
-        builder.serial_number(1).not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(days=1))
-    )
-    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    signed = builder.add_extension(address, critical=False).sign(key, SHA256())
-    (folder / "certificate.pem").write_bytes(signed.public_bytes(Encoding.PEM))
-    (folder / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return folder / "certificate.pem", folder / "key.pem"
-
-
 async def test_with_a_certificate_it_speaks_tls(view: FakeView, tmp_path: Path) -> None:
-    pem, key = certificate(tmp_path)
-    trusting = ssl.create_default_context(cafile=str(pem))
-    async with served(view, http_certificate=pem, http_certificate_key=key) as (address, http):
+    made = private_authority(tmp_path)
+    trusting = ssl.create_default_context(cafile=str(made.bundle))
+    async with served(view, http_certificate=made.certificate, http_certificate_key=made.key) as (address, http):
         assert address.startswith("https://127.0.0.1:")
         async with http.get(f"{address}/v1/status", ssl=trusting) as answer:
             assert answer.status == 200
 
 
 async def test_a_certificate_that_cannot_be_used_is_named(view: FakeView, tmp_path: Path) -> None:
-    pem, key = certificate(tmp_path)
-    key.write_text("not a key")
-    with pytest.raises(Misconfigured, match=f"^the certificate {pem} cannot be used with its key") as refused:
-        async with served(view, http_certificate=pem, http_certificate_key=key):
+    made = private_authority(tmp_path)
+    made.key.write_text("not a key")
+    with pytest.raises(
+        Misconfigured, match=f"^the certificate {made.certificate} cannot be used with its key"
+    ) as refused:
+        async with served(view, http_certificate=made.certificate, http_certificate_key=made.key):
             pass
     assert "TABLESPLIT_HTTP_CERTIFICATE_KEY" in refused.value.remedy

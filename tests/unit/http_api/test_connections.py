@@ -6,34 +6,36 @@ import resource
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
 from service.config import Settings
-from service.http_api.connections import CONNECTIONS_AT_MOST, SECONDS, connections_at_most
+from service.http_api.connections import BACKLOG, CONNECTIONS_AT_MOST, HANDSHAKES, SECONDS, connections_at_most
 from service.http_api.server import serve_http
 from service.rehearsal.servers.local_servers import free_port
+from tests.fakes.certificates import private_authority
 from tests.fakes.clocks import VirtualClock, settle
 from tests.fakes.http_view import TOKEN, FakeView
 
 AT_MOST = 8
 LARGE = 30_000_000
 """Bytes of an answer that no socket's buffer takes whole."""
-POST = f"POST /v1/validation HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n".encode()
+POST = f"POST /v1/validation HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n".encode()
 
 
 class Served:
     """A server on a port of this machine, with a clock that the test moves."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: Any) -> None:
         self.view, self.clock, self.port = FakeView(), VirtualClock(), free_port()
+        self.settings = Settings(http_port=self.port, api_token=TOKEN, **settings)
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
-        settings = Settings(http_port=self.port, api_token=TOKEN)
-        async with serve_http(settings, self.view, self.clock) as address:
+        async with serve_http(self.settings, self.view, self.clock) as address:
             await settle()
             self.address = address
             yield
@@ -57,10 +59,10 @@ async def served(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Served]:
         yield served
 
 
-async def closed(reader: asyncio.StreamReader) -> bool:
-    """Whether the server has closed the connection; what it sent before is read away."""
+async def closed(reader: asyncio.StreamReader, within_seconds: float = 10.0) -> bool:
+    """Whether the server closes the connection; what it sent before is read away."""
     try:
-        async with asyncio.timeout(0.2):
+        async with asyncio.timeout(within_seconds):
             await reader.read()
             return True
     except TimeoutError:
@@ -72,11 +74,25 @@ async def closed(reader: asyncio.StreamReader) -> bool:
 async def test_idle_connections_give_way_to_the_next_the_longest_idle_first(served: Served) -> None:
     clients = [await served.client() for _ in range(5 * AT_MOST)]
     assert await served.healthy()
-    open_still = [not await closed(reader) for reader, _ in clients]
+    open_still = [not gone for gone in await asyncio.gather(*(closed(reader, 2.0) for reader, _ in clients))]
     assert sum(open_still) == AT_MOST - 1
     assert all(open_still[-AT_MOST + 1 :])
     for _, writer in clients:
         writer.close()
+
+
+async def test_clients_that_never_end_their_tls_handshake_are_bounded_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("service.http_api.server.connections_at_most", lambda: AT_MOST)
+    made = private_authority(tmp_path)
+    served = Served(http_certificate=made.certificate, http_certificate_key=made.key)
+    async with served.run():
+        clients = [await served.client() for _ in range(HANDSHAKES * AT_MOST + BACKLOG + 3)]
+        gone = await asyncio.gather(*(closed(reader, 2.0) for reader, _ in clients))
+        assert gone == [*[False] * (len(clients) - 3), True, True, True]
+        for _, writer in clients:
+            writer.close()
 
 
 async def test_a_new_connection_is_refused_while_all_others_are_at_work(served: Served) -> None:
@@ -87,7 +103,7 @@ async def test_a_new_connection_is_refused_while_all_others_are_at_work(served: 
         return {"phase": "forward"}
 
     served.view.status = slow  # type: ignore[method-assign]
-    working = [await served.client(b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(AT_MOST)]
+    working = [await served.client(b"GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n") for _ in range(AT_MOST)]
     refused, _ = await served.client()
     assert await closed(refused)
     held.set()
@@ -127,7 +143,7 @@ async def test_a_client_that_does_not_read_its_answer_is_given_up(served: Served
 
     served.view.metrics = large  # type: ignore[method-assign]
     with socket.create_connection(("127.0.0.1", served.port)) as client:
-        client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
         await served.clock.advance(SECONDS["reader"] + 3)
         client.settimeout(5)
         read = 0

@@ -203,14 +203,14 @@ async def test_a_status_reads_each_record_once(world: Started) -> None:
     positions = len((await load_started_state(world.control, world.app.mapping)).v2_streams)
     reads = counted_reads(world)
     await take_snapshot(world.app, caught_up=CaughtUp(True, False))
-    assert reads.total() == 13 + positions
+    assert reads.total() == 14 + positions
     reads.clear()
     await take_running_snapshot(world.app)
-    assert reads.total() == 13 + positions
+    assert reads.total() == 14 + positions
 
 
 async def test_a_gate_reads_each_record_once(world: Started) -> None:
     state = await load_started_state(world.control, world.app.mapping)
     reads = counted_reads(world)
     await ask_gate(world.app, state, CUTOVER_TO_DUAL, caught_up=CaughtUp(True, True))
-    assert reads.total() == 12
+    assert reads.total() == 13

@@ -18,6 +18,7 @@ from service.migration.settlement.quarantine import drop_from_quarantine, retry_
 from service.migration.start import create_and_start
 from service.sync.ledger_retry import LedgerRetry
 from tests.builders.small_crm import MAPPING, lead, lead_key, old_key, v2_of
+from tests.fakes.memory import Hook
 from tests.worlds.both_ways_world import BothWays
 from tests.worlds.start_world import Started
 
@@ -56,6 +57,17 @@ UNPLACED = v2_of(A, id=None, _sync=None)
 def corrected(world: BothWays, **fields: Any) -> None:
     """v2's application corrects the item."""
     world.db.apply(Put("leads", v2_of(A, _sync=None, **fields)))
+
+
+def killed_at_a_removal(world: BothWays) -> Hook:
+    """Ends the worker, once, before a record of the control table is deleted."""
+
+    async def die(operation: str, subject: Any) -> None:
+        if any(isinstance(part, Delete) for part in (subject if operation == "transact" else [subject])):
+            world.db.before = None
+            raise ConnectionError("killed")
+
+    return die
 
 
 async def in_quarantine(world: BothWays, *items: Item | None) -> None:
@@ -177,12 +189,7 @@ async def test_what_reverse_writes_over_is_logged_once_when_the_worker_is_killed
     corrected(world, status={"S": "v2"})
     await world.carry_from("leads")
 
-    async def die(operation: str, subject: object) -> None:
-        if isinstance(subject, Delete):
-            world.db.before = None
-            raise ConnectionError("killed")
-
-    world.db.before = die
+    world.db.before = killed_at_a_removal(world)
     with pytest.raises(ConnectionError):
         await world.carry()
     await world.carry()
@@ -200,12 +207,7 @@ async def test_a_create_that_waited_and_was_deleted_leaves_quarantine_although_t
     await world.carry()
     world.db.apply(Delete("old", KEY))
 
-    async def die(operation: str, subject: object) -> None:
-        if isinstance(subject, Delete):
-            world.db.before = None
-            raise ConnectionError("killed")
-
-    world.db.before = die
+    world.db.before = killed_at_a_removal(world)
     with pytest.raises(ConnectionError):
         await world.carry_from("old")
     await world.carry()
