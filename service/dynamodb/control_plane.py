@@ -109,15 +109,7 @@ class ControlPlane:
         """The answer of a call of any AWS service. An empty one when the server does not know the call, or
         refuses it with a code of ``none`` (without its suffix): then it has nothing of the kind."""
         client = self._tables if service == "dynamodb" else self._other(service)
-        try:
-            answer: dict[str, Any] = getattr(client, method)(**request)
-        except ClientError as error:
-            if plain_code(error.response["Error"]["Code"]) in ("UnknownOperation", *none):
-                return {}
-            raise self._error(client, client.meta.method_to_api_mapping[method], subject, error) from error
-        except BotoCoreError as error:
-            raise self._error(client, client.meta.method_to_api_mapping[method], subject, error) from error
-        return answer
+        return self._call(client, method, subject, request, none=("UnknownOperation", *none))
 
     @property
     def local(self) -> bool:
@@ -133,7 +125,7 @@ class ControlPlane:
         """The identity that signs the requests; ``local`` on a server that is not AWS's, which has no identities."""
         if self.local:
             return Identity("local", "local")
-        answer = self._call(self._client("sts", None), "get_caller_identity", "the caller", {})
+        answer = self._call(self._other("sts"), "get_caller_identity", "the caller", {})
         return Identity(answer["Account"], answer["Arn"])
 
     def server_time(self) -> float:
@@ -172,10 +164,14 @@ class ControlPlane:
                 remedy="check AWS_REGION, AWS_PROFILE and AWS_ENDPOINT_URL",
             ) from error
 
-    def _call(self, client: Any, method: str, subject: str, request: dict[str, Any]) -> dict[str, Any]:
+    def _call(
+        self, client: Any, method: str, subject: str, request: dict[str, Any], none: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = getattr(client, method)(**request)
         except (ClientError, BotoCoreError) as error:
+            if isinstance(error, ClientError) and plain_code(error.response["Error"]["Code"]) in none:
+                return {}
             raise self._error(client, client.meta.method_to_api_mapping[method], subject, error) from error
         return answer
 
