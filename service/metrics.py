@@ -89,6 +89,8 @@ RETRY_REASONS = (
     "timeout",
     "transaction_conflict",
     "trimmed_iterator",
+    "trimmed_position",
+    "v2_item_absent",
     OTHER,
 )
 WAIT_REASONS = ("operator_read_limit", "operator_write_limit", "partition_throttled", "table_throttled", "target_slow")

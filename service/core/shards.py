@@ -20,8 +20,8 @@ RETENTION_SECONDS = 24 * 3600
 """DynamoDB keeps a stream record at least this long, and may delete it at any moment afterwards."""
 
 FIRST_READ_SECONDS = RETENTION_SECONDS - 3600
-"""A shard must be opened at its trim horizon within this time after it was first seen. It is an hour less than the retention, for
-late listings and clocks that differ."""
+"""A shard must be opened at its trim horizon within this time after the moment up to which everything in it is applied. It is an
+hour less than the retention, for late listings and clocks that differ."""
 
 FORGET_SECONDS = 2 * RETENTION_SECONDS
 """A finished shard is remembered this long, so that a listing that still has it does not bring it back as a new shard."""
@@ -46,8 +46,8 @@ class Position:
     finished_at: float | None = None
     """Epoch seconds; a finished shard is forgotten 48 hours later."""
     as_of: float | None = None
-    """Epoch seconds before which everything written to the shard is known to be applied (at first: when the shard was first
-    seen). It shows how much of the 24 hours of retention is left; None: not known."""
+    """Epoch seconds before which everything written to the shard is known to be applied; at first that of its parent, or when the
+    shard was first seen. It shows how much of the 24 hours of retention is left; None: not known."""
 
 
 def parents_first(listed: Listing) -> Iterator[str]:
@@ -130,6 +130,13 @@ def new_shards(known: Mapping[str, Position], listed: Listing) -> list[str]:
     return [shard_id for shard_id in parents_first(listed) if shard_id not in known]
 
 
+def first_position(known: Mapping[str, Position], parent_id: str | None, now: float) -> Position:
+    """The position of a shard that is listed for the first time, at its trim horizon: it may have begun long ago, when its parent
+    ended, while nobody read the stream."""
+    parent = known.get(parent_id) if parent_id else None
+    return Position(parent_id, as_of=now if parent is None or parent.as_of is None else min(now, parent.as_of))
+
+
 def with_known_parents(known: Mapping[str, Position], listed: Listing) -> Listing:
     """What of a listing that is not whole can be adopted: shards whose parent is known, or is adopted too. A parent that is in
     neither may be in the rest of the listing, or may be lost; only a whole listing shows which."""
@@ -161,11 +168,29 @@ def vanished(known: Mapping[str, Position], listed: Listing) -> list[str]:
     return unread + missed
 
 
-def too_late_to_open(position: Position, now: float) -> bool:
-    """Whether reading the shard from its trim horizon may skip records: DynamoDB trims single records, and an iterator at the
-    trim horizon does not report it."""
-    first_seen = position.as_of
-    return position.sequence is None and first_seen is not None and now - first_seen > FIRST_READ_SECONDS
+def applied_up_to(known: Mapping[str, Position], shard_id: str) -> float | None:
+    """Epoch seconds before which everything written to a known shard is applied; None: not known.
+
+    Of a shard of which nothing is read yet, this is so of its finished parent too: it began when its parent ended.
+    """
+    position = known[shard_id]
+    parent = known.get(position.parent_id) if position.parent_id else None
+    unread = position.sequence is None and position.as_of is not None
+    if not unread or parent is None or parent.state == "reading":
+        return position.as_of
+    return max(position.as_of or 0.0, parent.as_of or 0.0)
+
+
+def is_horizon_safe(as_of: float | None, now: float) -> bool:
+    """Whether reading a shard from its trim horizon skips nothing that is not applied: what was trimmed is older than a day."""
+    return as_of is not None and now - as_of <= FIRST_READ_SECONDS
+
+
+def too_late_to_open(known: Mapping[str, Position], shard_id: str, now: float) -> bool:
+    """Whether reading a shard for the first time, from its trim horizon, may skip records: DynamoDB trims single records, and an
+    iterator at the trim horizon does not report it."""
+    as_of = applied_up_to(known, shard_id)
+    return known[shard_id].sequence is None and as_of is not None and not is_horizon_safe(as_of, now)
 
 
 def forgettable(known: Mapping[str, Position], listed: Listing, now: float) -> list[str]:

@@ -182,7 +182,7 @@ async def _after_gap(app: App, saved_arn: str | None, arn: str) -> _Gap:
     """``saved_arn``: the stream whose positions are saved."""
     saved, now = await Checkpoints(app.control, arn, app.mapping.hash).load(), app.clock.now()
     if arn != saved_arn:
-        return _Gap(saved, await initial_positions(app.store, arn, now=now), lost=True)
+        return _Gap(saved, await initial_positions(app.store, arn, app.clock), lost=True)
     positions = await positions_after_gap(app.store, arn, saved, now=now)
     lost = any(
         position.state == "reading" and positions.get(shard_id) != position for shard_id, position in saved.items()

@@ -14,7 +14,7 @@ from service.clock import Clock
 from service.core.shards import Passed, Position, start_positions
 from service.dynamodb.protocol import IteratorType, RecordsPage, StreamStore
 from service.errors import IteratorExpired, Retryable, StreamGone, Trimmed
-from service.streams.shards import listing_of
+from service.streams.shards import described_stream, listing_of
 from service.streams.tip import Tip
 from service.tasks import task_group
 
@@ -62,9 +62,9 @@ async def stream_start(
     """Where to start reading the stream of a table of which nothing has been scanned yet.
 
     ``interval_seconds``: at least this much time between two reads of a shard. ``read_open``: whether to read open shards; a
-    stream that was switched on just now has nothing of before the start. Raises StreamGone when there is no such stream.
+    stream that was switched on just now has nothing of before the start. Raises as ``described_stream`` does.
     """
-    described = await store.describe_stream(arn)
+    described = await described_stream(store, arn, clock)
     closed = {shard.shard_id for shard in described.shards if shard.ending is not None}
     listed = listing_of(described)
     unread = [shard_id for shard_id in listed if shard_id not in closed]

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from service.clock import Clock
 from service.core.item.change import Change, parse_record
-from service.core.shards import Position, too_late_to_open
+from service.core.shards import Position, is_horizon_safe, too_late_to_open
 from service.dynamodb.protocol import RecordsPage
 from service.errors import Fenced, IteratorExpired, TablesplitError, Trimmed
 from service.streams.engine import ShardSink
@@ -174,11 +174,23 @@ class ShardReader:
 
     async def _open(self) -> asyncio.Task[_ReadPage]:
         """Open the shard after the last *applied* record and start to read."""
-        if too_late_to_open(self._position, self._context.clock.now()):
+        if too_late_to_open(self._context.shards.known, self._shard_id, self._context.clock.now()):
             why = "first read later than 24 hours after it began"
             raise self._context.requests.trimmed(why, self._shard_id)
         self._tip = Tip()
-        return self._read_ahead(await self._context.requests.open(self._shard_id, self._position.sequence), 0.0)
+        return self._read_ahead(await self._iterator(), 0.0)
+
+    async def _iterator(self) -> str:
+        """An iterator after the position. Where its record is gone with age, and everything of a day ago is applied, the trim
+        horizon skips nothing: so it is after a quiet time before a long stop."""
+        requests, position = self._context.requests, self._position
+        try:
+            return await requests.open(self._shard_id, position.sequence)
+        except Trimmed:
+            if position.sequence is None or not is_horizon_safe(position.as_of, self._context.clock.now()):
+                raise
+            self._context.retry.retried("trimmed_position")
+            return await requests.open(self._shard_id, None)
 
     async def _open_again(self) -> asyncio.Task[_ReadPage]:
         """Open the shard again after DynamoDB has said that an iterator lies before the trim horizon. If changes are lost, that
@@ -271,7 +283,7 @@ class ShardReader:
 
     async def _finish(self) -> None:
         now = self._context.clock.now()
-        self._position = replace(self._position, state="finished", finished_at=now, as_of=now)
+        self._position = replace(self._position, state="finished", finished_at=now)
         await self._save()
 
     def _is_unsaved(self) -> bool:

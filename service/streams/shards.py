@@ -8,21 +8,27 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 
+from service.clock import Clock
 from service.core.shards import (
     Listing,
     Position,
     after_gap,
+    first_position,
     first_positions,
     forgettable,
+    is_horizon_safe,
     new_shards,
     too_late_to_open,
     vanished,
     with_known_parents,
 )
 from service.dynamodb.protocol import StreamDescription, StreamStore
-from service.errors import StreamGone, Trimmed
+from service.errors import Retryable, StreamGone, Trimmed
 from service.streams.engine import Positions
 from service.streams.requests import StreamRequests
+
+LISTED_SECONDS = 60.0
+"""How long a stream that was switched on just now may take to list its first shard."""
 
 CONFIRM_SECONDS = 2.0
 """A listing can lag behind (the DynamoDB Streams Kinesis Adapter repairs such listings too). So a shard counts as vanished only
@@ -129,7 +135,7 @@ class Shards:
         # One at a time: two listings with the same new shard must not save its start over its progress.
         async with self._adopting:
             for shard_id in new_shards(self.known, listed):
-                await self.save(shard_id, Position(listed[shard_id], as_of=self._retry.clock.now()))
+                await self.save(shard_id, first_position(self.known, listed[shard_id], self._retry.clock.now()))
 
     async def _forget(self, listed: Listing) -> None:
         for shard_id in forgettable(self.known, listed, self._retry.clock.now()):
@@ -137,33 +143,46 @@ class Shards:
             del self.known[shard_id]
 
 
-async def initial_positions(stream_store: StreamStore, arn: str, *, now: float) -> dict[str, Position]:
-    """The trim horizon of every shard that exists, parents first (save them in this order).
+async def described_stream(store: StreamStore, arn: str, clock: Clock) -> StreamDescription:
+    """The stream's listing, once it has a shard: one that was missing at the start would seem to have begun when it is listed.
 
-    ``now``: epoch seconds. Raises StreamGone when there is no such stream.
+    Raises StreamGone when there is no such stream, and Retryable when it has no shard for LISTED_SECONDS.
     """
-    return first_positions(listing_of(await stream_store.describe_stream(arn)), now)
+    until = clock.monotonic() + LISTED_SECONDS
+    while not (described := await store.describe_stream(arn)).shards:
+        if clock.monotonic() >= until:
+            raise Retryable(f"stream {arn} lists no shard", reason="stream_starting", remedy="run the command again")
+        await clock.sleep(1.0)
+    return described
+
+
+async def initial_positions(store: StreamStore, arn: str, clock: Clock) -> dict[str, Position]:
+    """The trim horizon of every shard that exists, parents first (save them in this order). Raises as ``described_stream`` does."""
+    return first_positions(listing_of(await described_stream(store, arn, clock)), clock.now())
 
 
 async def positions_after_gap(
-    stream_store: StreamStore, arn: str, known: Mapping[str, Position], *, now: float
+    store: StreamStore, arn: str, known: Mapping[str, Position], *, now: float
 ) -> dict[str, Position]:
     """The positions that replace ``known`` (all of it) once the operator accepts that changes are lost.
 
     Asks DynamoDB which positions are trimmed. The tables must be repaired afterwards. For a changed ARN there is nothing to
     keep: take ``initial_positions`` of the new one. Raises StreamGone when there is no such stream.
     """
-    listed = listing_of(await stream_store.describe_stream(arn))
-    trimmed = [s for s in listed if s in known and await _is_trimmed(stream_store, arn, s, known[s], now)]
+    listed = listing_of(await store.describe_stream(arn))
+    trimmed = [s for s in listed if s in known and await _is_trimmed(store, arn, s, known, now)]
     return after_gap(known, listed, trimmed, now)
 
 
-async def _is_trimmed(store: StreamStore, arn: str, shard_id: str, position: Position, now: float) -> bool:
+async def _is_trimmed(store: StreamStore, arn: str, shard_id: str, known: Mapping[str, Position], now: float) -> bool:
+    position = known[shard_id]
     if position.state == "finished" or position.sequence is None:
-        return too_late_to_open(position, now) and position.state == "reading"
+        return too_late_to_open(known, shard_id, now) and position.state == "reading"
     try:
         await store.shard_iterator(arn, shard_id, "AFTER_SEQUENCE_NUMBER", position.sequence)
-    except (Trimmed, StreamGone):
+    except Trimmed:
+        return not is_horizon_safe(position.as_of, now)
+    except StreamGone:
         return True
     return False
 

@@ -42,7 +42,7 @@ async def follow_v2_streams(app: App, state: MigrationState, token: int) -> Migr
     for table in app.mapping.tables:
         if table not in state.v2_streams:
             arn = await app.tables.v2_stream(table)
-            await _save(app, arn, token, await initial_positions(app.store, arn, now=app.clock.now()))
+            await _save(app, arn, token, await initial_positions(app.store, arn, app.clock))
             state = await change_state(
                 app.control, app.mapping, app.clock.now(), partial(with_v2_stream, table=table, arn=arn)
             )

@@ -136,7 +136,7 @@ def history(changes: list[Change]) -> dict[str, list[str | None]]:
 
 
 async def test_every_change_arrives_in_order_per_key_while_writers_continue(old: Old) -> None:
-    start = await initial_positions(old.plane, old.arn, now=SystemClock().now())
+    start = await initial_positions(old.plane, old.arn, SystemClock())
     sink = RecordingSink()
     expected = [str(number) for number in range(40)]
 
@@ -155,7 +155,7 @@ async def test_every_change_arrives_in_order_per_key_while_writers_continue(old:
 
 
 async def test_a_restarted_engine_continues_after_the_saved_position(old: Old) -> None:
-    start = await initial_positions(old.plane, old.arn, now=SystemClock().now())
+    start = await initial_positions(old.plane, old.arn, SystemClock())
     sink = RecordingSink()
     async with reading(old, sink, start) as first:
         await old.put("a", 1)
@@ -170,7 +170,7 @@ async def test_a_restarted_engine_continues_after_the_saved_position(old: Old) -
 @pytest.mark.parametrize("old", [EMBEDDED_LOCAL, KCL_LOCAL], indirect=True)
 async def test_an_engine_whose_table_is_deleted_stops_with_the_remedy(old: Old) -> None:
     # Not on moto: it answers 500 for a stream that is gone.
-    start = await initial_positions(old.plane, old.arn, now=SystemClock().now())
+    start = await initial_positions(old.plane, old.arn, SystemClock())
     async with reading(old, RecordingSink(), start) as run:
         old.control.delete_table(old.table)
         with pytest.raises(StreamGone, match="DISABLED"):

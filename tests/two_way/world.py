@@ -291,6 +291,7 @@ class World:
             purge_at_once=self.rule == "ledger",
             retried=lambda reason: self.counts.update([reason]),
             in_flight=self.in_flight.setdefault(worker, set()),
+            both_written=self.rule == "ledger",
         )
 
     def context(self, activity: ActivityRecorder, count: Callable[[str], None]) -> SinkContext:

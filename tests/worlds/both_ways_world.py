@@ -64,6 +64,7 @@ class BothWays(World):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.epoch = 1
+        self.both_written = False
         self.read: Counter[tuple[str, str]] = Counter()
         self.counts: Counter[str] = Counter()
         self.silence = Silence()
@@ -108,6 +109,7 @@ class BothWays(World):
             purge_at_once=True,
             retried=lambda _: None,
             in_flight=set(),
+            both_written=self.both_written,
         )
 
     def context(self, side: Side) -> SinkContext:

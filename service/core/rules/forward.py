@@ -71,6 +71,16 @@ def is_ours(mapping: Mapping, change: Change, seen: str) -> bool:
     return authorship_on_old(change, mapping.stamp, seen).ours
 
 
+def may_have_moved(plan: ForwardPlan, entry: Entry, seen: str) -> bool:
+    """Whether a change would be lost because v2 has no item, although v2's application may only have moved it: the records of a
+    move are not carried yet. ``seen``: the highest count seen before the change.
+
+    A delete that reverse has carried since is one; of a move, reverse notes where the item is.
+    """
+    cause = plan.conflict
+    return cause is not None and cause.reason == "deleted" and entry.reverse.whole <= seen
+
+
 def forward_plan(mapping: Mapping, change: OldChange, v2: V2State) -> ForwardPlan:
     """The plan for a change of the old table by the application.
 

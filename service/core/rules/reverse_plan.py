@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from service.core.item.change import Change
-from service.core.item.stamp import Stamp, is_bare_tombstone
+from service.core.item.stamp import Stamp
 from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
-from service.core.mapping.transform import old_key, v2_place
-from service.core.rules.authorship import live
-from service.core.rules.images import old_form, place_of_old
+from service.core.mapping.transform import v2_place
+from service.core.rules.images import place_of_old
 from service.core.rules.ledger import Entry, Place
 from service.core.rules.ledger_writes import PlaceReading
 from service.errors import Poison
@@ -80,37 +78,12 @@ class ReversePlan:
     """Why they cannot be written."""
 
 
-def shows_no_item(mapping: Mapping, place: Place, change: Change) -> bool:
-    """Whether a record has no item before or after it: a tombstone was written or purged. It carries no content and is skipped."""
-    return not any(live(image, place.key, mapping.stamp) for image in (change.old, change.new))
-
-
-def old_key_of(mapping: Mapping, place: Place, change: Change) -> Item:
-    """The key of the old item of a v2 record: that of the image whose fields lead to ``place``, else of the first readable image.
-
-    Raises Poison when no image shows it.
-    """
-    poison = Poison(f"no image of the v2 item {place.key} in {place.table} shows its old key", reason="unknown_key")
-    first: Item | None = None
-    for image in (change.new, change.old):
-        if image is None or is_bare_tombstone(image, place.key, mapping.stamp):
-            continue
-        try:
-            old = old_form(mapping, place, image)
-            first = first or old_key(mapping, old)
-            if v2_place(mapping, old) == (place.table, place.key):
-                return old_key(mapping, old)
-        except Poison as unreadable:
-            poison = unreadable
-    if first is None:
-        raise poison
-    return first
-
-
-def reverse_places(mapping: Mapping, place: Place, entry: Entry, old_now: Item | None) -> list[Place]:
-    """The v2 places to read for a record at ``place``: this place, those that the ledger knows to be live, and that of the old item
-    ``old_now`` as it is now, if it can be mapped."""
-    places = {place.text: place} | {other.text: other for other in entry.places}
+def reverse_places(
+    mapping: Mapping, place: Place, entry: Entry, old_now: Item | None, near: Sequence[Place] = ()
+) -> list[Place]:
+    """The v2 places to read for a record at ``place``: this place, those that the ledger knows to be live, that of the old item
+    ``old_now`` as it is now, if it can be mapped, and those at which records that are read together have the item (``near``)."""
+    places = {place.text: place} | {other.text: other for other in (*entry.places, *near)}
     of_old = place_of_old(mapping, old_now)
     return list({**places, of_old.text: of_old}.values() if of_old is not None else places.values())
 

@@ -12,7 +12,7 @@ from service.core.item.stamp import stream_version
 from service.core.mapping.mapping import Mapping
 from service.core.rules.authorship import authorship_on_v2, has_base, made_by_guarded_rule
 from service.core.rules.ledger import Place, Track
-from service.core.rules.reverse_plan import old_key_of, shows_no_item
+from service.core.rules.reverse_records import old_key_of, shows_no_item
 from service.errors import Poison
 from service.sync.sinks.key_order import KeysAtOnce
 from service.sync.sinks.ledger_access import LedgerAccess

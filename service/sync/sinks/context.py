@@ -124,6 +124,7 @@ def ledger_access(
         retried=app.metrics.count_retry,
         in_flight=set() if in_flight is None else in_flight,
         shared=app.settings.engine == "kcl",
+        both_written=state.phase == "dual",
     )
 
 

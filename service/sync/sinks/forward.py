@@ -11,7 +11,7 @@ from service.core.item.change import Change
 from service.core.item.wire import Item
 from service.core.item.write import Put, Update
 from service.core.rules.authorship import Authorship, authorship_on_old
-from service.core.rules.forward import forward_plan, known_places
+from service.core.rules.forward import forward_plan, known_places, may_have_moved
 from service.core.rules.forward_moves import is_applied
 from service.core.rules.forward_plan import ForwardPlan, V2State, waiting_units
 from service.core.rules.images import old_image
@@ -35,6 +35,10 @@ from service.sync.sinks.forward_record import ForwardRecord, Step
 from service.sync.sinks.key_order import KeysAtOnce
 from service.sync.sinks.ledger_access import LedgerAccess
 from service.sync.sinks.lost_waiting import lose_what_waits
+
+MOVED_SECONDS = 30.0
+"""How long a change waits for reverse where v2 has no item: longer than reverse is behind in good order."""
+LOOK_SECONDS = 0.1
 
 
 class _ApartError(Exception):
@@ -157,11 +161,10 @@ class ForwardSink:
         missing: list[Place] = []
         attempt = 0
         while True:
-            found = await self._access.read_places(self._places(step, missing))
-            plan = self._plan(step, found)
-            if plan.missing is not None:
-                missing.append(plan.missing)
-                continue
+            decided = await self._decide(step, missing)
+            if decided is None:
+                return None
+            step, plan, found = decided
             if step.first != step.version and (plan.move is not None or is_applied(self._mapping, found, step.first)):
                 raise _ApartError
             try:
@@ -179,6 +182,38 @@ class ForwardSink:
             step = saved
             attempt += 1
             await self._access.pause(attempt)
+
+    async def _decide(
+        self, step: Step, missing: list[Place]
+    ) -> tuple[Step, ForwardPlan, Sequence[PlaceReading]] | None:
+        """The plan, and what it was made by. ``missing``: further places to read, added to as they are found. None: the half has
+        changed."""
+        began = self._access.stores.clock.monotonic()
+        while True:
+            found = await self._access.read_places(self._places(step, missing))
+            plan = self._plan(step, found)
+            if plan.missing is not None:
+                missing.append(plan.missing)
+                continue
+            if not await self._is_yet_to_show(step, plan, began):
+                return step, plan, found
+            read = await self._access.ledger.read(step.change.key)
+            if read.revision("forward") != step.read.revision("forward"):
+                return None
+            step = replace(step, read=read)
+
+    async def _is_yet_to_show(self, step: Step, plan: ForwardPlan, began: float) -> bool:
+        """Whether reverse is yet to show whether v2's application has deleted the item, or has only moved it. Then this waits a
+        moment. ``began``: when the change was first judged; after MOVED_SECONDS it is decided as it is."""
+        clock = self._access.stores.clock
+        if not self._access.both_written or not may_have_moved(plan, step.read.entry, step.seen):
+            return False
+        old = await self._access.stores.store.get(self._mapping.old.table, step.change.key)
+        if old_image(self._mapping, old) is None or clock.monotonic() - began > MOVED_SECONDS:
+            return False
+        self._access.retried("v2_item_absent")
+        await clock.sleep(LOOK_SECONDS)
+        return True
 
     async def _try(self, step: Step, plan: ForwardPlan, found: Sequence[PlaceReading]) -> EntryReading | Step | None:
         """Claim and make the writes of a plan. Returns the entry as it is then; the step to go on with, when a write was refused

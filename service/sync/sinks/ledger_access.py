@@ -77,6 +77,8 @@ class LedgerAccess:
     """The texts of the v2 places whose records this worker is applying to the old table at this moment, in all its streams."""
     shared: bool = False
     """Whether other workers apply other shards of the same streams."""
+    both_written: bool = False
+    """Whether the applications of both sides may write now."""
 
     async def read_places(self, places: Sequence[Place]) -> list[PlaceReading]:
         """The items at the v2 ``places``, each read consistently.

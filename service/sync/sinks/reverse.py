@@ -1,6 +1,6 @@
 """The reverse sink: carries the v2 tables' changes to the old table under the ledger rule, by ``core.rules.reverse``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
@@ -8,7 +8,7 @@ from itertools import groupby
 from service.control.ledger import EntryReading
 from service.core.item.change import Change
 from service.core.item.stamp import Stamp
-from service.core.item.wire import Item, key_text
+from service.core.item.wire import Item
 from service.core.rules.authorship import Authorship, authorship_on_v2, live
 from service.core.rules.ledger import Place, ReverseClaim, ReverseHalf, Track, next_count, place_from, place_name
 from service.core.rules.old_item import old_write
@@ -17,10 +17,9 @@ from service.core.rules.reverse_plan import (
     BothReadings,
     ReversePlan,
     V2Change,
-    old_key_of,
     reverse_places,
-    shows_no_item,
 )
+from service.core.rules.reverse_records import V2Record, places_by_item, record_of, shows_no_item
 from service.core.rules.runs import Run, runs
 from service.core.rules.waiting import WHOLE, Waiting
 from service.errors import Poison
@@ -40,6 +39,8 @@ class _Step:
     half: ReverseHalf
     """With the place's claim folded or dropped."""
     waiting: Waiting
+    near: Sequence[Place]
+    """Further places where the item may be."""
     marked: bool = False
     """The item has been noted as held for this record."""
 
@@ -59,41 +60,41 @@ class ReverseSink:
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:  # noqa: ARG002 (ShardSink names it)
         """Return only when the ledger has each record, and what it changed is on the old table, held or in quarantine."""
         await self._context.quarantined.refresh()
-        await self._keys.apply(changes, self.apply_key)
+        await self._keys.apply(changes, partial(self.apply_key, near=places_by_item(self._mapping, changes)))
         await self._context.activity.flush()
 
-    async def apply_key(self, changes: Sequence[Change]) -> None:
-        """Apply the records of one place, in their order."""
+    async def apply_key(self, changes: Sequence[Change], near: Mapping[str, Sequence[Place]] = {}) -> None:
+        """Apply the records of one place, in their order. ``near``: by the text of an old key, further places where the item may
+        be."""
         place = Place(changes[0].table, changes[0].key)
-        named: list[tuple[str, Item, Change]] = []
+        named: list[V2Record] = []
         for change in changes:
             if shows_no_item(self._mapping, place, change):
                 await self._access.purge(change.table, change.key, change.new)
-                continue
-            try:
-                key = old_key_of(self._mapping, place, change)
-            except Poison as poison:
-                await self._without_old_key(place, change, poison)
-                continue
-            named.append((key_text(key), key, change))
-        for _, group in groupby(named, key=lambda entry: entry[0]):
-            entries = list(group)
-            await self._apply_item(place, entries[0][1], [change for _, _, change in entries])
+            else:
+                named.append(record_of(self._mapping, place, change))
+        for item, group in groupby(named, key=lambda record: record.item):
+            records = list(group)
+            if item:
+                await self._apply_item(place, records[0].key, [record.change for record in records], near.get(item, ()))
+            for record in records:
+                if record.poison is not None:
+                    await self._without_old_key(place, record.change, record.poison)
 
-    async def _apply_item(self, place: Place, key: Item, changes: Sequence[Change]) -> None:
+    async def _apply_item(self, place: Place, key: Item, changes: Sequence[Change], near: Sequence[Place]) -> None:
         """Apply records that belong to one old item; again from the start if another worker has written reverse's half
         meanwhile."""
         attempt = 0
         self._access.in_flight.add(place.text)
         try:
-            while not await self._try_item(place, key, changes):
+            while not await self._try_item(place, key, changes, near):
                 attempt += 1
                 await self._access.pause(attempt)
         finally:
             self._access.in_flight.discard(place.text)
             self._refused.pop(place.text, None)
 
-    async def _try_item(self, place: Place, key: Item, changes: Sequence[Change]) -> bool:
+    async def _try_item(self, place: Place, key: Item, changes: Sequence[Change], near: Sequence[Place]) -> bool:
         """As ``_apply_item``; False: the half has changed, or another write of the item must end first."""
         read = await self._access.ledger.read(key)
         if read.entry.forward.claim is not None and read.entry.forward.claim.move is not None:
@@ -109,7 +110,8 @@ class ReverseSink:
         noted = False
         for run in runs(left, half.track(place).seen, partial(self._author, epoch), self._is_update):
             half = half.folded(place)
-            step = _Step(place, run, self._context.version(run.last), read, half, await self._waiting(place, run))
+            waiting = await self._waiting(place, run)
+            step = _Step(place, run, self._context.version(run.last), read, half, waiting, near)
             after = await self._apply_run(step)
             if after is None:
                 return False
@@ -194,7 +196,7 @@ class ReverseSink:
             return ReversePlan("own", places=step.half.places), None
         key = step.read.entry.key
         old = await self._access.stores.store.get(mapping.old.table, key)
-        known = await self._access.read_places(reverse_places(mapping, step.place, step.read.entry, old))
+        known = await self._access.read_places(reverse_places(mapping, step.place, step.read.entry, old, step.near))
         lives = [reading for reading in known if reading.is_live(mapping.stamp)]
         if len(known) > 1 or not lives:
             current = await self._access.ledger.read(key)

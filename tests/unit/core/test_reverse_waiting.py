@@ -6,7 +6,8 @@ from service.core.item.change import Change
 from service.core.item.stamp import Stamp
 from service.core.item.wire import Item
 from service.core.rules.ledger import ReverseHalf, new_entry
-from service.core.rules.reverse_plan import old_key_of, reverse_places, shows_no_item
+from service.core.rules.reverse_plan import reverse_places
+from service.core.rules.reverse_records import old_key_of, shows_no_item
 from service.errors import Poison
 from tests.builders.dual_lead import (
     EPOCH,

@@ -9,8 +9,10 @@ from service.core.shards import (
     Position,
     after_gap,
     awaiting_children,
+    first_position,
     first_positions,
     forgettable,
+    is_horizon_safe,
     may_open,
     new_shards,
     parents_first,
@@ -25,8 +27,8 @@ def reading(parent: str | None = None, sequence: str | None = None, as_of: float
     return Position(parent, sequence, as_of=as_of)
 
 
-def finished(parent: str | None = None, at: float = NOW) -> Position:
-    return Position(parent, "9", "finished", finished_at=at)
+def finished(parent: str | None = None, at: float = NOW, as_of: float | None = NOW) -> Position:
+    return Position(parent, "9", "finished", finished_at=at, as_of=as_of)
 
 
 @pytest.mark.parametrize(
@@ -120,21 +122,53 @@ def test_children_are_waited_for_only_a_limited_time(why: str, known: dict[str, 
     assert awaiting_children(known, NOW) == awaited, why
 
 
+LONG_AGO = NOW - FIRST_READ_SECONDS - 1
+
+
 @pytest.mark.parametrize(
-    ("why", "position", "late"),
+    ("why", "known", "late"),
     [
-        ("just seen", reading(), False),
-        ("seen a day ago, never read", reading(as_of=NOW - FIRST_READ_SECONDS - 1), True),
+        ("just seen", {"s": reading()}, False),
+        ("seen a day ago, never read", {"s": reading(as_of=LONG_AGO)}, True),
+        ("has a sequence number: the server reports it", {"s": reading(sequence="5", as_of=LONG_AGO)}, False),
+        ("unknown when it was first seen", {"s": reading(as_of=None)}, False),
         (
-            "has a sequence number: the server reports it",
-            reading(sequence="5", as_of=NOW - FIRST_READ_SECONDS - 1),
+            "began when its parent ended, which was read a moment ago",
+            {"s": reading("p", as_of=LONG_AGO), "p": finished()},
             False,
         ),
-        ("unknown when it was first seen", reading(as_of=None), False),
+        (
+            "began when its parent ended, a day ago",
+            {"s": reading("p", as_of=LONG_AGO), "p": finished(as_of=LONG_AGO)},
+            True,
+        ),
+        ("its parent is being read", {"s": reading("p", as_of=LONG_AGO), "p": reading(sequence="1")}, True),
     ],
 )
-def test_a_shard_opened_too_late_may_have_been_trimmed(why: str, position: Position, late: bool) -> None:
-    assert too_late_to_open(position, NOW) is late, why
+def test_a_shard_opened_too_late_may_have_been_trimmed(why: str, known: dict[str, Position], late: bool) -> None:
+    assert too_late_to_open(known, "s", NOW) is late, why
+
+
+@pytest.mark.parametrize(
+    ("why", "known", "as_of"),
+    [
+        ("its parent was read up to then", {"p": finished(as_of=NOW - 5)}, NOW - 5),
+        ("its parent ended while nobody read", {"p": finished(as_of=LONG_AGO)}, LONG_AGO),
+        ("its parent is being read", {"p": reading(sequence="1", as_of=NOW - 60)}, NOW - 60),
+        ("its parent ended before the start", {}, NOW),
+        ("of the parent it is not known", {"p": finished(as_of=None)}, NOW),
+    ],
+)
+def test_a_new_shard_may_have_begun_when_its_parent_ended(why: str, known: dict[str, Position], as_of: float) -> None:
+    """Were it taken for new, what was trimmed of it while nobody read the stream would be missed without a word."""
+    assert first_position(known, "p", NOW) == Position("p", as_of=as_of), why
+
+
+@pytest.mark.parametrize(
+    ("as_of", "safe"), [(NOW, True), (NOW - FIRST_READ_SECONDS, True), (LONG_AGO, False), (None, False)]
+)
+def test_the_trim_horizon_skips_only_what_is_older_than_a_day(as_of: float | None, safe: bool) -> None:
+    assert is_horizon_safe(as_of, NOW) == safe
 
 
 def test_an_accepted_gap_drops_vanished_restarts_trimmed_and_keeps_the_rest() -> None:

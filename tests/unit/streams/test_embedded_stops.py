@@ -54,8 +54,22 @@ async def test_trimmed_position_fails_closed() -> None:
         assert run.sink.values == []
 
 
+async def test_a_position_whose_record_is_a_day_old_is_no_gap_while_all_of_that_day_is_applied() -> None:
+    """A table that was quiet before a long stop: the last record is gone from the stream, and every later one is there."""
+    clock = VirtualClock()
+    stream = stream_with("applied", "new")
+    applied = stream.shards["p"].entries[0]["dynamodb"]["SequenceNumber"]  # type: ignore[index]  # a record
+    stream.trim("p", 1)
+    quiet = Position(None, applied, as_of=clock.now() - FIRST_READ_SECONDS + 60)
+    async with running(stream, {"p": quiet}, clock=clock) as run:
+        await run.rounds()
+        assert run.sink.values == ["new"]
+
+
 async def test_records_trimmed_under_a_slow_reader_fail_closed_after_the_page_in_hand() -> None:
-    stream = stream_with(*"abcdefghijkl")
+    stream = stream_with()
+    stream.created = VirtualClock().now() - FIRST_READ_SECONDS - 1  # each was trimmed at its time
+    stream.write("p", *"abcdefghijkl")
     async with running(stream, START) as run:
         run.sink.gate.clear()
         await run.clock.advance(5)
