@@ -75,10 +75,12 @@ def may_have_moved(plan: ForwardPlan, entry: Entry, seen: str) -> bool:
     """Whether a change would be lost because v2 has no item, although v2's application may only have moved it: the records of a
     move are not carried yet. ``seen``: the highest count seen before the change.
 
-    A delete that reverse has carried since is one; of a move, reverse notes where the item is.
+    A delete that reverse has carried since is one; of a move, reverse notes where the item is. It carries nothing while a claim of
+    a move of forward's is open.
     """
-    cause = plan.conflict
-    return cause is not None and cause.reason == "deleted" and entry.reverse.whole <= seen
+    cause, claim = plan.conflict, entry.forward.claim
+    moving = claim is not None and claim.move is not None
+    return cause is not None and cause.reason == "deleted" and entry.reverse.whole <= seen and not moving
 
 
 def forward_plan(mapping: Mapping, change: OldChange, v2: V2State) -> ForwardPlan:

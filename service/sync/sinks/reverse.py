@@ -10,7 +10,7 @@ from service.core.item.change import Change
 from service.core.item.stamp import Stamp
 from service.core.item.wire import Item
 from service.core.rules.authorship import Authorship, authorship_on_v2, live
-from service.core.rules.ledger import Place, ReverseClaim, ReverseHalf, Track, next_count, place_from, place_name
+from service.core.rules.ledger import Place, ReverseClaim, ReverseHalf, Track, next_count, place_name
 from service.core.rules.old_item import old_write
 from service.core.rules.reverse import is_passed, reverse_plan
 from service.core.rules.reverse_plan import (
@@ -26,6 +26,7 @@ from service.errors import Poison
 from service.sync.sinks.context import SinkContext
 from service.sync.sinks.key_order import KeysAtOnce
 from service.sync.sinks.ledger_access import LedgerAccess
+from service.sync.sinks.reverse_claims import ReverseClaims
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,7 @@ class ReverseSink:
         self._context = context
         self._mapping = access.stores.mapping
         self._keys = KeysAtOnce(concurrency)
-        self._refused: dict[str, str] = {}
-        """By the text of a place whose records are being applied, the count of its claimed write that was refused."""
+        self._claims = ReverseClaims(access, context)
 
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:  # noqa: ARG002 (ShardSink names it)
         """Return only when the ledger has each record, and what it changed is on the old table, held or in quarantine."""
@@ -92,17 +92,16 @@ class ReverseSink:
                 await self._access.pause(attempt)
         finally:
             self._access.in_flight.discard(place.text)
-            self._refused.pop(place.text, None)
+            self._claims.forget_refused(place)
 
     async def _try_item(self, place: Place, key: Item, changes: Sequence[Change], near: Sequence[Place]) -> bool:
         """As ``_apply_item``; False: the half has changed, or another write of the item must end first."""
         read = await self._access.ledger.read(key)
         if read.entry.forward.claim is not None and read.entry.forward.claim.move is not None:
             return False  # between forward's two writes of a move nothing can be told from the two places
-        settled = await self._without_others(place, read)
-        if settled is None:
+        half = await self._claims.settled(place, read, self._context.version(changes[0]))
+        if half is None:
             return False
-        half = await self._without_claim(place, settled, read.entry.key, self._context.version(changes[0]))
         done, epoch = half.track(place).done, read.entry.epoch
         left = [change for change in changes if self._context.version(change) > done]
         for _ in range(len(changes) - len(left)):
@@ -119,42 +118,6 @@ class ReverseSink:
             noted = half is not read.entry.reverse
             await self._after_run(place, run)
         return not noted or await self._access.save(read, half) is not None
-
-    async def _without_others(self, place: Place, read: EntryReading) -> ReverseHalf | None:
-        """The half without the claims of other places: folded if the write was made, dropped if it can be made no more. None:
-        it may still be made. So the writes of an old item are made in the order of their counts."""
-        half = read.entry.reverse
-        for text, claim in read.entry.reverse.claims.items():
-            other = place_from(text)
-            if other.text == place.text:
-                continue
-            made = await self._access.reverse_claim_made(read.entry.key, other, claim)
-            if not made and await self._access.may_be_made(text, claim):
-                return None
-            # Asked again once it can be made no more: it may have been made since.
-            if made or await self._access.reverse_claim_made(read.entry.key, other, claim):
-                half = half.folded(other)
-            else:
-                half = self._dropped(half, other)
-        return half
-
-    def _dropped(self, half: ReverseHalf, place: Place) -> ReverseHalf:
-        """The half without the claim of a place, whose write was not made."""
-        claim = half.claims[place.text]
-        half = replace(half, claims={text: other for text, other in half.claims.items() if text != place.text})
-        return half.held(self._access.stores.clock.now()) if claim.released else half
-
-    async def _without_claim(self, place: Place, half: ReverseHalf, key: Item, first: str) -> ReverseHalf:
-        """The half with the place's claim folded, if the claimed write was made, or dropped, if it was not. ``first``: the
-        version of the first record that is to be applied now; one after the claim shows that it was made."""
-        claim = half.claims.get(place.text)
-        if claim is None or first > claim.version:
-            return half.folded(place)
-        known = self._refused.get(place.text) == claim.count
-        if not known and await self._access.reverse_claim_made(key, place, claim):
-            await self._context.heal(place, claim.healed, claim.version)
-            return half.folded(place)
-        return self._dropped(half, place)
 
     async def _apply_run(self, step: _Step) -> tuple[EntryReading, ReverseHalf] | None:
         """Carry a run. Returns the entry as it is stored then, and the half as it is to be stored. None: the stored half or the
@@ -177,7 +140,7 @@ class ReverseSink:
             await self._context.heal(step.place, step.waiting.healed_by(plan.waiting), step.version)
             self._context.count(plan.outcome)
             return step.read, step.read.entry.reverse
-        self._refused[step.place.text] = step.read.entry.reverse.claims[step.place.text].count
+        self._claims.note_refused(step.place, step.read.entry.reverse)
         return None
 
     async def _mark_held(self, step: _Step, plan: ReversePlan) -> _Step | None:
