@@ -20,7 +20,7 @@ from service.dynamodb.table_description import (
     index_names,
 )
 from service.dynamodb.table_waits import until_active, until_deleted, until_stream_enabled
-from service.errors import GAP_REMEDY, Misconfigured, Refused, StreamGone
+from service.errors import GAP_REMEDY, Fatal, Misconfigured, Refused, Retryable, StreamGone
 from service.log import get_logger
 
 CONTROL_KEY = ("pk", "sk")
@@ -84,12 +84,26 @@ class Tables:
         missing = [table for table in self.wanted() if existing[table.name] is None]
         if missing and like is not None:
             missing = await with_extras(self.plane, await self.old_table(), self.mapping, missing, like)
-        for table in missing:
-            await asyncio.to_thread(self.plane.create_table, table)
+        made = {table.name for table in missing if await self._create(table)}
         for table in missing:
             await until_active(self.plane, table.name, self.clock)
             await complete(self.plane, table, self.clock)
-        return {name: "exists" if table else "created" for name, table in existing.items()}
+        return {name: "created" if name in made else "exists" for name in existing}
+
+    async def _create(self, table: NewTable) -> bool:
+        """Begin to create a table. False: it exists by now, and nothing shows that tablesplit made it.
+
+        An answer may be lost, and botocore sends the request again: then the table exists, and its tag says whose it is.
+        """
+        try:
+            await asyncio.to_thread(self.plane.create_table, table)
+        except (Fatal, Retryable):
+            found = await self.describe(table.name)
+            if found is None:
+                raise
+            _require_equal(table, found)
+            return await is_own(self.plane, found)
+        return True
 
     async def complete_own(self, like: LikeOld) -> None:
         """Give the existing tables that tablesplit made what they lack since an earlier call was killed."""
@@ -102,7 +116,7 @@ class Tables:
         """Create one more table, unless it exists. Raises Refused when a table of that name has another key."""
         existing = await self.describe(table.name)
         if existing is None:
-            await asyncio.to_thread(self.plane.create_table, table)
+            await self._create(table)
             await until_active(self.plane, table.name, self.clock)
         elif existing.key != table.key:
             _require_own_key(table, existing)

@@ -10,6 +10,7 @@ import pytest
 from service.core.mapping.mapping import Mapping, load_mapping
 from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.like_old import LikeOld
+from service.dynamodb.table_description import NewTable
 from service.dynamodb.table_features import Warm
 from service.dynamodb.tables import Tables
 from service.errors import Retryable
@@ -101,6 +102,20 @@ async def test_by_default_every_new_table_has_what_the_old_one_has(world: World)
         assert world.recovery(name) == ("ENABLED", 7)
     notes, files, control = world.names
     assert (world.ttl(notes), world.ttl(files), world.ttl(control)) == ("gone", None, None)
+
+
+@pytest.mark.parametrize(("like", "outcome"), [(LikeOld(), "created"), (LikeOld(everything=False), "exists")])
+async def test_a_table_that_a_lost_answer_has_left_is_ours_by_its_tag(
+    world: World, monkeypatch: pytest.MonkeyPatch, like: LikeOld, outcome: str
+) -> None:
+    create = world.tables.plane.create_table
+
+    def sent_again(table: NewTable) -> None:
+        create(table)
+        create(table)
+
+    monkeypatch.setattr(world.tables.plane, "create_table", sent_again)
+    assert set((await world.tables.make_missing(like)).values()) == {outcome}
 
 
 async def test_without_like_old_a_table_is_plain(world: World) -> None:
