@@ -11,7 +11,7 @@ from service.core.item.change import Change
 from service.core.item.wire import Item
 from service.core.item.write import Put, Update
 from service.core.rules.authorship import Authorship, authorship_on_old
-from service.core.rules.forward import forward_plan, known_places, may_have_moved
+from service.core.rules.forward import forward_plan, known_places
 from service.core.rules.forward_moves import is_applied
 from service.core.rules.forward_plan import ForwardPlan, V2State, waiting_units
 from service.core.rules.images import old_image
@@ -30,15 +30,12 @@ from service.core.rules.restore import is_remains, restore_plan
 from service.core.rules.runs import Run, runs
 from service.core.rules.waiting import WHOLE
 from service.errors import Poison, Retryable
+from service.sync.sinks.absent_items import AbsentItems
 from service.sync.sinks.context import SinkContext
 from service.sync.sinks.forward_record import ForwardRecord, Step
 from service.sync.sinks.key_order import KeysAtOnce
 from service.sync.sinks.ledger_access import LedgerAccess
 from service.sync.sinks.lost_waiting import lose_what_waits
-
-MOVED_SECONDS = 30.0
-"""How long a change waits for reverse where v2 has no item: longer than reverse is behind in good order."""
-LOOK_SECONDS = 0.1
 
 
 class _ApartError(Exception):
@@ -55,6 +52,7 @@ class ForwardSink:
         self._mapping = access.stores.mapping
         self._record = ForwardRecord(access, context)
         self._keys = KeysAtOnce(concurrency)
+        self._absent = AbsentItems(access)
 
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:  # noqa: ARG002 (ShardSink names it)
         """Return only when each change is in v2, in the conflict log or in quarantine. Raises Fatal or Retryable."""
@@ -195,25 +193,12 @@ class ForwardSink:
             if plan.missing is not None:
                 missing.append(plan.missing)
                 continue
-            if not await self._is_yet_to_show(step, plan, began):
+            if not await self._absent.is_yet_to_show(step.read, step.seen, plan, began):
                 return step, plan, found
             read = await self._access.ledger.read(step.change.key)
             if read.revision("forward") != step.read.revision("forward"):
                 return None
             step = replace(step, read=read)
-
-    async def _is_yet_to_show(self, step: Step, plan: ForwardPlan, began: float) -> bool:
-        """Whether reverse is yet to show whether v2's application has deleted the item, or has only moved it. Then this waits a
-        moment. ``began``: when the change was first judged; after MOVED_SECONDS it is decided as it is."""
-        clock = self._access.stores.clock
-        if not self._access.both_written or not may_have_moved(plan, step.read.entry, step.seen):
-            return False
-        old = await self._access.stores.store.get(self._mapping.old.table, step.change.key)
-        if old_image(self._mapping, old) is None or clock.monotonic() - began > MOVED_SECONDS:
-            return False
-        self._access.retried("v2_item_absent")
-        await clock.sleep(LOOK_SECONDS)
-        return True
 
     async def _try(self, step: Step, plan: ForwardPlan, found: Sequence[PlaceReading]) -> EntryReading | Step | None:
         """Claim and make the writes of a plan. Returns the entry as it is then; the step to go on with, when a write was refused

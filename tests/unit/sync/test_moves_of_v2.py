@@ -7,7 +7,7 @@ import pytest
 
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Put
-from service.sync.sinks.forward import MOVED_SECONDS
+from service.sync.sinks.absent_items import MOVED_SECONDS
 from tests.builders.small_crm import lead, lead_key, old_key, v2_of
 from tests.fakes.clocks import settle
 from tests.worlds.both_ways_world import BothWays
@@ -107,6 +107,22 @@ async def test_without_a_word_of_reverse_the_change_is_decided_in_the_end(world:
     await world.clock_runs(world.carry_from("old"))
     assert [head.reason for head in (await world.conflicts.heads()).values()] == ["deleted"]
     assert MOVED_SECONDS < world.clock.monotonic() - began < MOVED_SECONDS + 2
+
+
+async def test_after_a_wait_in_vain_the_next_change_does_not_wait(world: BothWays) -> None:
+    """The reverse lane is stopped: with a wait for each of many such changes forward would fall behind for hours."""
+    world.db.apply(Put("old", lead("b")))
+    await world.carry()
+    sink = world.forward_sink()
+    for name in "ab":
+        world.remove("leads", lead_key(name))
+        world.db.apply(Put("old", {**lead(name), "company": {"S": "old side"}}))
+    first, second = world.unread("old")
+    await world.clock_runs(sink.apply("s", [first]))
+    began = world.clock.monotonic()
+    await sink.apply("s", [second])
+    assert world.clock.monotonic() == began
+    assert len(await world.conflicts.heads()) == 2
 
 
 async def test_where_only_one_side_is_written_nobody_waits(world: BothWays) -> None:
