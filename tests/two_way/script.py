@@ -5,6 +5,7 @@ own, as if DynamoDB had split their partition.
 """
 
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any, Literal
 
 from service.core.item.change import Change, parse_record
@@ -222,7 +223,9 @@ class Script:
         side: Side = "old" if stream == "old" else "v2"
         witness = Witness(world, side)
         table = world.old if side == "old" else self.table
-        access, context = world.access(f"sync {table}", table), world.context(witness, witness.count)
+        # Nobody else has a turn while a sink acts: forward cannot wait for reverse.
+        access = replace(world.access(f"sync {table}", table), both_written=False)
+        context = world.context(witness, witness.count)
         if side == "old" and (self.forward_guarded or world.rule == "guarded"):
             self._guarded(change)
         elif side == "old":

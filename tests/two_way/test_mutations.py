@@ -9,7 +9,7 @@ from tests.two_way.mappings import hot_mapping
 from tests.two_way.mutations import MUTATIONS, Mutation, apply_mutation
 from tests.two_way.runs import run_seed
 
-WITHIN = 4000
+WITHIN = 1000
 """How many seeds are tried, from the one at which the mutation was first found, before the test fails."""
 
 
