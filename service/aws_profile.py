@@ -2,6 +2,8 @@
 
 The order is AWS's own: a variable before the profile, and what is said for one service before what is said for all
 (https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html). AWS_REGION, which boto3 does not read, comes first.
+What is said for all services counts for DynamoDB and its streams alone: mostly it is DynamoDB's VPC endpoint, or a local server,
+and no other service is there. An empty variable counts as unset.
 """
 
 import os
@@ -11,8 +13,10 @@ from typing import Any
 
 import botocore.session
 from botocore.exceptions import BotoCoreError
+from botocore.utils import CLIENT_NAME_TO_HYPHENIZED_SERVICE_ID_OVERRIDES
 
 from service.errors import Misconfigured
+from service.hosts import is_server_url, region_of
 
 DEFAULT_REGION = "ap-southeast-2"
 """The region of the packaged mapping's tables."""
@@ -32,6 +36,13 @@ IN_AWS_NAMES = (
 )
 """Variables of a container that runs in AWS, or that was given a role."""
 
+ENDPOINT_FORM = "http://localhost:8000"
+"""How the URL of a server is written."""
+CORRECT_PROFILE = "correct AWS_PROFILE, or the AWS config file"
+SERVICES_REMEDY = (
+    "write in its `services` section `dynamodb =` alone, and below it, indented, `endpoint_url = http://localhost:8000`"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -44,28 +55,31 @@ class Profile:
     ca_bundle: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A value, and what has said it, for error messages."""
+
+    value: str
+    by: str
+
+
+def unset_empty_variables() -> None:
+    """Take the variables of AWS that are empty out of the environment: some of what reads them takes "" for a value."""
+    for name in [name for name, value in os.environ.items() if name.startswith("AWS_") and not value]:
+        del os.environ[name]
+
+
 def read_profile() -> Profile:
-    """The profile that AWS_PROFILE names, or ``default``. Raises Misconfigured when there is none of that name."""
-    session = botocore.session.Session()
-    try:
-        profile: Mapping[str, Any] = session.get_scoped_config()
-        services = session.full_config.get("services", {})
-    except BotoCoreError as error:
-        raise Misconfigured(
-            f"the AWS profile cannot be read: {error}", remedy="correct AWS_PROFILE, or the AWS config file"
-        ) from error
-    own = services.get(profile.get("services", ""), {})
-    ignored = _is_true(
-        os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") or profile.get("ignore_configured_endpoint_urls")
-    )
+    """The profile that AWS_PROFILE names, or ``default``. Raises Misconfigured when there is none of that name, or when its
+    `services` section cannot be read."""
+    profile, services = _chosen_profile()
+    ignored = _endpoints_are_ignored(profile)
 
     def endpoint(service: str) -> str | None:
-        section = own.get(service, {})
-        said = section.get("endpoint_url") if isinstance(section, Mapping) else None
-        return None if ignored else said or profile.get("endpoint_url")
+        return None if ignored else services.get(service, {}).get("endpoint_url") or profile.get("endpoint_url")
 
     return Profile(
-        next(filter(None, map(os.environ.get, PROFILE_NAMES)), "default"),
+        _profile_name(),
         profile.get("region"),
         endpoint("dynamodb"),
         endpoint("dynamodb_streams"),
@@ -73,21 +87,83 @@ def read_profile() -> Profile:
     )
 
 
-def said_by_profile() -> dict[str, str]:
-    """The settings that no variable names and the profile does, by the name of their field."""
+def _chosen_profile() -> tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]]:
+    """The chosen profile, and the sections of its services by their name."""
+    session = botocore.session.Session()
+    try:
+        profile: Mapping[str, Any] = session.get_scoped_config()
+        sections = session.full_config.get("services", {})
+    except BotoCoreError as error:
+        raise Misconfigured(f"the AWS profile cannot be read: {error}", remedy=CORRECT_PROFILE) from error
+    name = profile.get("services")
+    if name is None:
+        return profile, {}
+    services = sections.get(name) if isinstance(name, str) else None
+    if not isinstance(services, Mapping):
+        raise Misconfigured(
+            f"{_in_profile('services')}: the AWS config file has no section [services {name}]", remedy=CORRECT_PROFILE
+        )
+    for service, section in services.items():
+        if not isinstance(section, Mapping):
+            where = f"{_in_profile('services')}: {service} = {section}"
+            raise Misconfigured(f"{where}: not a section", remedy=SERVICES_REMEDY.replace("dynamodb", service))
+    return profile, services
+
+
+def _profile_name() -> str:
+    return next(filter(None, map(os.environ.get, PROFILE_NAMES)), "default")
+
+
+def _in_profile(name: str) -> str:
+    return f"profile {_profile_name()} (AWS config file): {name}"
+
+
+def _endpoints_are_ignored(profile: Mapping[str, Any]) -> bool:
+    said = os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") or profile.get("ignore_configured_endpoint_urls")
+    return _is_true(said)
+
+
+def service_endpoint(service: str) -> str | None:
+    """The URL that AWS_ENDPOINT_URL_<SERVICE>, or the profile's section of the service, names for a service of AWS, by botocore's
+    name for it; None: AWS's own. Raises Misconfigured when it is not the URL of a server."""
+    name = CLIENT_NAME_TO_HYPHENIZED_SERVICE_ID_OVERRIDES.get(service, service).replace("-", "_")
+    variable = f"AWS_ENDPOINT_URL_{name.upper()}"
+    profile, services = _chosen_profile()
+    url, where = os.environ.get(variable), variable
+    if not url:
+        url, where = services.get(name, {}).get("endpoint_url"), _in_profile(f"services: {name}: endpoint_url")
+    if not url or _endpoints_are_ignored(profile):
+        return None
+    if not is_server_url(url):
+        raise Misconfigured(f"{where}={url}: not the URL of a server", remedy=f"write it like {ENDPOINT_FORM}")
+    return url
+
+
+def proxy_variable(scheme: str) -> str:
+    """The variable that names the proxy for ``http`` or ``https``: the one in lower case goes first, as Python's urllib has it."""
+    lower = f"{scheme}_proxy"
+    return lower if _is_set(lower) else lower.upper()
+
+
+def said_beside_variables() -> dict[str, Said]:
+    """The settings that no variable of their own names, by the name of their field: what the profile says, and AWS_ENDPOINT_URL
+    for streams where DynamoDB's own variable names another endpoint."""
     profile = read_profile()
     said = {
-        "aws_region": (REGION_NAMES, profile.region),
-        "endpoint_url": (ENDPOINT_NAMES, profile.endpoint_url),
-        "streams_endpoint_url": ((*STREAMS_NAMES, *ENDPOINT_NAMES), profile.streams_endpoint_url),
-        "ca_bundle": (CERTIFICATE_NAMES, profile.ca_bundle),
+        "aws_region": (REGION_NAMES, profile.region, "region"),
+        "endpoint_url": (ENDPOINT_NAMES, profile.endpoint_url, "endpoint_url"),
+        "streams_endpoint_url": ((*STREAMS_NAMES, *ENDPOINT_NAMES), profile.streams_endpoint_url, "endpoint_url"),
+        "ca_bundle": (CERTIFICATE_NAMES, profile.ca_bundle, "ca_bundle"),
     }
-    return {field: value for field, (names, value) in said.items() if value and not _is_set(*names)}
-
-
-def all_services_endpoint() -> str | None:
-    """AWS_ENDPOINT_URL where DynamoDB's own variable names another one: it is then that of streams alone."""
-    return os.environ.get("AWS_ENDPOINT_URL") if _is_set("AWS_ENDPOINT_URL_DYNAMODB") else None
+    found = {
+        field: Said(value, _in_profile(name))
+        for field, (names, value, name) in said.items()
+        if value and not _is_set(*names)
+    }
+    general = os.environ.get("AWS_ENDPOINT_URL")
+    if general and _is_set("AWS_ENDPOINT_URL_DYNAMODB") and not _is_set(*STREAMS_NAMES):
+        found["streams_endpoint_url"] = Said(general, "AWS_ENDPOINT_URL")
+    return found
 
 
 def require_region(*, own_mapping: bool, local: bool) -> None:
@@ -102,9 +178,15 @@ def require_region(*, own_mapping: bool, local: bool) -> None:
         raise Misconfigured("no AWS region is set", remedy=f"set AWS_REGION, or {where}")
 
 
-def default_region_note() -> str | None:
-    """What a command says first when no region is set and the packaged mapping's is used; None: one is set."""
-    if _is_set(*REGION_NAMES) or read_profile().region:
+def region_is_said() -> bool:
+    """Whether a variable or the profile names a region."""
+    return _is_set(*REGION_NAMES) or bool(read_profile().region)
+
+
+def default_region_note(*urls: str | None) -> str | None:
+    """What a command says first when no region is set and the packaged mapping's is used; None: one is set, or the host of one of
+    ``urls`` names one."""
+    if region_is_said() or any(map(region_of, urls)):
         return None
     return f"no AWS region is set: {DEFAULT_REGION} is used, the packaged mapping's; AWS_REGION sets another"
 

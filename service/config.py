@@ -11,9 +11,16 @@ from pydantic import AliasChoices, Field, FilePath, SecretStr, field_validator, 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.api_tokens import parsed_tokens
-from service.aws_profile import CERTIFICATE_NAMES, DEFAULT_REGION, ENDPOINT_NAMES, REGION_NAMES, STREAMS_NAMES
+from service.aws_profile import (
+    CERTIFICATE_NAMES,
+    DEFAULT_REGION,
+    ENDPOINT_FORM,
+    ENDPOINT_NAMES,
+    REGION_NAMES,
+    STREAMS_NAMES,
+)
 from service.core.mapping.schema import TABLE_NAME
-from service.hosts import is_aws, is_local, without_password
+from service.hosts import is_aws, is_local, is_server_url, without_password
 from service.signed_requests import signed_request_seconds
 
 PREFIX = "TABLESPLIT_"
@@ -46,8 +53,8 @@ class Settings(BaseSettings):
         DEFAULT_REGION,
         validation_alias=AliasChoices(*REGION_NAMES),
         min_length=1,
-        description="the AWS region of the tables; when this is not set, AWS_DEFAULT_REGION, then the profile's; "
-        "the default is only for the packaged mapping and local servers",
+        description="the AWS region of the tables; when this is not set, AWS_DEFAULT_REGION, then the profile's, "
+        "then that in the name of AWS_ENDPOINT_URL's host; the default is only for the packaged mapping and local servers",
     )
     endpoint_url: str | None = Field(
         None,
@@ -302,8 +309,10 @@ class Settings(BaseSettings):
 
     @field_validator("endpoint_url", "streams_endpoint_url")
     @classmethod
-    def _without_password(cls, url: str | None) -> str | None:
-        """So that no message and no log shows it."""
+    def _server_without_password(cls, url: str | None) -> str | None:
+        """Without it no message and no log shows it."""
+        if url is not None and not is_server_url(url):
+            raise ValueError(f"not the URL of a server; write it like {ENDPOINT_FORM}")
         return None if url is None else without_password(url)
 
     @model_validator(mode="after")

@@ -18,16 +18,18 @@ from service.aws_profile import (
     ENDPOINT_NAMES,
     REGION_NAMES,
     STREAMS_NAMES,
-    all_services_endpoint,
+    Said,
+    region_is_said,
     require_region,
-    said_by_profile,
+    said_beside_variables,
+    unset_empty_variables,
 )
 from service.config import AWS_NAMES, PREFIX, Settings, variable_name
 from service.core.mapping.mapping import Mapping, load_mapping
 from service.core.mapping.schema import TABLE_NAME
 from service.dotenv_file import load_dotenv, read_dotenv
 from service.errors import Misconfigured, WrongSettings
-from service.hosts import is_local
+from service.hosts import is_local, region_of
 
 PACKAGED_MAPPING = "crm.yaml"
 TEST_PREFIX = "TABLESPLIT_TEST_"
@@ -49,24 +51,51 @@ def load_settings(**changes: Any) -> Settings:
     Raises Misconfigured with a line for each wrong variable: its name, its value, what it must be.
     """
     load_dotenv()
+    unset_empty_variables()
     _refuse_unknown()
-    said: dict[str, Any] = said_by_profile()
-    if (streams := all_services_endpoint()) is not None and not os.environ.get(STREAMS_NAMES[0]):
-        said["streams_endpoint_url"] = streams
+    said = {field: one for field, one in said_beside_variables().items() if field not in changes}
+    values: dict[str, Any] = {field: one.value for field, one in said.items()}
     try:
-        settings = Settings(**{**said, **changes})
+        settings = Settings(**{**values, **changes})
     except ValidationError as error:
-        lines = [_line(issue["loc"], issue["input"], issue["msg"]) for issue in error.errors(include_url=False)]
-        raise WrongSettings(lines, remedy="docs/settings.md lists the allowed values") from error
-    if "aws_region" not in said:
+        issues = error.errors(include_url=False)
+        lines = [_line(issue["loc"], issue["input"], issue["msg"], said) for issue in issues]
+        raise WrongSettings(list(dict.fromkeys(lines)), remedy="docs/settings.md lists the allowed values") from error
+    return _in_its_region(settings, said, told="aws_region" in changes or region_is_said())
+
+
+def _in_its_region(settings: Settings, said: abc.Mapping[str, Said], *, told: bool) -> Settings:
+    """The settings with the region that the endpoints' hosts name, where none was told.
+
+    Raises Misconfigured when two of them differ: AWS refuses a signature for another region.
+    """
+    region = settings.aws_region if told else None
+    by = f"{_source('aws_region', said)}={region}"
+    for field in ("endpoint_url", "streams_endpoint_url"):
+        url = getattr(settings, field)
+        named = region_of(url)
+        if named is not None and region not in (None, named):
+            raise Misconfigured(
+                f"{_source(field, said)}={url} is in region {named}, but {by}",
+                remedy="set AWS_REGION to the region of the tables, or correct the endpoint",
+            )
+        if named is not None and region is None:
+            region, by = named, f"{_source(field, said)}={url} is in {named}"
+    if region is None:
         require_region(own_mapping=settings.mapping is not None, local=is_local(settings.endpoint_url))
-    return settings
+    return settings if region is None else settings.model_copy(update={"aws_region": region})
 
 
 def hook_variables(settings: Settings) -> dict[str, str]:
     """The environment of an executable hook."""
     names = (*FOR_ANY_PROGRAM, *(name.strip() for name in (settings.hook_environment or "").split(",")))
     return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def daemon_variables() -> dict[str, str]:
+    """The environment of KCL's daemon, whose SDK would take AWS_ENDPOINT_URL for STS, and DynamoDB's VPC endpoint for streams. The
+    daemon is told its endpoints."""
+    return {name: value for name, value in os.environ.items() if name != "AWS_ENDPOINT_URL"}
 
 
 def use_local_credentials() -> None:
@@ -138,16 +167,30 @@ def _refuse_unknown() -> None:
             raise Misconfigured(f"{name} is not a setting", remedy=hint)
 
 
-def _line(loc: tuple[int | str, ...], value: object, message: str) -> str:
+_VARIABLES: dict[str, tuple[str, ...]] = {field: (name,) for field, name in AWS_NAMES.items()} | {
+    "aws_region": REGION_NAMES,
+    "endpoint_url": ENDPOINT_NAMES,
+    "streams_endpoint_url": STREAMS_NAMES,
+    "ca_bundle": CERTIFICATE_NAMES,
+}
+"""The variables of each setting that is AWS's, by precedence."""
+
+
+def _source(field: str, said: abc.Mapping[str, Said]) -> str:
+    """What has said the value of a setting: a variable, or the profile."""
+    if field in said:
+        return said[field].by
+    return next(filter(os.environ.get, _VARIABLES.get(field, ())), variable_name(field))
+
+
+def _line(loc: tuple[int | str, ...], value: object, message: str, said: abc.Mapping[str, Said]) -> str:
     if not loc:
         return message.removeprefix("Value error, ")
-    names: dict[str, tuple[str, ...]] = {field: (name,) for field, name in AWS_NAMES.items()}
-    names |= {"aws_region": REGION_NAMES, "endpoint_url": ENDPOINT_NAMES, "ca_bundle": CERTIFICATE_NAMES}
     # pydantic reports the first of several names, also when another one was used
     field = next(
-        (field for field, choices in names.items() if loc[0] in choices), str(loc[0]).removeprefix(PREFIX).lower()
+        (field for field, choices in _VARIABLES.items() if loc[0] in choices), str(loc[0]).removeprefix(PREFIX).lower()
     )
-    variable = next(filter(os.environ.get, names.get(field, ())), variable_name(field))
     shown = "" if field in ("api_token", "hook_secret") else f"={_PASSWORD.sub('//', str(value))}"
     message = message.removeprefix("Value error, ")
-    return f"{variable}{shown}: {message[0].lower()}{message[1:]} ({Settings.model_fields[field].description})"
+    meaning = f" ({Settings.model_fields[field].description})" if field not in said else ""
+    return f"{_source(field, said)}{shown}: {message[0].lower()}{message[1:]}{meaning}"

@@ -53,7 +53,7 @@ def read_first(body: Callable[[App], Awaitable[T]]) -> T:
 def _load(**changes: Any) -> Settings:
     """The settings. When no region is set, the command's first line says so, once."""
     settings = load_settings(**changes)
-    note = default_region_note()
+    note = default_region_note(settings.endpoint_url, settings.streams_endpoint_url)
     said = click.get_current_context().find_root().meta
     if note is not None and note not in said:
         said[note] = True

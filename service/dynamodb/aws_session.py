@@ -1,24 +1,18 @@
-"""A botocore session with the settings' region and certificates, and credentials that are kept while they last.
-
-Every client of a session, also those with which the credential chain asks STS or SSO, gets the region and the certificates.
-"""
+"""A session with credentials that are kept while they last, for the clients of the control plane and of the credential chain."""
 
 import logging
 from typing import Any
 
 import boto3.session
-import botocore.session
 from botocore.config import Config
 from botocore.credentials import Credentials as BotocoreCredentials
 from botocore.exceptions import BotoCoreError
 
 from service.config import Settings
+from service.dynamodb.botocore_session import ATTEMPTS, BotocoreSession
 from service.dynamodb.credential_errors import CHAIN_ERRORS, credential_error
 from service.errors import Misconfigured, TablesplitError
 from service.log import get_logger
-
-ATTEMPTS = 5
-"""Of one request, botocore's retries included."""
 
 # A failed renewal is reported by KeptCredentials, in one line; botocore would print its traceback.
 logging.getLogger("botocore").addHandler(logging.NullHandler())
@@ -84,8 +78,7 @@ class _KeepingResolver:
 
 def botocore_session(settings: Settings) -> Any:
     """A new session. Raises Misconfigured when the profile or the region cannot be used."""
-    session = botocore.session.Session()
-    session.set_config_variable("region", settings.aws_region)
+    session = BotocoreSession(settings)
     session.set_default_client_config(
         Config(
             connect_timeout=settings.connect_timeout_seconds,
@@ -93,8 +86,6 @@ def botocore_session(settings: Settings) -> Any:
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         )
     )
-    if settings.ca_bundle is not None:
-        session.set_config_variable("ca_bundle", str(settings.ca_bundle))
     try:
         chain = session.get_component("credential_provider")
     except BotoCoreError as error:

@@ -21,10 +21,11 @@ from botocore.exceptions import (
 
 from service.aws_profile import instance_is_asked
 from service.config import Settings
-from service.dynamodb.aws_session import ATTEMPTS, aws_session
+from service.dynamodb.aws_session import aws_session
+from service.dynamodb.botocore_session import ATTEMPTS
 from service.dynamodb.credential_errors import RENEWAL_REMEDY, expired_credentials, no_credentials
-from service.dynamodb.endpoints import AS_GIVEN
-from service.dynamodb.error_answers import Call, coded_error, plain_code
+from service.dynamodb.error_answers import Call, bare_code, coded_error, plain_code
+from service.dynamodb.network import proxy_error, tunnel_status
 from service.dynamodb.table_description import (
     STREAM_VIEW_TYPE,
     Identity,
@@ -37,7 +38,6 @@ from service.dynamodb.table_features import Recovery
 from service.errors import (
     CERTIFICATE_REMEDY,
     CHECK_ENDPOINT,
-    PROXY_REMEDY,
     CredentialsExpired,
     Misconfigured,
     Retryable,
@@ -153,11 +153,7 @@ class ControlPlane:
             account_id_endpoint_mode="disabled",
         )
         try:
-            return self._session.client(
-                service,
-                endpoint_url=endpoint_url,
-                config=config if endpoint_url is None else config.merge(AS_GIVEN),
-            )
+            return self._session.client(service, endpoint_url=endpoint_url, config=config)
         except (BotoCoreError, ValueError) as error:
             raise Misconfigured(
                 f"AWS cannot be used as configured: {error}",
@@ -170,7 +166,7 @@ class ControlPlane:
         try:
             answer: dict[str, Any] = getattr(client, method)(**request)
         except (ClientError, BotoCoreError) as error:
-            if isinstance(error, ClientError) and plain_code(error.response["Error"]["Code"]) in none:
+            if isinstance(error, ClientError) and plain_code(_code_of(error)) in none:
                 return {}
             raise self._error(client, client.meta.method_to_api_mapping[method], subject, error) from error
         return answer
@@ -180,7 +176,7 @@ class ControlPlane:
         if isinstance(error, ClientError):
             content, metadata = error.response["Error"], error.response["ResponseMetadata"]
             status = metadata.get("HTTPStatusCode", 400)
-            refused = coded_error(call, content["Code"], content.get("Message", ""), status, error.response)
+            refused = coded_error(call, _code_of(error), content.get("Message", ""), status, error.response)
             if isinstance(refused, CredentialsExpired):
                 refused = expired_credentials()
             if isinstance(refused, TablesplitError):
@@ -190,6 +186,13 @@ class ControlPlane:
 
     def _call_of(self, client: Any, operation: str, subject: str) -> Call:
         return Call(operation, subject, client.meta.endpoint_url, self._settings.aws_region)
+
+
+def _code_of(error: ClientError) -> str:
+    """The code of an answer; botocore, which does not read it from the header, has the status for it then, or nothing."""
+    said = str(error.response["Error"].get("Code") or "")
+    header: str = error.response["ResponseMetadata"].get("HTTPHeaders", {}).get("x-amzn-errortype", "")
+    return bare_code(header) if header and not said.strip("0123456789") else said
 
 
 def connection_error(call: Call, error: Exception) -> TablesplitError:
@@ -202,8 +205,7 @@ def connection_error(call: Call, error: Exception) -> TablesplitError:
         message = f"{call}: the certificate of {call.endpoint} is not trusted: {' '.join(str(error).split())}"
         return Misconfigured(message, remedy=CERTIFICATE_REMEDY)
     if isinstance(error, ProxyConnectionError):
-        message = f"{call}: the proxy does not lead to {call.endpoint}"
-        return Retryable(message, reason="no_connection", remedy=PROXY_REMEDY)
+        return proxy_error(call, call.endpoint, tunnel_status(error))
     if isinstance(error, EndpointConnectionError | HTTPClientError):
         return Retryable(f"{call}: cannot connect to {call.endpoint}", reason="no_connection", remedy=CHECK_ENDPOINT)
     return Misconfigured(f"{call}: {error}", remedy=RENEWAL_REMEDY)

@@ -19,7 +19,13 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 
 from service.aws_profile import instance_is_asked
-from service.dynamodb.error_answers import SERVER_ERRORS, plain_code
+from service.dynamodb.error_answers import (
+    SERVER_ERRORS,
+    clock_error,
+    is_clock_refused,
+    plain_code,
+)
+from service.dynamodb.network import is_refused_by_proxy, proxy_error, tunnel_status
 from service.dynamodb.refusals import denied
 from service.dynamodb.throttling import THROTTLING
 from service.errors import Misconfigured, Retryable, TablesplitError
@@ -59,6 +65,8 @@ def credential_error(error: Exception) -> TablesplitError:
         return no_credentials(instance_asked=instance_is_asked())
     if isinstance(error, SSOError | TokenRetrievalError):
         return Misconfigured(f"the AWS credentials cannot be loaded: {_line(error)}", remedy=LOGIN_REMEDY)
+    if is_refused_by_proxy(error):
+        return proxy_error("the AWS credentials cannot be loaded", "the service that gives them", tunnel_status(error))
     if isinstance(error, SSLError):
         return Misconfigured(
             f"the AWS credentials cannot be loaded: {_line(error)}",
@@ -102,6 +110,8 @@ def _refused(error: ClientError) -> TablesplitError:
     found: TablesplitError
     if plain_code(code) in _BUSY or metadata.get("HTTPStatusCode", 400) >= 500:
         found = _passing(what, service)
+    elif is_clock_refused(plain_code(code), message):
+        found = clock_error(f"{service} gives no AWS credentials: {error.operation_name}", message or code)
     elif plain_code(code) == "AccessDenied" and service == "AWS STS":
         refusal = denied(error.operation_name, error.operation_name, "the role", message)
         remedy = f"{refusal.remedy}; and the role's trust policy must name the caller"

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from service.dynamodb.refusals import denied, key_refusal, quota_refusal
+from service.dynamodb.network import PROXY_LOGIN, proxy_error
+from service.dynamodb.refusals import account_refusal, denied, key_refusal, quota_refusal, value_refusal
 from service.dynamodb.throttling import READERS, THROTTLING, throttled
 from service.errors import (
     GAP_REMEDY,
@@ -30,9 +31,21 @@ from service.errors import (
 
 CONFLICTS = frozenset({"TransactionConflict", "TransactionInProgress"})
 REPLICA_CONFLICTS = frozenset({"ReplicatedWriteConflict"})
-SERVER_ERRORS = frozenset({"InternalServer", "InternalFailure", "ServiceUnavailable", "Internal"})
+SERVER_ERRORS = frozenset(
+    {
+        "Internal",
+        "InternalFailure",
+        "InternalServer",
+        "PriorRequestNotComplete",
+        "RequestTimeout",
+        "ServiceUnavailable",
+    }
+)
 ITEM_REFUSED = frozenset({"Validation", "ItemCollectionSizeLimitExceeded", "RequestEntityTooLarge"})
 EXPIRED_CREDENTIALS = frozenset({"ExpiredToken"})
+_OLD_SESSION = "included in the request is expired"
+WRONG_CLOCK = frozenset({"RequestExpired", "RequestTimeTooSkewed"})
+NO_PERMISSION = frozenset({"AccessDenied", "NotAuthorized"})
 WRONG_CREDENTIALS = frozenset(
     {
         "UnrecognizedClient",
@@ -58,6 +71,11 @@ ITEM_OPERATIONS = frozenset(
 STREAM_OPERATIONS = frozenset({"DescribeStream", "GetShardIterator", "GetRecords"})
 TABLE_CHANGES = frozenset({"DeleteTable", "UpdateTable"})
 
+ITEM_REMEDY = (
+    "correct the item or the mapping; of the control table: TABLESPLIT_CONTROL_TABLE must name one that tablesplit made"
+)
+"""What the operator does about a request on one item that DynamoDB calls invalid."""
+
 REQUEST_TIMEOUT, TOO_MANY_REQUESTS = 408, 429
 NO_DETAILS: Mapping[str, Any] = MappingProxyType({})
 
@@ -76,9 +94,10 @@ class Call:
         return f"{self.operation} on {self.subject}"
 
 
-def error_of(call: Call, status: int, answer: Mapping[str, Any]) -> Exception:
-    """The error for an answer with a status other than 200."""
-    code = str(answer.get("__type", "")).rpartition("#")[2]
+def error_of(call: Call, status: int, answer: Mapping[str, Any], header: str = "") -> Exception:
+    """The error for an answer with a status other than 200. ``header``: its x-amzn-ErrorType, which counts when the content has
+    no code."""
+    code = bare_code(str(answer.get("__type") or header))
     message = str(answer.get("message") or answer.get("Message") or "")
     if plain_code(code) == "TransactionCanceled":
         return cancelled(call, answer.get("CancellationReasons") or [], message)
@@ -95,13 +114,13 @@ def coded_error(
     plain = plain_code(code)
     if plain == "ConditionalCheckFailed":
         return ConditionRefusedError()
+    if status == PROXY_LOGIN:
+        return proxy_error(call, call.endpoint, status)
+    if (key := key_refusal(call, message)) is not None and (status < 500 or isinstance(key, Retryable)):
+        return key
     if plain in THROTTLING or status == TOO_MANY_REQUESTS:
         return _limit_error(call, plain, code, message, answer)
-    return (
-        _passing_error(call, plain, code, message, status)
-        or key_refusal(call, message)
-        or _lasting_error(call, plain, code, message)
-    )
+    return _passing_error(call, plain, code, message, status) or _lasting_error(call, plain, code, message)
 
 
 def _passing_error(call: Call, plain: str, code: str, message: str, status: int) -> Retryable | None:
@@ -152,12 +171,8 @@ def cancelled(call: Call, reasons: Sequence[Mapping[str, Any]], message: str) ->
 
 
 def _lasting_error(call: Call, plain: str, code: str, message: str) -> TablesplitError:
-    if plain in EXPIRED_CREDENTIALS:
-        return CredentialsExpired(f"{call}: {_short(message)}")
-    if plain in WRONG_CREDENTIALS:
-        return _credentials_error(call, code, message)
-    if plain == "AccessDenied":
-        return denied(call, call.operation, call.subject, message)
+    if (refused := _caller_refusal(call, plain, code, message)) is not None:
+        return refused
     if call.operation in STREAM_OPERATIONS:
         return _stream_error(call, plain, code, message)
     if plain == "ResourceNotFound":
@@ -166,8 +181,24 @@ def _lasting_error(call: Call, plain: str, code: str, message: str) -> Tablespli
             remedy="check AWS_REGION and the table names, or run `tablesplit create-tables`",
         )
     if plain in ITEM_REFUSED and call.operation in ITEM_OPERATIONS:
-        return Poison(f"{call}: DynamoDB refuses the item: {_short(message)}", reason="refused_by_dynamodb")
+        said = _short(message) or f"it does not say why ({code})"
+        return Poison(f"{call}: DynamoDB refuses the item: {said}", reason="refused_by_dynamodb", remedy=ITEM_REMEDY)
+    if plain == "Validation" and (value := value_refusal(call, message)) is not None:
+        return value
     return _unknown_error(call, code, message)
+
+
+def _caller_refusal(call: Call, plain: str, code: str, message: str) -> TablesplitError | None:
+    """The error for a request that was refused for who sent it, and when; None for another one."""
+    if plain in EXPIRED_CREDENTIALS or (plain in WRONG_CREDENTIALS and _OLD_SESSION in message):
+        return CredentialsExpired(f"{call}: {_short(message)}")
+    if is_clock_refused(plain, message):
+        return clock_error(call, message or code)
+    if plain in WRONG_CREDENTIALS:
+        return _credentials_error(call, code)
+    if plain in NO_PERMISSION:
+        return denied(call, call.operation, call.subject, message)
+    return account_refusal(call, plain, code, call.region)
 
 
 def _stream_error(call: Call, plain: str, code: str, message: str) -> TablesplitError:
@@ -186,12 +217,22 @@ def _stream_error(call: Call, plain: str, code: str, message: str) -> Tablesplit
     return _unknown_error(call, code, message)
 
 
-def _credentials_error(call: Call, code: str, message: str) -> Misconfigured:
-    if "expired" in message or "not yet current" in message:
-        return Misconfigured(
-            f"{call}: the signature's time was refused: {_short(message)}",
-            remedy="set this machine's clock (NTP)",
-        )
+def is_clock_refused(plain: str, message: str) -> bool:
+    """Whether a request is refused for the time of its signature. ``plain``: the code without its suffix."""
+    return plain in WRONG_CLOCK or (
+        plain in WRONG_CREDENTIALS and ("expired" in message or "not yet current" in message)
+    )
+
+
+def clock_error(call: object, message: str) -> Misconfigured:
+    """The error for a request whose signature is too old, or from the future."""
+    return Misconfigured(
+        f"{call}: the signature's time was refused: {_short(message)}",
+        remedy="set this machine's clock (NTP)",
+    )
+
+
+def _credentials_error(call: Call, code: str) -> Misconfigured:
     return Misconfigured(
         f"{call}: {call.endpoint} refuses the AWS credentials ({code})",
         remedy=f"check AWS_PROFILE, or the key, secret and session token, and region {call.region}",
@@ -203,6 +244,11 @@ def _unknown_error(call: Call, code: str, message: str) -> Fatal:
         f"{call}: {call.endpoint} refuses the request: {code}: {_short(message)}",
         remedy="check the endpoint (AWS_ENDPOINT_URL) and the table names; if they are right, report this line",
     )
+
+
+def bare_code(said: str) -> str:
+    """The code in what an answer says: ``com.amazonaws.dynamodb.v20120810#Code``, or ``Code:http://...``."""
+    return said.partition(":")[0].rpartition("#")[2]
 
 
 def plain_code(code: str) -> str:

@@ -4,21 +4,67 @@ HTTPS_PROXY, HTTP_PROXY and NO_PROXY: https://docs.aws.amazon.com/cli/latest/use
 reading of them would also take passwords from ~/.netrc, which cannot stand beside a signature.
 """
 
+import re
 import ssl
 from urllib.parse import urlsplit
 
+from botocore.exceptions import ProxyConnectionError
 from botocore.utils import get_environ_proxies
 
+from service.aws_profile import proxy_variable
 from service.config import Settings
-from service.errors import Misconfigured
+from service.errors import PROXY_REMEDY, Misconfigured, Retryable, TablesplitError
+from service.hosts import is_server_url
+
+PROXY_LOGIN = 407
+LOGIN_TO_PROXY = "write the proxy's user and password into HTTPS_PROXY: http://user:password@host:port"
+PROXY_FORM = "write it like http://host:port; NO_PROXY names what is reached without it"
+
+_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
+"""What Python's http.client says of a proxy's answer to CONNECT."""
 
 
 def proxy_of(endpoint: str) -> str | None:
-    """The URL of the proxy through which ``endpoint`` is reached; None: directly."""
-    proxy = get_environ_proxies(endpoint).get(urlsplit(endpoint).scheme)
+    """The URL of the proxy through which ``endpoint`` is reached; None: directly. Raises Misconfigured when it is none of HTTP."""
+    scheme = urlsplit(endpoint).scheme
+    proxy = get_environ_proxies(endpoint).get(scheme)
     if not proxy:
         return None
-    return proxy if "://" in proxy else f"http://{proxy.removeprefix('//')}"
+    url = proxy if "://" in proxy else f"http://{proxy.removeprefix('//')}"
+    if not is_server_url(url):
+        shown = proxy.rpartition("@")[2]
+        raise Misconfigured(f"{proxy_variable(scheme)}={shown}: not the URL of an HTTP proxy", remedy=PROXY_FORM)
+    return url
+
+
+def proxy_error(what: object, endpoint: str, status: int | None) -> TablesplitError:
+    """The error for a request, ``what``, that a proxy does not carry. ``status``: its answer to CONNECT; None: it gave none."""
+    if status is None:
+        return Retryable(f"{what}: the proxy does not lead to {endpoint}", reason="no_connection", remedy=PROXY_REMEDY)
+    if status >= 500:
+        return Retryable(
+            f"{what}: the proxy does not reach {endpoint}: status {status}",
+            reason="no_connection",
+            remedy=PROXY_REMEDY,
+        )
+    return Misconfigured(
+        f"{what}: the proxy refuses to connect to {endpoint}: status {status}",
+        remedy=LOGIN_TO_PROXY if status == PROXY_LOGIN else PROXY_REMEDY,
+    )
+
+
+def tunnel_status(error: Exception | None) -> int | None:
+    """The proxy's answer to CONNECT, from an exception of botocore; None: it is about something else."""
+    if not isinstance(error, ProxyConnectionError):
+        return None
+    found = _TUNNEL.search(str(error.kwargs.get("error")))
+    return int(found[1]) if found else None
+
+
+def is_refused_by_proxy(error: Exception) -> bool:
+    """Whether the proxy has refused the request, so that it need not be sent again."""
+    status = tunnel_status(error)
+    return status is not None and status < 500
 
 
 def certificates(settings: Settings) -> ssl.SSLContext:

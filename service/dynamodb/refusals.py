@@ -8,7 +8,7 @@ import re
 
 import orjson
 
-from service.errors import Fatal
+from service.errors import Fatal, Misconfigured, Retryable, TablesplitError, Throttled
 
 _POLICY = r"(?P<policy>[\w -]+?policy|permissions boundary)"
 _UNAUTHORIZED = re.compile(
@@ -36,11 +36,23 @@ KEY_ACTIONS = "kms:Decrypt, kms:Encrypt, kms:ReEncrypt*, kms:GenerateDataKey*, k
 
 _KEY_STATES = (
     ("disabled", "enable the key: aws kms enable-key"),
+    ("is unavailable", "connect the key's own key store again: aws kms connect-custom-key-store"),
+    ("is creating", "wait until the key is Enabled (aws kms describe-key), then run the same command"),
+    ("is updating", "wait until the key is Enabled (aws kms describe-key), then run the same command"),
+    (
+        "pending replica deletion",
+        "cancel the deletion, then enable the key: aws kms cancel-key-deletion, aws kms enable-key",
+    ),
     ("pending deletion", "cancel the deletion, then enable the key: aws kms cancel-key-deletion, aws kms enable-key"),
     ("pending import", "import the key's material"),
     ("NotFound", "check the key: there is none of that name in the table's region"),
     ("not found", "check the key: there is none of that name in the table's region"),
+    ("KMSInvalidState", "bring the key to the state Enabled: aws kms describe-key shows its state"),
 )
+"""What to do by the words of the message; the states: https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html."""
+
+_KEY_THROTTLED = re.compile(r"KMS throttl|\bThrottling(Exception)?\b|[Rr]ate exceeded|exceeded the rate")
+_KEY_QUOTA = "ask AWS for a higher quota of requests to KMS (Service Quotas, KMS), or lower the rate"
 
 _QUOTAS = (
     (
@@ -48,8 +60,21 @@ _QUOTAS = (
         "ask AWS for more tables a region (Service Quotas, DynamoDB), or delete tables that are not used",
     ),
     ("per-table limit", "the table has as many indexes as AWS allows: delete one, or ask AWS for more"),
+    ("number of tags", "take tags away from the old table, or leave them out: tablesplit create-tables --no-tags"),
+    (
+        "table maximum",
+        "ask AWS for a higher throughput quota a table (Service Quotas, DynamoDB), or give lower --warm-writes and --warm-reads",
+    ),
+    ("account limit", "ask AWS for a higher throughput quota (Service Quotas, DynamoDB), or ask for less"),
     ("maximum for the account", "ask AWS for a higher throughput quota (Service Quotas, DynamoDB)"),
 )
+_ANY_QUOTA = "ask AWS for a higher quota (Service Quotas, DynamoDB), or wait if the line names a time"
+_PREFIX = "Subscriber limit exceeded:"
+_LASTS = re.compile(r"\bexceeds?\b|\bexceeding\b|\blimited\b|\blimit of\b")
+_PASSES = re.compile(r"simultaneous|concurrent|at the same time|per second|\brate\b")
+
+_NO_SUBSCRIPTION = frozenset({"OptInRequired", "SubscriptionRequired"})
+_TTL_CHANGED = "Time to live has been modified multiple times"
 
 
 def denied(call: object, operation: str, subject: str, message: str) -> Fatal:
@@ -82,7 +107,7 @@ def _holder(policy: str, user: str) -> str:
     return _HOLDERS.get(policy, "a policy that applies to {user}").format(user=user)
 
 
-def key_refusal(call: object, message: str) -> Fatal | None:
+def key_refusal(call: object, message: str) -> Fatal | Throttled | None:
     """The error for a request that fails because of the table's KMS key; None when ``message`` is about something else.
 
     DynamoDB sends it as a refused permission or, when the key is disabled or gone, as an invalid request.
@@ -90,8 +115,16 @@ def key_refusal(call: object, message: str) -> Fatal | None:
     kms = _KMS.search(message)
     if kms is None:
         return None
-    said = " ".join(message[kms.end() :].split())
-    return Fatal(f"{call}: the table's KMS key cannot be used: {said[:300]}", remedy=_key_remedy(said))
+    said = " ".join(message[kms.end() :].split())[:300]
+    if is_key_throttled(message):
+        return Throttled(f"{call}: AWS KMS throttles the table's key: {said}", limit="account", remedy=_KEY_QUOTA)
+    return Fatal(f"{call}: the table's KMS key cannot be used: {said}", remedy=_key_remedy(said))
+
+
+def is_key_throttled(message: str) -> bool:
+    """Whether a request fails only because too many ask for the key: the same request may succeed later."""
+    kms = _KMS.search(message)
+    return kms is not None and _KEY_THROTTLED.search(message[kms.start() :]) is not None
 
 
 def _key_remedy(said: str) -> str:
@@ -107,7 +140,32 @@ def _key_remedy(said: str) -> str:
 
 def quota_refusal(call: object, message: str) -> Fatal | None:
     """The error for a quota that waiting does not mend; None when ``message`` is about another limit."""
+    said = " ".join(message.split())
     for words, remedy in _QUOTAS:
         if words in message:
-            return Fatal(f"{call}: a quota of the account is used up: {' '.join(message.split())}", remedy=remedy)
+            return Fatal(f"{call}: a quota of the account is used up: {said}", remedy=remedy)
+    own = said.removeprefix(_PREFIX)
+    if own and _LASTS.search(own) and not _PASSES.search(own):
+        return Fatal(f"{call}: a quota of the account is used up: {said}", remedy=_ANY_QUOTA)
     return None
+
+
+def value_refusal(call: object, message: str) -> TablesplitError | None:
+    """The error for an invalid value in a request about a whole table; None when AWS's words name nothing that we know."""
+    if _TTL_CHANGED in message:
+        return Retryable(
+            f"{call}: {' '.join(message.split())}",
+            reason="table_in_use",
+            remedy="wait an hour, then run the same command: it continues where it stopped",
+        )
+    return quota_refusal(call, message) if any(words in message for words, _ in _QUOTAS) else None
+
+
+def account_refusal(call: object, plain: str, code: str, region: str) -> Misconfigured | None:
+    """The error for an account that has not this service; None for another code. ``plain``: it without its suffix."""
+    if plain not in _NO_SUBSCRIPTION:
+        return None
+    return Misconfigured(
+        f"{call}: the AWS account is not subscribed to the service ({code})",
+        remedy=f"complete the account's sign-up in the AWS console, and enable region {region} for it; or correct AWS_PROFILE",
+    )

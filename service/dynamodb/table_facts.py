@@ -1,13 +1,13 @@
 """Reads what DescribeTable does not say of a table. Every call only reads; one that is refused makes an ``Unread``.
 
 Calls block: async callers use ``asyncio.to_thread``. A local server has no key service, no Kinesis, no Lambda, no pipes and no
-scaling: these are asked there only where the environment names an endpoint for them (``AWS_ENDPOINT_URL_LAMBDA``).
+scaling: these are asked there only where the environment or the profile names an endpoint for them (``AWS_ENDPOINT_URL_LAMBDA``).
 """
 
-import os
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from service.aws_profile import service_endpoint
 from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.table_description import TableDescription
 from service.dynamodb.table_features import Recovery, TableFacts, Unread
@@ -83,7 +83,7 @@ def _read(read: Callable[[], Fact]) -> Fact | Unread:
 
 def _key_manager(plane: ControlPlane, table: TableDescription) -> str | None:
     key = table.features.key_arn
-    if key is None or not _is_there(plane, "KMS"):
+    if key is None or not _is_there(plane, "kms"):
         return None
     return str(plane.ask("kms", "describe_key", key, {"KeyId": key})["KeyMetadata"]["KeyManager"])
 
@@ -96,7 +96,7 @@ def _has_policy(plane: ControlPlane, table: TableDescription) -> bool:
 
 
 def _kinesis_streams(plane: ControlPlane, name: str) -> tuple[str, ...]:
-    if not _is_there(plane, "KINESIS"):
+    if not _is_there(plane, "kinesis"):
         return ()
     answer = plane.ask("dynamodb", "describe_kinesis_streaming_destination", name, {"TableName": name})
     found = answer.get("KinesisDataStreamDestinations", ())
@@ -106,7 +106,7 @@ def _kinesis_streams(plane: ControlPlane, name: str) -> tuple[str, ...]:
 
 
 def _scaled(plane: ControlPlane, table: TableDescription) -> tuple[str, ...]:
-    if table.billing != "PROVISIONED" or not _is_there(plane, "APPLICATION_AUTO_SCALING"):
+    if table.billing != "PROVISIONED" or not _is_there(plane, "application-autoscaling"):
         return ()
     resources = [f"table/{table.name}", *(f"table/{table.name}/index/{index}" for index in table.indexes)]
     request = {"ServiceNamespace": "dynamodb", "ResourceIds": resources}
@@ -115,7 +115,7 @@ def _scaled(plane: ControlPlane, table: TableDescription) -> tuple[str, ...]:
 
 
 def _functions(plane: ControlPlane, stream_arn: str) -> tuple[str, ...]:
-    if not _is_there(plane, "LAMBDA"):
+    if not _is_there(plane, "lambda"):
         return ()
     pages = _pages(
         plane,
@@ -130,7 +130,7 @@ def _functions(plane: ControlPlane, stream_arn: str) -> tuple[str, ...]:
 
 
 def _pipes(plane: ControlPlane, stream_arn: str) -> tuple[str, ...]:
-    if not _is_there(plane, "PIPES"):
+    if not _is_there(plane, "pipes"):
         return ()
     pages = _pages(plane, "pipes", "list_pipes", stream_arn, {"SourcePrefix": stream_arn}, "NextToken")
     return tuple(one["Name"] for page in pages for one in page.get("Pipes", ()))
@@ -149,4 +149,4 @@ def _pages(
 
 
 def _is_there(plane: ControlPlane, service: str) -> bool:
-    return not plane.local or f"AWS_ENDPOINT_URL_{service}" in os.environ
+    return not plane.local or service_endpoint(service) is not None

@@ -12,6 +12,8 @@ from service.errors import Limit, Throttled
 
 THROTTLING = frozenset(
     {
+        "BandwidthLimitExceeded",
+        "EC2Throttled",
         "LimitExceeded",
         "ProvisionedThroughputExceeded",
         "RequestLimitExceeded",

@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 import orjson
@@ -13,6 +13,7 @@ from service.clock import Clock
 from service.dynamodb.answer_text import answer_of
 from service.dynamodb.credentials import CredentialSource
 from service.dynamodb.error_answers import Call, error_of
+from service.dynamodb.network import proxy_error
 from service.dynamodb.new_stream import is_starting
 from service.dynamodb.signing import Signer
 from service.errors import (
@@ -26,9 +27,6 @@ from service.errors import (
     TablesplitError,
 )
 
-PROXY_LOGIN = 407
-LOGIN_TO_PROXY = "write the proxy's user and password into HTTPS_PROXY: http://user:password@host:port"
-
 
 @dataclass(frozen=True, slots=True)
 class Api:
@@ -40,6 +38,13 @@ class Api:
     region: str
     proxy: str | None = None
     """URL of the proxy through which the endpoint is reached."""
+
+
+class _Answer(NamedTuple):
+    status: int
+    request_id: str
+    error_type: str
+    content: bytes
 
 
 class Transport:
@@ -74,32 +79,33 @@ class Transport:
         target = f"{self._api.target_prefix}.{operation}"
         headers = self._signer.headers(credentials, target, body, self._clock.now())
         try:
-            status, request_id, content = await self._exchange(headers, body)
-            if status == 200:
-                return answer_of(content)
-            raise self._refused(self.describe(operation, subject), status, request_id, content)
+            answer = await self._exchange(headers, body)
+            if answer.status == 200:
+                return answer_of(answer.content)
+            raise self._refused(self.describe(operation, subject), answer)
         except CredentialsExpired:
             await self._credentials.renew(credentials)
             raise
         except (TimeoutError, aiohttp.ClientError, orjson.JSONDecodeError) as error:
             raise self._broken(operation, subject, error) from error
 
-    def _refused(self, call: Call, status: int, request_id: str, content: bytes) -> Exception:
-        error = error_of(call, status, _error_content(content))
+    def _refused(self, call: Call, answer: _Answer) -> Exception:
+        error = error_of(call, answer.status, _error_content(answer.content), answer.error_type)
         if isinstance(error, StreamGone) and is_starting(call.subject, self._clock.now()):
             error = Retryable(error.message, reason="stream_starting", remedy=error.remedy)
         if isinstance(error, TablesplitError):
-            error.request_id = request_id
+            error.request_id = answer.request_id
         return error
 
-    async def _exchange(self, headers: dict[str, str], body: bytes) -> tuple[int, str, bytes]:
+    async def _exchange(self, headers: dict[str, str], body: bytes) -> _Answer:
         sent = self._http.post(self._url, data=body, headers=headers, allow_redirects=False, proxy=self._api.proxy)
         async with sent as answer:
             content = await answer.read()
             expected = answer.headers.get("x-amz-crc32")
             if expected is not None and expected != str(zlib.crc32(content)):
                 raise aiohttp.ClientPayloadError("the answer's CRC32 does not match its content")
-            return answer.status, answer.headers.get("x-amzn-requestid", ""), content
+            said = answer.headers
+            return _Answer(answer.status, said.get("x-amzn-requestid", ""), said.get("x-amzn-errortype", ""), content)
 
     def _broken(self, operation: str, subject: str, error: Exception) -> TablesplitError:
         call = self.describe(operation, subject)
@@ -130,16 +136,7 @@ def _certificate(call: Call, _: float, error: Exception) -> TablesplitError:
 
 def _proxy_refuses(call: Call, _: float, error: Exception) -> TablesplitError:
     assert isinstance(error, aiohttp.ClientHttpProxyError)
-    if error.status >= 500:
-        return Retryable(
-            f"{call}: the proxy does not reach {call.endpoint}: status {error.status}",
-            reason="no_connection",
-            remedy=PROXY_REMEDY,
-        )
-    return Misconfigured(
-        f"{call}: the proxy refuses to connect to {call.endpoint}: status {error.status}",
-        remedy=LOGIN_TO_PROXY if error.status == PROXY_LOGIN else PROXY_REMEDY,
-    )
+    return proxy_error(call, call.endpoint, error.status)
 
 
 def _proxy_unreachable(call: Call, _: float, error: Exception) -> TablesplitError:

@@ -46,6 +46,7 @@ def seed(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
 )
 def test_it_never_writes_to_an_aws_account(endpoint: str) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_ENDPOINT")}
+    environment["AWS_REGION"] = "eu-west-1"
     done = seed({**environment, "AWS_ENDPOINT_URL": endpoint} if endpoint else environment)
     assert done.returncode == 2
     assert "for a local server only" in done.stderr

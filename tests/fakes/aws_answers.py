@@ -138,6 +138,41 @@ KEY_UNKNOWN = Answer(
     + KMS_SUFFIX.format("NotFoundException"),
 )
 
+KEY_UNAVAILABLE = Answer(
+    "ValidationException",
+    f"KMS validation error: com.amazonaws.services.kms.model.KMSInvalidStateException: {KEY} is unavailable."
+    + KMS_SUFFIX.format("KMSInvalidStateException"),
+)
+KEY_CREATING = Answer(
+    "ValidationException",
+    f"KMS validation error: com.amazonaws.services.kms.model.KMSInvalidStateException: {KEY} is creating."
+    + KMS_SUFFIX.format("KMSInvalidStateException"),
+)
+KEY_IN_NEW_STATE = Answer(
+    "ValidationException",
+    f"KMS validation error: com.amazonaws.services.kms.model.KMSInvalidStateException: {KEY} is asleep."
+    + KMS_SUFFIX.format("KMSInvalidStateException"),
+)
+KEY_THROTTLED = Answer(
+    "ValidationException",
+    "KMS throttling error: com.amazonaws.services.kms.model.AWSKMSException: You have exceeded the rate at which you may call KMS. "
+    "Reduce the frequency of your calls." + KMS_SUFFIX.format("ThrottlingException"),
+)
+
+# Who asks, and when.
+
+NO_SUBSCRIPTION = Answer("OptInRequired", "The AWS Access Key Id needs a subscription for the service", 403)
+NO_SUBSCRIPTION_JSON = Answer("SubscriptionRequiredException", NO_SUBSCRIPTION.message)
+NOT_AUTHORIZED = Answer("NotAuthorized", "You do not have permission to perform this action.")
+REQUEST_EXPIRED = Answer("RequestExpired", "Request has expired.")
+TIME_SKEWED = Answer(
+    "RequestTimeTooSkewed", "The difference between the request time and the current time is too large.", 403
+)
+SIGNATURE_EXPIRED = Answer(
+    "InvalidSignatureException",
+    "Signature expired: 20261129T195000Z is now earlier than 20261129T195500Z (20261129T200000Z - 5 min.)",
+)
+
 # Quotas, and what is busy for a moment.
 
 TABLE_QUOTA = Answer(
@@ -147,6 +182,26 @@ SIMULTANEOUS = Answer(
     "LimitExceededException",
     "Subscriber limit exceeded: Only 10 tables can be created, updated, or deleted simultaneously",
 )
+INVALID = "One or more parameter values were invalid: "
+WARM_TOO_HIGH = Answer(
+    "ValidationException",
+    INVALID + "Requested WriteUnitsPerSecond for WarmThroughput for table exceeds the table maximum of 40000",
+)
+ACCOUNT_UNITS = Answer(
+    "ValidationException",
+    INVALID + "The following units for table Leads exceed the account limit: WriteCapacityUnits",
+)
+INDEX_COUNT = Answer("ValidationException", INVALID + "GlobalSecondaryIndex count exceeds the per-table limit of 20")
+ACCOUNT_UNITS_LIMIT = Answer(
+    "LimitExceededException",
+    "Subscriber limit exceeded: The requested WriteCapacityUnits, 1010, would exceed the account limit of 80000",
+)
+TAG_COUNT = Answer("LimitExceededException", "Subscriber limit exceeded: The number of tags exceeds 50")
+NEW_QUOTA = Answer("LimitExceededException", "Subscriber limit exceeded: The number of replicas exceeds 9")
+TAG_RATE = Answer(
+    "LimitExceededException", "Subscriber limit exceeded: TagResource can be called up to five times per second"
+)
+TTL_CHANGED = Answer("ValidationException", "Time to live has been modified multiple times within a fixed interval")
 STREAM_READERS = Answer("LimitExceededException", "Too many operations for a given subscriber.")
 TABLE_IN_USE = Answer(
     "ResourceInUseException",

@@ -3,18 +3,20 @@
 import asyncio
 from datetime import UTC, datetime
 
+import orjson
 import pytest
 import structlog
+from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 
 from service.core.item.write import Absent, Put
 from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.protocol import InsertThrottled
 from service.dynamodb.table_description import NewTable
-from service.errors import Fatal, Limit, Retryable, StreamGone, TablesplitError, Throttled
-from tests.builders.planes import RetryLog, WaitlessClock, open_plane, plane_settings
+from service.errors import Fatal, Limit, Misconfigured, Poison, Retryable, StreamGone, TablesplitError, Throttled
+from tests.builders.planes import RetryLog, WaitlessClock, fixed_credentials, open_plane, plane_settings
 from tests.fakes import aws_answers as aws
 from tests.fakes.aws_answers import Answer
-from tests.fakes.scripted_endpoint import answer, fault_server
+from tests.fakes.scripted_endpoint import answer, error, fault_server, raw
 
 KEY = {"PK": {"S": "a"}, "SK": {"S": "b"}}
 PUT = Put("Leads", KEY, Absent(("PK",)))
@@ -128,6 +130,10 @@ REFUSED: list[tuple[Answer, str, str]] = [
     (aws.KEY_DISABLED, "the table's KMS key cannot be used: ", "enable the key: aws kms enable-key"),
     (aws.KEY_LEAVING, "the table's KMS key cannot be used: ", "cancel the deletion, then enable the key: "),
     (aws.KEY_UNKNOWN, "the table's KMS key cannot be used: ", "check the key: there is none of that name"),
+    (aws.KEY_UNAVAILABLE, "the table's KMS key cannot be used: ", "connect the key's own key store again"),
+    (aws.KEY_CREATING, "the table's KMS key cannot be used: ", "wait until the key is Enabled"),
+    (aws.KEY_IN_NEW_STATE, "the table's KMS key cannot be used: ", "bring the key to the state Enabled"),
+    (aws.NOT_AUTHORIZED, NO, "add dynamodb:PutItem on Leads to the policy of the caller"),
 ]
 
 
@@ -142,6 +148,101 @@ async def test_a_refusal_names_who_can_mend_it(said: Answer, message: str, remed
     assert caught.value.remedy.startswith(remedy)
     assert caught.value.request_id == aws.REQUEST_ID
     assert caught.value.to_json()["request_id"] == aws.REQUEST_ID
+
+
+CALLERS = [
+    (aws.REQUEST_EXPIRED, "the signature's time was refused: Request has expired.", "set this machine's clock (NTP)"),
+    (aws.TIME_SKEWED, "the signature's time was refused: The difference", "set this machine's clock (NTP)"),
+    (aws.SIGNATURE_EXPIRED, "the signature's time was refused: Signature", "set this machine's clock (NTP)"),
+    (aws.NO_SUBSCRIPTION, "the AWS account is not subscribed to the service (OptIn", "complete the account's sign-up"),
+    (aws.NO_SUBSCRIPTION_JSON, "the AWS account is not subscribed to the service", "complete the account's sign-up"),
+]
+
+
+@pytest.mark.parametrize(("said", "message", "remedy"), CALLERS)
+async def test_who_asks_and_when_is_the_configuration_s(said: Answer, message: str, remedy: str) -> None:
+    async with fault_server(said.reply()) as server, open_plane(server.url) as plane:
+        with pytest.raises(Misconfigured) as caught:
+            await plane.write(PUT)
+    assert str(caught.value).startswith(f"PutItem on Leads: {message}")
+    assert caught.value.remedy.startswith(remedy)
+
+
+async def test_a_key_for_which_too_many_ask_is_waited_for() -> None:
+    log = RetryLog()
+    probed = answer({"Responses": [{"Error": {"Code": "ValidationError"}}]})
+    batch = answer({"Responses": [{"Error": {"Code": "ValidationError", "Message": aws.KEY_THROTTLED.message}}]})
+    done = answer({"Responses": [{}]})
+    async with (
+        fault_server(aws.KEY_THROTTLED.reply(), answer({}), probed, batch, done) as server,
+        open_plane(server.url, retries=log) as plane,
+    ):
+        assert await plane.write(PUT)
+        assert await plane.insert_many("Leads", [KEY], ("PK", "SK")) == [True]
+    assert log.retried == ["throttled_account"] * 2
+
+
+async def test_a_change_of_a_table_waits_for_such_a_key_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.dynamodb.botocore_session.FIRST_WAIT_SECONDS", 0)
+    async with fault_server(aws.KEY_THROTTLED.reply(), answer({})) as server:
+        await asyncio.to_thread(ControlPlane(plane_settings(server.url)).delete_table, "Leads")
+        assert server.operations() == ["DeleteTable"] * 2
+
+
+RETRIED_BY_BOTOCORE = {
+    *ThrottledRetryableChecker()._throttled_error_codes,
+    *TransientRetryableChecker()._transient_error_codes,
+}
+
+
+@pytest.mark.parametrize("code", sorted(RETRIED_BY_BOTOCORE))
+async def test_what_botocore_retries_is_retried(code: str) -> None:
+    log = RetryLog()
+    async with fault_server(error(code)) as server, open_plane(server.url, retries=log) as plane:
+        assert await plane.write(PUT)
+    assert len(log.retried) == 1
+
+
+WAYS = [
+    ({"__type": "ThrottlingException:http://internal.amazon.com/coral/"}, ""),
+    ({"__type": "a.b#ThrottlingException:http://internal.amazon.com/coral/"}, ""),
+    ({}, "ThrottlingException"),
+    ({"__type": None}, "a.b#ThrottlingException:http://x/"),
+]
+
+
+@pytest.mark.parametrize(("content", "header"), WAYS)
+async def test_a_code_is_read_in_every_way_in_which_aws_writes_it(content: dict[str, object], header: str) -> None:
+    body = orjson.dumps({**content, "message": "Rate exceeded"})
+    said = raw(body, status=400, headers={"x-amzn-ErrorType": header})
+    async with fault_server(said) as server, open_plane(server.url) as plane:
+        with pytest.raises(Throttled, match=r"throttled by DynamoDB \(ThrottlingException\)"):
+            await plane.write(PUT, patient=False)
+
+
+async def test_the_control_plane_reads_a_code_from_the_header_too() -> None:
+    said = raw(b'{"message": "no"}', status=400, headers={"x-amzn-ErrorType": "NotAuthorized:http://x/"})
+    async with fault_server(said) as server:
+        with pytest.raises(Fatal, match="no permission for dynamodb:DeleteTable"):
+            await asyncio.to_thread(ControlPlane(plane_settings(server.url)).delete_table, "Leads")
+
+
+@pytest.mark.parametrize("message", ["", "The provided key element does not match the schema"])
+async def test_a_request_that_dynamodb_calls_invalid_has_a_remedy(message: str) -> None:
+    async with fault_server(error("ValidationException", message)) as server, open_plane(server.url) as plane:
+        with pytest.raises(Poison) as caught:
+            await plane.get("tablesplit-control", {"pk": {"S": "a"}, "sk": {"S": "b"}})
+    said = message or "it does not say why (ValidationException)"
+    assert str(caught.value) == f"GetItem on tablesplit-control: DynamoDB refuses the item: {said}"
+    assert "TABLESPLIT_CONTROL_TABLE" in caught.value.remedy
+
+
+async def test_a_session_token_that_has_expired_is_renewed_whatever_the_code() -> None:
+    old = error("UnrecognizedClientException", "The security token included in the request is expired")
+    clock = WaitlessClock()
+    credentials = fixed_credentials(clock, "second")
+    async with fault_server(old) as server, open_plane(server.url, clock=clock, credentials=credentials) as plane:
+        assert await plane.write(PUT)
 
 
 async def test_a_key_that_cannot_be_used_puts_no_item_of_a_batch_into_quarantine() -> None:
@@ -175,6 +276,21 @@ CHANGES: list[tuple[Answer, type[TablesplitError], str]] = [
     (aws.TABLE_IN_USE, Retryable, "run the same command again once the table is ACTIVE"),
     (aws.KEY_DENY, Fatal, "remove or narrow the Deny for kms:CreateGrant"),
     (aws.SCP_DENY, Fatal, "remove or narrow the Deny in the AWS organization's"),
+    (
+        aws.WARM_TOO_HIGH,
+        Fatal,
+        "ask AWS for a higher throughput quota a table (Service Quotas, DynamoDB), or give lower",
+    ),
+    (aws.ACCOUNT_UNITS, Fatal, "ask AWS for a higher throughput quota (Service Quotas, DynamoDB)"),
+    (aws.ACCOUNT_UNITS_LIMIT, Fatal, "ask AWS for a higher throughput quota (Service Quotas, DynamoDB)"),
+    (aws.INDEX_COUNT, Fatal, "the table has as many indexes as AWS allows"),
+    (aws.TAG_COUNT, Fatal, "take tags away from the old table, or leave them out"),
+    (aws.NEW_QUOTA, Fatal, "ask AWS for a higher quota (Service Quotas, DynamoDB)"),
+    (aws.TAG_RATE, Throttled, ""),
+    (aws.TTL_CHANGED, Retryable, "wait an hour, then run the same command"),
+    (aws.KEY_THROTTLED, Throttled, "ask AWS for a higher quota of requests to KMS"),
+    (aws.NO_SUBSCRIPTION, Misconfigured, "complete the account's sign-up in the AWS console, and enable region"),
+    (aws.TIME_SKEWED, Misconfigured, "set this machine's clock"),
 ]
 
 
@@ -182,7 +298,8 @@ CHANGES: list[tuple[Answer, type[TablesplitError], str]] = [
 async def test_a_refused_change_of_a_table_says_what_to_do(
     said: Answer, kind: type[TablesplitError], remedy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.dynamodb.control_plane.ATTEMPTS", 1)
+    for module in ("control_plane", "botocore_session"):
+        monkeypatch.setattr(f"service.dynamodb.{module}.ATTEMPTS", 1)
     async with fault_server(said.reply()) as server:
         control = ControlPlane(plane_settings(server.url))
         with pytest.raises(TablesplitError) as caught:

@@ -3,6 +3,7 @@
 import pytest
 
 from service.core.item.write import Absent, Delete, Exists, Put, Update
+from service.dynamodb.error_answers import ITEM_REMEDY
 from service.errors import (
     Fatal,
     Fenced,
@@ -80,7 +81,7 @@ LASTING: list[tuple[Reply, type[TablesplitError], str, str]] = [
         error("ValidationException", "Item size has exceeded\nthe maximum allowed size"),
         Poison,
         "PutItem on Leads: DynamoDB refuses the item: Item size has exceeded the maximum allowed size",
-        "",
+        ITEM_REMEDY,
     ),
     (
         error("SomethingNewException", "hm"),

@@ -12,7 +12,7 @@ from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.credentials import ChainProvider
 from service.environment import load_settings
 from service.errors import Misconfigured, Retryable, TablesplitError
-from tests.builders.planes import RetryLog, WaitlessClock, fixed_credentials
+from tests.builders.planes import RetryLog, WaitlessClock, fixed_credentials, plane_settings
 from tests.fakes import aws_answers as aws
 from tests.fakes.certificates import Authority, private_authority
 from tests.fakes.connect_proxy import connect_proxy
@@ -23,6 +23,8 @@ STREAM = "arn:aws:dynamodb:eu-central-1:1:table/old/stream/2026-01-01T00:00:00.0
 STREAMING = answer({"StreamDescription": {"StreamStatus": "ENABLED", "StreamViewType": "NEW_AND_OLD_IMAGES"}})
 TABLE = error("ResourceNotFoundException", "Requested resource not found: Table: Leads not found")
 ITEMS, STREAMS = "dynamodb.eu-central-1.amazonaws.com:443", "streams.dynamodb.eu-central-1.amazonaws.com:443"
+
+VPC_ENDPOINT = "https://vpce-1.dynamodb.eu-central-1.vpce.amazonaws.com"
 
 
 @pytest.fixture
@@ -99,9 +101,11 @@ async def test_what_no_proxy_names_is_reached_directly(monkeypatch: pytest.Monke
         assert proxy.connected == []
 
 
+@pytest.mark.parametrize("general", ["", VPC_ENDPOINT])
 async def test_the_credential_chain_goes_the_same_way(
-    monkeypatch: pytest.MonkeyPatch, authority: Authority, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, authority: Authority, tmp_path: Path, general: str
 ) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", general)
     profile = "[profile app]\nrole_arn = arn:aws:iam::1:role/sync\nsource_profile = keys\n"
     (tmp_path / "config").write_text(f"{profile}[profile keys]\naws_access_key_id = a\naws_secret_access_key = b\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
@@ -144,15 +148,64 @@ PROXIES = [
 async def test_a_proxy_that_refuses_is_named(
     monkeypatch: pytest.MonkeyPatch, status: int, kind: type[TablesplitError], message: str, remedy: str
 ) -> None:
+    for module in ("control_plane", "aws_session"):
+        monkeypatch.setattr(f"service.dynamodb.{module}.ATTEMPTS", 2)
     async with connect_proxy("http://127.0.0.1:1", status) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        items, streams, control = await ask(load_settings())
-    for failure in (items, streams):
+        failures = await ask(load_settings())
+    for failure in failures:
         assert type(failure) is kind
         assert message in str(failure)
         assert failure.remedy.startswith(remedy)
-    assert control is not None
-    assert "proxy" in control.message
+    assert len(proxy.connected) == (4 if kind is Retryable else 3), "what the proxy refuses is not sent again"
+
+
+async def test_a_proxy_that_refuses_the_credential_chain_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::1:role/sync")
+    (tmp_path / "token").write_text("token")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    async with connect_proxy("http://127.0.0.1:1", 407) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        provider = await asyncio.to_thread(ChainProvider, load_settings())
+        with pytest.raises(Misconfigured, match="status 407") as refused:
+            await asyncio.to_thread(provider.current)
+    assert refused.value.remedy.startswith("write the proxy's user and password into HTTPS_PROXY")
+    assert proxy.connected == ["sts.eu-central-1.amazonaws.com:443"]
+
+
+async def test_a_proxy_that_asks_for_a_password_in_its_own_answer_is_named() -> None:
+    """As one does through which plain HTTP goes, without CONNECT."""
+    async with fault_server(*[raw(b"", status=407)] * 3) as server:
+        for failure in await ask(plane_settings(server.url)):
+            assert isinstance(failure, Misconfigured)
+            assert failure.remedy.startswith("write the proxy's user and password into HTTPS_PROXY")
+
+
+@pytest.mark.parametrize(
+    ("variable", "said", "shown"),
+    [
+        ("HTTPS_PROXY", "not a url", "not a url"),
+        ("https_proxy", "http://user:secret@host:port", "host:port"),
+        ("HTTPS_PROXY", "socks5://127.0.0.1:1", "socks5://127.0.0.1:1"),
+    ],
+)
+async def test_a_proxy_that_cannot_be_one_is_refused_by_the_name_of_its_variable(
+    monkeypatch: pytest.MonkeyPatch, variable: str, said: str, shown: str
+) -> None:
+    monkeypatch.setenv(variable, said)
+    settings, clock = load_settings(), WaitlessClock()
+    line = f"{variable}={shown}: not the URL of an HTTP proxy"
+    with pytest.raises(Misconfigured) as refused:
+        ControlPlane(settings)
+    assert str(refused.value) == line
+    with pytest.raises(Misconfigured) as refused:
+        async with DynamoDBClient.open(settings, RetryLog(), clock, credentials=fixed_credentials(clock)):
+            pass
+    assert str(refused.value) == line
 
 
 async def test_a_proxy_that_is_down_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,6 +265,67 @@ async def test_the_caller_behind_a_vpc_endpoint_is_asked_of_sts(monkeypatch: pyt
     )
     async with fault_server(raw(identity)) as sts:
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+        monkeypatch.setenv("AWS_REGION", "us-gov-west-1")
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "https://vpce-1.dynamodb.us-gov-west-1.vpce.amazonaws.com")
         control = ControlPlane(load_settings())
         assert (await asyncio.to_thread(control.caller_identity)).arn == "arn:aws-us-gov:iam::1:user/eve"
+
+
+OTHERS = {
+    "sts": ("get_caller_identity", {}, "sts.eu-central-1.amazonaws.com:443"),
+    "kms": ("describe_key", {"KeyId": "k"}, "kms.eu-central-1.amazonaws.com:443"),
+    "lambda": ("list_event_source_mappings", {}, "lambda.eu-central-1.amazonaws.com:443"),
+    "pipes": ("list_pipes", {}, "pipes.eu-central-1.amazonaws.com:443"),
+    "application-autoscaling": (
+        "describe_scalable_targets",
+        {"ServiceNamespace": "dynamodb"},
+        "application-autoscaling.eu-central-1.amazonaws.com:443",
+    ),
+}
+
+
+@pytest.mark.parametrize("by", ["variable", "profile"])
+async def test_the_endpoint_for_all_services_is_dynamodb_s_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, by: str
+) -> None:
+    (tmp_path / "config").write_text(f"[profile app]\nendpoint_url = {VPC_ENDPOINT}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    if by == "variable":
+        monkeypatch.setenv("AWS_ENDPOINT_URL", VPC_ENDPOINT)
+    else:
+        monkeypatch.setenv("AWS_PROFILE", "app")
+    async with connect_proxy("http://127.0.0.1:1", 403) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        control = ControlPlane(load_settings())
+        for service, (method, request, _) in OTHERS.items():
+            with pytest.raises(Misconfigured):
+                await asyncio.to_thread(control.ask, service, method, "x", request)
+        with pytest.raises(Misconfigured):
+            await asyncio.to_thread(control.describe_table, "Leads")
+    assert proxy.connected == [
+        *(host for _, _, host in OTHERS.values()),
+        f"{VPC_ENDPOINT.removeprefix('https://')}:443",
+    ]
+
+
+@pytest.mark.parametrize("by", ["variable", "profile"])
+async def test_a_service_s_own_endpoint_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, by: str) -> None:
+    services = "[services s]\napplication_auto_scaling =\n  endpoint_url = {}\n"
+    profile = f"[profile app]\nendpoint_url = {VPC_ENDPOINT}\nservices = s\n{services}"
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "app")
+    async with fault_server(answer({"ScalableTargets": []})) as server:
+        own = server.url if by == "profile" else "http://127.0.0.1:1"
+        (tmp_path / "config").write_text(profile.format(own))
+        if by == "variable":
+            monkeypatch.setenv("AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING", server.url)
+        control = ControlPlane(load_settings())
+        request = {"ServiceNamespace": "dynamodb"}
+        await asyncio.to_thread(control.ask, "application-autoscaling", "describe_scalable_targets", "x", request)
+        assert server.operations() == ["DescribeScalableTargets"]
+
+
+async def test_a_service_s_own_endpoint_that_cannot_be_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "localhost:1")
+    with pytest.raises(Misconfigured, match=r"^AWS_ENDPOINT_URL_STS=localhost:1: not the URL of a server$"):
+        await asyncio.to_thread(ControlPlane(load_settings()).caller_identity)

@@ -18,6 +18,7 @@ from typing import NoReturn
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from service.clock import Clock
+from service.environment import daemon_variables
 from service.errors import Fatal, Misconfigured, Retryable
 from service.log import get_logger
 from service.streams.kcl.properties import DaemonOptions
@@ -138,7 +139,13 @@ class Daemon:
         # Its stdin stays open as long as this process lives; when it closes, the daemon exits at once. It has a session of its
         # own, because Ctrl-C would reach the children too, and stop them in the middle of a batch.
         process = await asyncio.create_subprocess_exec(
-            *self._command, stdin=pipe, stdout=pipe, stderr=pipe, limit=LONGEST_LINE_BYTES, start_new_session=True
+            *self._command,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            env=daemon_variables(),
+            limit=LONGEST_LINE_BYTES,
+            start_new_session=True,
         )
         assert process.stdout is not None
         assert process.stderr is not None

@@ -494,9 +494,113 @@ VPC_ENDPOINT = "https://vpce-1.dynamodb.eu-west-1.vpce.amazonaws.com"
 def test_aws_has_an_endpoint_for_each_service_and_other_servers_have_one_for_both(
     said: dict[str, str], items: str | None, streams: str | None
 ) -> None:
-    os.environ.update(said)
+    os.environ.update(said, AWS_REGION="eu-west-1")
     settings = load_settings()
     assert (settings.endpoint_url, settings.streams_url) == (items, streams)
+
+
+STREAMS_VPC_ENDPOINT = "https://vpce-2.streams.dynamodb.eu-west-1.vpce.amazonaws.com"
+HOSTS = [
+    VPC_ENDPOINT,
+    "https://vpce-0a1b-2c3d-eu-west-1a.dynamodb.eu-west-1.vpce.amazonaws.com",
+    "https://dynamodb.eu-west-1.amazonaws.com",
+    "https://dynamodb.eu-west-1.api.aws",
+]
+
+
+@pytest.mark.parametrize("url", HOSTS)
+@pytest.mark.parametrize("more", [{}, {"TABLESPLIT_MAPPING": "mine.yaml"}])
+def test_the_region_of_the_endpoint_s_host_counts_when_none_is_set(
+    no_region: Path, url: str, more: dict[str, str]
+) -> None:
+    os.environ.update(more, AWS_ENDPOINT_URL=url)
+    settings = load_settings()
+    assert settings.aws_region == "eu-west-1"
+    assert default_region_note(settings.endpoint_url, settings.streams_endpoint_url) is None
+
+
+def test_the_region_of_the_streams_host_counts_too(no_region: Path) -> None:
+    os.environ["AWS_ENDPOINT_URL_DYNAMODB_STREAMS"] = STREAMS_VPC_ENDPOINT
+    assert load_settings().aws_region == "eu-west-1"
+
+
+OTHER_REGIONS = [
+    (
+        {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": VPC_ENDPOINT},
+        f"AWS_ENDPOINT_URL={VPC_ENDPOINT} is in region eu-west-1, but AWS_DEFAULT_REGION=us-east-1",
+    ),
+    (
+        {"AWS_PROFILE": "app", "AWS_ENDPOINT_URL": VPC_ENDPOINT},
+        (
+            f"AWS_ENDPOINT_URL={VPC_ENDPOINT} is in region eu-west-1, but "
+            "profile app (AWS config file): region=eu-central-1"
+        ),
+    ),
+    (
+        {
+            "AWS_ENDPOINT_URL": "https://dynamodb.us-east-1.amazonaws.com",
+            "AWS_ENDPOINT_URL_DYNAMODB_STREAMS": STREAMS_VPC_ENDPOINT,
+        },
+        (
+            f"AWS_ENDPOINT_URL_DYNAMODB_STREAMS={STREAMS_VPC_ENDPOINT} is in region eu-west-1, but "
+            "AWS_ENDPOINT_URL=https://dynamodb.us-east-1.amazonaws.com is in us-east-1"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("said", "line"), OTHER_REGIONS)
+def test_an_endpoint_of_another_region_is_refused(no_region: Path, said: dict[str, str], line: str) -> None:
+    os.environ.update(said)
+    assert refusal() == line
+
+
+WRONG_PROFILES = [
+    (
+        "[profile app]\nregion = eu-west-1\nendpoint_url = http://host:99999\n",
+        (
+            "profile app (AWS config file): endpoint_url=http://host:99999: not the URL of a server; "
+            "write it like http://localhost:8000"
+        ),
+    ),
+    (
+        "[profile app]\nregion = eu-west-1\nca_bundle = /nonexistent.pem\n",
+        "profile app (AWS config file): ca_bundle=/nonexistent.pem: path does not point to a file",
+    ),
+    (
+        "[profile app]\nregion = eu-west-1\nservices = s\n[services s]\ndynamodb = http://x:1\n",
+        "profile app (AWS config file): services: dynamodb = http://x:1: not a section",
+    ),
+    (
+        "[profile app]\nregion = eu-west-1\nservices = s\n[services s]\nsts = http://x:1\n",
+        "profile app (AWS config file): services: sts = http://x:1: not a section",
+    ),
+    (
+        "[profile app]\nregion = eu-west-1\nservices = s\n",
+        "profile app (AWS config file): services: the AWS config file has no section [services s]",
+    ),
+]
+
+
+@pytest.mark.parametrize(("content", "line"), WRONG_PROFILES)
+def test_what_is_wrong_in_the_profile_is_said_of_the_profile(no_region: Path, content: str, line: str) -> None:
+    (no_region / "config").write_text(content)
+    os.environ["AWS_PROFILE"] = "app"
+    assert refusal() == line
+
+
+@pytest.mark.parametrize("url", ["http://host:port", "http://host:99999", "http://ho st", "http://[::1"])
+def test_an_endpoint_that_cannot_be_one_is_refused(url: str) -> None:
+    os.environ.update(AWS_ENDPOINT_URL_DYNAMODB="http://localhost:8000", AWS_ENDPOINT_URL=url)
+    assert refusal() == f"AWS_ENDPOINT_URL={url}: not the URL of a server; write it like http://localhost:8000"
+
+
+def test_an_empty_variable_counts_as_unset(no_region: Path) -> None:
+    empty = ("AWS_CA_BUNDLE", "AWS_PROFILE", "AWS_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS", "AWS_ROLE_ARN")
+    os.environ.update(dict.fromkeys(empty, ""), AWS_DEFAULT_REGION="eu-west-1")
+    settings = load_settings()
+    assert (settings.aws_region, settings.ca_bundle, settings.endpoint_url) == ("eu-west-1", None, None)
+    assert not set(empty) & os.environ.keys()
 
 
 def test_a_password_in_an_endpoint_is_not_kept() -> None:

@@ -84,6 +84,15 @@ async def test_a_daemon_that_ends_is_started_anew_with_a_reason(tmp_path: Path) 
     assert started.restarted == ["kcl_daemon_ended"] * 4
 
 
+async def test_it_does_not_get_the_endpoint_of_all_services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://vpce-1.dynamodb.eu-west-1.vpce.amazonaws.com")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "https://sts.example")
+    body = "import os; print([name for name in os.environ if 'ENDPOINT' in name], file=sys.stderr); sys.exit(2)"
+    running = await ended(Started(tmp_path, body))
+    with pytest.raises(Misconfigured, match=r"was given: \['AWS_ENDPOINT_URL_STS'\]$"):
+        running.result()
+
+
 async def test_one_that_ends_again_and_again_before_it_reads_anything_stops_the_lane(tmp_path: Path) -> None:
     # Nothing else would show it but the log, and lag in the end.
     started = Started(tmp_path, COUNTED + "print('not authorized', starts, file=sys.stderr); sys.exit(1)")
