@@ -90,7 +90,8 @@ OFFLINE: dict[str, Row] = {
         nothing,
         ("drop-tables",),
         2,
-        f"This deletes the v2 tables and the control table with everything in them, and cannot be undone. {YES}",
+        "This deletes the v2 tables and the control table that tablesplit made, with everything in them, and cannot be "
+        + f"undone. {YES}",
     ),
     "accepting a gap without a yes": (
         nothing,

@@ -12,7 +12,7 @@ TARGET = re.compile(r"\]\(([^)\s]*)\)")
 
 
 def test_the_json_is_what_the_modules_build() -> None:
-    assert build.main(["--check"]) == 0, f"run {build.AGAIN}"
+    assert build.main(["--check"]) == 0, f"run {build.COMMAND}"
 
 
 def test_a_missing_an_edited_and_an_unknown_dashboard_are_reported(tmp_path: Path) -> None:

@@ -117,7 +117,11 @@ def _vacated(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: Bo
 
 
 def _moved(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: BothReadings) -> ReversePlan:
-    """Forward's put at the new place of an item: an update of the units that the change carried."""
+    """Forward's put at the new place of an item: an update of the units that the change carried.
+
+    Where reverse has put the whole item on old since, that may have been from an earlier record of this place, of before the item
+    was elsewhere. So then all units are looked at; counters are left to the records of the previous place.
+    """
     assert change.stamp is not None
     assert change.new is not None
     now, base = _now(mapping, change, readings), change.stamp.base or ""
@@ -127,6 +131,8 @@ def _moved(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: Both
     present = form.keys() | old_units(mapping, old_image(mapping, readings.old)).keys()
     carried = frozenset(unit for unit in present if is_among(unit, change.stamp.moved))
     changed = carried | (_changed(mapping, change) if change.kind == "update" else frozenset())
+    if half.whole > base and now is not None:
+        changed |= present - counters(now.entity, present)
     crossed = _crossed(half, base, changed)
     return _update(mapping, change, half, crossed, readings) if crossed else ReversePlan("own")
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from service.cli.main import main
+from service.config import Settings
 from service.control.state import MigrationState, change_state
 from service.control.stores import Stores
 from tests.builders.small_crm import MAPPING
@@ -58,7 +59,7 @@ def world(monkeypatch: pytest.MonkeyPatch, notes: AuditNotes) -> BothWays:
         )
 
     monkeypatch.setattr("service.cli.run.open_app", open_app)
-    monkeypatch.setattr("service.cli.run.load_settings", lambda: None)
+    monkeypatch.setattr("service.cli.run.load_settings", Settings)
     return world
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from service.cli.main import main
+from service.config import Settings
 from service.control.audit import Audit
 from service.control.conflicts import Conflict, Conflicts
 from service.control.quarantine import Quarantine
@@ -41,7 +42,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> BothWays:
         )
 
     monkeypatch.setattr("service.cli.run.open_app", open_app)
-    monkeypatch.setattr("service.cli.run.load_settings", lambda: None)
+    monkeypatch.setattr("service.cli.run.load_settings", Settings)
     return world
 
 

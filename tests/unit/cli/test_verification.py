@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from service.cli.main import main
+from service.config import Settings
 from service.control.verification import REMEDIES, Differences, Differing, Verification, save_verification
 from tests.builders.small_crm import MAPPING, lead_key, old_key
 from tests.worlds.both_ways_world import BothWays, in_dual
@@ -39,7 +40,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> BothWays:
         )
 
     monkeypatch.setattr("service.cli.run.open_app", open_app)
-    monkeypatch.setattr("service.cli.run.load_settings", lambda: None)
+    monkeypatch.setattr("service.cli.run.load_settings", Settings)
     return world
 
 

@@ -56,6 +56,16 @@ def test_a_put_at_the_new_place_is_an_update_of_the_units_that_were_carried() ->
     assert plan(seen, moved(MOVED, base=3), on_old, put(status=3)).outcome == "own"
 
 
+def test_a_put_at_the_new_place_brings_all_back_where_old_was_put_from_an_earlier_record_of_that_place() -> None:
+    """v2 had the item there, elsewhere, and deleted it; reverse read only the first record of that, and old had none. Then forward
+    moved the item there, and its put named only what the old side had changed: the other fields stayed on old as they once were."""
+    change = record(None, moved(MOVED), ours=True, month=MAY)
+    once = lead(MAY, status="once", company="once")
+    assert gives(plan(change, moved(MOVED), once, WHOLE), lead(MAY, status="b", company="x"))
+    seen = record(None, moved(MOVED, base=3), ours=True, month=MAY)
+    assert plan(seen, moved(MOVED, base=3), once, WHOLE).outcome == "own"
+
+
 def test_a_put_at_the_new_place_brings_an_item_back_that_reverse_has_deleted() -> None:
     """It had read the delete at the previous place before forward moved the item: nobody else would put it on old again."""
     change = record(None, moved(MOVED), ours=True, month=MAY)
