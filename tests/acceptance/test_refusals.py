@@ -29,6 +29,7 @@ def no_region(world: World) -> None:
     world.set(AWS_CONFIG_FILE="/nonexistent", AWS_ENDPOINT_URL="", AWS_EXECUTION_ENV="AWS_ECS_EC2")
 
 
+DROPS = "This deletes the v2 tables and the control table that tablesplit made, with everything in them, and cannot be undone."
 YES = "Confirm with --yes, or run this on a terminal."
 OFFLINE: dict[str, Row] = {
     "unknown command": (nothing, ("fly",), 2, "No such command 'fly'."),
@@ -90,8 +91,7 @@ OFFLINE: dict[str, Row] = {
         nothing,
         ("drop-tables",),
         2,
-        "This deletes the v2 tables and the control table that tablesplit made, with everything in them, and cannot be "
-        + f"undone. {YES}",
+        f"{DROPS} {YES}",
     ),
     "accepting a gap without a yes": (
         nothing,
