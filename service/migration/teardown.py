@@ -1,5 +1,6 @@
 """Drops everything that tablesplit made, and nothing else; only while no sync and no backfill runs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,10 +46,11 @@ async def drop_all(app: App) -> Dropped:
     """Delete the v2 tables and the control table as far as tablesplit made them, and KCL's tables where the kcl engine was used.
     The others are released: they stay.
 
-    Raises Refused once v2 may hold what the old table does not, and while a sync or a backfill runs: it would fail later, with
-    a less clear reason.
+    Raises Refused once v2 may hold what the old table does not, where no control table says that it does not, and while a sync
+    or a backfill runs: it would fail later, with a less clear reason.
     """
     existing, control = await app.tables.existing(), app.settings.control_table
+    _require_control(control, [table.name for table in existing])
     own, of_kcl = await app.tables.tagged(existing), list[str]()
     if control in {table.name for table in existing}:
         await _require_v2_to_be_a_copy(app)
@@ -60,6 +62,15 @@ async def drop_all(app: App) -> Dropped:
         await MadeTables(app.control).clear()
     released = [table.name for table in existing if table.name not in own]
     return Dropped((*of_kcl, *dropped), tuple(released), control)
+
+
+def _require_control(control: str, existing: Sequence[str]) -> None:
+    """Only the control table says which phase it is and what runs: without it nothing may go. Its name may be mistyped."""
+    if existing and control not in existing:
+        raise Refused(
+            f"there is no control table {control}, but {existing[0]} exists: nothing says whether v2 may be deleted",
+            remedy="set TABLESPLIT_CONTROL_TABLE to the migration's control table; where it is gone, delete the v2 tables by hand",
+        )
 
 
 async def _kcl_tables(app: App) -> list[str]:
@@ -101,7 +112,9 @@ async def _require_v2_to_be_a_copy(app: App) -> None:
         moving = " and a move is under way" if state.get("move") is not None else ""
         raise Refused(
             f"the phase is {state.get('phase')}{moving}: the application writes v2, or is about to",
-            remedy="go back to `forward` first: tablesplit rollback (after `complete`, delete the control table yourself)",
+            remedy="after `complete` v2 is the application's: delete by hand what nobody needs"
+            if state.get("phase") == "complete"
+            else "go back to `forward` first: tablesplit rollback",
         )
 
 

@@ -131,6 +131,24 @@ async def test_without_a_control_table_no_worker_is_looked_up() -> None:
     assert (await drop_all(world.app)).to_text() == "nothing to drop: none of the tables exists"
 
 
+async def test_without_the_control_table_that_knows_the_phase_no_v2_table_is_dropped() -> None:
+    world = own("leads")
+    world.tables.names.remove("control")
+    with pytest.raises(Refused, match=r"^there is no control table control, but leads exists") as refused:
+        await drop_all(world.app)
+    assert refused.value.remedy.startswith("set TABLESPLIT_CONTROL_TABLE to the migration's control table")
+    assert world.tables.dropped == []
+
+
+async def test_after_complete_nobody_is_told_to_delete_the_control_table() -> None:
+    world = own()
+    await create_and_start(world.app)
+    await change_state(world.control, world.app.mapping, 0.0, lambda was: replace(was, phase="complete"))
+    with pytest.raises(Refused) as refused:
+        await drop_all(world.app)
+    assert refused.value.remedy == "after `complete` v2 is the application's: delete by hand what nobody needs"
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
