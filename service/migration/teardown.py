@@ -1,4 +1,4 @@
-"""Drops everything that tablesplit made, and nothing else; only while no sync and no backfill runs."""
+"""Drops everything that a migration made, and nothing else; only while no sync and no backfill runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from backfill.records import backfill_runs
 from service.app import App
 from service.control.engine import engine_in_force
 from service.control.made_tables import MadeTables
-from service.control.state import NAME, PARTITION
+from service.control.state import NAME, PARTITION, require_old_table
 from service.control.workers import SILENT_SECONDS, Workers
 from service.errors import Fatal, Refused
 from service.streams.kcl.lease_table import SUFFIXES, LeaseTable, lease_table_name
@@ -23,7 +23,7 @@ class Dropped:
 
     dropped: tuple[str, ...]
     released: tuple[str, ...]
-    """Tables that tablesplit did not make, as far as it knows: they stay, and are used no more."""
+    """Tables that this migration did not make, as far as it knows: they stay, and are used no more."""
     control: str
     """The name of the control table."""
 
@@ -39,11 +39,11 @@ class Dropped:
     def _released_text(self, name: str) -> str:
         left = "tablesplit's records in it are deleted" if name == self.control else "its items stay"
         own = f"if nobody needs it: aws dynamodb delete-table --table-name {name}"
-        return f"released {name}: no record and no tag says that tablesplit made it; {left} ({own})"
+        return f"released {name}: no record and no tag says that this migration made it; {left} ({own})"
 
 
 async def drop_all(app: App) -> Dropped:
-    """Delete the v2 tables and the control table as far as tablesplit made them, and KCL's tables where the kcl engine was used.
+    """Delete the v2 tables and the control table as far as this migration made them, and KCL's tables where that engine was used.
     The others are released: they stay.
 
     Raises Refused once v2 may hold what the old table does not, where no control table says that it does not, and while a sync
@@ -99,7 +99,8 @@ async def _is_own(app: App, lease_table: str) -> bool:
 
 
 async def _require_v2_to_be_a_copy(app: App) -> None:
-    """Raises Refused otherwise. Reads the state of any mapping: starting over must stay possible after a change of mapping."""
+    """Raises Refused otherwise, Misconfigured when the control table is that of another old table. Reads the state of any mapping:
+    starting over must stay possible after a change of mapping."""
     try:
         stored = await app.control.records(PARTITION, dict[str, Any]).get(NAME)
     except Fatal as damaged:
@@ -108,6 +109,7 @@ async def _require_v2_to_be_a_copy(app: App) -> None:
             remedy="restore the control table from its backup, or delete the tables yourself",
         ) from damaged
     state = {} if stored is None else stored.value
+    require_old_table(state.get("old_table", app.mapping.old.table), app.mapping, app.control.table)
     if state.get("phase") in WRITTEN or state.get("move") is not None:
         moving = " and a move is under way" if state.get("move") is not None else ""
         raise Refused(

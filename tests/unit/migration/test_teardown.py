@@ -13,10 +13,10 @@ from backfill.segments import BackfillRun
 from service.control.engine import put_embedded_in_force, put_kcl_in_force
 from service.control.leases import Lease
 from service.control.made_tables import MadeTables
-from service.control.state import Move, change_state
+from service.control.state import NAME, PARTITION, Move, change_state
 from service.control.workers import BEAT_SECONDS, SILENT_SECONDS, Beat, Workers
 from service.core.item.write import Put
-from service.errors import Refused
+from service.errors import Misconfigured, Refused
 from service.migration.start import create_and_start
 from service.migration.teardown import Dropped, drop_all
 from service.streams.kcl.lease_table import KEY, OWNER_MARK
@@ -88,7 +88,7 @@ async def test_a_table_that_tablesplit_did_not_make_stays_and_is_named() -> None
     await create_and_start(world.app)
     dropped = await drop(world)
     assert (dropped.dropped, dropped.released) == (("control", "leads"), ("deals",))
-    assert "released deals: no record and no tag says that tablesplit made it; its items stay" in dropped.to_text()
+    assert "released deals: no record and no tag says that this migration made it; its items stay" in dropped.to_text()
 
 
 async def test_a_table_without_a_tag_is_known_by_its_record_and_not_by_its_name() -> None:
@@ -137,6 +137,16 @@ async def test_without_the_control_table_that_knows_the_phase_no_v2_table_is_dro
     with pytest.raises(Refused, match=r"^there is no control table control, but leads exists") as refused:
         await drop_all(world.app)
     assert refused.value.remedy.startswith("set TABLESPLIT_CONTROL_TABLE to the migration's control table")
+    assert world.tables.dropped == []
+
+
+async def test_by_the_control_table_of_another_old_table_nothing_is_dropped() -> None:
+    world = own("leads")
+    await create_and_start(world.app)
+    records = world.control.records(PARTITION, dict[str, Any])
+    await records.change(NAME, lambda was: {**(was or {}), "old_table": "another"})
+    with pytest.raises(Misconfigured, match="control table control belongs to old table another, not old"):
+        await drop_all(world.app)
     assert world.tables.dropped == []
 
 
