@@ -1,16 +1,20 @@
 """Drops everything that a migration made, and nothing else; only while no sync and no backfill runs."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from backfill.leases import LEASE as BACKFILL_LEASE
 from backfill.records import backfill_runs
 from service.app import App
 from service.control.engine import engine_in_force
+from service.control.leases import MOVE_LEASE, REVERSE_LEASE, START_LEASE, SYNC_LEASE
 from service.control.made_tables import MadeTables
 from service.control.state import NAME, PARTITION, require_old_table
 from service.control.workers import SILENT_SECONDS, Workers
 from service.errors import Fatal, Refused
+from service.migration.start import lane_lease
 from service.streams.kcl.lease_table import SUFFIXES, LeaseTable, lease_table_name
 
 WRITTEN = ("dual", "reverse", "complete")
@@ -51,17 +55,33 @@ async def drop_all(app: App) -> Dropped:
     """
     existing, control = await app.tables.existing(), app.settings.control_table
     _require_control(control, [table.name for table in existing])
-    own, of_kcl = await app.tables.tagged(existing), list[str]()
-    if control in {table.name for table in existing}:
+    if not existing:
+        return Dropped((), (), control)
+    await _require_v2_to_be_a_copy(app)
+    await _require_nothing_runs(app)
+    async with _alone(app):
         await _require_v2_to_be_a_copy(app)
-        await _require_nothing_runs(app)
+        own = await app.tables.tagged(existing)
         own |= await MadeTables(app.control).among({table.name: table.table_id for table in existing})
         of_kcl = await app.tables.delete(await _kcl_tables(app))
-    dropped = await app.tables.drop([table for table in existing if table.name in own])
-    if control in {table.name for table in existing} - own:
+        dropped = await app.tables.drop([table for table in existing if table.name in own - {control}])
+    # The leases are records of this table: they are given back before it goes. By now there is nothing left to protect.
+    if control in own:
+        dropped = [*dropped, *await app.tables.drop([table for table in existing if table.name == control])]
+    else:
         await MadeTables(app.control).clear()
     released = [table.name for table in existing if table.name not in own]
     return Dropped((*of_kcl, *dropped), tuple(released), control)
+
+
+@asynccontextmanager
+async def _alone(app: App) -> AsyncIterator[None]:
+    """Holds, for the block, the leases of all that could begin to write v2: syncs, a backfill, a start, a move of the phase. Raises
+    Refused while another process holds one."""
+    async with AsyncExitStack() as held:
+        for name in (MOVE_LEASE, START_LEASE, SYNC_LEASE, REVERSE_LEASE, BACKFILL_LEASE):
+            await held.enter_async_context(lane_lease(app, name))
+        yield
 
 
 def _require_control(control: str, existing: Sequence[str]) -> None:

@@ -17,12 +17,11 @@ from service.control.gate_settings import (
     read_gate_settings,
     stored_gate_settings,
 )
-from service.control.leases import Lease
+from service.control.leases import MOVE_LEASE, Lease
 from service.control.workers import worker_id
 from service.errors import Misconfigured, Refused
 from service.log import get_logger
 from service.migration.phase.hook import HookSilent
-from service.migration.phase.move import MOVE_LEASE
 from service.migration.phase.move_context import MoveContext
 from service.migration.status.facts import move_text
 from service.sync.positions import require_started
