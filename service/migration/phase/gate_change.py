@@ -67,8 +67,9 @@ async def store_gate_settings(context: MoveContext, why: str, forced: Sequence[s
     app = context.app
     if unknown := set(forced) - {HOOK}:
         raise Misconfigured(f"{min(unknown)} cannot be overridden here", remedy=f"only: --force {HOOK}")
-    state = await require_started(app)
+    await require_started(app)
     async with Lease.try_acquire(app.control, MOVE_LEASE, worker_id(), app.clock, app.settings):
+        state = await require_started(app)
         if state.move is not None:
             raise Refused(f"a move is under way: {move_text(state)}", remedy="end it first")
         was = await stored_gate_settings(app.control)

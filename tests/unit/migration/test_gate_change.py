@@ -12,7 +12,7 @@ from service.config import Settings
 from service.control.audit import Audit
 from service.control.gate_settings import NAME, PARTITION, GateSettings, read_gate_settings
 from service.control.state import Move, change_state
-from service.core.item.write import Delete
+from service.core.item.write import Delete, Put
 from service.core.phases.moves import CUTOVER_TO_DUAL, CUTOVER_TO_REVERSE
 from service.errors import Misconfigured, Refused
 from service.migration.phase.gate_change import GateSettingsView, show_gate_settings, store_gate_settings
@@ -185,6 +185,22 @@ async def test_nothing_changes_while_a_move_is_under_way() -> None:
     await change_state(app.control, app.mapping, 0.0, lambda was: replace(was, move=move))
     with pytest.raises(Refused, match="a move is under way: to dual: settle"):
         await changed.store()
+
+
+async def test_a_move_that_began_before_the_lease_was_taken_is_seen() -> None:
+    world = await started()
+    changed = Changed(world)
+    move = Move("dual", "settle", 1.0, 1.0, "bob")
+
+    async def begin(operation: str, subject: object) -> None:
+        if isinstance(subject, Put) and subject.item["pk"] == {"S": "lease"}:
+            world.db.before = None
+            await change_state(world.control, world.app.mapping, 0.0, lambda was: replace(was, move=move))
+
+    world.db.before = begin
+    with pytest.raises(Refused, match="a move is under way: to dual: settle"):
+        await changed.store()
+    assert changed.log.entries == []
 
 
 async def test_the_audit_log_itself_has_the_change() -> None:
