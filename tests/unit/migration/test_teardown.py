@@ -104,10 +104,22 @@ async def test_a_table_without_a_tag_is_known_by_its_record_and_not_by_its_name(
 async def test_a_control_table_that_stays_is_left_without_our_records_and_with_everything_else() -> None:
     world = Started()
     await create_and_start(world.app)
-    foreign = {"pk": {"S": "x"}, "sk": {"S": "y"}, "name": {"S": "not ours"}}
-    world.db.apply(Put("control", foreign))
+    ours = {"document": {"S": "{}"}, "rev": {"S": "0123456789abcdef"}}
+    others: list[dict[str, Any]] = [
+        {"name": {"S": "not ours"}},
+        ours | {"rev": {"S": "3"}},
+        ours | {"rev": {"S": "x" * 16}},
+        ours | {"rev": {"N": "3"}},
+        ours | {"document": {"S": "a letter"}},
+        ours | {"document": {"M": {}}},
+        ours | {"token": {"S": "secret"}},
+        ours | {"owner": {"S": "ann"}},
+    ]
+    foreign = [{"pk": {"S": "x"}, "sk": {"S": str(number)}, **other} for number, other in enumerate(others)]
+    for item in foreign:
+        world.db.apply(Put("control", item))
     assert (await drop(world)).released == ("control",)
-    assert world.db.items("control") == [foreign]
+    assert world.db.items("control") == foreign
 
 
 async def test_what_was_made_is_recorded_when_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
