@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from service.config import Settings, variable_name
 from service.control.table import ControlTable, Records, Stored
+from service.errors import Fatal
 from service.log import get_logger
 
 PARTITION, NAME = "gate-settings", "migration"
@@ -61,8 +62,14 @@ async def begin_gate_settings(control: ControlTable, settings: Settings) -> None
 
 
 async def warn_of_other_gate_settings(control: ControlTable, settings: Settings) -> None:
-    """Log which settings of this environment do not count, because the migration has others."""
-    own, in_force = own_gate_settings(settings).to_json(), (await read_gate_settings(control)).to_json()
+    """Log which settings of this environment do not count, because the migration has others; or that those cannot be read, which
+    only the gate needs to do."""
+    own = own_gate_settings(settings).to_json()
+    try:
+        in_force = (await read_gate_settings(control)).to_json()
+    except Fatal as damaged:
+        get_logger().error("the gate's settings cannot be read", **damaged.to_log())
+        return
     if others := sorted(name for name in own if own[name] != in_force[name]):
         get_logger().warning(
             "the gate goes by the migration's settings, not by this environment's",

@@ -14,7 +14,7 @@ from service.control.gate_settings import NAME, PARTITION, GateSettings, read_ga
 from service.control.state import Move, change_state
 from service.core.item.write import Delete, Put
 from service.core.phases.moves import CUTOVER_TO_DUAL, CUTOVER_TO_REVERSE
-from service.errors import Misconfigured, Refused
+from service.errors import Fatal, Misconfigured, Refused
 from service.migration.phase.gate_change import GateSettingsView, show_gate_settings, store_gate_settings
 from service.migration.phase.hook import HookSilent
 from service.migration.phase.move_context import MoveContext, move_context
@@ -84,6 +84,30 @@ async def test_the_lane_measures_low_lag_by_the_migration_s_limit() -> None:
     await world.clock.advance(LIMIT_SECONDS + 1)
     follow.cancel()
     assert lane._low.note(60) is not None
+
+
+async def test_damaged_gate_settings_stop_no_lane_and_the_gate_refuses(capsys: pytest.CaptureFixture[str]) -> None:
+    world = await started()
+    lane = ForwardLane(world.app)
+    assert lane._low.note(0) is not None
+    newer = {"document": {"S": '{"gate_of_a_newer_version": 1}'}, "rev": {"S": "1"}}
+    world.db.apply(Put("control", {"pk": {"S": PARTITION}, "sk": {"S": NAME}, **newer}))
+    capsys.readouterr()
+    follow = asyncio.create_task(lane._follow_limit())
+    await world.clock.advance(3 * LIMIT_SECONDS)
+    assert not follow.done()
+    follow.cancel()
+    assert lane._low.note(0) is None
+    assert capsys.readouterr().out.count("lag counts as not low: its limit cannot be read") == 1
+    with pytest.raises(Fatal, match="is damaged"):
+        await ask_gate(world.app, await require_started(world.app), CUTOVER_TO_DUAL, caught_up=CaughtUp(True, True))
+
+
+async def test_damaged_gate_settings_do_not_keep_a_sync_from_starting_again() -> None:
+    world = await started()
+    damaged = {"document": {"S": "?"}, "rev": {"S": "1"}}
+    world.db.apply(Put("control", {"pk": {"S": PARTITION}, "sk": {"S": NAME}, **damaged}))
+    assert (await create_and_start(world.app)).phase == "forward"
 
 
 @pytest.mark.parametrize("environment", [{"hook_secret": SECRET}, {"hook": "/bin/true", "hook_secret": SECRET}])
