@@ -28,6 +28,9 @@ class GateSettings:
     gate_quiet_seconds: float
     gate_headroom_seconds: float
     hook: str | None = None
+    hook_timeout_seconds: float = Settings.model_fields["hook_timeout_seconds"].default
+    hook_attempts: int = Settings.model_fields["hook_attempts"].default
+    """How long the hook is asked: who could shorten it could make it silent, and then leave it out."""
 
     def to_json(self) -> dict[str, float | str | None]:
         """Each by its variable."""
@@ -35,6 +38,7 @@ class GateSettings:
 
 
 NAMES = tuple(field.name for field in fields(GateSettings))
+HOOK_NAMES = tuple(name for name in NAMES if name.startswith("hook"))
 DEFAULTS = GateSettings(**{name: Settings.model_fields[name].default for name in NAMES})
 """Those of a migration that an earlier version began, which kept none."""
 
@@ -79,9 +83,12 @@ async def warn_of_other_gate_settings(control: ControlTable, settings: Settings)
 
 
 async def read_hook_settings(control: ControlTable, settings: Settings) -> Settings:
-    """The settings with the hook in force. A caller's own hook counts only where the migration has none: one more may veto."""
-    in_force = (await read_gate_settings(control)).hook
-    return settings if in_force is None else settings.model_copy(update={"hook": in_force})
+    """The settings with the hook in force, and with how long it is asked. A caller's own hook counts only where the migration has
+    none: one more may veto."""
+    in_force = await read_gate_settings(control)
+    if in_force.hook is None:
+        return settings
+    return settings.model_copy(update={name: getattr(in_force, name) for name in HOOK_NAMES})
 
 
 def gate_settings_records(control: ControlTable) -> Records[GateSettings]:

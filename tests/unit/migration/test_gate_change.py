@@ -10,7 +10,7 @@ import pytest
 from service.app import App
 from service.config import Settings
 from service.control.audit import Audit
-from service.control.gate_settings import NAME, PARTITION, GateSettings, read_gate_settings
+from service.control.gate_settings import NAME, PARTITION, GateSettings, read_gate_settings, read_hook_settings
 from service.control.state import Move, change_state
 from service.core.item.write import Delete, Put
 from service.core.phases.moves import CUTOVER_TO_DUAL, CUTOVER_TO_REVERSE
@@ -28,7 +28,7 @@ from tests.worlds.move_world import Hooks, Log
 from tests.worlds.start_world import Started
 
 SECRET = "a secret of the two"
-HOOK = {"hook": "/hooks/gate", "hook_secret": SECRET}
+HOOK = {"hook": "/hooks/gate", "hook_secret": SECRET, "hook_attempts": 1}
 LAX: dict[str, Any] = {"gate_quiet_seconds": 1, "gate_lag_seconds": 3600, "gate_validation_age_seconds": 2_592_000}
 
 
@@ -118,6 +118,23 @@ async def test_the_hook_cannot_be_unset_or_replaced_by_the_caller(environment: d
         await context.hooks.before({"to": "dual"}, {})
 
 
+async def test_the_caller_does_not_make_the_hook_silent_by_asking_it_shorter() -> None:
+    world = await started(hook="/hooks/gate", hook_secret=SECRET, hook_timeout_seconds=7, hook_attempts=2)
+    hurried = Settings(control_table="control", hook_secret=SECRET, hook_timeout_seconds=0.1, hook_attempts=1)
+    asked = await read_hook_settings(world.control, hurried)
+    assert (asked.hook, asked.hook_timeout_seconds, asked.hook_attempts) == ("/hooks/gate", 7, 2)
+
+
+async def test_a_migration_whose_record_says_only_the_hook_asks_it_as_long_as_by_default() -> None:
+    world = await started(**HOOK)
+    records = world.control.records(PARTITION, dict[str, Any])
+    late = {"hook_timeout_seconds", "hook_attempts"}
+    await records.change(NAME, lambda was: {name: value for name, value in (was or {}).items() if name not in late})
+    hurried = Settings(control_table="control", hook_secret=SECRET, hook_timeout_seconds=0.1, hook_attempts=1)
+    asked = await read_hook_settings(world.control, hurried)
+    assert (asked.hook_timeout_seconds, asked.hook_attempts) == (30, 3)
+
+
 async def test_without_the_secret_a_migration_with_a_hook_is_not_moved() -> None:
     world = await started(**HOOK)
     context = await move_context(with_settings(world.app))
@@ -127,7 +144,7 @@ async def test_without_the_secret_a_migration_with_a_hook_is_not_moved() -> None
 
 async def test_a_caller_may_add_a_hook_where_the_migration_has_none() -> None:
     world = await started()
-    context = await move_context(with_settings(world.app, **HOOK, hook_attempts=1))
+    context = await move_context(with_settings(world.app, **HOOK))
     with pytest.raises(Refused, match="/hooks/gate"):
         await context.hooks.before({"to": "dual"}, {})
 
