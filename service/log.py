@@ -40,6 +40,14 @@ def get_logger() -> structlog.typing.FilteringBoundLogger:
     return logger
 
 
+def get_logger_at_any_level() -> structlog.typing.FilteringBoundLogger:
+    """The logger for what must leave this process whatever ``log_level`` is."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+        None, wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET)
+    )
+    return logger
+
+
 def _escape(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Texts only: everything else is shown by ``repr`` or as JSON, which escape by themselves."""
     return {name: escaped(value) if isinstance(value, str) else value for name, value in event.items()}

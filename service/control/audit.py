@@ -20,7 +20,7 @@ from service.clock import Clock, iso
 from service.control.table import CHANGE_ATTEMPTS, ControlTable, Stored
 from service.errors import Misconfigured, Retryable
 from service.escape import lines_of
-from service.log import get_logger
+from service.log import get_logger_at_any_level
 
 PARTITION = "audit"
 END = "end"
@@ -114,7 +114,8 @@ class Audit:
         self._who = who
 
     async def append(self, action: str, why: str, facts: dict[str, Any]) -> End:
-        """Add an entry at the end, after those of other writers that came first, and log its hash. ``facts``: JSON values.
+        """Add an entry at the end, after those of other writers that came first, and log its hash at any level.
+        ``facts``: JSON values.
 
         Raises Retryable while other writers keep appending.
         """
@@ -127,7 +128,7 @@ class Audit:
                 self._ends.as_put(END, newest, end)[0],
             ]
             if await self._control.store.transact(writes):
-                get_logger().info("audit record", number=newest.number, hash=newest.hash, action=action)
+                get_logger_at_any_level().info("audit record", number=newest.number, hash=newest.hash, action=action)
                 return newest
         raise Retryable("the audit log is contended", reason="control_contended")
 

@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from service.config import Settings, variable_name
 from service.control.table import ControlTable, Records, Stored
+from service.errors import Fatal
 from service.log import get_logger
 
 PARTITION, NAME = "gate-settings", "migration"
@@ -27,6 +28,9 @@ class GateSettings:
     gate_quiet_seconds: float
     gate_headroom_seconds: float
     hook: str | None = None
+    hook_timeout_seconds: float = Settings.model_fields["hook_timeout_seconds"].default
+    hook_attempts: int = Settings.model_fields["hook_attempts"].default
+    """How long the hook is asked: who could shorten it could make it silent, and then leave it out."""
 
     def to_json(self) -> dict[str, float | str | None]:
         """Each by its variable."""
@@ -34,6 +38,7 @@ class GateSettings:
 
 
 NAMES = tuple(field.name for field in fields(GateSettings))
+HOOK_NAMES = tuple(name for name in NAMES if name.startswith("hook"))
 DEFAULTS = GateSettings(**{name: Settings.model_fields[name].default for name in NAMES})
 """Those of a migration that an earlier version began, which kept none."""
 
@@ -61,8 +66,14 @@ async def begin_gate_settings(control: ControlTable, settings: Settings) -> None
 
 
 async def warn_of_other_gate_settings(control: ControlTable, settings: Settings) -> None:
-    """Log which settings of this environment do not count, because the migration has others."""
-    own, in_force = own_gate_settings(settings).to_json(), (await read_gate_settings(control)).to_json()
+    """Log which settings of this environment do not count, because the migration has others; or that those cannot be read, which
+    only the gate needs to do."""
+    own = own_gate_settings(settings).to_json()
+    try:
+        in_force = (await read_gate_settings(control)).to_json()
+    except Fatal as damaged:
+        get_logger().error("the gate's settings cannot be read", **damaged.to_log())
+        return
     if others := sorted(name for name in own if own[name] != in_force[name]):
         get_logger().warning(
             "the gate goes by the migration's settings, not by this environment's",
@@ -72,9 +83,12 @@ async def warn_of_other_gate_settings(control: ControlTable, settings: Settings)
 
 
 async def read_hook_settings(control: ControlTable, settings: Settings) -> Settings:
-    """The settings with the hook in force. A caller's own hook counts only where the migration has none: one more may veto."""
-    in_force = (await read_gate_settings(control)).hook
-    return settings if in_force is None else settings.model_copy(update={"hook": in_force})
+    """The settings with the hook in force, and with how long it is asked. A caller's own hook counts only where the migration has
+    none: one more may veto."""
+    in_force = await read_gate_settings(control)
+    if in_force.hook is None:
+        return settings
+    return settings.model_copy(update={name: getattr(in_force, name) for name in HOOK_NAMES})
 
 
 def gate_settings_records(control: ControlTable) -> Records[GateSettings]:

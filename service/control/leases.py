@@ -23,6 +23,7 @@ from service.tasks import task_group
 SYNC_LEASE = "sync"
 REVERSE_LEASE = "reverse sync"
 START_LEASE = "start"
+MOVE_LEASE = "move"
 LANE_LEASES: dict[LaneName, str] = {"forward": SYNC_LEASE, "reverse": REVERSE_LEASE}
 
 LOOKS_PER_LEASE = 12

@@ -10,11 +10,10 @@ from collections.abc import Iterable, Mapping
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from service.control.table import ControlTable
+from service.control.table import ControlTable, is_record
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Equals
 
-RECORD_ATTRIBUTES = {"pk", "sk", "document", "rev"}
 ITEMS_AT_ONCE = 500
 
 
@@ -46,13 +45,14 @@ class MadeTables:
         }
 
     async def clear(self) -> None:
-        """Delete every record of this control table, for a table that stays. What has another form than a record is left alone."""
+        """Delete every record of this control table, for a table that stays. What has another form than a record is left alone,
+        somebody's own items under the same four names, too."""
         start: Item | None = None
         while True:
             page = await self._control.store.scan(
                 self._control.table, segment=0, segments=1, start=start, limit=ITEMS_AT_ONCE
             )
-            await self._delete(item for item in page.items if item.keys() - {"token"} == RECORD_ATTRIBUTES)
+            await self._delete(item for item in page.items if is_record(item))
             start = page.last_key
             if start is None:
                 return

@@ -193,12 +193,17 @@ def _records(control: ControlTable) -> Records[MigrationState]:
     return control.records(PARTITION, MigrationState)
 
 
-def _of_table(state: MigrationState, mapping: Mapping, table: str) -> MigrationState:
-    if state.old_table != mapping.old.table:
+def require_old_table(recorded: str, mapping: Mapping, control_table: str) -> None:
+    """Raises Misconfigured unless the mapping's old table is the one ``recorded`` in the control table."""
+    if recorded != mapping.old.table:
         raise Misconfigured(
-            f"control table {table} belongs to old table {state.old_table}, not {mapping.old.table}",
+            f"control table {control_table} belongs to old table {recorded}, not {mapping.old.table}",
             remedy="set OLD_TABLE_NAME back, or give this migration its own TABLESPLIT_CONTROL_TABLE",
         )
+
+
+def _of_table(state: MigrationState, mapping: Mapping, table: str) -> MigrationState:
+    require_old_table(state.old_table, mapping, table)
     return state
 
 

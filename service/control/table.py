@@ -45,6 +45,29 @@ class Stored(Generic[T]):
     """The token of the worker that wrote the record."""
 
 
+REV_BYTES = 8
+
+
+def is_record(item: Item) -> bool:
+    """Whether an item has the form of a record: exactly its attributes, ``rev`` as ``as_put`` makes it, and JSON as document."""
+    match {name: value for name, value in item.items() if name != "token"}:
+        case {"pk": {"S": _}, "sk": {"S": _}, "document": {"S": str(document)}, "rev": {"S": str(rev)}, **others}:
+            return not others and _is_rev(rev) and _is_json(document) and item.get("token", {"N": "0"}).keys() == {"N"}
+    return False
+
+
+def _is_rev(rev: str) -> bool:
+    return len(rev) == 2 * REV_BYTES and set(rev) <= set("0123456789abcdef")
+
+
+def _is_json(document: str) -> bool:
+    try:
+        orjson.loads(document)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
 class ControlTable:
     """The control table, from which the records of each partition are opened."""
 
@@ -170,7 +193,7 @@ class Records(Generic[T]):
 
     def as_put(self, name: str, value: T, was: Stored[T] | None) -> tuple[Put, Stored[T]]:
         """The write that ``put`` makes, for a transaction, and the record as it is stored then."""
-        stored = Stored(value, token_hex(8))
+        stored = Stored(value, token_hex(REV_BYTES))
         item = {
             **self._key(name),
             "document": {"S": self._adapter.dump_json(value).decode()},

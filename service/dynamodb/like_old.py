@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TypeVar
 
 from service.clock import Clock
@@ -16,9 +17,11 @@ from service.dynamodb.table_waits import until_recovery
 from service.errors import Fatal, Refused
 
 MADE_TAG = "tablesplit:made-for"
-"""The tag of a table that tablesplit made; its value is the mapping's name. Such a table tablesplit may complete and delete."""
+"""The tag of a table that tablesplit made; its value names the migration (``made_for``), which alone may complete and delete it."""
 MAX_TAGS = 50
 """Of one table (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Tagging.html)."""
+MAX_TAG_CHARACTERS = 256
+"""Of a tag's value; letters, digits, spaces and ``+ - = . _ : / @`` (the same page)."""
 OWNED_KEY = "none"
 """Instead of a KMS key: the key that DynamoDB owns."""
 
@@ -45,10 +48,21 @@ class LikeOld:
         return replace(self, warm=None) == LikeOld(everything=False)
 
 
+def made_for(control_table: str, old_table: str) -> str:
+    """The migration's name in MADE_TAG. No table's name has a ``/``, so no two migrations share one."""
+    name = f"{control_table}/{old_table}"
+    return name if len(name) <= MAX_TAG_CHARACTERS else f"sha256:{sha256(name.encode()).hexdigest()}"
+
+
 async def with_extras(
-    plane: ControlPlane, old: TableDescription, mapping: Mapping, tables: Sequence[NewTable], wanted: LikeOld
+    plane: ControlPlane,
+    old: TableDescription,
+    mapping: Mapping,
+    tables: Sequence[NewTable],
+    wanted: LikeOld,
+    owner: str,
 ) -> list[NewTable]:
-    """The ``tables``, v2 tables or the control table, with what each gets.
+    """The ``tables``, v2 tables or the control table, with what each gets. ``owner``: the migration, as ``made_for`` names it.
 
     Raises Refused when something of the old table that matters could not be read.
     """
@@ -59,7 +73,7 @@ async def with_extras(
         key=_key(old, facts, wanted),
         recovery=_recovery(facts, wanted),
         deletion_protection=_chosen(wanted.deletion_protection, wanted, lambda: old.features.deletion_protection),
-        tags=_tags(facts, mapping, wanted),
+        tags=_tags(facts, wanted, owner),
     )
     expiring = _expiring(facts, mapping, wanted)
     made = [replace(table, extras=replace(shared, ttl_attribute=expiring.get(table.name))) for table in tables]
@@ -87,11 +101,12 @@ def _recovery(facts: TableFacts, wanted: LikeOld) -> Recovery | None:
     return _known(facts.recovery, "--recovery or --no-recovery")
 
 
-def _tags(facts: TableFacts, mapping: Mapping, wanted: LikeOld) -> dict[str, str]:
+def _tags(facts: TableFacts, wanted: LikeOld, owner: str) -> dict[str, str]:
     if not _chosen(wanted.tags, wanted, lambda: True):
         return {}
     tags = own_tags(_known(facts.tags, "--no-tags"))
-    return tags if len(tags) >= MAX_TAGS else {**tags, MADE_TAG: mapping.name}
+    made = {**tags, MADE_TAG: owner}
+    return made if len(made) <= MAX_TAGS else tags
 
 
 def _expiring(facts: TableFacts, mapping: Mapping, wanted: LikeOld) -> dict[str, str | None]:
@@ -114,10 +129,10 @@ def _known(fact: Fact | Unread, option: str) -> Fact:
     return fact
 
 
-async def is_own(plane: ControlPlane, table: TableDescription) -> bool:
-    """Whether tablesplit made the table, by its tag; not if its tags may not be read."""
+async def is_own(plane: ControlPlane, table: TableDescription, owner: str) -> bool:
+    """Whether the migration ``owner`` (``made_for``) made the table, by its tag; not if its tags may not be read."""
     try:
-        return MADE_TAG in await asyncio.to_thread(tags_of, plane, table)
+        return (await asyncio.to_thread(tags_of, plane, table)).get(MADE_TAG) == owner
     except Fatal:
         return False
 

@@ -8,7 +8,7 @@ from service.clock import Clock
 from service.core.mapping.build import KEY_WORDS
 from service.core.mapping.mapping import Mapping, TableShape
 from service.dynamodb.control_plane import ControlPlane
-from service.dynamodb.like_old import LikeOld, complete, is_own, with_extras
+from service.dynamodb.like_old import LikeOld, complete, is_own, made_for, with_extras
 from service.dynamodb.protocol import StreamStore
 from service.dynamodb.table_description import (
     STREAM_VIEW_TYPE,
@@ -83,7 +83,7 @@ class Tables:
             _require_equal(table, existing[table.name])
         missing = [table for table in self.wanted() if existing[table.name] is None]
         if missing and like is not None:
-            missing = await with_extras(self.plane, await self.old_table(), self.mapping, missing, like)
+            missing = await self._with_extras(missing, like)
         made = {table.name for table in missing if await self._create(table)}
         for table in missing:
             await until_active(self.plane, table.name, self.clock)
@@ -91,7 +91,7 @@ class Tables:
         return {name: "created" if name in made else "exists" for name in existing}
 
     async def _create(self, table: NewTable) -> bool:
-        """Begin to create a table. False: it exists by now, and nothing shows that tablesplit made it.
+        """Begin to create a table. False: it exists by now, and nothing shows that this migration made it.
 
         An answer may be lost, and botocore sends the request again: then the table exists, and its tag says whose it is.
         """
@@ -102,15 +102,22 @@ class Tables:
             if found is None:
                 raise
             _require_equal(table, found)
-            return await is_own(self.plane, found)
+            return await is_own(self.plane, found, self._owner)
         return True
 
     async def complete_own(self, like: LikeOld) -> None:
-        """Give the existing tables that tablesplit made what they lack since an earlier call was killed."""
+        """Give the existing tables that this migration made what they lack since an earlier call was killed."""
         existing = [(table, await self.describe(table.name)) for table in self.wanted()]
-        own = [table for table, found in existing if found is not None and await is_own(self.plane, found)]
-        for table in await with_extras(self.plane, await self.old_table(), self.mapping, own, like):
+        own = [table for table, found in existing if found is not None and await is_own(self.plane, found, self._owner)]
+        for table in await self._with_extras(own, like):
             await complete(self.plane, table, self.clock)
+
+    async def _with_extras(self, tables: Sequence[NewTable], like: LikeOld) -> list[NewTable]:
+        return await with_extras(self.plane, await self.old_table(), self.mapping, tables, like, self._owner)
+
+    @property
+    def _owner(self) -> str:
+        return made_for(self.control_table, self.mapping.old.table)
 
     async def make(self, table: NewTable) -> None:
         """Create one more table, unless it exists. Raises Refused when a table of that name has another key."""
@@ -171,8 +178,8 @@ class Tables:
         return [found for _, found in existing]
 
     async def tagged(self, tables: Iterable[TableDescription]) -> set[str]:
-        """The names of those that tablesplit made, by their tag."""
-        return {table.name for table in tables if await is_own(self.plane, table)}
+        """The names of those that tablesplit made for this migration, by their tag."""
+        return {table.name for table in tables if await is_own(self.plane, table, self._owner)}
 
     async def drop(self, tables: Sequence[TableDescription]) -> list[str]:
         """Delete ``tables``, which tablesplit made. Returns their names.

@@ -1,15 +1,20 @@
-"""Drops everything that tablesplit made, and nothing else; only while no sync and no backfill runs."""
+"""Drops everything that a migration made, and nothing else; only while no sync and no backfill runs."""
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from backfill.leases import LEASE as BACKFILL_LEASE
 from backfill.records import backfill_runs
 from service.app import App
 from service.control.engine import engine_in_force
+from service.control.leases import MOVE_LEASE, REVERSE_LEASE, START_LEASE, SYNC_LEASE
 from service.control.made_tables import MadeTables
-from service.control.state import NAME, PARTITION
+from service.control.state import NAME, PARTITION, require_old_table
 from service.control.workers import SILENT_SECONDS, Workers
 from service.errors import Fatal, Refused
+from service.migration.start import lane_lease
 from service.streams.kcl.lease_table import SUFFIXES, LeaseTable, lease_table_name
 
 WRITTEN = ("dual", "reverse", "complete")
@@ -22,7 +27,7 @@ class Dropped:
 
     dropped: tuple[str, ...]
     released: tuple[str, ...]
-    """Tables that tablesplit did not make, as far as it knows: they stay, and are used no more."""
+    """Tables that this migration did not make, as far as it knows: they stay, and are used no more."""
     control: str
     """The name of the control table."""
 
@@ -38,28 +43,54 @@ class Dropped:
     def _released_text(self, name: str) -> str:
         left = "tablesplit's records in it are deleted" if name == self.control else "its items stay"
         own = f"if nobody needs it: aws dynamodb delete-table --table-name {name}"
-        return f"released {name}: no record and no tag says that tablesplit made it; {left} ({own})"
+        return f"released {name}: no record and no tag says that this migration made it; {left} ({own})"
 
 
 async def drop_all(app: App) -> Dropped:
-    """Delete the v2 tables and the control table as far as tablesplit made them, and KCL's tables where the kcl engine was used.
+    """Delete the v2 tables and the control table as far as this migration made them, and KCL's tables where that engine was used.
     The others are released: they stay.
 
-    Raises Refused once v2 may hold what the old table does not, and while a sync or a backfill runs: it would fail later, with
-    a less clear reason.
+    Raises Refused once v2 may hold what the old table does not, where no control table says that it does not, and while a sync
+    or a backfill runs: it would fail later, with a less clear reason.
     """
     existing, control = await app.tables.existing(), app.settings.control_table
-    own, of_kcl = await app.tables.tagged(existing), list[str]()
-    if control in {table.name for table in existing}:
+    _require_control(control, [table.name for table in existing])
+    if not existing:
+        return Dropped((), (), control)
+    await _require_v2_to_be_a_copy(app)
+    await _require_nothing_runs(app)
+    async with _alone(app):
         await _require_v2_to_be_a_copy(app)
-        await _require_nothing_runs(app)
+        own = await app.tables.tagged(existing)
         own |= await MadeTables(app.control).among({table.name: table.table_id for table in existing})
         of_kcl = await app.tables.delete(await _kcl_tables(app))
-    dropped = await app.tables.drop([table for table in existing if table.name in own])
-    if control in {table.name for table in existing} - own:
+        dropped = await app.tables.drop([table for table in existing if table.name in own - {control}])
+    # The leases are records of this table: they are given back before it goes. By now there is nothing left to protect.
+    if control in own:
+        dropped = [*dropped, *await app.tables.drop([table for table in existing if table.name == control])]
+    else:
         await MadeTables(app.control).clear()
     released = [table.name for table in existing if table.name not in own]
     return Dropped((*of_kcl, *dropped), tuple(released), control)
+
+
+@asynccontextmanager
+async def _alone(app: App) -> AsyncIterator[None]:
+    """Holds, for the block, the leases of all that could begin to write v2: syncs, a backfill, a start, a move of the phase. Raises
+    Refused while another process holds one."""
+    async with AsyncExitStack() as held:
+        for name in (MOVE_LEASE, START_LEASE, SYNC_LEASE, REVERSE_LEASE, BACKFILL_LEASE):
+            await held.enter_async_context(lane_lease(app, name))
+        yield
+
+
+def _require_control(control: str, existing: Sequence[str]) -> None:
+    """Only the control table says which phase it is and what runs: without it nothing may go. Its name may be mistyped."""
+    if existing and control not in existing:
+        raise Refused(
+            f"there is no control table {control}, but {existing[0]} exists: nothing says whether v2 may be deleted",
+            remedy="set TABLESPLIT_CONTROL_TABLE to the migration's control table; where it is gone, delete the v2 tables by hand",
+        )
 
 
 async def _kcl_tables(app: App) -> list[str]:
@@ -88,7 +119,8 @@ async def _is_own(app: App, lease_table: str) -> bool:
 
 
 async def _require_v2_to_be_a_copy(app: App) -> None:
-    """Raises Refused otherwise. Reads the state of any mapping: starting over must stay possible after a change of mapping."""
+    """Raises Refused otherwise, Misconfigured when the control table is that of another old table. Reads the state of any mapping:
+    starting over must stay possible after a change of mapping."""
     try:
         stored = await app.control.records(PARTITION, dict[str, Any]).get(NAME)
     except Fatal as damaged:
@@ -97,11 +129,14 @@ async def _require_v2_to_be_a_copy(app: App) -> None:
             remedy="restore the control table from its backup, or delete the tables yourself",
         ) from damaged
     state = {} if stored is None else stored.value
+    require_old_table(state.get("old_table", app.mapping.old.table), app.mapping, app.control.table)
     if state.get("phase") in WRITTEN or state.get("move") is not None:
         moving = " and a move is under way" if state.get("move") is not None else ""
         raise Refused(
             f"the phase is {state.get('phase')}{moving}: the application writes v2, or is about to",
-            remedy="go back to `forward` first: tablesplit rollback (after `complete`, delete the control table yourself)",
+            remedy="after `complete` v2 is the application's: delete by hand what nobody needs"
+            if state.get("phase") == "complete"
+            else "go back to `forward` first: tablesplit rollback",
         )
 
 

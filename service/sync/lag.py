@@ -15,17 +15,17 @@ class LowLag:
 
     def __init__(self, clock: Clock, limit: float) -> None:
         self._clock = clock
-        self._limit = limit
+        self._limit: float | None = limit
         self._since: float | None = None
 
-    def follow(self, limit: float) -> None:
-        """Go by another limit from now on: what was low by the former one says nothing about it."""
+    def follow(self, limit: float | None) -> None:
+        """Go by another limit from now on: what was low by the former one says nothing about it. None: not known, no lag is low."""
         if limit != self._limit:
             self._limit, self._since = limit, None
 
     def note(self, lag: float | None) -> float | None:
         """Take a lag into account (None: not known); return since when it has been low, in epoch seconds, or None."""
-        low = lag is not None and lag < self._limit
+        low = lag is not None and self._limit is not None and lag < self._limit
         self._since = (self._since or self._clock.now()) if low else None
         return self._since
 

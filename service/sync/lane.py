@@ -20,7 +20,7 @@ from service.control.state import MigrationState, load_started_state
 from service.control.workers import BEAT_SECONDS, LaneBeat, LaneName, worker_id
 from service.core.phases.acting import Acting
 from service.dynamodb.protocol import Fence
-from service.errors import Fenced, Retryable, TablesplitError
+from service.errors import Fatal, Fenced, Retryable, TablesplitError
 from service.log import get_logger
 from service.streams.embedded import EmbeddedEngine
 from service.streams.engine import EngineSnapshot, ShardSink, StreamEngine
@@ -78,6 +78,7 @@ class Lane(ABC):
         self._read = read or read_alone
         self._engines: Sequence[StreamEngine] = ()
         self._low = LowLag(app.clock, DEFAULTS.gate_lag_seconds)
+        self._limit_damaged = False
         self._catching_up = CatchingUp(app.clock)
 
     @abstractmethod
@@ -148,8 +149,22 @@ class Lane(ABC):
         """Go by the migration's limit of lag, until cancelled."""
         while True:
             with suppress(Retryable):
-                self._low.follow((await read_gate_settings(self.app.control)).gate_lag_seconds)
+                self._low.follow(await self._limit())
             await self.app.clock.sleep(LIMIT_SECONDS)
+
+    async def _limit(self) -> float | None:
+        """None where it cannot be read: only the gate needs it, which then refuses by itself."""
+        try:
+            settings = await read_gate_settings(self.app.control)
+        except Fatal as damaged:
+            if not self._limit_damaged:
+                get_logger().error(
+                    "lag counts as not low: its limit cannot be read", **damaged.to_log(), lane=self.name
+                )
+            self._limit_damaged = True
+            return None
+        self._limit_damaged = False
+        return settings.gate_lag_seconds
 
     def _leave(self, role: Literal["standby", "stopped"], failure: TablesplitError | None) -> None:
         self._engines, self.role, self.failure, self.acting = (), role, failure, None

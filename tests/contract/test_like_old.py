@@ -9,7 +9,7 @@ import pytest
 
 from service.core.mapping.mapping import Mapping, load_mapping
 from service.dynamodb.control_plane import ControlPlane
-from service.dynamodb.like_old import LikeOld
+from service.dynamodb.like_old import LikeOld, made_for
 from service.dynamodb.table_description import NewTable
 from service.dynamodb.table_features import Warm
 from service.dynamodb.tables import Tables
@@ -66,6 +66,11 @@ class World:
         return found.get("AttributeName")
 
     @property
+    def owner(self) -> str:
+        """The migration, as the tag names it."""
+        return f"{self.tables.control_table}/{self.mapping.old.table}"
+
+    @property
     def names(self) -> list[str]:
         return [*self.mapping.tables, self.tables.control_table]
 
@@ -98,7 +103,7 @@ async def test_by_default_every_new_table_has_what_the_old_one_has(world: World)
         description = world.description(name)
         assert description["SSEDescription"]["KMSMasterKeyArn"] == KEY
         assert description["DeletionProtectionEnabled"]
-        assert world.tags(name) == {"team": "crm", "cost": "7", "tablesplit:made-for": "like-old"}
+        assert world.tags(name) == {"team": "crm", "cost": "7", "tablesplit:made-for": world.owner}
         assert world.recovery(name) == ("ENABLED", 7)
     notes, files, control = world.names
     assert (world.ttl(notes), world.ttl(files), world.ttl(control)) == ("gone", None, None)
@@ -204,3 +209,21 @@ async def test_a_table_without_the_tag_is_not_told_to_be_ours(world: World) -> N
     arn = world.description(last)["TableArn"]
     await asyncio.to_thread(world.client.untag_resource, ResourceArn=arn, TagKeys=["tablesplit:made-for"])
     assert await world.tables.tagged(await world.tables.existing()) == set(world.names) - {last}
+
+
+async def test_what_another_migration_made_is_not_ours(world: World) -> None:
+    await world.tables.make_missing(LikeOld())
+    v2 = [found for name in world.mapping.tables if (found := await world.tables.describe(name)) is not None]
+    other = replace(world.tables, control_table=f"{world.tables.control_table}-b")
+    assert await other.make_missing(LikeOld()) == {
+        **dict.fromkeys(world.mapping.tables, "exists"),
+        other.control_table: "created",
+    }
+    assert await other.tagged(await other.existing()) == {other.control_table}
+    assert await world.tables.tagged(v2) == set(world.mapping.tables)
+
+
+def test_a_migration_with_long_names_still_has_a_tag_of_its_own() -> None:
+    names = {made_for("c" * 255, "o" * 255), made_for("c" * 254, "o" * 255), made_for("c", "o")}
+    assert len(names) == 3
+    assert all(len(name) <= 256 for name in names)

@@ -28,7 +28,7 @@ class World:
         """What CreateTable of a v2 table would ask for."""
         old = self.plane.describe_table("old")
         assert old is not None
-        (table,) = await with_extras(self.plane, old, MAPPING, [NewTable("leads", ("PK", "SK"))], like)
+        (table,) = await with_extras(self.plane, old, MAPPING, [NewTable("leads", ("PK", "SK"))], like, "m")
         return create_table_request(table)
 
 

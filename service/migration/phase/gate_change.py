@@ -17,12 +17,11 @@ from service.control.gate_settings import (
     read_gate_settings,
     stored_gate_settings,
 )
-from service.control.leases import Lease
+from service.control.leases import MOVE_LEASE, Lease
 from service.control.workers import worker_id
 from service.errors import Misconfigured, Refused
 from service.log import get_logger
 from service.migration.phase.hook import HookSilent
-from service.migration.phase.move import MOVE_LEASE
 from service.migration.phase.move_context import MoveContext
 from service.migration.status.facts import move_text
 from service.sync.positions import require_started
@@ -68,8 +67,9 @@ async def store_gate_settings(context: MoveContext, why: str, forced: Sequence[s
     app = context.app
     if unknown := set(forced) - {HOOK}:
         raise Misconfigured(f"{min(unknown)} cannot be overridden here", remedy=f"only: --force {HOOK}")
-    state = await require_started(app)
+    await require_started(app)
     async with Lease.try_acquire(app.control, MOVE_LEASE, worker_id(), app.clock, app.settings):
+        state = await require_started(app)
         if state.move is not None:
             raise Refused(f"a move is under way: {move_text(state)}", remedy="end it first")
         was = await stored_gate_settings(app.control)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from service.app import App
-from service.control.leases import Lease
+from service.control.leases import MOVE_LEASE, Lease
 from service.control.state import MigrationState, Move, change_state, load_started_state
 from service.control.workers import worker_id
 from service.core.phases.conditions import NEVER_FORCED
@@ -38,7 +38,6 @@ from service.migration.status.gate import ask_gate
 from service.migration.status.left_behind import read_left_behind
 from service.sync.positions import require_started
 
-MOVE_LEASE = "move"
 GATE_POLL_SECONDS = 1.0
 
 

@@ -6,11 +6,14 @@ from typing import Any
 
 import orjson
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
+from service.config import Settings
 from service.control.audit import Audit
 from service.control.table import ControlTable
 from service.core.item.write import Delete, Put
+from service.log import configure_log
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.memory import MemoryDynamoDB
 
@@ -143,3 +146,15 @@ async def test_the_hash_of_each_record_is_logged(memory: MemoryDynamoDB) -> None
     (line,) = lines
     assert (line["event"], line["number"], line["hash"]) == ("audit record", newest.number, newest.hash)
     assert newest.hash == (await log(memory).all())[0].hash
+
+
+@pytest.mark.parametrize("level", ["warning", "error"])
+async def test_the_hash_is_logged_whatever_the_level_is(
+    memory: MemoryDynamoDB, capsys: pytest.CaptureFixture[str], level: Any
+) -> None:
+    configure_log(Settings(log_format="json", log_level=level))
+    try:
+        newest = await log(memory).append("hold", "why", {})
+    finally:
+        structlog.reset_defaults()
+    assert orjson.loads(capsys.readouterr().err)["hash"] == newest.hash

@@ -10,11 +10,11 @@ import pytest
 from service.app import App
 from service.config import Settings
 from service.control.audit import Audit
-from service.control.gate_settings import NAME, PARTITION, GateSettings, read_gate_settings
+from service.control.gate_settings import NAME, PARTITION, GateSettings, read_gate_settings, read_hook_settings
 from service.control.state import Move, change_state
-from service.core.item.write import Delete
+from service.core.item.write import Delete, Put
 from service.core.phases.moves import CUTOVER_TO_DUAL, CUTOVER_TO_REVERSE
-from service.errors import Misconfigured, Refused
+from service.errors import Fatal, Misconfigured, Refused
 from service.migration.phase.gate_change import GateSettingsView, show_gate_settings, store_gate_settings
 from service.migration.phase.hook import HookSilent
 from service.migration.phase.move_context import MoveContext, move_context
@@ -28,7 +28,7 @@ from tests.worlds.move_world import Hooks, Log
 from tests.worlds.start_world import Started
 
 SECRET = "a secret of the two"
-HOOK = {"hook": "/hooks/gate", "hook_secret": SECRET}
+HOOK = {"hook": "/hooks/gate", "hook_secret": SECRET, "hook_attempts": 1}
 LAX: dict[str, Any] = {"gate_quiet_seconds": 1, "gate_lag_seconds": 3600, "gate_validation_age_seconds": 2_592_000}
 
 
@@ -86,12 +86,53 @@ async def test_the_lane_measures_low_lag_by_the_migration_s_limit() -> None:
     assert lane._low.note(60) is not None
 
 
+async def test_damaged_gate_settings_stop_no_lane_and_the_gate_refuses(capsys: pytest.CaptureFixture[str]) -> None:
+    world = await started()
+    lane = ForwardLane(world.app)
+    assert lane._low.note(0) is not None
+    newer = {"document": {"S": '{"gate_of_a_newer_version": 1}'}, "rev": {"S": "1"}}
+    world.db.apply(Put("control", {"pk": {"S": PARTITION}, "sk": {"S": NAME}, **newer}))
+    capsys.readouterr()
+    follow = asyncio.create_task(lane._follow_limit())
+    await world.clock.advance(3 * LIMIT_SECONDS)
+    assert not follow.done()
+    follow.cancel()
+    assert lane._low.note(0) is None
+    assert capsys.readouterr().out.count("lag counts as not low: its limit cannot be read") == 1
+    with pytest.raises(Fatal, match="is damaged"):
+        await ask_gate(world.app, await require_started(world.app), CUTOVER_TO_DUAL, caught_up=CaughtUp(True, True))
+
+
+async def test_damaged_gate_settings_do_not_keep_a_sync_from_starting_again() -> None:
+    world = await started()
+    damaged = {"document": {"S": "?"}, "rev": {"S": "1"}}
+    world.db.apply(Put("control", {"pk": {"S": PARTITION}, "sk": {"S": NAME}, **damaged}))
+    assert (await create_and_start(world.app)).phase == "forward"
+
+
 @pytest.mark.parametrize("environment", [{"hook_secret": SECRET}, {"hook": "/bin/true", "hook_secret": SECRET}])
 async def test_the_hook_cannot_be_unset_or_replaced_by_the_caller(environment: dict[str, Any]) -> None:
     world = await started(**HOOK)
     context = await move_context(with_settings(world.app, **environment, hook_attempts=1))
     with pytest.raises(Refused, match="/hooks/gate"):
         await context.hooks.before({"to": "dual"}, {})
+
+
+async def test_the_caller_does_not_make_the_hook_silent_by_asking_it_shorter() -> None:
+    world = await started(hook="/hooks/gate", hook_secret=SECRET, hook_timeout_seconds=7, hook_attempts=2)
+    hurried = Settings(control_table="control", hook_secret=SECRET, hook_timeout_seconds=0.1, hook_attempts=1)
+    asked = await read_hook_settings(world.control, hurried)
+    assert (asked.hook, asked.hook_timeout_seconds, asked.hook_attempts) == ("/hooks/gate", 7, 2)
+
+
+async def test_a_migration_whose_record_says_only_the_hook_asks_it_as_long_as_by_default() -> None:
+    world = await started(**HOOK)
+    records = world.control.records(PARTITION, dict[str, Any])
+    late = {"hook_timeout_seconds", "hook_attempts"}
+    await records.change(NAME, lambda was: {name: value for name, value in (was or {}).items() if name not in late})
+    hurried = Settings(control_table="control", hook_secret=SECRET, hook_timeout_seconds=0.1, hook_attempts=1)
+    asked = await read_hook_settings(world.control, hurried)
+    assert (asked.hook_timeout_seconds, asked.hook_attempts) == (30, 3)
 
 
 async def test_without_the_secret_a_migration_with_a_hook_is_not_moved() -> None:
@@ -103,7 +144,7 @@ async def test_without_the_secret_a_migration_with_a_hook_is_not_moved() -> None
 
 async def test_a_caller_may_add_a_hook_where_the_migration_has_none() -> None:
     world = await started()
-    context = await move_context(with_settings(world.app, **HOOK, hook_attempts=1))
+    context = await move_context(with_settings(world.app, **HOOK))
     with pytest.raises(Refused, match="/hooks/gate"):
         await context.hooks.before({"to": "dual"}, {})
 
@@ -185,6 +226,22 @@ async def test_nothing_changes_while_a_move_is_under_way() -> None:
     await change_state(app.control, app.mapping, 0.0, lambda was: replace(was, move=move))
     with pytest.raises(Refused, match="a move is under way: to dual: settle"):
         await changed.store()
+
+
+async def test_a_move_that_began_before_the_lease_was_taken_is_seen() -> None:
+    world = await started()
+    changed = Changed(world)
+    move = Move("dual", "settle", 1.0, 1.0, "bob")
+
+    async def begin(operation: str, subject: object) -> None:
+        if isinstance(subject, Put) and subject.item["pk"] == {"S": "lease"}:
+            world.db.before = None
+            await change_state(world.control, world.app.mapping, 0.0, lambda was: replace(was, move=move))
+
+    world.db.before = begin
+    with pytest.raises(Refused, match="a move is under way: to dual: settle"):
+        await changed.store()
+    assert changed.log.entries == []
 
 
 async def test_the_audit_log_itself_has_the_change() -> None:

@@ -17,7 +17,7 @@ async def requests(mapping: Mapping, warm: Warm | None) -> dict[str, dict[str, o
     """The CreateTable requests of plain tables, by name."""
     tables = Tables(None, None, VirtualClock(), mapping, "control")  # type: ignore[arg-type] # nothing is sent
     like = LikeOld(everything=False, warm=warm)
-    made = await with_extras(None, None, mapping, tables.wanted(), like)  # type: ignore[arg-type] # nothing is read
+    made = await with_extras(None, None, mapping, tables.wanted(), like, "")  # type: ignore[arg-type] # nothing is read
     return {table.name: create_table_request(table) for table in made}
 
 
