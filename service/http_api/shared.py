@@ -5,7 +5,6 @@ So a GET is answered from memory, and forty clients cost no more than one. ``as_
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Generic, TypeVar
 
 from service.clock import Clock
@@ -30,6 +29,7 @@ class Shared(Generic[T]):
         self._asked_at = float("-inf")
         self._keeping: asyncio.Task[None] | None = None
         self._newest: asyncio.Future[T] | None = None
+        self._reading = asyncio.Lock()
         self._closed = False
 
     async def get(self) -> T:
@@ -44,51 +44,62 @@ class Shared(Generic[T]):
 
     async def renew(self) -> None:
         """Read the document again before it is shown again: something was changed here."""
-        await self._stop()
-        if self._newest is not None and not self._newest.done():
-            self._keeping = asyncio.create_task(self._keep())
+        self._stop()
+        if self._is_waited_for():
+            self._begin()
         else:
             self._newest = None
 
     async def close(self) -> None:
         """Read nothing more. Who still waits gets Interrupted."""
         self._closed = True
-        await self._stop()
-        if self._newest is not None and not self._newest.done():
-            _settle(self._newest, Interrupted("the service is stopping"))
+        self._stop()
+        if self._is_waited_for():
+            self._settle(Interrupted("the service is stopping"))
+        async with self._reading:
+            pass  # a read that was given up may need some time to end
+
+    def _is_waited_for(self) -> bool:
+        return self._newest is not None and not self._newest.done()
 
     def _begin(self) -> None:
-        self._newest = asyncio.get_running_loop().create_future()
+        """Who waits already waits on for the same future, or nobody would ever settle it."""
+        if not self._is_waited_for():
+            self._newest = asyncio.get_running_loop().create_future()
         self._keeping = asyncio.create_task(self._keep())
 
+    def _stop(self) -> None:
+        """Does not wait for the task's end: a ``get`` in between would begin another one."""
+        keeping, self._keeping = self._keeping, None
+        if keeping is not None:
+            keeping.cancel()
+
     async def _keep(self) -> None:
-        while self._clock.monotonic() < self._asked_at + ASKED_SECONDS:
+        while self._is_current() and self._clock.monotonic() < self._asked_at + ASKED_SECONDS:
             began = self._clock.monotonic()
             await self._read_once()
             took = self._clock.monotonic() - began
             await self._clock.sleep(max(EVERY_SECONDS, SHARE_OF_TIME * took))
 
+    def _is_current(self) -> bool:
+        """Whether the running task was not given up: what it has read may be older than the change."""
+        return self._keeping is asyncio.current_task()
+
     async def _read_once(self) -> None:
         outcome: T | Exception
-        try:
-            outcome = await self._read()
-        except Exception as failure:  # noqa: BLE001 - it is raised to every reader
-            outcome = failure
+        async with self._reading:
+            try:
+                outcome = await self._read()
+            except Exception as failure:  # noqa: BLE001 - it is raised to every reader
+                outcome = failure
+        if self._is_current():
+            self._settle(outcome)
+
+    def _settle(self, outcome: T | Exception) -> None:
         if self._newest is None or self._newest.done():
             self._newest = asyncio.get_running_loop().create_future()
-        _settle(self._newest, outcome)
-
-    async def _stop(self) -> None:
-        keeping, self._keeping = self._keeping, None
-        if keeping is not None:
-            keeping.cancel()
-            with suppress(asyncio.CancelledError):
-                await keeping
-
-
-def _settle(waited_for: "asyncio.Future[T]", outcome: T | Exception) -> None:
-    if isinstance(outcome, Exception):
-        waited_for.set_exception(outcome)
-        waited_for.exception()  # seen, even if nobody asks
-    else:
-        waited_for.set_result(outcome)
+        if isinstance(outcome, Exception):
+            self._newest.set_exception(outcome)
+            self._newest.exception()  # seen, even if nobody asks
+        else:
+            self._newest.set_result(outcome)

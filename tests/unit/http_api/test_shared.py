@@ -1,6 +1,7 @@
 """Documents that all readers share: one read for all, again every two seconds while anybody asks."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -17,11 +18,21 @@ class Source:
         self.reads = 0
         self.seconds = 0.0
         self.failure: Exception | None = None
+        self.seconds_to_give_up = 0.0
+        self.at_once = self.most_at_once = 0
 
     async def read(self) -> int:
         self.reads += 1
         number = self.reads
-        await self.clock.sleep(self.seconds)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            await self.clock.sleep(self.seconds)
+        except asyncio.CancelledError:
+            await self.clock.sleep(self.seconds_to_give_up)
+            raise
+        finally:
+            self.at_once -= 1
         if self.failure:
             raise self.failure
         return number
@@ -125,3 +136,59 @@ async def test_a_reader_is_not_left_waiting_by_a_service_that_stops(shared: Shar
     for ask in (waiting, shared.get()):
         with pytest.raises(Interrupted, match="stopping"):
             await ask
+
+
+async def test_who_asks_during_a_renewal_is_answered_and_so_is_who_waits_already(
+    shared: Shared[int], source: Source, clock: VirtualClock
+) -> None:
+    source.seconds, source.seconds_to_give_up = 1, 3
+    before = asyncio.create_task(shared.get())
+    await settle()
+    renewing = asyncio.create_task(shared.renew())
+    await settle()
+    meanwhile = asyncio.create_task(shared.get())
+    await clock.advance(5)
+    assert (before.done(), meanwhile.done(), renewing.done()) == (True, True, True)
+    assert (before.result(), meanwhile.result()) == (2, 2)
+    await clock.advance(ASKED_SECONDS / 2)
+    assert source.most_at_once == 1
+    await shared.close()
+
+
+async def test_nobody_waits_for_a_document_that_is_renewed_when_it_closes(
+    shared: Shared[int], source: Source, clock: VirtualClock
+) -> None:
+    source.seconds, source.seconds_to_give_up = 1, 3
+    before = asyncio.create_task(shared.get())
+    await settle()
+    renewing = asyncio.create_task(shared.renew())
+    await settle()
+    meanwhile = asyncio.create_task(shared.get())
+    await settle()
+    closing = asyncio.create_task(shared.close())
+    await clock.advance(10)
+    for waiting in (before, meanwhile):
+        with pytest.raises(Interrupted, match="stopping"):
+            waiting.result()
+    assert (renewing.done(), closing.done()) == (True, True)
+    reads = source.reads
+    await clock.advance(ASKED_SECONDS)
+    assert source.reads == reads
+
+
+async def test_what_was_given_up_and_goes_on_is_not_shown(source: Source, clock: VirtualClock) -> None:
+    """asyncio.wait_for, of Python 3.11, returns instead of being cancelled when both happen at once."""
+
+    async def read_on() -> int:
+        with suppress(asyncio.CancelledError):
+            return await source.read()
+        return 0
+
+    shared = Shared(read_on, clock)
+    source.seconds = 1
+    waiting = asyncio.create_task(shared.get())
+    await settle()
+    await shared.renew()
+    await clock.advance(EVERY_SECONDS)
+    assert waiting.result() == 2
+    await shared.close()
