@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 from service.clock import Clock
-from service.errors import Interrupted
+from service.errors import Interrupted, TablesplitError, as_ours
+from service.log import get_logger
 
 T = TypeVar("T")
 
@@ -33,7 +34,8 @@ class Shared(Generic[T]):
         self._closed = False
 
     async def get(self) -> T:
-        """The document as it was last read. Only the first reader waits, for the first read. Raises the error of the last read."""
+        """The document as it was last read. Only the first reader waits, for the first read. Raises the error of the last
+        read, a TablesplitError."""
         if self._closed:
             raise Interrupted("the service is stopping")
         self._asked_at = self._clock.monotonic()
@@ -86,19 +88,21 @@ class Shared(Generic[T]):
         return self._keeping is asyncio.current_task()
 
     async def _read_once(self) -> None:
-        outcome: T | Exception
+        outcome: T | TablesplitError
         async with self._reading:
             try:
                 outcome = await self._read()
-            except Exception as failure:  # noqa: BLE001 - it is raised to every reader
-                outcome = failure
+            except Exception as failure:  # noqa: BLE001 - it is raised to every reader, as one of ours
+                outcome = as_ours(failure)
+                if not isinstance(failure, TablesplitError):
+                    get_logger().error("a read for the HTTP side has failed", **outcome.to_log())
         if self._is_current():
             self._settle(outcome)
 
-    def _settle(self, outcome: T | Exception) -> None:
+    def _settle(self, outcome: T | TablesplitError) -> None:
         if self._newest is None or self._newest.done():
             self._newest = asyncio.get_running_loop().create_future()
-        if isinstance(outcome, Exception):
+        if isinstance(outcome, TablesplitError):
             self._newest.set_exception(outcome)
             self._newest.exception()  # seen, even if nobody asks
         else:

@@ -48,6 +48,19 @@ async def test_a_validation_that_fails_says_so_under_its_id(view: HttpView, monk
     assert await view.validation("20260101T000000Z-abcdef") is None
 
 
+async def test_a_validation_that_a_bug_ends_has_failed_too(view: HttpView, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("service.http_api.view.run_validation", fail)
+    run = await view.start_validation(ValidationRequest())
+    await settle()
+    document = await view.validation(run)
+    assert document is not None
+    assert (document["state"], document["error"]["kind"]) == ("failed", "unexpected")
+    await view.close()
+
+
 async def test_one_validation_at_a_time_is_started_here(view: HttpView, monkeypatch: pytest.MonkeyPatch) -> None:
     async def until_stopped(_app: object, _options: object, stop: Any) -> None:
         await stop.wait()
