@@ -20,18 +20,11 @@ from service.clock import Clock
 from service.config import Settings, variable_name
 from service.errors import Misconfigured
 from service.http_api.access import Access, HostCheck, access_of, token_required, token_to_read
-from service.http_api.connections import (
-    BACKLOG,
-    HANDSHAKES,
-    HEAD_BYTES,
-    BoundedConnection,
-    Connections,
-    Listener,
-    connections_at_most,
-)
+from service.http_api.connections import HEAD_BYTES, BoundedConnection, Connections, connections_at_most
 from service.http_api.console import add_console
 from service.http_api.contract import ServiceView
 from service.http_api.docs_page import add_docs
+from service.http_api.listener import BACKLOG, HANDSHAKES, Listener
 from service.http_api.posts import add_posts
 from service.http_api.problems import BodyLimit, EscapedJson, answer_errors
 from service.http_api.reads import add_phase_reads, add_probes, add_reads
