@@ -82,6 +82,10 @@ class Connections:
         """Count a closed connection no more."""
         self._seen.pop(connection, None)
 
+    def descriptors(self) -> set[int]:
+        """The file descriptors of the open connections."""
+        return {known.transport.get_extra_info("socket").fileno() for known in self._seen}
+
     async def watch(self) -> None:
         """Close the connections that wait too long, until cancelled."""
         while True:

@@ -100,11 +100,12 @@ class _Server(uvicorn.Server):
 async def _serve(api: ASGIApp, settings: Settings, port: int, setting: str, clock: Clock) -> AsyncIterator[str]:
     _require_certificate(settings)
     at_most = connections_at_most()
-    listener = _listen(settings.http_host, port, setting, HANDSHAKES * at_most + BACKLOG)
     connections = Connections(at_most, clock)
+    opened = _opened(settings.http_host, port, setting)
+    listener = Listener(opened, HANDSHAKES * at_most + BACKLOG, connections, clock)
     server = _Server(_config(api, settings, connections))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    watching = asyncio.create_task(connections.watch())
+    watching = asyncio.gather(connections.watch(), listener.watch())
     try:
         yield f"{'https' if settings.http_certificate else 'http'}://{settings.http_host}:{port}"
     finally:
@@ -149,9 +150,9 @@ def _require_certificate(settings: Settings) -> None:
         ) from error
 
 
-def _listen(host: str, port: int, setting: str, at_most: int) -> socket.socket:
+def _opened(host: str, port: int, setting: str) -> socket.socket:
     try:
-        return Listener(socket.create_server((host, port), backlog=BACKLOG), at_most)
+        return socket.create_server((host, port), backlog=BACKLOG)
     except OSError as error:
         raise Misconfigured(
             f"cannot listen on {host}:{port}: {error.strerror}",

@@ -4,6 +4,7 @@ import asyncio
 import os
 import resource
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import combinations
@@ -22,7 +23,7 @@ from service.http_api.connections import (
     Connections,
     connections_at_most,
 )
-from service.http_api.listener import BACKLOG, HANDSHAKES
+from service.http_api.listener import BACKLOG, HANDSHAKE_SECONDS, HANDSHAKES
 from service.http_api.server import serve_http
 from service.rehearsal.servers.local_servers import free_port
 from tests.fakes.certificates import private_authority
@@ -90,18 +91,43 @@ async def test_idle_connections_give_way_to_the_next_the_longest_idle_first(serv
         writer.close()
 
 
-async def test_clients_that_never_end_their_tls_handshake_are_bounded_too(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@asynccontextmanager
+async def full_of_handshakes(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> AsyncIterator[tuple[Served, list[tuple[asyncio.StreamReader, asyncio.StreamWriter]], ssl.SSLContext]]:
+    """A server with certificate files, as many TCP clients as it takes, which never begin a handshake, and who trusts it."""
     monkeypatch.setattr("service.http_api.server.connections_at_most", lambda: AT_MOST)
-    made = private_authority(tmp_path)
+    made = private_authority(folder)
     served = Served(http_certificate=made.certificate, http_certificate_key=made.key)
     async with served.run():
-        clients = [await served.client() for _ in range(HANDSHAKES * AT_MOST + BACKLOG + 3)]
-        gone = await asyncio.gather(*(closed(reader, 2.0) for reader, _ in clients))
-        assert gone == [*[False] * (len(clients) - 3), True, True, True]
+        clients = [await served.client() for _ in range(HANDSHAKES * AT_MOST + BACKLOG)]
+        yield served, clients, ssl.create_default_context(cafile=str(made.bundle))
         for _, writer in clients:
             writer.close()
+
+
+async def test_clients_that_never_begin_their_tls_handshake_give_way_the_oldest_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with full_of_handshakes(monkeypatch, tmp_path) as (served, clients, trusting):
+        async with aiohttp.ClientSession() as http:
+            for _ in range(2):  # the second on the same connection, which is no handshake
+                async with http.get(f"{served.address}/healthz", ssl=trusting) as answer:
+                    assert answer.status == 200
+                clients.append(await served.client())
+            gone = await asyncio.gather(*(closed(reader, 2.0) for reader, _ in clients))
+        assert gone == [*[True] * 3, *[False] * (len(clients) - 3)]
+
+
+async def test_a_tls_handshake_that_is_not_ended_in_time_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with full_of_handshakes(monkeypatch, tmp_path) as (served, clients, _):
+        await served.clock.advance(HANDSHAKE_SECONDS - 1)
+        late, _ = await served.client()
+        await served.clock.advance(2)
+        assert all(await asyncio.gather(*(closed(reader, 2.0) for reader, _ in clients)))
+        assert not await closed(late, 0.5)
 
 
 async def test_a_new_connection_is_refused_while_all_others_are_at_work(served: Served) -> None:
