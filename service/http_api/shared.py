@@ -1,4 +1,4 @@
-"""Documents that all readers share: each is read once every two seconds, and only while somebody asks for it.
+"""Documents that all readers share: each is read again after two to ten seconds, and only while somebody asks for it.
 
 So a GET is answered from memory, and forty clients cost no more than one. ``as_of`` says when a document was read.
 """
@@ -18,7 +18,9 @@ EVERY_SECONDS = 2.0
 ASKED_SECONDS = 60.0
 """How long a document is kept up to date after somebody asked for it: longer than Prometheus waits between two scrapes."""
 SHARE_OF_TIME = 10
-"""After a read that took long the pause is so many times as long, so that large documents take nothing from the lanes."""
+"""After a read that took long the pause is so many times as long, so that large documents take little from the lanes."""
+PAUSE_SECONDS = 10.0
+"""The pause is never longer: a document must not be old when it is shown."""
 
 
 class Shared(Generic[T]):
@@ -79,15 +81,17 @@ class Shared(Generic[T]):
     async def _keep(self) -> None:
         while self._is_current() and self._clock.monotonic() < self._asked_at + ASKED_SECONDS:
             began = self._clock.monotonic()
-            await self._read_once()
+            failed = not await self._read_once()
             took = self._clock.monotonic() - began
-            await self._clock.sleep(max(EVERY_SECONDS, SHARE_OF_TIME * took))
+            pause = EVERY_SECONDS if failed else min(SHARE_OF_TIME * took, PAUSE_SECONDS)
+            await self._clock.sleep(max(EVERY_SECONDS, pause))
 
     def _is_current(self) -> bool:
         """Whether the running task was not given up: what it has read may be older than the change."""
         return self._keeping is asyncio.current_task()
 
-    async def _read_once(self) -> None:
+    async def _read_once(self) -> bool:
+        """Whether the document could be read."""
         outcome: T | TablesplitError
         async with self._reading:
             try:
@@ -98,6 +102,7 @@ class Shared(Generic[T]):
                     get_logger().error("a read for the HTTP side has failed", **outcome.to_log())
         if self._is_current():
             self._settle(outcome)
+        return not isinstance(outcome, TablesplitError)
 
     def _settle(self, outcome: T | TablesplitError) -> None:
         if self._newest is None or self._newest.done():

@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from service.errors import Fatal, Interrupted, Unexpected
-from service.http_api.shared import ASKED_SECONDS, EVERY_SECONDS, SHARE_OF_TIME, Shared
+from service.http_api.shared import ASKED_SECONDS, EVERY_SECONDS, PAUSE_SECONDS, SHARE_OF_TIME, Shared
 from tests.fakes.clocks import VirtualClock, settle
 
 
@@ -71,13 +71,29 @@ async def test_who_comes_later_does_not_wait(shared: Shared[int], source: Source
     await shared.close()
 
 
-async def test_what_takes_long_is_read_less_often(shared: Shared[int], source: Source, clock: VirtualClock) -> None:
-    source.seconds = 3
+@pytest.mark.parametrize(("seconds", "pause"), [(0.5, 0.5 * SHARE_OF_TIME), (3, PAUSE_SECONDS)])
+async def test_what_takes_long_is_read_less_often_but_not_seldom(
+    shared: Shared[int], source: Source, clock: VirtualClock, seconds: float, pause: float
+) -> None:
+    source.seconds = seconds
     first = asyncio.create_task(shared.get())
-    await clock.advance(3 + 3 * SHARE_OF_TIME - 1)
+    await clock.advance(seconds + pause - 0.25)
     assert (first.result(), source.reads) == (1, 1)
-    await clock.advance(2)
+    await clock.advance(0.5)
     assert source.reads == 2
+    await shared.close()
+
+
+async def test_a_failure_that_took_long_is_not_kept_for_long(
+    shared: Shared[int], source: Source, clock: VirtualClock
+) -> None:
+    source.seconds, source.failure = 3, Fatal("the control table is gone")
+    first = asyncio.create_task(shared.get())
+    await clock.advance(source.seconds + EVERY_SECONDS)
+    assert isinstance(first.exception(), Fatal)
+    source.failure = None
+    await clock.advance(source.seconds)
+    assert await shared.get() == 2
     await shared.close()
 
 
