@@ -113,7 +113,8 @@ class Settings(BaseSettings):
     api_token: SecretStr | None = Field(
         None,
         description="token of at least 16 characters that a POST must send, and a GET unless the server is bound to a loopback "
-        "address; several, with commas between them, have a name each, which the audit log shows: alice:...,bob:...",
+        "address, without proxies or further hosts; several, with commas between them, have a name each, which the audit log "
+        "shows: alice:...,bob:...",
     )
     log_format: Literal["console", "json"] = Field("console", description="format of the log on stderr")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level that is logged")

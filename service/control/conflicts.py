@@ -30,6 +30,10 @@ repair put the old item over a v2 item that differed from it; ``old`` is the old
 Kept = Literal["old", "v2", "merge"]
 OF_ONE_ITEM = 10
 """Conflicts read at once when those of one item are looked for."""
+READ_FURTHER = 1000
+"""Conflicts read at once where those of a page were resolved."""
+FURTHER_READS = 10
+"""For one page. Resolved conflicts are kept for a while, and may be many."""
 MOST_CHUNKS = 8
 """Of the images of one conflict: four items of 400 KB that do not compress."""
 STRICT = ConfigDict(extra="forbid")
@@ -257,16 +261,26 @@ async def listing(conflicts: Conflicts, *, resolved: bool = False) -> dict[str, 
 async def page(conflicts: Conflicts, after: str, limit: int) -> dict[str, Any]:
     """The document of /v1/conflicts: at most ``limit`` open conflicts and held items after the id ``after``, in the order of ids.
 
-    ``next``: the id after which the list goes on, or None. A page that is not the last may be shorter.
+    ``next``: the id after which the list goes on, or None. A page before the last is shorter where FURTHER_READS do not suffice.
     """
-    heads, held = await conflicts.after(after, limit)
-    ends = [list(read)[-1] for read in (heads, held) if len(read) == limit]
+    rows, onward = await _open_after(conflicts, after, limit)
+    for _ in range(FURTHER_READS):
+        if onward is None or len(rows) >= limit:
+            break
+        further, onward = await _open_after(conflicts, onward, READ_FURTHER)
+        rows |= further
+    shown = sorted(rows)[:limit]
+    return {"items": [rows[name] for name in shown], "next": shown[-1] if len(rows) > limit else onward}
+
+
+async def _open_after(conflicts: Conflicts, after: str, read: int) -> tuple[dict[str, dict[str, Any]], str | None]:
+    """What is open among the first ``read`` conflicts and held items after an id; and up to which id that is all, None: the end."""
+    heads, held = await conflicts.after(after, read)
+    ends = [list(found)[-1] for found in (heads, held) if len(found) == read]
     rows = {name: described(name, head) for name, head in heads.items() if head.resolution is None}
     rows |= {name: described_held(name, item) for name, item in held.items()}
-    known = sorted(name for name in rows if not ends or name <= min(ends))
-    shown = known[:limit]
-    onward = shown[-1] if len(known) > limit else min(ends, default=None)
-    return {"items": [rows[name] for name in shown], "next": onward}
+    end = min(ends, default=None)
+    return {name: row for name, row in rows.items() if end is None or name <= end}, end
 
 
 def described(conflict_id: str, head: ConflictHead) -> dict[str, Any]:

@@ -34,10 +34,12 @@ class Access:
 
 
 def access_of(settings: Settings) -> Access:
-    """Reads are open only where no other machine can reach the port: bound to a loopback address, and no proxy named."""
+    """Reads are open only where no other machine can reach the port: bound to a loopback address, and neither a proxy nor a further
+    host named. A proxy that is not named needs a further host, unless it hides the one that it was asked for."""
     owners = parsed_tokens(settings.api_token.get_secret_value()) if settings.api_token else {}
     hosts = {name.strip().lower() for name in f"{settings.http_host},{settings.http_hosts or ''}".split(",")} - {""}
-    return Access(owners, not _is_loopback(settings.http_host) or bool(settings.http_proxies), frozenset(hosts))
+    reached = not _is_loopback(settings.http_host) or bool(settings.http_proxies) or bool(settings.http_hosts)
+    return Access(owners, reached, frozenset(hosts))
 
 
 def _is_loopback(host: str) -> bool:
@@ -95,17 +97,20 @@ def token_required(access: Access, wrong_tokens: WrongTokens) -> Required:
             raise HttpProblem(403, "No token configured", f"set {TOKEN_VARIABLE} for the service to allow this request")
         if given is None:
             raise HttpProblem(401, "Token missing", "send the header Authorization: Bearer <token>")
-        address = request.client.host if request.client else ""
-        if (wait := wrong_tokens.wait_seconds(address)) > 0:
-            after = {"Retry-After": str(ceil(wait))}
-            raise HttpProblem(429, "Too many wrong tokens", f"try again in {ceil(wait)} s", headers=after)
         name = _owner(access.owners, given.credentials)
         if name is None:
-            wrong_tokens.count(address)
-            raise HttpProblem(401, "Token wrong", f"the token is not in the service's {TOKEN_VARIABLE}")
+            raise _wrong(wrong_tokens.count(request.client.host if request.client else ""))
         return name
 
     return owner
+
+
+def _wrong(wait_seconds: float) -> HttpProblem:
+    """A right token is never kept waiting: a guesser and the operator may come from one address."""
+    if wait_seconds == 0:
+        return HttpProblem(401, "Token wrong", f"the token is not in the service's {TOKEN_VARIABLE}")
+    wait = str(ceil(wait_seconds))
+    return HttpProblem(429, "Too many wrong tokens", f"try again in {wait} s", headers={"Retry-After": wait})
 
 
 def token_to_read(access: Access, required: Required) -> list[object]:

@@ -9,8 +9,9 @@ from weakref import WeakSet
 import orjson
 
 from service.clock import Clock
-from service.errors import TablesplitError
+from service.errors import TablesplitError, as_ours
 from service.escape import escaped_values
+from service.log import get_logger
 
 EVERY_SECONDS = 2.0
 LISTENERS_AT_MOST = 32
@@ -65,8 +66,11 @@ class ConsoleEvents:
     async def _event(self) -> bytes:
         try:
             return _framed("status", await self._take())
-        except TablesplitError as unread:
-            return _framed("trouble", unread.to_json())
+        except Exception as unread:  # noqa: BLE001 - or the listeners would wait for ever
+            trouble = as_ours(unread)
+            if not isinstance(unread, TablesplitError):
+                get_logger().error("the console's events have failed", **trouble.to_log())
+            return _framed("trouble", trouble.to_json())
 
 
 def _replace(queue: asyncio.Queue[bytes | None], event: bytes | None) -> None:

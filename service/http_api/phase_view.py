@@ -21,7 +21,7 @@ from service.core.phases.moves import (
     next_move,
     phase_row,
 )
-from service.errors import Misconfigured, Refused, TablesplitError
+from service.errors import Misconfigured, Refused, as_ours
 from service.http_api.shared import Shared
 from service.log import get_logger
 from service.migration.phase.hold import hold, release
@@ -120,10 +120,9 @@ class PhaseView:
     async def _move(self, request: MoveRequest, by: str) -> None:
         try:
             await make_move(await move_context(self._app, by), request)
-        except TablesplitError as failure:
-            get_logger().error(
-                "a phase move has stopped", command=request.command, reason=failure.message, remedy=failure.remedy
-            )
+        except Exception as stopped:  # noqa: BLE001 - whatever it was, the page shows it
+            failure = as_ours(stopped)
+            get_logger().error("a phase move has stopped", command=request.command, **failure.to_log())
             self._failed = failure.to_json()
         await self._renew()
 

@@ -20,18 +20,11 @@ from service.clock import Clock
 from service.config import Settings, variable_name
 from service.errors import Misconfigured
 from service.http_api.access import Access, HostCheck, access_of, token_required, token_to_read
-from service.http_api.connections import (
-    BACKLOG,
-    HANDSHAKES,
-    HEAD_BYTES,
-    BoundedConnection,
-    Connections,
-    Listener,
-    connections_at_most,
-)
+from service.http_api.connections import HEAD_BYTES, BoundedConnection, Connections, connections_at_most
 from service.http_api.console import add_console
 from service.http_api.contract import ServiceView
 from service.http_api.docs_page import add_docs
+from service.http_api.listener import BACKLOG, HANDSHAKES, Listener
 from service.http_api.posts import add_posts
 from service.http_api.problems import BodyLimit, EscapedJson, answer_errors
 from service.http_api.reads import add_phase_reads, add_probes, add_reads
@@ -107,11 +100,12 @@ class _Server(uvicorn.Server):
 async def _serve(api: ASGIApp, settings: Settings, port: int, setting: str, clock: Clock) -> AsyncIterator[str]:
     _require_certificate(settings)
     at_most = connections_at_most()
-    listener = _listen(settings.http_host, port, setting, HANDSHAKES * at_most + BACKLOG)
     connections = Connections(at_most, clock)
+    opened = _opened(settings.http_host, port, setting)
+    listener = Listener(opened, HANDSHAKES * at_most + BACKLOG, connections, clock)
     server = _Server(_config(api, settings, connections))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    watching = asyncio.create_task(connections.watch())
+    watching = asyncio.gather(connections.watch(), listener.watch())
     try:
         yield f"{'https' if settings.http_certificate else 'http'}://{settings.http_host}:{port}"
     finally:
@@ -156,9 +150,9 @@ def _require_certificate(settings: Settings) -> None:
         ) from error
 
 
-def _listen(host: str, port: int, setting: str, at_most: int) -> socket.socket:
+def _opened(host: str, port: int, setting: str) -> socket.socket:
     try:
-        return Listener(socket.create_server((host, port), backlog=BACKLOG), at_most)
+        return socket.create_server((host, port), backlog=BACKLOG)
     except OSError as error:
         raise Misconfigured(
             f"cannot listen on {host}:{port}: {error.strerror}",

@@ -11,7 +11,7 @@ from service.control import audit, conflicts, quarantine_documents, verification
 from service.control.audit import Audit
 from service.control.quarantine import Quarantine
 from service.control.verification import PAGE_ITEMS
-from service.errors import Misconfigured, Refused, TablesplitError
+from service.errors import Misconfigured, Refused, TablesplitError, as_ours
 from service.http_api.contract import ListName, ValidationRequest
 from service.http_api.events import ConsoleEvents
 from service.http_api.phase_view import PhaseView
@@ -134,8 +134,9 @@ class HttpView:
     async def _validate(self, options: ValidationOptions) -> None:
         try:
             await run_validation(self._app, options, self._stop)
-        except TablesplitError as failure:
-            get_logger().error("validation failed", run=options.run, reason=failure.message, remedy=failure.remedy)
+        except Exception as stopped:  # noqa: BLE001 - whatever it was, the run's document shows it
+            failure = as_ours(stopped)
+            get_logger().error("validation failed", run=options.run, **failure.to_log())
             self._failed = {"id": options.run, "state": "failed", "error": failure.to_json()}
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Limits the guessing of the API's token: after five wrong tokens within a minute, an address has to wait."""
+"""Counts the wrong tokens of each address: more than five within a minute are answered otherwise."""
 
 from collections import OrderedDict, deque
 
@@ -10,30 +10,22 @@ ADDRESSES_AT_MOST = 1_000
 
 
 class WrongTokens:
-    """Counts wrong tokens by address, for the latest ADDRESSES_AT_MOST addresses, so that guessing takes too long to succeed."""
+    """Counts wrong tokens by address, for the latest ADDRESSES_AT_MOST addresses.
+
+    It keeps guessers quiet. That none succeeds is the length of the tokens.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._times: OrderedDict[str, deque[float]] = OrderedDict()
 
-    def wait_seconds(self, address: str) -> float:
-        """How long this address must wait before it may send a token again; 0: it need not."""
-        times = self._recent(address)
-        if len(times) < WRONG_TOKENS_ALLOWED:
-            return 0.0
-        return times[0] + WINDOW_SECONDS - self._clock.monotonic()
-
-    def count(self, address: str) -> None:
-        """This address has sent a wrong token."""
-        times = self._recent(address)
-        times.append(self._clock.monotonic())
-        self._times[address] = times
+    def count(self, address: str) -> float:
+        """This address has sent a wrong token. Returns for how many seconds it should send none; 0.0: it has not sent too many."""
+        now = self._clock.monotonic()
+        times = self._times.setdefault(address, deque(maxlen=WRONG_TOKENS_ALLOWED))
+        too_many = len(times) == WRONG_TOKENS_ALLOWED and times[0] > now - WINDOW_SECONDS
+        times.append(now)
         self._times.move_to_end(address)
         if len(self._times) > ADDRESSES_AT_MOST:
             self._times.popitem(last=False)
-
-    def _recent(self, address: str) -> deque[float]:
-        times = self._times.get(address, deque())
-        while times and times[0] <= self._clock.monotonic() - WINDOW_SECONDS:
-            times.popleft()
-        return times
+        return times[0] + WINDOW_SECONDS - now if too_many else 0.0

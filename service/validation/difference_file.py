@@ -25,7 +25,7 @@ class DifferenceFile:
     def open(cls, path: Path, size: int) -> Self:
         """Open ``path``, for its owner alone, and keep its first ``size`` bytes (0: none).
 
-        Raises Fatal when it cannot be written, is a link or somebody else's file, or is shorter and so not the run's file.
+        Raises Fatal when it cannot be written, is a link of either kind or another user's, or is shorter and so not the run's file.
         """
         try:
             file = _opened(path)
@@ -82,6 +82,9 @@ def _opened(path: Path) -> FileIO:
         if found.st_uid != os.geteuid():
             file.close()
             raise PermissionError(EPERM, "it belongs to another user")
+        if found.st_nlink > 1:
+            file.close()
+            raise PermissionError(EPERM, "it has another name too (a hard link)")
         os.fchmod(file.fileno(), 0o600)
     return file
 

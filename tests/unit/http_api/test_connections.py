@@ -4,8 +4,10 @@ import asyncio
 import os
 import resource
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,15 @@ import aiohttp
 import pytest
 
 from service.config import Settings
-from service.http_api.connections import BACKLOG, CONNECTIONS_AT_MOST, HANDSHAKES, SECONDS, connections_at_most
+from service.http_api.connections import (
+    CONNECTIONS_AT_MOST,
+    READER_SECONDS,
+    SECONDS,
+    BoundedConnection,
+    Connections,
+    connections_at_most,
+)
+from service.http_api.listener import BACKLOG, HANDSHAKE_SECONDS, HANDSHAKES
 from service.http_api.server import serve_http
 from service.rehearsal.servers.local_servers import free_port
 from tests.fakes.certificates import private_authority
@@ -81,18 +91,43 @@ async def test_idle_connections_give_way_to_the_next_the_longest_idle_first(serv
         writer.close()
 
 
-async def test_clients_that_never_end_their_tls_handshake_are_bounded_too(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@asynccontextmanager
+async def full_of_handshakes(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> AsyncIterator[tuple[Served, list[tuple[asyncio.StreamReader, asyncio.StreamWriter]], ssl.SSLContext]]:
+    """A server with certificate files, as many TCP clients as it takes, which never begin a handshake, and who trusts it."""
     monkeypatch.setattr("service.http_api.server.connections_at_most", lambda: AT_MOST)
-    made = private_authority(tmp_path)
+    made = private_authority(folder)
     served = Served(http_certificate=made.certificate, http_certificate_key=made.key)
     async with served.run():
-        clients = [await served.client() for _ in range(HANDSHAKES * AT_MOST + BACKLOG + 3)]
-        gone = await asyncio.gather(*(closed(reader, 2.0) for reader, _ in clients))
-        assert gone == [*[False] * (len(clients) - 3), True, True, True]
+        clients = [await served.client() for _ in range(HANDSHAKES * AT_MOST + BACKLOG)]
+        yield served, clients, ssl.create_default_context(cafile=str(made.bundle))
         for _, writer in clients:
             writer.close()
+
+
+async def test_clients_that_never_begin_their_tls_handshake_give_way_the_oldest_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with full_of_handshakes(monkeypatch, tmp_path) as (served, clients, trusting):
+        async with aiohttp.ClientSession() as http:
+            for _ in range(2):  # the second on the same connection, which is no handshake
+                async with http.get(f"{served.address}/healthz", ssl=trusting) as answer:
+                    assert answer.status == 200
+                clients.append(await served.client())
+            gone = await asyncio.gather(*(closed(reader, 2.0) for reader, _ in clients))
+        assert gone == [*[True] * 3, *[False] * (len(clients) - 3)]
+
+
+async def test_a_tls_handshake_that_is_not_ended_in_time_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with full_of_handshakes(monkeypatch, tmp_path) as (served, clients, _):
+        await served.clock.advance(HANDSHAKE_SECONDS - 1)
+        late, _ = await served.client()
+        await served.clock.advance(2)
+        assert all(await asyncio.gather(*(closed(reader, 2.0) for reader, _ in clients)))
+        assert not await closed(late, 0.5)
 
 
 async def test_a_new_connection_is_refused_while_all_others_are_at_work(served: Served) -> None:
@@ -150,6 +185,65 @@ async def test_a_client_that_does_not_read_its_answer_is_given_up(served: Served
         while piece := client.recv(1_000_000):  # what the kernel had, and then the end
             read += len(piece)
     assert 0 < read < LARGE
+
+
+async def test_a_client_that_reads_a_little_now_and_then_is_given_up_too(served: Served) -> None:
+    async def large(accept: str) -> tuple[bytes, str]:
+        return b"x" * 2 * LARGE, "text/plain"
+
+    served.view.metrics = large  # type: ignore[method-assign]
+    with socket.create_connection(("127.0.0.1", served.port)) as client:
+        client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        client.setblocking(False)
+        read, pause = 0, SECONDS["reader"] / 3
+        for _ in range(int(READER_SECONDS / pause) + 2):
+            await served.clock.advance(pause)
+            read += await some(client, 1_500_000)
+        assert read > READER_SECONDS / pause * 1_000_000  # what was read was progress until then
+        client.settimeout(5)
+        while piece := client.recv(1_000_000):
+            read += len(piece)
+    assert read < 2 * LARGE
+
+
+async def some(client: socket.socket, most: int) -> int:
+    """Read about so many bytes, or to the end; returns how many."""
+    read = 0
+    async with asyncio.timeout(10):
+        while read < most:
+            try:
+                piece = client.recv(100_000)
+            except BlockingIOError:
+                await asyncio.sleep(0)
+                continue
+            if not piece:
+                break
+            read += len(piece)
+    return read
+
+
+async def test_who_sends_no_body_and_who_reads_nothing_give_way_to_a_probe(served: Served) -> None:
+    sent = b"POST /v1/hold HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"
+    clients = [await served.client(sent) for _ in range(AT_MOST)]
+    assert await served.healthy()
+    assert await closed(clients[0][0], 2.0)
+    assert not await closed(clients[-1][0], 0.2)
+    for _, writer in clients:
+        writer.close()
+
+
+async def test_no_two_requests_are_taken_for_the_same(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[BoundedConnection] = []
+    monkeypatch.setattr(Connections, "add", lambda _, connection: made.append(connection))
+    reader, writer = await served.client()
+    steps: list[object] = []
+    for _ in range(20):
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await reader.readuntil(b"ok\n")).startswith(b"HTTP/1.1 200")
+        await settle()
+        steps.append(made[0].step())
+    assert all(one != other for one, other in combinations(steps, 2))
+    writer.close()
 
 
 async def test_a_head_that_is_too_large_is_refused(served: Served) -> None:

@@ -17,7 +17,7 @@ class Source:
 
     def __init__(self) -> None:
         self.taken = 0
-        self.failure: Fatal | None = None
+        self.failure: Exception | None = None
 
     async def take(self) -> dict[str, Any]:
         self.taken += 1
@@ -95,6 +95,18 @@ async def test_a_failed_read_is_reported_and_repeated(
         "the control table does not exist",
         "tablesplit create-tables",
     )
+    source.failure = None
+    await clock.advance(EVERY_SECONDS)
+    assert parsed(await anext(listener))[0] == "status"
+
+
+async def test_a_bug_in_a_read_is_reported_too_and_ends_no_stream(
+    events: ConsoleEvents, source: Source, clock: VirtualClock
+) -> None:
+    source.failure = ZeroDivisionError()
+    listener = listening(events)
+    name, trouble = parsed(await anext(listener))
+    assert (name, trouble["kind"]) == ("trouble", "unexpected")
     source.failure = None
     await clock.advance(EVERY_SECONDS)
     assert parsed(await anext(listener))[0] == "status"

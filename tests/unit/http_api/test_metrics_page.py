@@ -48,10 +48,11 @@ async def test_the_page_shows_the_migration(world: Started) -> None:
 AWAY: list[Exception] = [
     Retryable("no answer", reason="timeout"),
     Fatal("table control was not found"),
+    ZeroDivisionError(),
 ]
 
 
-@pytest.mark.parametrize("answer", AWAY, ids=["away", "gone"])
+@pytest.mark.parametrize("answer", AWAY, ids=["away", "gone", "a bug"])
 async def test_the_page_is_served_without_dynamodb_and_says_so(world: Started, answer: Exception) -> None:
     await page(world)
 

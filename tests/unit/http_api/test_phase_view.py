@@ -79,6 +79,20 @@ async def test_why_a_move_has_stopped_is_shown_with_what_to_do(monkeypatch: pyte
         assert (await view.phase())["failed"]["message"] == "the hook says no: friday"
 
 
+async def test_a_move_that_a_bug_ends_has_failed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    world = MoveWorld()
+    view = view_of(world, monkeypatch)
+    monkeypatch.setattr("service.http_api.phase_view.make_move", fail)
+    async with world.running():
+        await view.start("dual", "", ())
+        await world.clock.advance(1)
+        assert (await view.phase())["failed"]["kind"] == "unexpected"
+        await view.close()
+
+
 async def test_the_phase_that_is_left_gives_a_move_up(monkeypatch: pytest.MonkeyPatch) -> None:
     world = MoveWorld()
     view = view_of(world, monkeypatch)

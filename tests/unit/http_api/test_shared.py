@@ -1,11 +1,12 @@
 """Documents that all readers share: one read for all, again every two seconds while anybody asks."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
-from service.errors import Fatal, Interrupted
-from service.http_api.shared import ASKED_SECONDS, EVERY_SECONDS, SHARE_OF_TIME, Shared
+from service.errors import Fatal, Interrupted, Unexpected
+from service.http_api.shared import ASKED_SECONDS, EVERY_SECONDS, PAUSE_SECONDS, SHARE_OF_TIME, Shared
 from tests.fakes.clocks import VirtualClock, settle
 
 
@@ -17,11 +18,21 @@ class Source:
         self.reads = 0
         self.seconds = 0.0
         self.failure: Exception | None = None
+        self.seconds_to_give_up = 0.0
+        self.at_once = self.most_at_once = 0
 
     async def read(self) -> int:
         self.reads += 1
         number = self.reads
-        await self.clock.sleep(self.seconds)
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            await self.clock.sleep(self.seconds)
+        except asyncio.CancelledError:
+            await self.clock.sleep(self.seconds_to_give_up)
+            raise
+        finally:
+            self.at_once -= 1
         if self.failure:
             raise self.failure
         return number
@@ -60,13 +71,29 @@ async def test_who_comes_later_does_not_wait(shared: Shared[int], source: Source
     await shared.close()
 
 
-async def test_what_takes_long_is_read_less_often(shared: Shared[int], source: Source, clock: VirtualClock) -> None:
-    source.seconds = 3
+@pytest.mark.parametrize(("seconds", "pause"), [(0.5, 0.5 * SHARE_OF_TIME), (3, PAUSE_SECONDS)])
+async def test_what_takes_long_is_read_less_often_but_not_seldom(
+    shared: Shared[int], source: Source, clock: VirtualClock, seconds: float, pause: float
+) -> None:
+    source.seconds = seconds
     first = asyncio.create_task(shared.get())
-    await clock.advance(3 + 3 * SHARE_OF_TIME - 1)
+    await clock.advance(seconds + pause - 0.25)
     assert (first.result(), source.reads) == (1, 1)
-    await clock.advance(2)
+    await clock.advance(0.5)
     assert source.reads == 2
+    await shared.close()
+
+
+async def test_a_failure_that_took_long_is_not_kept_for_long(
+    shared: Shared[int], source: Source, clock: VirtualClock
+) -> None:
+    source.seconds, source.failure = 3, Fatal("the control table is gone")
+    first = asyncio.create_task(shared.get())
+    await clock.advance(source.seconds + EVERY_SECONDS)
+    assert isinstance(first.exception(), Fatal)
+    source.failure = None
+    await clock.advance(source.seconds)
+    assert await shared.get() == 2
     await shared.close()
 
 
@@ -93,9 +120,11 @@ async def test_a_failure_is_told_to_all_until_a_read_succeeds(
     await shared.close()
 
 
-async def test_a_bug_in_a_read_reaches_its_readers(shared: Shared[int], source: Source, clock: VirtualClock) -> None:
+async def test_a_bug_in_a_read_reaches_its_readers_as_an_error_of_ours(
+    shared: Shared[int], source: Source, clock: VirtualClock
+) -> None:
     source.failure = ZeroDivisionError()
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(Unexpected, match="unexpected ZeroDivisionError"):
         await shared.get()
     source.failure = None
     await clock.advance(EVERY_SECONDS)
@@ -125,3 +154,59 @@ async def test_a_reader_is_not_left_waiting_by_a_service_that_stops(shared: Shar
     for ask in (waiting, shared.get()):
         with pytest.raises(Interrupted, match="stopping"):
             await ask
+
+
+async def test_who_asks_during_a_renewal_is_answered_and_so_is_who_waits_already(
+    shared: Shared[int], source: Source, clock: VirtualClock
+) -> None:
+    source.seconds, source.seconds_to_give_up = 1, 3
+    before = asyncio.create_task(shared.get())
+    await settle()
+    renewing = asyncio.create_task(shared.renew())
+    await settle()
+    meanwhile = asyncio.create_task(shared.get())
+    await clock.advance(5)
+    assert (before.done(), meanwhile.done(), renewing.done()) == (True, True, True)
+    assert (before.result(), meanwhile.result()) == (2, 2)
+    await clock.advance(ASKED_SECONDS / 2)
+    assert source.most_at_once == 1
+    await shared.close()
+
+
+async def test_nobody_waits_for_a_document_that_is_renewed_when_it_closes(
+    shared: Shared[int], source: Source, clock: VirtualClock
+) -> None:
+    source.seconds, source.seconds_to_give_up = 1, 3
+    before = asyncio.create_task(shared.get())
+    await settle()
+    renewing = asyncio.create_task(shared.renew())
+    await settle()
+    meanwhile = asyncio.create_task(shared.get())
+    await settle()
+    closing = asyncio.create_task(shared.close())
+    await clock.advance(10)
+    for waiting in (before, meanwhile):
+        with pytest.raises(Interrupted, match="stopping"):
+            waiting.result()
+    assert (renewing.done(), closing.done()) == (True, True)
+    reads = source.reads
+    await clock.advance(ASKED_SECONDS)
+    assert source.reads == reads
+
+
+async def test_what_was_given_up_and_goes_on_is_not_shown(source: Source, clock: VirtualClock) -> None:
+    """asyncio.wait_for, of Python 3.11, returns instead of being cancelled when both happen at once."""
+
+    async def read_on() -> int:
+        with suppress(asyncio.CancelledError):
+            return await source.read()
+        return 0
+
+    shared = Shared(read_on, clock)
+    source.seconds = 1
+    waiting = asyncio.create_task(shared.get())
+    await settle()
+    await shared.renew()
+    await clock.advance(EVERY_SECONDS)
+    assert waiting.result() == 2
+    await shared.close()

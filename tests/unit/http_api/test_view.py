@@ -11,6 +11,7 @@ from service.config import Settings
 from service.control.conflicts import Conflict, Conflicts, Held, Resolution
 from service.control.quarantine import Quarantine
 from service.control.table import ControlTable
+from service.control.verification import PAGE_ITEMS
 from service.errors import Misconfigured, Poison, Refused
 from service.http_api.contract import ValidationRequest
 from service.http_api.view import HttpView
@@ -46,6 +47,19 @@ async def test_a_validation_that_fails_says_so_under_its_id(view: HttpView, monk
     }
     assert await view.validation(None) is None
     assert await view.validation("20260101T000000Z-abcdef") is None
+
+
+async def test_a_validation_that_a_bug_ends_has_failed_too(view: HttpView, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("service.http_api.view.run_validation", fail)
+    run = await view.start_validation(ValidationRequest())
+    await settle()
+    document = await view.validation(run)
+    assert document is not None
+    assert (document["state"], document["error"]["kind"]) == ("failed", "unexpected")
+    await view.close()
 
 
 async def test_one_validation_at_a_time_is_started_here(view: HttpView, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,6 +172,27 @@ async def test_conflicts_and_held_items_are_paged_together_in_the_order_of_their
         found += [item["id"] for item in document["items"]]
         after = document["next"]
     assert found == [f"{number}{kind}" for number in range(7) for kind in ("", "h") if f"{number}{kind}" not in "12"]
+    await started.close()
+
+
+async def test_open_conflicts_behind_many_resolved_ones_are_shown(
+    started: HttpView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Conflicts(started._app.control)
+    db = cast(MemoryDynamoDB, started._app.store)
+    for number in range(PAGE_ITEMS + 20):
+        name = f"{number:04}"
+        db.apply(*log.puts(Conflict(name, "old", {"pk": {"S": name}}, "LEAD", "overlap", (), None, (), 0.0)))
+        if number < PAGE_ITEMS + 15:
+            db.apply(log.resolved_put(name, await log.head(name), Resolution("v2", "ann", 0.0)))
+    events = started.events()
+    assert events is not None
+    document = json.loads((await anext(events)).decode().partition("data: ")[2])
+    assert [item["id"] for item in document["conflicts"]] == [f"{PAGE_ITEMS + number:04}" for number in range(15, 20)]
+    assert (await started.page("conflicts", "", 3))["next"] == f"{PAGE_ITEMS + 17:04}"
+    monkeypatch.setattr("service.control.conflicts.READ_FURTHER", 7)  # 5 + 10 * 7 of 115 resolved ones
+    bounded = await started.page("conflicts", "", 5)
+    assert (bounded["items"], bounded["next"]) == ([], "0074")
     await started.close()
 
 

@@ -42,6 +42,16 @@ def test_a_link_is_not_followed(output: Path, tmp_path: Path) -> None:
     assert target.read_text() == "precious"
 
 
+def test_a_hard_link_is_not_written(output: Path, tmp_path: Path) -> None:
+    target = tmp_path / "precious"
+    target.write_text("precious")
+    target.chmod(0o644)
+    output.hardlink_to(target)
+    with pytest.raises(Fatal, match="it has another name too"):
+        DifferenceFile.open(output, 0)
+    assert (mode(target), target.read_text()) == (0o644, "precious")
+
+
 def test_another_users_file_is_not_written(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output.write_text("theirs")
     monkeypatch.setattr(os, "geteuid", lambda: output.stat().st_uid + 1)
