@@ -27,6 +27,8 @@ from service.core.mapping.mapping import Mapping, load_mapping
 from service.core.mapping.schema import TABLE_NAME
 from service.dotenv_file import load_dotenv, read_dotenv
 from service.errors import Misconfigured, WrongSettings
+from service.failpoints import VARIABLE as FAILPOINT
+from service.failpoints import arm
 from service.hosts import is_local
 
 PACKAGED_MAPPING = "crm.yaml"
@@ -60,6 +62,7 @@ def load_settings(**changes: Any) -> Settings:
         raise WrongSettings(lines, remedy="docs/settings.md lists the allowed values") from error
     if "aws_region" not in said:
         require_region(own_mapping=settings.mapping is not None, local=is_local(settings.endpoint_url))
+    _arm_failpoint(settings)
     return settings
 
 
@@ -136,6 +139,14 @@ def _refuse_unknown() -> None:
             nearest = get_close_matches(name, known, n=1)
             hint = f"did you mean {nearest[0]}?" if nearest else "see docs/settings.md"
             raise Misconfigured(f"{name} is not a setting", remedy=hint)
+
+
+def _arm_failpoint(settings: Settings) -> None:
+    """Raises Misconfigured where the tables are not a test's, and as ``arm`` does."""
+    armed = os.environ.get(FAILPOINT) or None
+    if armed is not None and not is_local(settings.endpoint_url):
+        raise Misconfigured(f"{FAILPOINT} is for tests on a local server only", remedy="unset it")
+    arm(armed)
 
 
 def _line(loc: tuple[int | str, ...], value: object, message: str) -> str:
