@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: docs demo test test-slow test-all kcl kcl-where-possible deployment check format bench scale model search lock settings metrics cost commands gate dashboards image sbom release clean
+.PHONY: docs demo test test-slow test-all kcl kcl-where-possible deployment check format bench scale model search soak lock settings metrics cost commands gate dashboards image sbom release clean
 
 demo: $(READY)
 	$(BIN)/tablesplit demo
@@ -69,6 +69,11 @@ model: $(READY)
 # As many random interleavings as one likes: make search SEARCH=5000000
 search: $(READY)
 	SEARCH=$(SEARCH) $(BIN)/python -m pytest -n 2 tests/convergence/test_random.py tests/two_way/test_random.py tests/two_way/test_histories.py
+
+# Real processes under kills, pauses, faults of the server and cutovers there and back, on DynamoDB Local; about two hours.
+# make soak SOAK="--kills 50 --pauses 20 --faults 20 --cycles 1"
+soak: $(READY)
+	$(BIN)/python -m bench.soak $(SOAK)
 
 LOCK := $(BIN)/uv pip compile --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
