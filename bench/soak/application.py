@@ -117,7 +117,8 @@ class SoakApplication:
         leaving = [(writer, side) for writer, side in wanted if writer.side != side]
         for writer, _ in leaving:
             await writer.hold()
-        await carried()
+        if leaving:
+            await carried()
         for writer, side in leaving:
             await writer.go_on(side)
 

@@ -24,6 +24,9 @@ BACKFILL: tuple[Failpoint, ...] = (
     "backfill_closed",
     "lease_taken",
 )
+BACKFILL_SHARE = 4
+"""At most one of so many kills is of the backfill."""
+
 KILLED_SHARE = 0.6
 """Of the attempts at a move, those that are armed."""
 
@@ -36,9 +39,9 @@ class Moves:
         self._done = done
         self._rng = rng
 
-    async def migrate(self) -> None:
-        """The backfill, killed at each of its failpoints; then once more, to its end."""
-        for name in BACKFILL:
+    async def migrate(self, kills: int) -> None:
+        """The backfill, killed at its failpoints: at each, or in a soak of few ``kills`` at some; then once more, to its end."""
+        for name in BACKFILL[: max(1, kills // BACKFILL_SHARE)]:
             await self._ended(("migrate",), f"{name}@1=kill")
         for _ in range(ATTEMPTS):
             if await self._ended(("migrate",)) == 0:

@@ -32,7 +32,7 @@ PATIENCE_SECONDS = 4.0
 FAULT_SECONDS = 3.0
 """How long to wait for a request that a fault is meant for."""
 
-SECONDS_FOR_EACH: dict[Kind, float] = {"kill": 10.0, "pause": 12.0, "fault": 5.0}
+SECONDS_FOR_EACH: dict[Kind, float] = {"kill": 20.0, "pause": 20.0, "fault": 10.0}
 """A stretch ends after these, whatever has been made."""
 
 CATCH_UP_SECONDS = 600.0
@@ -87,8 +87,8 @@ class Soak:
         """Everything up to the end of the writers; returns whether the validation found both sides equal."""
         moves = Moves(site, self.done, self._rng)
         async with application.writing():
-            await moves.migrate()
-            await self._catch_up(site)
+            await moves.migrate(self.plan.kills)
+            await self._catch_up(site, hops=1)
             await run_validation(site.app, ValidationOptions(), asyncio.Event())
             await self._cycles(site, application, workers, moves)
             await application.allow_bad(False)
@@ -103,7 +103,7 @@ class Soak:
             if self._is_late:
                 return
             self._say(f"{' '.join(command)}: to {phase}")
-            carried = partial(self._catch_up, site)
+            carried = partial(self._catch_up, site, hops=1)
             await application.use(before, carried)
             await moves.move(phase, *command)
             await application.use(after, carried)
@@ -142,10 +142,10 @@ class Soak:
         elif not await holds_within(self._rng.uniform(0, PATIENCE_SECONDS), lambda: self.done.of(kind) > before):
             (workers.kill_one if kind == "kill" else workers.pause_one)()
 
-    async def _catch_up(self, site: Site) -> None:
-        """Wait until both lanes have applied everything, and what they wrote by that."""
+    async def _catch_up(self, site: Site, hops: int = HOPS) -> None:
+        """Wait until both lanes have applied everything, and what they wrote by that. ``hops``: 1 leaves the latter out."""
         beats = Beats(site.app.control, site.app.clock)
-        for _ in range(HOPS):
+        for _ in range(hops):
             await until(CATCH_UP_SECONDS, "both lanes to catch up", lambda: beats.caught_up(QUESTION_SECONDS, BOTH))
 
     def _note_fault(self, fault: str, operation: str) -> None:
