@@ -70,7 +70,7 @@ model: $(READY)
 search: $(READY)
 	SEARCH=$(SEARCH) $(BIN)/python -m pytest -n 2 tests/convergence/test_random.py tests/two_way/test_random.py tests/two_way/test_histories.py
 
-# Real processes under kills, pauses, faults of the server and cutovers there and back, on DynamoDB Local; about two hours.
+# Real processes under kills, pauses, faults of the server and cutovers there and back, on DynamoDB Local; hours.
 # make soak SOAK="--kills 50 --pauses 20 --faults 20 --cycles 1"
 soak: $(READY)
 	$(BIN)/python -m bench.soak $(SOAK)
