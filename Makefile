@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
-SOAK ?= 1000000
+SEARCH ?= 1000000
 # one more than the processors, since a third of the tests' time is waiting for processes that they have killed; each has servers of its own
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(1 + min(3, os.cpu_count() or 1))')
 
@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: docs demo test test-slow test-all kcl kcl-where-possible deployment check format bench scale model soak lock settings metrics cost commands gate dashboards image sbom release clean
+.PHONY: docs demo test test-slow test-all kcl kcl-where-possible deployment check format bench scale model search soak lock settings metrics cost commands gate dashboards image sbom release clean
 
 demo: $(READY)
 	$(BIN)/tablesplit demo
@@ -66,9 +66,14 @@ scale: $(READY)
 model: $(READY)
 	$(BIN)/python -m docs.model.check $(MODEL)
 
-# As many random interleavings as one likes: make soak SOAK=5000000
+# As many random interleavings as one likes: make search SEARCH=5000000
+search: $(READY)
+	SEARCH=$(SEARCH) $(BIN)/python -m pytest -n 2 tests/convergence/test_random.py tests/two_way/test_random.py tests/two_way/test_histories.py
+
+# Real processes under kills, pauses, faults of the server and cutovers there and back, on DynamoDB Local; hours.
+# make soak SOAK="--kills 50 --pauses 20 --faults 20 --cycles 1"
 soak: $(READY)
-	SOAK=$(SOAK) $(BIN)/python -m pytest -n 2 tests/convergence/test_random.py tests/two_way/test_random.py tests/two_way/test_histories.py
+	$(BIN)/python -m bench.soak $(SOAK)
 
 LOCK := $(BIN)/uv pip compile --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 

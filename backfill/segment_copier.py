@@ -25,6 +25,7 @@ from service.control.quarantine import Quarantine
 from service.control.stores import Stores
 from service.dynamodb.protocol import Fence
 from service.errors import Interrupted, Paused, Retryable
+from service.failpoints import failpoint
 from service.metrics import Metrics
 from service.tasks import task_group
 
@@ -159,6 +160,7 @@ class SegmentCopier:
                 window = await self._read_window(number)
                 began = self._clock.monotonic()
                 outcomes = await self._window_copier.copy(window)
+                failpoint("window_copied")
                 await self._save_segment(number, window, outcomes)
                 self._window_items = next_size(window.items, self._clock.monotonic() - began)
         return self.segments[number].done
@@ -185,6 +187,7 @@ class SegmentCopier:
         """Save how far the segment is. Only to be called when all writes of ``window`` are acknowledged, never before."""
         segment = self.segments[number].after(outcomes, window.last_key, window.spent)
         await self._records.save_segment(number, segment)
+        failpoint("segment_saved")
         self.segments[number] = segment
         self.progress.saved(number, segment)
 

@@ -13,6 +13,7 @@ from backfill.share import WholeShare
 from backfill.slice_copier import SliceCopier
 from service.control.leases import REMEDY, Lease
 from service.errors import Refused
+from service.failpoints import failpoint
 
 
 async def run_backfill(context: BackfillContext, estimate: int | None = None) -> BackfillReport:
@@ -64,7 +65,9 @@ async def _copy_all(
 ) -> BackfillReport:
     copier = SegmentCopier(context, records, fenced_state.fence, opened.run, opened.segments, WholeShare())
     await copier.copy_all()
+    failpoint("backfill_copied")
     run = await close_run(fenced_state, records, opened.run)
+    failpoint("backfill_closed")
     return BackfillReport(run, total(copier.segments), resumed=opened.resumed, note=opened.note)
 
 

@@ -29,6 +29,8 @@ from service.core.mapping.mapping import Mapping, load_mapping
 from service.core.mapping.schema import TABLE_NAME
 from service.dotenv_file import load_dotenv, read_dotenv
 from service.errors import Misconfigured, WrongSettings
+from service.failpoints import VARIABLE as FAILPOINT
+from service.failpoints import arm
 from service.hosts import is_local, region_of
 
 PACKAGED_MAPPING = "crm.yaml"
@@ -61,7 +63,9 @@ def load_settings(**changes: Any) -> Settings:
         issues = error.errors(include_url=False)
         lines = [_line(issue["loc"], issue["input"], issue["msg"], said) for issue in issues]
         raise WrongSettings(list(dict.fromkeys(lines)), remedy="docs/settings.md lists the allowed values") from error
-    return _in_its_region(settings, said, told="aws_region" in changes or region_is_said())
+    settings = _in_its_region(settings, said, told="aws_region" in changes or region_is_said())
+    _arm_failpoint(settings)
+    return settings
 
 
 def _in_its_region(settings: Settings, said: abc.Mapping[str, Said], *, told: bool) -> Settings:
@@ -165,6 +169,14 @@ def _refuse_unknown() -> None:
             nearest = get_close_matches(name, known, n=1)
             hint = f"did you mean {nearest[0]}?" if nearest else "see docs/settings.md"
             raise Misconfigured(f"{name} is not a setting", remedy=hint)
+
+
+def _arm_failpoint(settings: Settings) -> None:
+    """Raises Misconfigured where the tables are not a test's, and as ``arm`` does."""
+    armed = os.environ.get(FAILPOINT) or None
+    if armed is not None and not is_local(settings.endpoint_url):
+        raise Misconfigured(f"{FAILPOINT} is for tests on a local server only", remedy="unset it")
+    arm(armed)
 
 
 _VARIABLES: dict[str, tuple[str, ...]] = {field: (name,) for field, name in AWS_NAMES.items()} | {

@@ -10,6 +10,7 @@ from service.control.table import CHANGE_ATTEMPTS, ControlTable
 from service.core.item.wire import Item, plain_key
 from service.core.phases.acting import Side
 from service.errors import Retryable
+from service.failpoints import failpoint
 from service.log import get_logger
 
 QUIET_SIDE_WRITTEN = "the application has written the side that should be quiet"
@@ -94,3 +95,4 @@ class ActivityRecorder:
         changed_at, self._changed_at = self._changed_at, None
         if changed_at is not None:
             await self._activities.note_change(self._side, changed_at)
+            failpoint("activity_noted")

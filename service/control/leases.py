@@ -18,6 +18,7 @@ from service.clock import Clock
 from service.control.table import ControlTable, Stored
 from service.control.workers import LaneName
 from service.errors import Fenced, Refused, Retryable, TablesplitError
+from service.failpoints import failpoint
 from service.tasks import task_group
 
 SYNC_LEASE = "sync"
@@ -133,6 +134,7 @@ class Lease:
         if stored is None:
             self._stored = await self._still_mine()
             return await self._renew()
+        failpoint("lease_renewed")
         self._stored = stored
         self._good_until = asked_at + self._request.times.lease_seconds
         return None
@@ -163,7 +165,9 @@ class Lease:
         if self._lost is None:
             with suppress(TablesplitError):
                 record = self._request.record(self.token, released=True)
+                failpoint("lease_due_back")
                 await self._request.records.put(self._request.name, record, self._stored, fence=self.check)
+                failpoint("lease_released")
 
 
 class LeaseRequest:
@@ -194,6 +198,7 @@ class LeaseRequest:
         asked_at = self.clock.monotonic()
         token = before.value.token + 1 if before is not None else 1
         stored = await self.records.put(self.name, self.record(token), before)
+        failpoint("lease_taken")
         return None if stored is None else Lease(self, stored, asked_at)
 
     def _trust(self, holder: LeaseRecord) -> float:

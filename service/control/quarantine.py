@@ -24,6 +24,7 @@ from service.core.item.wire import Item
 from service.core.item.write import TransactItem
 from service.dynamodb.protocol import Fence
 from service.errors import Misconfigured, Poison, Retryable
+from service.failpoints import failpoint
 
 PARTITION = "quarantine"
 
@@ -174,6 +175,7 @@ class Quarantine:
         for _ in range(CHANGE_ATTEMPTS):
             writes: list[TransactItem] = [self._heads.as_delete(key_id, was), await self._count.shift(key_id, -1)]
             if await self._control.store.transact(writes):
+                failpoint("quarantine_removed")
                 return True
             now = await self._heads.get(key_id)
             if now is None or now.rev != was.rev:
@@ -213,7 +215,9 @@ class Quarantine:
             writes = [self._heads.as_put(key_id, head, was)[0], *self._waiting(key_id).puts(waiting)]
             if was is None:
                 writes.append(await self._count.shift(key_id, 1))
+            failpoint("quarantine_due")
             if await self._control.store.transact(writes, fence=fence):
+                failpoint("quarantine_added")
                 return True
         raise _contended(key_id)
 

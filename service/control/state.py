@@ -11,6 +11,7 @@ from service.core.item.stamp import GENERATION_DIGITS
 from service.core.mapping.mapping import Mapping
 from service.core.phases.acting import Acting, Phase, Rule
 from service.errors import Fatal, Misconfigured
+from service.failpoints import failpoint
 
 PARTITION, NAME = "state", "migration"
 STRICT = ConfigDict(extra="forbid", strict=True)
@@ -162,7 +163,9 @@ async def change_state(
     def apply(was: MigrationState | None) -> MigrationState:
         return change(new_state(mapping, now) if was is None else _checked(was, mapping, control.table))
 
-    return await _records(control).change(NAME, apply)
+    state = await _records(control).change(NAME, apply)
+    failpoint("state_saved")
+    return state
 
 
 async def load_any_state(control: ControlTable, mapping: Mapping) -> MigrationState:

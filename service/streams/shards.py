@@ -24,6 +24,7 @@ from service.core.shards import (
 )
 from service.dynamodb.protocol import StreamDescription, StreamStore
 from service.errors import Retryable, StreamGone, Trimmed
+from service.failpoints import failpoint
 from service.streams.engine import Positions
 from service.streams.requests import StreamRequests
 
@@ -63,7 +64,9 @@ class Shards:
 
     async def save(self, shard_id: str, position: Position) -> None:
         """Save a position. Only then is it known."""
+        failpoint("checkpoint_due")
         await self._retry(lambda: self._positions.save(shard_id, position))
+        failpoint("checkpoint_saved")
         self.known[shard_id] = position
 
     async def look(self) -> bool:

@@ -1,6 +1,6 @@
 """20,000 random interleavings of application, backfill, sync processes, purgers, repairs and everything that goes wrong.
 
-``make soak`` (SOAK=n) runs n of them. A failing seed names the command that runs it again;
+``make search`` (SEARCH=n) runs n of them. A failing seed names the command that runs it again;
 what it shows becomes a test of its own in ``test_races.py``.
 """
 
@@ -12,7 +12,7 @@ from tests.builders.mappings import crm
 from tests.convergence.invariants import Violated
 from tests.convergence.runs import run_seed
 
-SEEDS = int(os.environ.get("SOAK") or 20_000)
+SEEDS = int(os.environ.get("SEARCH") or 20_000)
 CHUNKS = 16
 QUICK_CHUNKS = 2
 """Those that `make test` runs: 2,500 interleavings."""

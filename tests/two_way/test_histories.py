@@ -1,7 +1,7 @@
 """Random histories of both applications, judged by what each side's application may expect of phase `dual`.
 
 A failing seed names the command that runs it again; its history becomes an interleaving in ``test_interleavings.py``.
-``SOAK=n`` runs n of them instead of ``SEEDS``. ``OPEN`` lists the seeds that are not mended.
+``SEARCH=n`` runs n of them instead of ``SEEDS``. ``OPEN`` lists the seeds that are not mended.
 """
 
 import os
@@ -12,7 +12,7 @@ from tests.convergence.invariants import Violated
 from tests.two_way.histories import run_history
 from tests.two_way.mappings import hot_mapping
 
-SEEDS = int(os.environ.get("SOAK") or 1_300)
+SEEDS = int(os.environ.get("SEARCH") or 1_300)
 QUICK_SEEDS = 300
 """Those that `make test` runs."""
 

@@ -1,6 +1,6 @@
 """Random interleavings of both applications, the ledger rule in both directions, crashes, take-overs and first cutovers.
 
-``make soak`` (SOAK=n) runs n of them. A failing seed names the command that runs it again; its interleaving becomes a test of
+``make search`` (SEARCH=n) runs n of them. A failing seed names the command that runs it again; its interleaving becomes a test of
 its own in ``test_interleavings.py``.
 """
 
@@ -12,7 +12,7 @@ from tests.builders.mappings import crm
 from tests.convergence.invariants import Violated
 from tests.two_way.runs import run_seed
 
-SEEDS = int(os.environ.get("SOAK") or 3_000)
+SEEDS = int(os.environ.get("SEARCH") or 3_000)
 CHUNKS = 3
 
 

@@ -30,6 +30,7 @@ from service.core.phases.moves import (
 )
 from service.errors import Fatal, Misconfigured, Refused
 from service.escape import escaped
+from service.failpoints import failpoint
 from service.log import get_logger
 from service.migration.phase.move_context import MoveContext
 from service.migration.phase.steps import Steps
@@ -196,13 +197,16 @@ async def _resume(context: MoveContext, request: MoveRequest, lease: Lease) -> M
     while (move := (await _load(context.app)).move) is not None:
         begun = clock.monotonic()
         await _do(context, request, lease, move)
+        failpoint("move_step_done")
         seconds[move.step] = round(clock.monotonic() - begun, 3)
         get_logger().info("step of a move is done", to=move.to, step=move.step, seconds=seconds[move.step])
         following = step_after(move.to, move.step)  # type: ignore[arg-type]  # a step of core.phases, stored as text
         if following is None:
             await _announce(context, "phase entered", move, "entered")
+            failpoint("move_announced")
         after = None if following is None else replace(move, step=following, since=clock.now())
         await _store(context, lease, move, after)
+        failpoint("move_step_saved")
     state = await _load(context.app)
     behind = await context.left_behind(context.app) if request.command == "rollback" else None
     return Moved(state.phase, _phase_text(state), seconds, behind)

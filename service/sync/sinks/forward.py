@@ -30,6 +30,7 @@ from service.core.rules.restore import is_remains, restore_plan
 from service.core.rules.runs import Run, runs
 from service.core.rules.waiting import WHOLE
 from service.errors import Poison, Retryable
+from service.failpoints import failpoint
 from service.sync.sinks.absent_items import AbsentItems
 from service.sync.sinks.context import SinkContext
 from service.sync.sinks.forward_record import ForwardRecord, Step
@@ -66,6 +67,7 @@ class ForwardSink:
         while True:
             try:
                 if await self._try_key(changes, together=together):
+                    failpoint("forward_done")
                     return
             except _ApartError:
                 together = False
@@ -203,13 +205,16 @@ class ForwardSink:
     async def _try(self, step: Step, plan: ForwardPlan, found: Sequence[PlaceReading]) -> EntryReading | Step | None:
         """Claim and make the writes of a plan. Returns the entry as it is then; the step to go on with, when a write was refused
         and the change must be decided anew; None: the half has changed."""
+        failpoint("forward_decided")
         saved = await self._record.save(step, plan, found)
         if saved is None:
             return None
+        failpoint("forward_claimed")
         step = replace(step, read=saved)
         for number, write in enumerate(plan.writes):
             if not await self._write(step, write):
                 return step
+            failpoint("v2_written")
             if number == 0 and plan.move is not None and len(plan.writes) > 1:
                 step = replace(step, begun=plan.move)
         if step.change.new is None and await self._is_added_to(plan.tombstoned):

@@ -20,6 +20,7 @@ from service.core.mapping.transform import forward
 from service.core.rules.guarded import change_writes
 from service.dynamodb.protocol import Fence, ItemStore
 from service.errors import Poison
+from service.failpoints import failpoint
 from service.sync.sinks.key_order import KeysAtOnce
 
 
@@ -129,6 +130,7 @@ class GuardedSink:
         if not run:
             return
         writes = change_writes(self._stores.mapping, run, self._generation)
+        failpoint("guarded_decided")
         outcomes = await apply_writes(self._stores.store, writes, self._fence, self._events.count)
         lives = run[-1].new is not None  # then the first write is the item itself, the others are tombstones
         for write, outcome in list(zip(writes, outcomes, strict=True))[lives:]:
@@ -162,6 +164,7 @@ async def apply_writes(
     outcomes = []
     for write in writes:
         written = await store.write(write, fence=fence)
+        failpoint("guarded_written")
         outcomes.append(WriteOutcome.APPLIED if written else WriteOutcome.STALE)
         count(outcomes[-1])
     return outcomes

@@ -32,6 +32,7 @@ from service.core.rules.ledger import (
 from service.core.rules.ledger_writes import PlaceReading, still_bare
 from service.dynamodb.protocol import Fence
 from service.errors import Retryable
+from service.failpoints import failpoint
 
 ATTEMPTS = 60
 """Each refused attempt means that the application or another worker has written the same item in between."""
@@ -103,9 +104,11 @@ class LedgerAccess:
         store = self.stores.store
         if beside:
             made = await store.transact([update, *beside], fence=self.fence)
+            failpoint("conflict_recorded")
         else:
             made = await store.write(update, fence=self.fence)
         if made:
+            failpoint("half_saved")
             return after
         current = await self.ledger.read(read.entry.key)  # after a lost answer the write may have been made
         direction = direction_of(half)
@@ -128,6 +131,7 @@ class LedgerAccess:
         if item is not None and self.purge_at_once and is_bare_tombstone(item, key, self.stores.mapping.stamp):
             condition = still_bare(self.stores.mapping, table, item)
             await self.stores.store.write(Delete(table, key, condition), fence=self.fence)
+            failpoint("tombstone_removed")
 
     async def purge_at(self, table: str, key: Item) -> None:
         """As ``purge``, of the item that is there now."""

@@ -23,6 +23,7 @@ from service.core.rules.reverse_records import V2Record, places_by_item, record_
 from service.core.rules.runs import Run, runs
 from service.core.rules.waiting import WHOLE, Waiting
 from service.errors import Poison
+from service.failpoints import failpoint
 from service.sync.sinks.context import SinkContext
 from service.sync.sinks.key_order import KeysAtOnce
 from service.sync.sinks.ledger_access import LedgerAccess
@@ -90,6 +91,7 @@ class ReverseSink:
             while not await self._try_item(place, key, changes, near):
                 attempt += 1
                 await self._access.pause(attempt)
+            failpoint("reverse_done")
         finally:
             self._access.in_flight.discard(place.text)
             self._claims.forget_refused(place)
@@ -132,11 +134,14 @@ class ReverseSink:
         await self._quarantine(step, plan)
         if plan.content is None:
             return await self._noted(step, plan)
+        failpoint("reverse_decided")
         claimed = await self._claim(step, plan)
         if claimed is None:
             return None
+        failpoint("reverse_claimed")
         step = replace(step, read=claimed)
         if await self._write(step, plan, old):
+            failpoint("old_written")
             await self._context.heal(step.place, step.waiting.healed_by(plan.waiting), step.version)
             self._context.count(plan.outcome)
             return step.read, step.read.entry.reverse

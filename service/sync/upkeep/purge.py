@@ -23,6 +23,7 @@ from service.core.rules.guarded import purge_write
 from service.core.rules.purge import PurgeFacts, PurgeVerdict, may_purge
 from service.core.shards import ROUNDS_TO_PASS
 from service.errors import Retryable
+from service.failpoints import failpoint
 from service.tasks import task_group
 
 QUEUE_TOMBSTONES = 50_000
@@ -199,6 +200,7 @@ class Purger:
         written = await self._is_as_seen(tombstone) and await self._stores.store.write(
             purge_write(self._stores.mapping, tombstone.table, tombstone.item), fence=self._lease.check
         )
+        failpoint("tombstone_purged")
         self._count("purged" if written else "changed")
         return written
 
