@@ -86,7 +86,7 @@ def test_what_names_no_failpoint_is_refused_with_one_line(
 
 
 def test_it_is_refused_where_the_tables_are_not_a_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://dynamodb.eu-west-1.amazonaws.com")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://dynamodb.ap-southeast-2.amazonaws.com")
     monkeypatch.setenv(VARIABLE, f"{NAMES[0]}@1=kill")
     with pytest.raises(Misconfigured, match="for tests on a local server only"):
         load_settings()
