@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: docs demo test test-slow test-all kcl kcl-where-possible deployment check format bench scale model search soak lock settings metrics cost commands gate dashboards image sbom release clean
+.PHONY: docs demo test test-slow test-ci test-all kcl kcl-where-possible deployment check format bench scale model search soak lock settings metrics cost commands gate dashboards image sbom release clean
 
 demo: $(READY)
 	$(BIN)/tablesplit demo
@@ -27,6 +27,10 @@ test: $(READY)
 # What `make test` leaves out: the other 60,000 interleavings, containers, every kill test, the kcl engine, Terraform, models
 test-slow: $(READY) kcl-where-possible
 	$(PYTEST) -m "slow or deployment"
+
+# Of these, what CI has time for beside `make test`
+test-ci: $(READY)
+	$(PYTEST) -m slow tests/two_way tests/convergence tests/contract tests/container/test_image.py tests/terraform/test_module.py
 
 test-all: test test-slow docs
 

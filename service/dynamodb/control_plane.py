@@ -100,8 +100,9 @@ class ControlPlane:
         self._call(self._tables, "update_time_to_live", name, {"TableName": name, "TimeToLiveSpecification": wanted})
 
     def delete_table(self, name: str) -> None:
-        """Begin to delete the table and everything in it."""
-        self._call(self._tables, "delete_table", name, {"TableName": name})
+        """Begin to delete the table and everything in it. A table that is gone is no error: after a lost answer botocore sends the
+        request again."""
+        self._call(self._tables, "delete_table", name, {"TableName": name}, none=("ResourceNotFound",))
 
     def ask(
         self, service: str, method: str, subject: str, request: dict[str, Any], none: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import Any
 from unittest.mock import patch
 
@@ -86,7 +87,12 @@ class CommandLine:
         return json.loads(done.stdout)
 
     def ask(self, *arguments: str, status: int | None = 0) -> Any:
-        """As ``run``, but in this process: the start of a process costs two seconds of a processor."""
+        """As ``run``, but in this process, where that is possible: the start of a process costs two seconds of a processor.
+
+        A command handles signals, which only the main thread may do.
+        """
+        if current_thread() is not main_thread():
+            return self.run(*arguments, status=status)
         out, err = StringIO(), StringIO()
         argv = ["tablesplit", *arguments, "--json"]
         with (

@@ -20,6 +20,7 @@ SETTINGS = {
     "AWS_ENDPOINT_URL": "http://dynamodb:8000",
     "AWS_ACCESS_KEY_ID": "local",
     "AWS_SECRET_ACCESS_KEY": "local",
+    "TABLESPLIT_LEASE_SECONDS": "60",  # longer than a busy machine lets a worker stand still
 }
 
 
