@@ -30,7 +30,7 @@ test-slow: $(READY) kcl-where-possible
 
 # Of these, what CI has time for beside `make test`
 test-ci: $(READY)
-	$(PYTEST) -m slow tests/two_way tests/convergence tests/contract tests/container/test_image.py tests/terraform/test_module.py
+	$(PYTEST) -m slow tests/two_way tests/convergence tests/container/test_image.py tests/terraform/test_module.py
 
 test-all: test test-slow docs
 
