@@ -36,6 +36,18 @@ def commit(tree: Path) -> None:
     git(tree, "commit", "--quiet", "--all", "--message", "More")
 
 
+def release_of(tree):
+    """`make release` in a working tree."""
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.release", "all"],
+        cwd=tree,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+
+
 def test_a_tagged_commit_with_its_section_is_a_release(tree):
     source = read_source(tree)
     check_releasable(tree, source)
@@ -90,14 +102,7 @@ def test_the_command_says_it_in_two_lines_and_leaves_dist_alone(tree):
     (tree / "dist").mkdir()
     (tree / "dist" / "kept").touch()
     (tree / "README.md").write_text("more\n", encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "deploy.release", "all"],
-        cwd=tree,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    done = release_of(tree)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines() == [
         "the work tree is not its commit: README.md changed",
@@ -134,14 +139,7 @@ def test_a_line_of_the_list_that_is_no_digest_is_refused(tmp_path):
 
 def test_a_release_is_refused_on_a_base_without_a_digest(tree):
     git(committed(listed(tree, "python:3.12-slim  -\n")), "tag", "--force", "v0.2.0")
-    done = subprocess.run(
-        [sys.executable, "-m", "deploy.release", "all"],
-        cwd=tree,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = release_of(tree)
     assert done.returncode == 2
     assert done.stderr.startswith("the base python:3.12-slim has no digest")
 

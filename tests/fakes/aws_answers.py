@@ -127,32 +127,26 @@ KEY_DISABLED = Answer(
     f"KMS key disabled error: com.amazonaws.services.kms.model.DisabledException: {KEY} is disabled."
     + KMS_SUFFIX.format("DisabledException"),
 )
-KEY_LEAVING = Answer(
-    "ValidationException",
-    f"KMS validation error: com.amazonaws.services.kms.model.KMSInvalidStateException: {KEY} is pending deletion."
-    + KMS_SUFFIX.format("KMSInvalidStateException"),
-)
+
+
+def _key_in_state(state: str) -> Answer:
+    return Answer(
+        "ValidationException",
+        f"KMS validation error: com.amazonaws.services.kms.model.KMSInvalidStateException: {KEY} is {state}."
+        + KMS_SUFFIX.format("KMSInvalidStateException"),
+    )
+
+
+KEY_LEAVING = _key_in_state("pending deletion")
 KEY_UNKNOWN = Answer(
     "ValidationException",
     f"KMS validation error: com.amazonaws.services.kms.model.NotFoundException: Key '{KEY}' does not exist"
     + KMS_SUFFIX.format("NotFoundException"),
 )
 
-KEY_UNAVAILABLE = Answer(
-    "ValidationException",
-    f"KMS validation error: com.amazonaws.services.kms.model.KMSInvalidStateException: {KEY} is unavailable."
-    + KMS_SUFFIX.format("KMSInvalidStateException"),
-)
-KEY_CREATING = Answer(
-    "ValidationException",
-    f"KMS validation error: com.amazonaws.services.kms.model.KMSInvalidStateException: {KEY} is creating."
-    + KMS_SUFFIX.format("KMSInvalidStateException"),
-)
-KEY_IN_NEW_STATE = Answer(
-    "ValidationException",
-    f"KMS validation error: com.amazonaws.services.kms.model.KMSInvalidStateException: {KEY} is asleep."
-    + KMS_SUFFIX.format("KMSInvalidStateException"),
-)
+KEY_UNAVAILABLE = _key_in_state("unavailable")
+KEY_CREATING = _key_in_state("creating")
+KEY_IN_NEW_STATE = _key_in_state("asleep")
 KEY_THROTTLED = Answer(
     "ValidationException",
     "KMS throttling error: com.amazonaws.services.kms.model.AWSKMSException: You have exceeded the rate at which you may call KMS. "

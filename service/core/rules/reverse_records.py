@@ -35,17 +35,22 @@ def record_of(mapping: Mapping, place: Place, change: Change) -> V2Record:
     return V2Record(change, key_text(key), key, None)
 
 
-def places_by_item(mapping: Mapping, changes: Iterable[Change]) -> dict[str, list[Place]]:
-    """By the text of an old key, the places at which one of ``changes`` has left the item.
+class V2Page:
+    """Records of a v2 table that are read together, each looked at once."""
 
-    So a move is known as one, whichever of its two records comes first.
-    """
-    places: dict[str, list[Place]] = {}
-    for change in changes:
-        place = Place(change.table, change.key)
-        if live(change.new, change.key, mapping.stamp):
-            places.setdefault(record_of(mapping, place, change).item, []).append(place)
-    return places
+    def __init__(self, mapping: Mapping, changes: Iterable[Change]) -> None:
+        self.records: dict[str, V2Record] = {}
+        """By sequence number; without those that show no item."""
+        self.places: dict[str, list[Place]] = {}
+        """By the text of an old key, the places at which a record has left the item. So a move is known as one, whichever of its
+        two records comes first."""
+        for change in changes:
+            place = Place(change.table, change.key)
+            if shows_no_item(mapping, place, change):
+                continue
+            record = self.records[change.sequence] = record_of(mapping, place, change)
+            if live(change.new, change.key, mapping.stamp):
+                self.places.setdefault(record.item, []).append(place)
 
 
 def shows_no_item(mapping: Mapping, place: Place, change: Change) -> bool:

@@ -1,6 +1,6 @@
 """The reverse sink: carries the v2 tables' changes to the old table under the ledger rule, by ``core.rules.reverse``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
@@ -19,7 +19,7 @@ from service.core.rules.reverse_plan import (
     V2Change,
     reverse_places,
 )
-from service.core.rules.reverse_records import V2Record, places_by_item, record_of, shows_no_item
+from service.core.rules.reverse_records import V2Page, V2Record
 from service.core.rules.runs import Run, runs
 from service.core.rules.waiting import WHOLE, Waiting
 from service.errors import Poison
@@ -61,23 +61,25 @@ class ReverseSink:
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:  # noqa: ARG002 (ShardSink names it)
         """Return only when the ledger has each record, and what it changed is on the old table, held or in quarantine."""
         await self._context.quarantined.refresh()
-        await self._keys.apply(changes, partial(self.apply_key, near=places_by_item(self._mapping, changes)))
+        await self._keys.apply(changes, partial(self.apply_key, page=V2Page(self._mapping, changes)))
         await self._context.activity.flush()
 
-    async def apply_key(self, changes: Sequence[Change], near: Mapping[str, Sequence[Place]] = {}) -> None:
-        """Apply the records of one place, in their order. ``near``: by the text of an old key, further places where the item may
-        be."""
-        place = Place(changes[0].table, changes[0].key)
+    async def apply_key(self, changes: Sequence[Change], page: V2Page | None = None) -> None:
+        """Apply the records of one place, in their order. ``page``: all records that are read together; None: these."""
+        place, page = Place(changes[0].table, changes[0].key), page or V2Page(self._mapping, changes)
         named: list[V2Record] = []
         for change in changes:
-            if shows_no_item(self._mapping, place, change):
+            record = page.records.get(change.sequence)
+            if record is None:
                 await self._access.purge(change.table, change.key, change.new)
             else:
-                named.append(record_of(self._mapping, place, change))
+                named.append(record)
         for item, group in groupby(named, key=lambda record: record.item):
             records = list(group)
             if item:
-                await self._apply_item(place, records[0].key, [record.change for record in records], near.get(item, ()))
+                await self._apply_item(
+                    place, records[0].key, [record.change for record in records], page.places.get(item, ())
+                )
             for record in records:
                 if record.poison is not None:
                     await self._without_old_key(place, record.change, record.poison)
