@@ -198,7 +198,7 @@ class Process:
 
     def main(self) -> Coroutine[Any, Any, None]:
         """The work of the process."""
-        raise NotImplementedError
+        raise NotImplementedError  # each kind of process has its own
 
     def sink(self, fence: Fence, taken_over: Callable[[], int] = lambda: 0) -> GuardedSink:
         """The real sink, which writes through this process's own view."""

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
+import pytest
 
+from service.config import Settings
 from service.control.activity import Activities, ActivityRecorder
 from service.control.conflicts import Conflicts
 from service.control.ledger import Ledger
@@ -225,3 +228,23 @@ async def in_dual(world: BothWays, **changes: Any) -> None:
     """Put the migration into ``dual``, in the ledger's first epoch, with ``changes`` to that state."""
     dual: dict[str, Any] = {"phase": "dual", "rule": "ledger", "epoch": 1, **changes}
     await change_state(world.control, MAPPING, 0.0, lambda was: replace(was, **dual))
+
+
+def dual_for_commands(monkeypatch: pytest.MonkeyPatch) -> BothWays:
+    """The migration; each command opens it in place of the configured one."""
+    world = BothWays()
+
+    async def describe(name: str) -> str:
+        return name
+
+    @asynccontextmanager
+    async def open_app(_: object) -> AsyncIterator[Any]:
+        await in_dual(world)
+        settings, tables = SimpleNamespace(control_table="control"), SimpleNamespace(describe=describe)
+        yield SimpleNamespace(
+            settings=settings, mapping=MAPPING, clock=world.clock, control=world.control, tables=tables
+        )
+
+    monkeypatch.setattr("service.cli.run.open_app", open_app)
+    monkeypatch.setattr("service.cli.run.load_settings", Settings)
+    return world

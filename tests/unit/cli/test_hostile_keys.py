@@ -2,15 +2,12 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
-from types import SimpleNamespace
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
 from service.cli.main import main
-from service.config import Settings
 from service.control.audit import Audit
 from service.control.conflicts import Conflict, Conflicts
 from service.control.quarantine import Quarantine
@@ -18,8 +15,8 @@ from service.control.verification import Differences, Differing, Verification, s
 from service.core.phases.gate import Condition, Gate
 from service.core.phases.left_behind import Lack, left_behind
 from service.errors import Poison
-from tests.builders.small_crm import MAPPING, lead
-from tests.worlds.both_ways_world import BothWays, in_dual
+from tests.builders.small_crm import lead
+from tests.worlds.both_ways_world import BothWays, dual_for_commands
 
 HOSTILE = "a\x1b[2J\rb\n0000  applied: everything is well\u202e"
 KEY = {"pk": {"S": HOSTILE}, "sk": {"S": "x"}}
@@ -28,22 +25,7 @@ KEY = {"pk": {"S": HOSTILE}, "sk": {"S": "x"}}
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> BothWays:
     """A migration in dual, in memory."""
-    world = BothWays()
-
-    async def describe(name: str) -> str:
-        return name
-
-    @asynccontextmanager
-    async def open_app(_: object) -> AsyncIterator[Any]:
-        await in_dual(world)
-        settings, tables = SimpleNamespace(control_table="control"), SimpleNamespace(describe=describe)
-        yield SimpleNamespace(
-            settings=settings, mapping=MAPPING, clock=world.clock, control=world.control, tables=tables
-        )
-
-    monkeypatch.setattr("service.cli.run.open_app", open_app)
-    monkeypatch.setattr("service.cli.run.load_settings", Settings)
-    return world
+    return dual_for_commands(monkeypatch)
 
 
 async def quarantined(world: BothWays) -> None:

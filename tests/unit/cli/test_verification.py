@@ -3,18 +3,14 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
 from service.cli.main import main
-from service.config import Settings
 from service.control.verification import REMEDIES, Differences, Differing, Verification, save_verification
-from tests.builders.small_crm import MAPPING, lead_key, old_key
-from tests.worlds.both_ways_world import BothWays, in_dual
+from tests.builders.small_crm import lead_key, old_key
+from tests.worlds.both_ways_world import BothWays, dual_for_commands
 
 Run = Callable[..., tuple[int, str]]
 LATER = "1970-01-01T00:01:00Z"
@@ -25,23 +21,7 @@ DIFFERING = Differing(KEY, "LEAD", "fields", (("leads", lead_key("a")),), ("stat
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> BothWays:
     """A migration in dual, in memory, on which the command works."""
-    world = BothWays()
-
-    async def describe(name: str) -> str:
-        return name
-
-    @asynccontextmanager
-    async def open_app(_: object) -> AsyncIterator[Any]:
-        await in_dual(world)
-        settings = SimpleNamespace(control_table="control")
-        tables = SimpleNamespace(describe=describe)
-        yield SimpleNamespace(
-            settings=settings, mapping=MAPPING, clock=world.clock, control=world.control, tables=tables
-        )
-
-    monkeypatch.setattr("service.cli.run.open_app", open_app)
-    monkeypatch.setattr("service.cli.run.load_settings", Settings)
-    return world
+    return dual_for_commands(monkeypatch)
 
 
 @pytest.fixture

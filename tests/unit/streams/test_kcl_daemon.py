@@ -146,7 +146,7 @@ async def test_a_stop_lets_it_end_by_itself_with_stdin_open(tmp_path: Path) -> N
     # At the end of its stdin the daemon leaves at once: closed before, it could give no lease back.
     body = """
 def stop(*_):
-    time.sleep(0.2)
+    time.sleep(0.2)  # a process of its own, which takes a moment to stop
     (here / "stopped").touch()
     sys.exit(143)
 signal.signal(signal.SIGTERM, stop)
