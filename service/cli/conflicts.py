@@ -11,7 +11,8 @@ from service.cli.answer import Answer, json_text
 from service.cli.options import as_json, yes
 from service.cli.output import say
 from service.cli.run import confirm, read_first, run_command
-from service.control.conflicts import Conflicts, Kept, listing
+from service.control.conflict_documents import listing
+from service.control.conflicts import Conflicts, Kept
 from service.escape import lines_of
 from service.migration.phase.move_context import move_context
 from service.migration.settlement.resolution import Choice, ConflictResolver

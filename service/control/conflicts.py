@@ -1,24 +1,28 @@
 """The conflict log in the control table.
 
 It keeps, whole, each change of the old table that lost against v2 and each old item that a repair replaced. It also lists the
-items that are held. A conflict is one head record, so that open conflicts can be counted and listed without their images, and
-the images in chunks beside it.
+items that are held. A conflict is one head record, so that conflicts are listed without their images, and the images in chunks
+beside it.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from service.clock import iso
-from service.control.table import ControlTable, PackedPart, Records, Stored, packed, unpacked
+from service.control.counts import Count
+from service.control.table import CHANGE_ATTEMPTS, ControlTable, PackedPart, Records, Stored, packed, unpacked
 from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change
-from service.core.item.wire import Item, plain_key
-from service.core.item.write import Delete, Put
-from service.errors import Misconfigured
+from service.core.item.wire import Item
+from service.core.item.write import TransactItem
+from service.dynamodb.protocol import Fence
+from service.errors import Misconfigured, Retryable
+
+T = TypeVar("T")
 
 Reason = Literal[
     "overlap", "deleted", "exists", "delete_refused", "two_live_keys", "unreadable", "redriven", "replaced"
@@ -30,10 +34,6 @@ repair put the old item over a v2 item that differed from it; ``old`` is the old
 Kept = Literal["old", "v2", "merge"]
 OF_ONE_ITEM = 10
 """Conflicts read at once when those of one item are looked for."""
-READ_FURTHER = 1000
-"""Conflicts read at once where those of a page were resolved."""
-FURTHER_READS = 10
-"""For one page. Resolved conflicts are kept for a while, and may be many."""
 MOST_CHUNKS = 8
 """Of the images of one conflict: four items of 400 KB that do not compress."""
 STRICT = ConfigDict(extra="forbid")
@@ -110,16 +110,19 @@ class Held:
 
 
 class Conflicts:
-    """The conflict log in the control table."""
+    """The conflict log in the control table. Open conflicts and resolved ones are kept apart, and the open ones are counted."""
 
     def __init__(self, control: ControlTable) -> None:
         self._control = control
-        self._heads = control.records("conflict", ConflictHead)
+        self._open = control.records("conflict", ConflictHead)
+        self._resolved = control.records("conflict_resolved", ConflictHead)
         self._held = control.records("held", Held)
+        self._open_count = Count(control, self._open, "conflict", digits=2)
+        self._held_count = Count(control, self._held, "held")
 
-    def puts(self, conflict: Conflict) -> list[Put]:
+    async def puts(self, conflict: Conflict) -> list[TransactItem]:
         """The writes that keep a conflict, for the transaction that decides it: a head, and chunks of at most 300 KB. They replace
-        what an earlier decision about the same change has kept."""
+        what an earlier decision about the same change has kept. They are refused when the log has changed: then ask again."""
         change = asdict(conflict.change) if conflict.change is not None else None
         parts = packed({"change": change, "v2": conflict.v2, "old": conflict.old})
         head = ConflictHead(
@@ -132,47 +135,84 @@ class Conflicts:
             conflict.at,
             chunks=len(parts),
         )
-        chunks = self._chunks(conflict.id)
-        puts = [
-            self._heads.as_put(conflict.id, head, None)[0],
-            *(chunks.as_put(_chunk_name(number), part, None)[0] for number, part in enumerate(parts)),
+        was, chunks = await self._open.get(conflict.id), self._chunks(conflict.id)
+        return [
+            self._open.as_put(conflict.id, head, was)[0],
+            self._resolved.as_removal(conflict.id),
+            *([await self._open_count.shift(conflict.id, 1)] if was is None else []),
+            *(replace(chunks.as_put(_chunk_name(n), part, None)[0], condition=None) for n, part in enumerate(parts)),
         ]
-        return [replace(put, condition=None) for put in puts]
 
-    def removals(self, conflict_id: str) -> list[Delete]:
-        """The writes that take a conflict out of the log with its images, for the transaction that decides anew."""
-        chunks = self._chunks(conflict_id)
+    async def removals(self, conflict_id: str) -> list[TransactItem]:
+        """The writes that take a conflict out of the log with its images, for the transaction that decides anew. They are refused
+        when the log has changed: then ask again."""
+        was, chunks = await self._open.get(conflict_id), self._chunks(conflict_id)
+        opened: list[TransactItem] = []
+        if was is not None:
+            opened = [self._open.as_delete(conflict_id, was), await self._open_count.shift(conflict_id, -1)]
         images = [chunks.as_removal(_chunk_name(number)) for number in range(MOST_CHUNKS)]
-        return [self._heads.as_removal(conflict_id), *images]
+        return [*opened, self._resolved.as_removal(conflict_id), *images]
+
+    async def keep(self, conflict: Conflict, fence: Fence | None = None) -> None:
+        """Keep a conflict, where no transaction decides it."""
+        await self._transact(conflict.id, partial(self.puts, conflict), fence)
+
+    async def take_out(self, conflict_id: str, fence: Fence | None = None) -> None:
+        """Take a conflict out of the log with its images."""
+        await self._transact(conflict_id, partial(self.removals, conflict_id), fence)
+
+    async def resolve(self, conflict_id: str, was: Stored[ConflictHead], resolution: Resolution) -> bool:
+        """Mark a conflict as resolved. False: its head is no longer as it ``was``."""
+        put, resolved = self._resolved.as_put(conflict_id, replace(was.value, resolution=resolution), None)
+        for _ in range(CHANGE_ATTEMPTS):
+            count = await self._open_count.shift(conflict_id, -1)
+            if await self._control.store.transact([self._open.as_delete(conflict_id, was), put, count]):
+                return True
+            now = await self._open.get(conflict_id)
+            if now is None or now.rev != was.rev:
+                stored = await self._resolved.get(conflict_id)  # after a lost answer the write may have been made
+                return stored is not None and stored.rev == resolved.rev
+        raise _contended(conflict_id)
 
     async def expire(self, before: float) -> int:
         """Delete every conflict that was resolved before this time (epoch seconds), with its images: these first, so that a kill in
         between leaves a head by which the rest is found. Returns how many."""
+        await self._adopt_former()
         expired = 0
-        for conflict_id, stored in (await self._heads.all()).items():
+        for conflict_id, stored in (await self._resolved.all()).items():
             resolution = stored.value.resolution
             if resolution is not None and resolution.at < before:
                 chunks = self._chunks(conflict_id)
                 for name in await chunks.all():
                     await chunks.forget(name)
-                expired += await self._heads.remove(conflict_id, stored)
+                expired += await self._resolved.remove(conflict_id, stored)
         return expired
+
+    async def _adopt_former(self) -> None:
+        """An earlier version left resolved conflicts among the open ones, and counted nothing."""
+        await self._open_count.correct()
+        await self._held_count.correct()
+        for conflict_id, stored in (await self._open.all()).items():
+            if (resolution := stored.value.resolution) is not None:
+                await self.resolve(conflict_id, stored, resolution)
+
+    async def open_heads(self) -> dict[str, ConflictHead]:
+        """Every open conflict by id."""
+        heads = _values(await self._open.all())
+        return {name: head for name, head in heads.items() if head.resolution is None}
 
     async def heads(self) -> dict[str, ConflictHead]:
         """Every conflict by id, resolved ones too."""
-        return {name: stored.value for name, stored in (await self._heads.all()).items()}
+        return _values(await self._resolved.all()) | _values(await self._open.all())
 
     async def after(self, name: str, limit: int) -> tuple[dict[str, ConflictHead], dict[str, Held]]:
-        """The first ``limit`` conflicts, resolved ones too, and the first ``limit`` held items, after an id."""
-        heads, held = await self._heads.after(name, limit), await self._held.after(name, limit)
-        return (
-            {name: stored.value for name, stored in heads.items()},
-            {name: stored.value for name, stored in held.items()},
-        )
+        """The first ``limit`` open conflicts, and the first ``limit`` held items, after an id. Among the conflicts may be resolved
+        ones that an earlier version left there."""
+        return _values(await self._open.after(name, limit)), _values(await self._held.after(name, limit))
 
     async def count_open(self) -> int:
-        """How many conflicts are not resolved."""
-        return sum(head.resolution is None for head in (await self.heads()).values())
+        """How many conflicts are not resolved, and items held. They are counted where they come and go: nothing is listed."""
+        return await self._open_count.total() + await self._held_count.total()
 
     async def has_open(self, ledger_id: str) -> bool:
         """Whether a change of the old item of a ledger entry lost, and its conflict is not resolved.
@@ -180,7 +220,7 @@ class Conflicts:
         What a repair replaced does not count. The conflicts of an item have ids that begin with the name of its entry.
         """
         name = ledger_id
-        while found := await self._heads.after(name, OF_ONE_ITEM):
+        while found := await self._open.after(name, OF_ONE_ITEM):
             for name, stored in found.items():
                 if not name.startswith(ledger_id):
                     return False
@@ -190,7 +230,7 @@ class Conflicts:
 
     async def head(self, conflict_id: str) -> Stored[ConflictHead]:
         """One head as it is stored. Raises Misconfigured when there is none."""
-        stored = await self._heads.get(conflict_id)
+        stored = await self._open.get(conflict_id) or await self._resolved.get(conflict_id)
         if stored is None:
             raise Misconfigured(f"no conflict has the id {conflict_id}", remedy="see `tablesplit conflicts list --all`")
         return stored
@@ -201,28 +241,46 @@ class Conflicts:
         parts = [stored.value for stored in (await self._chunks(conflict_id).all()).values()]
         return unpacked(parts[: head.chunks], partial(_conflict, conflict_id, head), f"conflict {conflict_id}")
 
-    def resolved_put(self, conflict_id: str, was: Stored[ConflictHead], resolution: Resolution) -> Put:
-        """The write that marks a conflict as resolved, if its head still is as it ``was``."""
-        return self._heads.as_put(conflict_id, replace(was.value, resolution=resolution), was)[0]
-
     async def held(self) -> dict[str, Held]:
         """Every held item, by the name of its ledger entry."""
-        return {name: stored.value for name, stored in (await self._held.all()).items()}
+        return _values(await self._held.all())
 
-    async def is_held(self, ledger_id: str) -> bool:
-        """Whether the old item of a ledger entry is held."""
-        return await self._held.get(ledger_id) is not None
+    async def held_item(self, ledger_id: str) -> Held | None:
+        """The old item of a ledger entry, if it is held."""
+        stored = await self._held.get(ledger_id)
+        return None if stored is None else stored.value
 
-    def held_put(self, ledger_id: str, held: Held) -> Put:
-        """The write that records a held item, over any record of it."""
-        return replace(self._held.as_put(ledger_id, held, None)[0], condition=None)
+    async def held_puts(self, ledger_id: str, held: Held) -> list[TransactItem]:
+        """The writes that record a held item, over any record of it. They are refused when the record has changed."""
+        was = await self._held.get(ledger_id)
+        count = [await self._held_count.shift(ledger_id, 1)] if was is None else []
+        return [self._held.as_put(ledger_id, held, was)[0], *count]
 
-    def held_delete(self, ledger_id: str) -> Delete:
-        """The write that removes the record of a held item."""
-        return self._held.as_removal(ledger_id)
+    async def held_removals(self, ledger_id: str) -> list[TransactItem]:
+        """The writes that remove the record of a held item, if there is one. They are refused when the record has changed."""
+        was = await self._held.get(ledger_id)
+        return (
+            [] if was is None else [self._held.as_delete(ledger_id, was), await self._held_count.shift(ledger_id, -1)]
+        )
+
+    async def _transact(
+        self, conflict_id: str, writes: Callable[[], Awaitable[list[TransactItem]]], fence: Fence | None
+    ) -> None:
+        for _ in range(CHANGE_ATTEMPTS):
+            if await self._control.store.transact(await writes(), fence=fence):
+                return
+        raise _contended(conflict_id)
 
     def _chunks(self, conflict_id: str) -> Records[PackedPart]:
         return self._control.records(f"conflict#{conflict_id}", PackedPart)
+
+
+def _values(found: dict[str, Stored[T]]) -> dict[str, T]:
+    return {name: stored.value for name, stored in found.items()}
+
+
+def _contended(conflict_id: str) -> Retryable:
+    return Retryable(f"conflict {conflict_id} is contended", reason="control_contended")
 
 
 def _conflict(conflict_id: str, head: ConflictHead, content: dict[str, Any]) -> Conflict:
@@ -245,71 +303,3 @@ def _conflict(conflict_id: str, head: ConflictHead, content: dict[str, Any]) -> 
 
 def _chunk_name(number: int) -> str:
     return f"{number:03d}"
-
-
-async def listing(conflicts: Conflicts, *, resolved: bool = False) -> dict[str, Any]:
-    """The document of `conflicts list --json`, oldest first: open conflicts and held items.
-
-    ``resolved``: resolved conflicts too.
-    """
-    heads, held = await conflicts.heads(), await conflicts.held()
-    rows = [described(name, head) for name, head in heads.items() if resolved or head.resolution is None]
-    rows += [described_held(name, item) for name, item in held.items()]
-    return {"items": sorted(rows, key=lambda row: (row["at"], row["id"]))}
-
-
-async def page(conflicts: Conflicts, after: str, limit: int) -> dict[str, Any]:
-    """The document of /v1/conflicts: at most ``limit`` open conflicts and held items after the id ``after``, in the order of ids.
-
-    ``next``: the id after which the list goes on, or None. A page before the last is shorter where FURTHER_READS do not suffice.
-    """
-    rows, onward = await _open_after(conflicts, after, limit)
-    for _ in range(FURTHER_READS):
-        if onward is None or len(rows) >= limit:
-            break
-        further, onward = await _open_after(conflicts, onward, READ_FURTHER)
-        rows |= further
-    shown = sorted(rows)[:limit]
-    return {"items": [rows[name] for name in shown], "next": shown[-1] if len(rows) > limit else onward}
-
-
-async def _open_after(conflicts: Conflicts, after: str, read: int) -> tuple[dict[str, dict[str, Any]], str | None]:
-    """What is open among the first ``read`` conflicts and held items after an id; and up to which id that is all, None: the end."""
-    heads, held = await conflicts.after(after, read)
-    ends = [list(found)[-1] for found in (heads, held) if len(found) == read]
-    rows = {name: described(name, head) for name, head in heads.items() if head.resolution is None}
-    rows |= {name: described_held(name, item) for name, item in held.items()}
-    end = min(ends, default=None)
-    return {name: row for name, row in rows.items() if end is None or name <= end}, end
-
-
-def described(conflict_id: str, head: ConflictHead) -> dict[str, Any]:
-    """One conflict of the listing."""
-    resolution = head.resolution
-    return {
-        "id": conflict_id,
-        "kind": "conflict",
-        "table": head.old_table,
-        "key": plain_key(head.key),
-        "entity": head.entity,
-        "reason": head.reason,
-        "fields": list(head.fields),
-        "at": iso(head.at),
-        "resolution": {"kept": resolution.kept, "by": resolution.by, "at": iso(resolution.at)} if resolution else None,
-        "remedy": "" if resolution else f"see `tablesplit conflicts show {conflict_id}`, then resolve it",
-    }
-
-
-def described_held(name: str, held: Held) -> dict[str, Any]:
-    """One held item of the listing."""
-    places = [{"table": table, "key": plain_key(key)} for table, key in held.keys]
-    return {
-        "id": name,
-        "kind": "two_live_keys",
-        "table": held.old_table,
-        "key": plain_key(held.key),
-        "entity": held.entity,
-        "v2": places,
-        "at": iso(held.since),
-        "remedy": "delete one of the two on v2",
-    }

@@ -81,9 +81,7 @@ class Quarantine:
 
     async def ids(self) -> set[str]:
         """The id of every key in quarantine. The count is corrected by it, where an earlier version has not counted."""
-        names = set(await self._heads.names())
-        await self._count.correct(names)
-        return names
+        return await self._count.correct()
 
     async def page(self, after: str, limit: int) -> dict[str, QuarantineHead]:
         """The first ``limit`` keys after the id ``after`` ("": from the first on), by id, in the order of the ids."""

@@ -130,8 +130,12 @@ class Workers:
         return {worker: seen for worker, seen in found.items() if seen.alive or seen.beat.said_at > oldest}
 
     async def live(self, within_seconds: float = WATCH_SECONDS) -> dict[str, Beat]:
-        """The beats of the workers that are alive, by worker id. ``within_seconds``: as for ``watch``."""
-        return {worker: seen.beat for worker, seen in (await self.watch(within_seconds)).items() if seen.alive}
+        """The beats of the workers that are alive, by worker id, in the order in which they were last seen moving.
+
+        ``within_seconds``: as for ``watch``.
+        """
+        watched = sorted((await self.watch(within_seconds)).items(), key=lambda item: -item[1].unchanged_seconds)
+        return {worker: seen.beat for worker, seen in watched if seen.alive}
 
     async def _look(self) -> dict[str, Watched]:
         stored = await self._beats.all()
@@ -200,9 +204,9 @@ class _Question:
 
 
 def owner_among(live: Mapping[str, Beat], lane: LaneName) -> tuple[str, Beat] | None:
-    """The owner of ``lane`` among these beats; of two, the one that reported last."""
+    """The owner of ``lane`` among the beats that ``Workers.live`` returned; of two, the one that was seen moving last."""
     owners = [(worker, beat) for worker, beat in live.items() if beat.lane(lane).role == "owner"]
-    return max(owners, key=lambda owner: owner[1].said_at, default=None)
+    return owners[-1] if owners else None
 
 
 @cache

@@ -7,8 +7,9 @@ from typing import Any
 
 from service.app import App
 from service.clock import iso
-from service.control import audit, conflicts, quarantine_documents, verification
+from service.control import audit, conflict_documents, quarantine_documents, verification
 from service.control.audit import Audit
+from service.control.conflicts import Conflicts
 from service.control.quarantine import Quarantine
 from service.control.verification import PAGE_ITEMS
 from service.errors import Misconfigured, Refused, TablesplitError, as_ours
@@ -52,7 +53,7 @@ class HttpView:
         self._failed: dict[str, Any] | None = None
         self._pages: dict[str, Page] = {
             "quarantine": partial(quarantine_documents.page, Quarantine(app.control, app.clock)),
-            "conflicts": partial(conflicts.page, conflicts.Conflicts(app.control)),
+            "conflicts": partial(conflict_documents.page, Conflicts(app.control)),
             "verification": lambda after, limit: verification.listing(app.control, after=after, limit=limit),
             "audit": partial(audit.page, Audit(app.control, app.clock, "")),
         }

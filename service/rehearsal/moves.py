@@ -63,10 +63,10 @@ async def move(app: App, command: Command) -> TimedMove:
 async def resolve_conflicts(app: App) -> int:
     """Mark every open conflict as resolved in favour of v2, which has won it already. Returns how many; they stay in the log."""
     conflicts = Conflicts(app.control)
-    open_ids = [conflict_id for conflict_id, head in (await conflicts.heads()).items() if head.resolution is None]
+    open_ids = list(await conflicts.open_heads())
     for conflict_id in open_ids:
         was = await conflicts.head(conflict_id)
-        await app.store.write(conflicts.resolved_put(conflict_id, was, Resolution("v2", BY, app.clock.now())))
+        await conflicts.resolve(conflict_id, was, Resolution("v2", BY, app.clock.now()))
     return len(open_ids)
 
 

@@ -44,11 +44,11 @@ class Redriver:
             return True
         kept = self._kept(found, old, wanted) if among is None else None
         if kept is not None:
-            await self.store.transact(self.conflicts.puts(kept), fence=fence)
+            await self.conflicts.keep(kept, fence)
         if await self.store.write(wanted.write, fence=fence):
             return True
         if kept is not None:
-            await self.store.transact(self.conflicts.removals(kept.id), fence=fence)
+            await self.conflicts.take_out(kept.id, fence)
         return False
 
     def old_key(self, found: PlaceReading) -> Item:

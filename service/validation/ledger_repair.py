@@ -77,14 +77,14 @@ class LedgerRepair:
         kept = None
         if plan.replaced is not None:
             kept = _replaced(mapping, entry.key, plan.replaced, self.stores.clock.now())
-            await store.transact(self._conflicts.puts(kept), fence=fence)
+            await self._conflicts.keep(kept, fence)
         written = 0
         for write in put_writes(mapping, plan, entry):
             if not await store.write(write, fence=fence):
                 break
             written += 1
         if kept is not None and not written:
-            await store.transact(self._conflicts.removals(kept.id), fence=fence)
+            await self._conflicts.take_out(kept.id, fence)
         return written > 0
 
     @property

@@ -159,7 +159,8 @@ class _Setup:
                 return Kind.QUARANTINED
         if pair.old_key is None or not self.options.both_ways:
             return None
-        return Kind.HELD if await Conflicts(stores.control).is_held(ledger_id(old_table, pair.old_key)) else None
+        held = await Conflicts(stores.control).held_item(ledger_id(old_table, pair.old_key))
+        return None if held is None else Kind.HELD
 
 
 async def _run(setup: _Setup, lease: Lease) -> Report:

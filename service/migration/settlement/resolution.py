@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from service.clock import iso
-from service.control.conflicts import Conflict, ConflictHead, Conflicts, Kept, Resolution, described, described_held
+from service.control.conflict_documents import described, described_held
+from service.control.conflicts import Conflict, ConflictHead, Conflicts, Kept, Resolution
 from service.control.ledger import Ledger
 from service.control.state import MigrationState
 from service.control.stores import Stores
@@ -66,7 +67,7 @@ class ConflictResolver:
 
         Raises Misconfigured for an unknown id.
         """
-        held = (await self._conflicts.held()).get(name)
+        held = await self._conflicts.held_item(name)
         if held is not None:
             now = await self._read([Place(table, key) for table, key in held.keys])
             return {**described_held(name, held), "v2_now": _places_json(now)}
@@ -115,11 +116,10 @@ class ConflictResolver:
         if choice.writes:
             self._require_reverse(choice.conflict_id)
         resolution = Resolution(choice.kept, self.by, self.stores.clock.now())
-        head = self._conflicts.resolved_put(choice.conflict_id, choice.was, resolution)
         await self._require_open(choice.conflict_id)
         if choice.writes:
             await self._write(choice)
-        if not await self.stores.store.write(head):
+        if not await self._conflicts.resolve(choice.conflict_id, choice.was, resolution):
             await self._require_open(choice.conflict_id)
             raise _changed(choice, "the conflict stays open")
         facts = {"id": choice.conflict_id, "kept": choice.kept, "key": plain_key(choice.was.value.key)}
@@ -139,7 +139,7 @@ class ConflictResolver:
 
     async def _require_open(self, name: str) -> Stored[ConflictHead]:
         """The head of an open conflict. Raises Refused for a held item or a resolved conflict."""
-        if await self._conflicts.is_held(name):
+        if await self._conflicts.held_item(name) is not None:
             raise Refused(f"{name} has two live keys on v2", remedy="delete one of the two on v2")
         was = await self._conflicts.head(name)
         if (resolution := was.value.resolution) is not None:

@@ -58,7 +58,7 @@ async def read_facts(app: App, state: MigrationState, caught_up: CaughtUp | None
         validation=await _validation(app.control),
         verification=await _verification(app.control),
         quarantine=await Quarantine(app.control, app.clock).count(),
-        conflicts=await _conflicts(Conflicts(app.control)),
+        conflicts=await Conflicts(app.control).count_open(),
         sides={side: _side(activity, state.phase_since) for side, activity in activities.items()},
         gaps=gap_texts(state),
         hold=hold_text(state),
@@ -150,10 +150,6 @@ def _worker(name: str, seen: Watched, now: float) -> WorkerFacts:
 def _side(activity: Activity, phase_since: float) -> SideFacts:
     rogue_writes = sum(activity.rogue_writes_since(phase_since).values())
     return SideFacts(activity.last_change_at, activity.intruders, activity.last_intruder_at, rogue_writes)
-
-
-async def _conflicts(conflicts: Conflicts) -> int:
-    return await conflicts.count_open() + len(await conflicts.held())
 
 
 async def _verification(control: ControlTable) -> VerificationFacts | None:

@@ -21,7 +21,7 @@ async def read_left_behind(app: App) -> LeftBehind:
     differing = await Differences(app.control).all()
     lacks = [
         *_in_quarantine(quarantine, app.mapping.old.table),
-        *_in_conflict(await conflicts.heads()),
+        *_in_conflict(await conflicts.open_heads()),
         *_held(await conflicts.held()),
         *_differing(differing, app.mapping.old.table),
     ]
@@ -43,11 +43,10 @@ def _in_quarantine(heads: dict[str, QuarantineHead], old_table: str) -> Iterator
 
 def _in_conflict(heads: dict[str, ConflictHead]) -> Iterator[Lack]:
     for name, head in heads.items():
-        if head.resolution is None:
-            fields = f" of {', '.join(head.fields)}" if head.fields else ""
-            lost = "a repair replaced it" if head.reason == "redriven" else f"a change{fields} lost against v2"
-            text = f"{lost} at {iso(head.at)} ({head.reason}; tablesplit conflicts show {name})"
-            yield Lack(head.old_table, head.key, "conflict", text)
+        fields = f" of {', '.join(head.fields)}" if head.fields else ""
+        lost = "a repair replaced it" if head.reason == "redriven" else f"a change{fields} lost against v2"
+        text = f"{lost} at {iso(head.at)} ({head.reason}; tablesplit conflicts show {name})"
+        yield Lack(head.old_table, head.key, "conflict", text)
 
 
 def _held(held: dict[str, Held]) -> Iterator[Lack]:

@@ -55,7 +55,9 @@ class ShardReports:
     """Every worker's report of one lane."""
 
     def __init__(self, control: ControlTable, lane: str, clock: Clock) -> None:
-        self._records = control.records(f"share#{lane}", ShardReport)
+        partition = f"share#{lane}"
+        self._records = control.records(partition, ShardReport)
+        self._sightings = control.sightings(partition, SILENT_SECONDS)
         self._clock = clock
 
     async def save(self, worker: str, number: int, shards: Mapping[str, ShardView]) -> None:
@@ -63,13 +65,11 @@ class ShardReports:
         await self._records.save(worker, ShardReport(number, self._clock.now(), dict(shards)))
 
     async def live(self) -> dict[str, ShardReport]:
-        """The reports of the workers that are not silent, by worker."""
-        oldest = self._clock.now() - SILENT_SECONDS
-        return {
-            worker: stored.value
-            for worker, stored in (await self._records.all()).items()
-            if stored.value.said_at > oldest
-        }
+        """The reports that this process has seen moving within the last SILENT_SECONDS, by worker."""
+        found = await self._records.all()
+        now = self._clock.monotonic()
+        self._sightings.look({worker: stored.rev for worker, stored in found.items()}, now)
+        return {worker: stored.value for worker, stored in found.items() if self._sightings.alive(worker, now)}
 
     async def leave(self, worker: str) -> None:
         """Remove this worker's report, and those that are an hour old."""

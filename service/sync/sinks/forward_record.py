@@ -77,7 +77,7 @@ class ForwardRecord:
         half = replace(step.half, claim=claim, pending=self._pending(step, plan))
         if claim is None:
             half = replace(half, done=step.version, seen=step.seen, places=plan.places, refused="")
-        return await self._access.save(step.read, half, self._log(step, plan, found))
+        return await self._access.save(step.read, half, await self._log(step, plan, found))
 
     async def _quarantine(self, step: Step, plan: ForwardPlan) -> None:
         """Keep a change whose units cannot be written."""
@@ -127,14 +127,14 @@ class ForwardRecord:
             return claim.lost if claim is not None else ()
         return plan.conflict.units if plan.conflict is not None else ()
 
-    def _log(self, step: Step, plan: ForwardPlan, found: Sequence[PlaceReading]) -> list[TransactItem]:
+    async def _log(self, step: Step, plan: ForwardPlan, found: Sequence[PlaceReading]) -> list[TransactItem]:
         """The conflict-log entry of the plan; or its removal, if an earlier claim of this change had logged a loss."""
         if plan.conflict is not None:
-            return [*self._access.conflicts.puts(self._conflict(step, plan, found))]
+            return await self._access.conflicts.puts(self._conflict(step, plan, found))
         claim = step.read.entry.forward.claim
         if claim is not None and claim.version == step.version and claim.lost and not plan.keeps_log:
             removed = conflict_id(self._mapping.old.table, step.change.key, step.version)
-            return [*self._access.conflicts.removals(removed)]
+            return await self._access.conflicts.removals(removed)
         return []
 
     async def refused_image(self, key: Item, half: ForwardHalf) -> Item | None:

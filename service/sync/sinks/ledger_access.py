@@ -193,14 +193,14 @@ class LedgerAccess:
         await self.superseded.silent()
         return self.shared
 
-    def held_writes(self, entry: Entry, after: ReverseHalf) -> list[Write]:
+    async def held_writes(self, entry: Entry, after: ReverseHalf) -> list[TransactItem]:
         """The record that an item is held from now on, or its removal, to be written with the half."""
         name = ledger_id(self.stores.mapping.old.table, entry.key)
         before = entry.reverse.held_since
         if after.held_since is not None and before is None:
-            return [self.conflicts.held_put(name, self._held(entry, after))]
+            return await self.conflicts.held_puts(name, self._held(entry, after))
         if after.held_since is None and before is not None:
-            return [self.conflicts.held_delete(name)]
+            return await self.conflicts.held_removals(name)
         return []
 
     def _held(self, entry: Entry, half: ReverseHalf) -> Held:

@@ -22,7 +22,7 @@ async def lose_what_waits(access: LedgerAccess, context: SinkContext, change: Ch
     units = waiting.replaced_by(access.stores.mapping, change)
     if units:
         conflict = await _conflict(access, context, change, entry)
-        await access.stores.store.transact(access.conflicts.puts(conflict), fence=access.fence)
+        await access.conflicts.keep(conflict, access.fence)
         await context.heal((change.table, change.key), units, context.version(change))
 
 

@@ -154,7 +154,7 @@ class ReverseSink:
         """Note first that the item is held, and read again afterwards: so no record that ends it can be passed in between.
         None: the stored half has changed."""
         half = replace(step.half, places=plan.places).held(self._access.stores.clock.now())
-        saved = await self._access.save(step.read, half, self._access.held_writes(step.read.entry, half))
+        saved = await self._access.save(step.read, half, await self._access.held_writes(step.read.entry, half))
         return None if saved is None else replace(step, read=saved, half=half, marked=True)
 
     async def _plan(self, step: _Step) -> tuple[ReversePlan, Item | None] | None:
@@ -214,7 +214,7 @@ class ReverseSink:
         # The base of a restore is not what forward had seen.
         if step.run.author.ours and stamp is not None and not stamp.restore:
             half = half.forgetting(stamp.base or "")
-        held = self._access.held_writes(step.read.entry, half)
+        held = await self._access.held_writes(step.read.entry, half)
         if not held:
             return step.read, half
         saved = await self._access.save(step.read, half, held)
@@ -251,7 +251,7 @@ class ReverseSink:
             return step.read
         half = self._with_places(step.half, plan)
         half = replace(half, count=claim.count, claims={**half.claims, text: claim})
-        return await self._access.save(step.read, half, self._access.held_writes(step.read.entry, half))
+        return await self._access.save(step.read, half, await self._access.held_writes(step.read.entry, half))
 
     async def _write(self, step: _Step, plan: ReversePlan, old: Item | None) -> bool:
         """Make the claimed write. False: it was refused, and the record must be decided anew."""

@@ -34,7 +34,7 @@ async def quarantined(world: BothWays) -> None:
 
 async def in_conflict(world: BothWays) -> None:
     conflict = Conflict("id", "old", KEY, "LEAD", "replaced", (HOSTILE,), None, (), 0.0, old=lead("a"))
-    world.db.apply(*Conflicts(world.control).puts(conflict))
+    await Conflicts(world.control).keep(conflict)
 
 
 async def differing(world: BothWays) -> None:

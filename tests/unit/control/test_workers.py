@@ -81,6 +81,15 @@ async def test_a_silent_owner_is_no_owner() -> None:
     assert owner_among(await all_workers.live(), "forward") is None
 
 
+@pytest.mark.parametrize("wrong_by", [-7200.0, 7200.0])
+async def test_of_two_owners_the_one_that_moved_last_counts_whatever_its_clock_says(wrong_by: float) -> None:
+    clock = VirtualClock()
+    control = control_table()
+    await report_moving(control, clock, "a", Beat(1, clock.now() + wrong_by, LaneBeat("owner")))
+    await report_moving(control, clock, "b", Beat(1, clock.now(), LaneBeat("owner")))
+    assert (owner_among(await Workers(control, clock).live(), "forward") or ("", None))[0] == "b"
+
+
 @pytest.mark.parametrize("wrong_by", [-7200.0, -120.0, 0.0, 120.0, 7200.0])
 async def test_a_worker_is_alive_while_its_beat_moves_whatever_its_clock_says(wrong_by: float) -> None:
     clock = VirtualClock()

@@ -40,10 +40,9 @@ async def lacking(world: MoveWorld) -> None:
     await save(world.control, conflict("b"))
     await save(world.control, conflict("gone"))
     head = await conflicts.head("c-gone")
-    world.db.apply(conflicts.resolved_put("c-gone", head, Resolution("v2", "ann", AT)))
-    world.db.apply(
-        conflicts.held_put("h", Held("old", old_key("LEAD", "c"), "LEAD", (("leads", {}), ("leads", {})), AT))
-    )
+    assert await conflicts.resolve("c-gone", head, Resolution("v2", "ann", AT))
+    held = Held("old", old_key("LEAD", "c"), "LEAD", (("leads", {}), ("leads", {})), AT)
+    world.db.apply(*await conflicts.held_puts("h", held))
     differ = (old_key("LEAD", "b"), old_key("LEAD", "d"))
     now = {key["pk"]["S"]: Differing(key, "LEAD", "fields", (), ("status",), AT, AT) for key in differ}
     await Differences(world.control).replace({}, now)
@@ -55,7 +54,7 @@ def replace_reason(poison: Poison, reason: str) -> Poison:
 
 
 async def save(control: ControlTable, kept: Conflict) -> None:
-    await control.store.transact(Conflicts(control).puts(kept))
+    await Conflicts(control).keep(kept)
 
 
 async def test_every_key_of_either_side_is_found_with_what_is_the_matter() -> None:

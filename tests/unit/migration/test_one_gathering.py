@@ -197,20 +197,20 @@ async def test_the_document_of_a_migration_with_a_record_of_every_kind(world: St
 
 
 async def test_a_status_reads_each_record_once(world: Started) -> None:
-    """State, beats, the parts of the count of quarantine (of few keys their names too), conflicts, held items, validation,
+    """State, beats, the parts of the counts of quarantine, conflicts and held items (of few their names too), validation,
     verification, activity, the gate's settings and times; three of the backfill; here also the positions of the reverse lane,
     which no worker owns."""
     positions = len((await load_started_state(world.control, world.app.mapping)).v2_streams)
     reads = counted_reads(world)
     await take_snapshot(world.app, caught_up=CaughtUp(True, False))
-    assert reads.total() == 14 + positions
+    assert reads.total() == 16 + positions
     reads.clear()
     await take_running_snapshot(world.app)
-    assert reads.total() == 14 + positions
+    assert reads.total() == 16 + positions
 
 
 async def test_a_gate_reads_each_record_once(world: Started) -> None:
     state = await load_started_state(world.control, world.app.mapping)
     reads = counted_reads(world)
     await ask_gate(world.app, state, CUTOVER_TO_DUAL, caught_up=CaughtUp(True, True))
-    assert reads.total() == 13
+    assert reads.total() == 15

@@ -303,7 +303,7 @@ async def test_resolving_to_what_v2_holds_already_writes_nothing_there() -> None
     head = (await world.conflicts.head(first)).value
     second = replace(await world.conflicts.load(first), id=f"{first}x", resolution=None)
     assert head.resolution is not None
-    world.db.apply(*world.conflicts.puts(second))
+    await world.conflicts.keep(second)
     before = world.db.items("leads")
     await resolving(world).resolve(await resolving(world).choose(second.id, "old"))
     assert world.db.items("leads") == before
@@ -342,7 +342,7 @@ async def test_an_image_without_a_v2_item_asks_for_a_merge() -> None:
     conflict = await world.conflicts.load(await make_conflict(world, CHANGED))
     unknown = {**by_reverse(CHANGED), "entity_type": {"S": "GOBLIN"}}
     name = f"{conflict.id}r"
-    world.db.apply(*world.conflicts.puts(replace(conflict, id=name, reason="redriven", change=None, old=unknown)))
+    await world.conflicts.keep(replace(conflict, id=name, reason="redriven", change=None, old=unknown))
     with pytest.raises(Refused, match="GOBLIN") as refused:
         await resolving(world).choose(name, "old")
     assert refused.value.remedy.endswith(f"conflicts resolve {name} --keep merge FILE")
@@ -354,7 +354,7 @@ async def test_an_old_item_that_a_repair_replaced_can_be_kept() -> None:
     await settled_to(world, first, "v2")
     conflict = await world.conflicts.load(first)
     kept = replace(conflict, id=f"{first}r", reason="redriven", change=None, old=by_reverse(CHANGED), resolution=None)
-    world.db.apply(*world.conflicts.puts(kept))
+    await world.conflicts.keep(kept)
     shown = await resolving(world).show(kept.id)
     assert (shown["change"]["old"], shown["change"]["new"]) == (None, by_reverse(CHANGED))
     await settled_to(world, kept.id, "old")

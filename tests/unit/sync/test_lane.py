@@ -87,9 +87,9 @@ async def test_beside_its_changes_it_deletes_conflicts_that_were_resolved_long_a
     await create_and_start(world.app)
     conflicts, key = Conflicts(world.control), old_key("LEAD", "a")
     long_ago = world.clock.now() - world.app.settings.keep_resolved_seconds - 1
-    world.db.apply(*conflicts.puts(Conflict("a", "old", key, "LEAD", "replaced", (), None, (), 0.0, old=lead("a"))))
+    await conflicts.keep(Conflict("a", "old", key, "LEAD", "replaced", (), None, (), 0.0, old=lead("a")))
     was = await conflicts.head("a")
-    world.db.apply(conflicts.resolved_put("a", was, Resolution("v2", "alice", long_ago)))
+    assert await conflicts.resolve("a", was, Resolution("v2", "alice", long_ago))
     async with running(world) as lane:
         await world.clock.advance(5)
         assert (lane.role, await conflicts.heads()) == ("owner", {})

@@ -99,7 +99,7 @@ async def test_an_item_with_two_live_places_is_held_and_left_alone(world: BothWa
     world.put_on_both_sides(None, v2_of(moved, _sync=None))
     keys = (("leads", lead_key("a")), ("leads", lead_key("a", "2024-06")))
     held = Held("old", old_key("LEAD", "a"), "LEAD", keys, 1.0)
-    world.db.apply(world.conflicts.held_put(ledger_id("old", old_key("LEAD", "a")), held))
+    assert world.db.apply(*await world.conflicts.held_puts(ledger_id("old", old_key("LEAD", "a")), held))
     document = await world.both_ways(repair=True)
     assert (kinds(document), document["repaired"]) == ([("held", [])], 0)
 
@@ -182,7 +182,7 @@ async def test_an_item_whose_write_lost_against_v2s_delete_is_left_to_the_operat
     lost = WaitingChange(Change("old", "shard", "7", old_key("LEAD", "a"), A, A), 1)
     name = ledger_id("old", old_key("LEAD", "a"))
     conflict = Conflict(f"{name}-1", "old", old_key("LEAD", "a"), "LEAD", "deleted", (), lost, (), 0.0)
-    for put in world.conflicts.puts(conflict):
+    for put in await world.conflicts.puts(conflict):
         world.db.apply(put)
     world.put_on_both_sides(A, None)
     document = await world.both_ways(repair=True)
