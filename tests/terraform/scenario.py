@@ -141,7 +141,7 @@ def application_of(url: str) -> Any:
 
 
 def made_old_table(application: Any) -> None:
-    """The old table, empty, with tags, recovery and time to live, which the v2 tables are to have, too."""
+    """The old table, empty, with tags and time to live, which the v2 tables are to have, too."""
     application.create_table(
         TableName=OLD,
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
@@ -149,8 +149,6 @@ def made_old_table(application: Any) -> None:
         BillingMode="PAY_PER_REQUEST",
         Tags=[{"Key": "team", "Value": "crm"}],
     )
-    recovery = {"PointInTimeRecoveryEnabled": True}
-    application.update_continuous_backups(TableName=OLD, PointInTimeRecoverySpecification=recovery)
     application.update_time_to_live(TableName=OLD, TimeToLiveSpecification={"Enabled": True, "AttributeName": "gone"})
 
 

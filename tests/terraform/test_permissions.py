@@ -125,6 +125,8 @@ def migrate(scenario: Scenario) -> set[tuple[str, str]]:
 def make_old_table(application: Any) -> None:
     """Eight deals, and one item that the mapping does not know."""
     made_old_table(application)
+    recovery = {"PointInTimeRecoveryEnabled": True}  # not on DynamoDB Local
+    application.update_continuous_backups(TableName=OLD, PointInTimeRecoverySpecification=recovery)
     for number in range(8):
         application.put_item(TableName=OLD, Item=old_item(str(number)))
     application.put_item(TableName=OLD, Item=old_item("bad", "STRANGE"))
