@@ -19,7 +19,7 @@ UNSEEN = {
         "insert_statement(update.table",
     ),
     ("sync", "control", "dynamodb:PartiQLUpdate"): ("service/dynamodb/partiql_writes.py", 'UPDATE "{update.table}"'),
-    ("backfill", "control", "dynamodb:DeleteItem"): ("service/control/quarantine.py", "self._heads.remove("),
+    ("backfill", "control", "dynamodb:DeleteItem"): ("service/control/quarantine.py", "self._heads.as_delete("),
     **{
         ("operator", "account", action): ("service/dynamodb/table_facts.py", call)
         for action, call in (
