@@ -12,6 +12,7 @@ from service.core.mapping.inverse import inverse
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import entity_of, forward, old_key, v2_place
 from service.core.phases.acting import Side
+from service.core.rules.images import old_image
 from service.dynamodb.protocol import ItemStore
 from service.errors import Retryable
 from service.rehearsal.application import ItemExists, Missing
@@ -114,17 +115,15 @@ class MappedApplication:
             live = await self._find(key)
         else:
             item = await self._store.get(self._mapping.old.table, key)
-            live = (self._mapping.old.table, item) if item is not None and self._mapping.old.entity in item else None
+            live = (self._mapping.old.table, item) if item is not None and old_image(self._mapping, item) else None
         if live is None:
             raise Missing
         return live
 
     async def _read_old(self, key: Item) -> Item | None:
         """The old item without its stamp; None for a tombstone."""
-        item = await self._store.get(self._mapping.old.table, key)
-        if item is None or self._mapping.old.entity not in item:
-            return None
-        return {name: value for name, value in item.items() if name != self._mapping.stamp}
+        item: Item | None = await self._store.get(self._mapping.old.table, key)
+        return old_image(self._mapping, item)
 
     async def _update_v2(self, key: Item, values: Item) -> None:
         for _ in range(ATTEMPTS):
@@ -187,7 +186,10 @@ class MappedApplication:
 
 
 def _witness(mapping: Mapping, side: Side, item: Item) -> str:
-    """An attribute that every live item of this entity has, and no tombstone."""
-    if side == "old":
-        return mapping.old.entity
-    return next(rule.name for rule in entity_of(mapping, item).key_rules if rule.required)
+    """An attribute that every live item of this entity has, and no tombstone; on the old side the key where there is none."""
+    entity = entity_of(mapping, item)
+    required = [rule for rule in entity.key_rules if rule.required]
+    if side == "v2":
+        return required[0].name
+    shown = [*entity.constants(), *(name for rule in required for name in rule.names[:1]), mapping.old.partition_key]
+    return shown[0]

@@ -9,6 +9,7 @@ from service.core.item.wire import Item, key_text
 from service.core.mapping.inverse import inverse
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import old_key
+from service.core.rules.images import old_image
 from service.core.rules.units import differing, old_units
 from service.rehearsal.tally import LoggedChange
 
@@ -18,9 +19,8 @@ PAGE_ITEMS = 200
 async def old_side(app: App) -> dict[str, Item]:
     """Every live old item by its key, without stamps."""
     mapping = app.mapping
-    items = [item async for item in _scan(app, mapping.old.table) if mapping.old.entity in item]
-    bare = ({name: value for name, value in item.items() if name != mapping.stamp} for item in items)
-    return {key_text(old_key(mapping, item)): item for item in bare}
+    images = [old_image(mapping, item) async for item in _scan(app, mapping.old.table)]
+    return {key_text(old_key(mapping, image)): image for image in images if image is not None}
 
 
 async def v2_side(app: App) -> dict[str, Item]:

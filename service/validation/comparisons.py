@@ -92,9 +92,9 @@ class OldTableComparison:
         self.recheck_rule = RecheckRule(self._observe, watched, follows_moves=True)
 
     def entity_of(self, item: Item) -> str | None:
-        """The entity that the old item names; None when it is not to be compared."""
-        named: str | None = item.get(self._mapping.old.entity, {}).get("S")
-        return named if self._entity in (None, named) else None
+        """The entity of the old item; None when it is not to be compared."""
+        entity = self._mapping.entity_name_of(item)
+        return entity if self._entity in (None, entity) else None
 
     async def compare_page(self, items: Sequence[Item]) -> PageResult:
         """Compare a page of old items with the v2 items at the places of their transforms."""

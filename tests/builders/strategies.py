@@ -88,7 +88,7 @@ IDENTITIES = st.one_of(
 def items(draw: Any, mapping: Mapping, entity_name: str | None = None) -> Item:
     """An old item of the mapping: mapped attributes clean, dirty or absent, under any of their names; and unmapped ones."""
     entity = mapping.entities[entity_name or draw(st.sampled_from(sorted(mapping.entities)))]
-    item: Item = {mapping.old.entity: {"S": entity.name}}
+    item: Item = entity.constants()
     for rule in entity.rules:
         item |= draw(_originals(rule))
     item |= draw(_others(mapping, entity))

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.local, pytest.mark.slow]
 async def test_the_examples_lose_no_write_while_their_tables_are_migrated(dynamodb_local: str) -> None:
     items, lines = list(old_items(OPPORTUNITIES)), []
     async with own_tables(plane_settings(dynamodb_local, **QUICK), "tablesplit-examples") as app:
-        known = [item for item in items if item[app.mapping.old.entity]["S"] in WRITTEN]
+        known = [item for item in items if app.mapping.entity_name_of(item) in WRITTEN]
         shared = known[:: len(known) // SHARED_ITEMS]
         links = links_to(app.mapping, shared)
 

@@ -6,8 +6,9 @@ from typing import Any
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.convert import CONVERTERS, Converter, element_converter, hook_converter
 from service.core.mapping.entity import Entity, FieldRule
-from service.core.mapping.schema import GATHER, EntityModel, FieldModel, MappingModel
-from service.core.mapping.template import KeyType, Template, parse_template
+from service.core.mapping.key_pattern import KeyPattern, key_pattern
+from service.core.mapping.schema import GATHER, EntityModel, FieldModel, KeyTexts, MappingModel
+from service.core.mapping.template import KeyType, Template, TemplateError, own_template, parse_template
 
 TableNames = Callable[[str, str], str]
 """From the environment variable of a table, and its default name, to its name."""
@@ -19,31 +20,41 @@ Resolver = Callable[[str], Any]
 def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Resolver) -> Entity:
     """The compiled rules of entity ``name``. The model must have passed ``check.problems``."""
     entity = model.entities[name]
-    rules = _ordered([_build_field(field_name, field, resolve) for field_name, field in entity.fields.items()], entity)
-    key = parse_templates(entity.key, entity.key_types)
+    patterns = old_patterns(model, entity)
+    rules = _ordered(
+        [_build_field(field_name, field, patterns, resolve) for field_name, field in entity.fields.items()], entity
+    )
+    key = key_templates(entity, entity.key)
     reserved = reserved_names(model, table_name(entity, names), names)
     gather = gather_name(entity)
-    indexes = {index: parse_templates(templates, entity.key_types) for index, templates in entity.indexes.items()}
+    indexes = {index: key_templates(entity, templates) for index, templates in entity.indexes.items()}
+    read = frozenset({old for rule in rules for old in rule.names} | set(old_attributes(model, name)))
     return Entity(
         name=name,
         table=table_name(entity, names),
-        old_key=parse_templates(entity.old_key, model.old.key_types),
+        when=conditions(model, name),
+        old_key={attribute: pattern.template for attribute, pattern in patterns.items()},
+        patterns=patterns,
+        separator=model.old.separator,
+        old_made=parse_templates(entity.old_made),
         key=key,
         indexes=indexes,
         partition_attributes=entity.partition_attributes,
+        projections={index: tuple(names) for index, names in entity.projections.items()},
         derived=tuple(
             {
                 attribute: template
                 for templates in (key, *indexes.values())
                 for attribute, template in templates.items()
+                if attribute not in entity.fields
             }.items()
         ),
         rules=rules,
         key_rules=_key_rules(entity, rules, key),
         group_of={old: rule for rule in rules for old in rule.names},
-        own=frozenset({old for rule in rules for old in rule.names} | set(old_attributes(model))),
+        own=read,
         made=reserved | entity.fields.keys() | ({gather} if gather else set()),
-        reserved=reserved,
+        reserved=reserved | (entity.fields.keys() - read),
         gather=gather,
         change_token=entity.change_token,
         groups=tuple(map(tuple, entity.groups)),
@@ -56,9 +67,58 @@ KEY_TYPES: dict[str, KeyType] = {"string": "S", "number": "N", "binary": "B"}
 KEY_WORDS: dict[str, str] = {kind: word for word, kind in KEY_TYPES.items()}
 
 
-def parse_templates(templates: dict[str, str], types: Mapping[str, str] = {}) -> dict[str, Template]:
+FIELD_KINDS: dict[str, KeyType] = {"int": "N", "number": "N", "binary": "B"}
+"""Of fields that are key attributes themselves, where they are no strings."""
+
+
+def parse_templates(templates: Mapping[str, str], types: Mapping[str, str] = {}) -> dict[str, Template]:
     """The parsed templates, by attribute name. ``types``: of the attributes that are no strings. Raises TemplateError."""
     return {name: parse_template(text, KEY_TYPES[types.get(name, "string")]) for name, text in templates.items()}
+
+
+def key_templates(entity: EntityModel, texts: KeyTexts) -> dict[str, Template]:
+    """The parsed templates of a v2 key or index, by attribute name; also of the attributes that are fields themselves."""
+    parsed = parse_templates({name: text for name, text in texts.items() if text is not None}, entity.key_types)
+    kinds = {name: FIELD_KINDS.get(field.type, "S") for name, field in entity.fields.items()}
+    return {name: parsed[name] if name in parsed else own_template(name, kinds.get(name, "S")) for name in texts}
+
+
+def old_patterns(model: MappingModel, entity: EntityModel) -> dict[str, KeyPattern]:
+    """How the old key of an entity is read, by attribute name."""
+    templates = parse_templates(entity.old_key, model.old.key_types)
+    return {name: key_pattern(template, model.old.separator) for name, template in templates.items()}
+
+
+def conditions(model: MappingModel, name: str) -> dict[str, tuple[AttributeValue, ...]]:
+    """What attributes of an old item must be for it to be of entity ``name``: one of these values each."""
+    when = dict(model.entities[name].when)
+    if model.old.entity is not None:
+        when.setdefault(model.old.entity, [name])
+    return {attribute: tuple(map(as_constant, constants)) for attribute, constants in when.items()}
+
+
+def as_constant(constant: Any) -> AttributeValue:
+    """Text, a whole number, true or false as an attribute value."""
+    if isinstance(constant, bool):
+        return {"BOOL": constant}
+    return {"N": str(constant)} if isinstance(constant, int) else {"S": str(constant)}
+
+
+def with_key_fields(model: MappingModel) -> MappingModel:
+    """The model, in which each placeholder of an old key that is no field is one: a text that is only in the key."""
+    return model.model_copy(update={"entities": {name: _with_key_fields(one) for name, one in model.entities.items()}})
+
+
+def _with_key_fields(entity: EntityModel) -> EntityModel:
+    try:
+        templates = parse_templates(entity.old_key)
+    except TemplateError:  # reported by the checks
+        return entity
+    named = [placeholder.name for template in templates.values() for placeholder in template.placeholders]
+    only = {
+        name: FieldModel(type="string", required=True, only_in_key=True) for name in named if name not in entity.fields
+    }
+    return entity.model_copy(update={"fields": {**entity.fields, **only}}) if only else entity
 
 
 def gather_name(entity: EntityModel) -> str | None:
@@ -66,16 +126,20 @@ def gather_name(entity: EntityModel) -> str | None:
     return entity.unmapped.removeprefix(GATHER) if entity.unmapped.startswith(GATHER) else None
 
 
-def old_attributes(model: MappingModel) -> list[str]:
-    """The attributes of an old item that the inverse makes from the entity and its fields: the key, and the entity attribute."""
-    return [name for name in (model.old.partition_key, model.old.sort_key, model.old.entity) if name is not None]
+def old_attributes(model: MappingModel, name: str) -> list[str]:
+    """The attributes of an old item of entity ``name`` that the inverse makes: the key, the attributes that tell the entity, and
+    those that are made of fields."""
+    entity = model.entities[name]
+    key = [attribute for attribute in (model.old.partition_key, model.old.sort_key) if attribute is not None]
+    constant = [attribute for attribute, values in conditions(model, name).items() if len(values) == 1]
+    return [*key, *constant, *entity.old_made]
 
 
 def reserved_names(model: MappingModel, table: str, names: TableNames) -> frozenset[str]:
     """The attribute names of v2 ``table`` that no field may have: the stamp's, and every key attribute of each entity in it."""
     sharing = [entity for entity in model.entities.values() if table_name(entity, names) == table]
-    keys = [templates for entity in sharing for templates in (entity.key, *entity.indexes.values())]
-    return frozenset({model.stamp, *(name for templates in keys for name in templates)})
+    keys = [texts for entity in sharing for texts in (entity.key, *entity.indexes.values())]
+    return frozenset({model.stamp, *(name for texts in keys for name, text in texts.items() if text is not None)})
 
 
 def table_name(entity: EntityModel, names: TableNames) -> str:
@@ -117,18 +181,29 @@ def fields_in(entity: EntityModel, templates: Iterable[Template]) -> set[str]:
     return named | {name for field in named for name in _names_in_default(entity.fields[field])}
 
 
-def _build_field(name: str, field: FieldModel, resolve: Resolver) -> FieldRule:
+def old_names(name: str, field: FieldModel) -> tuple[str, ...]:
+    """The old attributes that may hold a field, the first of which the inverse writes; none for one that is only in the key."""
+    return () if field.only_in_key else (field.source or name, *field.aliases)
+
+
+def _build_field(name: str, field: FieldModel, patterns: dict[str, KeyPattern], resolve: Resolver) -> FieldRule:
     return FieldRule(
         name=name,
-        names=(name, *field.aliases),
+        names=old_names(name, field),
+        in_key=_in_key(name, patterns) if field.only_in_key else None,
         type=field.type,
         convert=_build_converter(field, resolve),
         invert=hook_converter(field.transform.inverse, resolve) if field.transform else None,
         default=_build_default(field),
         required=field.required,
-        plain=not field.aliases and field.transform is None,
+        plain=old_names(name, field) == (name,) and field.transform is None,
         merge=field.merge,
     )
+
+
+def _in_key(name: str, patterns: dict[str, KeyPattern]) -> tuple[str, KeyPattern]:
+    """The first attribute of the old key that has the field, and how it is read."""
+    return next(one for one in patterns.items() if name in one[1].names)
 
 
 def _build_converter(field: FieldModel, resolve: Resolver) -> Converter:

@@ -11,15 +11,18 @@ from service.core.mapping.build import (
     constant_value,
     default_template,
     gather_name,
+    key_templates,
     old_attributes,
+    old_names,
     parse_templates,
     reserved_names,
     table_name,
 )
 from service.core.mapping.check_keys import key_problems, old_type_problems, sharing_problems
 from service.core.mapping.check_merge import merge_problems
+from service.core.mapping.check_old_key import same_key_problems
 from service.core.mapping.convert import is_absent, month_of
-from service.core.mapping.schema import ElementFieldModel, EntityModel, FieldModel, MappingModel
+from service.core.mapping.schema import ElementFieldModel, EntityModel, FieldModel, KeyTexts, MappingModel
 from service.core.mapping.template import Placeholder, Template, TemplateError
 from service.core.mapping.yaml_document import Path
 
@@ -34,23 +37,30 @@ def problems(model: MappingModel, names: TableNames, resolve: Resolver) -> Itera
         yield from _syntax_problems(here, entity)
         yield from _field_problems(here, entity, resolve)
         reserved = reserved_names(model, table_name(entity, names), names)
-        yield from _name_problems(here, model, entity, reserved)
+        yield from _name_problems(here, model, name, reserved)
         yield from _placeholder_problems(here, entity)
         yield from key_problems(here, model, entity)
-        yield from merge_problems(here, model, entity, reserved)
+        yield from merge_problems(here, model, name, reserved)
+    yield from same_key_problems(model)
     yield from sharing_problems(model, names)
 
 
-def template_maps(entity: EntityModel) -> Iterator[tuple[Path, dict[str, str]]]:
+def template_maps(entity: EntityModel) -> Iterator[tuple[Path, KeyTexts]]:
     """Every group of key templates of the entity, with its path inside the entity."""
-    yield ("old_key",), entity.old_key
+    yield ("old_key",), dict(entity.old_key)
+    yield ("old_made",), dict(entity.old_made)
     yield ("key",), entity.key
     for index, templates in entity.indexes.items():
         yield ("indexes", index), templates
 
 
 def _syntax_problems(here: Path, entity: EntityModel) -> Iterator[Problem]:
-    texts = [((*path, name), text) for path, templates in template_maps(entity) for name, text in templates.items()]
+    texts: list[tuple[Path, str]] = [
+        ((*path, name), text)
+        for path, templates in template_maps(entity)
+        for name, text in templates.items()
+        if text is not None
+    ]
     texts += [
         (("fields", name, "default"), field.default)
         for name, field in entity.fields.items()
@@ -117,9 +127,14 @@ def _hook_problems(path: Path, hook: str, resolve: Resolver) -> Iterator[Problem
         yield path, f"transform {hook!r} is not a function; name one as module:function"
 
 
-def _name_problems(here: Path, model: MappingModel, entity: EntityModel, reserved: frozenset[str]) -> Iterator[Problem]:
-    taken = dict.fromkeys(old_attributes(model), "an attribute of the old key, or the entity attribute")
-    taken |= dict.fromkeys(reserved, "a key, index or stamp attribute of the v2 table")
+def _name_problems(here: Path, model: MappingModel, entity_name: str, reserved: frozenset[str]) -> Iterator[Problem]:
+    entity = model.entities[entity_name]
+    made = dict.fromkeys(
+        old_attributes(model, entity_name), "an attribute of the old key, of `when`, or the entity attribute"
+    )
+    made |= dict.fromkeys(entity.old_made, "an attribute of old_made")
+    yield from _old_name_problems(here, entity, made)
+    taken = dict.fromkeys(reserved, "a key, index or stamp attribute of the v2 table")
     gathered = gather_name(entity)
     if gathered in taken:
         yield (
@@ -142,20 +157,47 @@ def _name_problems(here: Path, model: MappingModel, entity: EntityModel, reserve
                     (*here, "fields", name, "aliases", index),
                     f"alias {alias!r} of field {name!r} is already {taken[alias]}; remove the alias",
                 )
-            taken[alias] = f"an alias of field {name!r}"
+
+
+def _old_name_problems(here: Path, entity: EntityModel, made: dict[str, str]) -> Iterator[Problem]:
+    """No two fields are read from one old attribute, and none from an attribute that is made of fields."""
+    taken = dict(made)
+    for name, field in entity.fields.items():
+        path = (*here, "fields", name)
+        if field.only_in_key and (field.source or field.aliases or field.transform):
+            yield path, f"field {name!r} is only in the old key: it has no `from`, `aliases` or `transform`"
+        for place, old in enumerate(old_names(name, field)):
+            if old in taken and place == 0 and field.source is None:
+                yield (
+                    path,
+                    f"field {name!r} cannot have this name: it is {taken[old]}; choose another name, or write `from`",
+                )
+            elif old in taken and place == 0:
+                yield (*path, "from"), f"field {name!r} is from {old!r}, which is already {taken[old]}"
+            elif old in taken:
+                yield (
+                    (*path, "aliases", place - 1),
+                    f"alias {old!r} of field {name!r} is already {taken[old]}; remove the alias",
+                )
+            taken[old] = f"field {name!r}" if place == 0 else f"an alias of field {name!r}"
 
 
 def _placeholder_problems(here: Path, entity: EntityModel) -> Iterator[Problem]:
-    for path, templates in template_maps(entity):
-        for name, template in parse_templates(templates).items():
+    for path, texts in template_maps(entity):
+        for name, template in key_templates(entity, texts).items():
             if template.text == "":
                 yield (*here, *path, name), f"template of {name!r} is empty: DynamoDB has no empty keys"
-            yield from _template_problems((*here, *path, name), entity, template)
+            yield from _template_problems((*here, *path, name), entity, template, path, own=texts[name] is None)
     for name, field in entity.fields.items():
         default = default_template(field)
         for placeholder in default.placeholders if default else ():
             path = (*here, "fields", name, "default")
             yield from _use_problems(path, entity, placeholder)
+            if placeholder.optional:
+                yield (
+                    path,
+                    f"{{{placeholder.name}?}} is for indexes and old_made only; write {{{placeholder.name}|fallback}}",
+                )
             other = entity.fields.get(placeholder.name)
             if other is field or (other and _is_derived(other)):
                 yield (
@@ -164,9 +206,22 @@ def _placeholder_problems(here: Path, entity: EntityModel) -> Iterator[Problem]:
                 )
 
 
-def _template_problems(path: Path, entity: EntityModel, template: Template) -> Iterator[Problem]:
+def _template_problems(
+    path: Path, entity: EntityModel, template: Template, kind: Path, *, own: bool
+) -> Iterator[Problem]:
+    """``kind``: where in the entity the template stands. ``own``: the attribute is the field itself."""
+    sparse = kind[0] in ("indexes", "old_made")
     for placeholder in template.placeholders:
+        if own and sparse and _can_be_only_absent(entity.fields.get(placeholder.name)):
+            continue
+        if placeholder.optional and not sparse:
+            yield path, f"{{{placeholder.name}?}} is for indexes and old_made only: a key is always there"
         yield from _use_problems(path, entity, placeholder)
+
+
+def _can_be_only_absent(field: FieldModel | None) -> bool:
+    """Whether the field is never empty text, which no index key may be; an item without it is not in the index."""
+    return field is not None and field.default is None and field.type != "list"
 
 
 def _use_problems(path: Path, entity: EntityModel, placeholder: Placeholder) -> Iterator[Problem]:
@@ -185,7 +240,7 @@ def _use_problems(path: Path, entity: EntityModel, placeholder: Placeholder) -> 
         )
     elif placeholder.modifier == "month" and placeholder.fallback and not month_of(placeholder.fallback):
         yield path, f"fallback {placeholder.fallback!r} of {{{placeholder.name}:month}} is not a date"
-    elif not placeholder.fallback and _can_be_empty(field):
+    elif not placeholder.fallback and not placeholder.optional and _can_be_empty(field):
         yield (
             path,
             f"template names {placeholder.name!r}, which can be absent or empty; write {{{placeholder.name}|fallback}}",

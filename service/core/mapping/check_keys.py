@@ -1,11 +1,13 @@
-"""Checks the keys of a mapping: two old items never share a v2 key, and a v2 item shows its old key."""
+"""Checks the keys of v2 tables and their indexes in a mapping: their attributes, types, and what entities of one table share."""
 
 from collections.abc import Iterator
 from itertools import combinations
 
 from service.core.item.numbers import parse_number
-from service.core.mapping.build import KEY_WORDS, TableNames, parse_templates, table_name
-from service.core.mapping.schema import EntityModel, MappingModel
+from service.core.mapping.build import KEY_WORDS, TableNames, key_templates, parse_templates, table_name
+from service.core.mapping.check_old_key import old_key_problems
+from service.core.mapping.key_pattern import are_disjoint
+from service.core.mapping.schema import EntityModel, KeyTexts, MappingModel
 from service.core.mapping.template import Template
 from service.core.mapping.yaml_document import Path
 
@@ -14,15 +16,14 @@ MAX_SORT_ATTRIBUTES = 4
 """Of an index, as of its partition key."""
 VALUE_TYPES = {"N": ("int", "number"), "B": ("binary",)}
 """The types of the fields that a key attribute of that type may be made of."""
-IDENTITY_TYPES = {"S": ("string",), **VALUE_TYPES}
-"""Of the fields in an old key: their text tells items apart as the key does."""
+OWN_TYPES = ("string", "int", "number", "date", "binary")
+"""Of fields that are key attributes themselves."""
 
 
 def key_problems(here: Path, model: MappingModel, entity: EntityModel) -> Iterator[Problem]:
     """The mistakes in the entity's old key, v2 key and index keys."""
     yield from _type_problems(here, model, entity)
-    yield from _old_key_problems(here, model, entity)
-    yield from _identity_problems(here, entity)
+    yield from old_key_problems(here, model, entity)
     yield from _index_problems(here, entity)
 
 
@@ -46,45 +47,34 @@ def sharing_problems(model: MappingModel, names: TableNames) -> Iterator[Problem
             yield from _shared_table_problems(first_name, first, second_name, second)
 
 
-def _old_key_problems(here: Path, model: MappingModel, entity: EntityModel) -> Iterator[Problem]:
-    wanted = [name for name in (model.old.partition_key, model.old.sort_key) if name is not None]
-    if sorted(entity.old_key) != sorted(wanted):
-        yield (*here, "old_key"), f"old_key must have a template for each of {', '.join(wanted)}"
-    if not _identity_fields(entity):
-        yield (
-            (*here, "old_key"),
-            "old_key names no field, so all items of the entity would have one key; name a field",
-        )
-    for attribute, template in parse_templates(entity.old_key, model.old.key_types).items():
-        for placeholder in template.placeholders:
-            field = entity.fields[placeholder.name]
-            if (
-                placeholder.modifier
-                or placeholder.fallback
-                or field.type not in IDENTITY_TYPES[template.kind]
-                or not field.required
-                or field.transform
-            ):
-                words = " or ".join(IDENTITY_TYPES[template.kind])
-                remedy = f"make it a required {words} field without transform, and write just {{{placeholder.name}}}"
-                yield (
-                    (*here, "old_key", attribute),
-                    f"{{{placeholder.name}}} in an old key may be absent or changed: {remedy}",
-                )
-
-
 def _type_problems(here: Path, model: MappingModel, entity: EntityModel) -> Iterator[Problem]:
     """Key attributes that are no strings: each is made of one field of its type."""
     for path, texts, types in (
-        ((*here, "old_key"), entity.old_key, model.old.key_types),
-        ((*here, "key"), entity.key, entity.key_types),
-        *(((*here, "indexes", index), texts, entity.key_types) for index, texts in entity.indexes.items()),
+        ((*here, "old_key"), dict(entity.old_key), model.old.key_types),
+        ((*here, "key"), _templates_of(entity.key), entity.key_types),
+        *(
+            ((*here, "indexes", index), _templates_of(texts), entity.key_types)
+            for index, texts in entity.indexes.items()
+        ),
     ):
         for name, template in parse_templates(texts, types).items():
             yield from ((((*path, name), problem)) for problem in _value_problems(entity, name, template))
+    yield from _own_problems((*here, "key"), entity, entity.key)
+    for index, own in entity.indexes.items():
+        yield from _own_problems((*here, "indexes", index), entity, own)
     unknown = entity.key_types.keys() - entity.key.keys() - {name for one in entity.indexes.values() for name in one}
     for name in sorted(unknown):
         yield (*here, "key_types", name), f"{name!r} is no attribute of the key or of an index"
+
+
+def _own_problems(path: Path, entity: EntityModel, texts: KeyTexts) -> Iterator[Problem]:
+    for name, text in texts.items():
+        if text is None and entity.fields[name].type not in OWN_TYPES:
+            yield (*path, name), f"field {name!r} of type {entity.fields[name].type} cannot be a key attribute"
+
+
+def _templates_of(texts: KeyTexts) -> dict[str, str]:
+    return {name: text for name, text in texts.items() if text is not None}
 
 
 def _value_problems(entity: EntityModel, name: str, template: Template) -> Iterator[str]:
@@ -104,27 +94,6 @@ def _value_problems(entity: EntityModel, name: str, template: Template) -> Itera
 
 def _fits(fallback: str | None, kind: str) -> bool:
     return fallback is None or (kind == "N" and parse_number(fallback) is not None)
-
-
-def _identity_problems(here: Path, entity: EntityModel) -> Iterator[Problem]:
-    # A field can be read back out of a key when everything else in its template has a fixed width.
-    readable = {
-        placeholder.name
-        for template in parse_templates(entity.key).values()
-        for placeholder in template.placeholders
-        if not placeholder.fixed_width and sum(not other.fixed_width for other in template.placeholders) == 1
-    }
-    for name in _identity_fields(entity):
-        if name not in readable:
-            remedy = f"a key template must hold {{{name}}}, beside text, months and shards only"
-            yield (*here, "key"), f"two old items could get the same v2 key: {remedy}"
-
-
-def _identity_fields(entity: EntityModel) -> list[str]:
-    parts = [
-        placeholder for template in parse_templates(entity.old_key).values() for placeholder in template.placeholders
-    ]
-    return list(dict.fromkeys(placeholder.name for placeholder in parts))
 
 
 def _index_problems(here: Path, entity: EntityModel) -> Iterator[Problem]:
@@ -165,24 +134,12 @@ def _shared_table_problems(
     for name in first_types.keys() & second_types.keys():
         if first_types[name] != second_types[name]:
             yield (*path, "key_types"), f"{first_name} and {second_name} share a table, so {name!r} must be of one type"
-    keys = zip(parse_templates(first.key).values(), parse_templates(second.key).values(), strict=False)
-    if not any(_disjoint(*templates) for templates in keys):
+    keys = zip(key_templates(first, first.key).values(), key_templates(second, second.key).values(), strict=False)
+    if not any(are_disjoint(*templates, None) for templates in keys):
         remedy = "let a key template begin differently"
         yield (*path, "key"), f"{first_name} and {second_name} share a table and could get the same key; {remedy}"
 
 
 def _key_types(entity: EntityModel) -> dict[str, str]:
-    names = {name for templates in (entity.key, *entity.indexes.values()) for name in templates}
-    return {name: entity.key_types.get(name, "string") for name in names}
-
-
-def _disjoint(first: Template, second: Template) -> bool:
-    """Whether no text that ``first`` renders can be a text that ``second`` renders."""
-    first_prefix, second_prefix = first.literal_prefix, second.literal_prefix
-    if first.constant and second.constant:
-        return first_prefix != second_prefix
-    if first.constant:
-        return not first_prefix.startswith(second_prefix)
-    if second.constant:
-        return not second_prefix.startswith(first_prefix)
-    return not (first_prefix.startswith(second_prefix) or second_prefix.startswith(first_prefix))
+    maps = [key_templates(entity, texts) for texts in (entity.key, *entity.indexes.values())]
+    return {name: KEY_WORDS[template.kind] for templates in maps for name, template in templates.items()}

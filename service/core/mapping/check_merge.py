@@ -2,30 +2,32 @@
 
 from collections.abc import Iterator
 
-from service.core.mapping.build import fields_in, gather_name, old_attributes, parse_templates
+from service.core.mapping.build import fields_in, gather_name, key_templates, old_attributes, parse_templates
 from service.core.mapping.schema import EntityModel, FieldModel, MappingModel
 from service.core.mapping.yaml_document import Path
 
 Problem = tuple[Path, str]
 
 
-def merge_problems(here: Path, model: MappingModel, entity: EntityModel, reserved: frozenset[str]) -> Iterator[Problem]:
+def merge_problems(here: Path, model: MappingModel, entity_name: str, reserved: frozenset[str]) -> Iterator[Problem]:
     """The mistakes in ``merge`` of each field, in ``groups``, and in the entity's ``merge``.
 
     The entity's templates and names must be right. ``reserved`` are the names that no unmapped attribute can have in v2.
     """
+    entity = model.entities[entity_name]
     in_keys = _fields_in_keys(entity)
     for name, field in entity.fields.items():
         yield from _field_problems((*here, "fields", name, "merge"), name, field, in_keys, entity.change_token)
     yield from _group_problems((*here, "groups"), entity)
-    not_unmapped = {*reserved, *old_attributes(model), gather_name(entity)}
+    not_unmapped = {*reserved, *old_attributes(model, entity_name), gather_name(entity)}
     for name in entity.merge:
         yield from _unmapped_problems((*here, "merge", name), name, entity, not_unmapped)
 
 
 def _fields_in_keys(entity: EntityModel) -> set[str]:
-    maps = (entity.old_key, entity.key, *entity.indexes.values())
-    return fields_in(entity, [template for texts in maps for template in parse_templates(texts).values()])
+    maps = [key_templates(entity, texts) for texts in (entity.key, *entity.indexes.values())]
+    maps.append(parse_templates(entity.old_key))
+    return fields_in(entity, [template for templates in maps for template in templates.values()])
 
 
 def _field_problems(

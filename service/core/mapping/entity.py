@@ -6,6 +6,7 @@ from typing import Literal
 
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.convert import Converter, is_absent
+from service.core.mapping.key_pattern import KeyPattern
 from service.core.mapping.template import Template
 
 Merge = Literal["v2", "agree", "add", "union"]
@@ -46,7 +47,10 @@ class FieldRule:
 
     name: str
     names: tuple[str, ...]
-    """The old attributes that may hold the field, its own name first: the field's *group*."""
+    """The old attributes that may hold the field, the one that the inverse writes first: the field's *group*. None for a field that
+    is only in the old key."""
+    in_key: tuple[str, KeyPattern] | None
+    """Of a field that is only in the old key: the attribute that has it, and how it is read."""
     type: str
     convert: Converter
     invert: Converter | None
@@ -64,6 +68,8 @@ class FieldRule:
 
         The default when there is none, or it cannot be converted.
         """
+        if self.in_key is not None:
+            return self._read_key(originals)
         for name in self.names:
             original = originals.get(name)
             if original is not None and not is_absent(original):
@@ -74,7 +80,13 @@ class FieldRule:
     def given_back(self, value: AttributeValue | None) -> Item:
         """The old attributes that the inverse makes from the field's ``value`` alone."""
         original = self.invert(value) if self.invert and value is not None else value
-        return {} if original is None else {self.name: original}
+        return {} if original is None or not self.names else {self.names[0]: original}
+
+    def _read_key(self, originals: Item) -> AttributeValue | None:
+        assert self.in_key is not None
+        attribute, pattern = self.in_key
+        texts = pattern.read(originals.get(attribute))
+        return None if texts is None else self.convert({"S": texts[self.name]})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,14 +96,24 @@ class Entity:
     name: str
     table: str
     """The name of its v2 table."""
+    when: dict[str, tuple[AttributeValue, ...]]
+    """What attributes of an old item must be for it to be of this entity: one of these values each."""
     old_key: dict[str, Template]
+    patterns: dict[str, KeyPattern]
+    """How ``old_key`` is read, by attribute."""
+    separator: str | None
+    """A text that no value in a key may hold."""
+    old_made: dict[str, Template]
+    """The old attributes, beside the key, that the old application makes of others: not carried, and made again."""
     key: dict[str, Template]
     indexes: dict[str, dict[str, Template]]
     """By index, the templates of its key's attributes, the partition key's first."""
     partition_attributes: dict[str, int]
     """How many of an index's attributes are its partition key, where it is not one."""
+    projections: dict[str, tuple[str, ...]]
+    """The attributes that an index has beside the keys, where it has not all."""
     derived: tuple[tuple[str, Template], ...]
-    """The attributes of key and indexes, each once, with their templates."""
+    """The attributes of key and indexes that are no fields themselves, each once, with their templates."""
     rules: tuple[FieldRule, ...]
     """In the order in which the fields are made."""
     key_rules: tuple[FieldRule, ...]
@@ -99,11 +121,12 @@ class Entity:
     group_of: dict[str, FieldRule]
     """The rule that reads an old attribute, by the attribute's name."""
     own: frozenset[str]
-    """The old attributes that are mapped: fields, aliases, old key, entity."""
+    """The old attributes that are mapped: fields, aliases, old key, what tells the entity, and what is made of others."""
     made: frozenset[str]
     """The v2 attributes that are not unmapped ones: key, indexes, stamp, fields, and ``gather``."""
     reserved: frozenset[str]
-    """The attributes of the v2 table that no field or unmapped attribute may take: key, indexes, stamp."""
+    """The attributes of the v2 table that no unmapped attribute may take: key, indexes, stamp, and fields that have another name in
+    the old table."""
     gather: str | None
     """The attribute that unmapped attributes are gathered into; None: they keep their own names."""
     change_token: str | None
@@ -123,6 +146,18 @@ class Entity:
     def fields(self) -> dict[str, FieldRule]:
         """The rules by field name."""
         return {rule.name: rule for rule in self.rules}
+
+    def is_entity_of(self, old: Item) -> bool:
+        """Whether the attributes of an old item that tell its entity are those of this one; its key may still read otherwise."""
+        return all(old.get(name) in values for name, values in self.when.items())
+
+    def reads_key(self, old: Item) -> bool:
+        """Whether the key of an old item reads like this entity's."""
+        return all(pattern.read(old.get(name)) is not None for name, pattern in self.patterns.items())
+
+    def constants(self) -> Item:
+        """The attributes that every old item of this entity has, beside its key."""
+        return {name: values[0] for name, values in self.when.items() if len(values) == 1}
 
     def merge_of(self, attribute: str) -> Merge:
         """How an old attribute is merged: a field, an alias of one, or an attribute that the mapping does not know."""

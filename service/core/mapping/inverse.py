@@ -5,7 +5,9 @@ from service.core.item.stamp import Stamp, decode_stamp
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.entity import Entity, FieldRule
 from service.core.mapping.limits import require_readable
+from service.core.mapping.made import made_attributes
 from service.core.mapping.mapping import Mapping
+from service.core.mapping.transform import check_separator
 from service.errors import Poison
 
 _NO_STAMP = Stamp(version="")
@@ -16,7 +18,8 @@ def inverse(mapping: Mapping, v2_item: Item, table: str) -> Item:
 
     ``inverse(stamped(forward(x))) == x`` byte for byte. After an edit in v2, the edited fields come back edited and the others
     as they were. Attributes that the mapping does not know come back under their own names. Raises Poison with one of the
-    reasons tombstone, unknown_key, damaged_stamp, no_<field>, key_type, name_collision, unreadable_text, transform_failed.
+    reasons tombstone, unknown_key, damaged_stamp, no_<field>, key_type, separator_in_key, other_entity, name_collision,
+    unreadable_text, transform_failed.
     """
     entity = mapping.entity_at(table, v2_item)
     if entity is None:
@@ -27,21 +30,26 @@ def inverse(mapping: Mapping, v2_item: Item, table: str) -> Item:
         raise Poison("a tombstone has no old item", reason="tombstone")
     old: Item = {}
     for attributes in (
-        _key_and_entity(mapping, entity, v2_item),
+        _key_and_constants(entity, v2_item),
         _originals(entity, v2_item, stamp),
+        made_attributes(entity, v2_item, stamp.residue),
         _residue_of_unmapped(entity, stamp.residue),
         _unmapped(entity, v2_item),
     ):
         _add(old, attributes)
+    if not entity.is_entity_of(old):
+        names = ", ".join(entity.when)
+        raise Poison(f"its {names} would be those of another entity than {entity.name}", reason="other_entity")
     return old
 
 
-def _key_and_entity(mapping: Mapping, entity: Entity, v2_item: Item) -> Item:
+def _key_and_constants(entity: Entity, v2_item: Item) -> Item:
     for rule in entity.key_rules:
         if rule.required and rule.name not in v2_item:
             raise Poison(f"the v2 item has no {rule.name}", reason=f"no_{rule.name}")
+    check_separator(entity, entity.old_key, v2_item)
     key = {name: template.value(v2_item) for name, template in entity.old_key.items()}
-    return {**key, mapping.old.entity: {"S": entity.name}}
+    return key | entity.constants()
 
 
 def _originals(entity: Entity, v2_item: Item, stamp: Stamp) -> Item:
@@ -62,7 +70,9 @@ def _original_group(rule: FieldRule, value: AttributeValue | None, v2_item: Item
 
 
 def _residue_of_unmapped(entity: Entity, residue: Item) -> Item:
-    return {name: value for name, value in residue.items() if name not in entity.group_of}
+    return {
+        name: value for name, value in residue.items() if name not in entity.group_of and name not in entity.old_made
+    }
 
 
 def _unmapped(entity: Entity, v2_item: Item) -> Item:

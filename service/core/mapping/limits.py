@@ -41,6 +41,8 @@ def check_key(templates: Iterable[str], item: Item, partition_attributes: int = 
     """Raise Poison (``key_too_long``) when DynamoDB would refuse the key or index key of ``item`` whose attributes ``templates``
     names, those of the partition key first. Each attribute of a key has the limit of that key."""
     for place, name in enumerate(templates):
+        if name not in item:  # of an index that the item is not in
+            continue
         limit = MAX_PARTITION_KEY_BYTES if place < partition_attributes else MAX_SORT_KEY_BYTES
         text = item[name].get("S")
         size = value_bytes(item[name]) if text is None else len(text) * 4

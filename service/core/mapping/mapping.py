@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from service.core.item.wire import Item
-from service.core.mapping.build import KEY_TYPES, Resolver, TableNames, build_entity
+from service.core.mapping.build import KEY_TYPES, Resolver, TableNames, build_entity, with_key_fields
 from service.core.mapping.check import problems
 from service.core.mapping.entity import Entity, IndexSchema, KeySchema
 from service.core.mapping.schema import PATTERN_MEANINGS, MappingModel, known_keys
@@ -32,7 +32,8 @@ class OldTable:
     table: str
     partition_key: str
     sort_key: str | None
-    entity: str
+    entity: str | None
+    """The attribute that names an item's entity; None: other attributes, or the key, tell it."""
     key_types: dict[str, KeyType] = field(default_factory=dict)
     """Of the key attributes that are no strings."""
 
@@ -44,12 +45,14 @@ class OldTable:
 
 @dataclass(frozen=True, slots=True)
 class TableShape:
-    """The shape that a v2 table must have: its key, and its indexes by name. All projections are ALL."""
+    """The shape that a v2 table must have: its key, and its indexes by name."""
 
     key: KeySchema
     indexes: dict[str, IndexSchema]
     key_types: dict[str, KeyType] = field(default_factory=dict)
     """Of the attributes of key and indexes that are no strings."""
+    projections: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The attributes that an index has beside the keys, where it has not all."""
 
     @property
     def key_names(self) -> tuple[str, ...]:
@@ -90,10 +93,21 @@ class Mapping:
         entity = self.entity_at(table, item)
         return entity.name if entity is not None else UNKNOWN_ENTITY
 
+    def entity_of(self, old: Item) -> Entity | None:
+        """The entity of an old item, or None: the one whose attributes it has (``when``, and the attribute that names an entity).
+
+        Of several, the one whose key its key reads like.
+        """
+        named = self.entities.get(old.get(self.old.entity, {}).get("S", "")) if self.old.entity is not None else None
+        if named is not None and named.is_entity_of(old):
+            return named
+        found = [entity for entity in self.entities.values() if entity.is_entity_of(old)]
+        return found[0] if len(found) == 1 else next((entity for entity in found if entity.reads_key(old)), None)
+
     def entity_name_of(self, old: Item | None) -> str:
-        """The name of the entity that an old item names; UNKNOWN_ENTITY for none, and for one that the mapping does not have."""
-        named = (old or {}).get(self.old.entity, {}).get("S", "")
-        return named if named in self.entities else UNKNOWN_ENTITY
+        """The name of the entity of an old item; UNKNOWN_ENTITY for none, and for one that the mapping does not have."""
+        entity = self.entity_of(old) if old is not None else None
+        return UNKNOWN_ENTITY if entity is None else entity.name
 
     def read_from_old(self) -> frozenset[str]:
         """Every attribute of the old table that an entity of the mapping reads (``Entity.own``)."""
@@ -128,7 +142,7 @@ def load_mapping(
     line, what is wrong, and what to do.
     """
     document = read_yaml(text, source=source)
-    model = _validated(document)
+    model = with_key_fields(_validated(document))
     for path, message in problems(model, names, resolve):
         raise document.wrong(path, message)
     entities = {name: build_entity(name, model, names, resolve) for name in model.entities}
@@ -148,7 +162,9 @@ def _table_shapes(entities: Iterable[Entity]) -> dict[str, TableShape]:
     for entity in entities:
         shape = shapes.setdefault(entity.table, TableShape(key_schema(entity.key), {}))
         shape.indexes.update({name: entity.index_schema(name) for name in entity.indexes})
-        shape.key_types.update({name: template.kind for name, template in entity.derived if template.kind != "S"})
+        templates = {**entity.key, **{name: one for index in entity.indexes.values() for name, one in index.items()}}
+        shape.key_types.update({name: template.kind for name, template in templates.items() if template.kind != "S"})
+        shape.projections.update(entity.projections)
     return shapes
 
 

@@ -4,16 +4,57 @@ It defines which keys and values exist; ``check``, ``check_keys`` and ``check_me
 """
 
 import json
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 from service.core.mapping.entity import Merge
 
 Name = Annotated[str, Field(min_length=1, max_length=255)]
-TemplateText = Annotated[str, Field(description="Text with {field}, {field|fallback}, {date:month}, {field:shard16}.")]
-KeyTemplates = Annotated[dict[Name, TemplateText], Field(min_length=1, max_length=2)]
-IndexTemplates = Annotated[dict[Name, TemplateText], Field(min_length=1, max_length=8)]
+TemplateText = Annotated[
+    str,
+    Field(description="Text with {field}, {field|fallback}, {field?}, {date:month}, {field:pad6}, {field:shard16}."),
+]
+Templates = Annotated[dict[Name, TemplateText], Field(min_length=1)]
+OldKey = Annotated[dict[Name, TemplateText], Field(min_length=1, max_length=2)]
+Constant = Annotated[JsonValue, Field(description="Text, a whole number, true or false.")]
+
+
+def _named(key: Any) -> Any:
+    return dict.fromkeys(key) if isinstance(key, list) and all(isinstance(name, str) for name in key) else key
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def _projected(value: Any) -> Any:
+    return [] if value == "KEYS_ONLY" else value
+
+
+def _or(**other: Any) -> Callable[[dict[str, Any]], None]:
+    """What the editor's schema allows too: it is turned into the other form before it is checked."""
+
+    def add(schema: dict[str, Any]) -> None:
+        form = {name: schema.pop(name) for name in list(schema) if name not in ("title", "description", "default")}
+        schema["anyOf"] = [form, other]
+
+    return add
+
+
+NAMES = {"type": "array", "items": {"type": "string"}, "minItems": 1}
+KeyTexts = Annotated[dict[Name, TemplateText | None], BeforeValidator(_named)]
+"""The templates of key attributes by name; None: the field of that name is the attribute itself. Also a list of fields."""
+V2Key = Annotated[KeyTexts, Field(min_length=1, max_length=2, json_schema_extra=_or(**NAMES, maxItems=2))]
+IndexKey = Annotated[KeyTexts, Field(min_length=1, max_length=8, json_schema_extra=_or(**NAMES, maxItems=8))]
+Constants = Annotated[
+    list[Constant], BeforeValidator(_listed), Field(min_length=1, json_schema_extra=_or(type="string"))
+]
+Projection = Annotated[
+    list[Name], BeforeValidator(_projected), Field(json_schema_extra=_or(type="string", enum=["KEYS_ONLY"]))
+]
+"""The attributes that an index has beside the keys."""
 FieldType = Literal["string", "int", "number", "boolean", "date", "list", "binary"]
 KeyTypes = dict[Name, Literal["string", "number", "binary"]]
 KEEP = "keep"
@@ -35,11 +76,24 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
-class TableModel(_Model):
-    """A table: the environment variable that names it, and its name when the variable is not set."""
+def _or_name(schema: dict[str, Any]) -> None:
+    table = dict(schema)
+    schema.clear()
+    schema |= {"anyOf": [table, {"type": "string", "pattern": TABLE_NAME}]}
 
-    variable: Name
+
+class TableModel(_Model):
+    """A table: its name; or the environment variable that names it, and its name when the variable is not set."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", json_schema_extra=_or_name)
+
+    variable: Annotated[str, Field(max_length=255)] = ""
     default: Annotated[str, Field(pattern=TABLE_NAME)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_name(cls, table: Any) -> Any:
+        return {"default": table} if isinstance(table, str) else table
 
 
 class OldModel(_Model):
@@ -48,7 +102,20 @@ class OldModel(_Model):
     table: TableModel
     partition_key: Name
     sort_key: Name | None = None
-    entity: Annotated[Name, Field(description="The attribute that names an item's entity.")]
+    entity: Annotated[
+        Name | None,
+        Field(description="The attribute that names an item's entity; without it the key tells the entity."),
+    ] = None
+    separator: Annotated[
+        str | None,
+        Field(
+            min_length=1, description="A text in keys that no value holds; an item whose value has it is quarantined."
+        ),
+    ] = None
+    leave_out: Annotated[
+        list[Templates],
+        Field(description="Items that stay behind: patterns with * of key attributes, or of the entity attribute."),
+    ] = []
     key_types: Annotated[KeyTypes, Field(description="The types of key attributes that are no strings.")] = {}
 
 
@@ -80,7 +147,13 @@ class FieldModel(_Model):
         JsonValue, Field(description="The value when absent or not convertible; for a string field a template.")
     ] = None
     required: Annotated[bool, Field(description="An item without it is quarantined.")] = False
-    aliases: Annotated[list[Name], Field(description="Other names in the old table; the own name comes first.")] = []
+    source: Annotated[
+        Name | None, Field(alias="from", description="Its name in the old table, if that is another one.")
+    ] = None
+    aliases: Annotated[list[Name], Field(description="Further names in the old table, after its own.")] = []
+    only_in_key: Annotated[bool, Field(description="The old item has it in its key only, and no attribute for it.")] = (
+        False
+    )
     transform: TransformModel | None = None
     elements: ElementsModel | None = None
     merge: Annotated[Merge, Field(description="What becomes of the field when both sides write it.")] = "v2"
@@ -90,9 +163,21 @@ class EntityModel(_Model):
     """One kind of item: its v2 table, its keys, and its attributes."""
 
     table: TableModel
-    old_key: KeyTemplates
-    key: KeyTemplates
-    indexes: dict[Name, IndexTemplates] = {}
+    when: Annotated[
+        dict[Name, Constants],
+        Field(description="Attributes of the old item that are to have this value, or one of these values."),
+    ] = {}
+    old_key: OldKey
+    old_made: Annotated[
+        dict[Name, TemplateText],
+        Field(description="Attributes that the old application makes of others, such as index keys."),
+    ] = {}
+    key: V2Key
+    indexes: dict[Name, IndexKey] = {}
+    projections: Annotated[
+        dict[Name, Projection],
+        Field(description="What an index has of its items, where it has not all: KEYS_ONLY, or a list of attributes."),
+    ] = {}
     partition_attributes: Annotated[
         dict[Name, Annotated[int, Field(ge=1, le=4)]],
         Field(description="How many attributes of an index are its partition key, where it is not the first alone."),
@@ -116,7 +201,7 @@ class EntityModel(_Model):
 class MappingModel(_Model):
     """How the items of one old table become v2 items."""
 
-    version: Literal[1]
+    version: Literal[1, 2]
     name: Annotated[str, Field(pattern=MAPPING_NAME)]
     stamp: Annotated[Name, Field(description="The attribute that tablesplit adds to each item it writes.")] = "_sync"
     old: OldModel
@@ -142,4 +227,5 @@ def known_keys(path: tuple[str | int, ...]) -> list[str]:
         alternatives = [here, *here.get("anyOf", [])]
         reference = next((alternative["$ref"] for alternative in alternatives if "$ref" in alternative), None)
         here = definitions[reference.rpartition("/")[2]] if reference else here
+        here = next((one for one in here.get("anyOf", []) if "properties" in one), here)
     return list(here.get("properties", {}))

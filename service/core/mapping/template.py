@@ -1,8 +1,10 @@
 """Templates: text that contains the values of fields, for keys, index keys and defaults.
 
-``{name}`` is the field's value as text; ``{name|fallback}`` takes the fallback when it is absent or empty; ``{name:month}`` is
-the UTC month of a date; ``{name:shard16}`` is one of 16 numbers that spread the values, always the same number for the same
-value. ``{{`` and ``}}`` are the braces themselves. No clock, no locale, no time zone: a replay writes the same key.
+``{name}`` is the field's value as text; ``{name|fallback}`` takes the fallback when it is absent or empty; ``{name?}`` makes
+nothing of the whole template then; ``{name:month}`` is the UTC month of a date; ``{name:shard16}`` is one of 16 numbers that
+spread the values, always the same number for the same value; ``{name:pad6}`` is a whole number of at least 0 in six digits;
+``{name:lower}`` and ``{name:upper}`` are in small and capital letters. ``{{`` and ``}}`` are the braces themselves. No clock, no
+locale, no time zone: a replay writes the same key.
 """
 
 import re
@@ -19,9 +21,13 @@ from service.errors import Poison
 KeyType = Literal["S", "N", "B"]
 
 _PART = re.compile(
-    r"(?P<brace>\{\{|\}\})|\{(?P<name>[^{}|:]+)(?::(?P<modifier>[^{}|]+))?(?:\|(?P<fallback>[^{}]*))?\}|(?P<stray>[{}])"
+    r"(?P<brace>\{\{|\}\})"
+    r"|\{(?P<name>[^{}|:?]+)(?::(?P<modifier>[^{}|?]+))?(?P<optional>\?)?(?:\|(?P<fallback>[^{}]*))?\}"
+    r"|(?P<stray>[{}])"
 )
 _SHARD = re.compile(r"shard([1-9][0-9]{0,3})")
+_PAD = re.compile(r"pad([1-9]|[1-3][0-9])")
+_KNOWN = "month, lower, upper, pad<digits> such as pad6, and shard<count> such as shard16"
 
 Renderer = Callable[[Item], str]
 
@@ -37,19 +43,28 @@ class Placeholder:
     name: str
     modifier: str | None = None
     fallback: str | None = None
+    optional: bool = False
+    """Without a value the whole template makes nothing."""
 
     @property
     def fixed_width(self) -> bool:
         """Whether every value gives the same number of characters."""
-        return self.modifier is not None
+        return self.modifier not in (None, "lower", "upper")
+
+    @property
+    def width(self) -> int | None:
+        """The number of characters that every value gives; None: it varies."""
+        if self.modifier is None or not self.fixed_width:
+            return None
+        return len("YYYY-MM") if self.modifier == "month" else len(_modified(self.modifier, "0"))
 
     def render(self, fields: Item) -> str:
-        """The text for these fields; empty when the field is absent or empty and there is no fallback."""
-        value = fields.get(self.name)
-        text = (value["B"] if value and "B" in value else text_of(value)) or self.fallback or ""
-        if self.modifier is None:
-            return text
-        return (month_of(text) or "") if self.modifier == "month" else _shard(text, int(self.modifier[len("shard") :]))
+        """The text for these fields; empty when the field is absent or empty and there is no fallback.
+
+        Raises Poison (``key_type``) for ``pad`` of what is no whole number of at most so many digits.
+        """
+        text = _text(fields.get(self.name)) or self.fallback or ""
+        return text if self.modifier is None or not text else _modified(self.modifier, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +82,17 @@ class Template:
         """The key attribute for these fields. Raises Poison (``key_type``) when the text is none of its type."""
         text = self.render(fields)
         return {"S": text} if self.kind == "S" else _typed(self.kind, text)
+
+    def value_or_none(self, fields: Item) -> AttributeValue | None:
+        """As ``value``; None where an optional placeholder has no value."""
+        if self.optional and any(part.optional and not _text(fields.get(part.name)) for part in self.placeholders):
+            return None
+        return self.value(fields)
+
+    @property
+    def optional(self) -> bool:
+        """Whether it may make nothing."""
+        return any(part.optional for part in self.placeholders)
 
     @property
     def placeholders(self) -> tuple[Placeholder, ...]:
@@ -102,11 +128,27 @@ def parse_template(text: str, kind: KeyType = "S") -> Template:
     return Template(text, tuple(parts), _renderer(tuple(parts)), kind)
 
 
+def own_template(name: str, kind: KeyType) -> Template:
+    """The template of a key attribute of type ``kind`` that is the field ``name`` itself."""
+    placeholder = Placeholder(name)
+    return Template(f"{{{name}}}", (placeholder,), placeholder.render, kind)
+
+
 def _placeholder(text: str, match: re.Match[str]) -> Placeholder:
-    modifier = match["modifier"]
-    if modifier is not None and modifier != "month" and not _SHARD.fullmatch(modifier):
-        raise TemplateError(f"template {text!r} uses {modifier!r}; known are month and shard<count>, such as shard16")
-    return Placeholder(match["name"], modifier, match["fallback"])
+    modifier, fallback = match["modifier"], match["fallback"]
+    if modifier is not None and not _is_modifier(modifier):
+        raise TemplateError(f"template {text!r} uses {modifier!r}; known are {_KNOWN}")
+    before, _, last = (fallback or "").rpartition(":")
+    if before and _is_modifier(last):
+        right = f"{{{match['name']}:{last}|{before}}}"
+        raise TemplateError(f"template {text!r} has {last!r} inside the fallback; write {right}")
+    if match["optional"] and fallback is not None:
+        raise TemplateError(f"template {text!r} has ? and a fallback; with a fallback the value is never absent")
+    return Placeholder(match["name"], modifier, fallback, bool(match["optional"]))
+
+
+def _is_modifier(text: str) -> bool:
+    return text in ("month", "lower", "upper") or bool(_SHARD.fullmatch(text) or _PAD.fullmatch(text))
 
 
 def _append_literal(parts: list[str | Placeholder], text: str) -> None:
@@ -137,6 +179,29 @@ def _typed(kind: KeyType, text: str) -> AttributeValue:
 
 def _constant(text: str) -> Renderer:
     return lambda _: text
+
+
+def _text(value: AttributeValue | None) -> str:
+    return value["B"] if value and "B" in value else text_of(value)
+
+
+def _modified(modifier: str, text: str) -> str:
+    match modifier:
+        case "month":
+            return month_of(text) or ""
+        case "lower":
+            return text.lower()
+        case "upper":
+            return text.upper()
+    if modifier.startswith("shard"):
+        return _shard(text, int(modifier[len("shard") :]))
+    return _padded(text, int(modifier[len("pad") :]))
+
+
+def _padded(text: str, width: int) -> str:
+    if not (text.isascii() and text.isdigit()) or len(text) > width:
+        raise Poison(f"{text!r} is no whole number of at most {width} digits", reason="key_type")
+    return text.zfill(width)
 
 
 def _shard(text: str, count: int) -> str:

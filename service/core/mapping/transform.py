@@ -1,21 +1,25 @@
 """The forward transform: from an old item to its v2 item. Deterministic: a replay makes the same item."""
 
+from collections.abc import Mapping
+
 from service.core.item.stamp import V2Item
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.entity import Entity, FieldRule
 from service.core.mapping.limits import check_key, check_limits, require_readable
-from service.core.mapping.mapping import Mapping
+from service.core.mapping.made import made_otherwise
+from service.core.mapping.mapping import Mapping as TableMapping
+from service.core.mapping.template import Template
 from service.errors import Poison
 
 MESSAGE_CHARACTERS = 500
 """The longest message about an item: it may quote a value of up to 400 KB, and quarantine keeps it in a record."""
 
 
-def forward(mapping: Mapping, old_item: Item) -> V2Item:
+def forward(mapping: TableMapping, old_item: Item) -> V2Item:
     """The v2 item of ``old_item``.
 
-    Raises Poison when it has none. Its reason is one of unknown_entity, no_<field> (no_id), key_mismatch, key_type, key_too_long,
-    too_deep, too_big, unreadable_text, transform_failed; its message names the old key.
+    Raises Poison when it has none. Its reason is one of unknown_entity, no_<field> (no_id), key_mismatch, separator_in_key,
+    key_type, key_too_long, too_deep, too_big, unreadable_text, transform_failed; its message names the old key.
     """
     try:
         require_readable(old_item)
@@ -24,7 +28,7 @@ def forward(mapping: Mapping, old_item: Item) -> V2Item:
         raise _with_key(mapping, old_item, poison) from poison
 
 
-def v2_place(mapping: Mapping, old_item: Item) -> tuple[str, Item]:
+def v2_place(mapping: TableMapping, old_item: Item) -> tuple[str, Item]:
     """Table and key of the v2 item of ``old_item``, also when that item is too big or too deep to be written.
 
     Raises Poison when the item has no key in v2, or one that DynamoDB refuses.
@@ -35,6 +39,7 @@ def v2_place(mapping: Mapping, old_item: Item) -> tuple[str, Item]:
         for rule in entity.key_rules:
             _make_field(rule, old_item, fields)
         _check_old_key(entity, old_item, fields)
+        check_separator(entity, entity.key, fields)
         key = {name: template.value(fields) for name, template in entity.key.items()}
         check_key(key, key)
         return entity.table, key
@@ -42,29 +47,31 @@ def v2_place(mapping: Mapping, old_item: Item) -> tuple[str, Item]:
         raise _with_key(mapping, old_item, poison) from poison
 
 
-def old_key(mapping: Mapping, item: Item) -> Item:
+def old_key(mapping: TableMapping, item: Item) -> Item:
     """The key attributes of an old item."""
     return {name: item[name] for name in mapping.old.key_names}
 
 
-def entity_of(mapping: Mapping, old_item: Item) -> Entity:
+def entity_of(mapping: TableMapping, old_item: Item) -> Entity:
     """The entity of an old item. Raises Poison (``unknown_entity``)."""
+    entity = mapping.entity_of(old_item)
+    if entity is not None:
+        return entity
+    known = ", ".join(mapping.entities)
+    if mapping.old.entity is None:
+        raise Poison(f"its key reads like that of no entity; the mapping knows {known}", reason="unknown_entity")
     value = old_item.get(mapping.old.entity)
-    entity = mapping.entities.get(value.get("S", "")) if value else None
-    if entity is None:
-        shown = "absent" if value is None else repr(next(iter(value.values())))
-        known = ", ".join(mapping.entities)
-        raise Poison(f"{mapping.old.entity} is {shown}; the mapping knows {known}", reason="unknown_entity")
-    return entity
+    shown = "absent" if value is None else repr(next(iter(value.values())))
+    raise Poison(f"{mapping.old.entity} is {shown}; the mapping knows {known}", reason="unknown_entity")
 
 
-def old_key_text(mapping: Mapping, item: Item) -> str:
+def old_key_text(mapping: TableMapping, item: Item) -> str:
     """An old key for messages: ``pk=LEAD#7 sk=METADATA``."""
     values = ((name, item.get(name, {})) for name in mapping.old.key_names)
     return " ".join(f"{name}={next(iter(value.values()), '(absent)')}" for name, value in values)
 
 
-def _transformed(mapping: Mapping, old_item: Item) -> V2Item:
+def _transformed(mapping: TableMapping, old_item: Item) -> V2Item:
     entity = entity_of(mapping, old_item)
     fields: Item = {}
     residue: Item = {}
@@ -75,11 +82,17 @@ def _transformed(mapping: Mapping, old_item: Item) -> V2Item:
             continue
         _add_residue(rule, old_item, value, residue, absent)
     _check_old_key(entity, old_item, fields)
+    check_separator(entity, entity.key, fields)
     unmapped = _unmapped(entity, old_item, residue)
-    item = {name: template.value(fields) for name, template in entity.derived}
-    key = {name: item[name] for name in entity.key}
+    residue |= made_otherwise(entity, old_item, fields)
+    item = {}
+    for name, template in entity.derived:
+        made = template.value_or_none(fields)
+        if made is not None:
+            item[name] = made
     item |= fields
     item |= unmapped
+    key = {name: item[name] for name in entity.key}
     v2 = V2Item(entity.name, entity.table, key, item, residue, frozenset(absent))
     check_limits(entity, v2, mapping.stamp)
     return v2
@@ -115,6 +128,19 @@ def _check_old_key(entity: Entity, old_item: Item, fields: Item) -> None:
             raise Poison(f"{name} should be {shown!r} by the mapping's old_key", reason="key_mismatch")
 
 
+def check_separator(entity: Entity, templates: Mapping[str, Template], fields: Item) -> None:
+    """Raise Poison (``separator_in_key``) when a value in a key holds the separator: another item could have the same key."""
+    if entity.separator is None:
+        return
+    for template in templates.values():
+        for placeholder in template.placeholders if len(template.parts) > 1 else ():
+            if entity.separator in placeholder.render(fields):
+                raise Poison(
+                    f"{placeholder.name} holds {entity.separator!r}, which separates the values in a key",
+                    reason="separator_in_key",
+                )
+
+
 def _unmapped(entity: Entity, old_item: Item, residue: Item) -> Item:
     kept: Item = {}
     for name in old_item:
@@ -126,7 +152,7 @@ def _unmapped(entity: Entity, old_item: Item, residue: Item) -> Item:
     return {entity.gather: {"M": kept}}
 
 
-def _with_key(mapping: Mapping, old_item: Item, poison: Poison) -> Poison:
+def _with_key(mapping: TableMapping, old_item: Item, poison: Poison) -> Poison:
     message = poison.message
     if len(message) > MESSAGE_CHARACTERS:
         message = f"{message[: MESSAGE_CHARACTERS - 3]}..."

@@ -44,7 +44,6 @@ from service.core.rules.units import (
     changed_units,
     counters,
     differing,
-    entity_of_image,
     hashes,
     old_units,
     remembered,
@@ -132,7 +131,7 @@ def _deleted(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceRead
     if not written_unseen:
         write = tombstone_write(mapping, source, change.version, v2.seen)
         return ForwardPlan("applied", (write,), tombstoned=(source.place,))
-    entity = entity_of_image(mapping, change.old)
+    entity = mapping.entity_of(change.old)
     return refused_delete(mapping, change, v2, source, remembered(written_unseen | counters(entity, now)))
 
 
@@ -168,7 +167,7 @@ def _on_live(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceRead
         outcome: Outcome = "conflict" if lost else "duplicate"
         return without_write([source], outcome, ConflictCause("exists", lost) if lost else None)
     assert change.new is not None
-    if entity_of_image(mapping, base) is not entity_of_image(mapping, change.new):
+    if mapping.entity_of(base) is not mapping.entity_of(change.new):
         # Units of another entity, or of none, are no units of this item: the whole item waits.
         forward(mapping, change.new)
     before = old_units(mapping, base) | change.bases
@@ -176,7 +175,7 @@ def _on_live(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceRead
     writable = writable_units(mapping, old_now, now, judged.carried)
     plan = without_write([source], "duplicate", None)
     if writable.changes:
-        entity = entity_of_image(mapping, old_now)
+        entity = mapping.entity_of(old_now)
         after_write = with_units(entity, old_now, now, writable.changes)
         plan = _carried(mapping, change, v2, source, after_write, remembered(unit.unit for unit in writable.changes))
     return _with_rest(plan, judged.lost, writable)

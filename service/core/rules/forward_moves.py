@@ -15,7 +15,7 @@ from service.core.rules.ledger import EVERY_COUNT, Move, next_version, place_fro
 from service.core.rules.ledger_writes import PlaceReading, edited, tombstone_write, v2_write
 from service.core.rules.restore import restore_write, two_live
 from service.core.rules.unit_writes import with_units
-from service.core.rules.units import ABSENT, UnitChange, entity_of_image, hashes, old_units, remembered, written_since
+from service.core.rules.units import ABSENT, UnitChange, hashes, old_units, remembered, written_since
 
 
 def resumed(mapping: Mapping, change: OldChange, v2: V2State, move: Move) -> ForwardPlan | None:
@@ -99,7 +99,7 @@ def _joined(
     moved = written_since(here, move.source_units)
     kept = written_since(there, move.source_units | {name: as_put[name] for name in move.units if name in as_put})
     taken = [UnitChange(unit, there.get(unit, ABSENT), here.get(unit, ABSENT)) for unit in sorted(moved - kept)]
-    after = with_units(entity_of_image(mapping, old_there), old_there, there, taken)
+    after = with_units(mapping.entity_of(old_there), old_there, there, taken)
     content, made = edited(mapping, without_stamp(goal.item, mapping.stamp), old_there, after)
     if (made.table, made.key) != (goal.place.table, goal.place.key):
         return two_live(mapping, change, v2, (goal, source))

@@ -18,7 +18,6 @@ from service.core.rules.units import (
     Form,
     UnitChange,
     Value,
-    entity_of_image,
     old_units,
     remembered,
     same,
@@ -68,7 +67,7 @@ def now_at(mapping: Mapping, reading: PlaceReading) -> V2Now:
     assert reading.item is not None
     old = old_form(mapping, reading.place, reading.item)
     stamp = own_stamp(reading.item, reading.place.key, mapping.stamp)
-    form, entity = v2_units(mapping, old, reading.item), entity_of_image(mapping, old)
+    form, entity = v2_units(mapping, old, reading.item), mapping.entity_of(old)
     return V2Now(reading.place, old, form, entity, stamp is not None and stamp.base is not None)
 
 

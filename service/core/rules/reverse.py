@@ -23,7 +23,6 @@ from service.core.rules.units import (
     counters,
     difference,
     differing,
-    entity_of_image,
     is_among,
     members,
     old_units,
@@ -313,7 +312,7 @@ def _steps(mapping: Mapping, change: V2Change) -> dict[str, UnitChange]:
     if change.old is None or change.new is None:
         return {}
     old, new = old_form(mapping, change.place, change.old), old_form(mapping, change.place, change.new)
-    entity = entity_of_image(mapping, new)
+    entity = mapping.entity_of(new)
     before, after = v2_units(mapping, old, change.old), v2_units(mapping, new, change.new)
     steps = (UnitChange(unit, before.get(unit, ABSENT), after[unit]) for unit in counters(entity, after))
     return {step.unit: step for step in steps if difference(step)}
@@ -324,7 +323,7 @@ def _stuck(mapping: Mapping, now: V2Now, units: frozenset[str]) -> tuple[frozens
     try:
         require_placed(mapping, now.place, now.old)
     except Poison as poison:
-        entity = entity_of_image(mapping, now.old)
+        entity = mapping.entity_of(now.old)
         keys = frozenset(rule.name for rule in entity.key_rules) if entity is not None else frozenset()
         return frozenset(unit for unit in units if is_among(unit, keys)), poison
     return frozenset(), None

@@ -17,7 +17,6 @@ from service.core.rules.units import (
     Value,
     counter,
     difference,
-    entity_of_image,
     merge_of,
     number_of,
     same,
@@ -46,7 +45,7 @@ def judge_units(mapping: Mapping, changes: Sequence[UnitChange], before: Form, n
     change token is never lost: the larger one stays. A union of which one side has made another kind of value is lost against
     any write of it.
     """
-    entity = entity_of_image(mapping, image)
+    entity = mapping.entity_of(image)
     token = entity.change_token if entity is not None else None
     judged = Judged([], [])
     for change in changes:
@@ -129,7 +128,7 @@ def writable_units(mapping: Mapping, old_now: Item, now: Form, changes: list[Uni
 def _refusal(mapping: Mapping, old_now: Item, now: Form, changes: list[UnitChange]) -> Poison | None:
     """Why the old form of the v2 item cannot be mapped with ``changes``; None: it can."""
     try:
-        forward(mapping, with_units(entity_of_image(mapping, old_now), old_now, now, changes))
+        forward(mapping, with_units(mapping.entity_of(old_now), old_now, now, changes))
     except Poison as poison:
         return poison
     return None

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from service.core.item.numbers import number_text
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.entity import Entity
+from service.core.mapping.made import made_again
 from service.core.rules.units import (
     ABSENT,
     ELEMENT,
@@ -25,7 +26,8 @@ from service.core.rules.units import (
 def with_units(entity: Entity | None, item: Item, now: Form, changes: Iterable[UnitChange]) -> Item:
     """The old ``item``, whose form is ``now``, with the values after ``changes``.
 
-    A number under ``merge: add`` gets the difference of the change, an element enters or leaves its container.
+    A number under ``merge: add`` gets the difference of the change, an element enters or leaves its container. Attributes that are
+    made of what changes are made again.
     """
     changed, steps = dict(item), list(changes)
     replaced = {step.unit for step in steps if step.after.raw}
@@ -35,7 +37,7 @@ def with_units(entity: Entity | None, item: Item, now: Form, changes: Iterable[U
                 _move_element(entity, changed, change)
         else:
             _set_unit(entity, changed, change.unit, _value_after(entity, now.get(change.unit, ABSENT), change))
-    return changed
+    return made_again(entity, item, changed)
 
 
 def under_present_names(entity: Entity | None, item: Item, raw: Item) -> Item:

@@ -7,6 +7,7 @@ an original such as the text "85" and its normal form, the number 85, are one va
 """
 
 from collections.abc import Collection, Iterable
+from collections.abc import Set as AbstractSet
 from decimal import Context, Decimal
 from hashlib import blake2b
 from typing import NamedTuple
@@ -92,20 +93,16 @@ def shown(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({name.partition(ELEMENT)[0] for name in names}))
 
 
-def entity_of_image(mapping: Mapping, image: Item) -> Entity | None:
-    """The entity that an old item names; None when the mapping does not know it."""
-    return mapping.entities.get(image.get(mapping.old.entity, {}).get("S", ""))
-
-
 def old_units(mapping: Mapping, image: Item | None) -> Form:
-    """The units of an old item without our stamp; none for None. The attributes of its key are no units: they never change."""
+    """The units of an old item without our stamp; none for None. The attributes of its key, and those that are made of
+    others, are no units."""
     if image is None:
         return {}
-    entity = entity_of_image(mapping, image)
+    entity = mapping.entity_of(image)
     form = _mapped(entity, image) if entity is not None else {}
-    known = set(entity.group_of) if entity is not None else set()
+    no_units = _no_units(mapping, entity)
     for name, value in image.items():
-        if name not in known and name not in mapping.old.key_names:
+        if name not in no_units:
             form[name] = _unmapped(entity, name, value)
     return _united(entity, form) if entity is not None else form
 
@@ -116,17 +113,25 @@ def v2_units(mapping: Mapping, old: Item, item: Item) -> Form:
     A field has no normal form while v2 holds a value there that the transform would not make: then only an old attribute with
     exactly that value is the same.
     """
-    entity = entity_of_image(mapping, old)
+    entity = mapping.entity_of(old)
     if entity is None:
         return old_units(mapping, old)
     odd = _odd_fields(entity, old, item)
     form = _mapped(entity, old)
     for name in odd:
         form[name] = Value(form[name].raw, None)
+    no_units = _no_units(mapping, entity)
     for name, value in old.items():
-        if name not in entity.group_of and name not in mapping.old.key_names:
+        if name not in no_units:
             form[name] = _unmapped(entity, name, value)
     return _united(entity, form)
+
+
+def _no_units(mapping: Mapping, entity: Entity | None) -> AbstractSet[str]:
+    """The old attributes that are no units of their own: the key never changes, fields are units by their own names, and attributes
+    that are made of others are made again."""
+    key = set(mapping.old.key_names)
+    return key if entity is None else key | entity.group_of.keys() | entity.old_made.keys()
 
 
 def changed_units(before: Form, after: Form) -> list[UnitChange]:

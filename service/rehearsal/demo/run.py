@@ -115,7 +115,7 @@ async def _demonstrate(app: App, items: Sequence[Item], say: Say, stop: asyncio.
 
 def _plan(app: App, items: Sequence[Item]) -> RehearsalPlan:
     """The writers start with the same few leads and deals, so that their writes meet, and share one record of each item's place."""
-    written = [item for item in items if item[app.mapping.old.entity]["S"] in WRITTEN]
+    written = [item for item in items if app.mapping.entity_name_of(item) in WRITTEN]
     shared = written[:: max(1, len(written) // SHARED_ITEMS)]
     application = MappedApplication(app.store, app.mapping, app.clock, shared)
     return RehearsalPlan(

@@ -106,7 +106,7 @@ def _require_local(app: App) -> None:
 
 def _items_to_write(app: App, opportunities: int) -> Sequence[Item]:
     """The items that the writers start with: the same after a restart, also those that have been changed or deleted since."""
-    written = [item for item in old_items(opportunities) if item[app.mapping.old.entity]["S"] in WRITTEN]
+    written = [item for item in old_items(opportunities) if app.mapping.entity_name_of(item) in WRITTEN]
     return written[:: max(1, len(written) // KNOWN_ITEMS)]
 
 

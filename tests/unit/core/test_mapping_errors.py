@@ -73,7 +73,8 @@ ROWS = {
         "15: unknown key 'token'; known here: "
         + ", ".join(
             [
-                *("table", "old_key", "key", "indexes", "partition_attributes", "key_types", "change_token"),
+                *("table", "when", "old_key", "old_made", "key", "indexes", "projections"),
+                *("partition_attributes", "key_types", "change_token"),
                 *("unmapped", "groups", "merge", "fields"),
             ]
         ),
@@ -81,10 +82,10 @@ ROWS = {
     "unknown key in a field": (
         "aliases: [n]",
         "alias: [n]",
-        "21: unknown key 'alias'; known here: type, default, required, aliases, transform, elements, merge",
+        "21: unknown key 'alias'; known here: type, default, required, from, aliases, only_in_key, transform, elements, merge",
     ),
-    "missing key": ("  entity: kind\n", "", "3: key 'entity' is missing"),
-    "unknown version": ("version: 1", "version: 2", "1: version: input should be 1"),
+    "missing key": ("  partition_key: pk\n", "", "3: key 'partition_key' is missing"),
+    "unknown version": ("version: 1", "version: 3", "1: version: input should be 1 or 2"),
     "unknown type": (
         "count: {type: int",
         "count: {type: integer",
@@ -118,7 +119,10 @@ ROWS = {
     "unknown modifier": (
         "{born:month}#",
         "{born:day}#",
-        "12: template '{born:day}#{id}' uses 'day'; known are month and shard<count>, such as shard16",
+        (
+            "12: template '{born:day}#{id}' uses 'day'; known are month, lower, upper, "
+            "pad<digits> such as pad6, and shard<count> such as shard16"
+        ),
     ),
     "empty template": ('"S#{status}"', '""', "14: template of 'GSI1PK' is empty: DynamoDB has no empty keys"),
     "template names no field": (
@@ -235,7 +239,10 @@ ROWS = {
     "field named like the old key": (
         "      company:",
         "      pk:",
-        "20: field 'pk' cannot have this name: it is an attribute of the old key, or the entity attribute; choose another name",
+        (
+            "20: field 'pk' cannot have this name: it is an attribute of the old key, of `when`, or the entity attribute; "
+            "choose another name, or write `from`"
+        ),
     ),
     "field named like the gathered map": (
         "      company:",
@@ -272,23 +279,32 @@ ROWS = {
         'pk: "LEAD#{status}"',
         (
             "11: {status} in an old key may be absent or changed: "
-            "make it a required string field without transform, and write just {status}"
+            "make it a required field without transform, of type string, int, number or date, and write no fallback"
         ),
     ),
     "v2 key without the id": (
         '"{born:month}#{id}"',
         '"{born:month}#"',
-        "12: two old items could get the same v2 key: a key template must hold {id}, beside text, months and shards only",
+        (
+            "12: two old items could get the same v2 key: a key template must hold {id}, "
+            "beside text, months and shards only; or say in old.separator which text no value holds"
+        ),
     ),
     "v2 key from which the id cannot be read": (
         '"{born:month}#{id}"',
         '"{status}#{id}"',
-        "12: two old items could get the same v2 key: a key template must hold {id}, beside text, months and shards only",
+        (
+            "12: two old items could get the same v2 key: a key template must hold {id}, "
+            "beside text, months and shards only; or say in old.separator which text no value holds"
+        ),
     ),
     "v2 key with a shard of the id only": (
         '"{born:month}#{id}"',
         '"{id:shard16}"',
-        "12: two old items could get the same v2 key: a key template must hold {id}, beside text, months and shards only",
+        (
+            "12: two old items could get the same v2 key: a key template must hold {id}, "
+            "beside text, months and shards only; or say in old.separator which text no value holds"
+        ),
     ),
     "index attribute with two templates": (
         'GSI1SK: "{born}"',

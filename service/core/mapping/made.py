@@ -1,0 +1,64 @@
+"""Made attributes: what the old application makes of other attributes, such as the keys of its indexes (``old_made``).
+
+They are not carried to v2, whose indexes have attributes of their own, and are no units of `dual`: whoever writes the old item
+makes them again. Where an old item has another value than its template makes, the residue keeps that value, and what the template
+made then; it is given back for as long as the template still makes the same.
+"""
+
+from service.core.item.compare import same_or_absent
+from service.core.item.wire import AttributeValue, Item
+from service.core.mapping.entity import Entity
+from service.errors import Poison
+
+_WAS, _MADE = "was", "made"
+
+
+def made_otherwise(entity: Entity, old_item: Item, fields: Item) -> Item:
+    """What the residue has of the made attributes of an old item that are not as their templates make them of its ``fields``."""
+    return {
+        name: _kept(old_item.get(name), made)
+        for name, made in _templates_make(entity, fields).items()
+        if old_item.get(name) != made
+    }
+
+
+def _kept(was: AttributeValue | None, made: AttributeValue | None) -> AttributeValue:
+    return {"M": {name: value for name, value in ((_WAS, was), (_MADE, made)) if value is not None}}
+
+
+def made_attributes(entity: Entity, v2_item: Item, residue: Item) -> Item:
+    """The made attributes of the old item of ``v2_item``."""
+    found = {}
+    for name, made in _templates_make(entity, v2_item).items():
+        kept = residue.get(name, {}).get("M")
+        value = kept.get(_WAS) if kept is not None and kept.get(_MADE) == made else made
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def made_again(entity: Entity | None, before: Item | None, after: Item) -> Item:
+    """The old item ``after``, which a write is to leave, with the attributes made again whose fields the write changes. ``before``:
+    the old item that it replaces; None: there is none."""
+    if entity is None or not entity.old_made:
+        return after
+    now, then = (_made_of_old(entity, item) for item in (after, before or {}))
+    changed = {name: made for name, made in now.items() if not same_or_absent(made, then.get(name))}
+    kept = {name: value for name, value in after.items() if name not in changed}
+    return kept | {name: made for name, made in changed.items() if made is not None}
+
+
+def _made_of_old(entity: Entity, old_item: Item) -> dict[str, AttributeValue | None]:
+    fields: Item = {}
+    try:
+        for rule in entity.rules:
+            value = rule.value(old_item, fields)
+            if value is not None:
+                fields[rule.name] = value
+    except Poison:  # a transform of the mapping's own fails on it: its item stays as it is
+        return {}
+    return _templates_make(entity, fields)
+
+
+def _templates_make(entity: Entity, fields: Item) -> dict[str, AttributeValue | None]:
+    return {name: template.value_or_none(fields) for name, template in entity.old_made.items()}
