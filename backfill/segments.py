@@ -23,18 +23,26 @@ class Outcomes:
     """Not inserted: the v2 key was taken, by a change, a tombstone or an earlier copy."""
     quarantined: int = 0
     """Cannot be mapped or written."""
+    left_out: int = 0
+    """Stay behind, as the mapping says."""
 
     @property
     def items(self) -> int:
         """All items together."""
-        return self.copied + self.present + self.quarantined
+        return self.copied + self.present + self.quarantined + self.left_out
 
     def to_text(self) -> str:
-        """The three counts in one line."""
-        return f"copied {self.copied}, present {self.present}, quarantined {self.quarantined}"
+        """The counts in one line."""
+        text = f"copied {self.copied}, present {self.present}, quarantined {self.quarantined}"
+        return f"{text}, left out {self.left_out}" if self.left_out else text
 
     def __add__(self, other: "Outcomes") -> "Outcomes":
-        return Outcomes(self.copied + other.copied, self.present + other.present, self.quarantined + other.quarantined)
+        return Outcomes(
+            self.copied + other.copied,
+            self.present + other.present,
+            self.quarantined + other.quarantined,
+            self.left_out + other.left_out,
+        )
 
 
 @dataclass(frozen=True, slots=True, config=RECORD)

@@ -56,6 +56,8 @@ class Window:
     copies: dict[str, list[Copy]] = field(default_factory=dict)
     """By v2 table."""
     rejections: list[Rejection] = field(default_factory=list)
+    left_out: int = 0
+    """Old items that stay behind."""
     items: int = 0
     """Old items read so far."""
     read_units: float = 0.0
@@ -67,6 +69,9 @@ class Window:
     def add(self, mapping: Mapping, generation: int, page: Page) -> None:
         """Transform the items of the next page, and add them."""
         for old in page.items:
+            if mapping.leaves_out(old):
+                self.left_out += 1
+                continue
             try:
                 put = copy_write(mapping, old, generation)
             except Poison as poison:

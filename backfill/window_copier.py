@@ -105,7 +105,9 @@ class WindowCopier:
         async with task_group() as tasks:
             inserts = [tasks.create_task(self._insert(group, window)) for group in window.groups(self._random)]
             quarantined = tasks.create_task(self._reject(window.rejections))
-        return sum((insert.result() for insert in inserts), quarantined.result())
+        left_out = Outcomes(left_out=window.left_out)
+        self._acknowledged(left_out)
+        return sum((insert.result() for insert in inserts), quarantined.result() + left_out)
 
     async def _insert(self, group: Group, window: Window) -> Outcomes:
         outcomes, stuck = Outcomes(), StuckGroup(self._target.patience_seconds)

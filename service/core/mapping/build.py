@@ -1,5 +1,6 @@
 """Compiles a checked mapping model into the rules that run on items."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -102,6 +103,14 @@ def as_constant(constant: Any) -> AttributeValue:
     if isinstance(constant, bool):
         return {"BOOL": constant}
     return {"N": str(constant)} if isinstance(constant, int) else {"S": str(constant)}
+
+
+def leave_out_patterns(model: MappingModel) -> tuple[dict[str, re.Pattern[str]], ...]:
+    """The patterns of the items that stay behind; ``*`` in a pattern stands for any text."""
+    return tuple(
+        {name: re.compile(".*".join(map(re.escape, text.split("*"))), re.DOTALL) for name, text in patterns.items()}
+        for patterns in model.old.leave_out
+    )
 
 
 def with_key_fields(model: MappingModel) -> MappingModel:

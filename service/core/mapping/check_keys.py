@@ -28,9 +28,14 @@ def key_problems(here: Path, model: MappingModel, entity: EntityModel) -> Iterat
 
 
 def old_type_problems(model: MappingModel) -> Iterator[Problem]:
-    """The mistakes in the types of the old key."""
+    """The mistakes in the types of the old key, and in what is left out."""
     for name in sorted(model.old.key_types.keys() - {model.old.partition_key, model.old.sort_key}):
         yield ("old", "key_types", name), f"{name!r} is no attribute of the old key"
+    told = [name for name in (model.old.partition_key, model.old.sort_key, model.old.entity) if name is not None]
+    for place, patterns in enumerate(model.old.leave_out):
+        for name in sorted(patterns.keys() - set(told)):
+            # an attribute that changes would let an item come and go with each write
+            yield ("old", "leave_out", place, name), f"leave_out can ask for {', '.join(told)} only, not for {name!r}"
 
 
 def sharing_problems(model: MappingModel, names: TableNames) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ From the YAML text to the value: ``yaml_document`` parses, ``schema`` validates 
 ``check_merge`` the meaning, ``build`` compiles.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -13,7 +14,14 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from service.core.item.wire import Item
-from service.core.mapping.build import KEY_TYPES, Resolver, TableNames, build_entity, with_key_fields
+from service.core.mapping.build import (
+    KEY_TYPES,
+    Resolver,
+    TableNames,
+    build_entity,
+    leave_out_patterns,
+    with_key_fields,
+)
 from service.core.mapping.check import problems
 from service.core.mapping.entity import Entity, IndexSchema, KeySchema
 from service.core.mapping.schema import PATTERN_MEANINGS, MappingModel, known_keys
@@ -74,6 +82,8 @@ class Mapping:
     """By entity name."""
     tables: dict[str, TableShape]
     """Every v2 table by its name."""
+    leave_out: tuple[dict[str, re.Pattern[str]], ...] = ()
+    """Which old items stay behind: those whose attributes read like all patterns of one of these."""
 
     def entity_at(self, table: str, item: Item) -> Entity | None:
         """The entity of the v2 ``item`` of ``table``.
@@ -92,6 +102,13 @@ class Mapping:
         """The name of the entity of the v2 ``item`` of ``table``; UNKNOWN_ENTITY when there is none."""
         entity = self.entity_at(table, item)
         return entity.name if entity is not None else UNKNOWN_ENTITY
+
+    def leaves_out(self, old: Item) -> bool:
+        """Whether an old item stays behind."""
+        return any(
+            all(pattern.fullmatch(old.get(name, {}).get("S", "")) for name, pattern in patterns.items())
+            for patterns in self.leave_out
+        )
 
     def entity_of(self, old: Item) -> Entity | None:
         """The entity of an old item, or None: the one whose attributes it has (``when``, and the attribute that names an entity).
@@ -153,6 +170,7 @@ def load_mapping(
         old=_old_table(model, names),
         entities=entities,
         tables=_table_shapes(entities.values()),
+        leave_out=leave_out_patterns(model),
     )
 
 

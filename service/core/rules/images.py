@@ -12,8 +12,8 @@ from service.errors import Poison
 
 def old_image(mapping: Mapping, image: Item | None) -> Item | None:
     """An image of the old table as the application sees it: without a stamp of ours, its own or copied from another item. None also
-    for a bare tombstone."""
-    if image is None or is_bare_tombstone(image, old_key(mapping, image), mapping.stamp):
+    for a bare tombstone, and for an item that stays behind."""
+    if image is None or mapping.leaves_out(image) or is_bare_tombstone(image, old_key(mapping, image), mapping.stamp):
         return None
     stamp = sound_stamp(image, mapping.stamp)
     if stamp is None or not is_count(stamp.version):  # the application's own attribute under that name is content

@@ -52,6 +52,8 @@ class MappedSample:
     """Items whose inverse is not the old item."""
     collisions: int = 0
     """Items whose v2 key another item of the sample has already."""
+    left_out: int = 0
+    """Items that stay behind, as the mapping says."""
     rejected: Counter[str] = field(default_factory=Counter)
     """Items that cannot be mapped, by reason."""
     write_units: Counter[SamplePlace] = field(default_factory=Counter)
@@ -91,6 +93,9 @@ async def map_sample(store: ItemStore, mapping: Mapping, sample: int, stop: asyn
 
 def _try_item(mapped_sample: MappedSample, seen: set[str], mapping: Mapping, old: Item) -> None:
     mapped_sample.items += 1
+    if mapping.leaves_out(old):
+        mapped_sample.left_out += 1
+        return
     mapped_sample.old_sizes.append(item_bytes(old))
     try:
         put = copy_write(mapping, old, generation=1)

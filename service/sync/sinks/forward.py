@@ -26,6 +26,7 @@ from service.core.rules.ledger import (
     place_from,
 )
 from service.core.rules.ledger_writes import PlaceReading, place_of
+from service.core.rules.left_out import carried
 from service.core.rules.restore import is_remains, restore_plan
 from service.core.rules.runs import Run, runs
 from service.core.rules.waiting import WHOLE
@@ -58,7 +59,9 @@ class ForwardSink:
     async def apply(self, shard_id: str, changes: Sequence[Change]) -> None:  # noqa: ARG002 (ShardSink names it)
         """Return only when each change is in v2, in the conflict log or in quarantine. Raises Fatal or Retryable."""
         await self._context.quarantined.refresh()
-        await self._keys.apply(changes, self.apply_key)
+        seen = carried(self._mapping, changes)
+        self._count("left_out", len(changes) - len(seen))
+        await self._keys.apply(seen, self.apply_key)
         await self._context.activity.flush()
 
     async def apply_key(self, changes: Sequence[Change]) -> None:

@@ -18,6 +18,7 @@ from service.core.item.change import Change
 from service.core.item.write import Put
 from service.core.mapping.transform import forward
 from service.core.rules.guarded import change_writes
+from service.core.rules.left_out import carried
 from service.dynamodb.protocol import Fence, ItemStore
 from service.errors import Poison
 from service.failpoints import failpoint
@@ -31,6 +32,8 @@ class WriteOutcome(StrEnum):
     STALE = "stale"
     """v2 already holds something as new or newer: this is a replay, or another owner was faster."""
     QUARANTINED = "quarantined"
+    LEFT_OUT = "left_out"
+    """The change of an item that stays behind."""
 
 
 class SinkEvents(Protocol):
@@ -79,7 +82,10 @@ class GuardedSink:
         changes nothing that is done.
         """
         await self._quarantined.refresh()
-        await self._keys.apply(changes, self._apply_key)
+        seen = carried(self._stores.mapping, changes)
+        for _ in range(len(changes) - len(seen)):
+            self._events.count(WriteOutcome.LEFT_OUT)
+        await self._keys.apply(seen, self._apply_key)
 
     async def _apply_key(self, changes: Sequence[Change]) -> None:
         """Apply all changes of one key. Each pass takes at least one of them away: it waits, is applied or is quarantined."""
