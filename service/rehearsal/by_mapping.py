@@ -5,14 +5,15 @@ from datetime import UTC, datetime
 
 from service.clock import Clock
 from service.core.item.compare import same_or_absent
-from service.core.item.stamp import without_stamp
+from service.core.item.stamp import TOMBSTONE, without_stamp
 from service.core.item.wire import AttributeValue, Item, key_text
-from service.core.item.write import Absent, AllOf, Delete, Equals, Exists, Put, Update
+from service.core.item.write import Absent, AllOf, AnyOf, Condition, Delete, Equals, Exists, Put, Update
 from service.core.mapping.inverse import inverse
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import entity_of, forward, old_key, v2_place
 from service.core.phases.acting import Side
 from service.core.rules.images import old_image
+from service.core.rules.verdict import is_tombstone_at
 from service.dynamodb.protocol import ItemStore
 from service.errors import Retryable
 from service.rehearsal.application import ItemExists, Missing
@@ -51,7 +52,7 @@ class MappedApplication:
         item = {**item, **self._token(item)}
         v2 = forward(self._mapping, item)
         table, whole = (self._mapping.old.table, item) if side == "old" else (v2.table, v2.item)
-        if not await self._store.write(Put(table, whole, Absent((_witness(self._mapping, side, item),)))):
+        if not await self._store.write(Put(table, whole, _vacant(self._mapping, side, item))):
             raise ItemExists
         self._remember(item)
 
@@ -61,7 +62,7 @@ class MappedApplication:
             await self._update_v2(key, values)
             return
         last = self._recall(key)
-        condition = Exists((_witness(self._mapping, side, last),))
+        condition = _live(self._mapping, side, last)
         values = {**values, **self._token(last)}
         if not await self._store.write(Update(self._mapping.old.table, key, values, (), condition)):
             raise Missing
@@ -74,7 +75,7 @@ class MappedApplication:
             if live is None:
                 raise Missing
             table, place = live[0], self._v2_key(*live)
-        condition = Exists((_witness(self._mapping, side, self._recall(key)),))
+        condition = _live(self._mapping, side, self._recall(key))
         if not await self._store.write(Delete(table, place, condition)):
             raise Missing
 
@@ -90,7 +91,7 @@ class MappedApplication:
             return same and await self._replace(*live, {name: value})
         last = self._recall(key)
         still = Absent((name,)) if was is None else Equals((name,), was)
-        condition = AllOf((Exists((_witness(self._mapping, side, last),)), still))
+        condition = AllOf((_live(self._mapping, side, last), still))
         return await self._store.write(
             Update(self._mapping.old.table, key, {name: value, **self._token(last)}, (), condition)
         )
@@ -104,7 +105,7 @@ class MappedApplication:
         old |= {name: new[name] for name in (*self._mapping.old.key_names, *required)}
         v2 = forward(self._mapping, old)
         table, whole = (table, old) if side == "old" else (v2.table, v2.item)
-        copied = Put(table, {**whole, **stamp}, Absent((_witness(self._mapping, side, old),)))
+        copied = Put(table, {**whole, **stamp}, _vacant(self._mapping, side, old))
         if not await self._store.write(copied):
             raise ItemExists
         self._remember(old)
@@ -146,7 +147,7 @@ class MappedApplication:
             removed = tuple(was.keys() - whole.keys())
             written = await self._store.write(Update(table, key, changed, removed, as_read))
         else:
-            put = Put(v2.table, whole, Absent((_witness(self._mapping, "v2", old),)))
+            put = Put(v2.table, whole, _vacant(self._mapping, "v2", old))
             written = await self._store.transact([put, Delete(table, key, as_read)])
         if written:
             self._remember({**old, **values})
@@ -160,7 +161,7 @@ class MappedApplication:
                 continue
             table, v2_key = v2_place(self._mapping, item)
             v2 = await self._store.get(table, v2_key)
-            if v2 is not None and _witness(self._mapping, "v2", last) in v2:
+            if v2 is not None and not is_tombstone_at(self._mapping, table, v2):
                 return table, v2
         return None
 
@@ -185,11 +186,30 @@ class MappedApplication:
         return {entity.change_token: {"S": datetime.fromtimestamp(self._clock.now(), UTC).isoformat()}}
 
 
-def _witness(mapping: Mapping, side: Side, item: Item) -> str:
-    """An attribute that every live item of this entity has, and no tombstone; on the old side the key where there is none."""
+def _live(mapping: Mapping, side: Side, item: Item) -> Condition:
+    """The condition that there is an item and no tombstone."""
+    witness = _witness(mapping, side, item)
+    if witness is not None:
+        return Exists((witness,))
+    return AllOf((Exists((_partition_key(mapping, side, item),)), Absent((mapping.stamp, TOMBSTONE))))
+
+
+def _vacant(mapping: Mapping, side: Side, item: Item) -> Condition:
+    """The condition that there is no item, or a tombstone."""
+    witness = _witness(mapping, side, item)
+    if witness is not None:
+        return Absent((witness,))
+    return AnyOf((Absent((_partition_key(mapping, side, item),)), Exists((mapping.stamp, TOMBSTONE))))
+
+
+def _witness(mapping: Mapping, side: Side, item: Item) -> str | None:
+    """An attribute that every live item of this entity has, and no tombstone; None: there is none beside the key."""
     entity = entity_of(mapping, item)
     required = [rule for rule in entity.key_rules if rule.required]
     if side == "v2":
-        return required[0].name
-    shown = [*entity.constants(), *(name for rule in required for name in rule.names[:1]), mapping.old.partition_key]
-    return shown[0]
+        return next((rule.name for rule in required if rule.name not in entity.key), None)
+    return next(iter([*entity.constants(), *(name for rule in required for name in rule.names[:1])]), None)
+
+
+def _partition_key(mapping: Mapping, side: Side, item: Item) -> str:
+    return mapping.old.partition_key if side == "old" else next(iter(entity_of(mapping, item).key))

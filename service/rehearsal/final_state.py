@@ -11,6 +11,7 @@ from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import old_key
 from service.core.rules.images import old_image
 from service.core.rules.units import differing, old_units
+from service.core.rules.verdict import is_tombstone_at
 from service.rehearsal.tally import LoggedChange
 
 PAGE_ITEMS = 200
@@ -27,9 +28,9 @@ async def v2_side(app: App) -> dict[str, Item]:
     """Every live v2 item in old form, by its old key."""
     mapping = app.mapping
     items: dict[str, Item] = {}
-    for table, shape in mapping.tables.items():
+    for table in mapping.tables:
         async for item in _scan(app, table):
-            if item.keys() - {*shape.key_names, mapping.stamp}:  # else a tombstone
+            if not is_tombstone_at(mapping, table, item):
                 old = inverse(mapping, item, table)
                 items[key_text(old_key(mapping, old))] = old
     return items

@@ -13,6 +13,8 @@ import orjson
 from service.core.item.wire import AttributeValue, Item
 from service.errors import Poison
 
+TOMBSTONE = "d"
+"""In the stamp of a tombstone."""
 GENERATION_DIGITS = 4
 SEQUENCE_DIGITS = 40
 
@@ -69,7 +71,7 @@ def encode_stamp(stamp: Stamp) -> AttributeValue:
         "b": _text(stamp.base),
         "r": {"M": stamp.residue} if stamp.residue else None,
         "a": _names(stamp.absent),
-        "d": {"BOOL": True} if stamp.tombstone else None,
+        TOMBSTONE: {"BOOL": True} if stamp.tombstone else None,
         "g": _names(stamp.restore),
         "m": _names(stamp.moved),
         "p": _text(stamp.place),
@@ -102,7 +104,7 @@ def decode_stamp(item: Item, name: str) -> Stamp | None:
             residue=content["r"]["M"] if "r" in content else {},
             absent=_names_in(content, "a"),
             base=_text_in(content, "b"),
-            tombstone=bool(content["d"]["BOOL"]) if "d" in content else False,
+            tombstone=bool(content[TOMBSTONE]["BOOL"]) if TOMBSTONE in content else False,
             restore=_names_in(content, "g"),
             moved=_names_in(content, "m"),
             place=_text_in(content, "p"),
