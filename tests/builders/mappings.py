@@ -1,4 +1,5 @@
-"""Mappings for tests: the packaged CRM, a shop that uses what the CRM does not, and a small CRM with every way to merge."""
+"""Mappings for tests: the packaged CRM, a shop that uses what the CRM does not, a small CRM with every way to merge, and a library
+whose items are told by their keys."""
 
 from functools import cache
 from pathlib import Path
@@ -88,6 +89,50 @@ entities:
       stage: {type: string, default: contacted}
       value: {type: number, default: 0}
 """
+
+
+LIBRARY_TEXT = """
+version: 2
+name: library
+old:
+  table: library
+  partition_key: pk
+  sort_key: sk
+  separator: /
+  leave_out:
+    - {pk: "LOCK/*"}
+entities:
+  loan:
+    table: loans
+    old_key: {pk: "L/{branch}/{number:pad6}", sk: "{day}"}
+    old_made: {due_key: "DUE/{due?}", title_key: "{branch}/{title|none}"}
+    key: {branch_key: "{branch}", item: "{number}/{day}"}
+    indexes:
+      by-due: [due, number]
+      by-title: {lower_title: "{title:lower?}"}
+    projections: {by-due: KEYS_ONLY, by-title: [title]}
+    unmapped: gather into rest
+    fields:
+      number: {type: int, required: true, only_in_key: true}
+      day: {type: string, required: true, from: d}
+      title: {type: string, from: t, aliases: [name]}
+      due: {type: string}
+      fee: {type: number, default: 0}
+  member:
+    table: members
+    when: {level: [1, 2], v: "1"}
+    old_key: {pk: "M/{id:upper}", sk: "{sk}"}
+    key: [id, sk]
+    fields:
+      id: {type: string, required: true}
+      level: {type: int, required: true}
+"""
+
+
+@cache
+def library() -> Mapping:
+    """What the second version of the vocabulary has: keys that are read, fields as keys, made attributes, sparse indexes."""
+    return load_mapping(LIBRARY_TEXT, source="library.yaml")
 
 
 @cache

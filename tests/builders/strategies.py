@@ -92,7 +92,11 @@ def items(draw: Any, mapping: Mapping, entity_name: str | None = None) -> Item:
     for rule in entity.rules:
         item |= draw(_originals(rule))
     item |= draw(_others(mapping, entity))
-    item |= {name: {"S": template.render(_identity(entity, item))} for name, template in entity.old_key.items()}
+    fields = _identity(entity, item)
+    fields |= {rule.name: draw(_in_key(entity.separator, rule.type)) for rule in entity.rules if rule.in_key is not None}
+    item |= {name: template.value(fields) for name, template in entity.old_key.items()}
+    for name, template in entity.old_made.items():
+        item |= draw(_made(name, template.value_or_none(_all_fields(entity, item))))
     return {name: item[name] for name in sorted(item, reverse=draw(st.booleans()))}
 
 
@@ -124,8 +128,11 @@ def _stored_content(tag: str, content: Any) -> Any:
 
 @cache  # building a strategy costs more than drawing from it
 def _originals(rule: FieldRule) -> st.SearchStrategy[Item]:
+    if rule.in_key is not None:
+        return st.just({})
     if rule.required:
-        values = IDENTITIES.map(lambda text: {"S": text}) | st.integers(0, 99).map(lambda number: {"N": str(number)})
+        numbers = st.integers(0, 99).map(lambda number: {"N": str(number)})
+        values = numbers if rule.type in ("int", "number") else IDENTITIES.map(lambda text: {"S": text}) | numbers
         return st.sampled_from(rule.names).flatmap(lambda name: st.fixed_dictionaries({name: values}))
     clean = {"int": NUMBERS.map(lambda digits: {"N": digits}), "date": DATES.map(lambda text: {"S": text})}
     values = st.one_of(clean.get(rule.type, VALUES), VALUES, DIRTY_TEXTS.map(lambda text: {"S": text}))
@@ -150,9 +157,32 @@ def _others(mapping: Mapping, entity: Entity) -> st.SearchStrategy[Item]:
     return st.dictionaries(st.sampled_from(sorted(names - entity.own - {*mapping.old.key_names})), VALUES, max_size=3)
 
 
+@cache
+def _in_key(separator: str | None, kind: str) -> st.SearchStrategy[AttributeValue]:
+    """The value of a field that is only in the old key."""
+    if kind == "int":
+        return st.integers(0, 99).map(lambda number: {"N": str(number)})
+    return IDENTITIES.filter(lambda text: separator is None or separator not in text).map(lambda text: {"S": text})
+
+
+def _made(name: str, made: AttributeValue | None) -> st.SearchStrategy[Item]:
+    """An attribute that is made of others: as its template makes it, or otherwise, or absent."""
+    right: Item = {} if made is None else {name: made}
+    return st.just(right) | st.just({}) | VALUES.map(lambda value: {name: value})
+
+
+def _all_fields(entity: Entity, item: Item) -> Item:
+    fields: Item = {}
+    for rule in entity.rules:
+        value = rule.value(item, fields)
+        if value is not None:
+            fields[rule.name] = value
+    return fields
+
+
 def _identity(entity: Entity, item: Item) -> Item:
     fields: Item = {}
-    for rule in entity.key_rules:
+    for rule in (rule for rule in entity.key_rules if rule.in_key is None):
         value = rule.value(item, fields)
         if value is not None:
             fields[rule.name] = value

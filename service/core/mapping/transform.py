@@ -38,8 +38,7 @@ def v2_place(mapping: TableMapping, old_item: Item) -> tuple[str, Item]:
         fields: Item = {}
         for rule in entity.key_rules:
             _make_field(rule, old_item, fields)
-        _check_old_key(entity, old_item, fields)
-        check_separator(entity, entity.key, fields)
+        _check_keys(entity, old_item, fields)
         key = {name: template.value(fields) for name, template in entity.key.items()}
         check_key(key, key)
         return entity.table, key
@@ -81,8 +80,7 @@ def _transformed(mapping: TableMapping, old_item: Item) -> V2Item:
         if rule.plain and old_item.get(rule.name) is value:
             continue
         _add_residue(rule, old_item, value, residue, absent)
-    _check_old_key(entity, old_item, fields)
-    check_separator(entity, entity.key, fields)
+    _check_keys(entity, old_item, fields)
     unmapped = _unmapped(entity, old_item, residue)
     residue |= made_otherwise(entity, old_item, fields)
     item = {}
@@ -120,12 +118,14 @@ def _add_residue(
             residue[name] = original
 
 
-def _check_old_key(entity: Entity, old_item: Item, fields: Item) -> None:
+def _check_keys(entity: Entity, old_item: Item, fields: Item) -> None:
     for name, template in entity.old_key.items():
         expected = template.value(fields)
         if old_item.get(name) != expected:
             shown = next(iter(expected.values()))
             raise Poison(f"{name} should be {shown!r} by the mapping's old_key", reason="key_mismatch")
+    for templates in (entity.old_key, entity.key):
+        check_separator(entity, templates, fields)
 
 
 def check_separator(entity: Entity, templates: Mapping[str, Template], fields: Item) -> None:
