@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,12 +42,18 @@ def test_it_is_the_plain_image_with_java_the_daemon_and_the_locked_child() -> No
     assert (kcl["Size"] - plain["Size"]) / 1e6 < ADDED_MEGABYTES
     shared = len(plain["RootFS"]["Layers"])
     assert kcl["RootFS"]["Layers"][:shared] == plain["RootFS"]["Layers"]
-    same = ("User", "Cmd", "Healthcheck", "Labels", "StopSignal")
+    same = ("User", "Cmd", "Healthcheck", "StopSignal")
     assert {name: kcl["Config"][name] for name in same} == {name: plain["Config"][name] for name in same}
+    assert own_labels(kcl) == own_labels(plain) != {}
     found, packages, writable = docker("run", "--rm", "--read-only", IMAGE, "python", "-c", PRESENT).splitlines()
     assert found == "/opt/java/bin/java True 1"
     assert locked("kcl.lock") | locked("image.lock") <= set(packages.split())
     assert writable == "/tmp"
+
+
+def own_labels(image: dict[str, Any]) -> dict[str, str]:
+    """Without those that compose adds where it builds the image."""
+    return {name: text for name, text in image["Config"]["Labels"].items() if not name.startswith("com.docker.compose.")}
 
 
 def test_built_again_elsewhere_it_is_the_same(tmp_path: Path) -> None:

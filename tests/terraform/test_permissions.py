@@ -43,6 +43,7 @@ UNSEEN = {
     },
     ("operator", "old", "dynamodb:GetItem"): ("service/migration/settlement/guarded_retry.py", "store.get("),
     ("operator", "v2", "dynamodb:DeleteItem"): ("service/migration/completion.py", "write(purge_write("),
+    ("operator", "old_stream", "dynamodb:GetRecords"): SEARCH,
     ("operator", "v2_stream", "dynamodb:DescribeStream"): SEARCH,
     ("operator", "v2_stream", "dynamodb:GetRecords"): SEARCH,
     ("operator", "v2_stream", "dynamodb:GetShardIterator"): SEARCH,
