@@ -15,12 +15,16 @@ IndexNames = tuple[str | tuple[str, ...], str | tuple[str, ...] | None]
 STREAM_VIEW_TYPE = "NEW_AND_OLD_IMAGES"
 
 
+Projection = tuple[str, ...] | None
+"""The attributes that an index has beside the keys; None: all."""
+
+
 @dataclass(frozen=True, slots=True)
 class IndexDescription:
-    """A global secondary index. ``projection`` is ALL, KEYS_ONLY or INCLUDE; ``status`` as for a table."""
+    """A global secondary index. ``status`` is as for a table."""
 
     key: IndexNames
-    projection: str
+    projection: Projection
     status: str
 
 
@@ -65,8 +69,8 @@ class NewTable:
     indexes: Mapping[str, IndexNames] = field(default_factory=dict)
     stream: bool = True
     """Whether it gets a stream of new and old images."""
-    projection: str = "ALL"
-    """Of its indexes."""
+    projections: Mapping[str, Projection] = field(default_factory=dict)
+    """Of its indexes, where it is not None."""
     extras: TableExtras = field(default_factory=TableExtras)
     key_types: Mapping[str, str] = field(default_factory=dict)
     """N or B, of the attributes of key and indexes that are not of type S."""
@@ -121,7 +125,7 @@ def create_table_request(table: NewTable) -> dict[str, Any]:
     }
     if table.indexes:
         request["GlobalSecondaryIndexes"] = [
-            {**_new_index(name, key, table.projection), **warm_request(table.extras.warm)}
+            {**_new_index(name, key, table.projections.get(name)), **warm_request(table.extras.warm)}
             for name, key in table.indexes.items()
         ]
     if table.stream:
@@ -132,13 +136,29 @@ def create_table_request(table: NewTable) -> dict[str, Any]:
 def _index(index: Mapping[str, Any]) -> IndexDescription:
     return IndexDescription(
         key=_index_names(index["KeySchema"]),
-        projection=index["Projection"]["ProjectionType"],
+        projection=_projected(index["Projection"]),
         status=index.get("IndexStatus", "ACTIVE"),
     )
 
 
-def _new_index(name: str, key: IndexNames, projection: str) -> dict[str, Any]:
-    return {"IndexName": name, "KeySchema": _key_schema(key), "Projection": {"ProjectionType": projection}}
+def _projected(projection: Mapping[str, Any]) -> Projection:
+    if projection["ProjectionType"] == "ALL":
+        return None
+    return tuple(sorted(projection.get("NonKeyAttributes", ())))
+
+
+def _new_index(name: str, key: IndexNames, projection: Projection) -> dict[str, Any]:
+    request: dict[str, Any] = {"ProjectionType": "ALL" if projection is None else "KEYS_ONLY"}
+    if projection:
+        request = {"ProjectionType": "INCLUDE", "NonKeyAttributes": sorted(projection)}
+    return {"IndexName": name, "KeySchema": _key_schema(key), "Projection": request}
+
+
+def projection_text(projection: Projection) -> str:
+    """ALL, KEYS_ONLY, or the names of the attributes."""
+    if projection is None:
+        return "ALL"
+    return ", ".join(sorted(projection)) or "KEYS_ONLY"
 
 
 def _key_names(schema: Sequence[Mapping[str, str]]) -> KeyNames:

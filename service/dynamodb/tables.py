@@ -15,9 +15,11 @@ from service.dynamodb.table_description import (
     IndexDescription,
     IndexNames,
     NewTable,
+    Projection,
     TableDescription,
     attribute_names,
     index_names,
+    projection_text,
 )
 from service.dynamodb.table_waits import until_active, until_deleted, until_stream_enabled
 from service.errors import GAP_REMEDY, Fatal, Misconfigured, Refused, Retryable, StreamGone
@@ -224,7 +226,8 @@ def _require_key_type(old: TableDescription, name: str, wanted: str) -> None:
 def new_v2_table(name: str, shape: TableShape) -> NewTable:
     """The v2 table to create, from its shape in the mapping."""
     indexes = {index: index_names(key.partition, key.sort) for index, key in shape.indexes.items()}
-    return NewTable(name, (shape.key.partition, shape.key.sort), indexes, key_types=shape.key_types)
+    key = (shape.key.partition, shape.key.sort)
+    return NewTable(name, key, indexes, key_types=shape.key_types, projections=shape.projections)
 
 
 def table_differences(wanted: NewTable, existing: TableDescription) -> list[str]:
@@ -233,7 +236,7 @@ def table_differences(wanted: NewTable, existing: TableDescription) -> list[str]
     if existing.key != wanted.key:
         differences.append(f"key is {_key_text(existing.key)}, wanted {_key_text(wanted.key)}")
     for name, key in wanted.indexes.items():
-        differences += _index_differences(name, key, existing.indexes.get(name))
+        differences += _index_differences(name, key, wanted.projections.get(name), existing.indexes.get(name))
     differences += [
         f"attribute {name} is of type {kind}, wanted {wanted.type_of(name)}"
         for name, kind in sorted(existing.attribute_types.items())
@@ -244,14 +247,17 @@ def table_differences(wanted: NewTable, existing: TableDescription) -> list[str]
     return differences
 
 
-def _index_differences(name: str, key: IndexNames, existing: IndexDescription | None) -> list[str]:
+def _index_differences(
+    name: str, key: IndexNames, projection: Projection, existing: IndexDescription | None
+) -> list[str]:
     if existing is None:
         return [f"index {name} is missing"]
     differences = []
     if existing.key != key:
         differences.append(f"index {name} has the key {_key_text(existing.key)}, wanted {_key_text(key)}")
-    if existing.projection != "ALL":
-        differences.append(f"index {name} projects {existing.projection}, wanted ALL")
+    found, wanted = projection_text(existing.projection), projection_text(projection)
+    if found != wanted:
+        differences.append(f"index {name} projects {found}, wanted {wanted}")
     return differences
 
 

@@ -93,7 +93,9 @@ def items(draw: Any, mapping: Mapping, entity_name: str | None = None) -> Item:
         item |= draw(_originals(rule))
     item |= draw(_others(mapping, entity))
     fields = _identity(entity, item)
-    fields |= {rule.name: draw(_in_key(entity.separator, rule.type)) for rule in entity.rules if rule.in_key is not None}
+    fields |= {
+        rule.name: draw(_in_key(entity.separator, rule.type)) for rule in entity.rules if rule.in_key is not None
+    }
     item |= {name: template.value(fields) for name, template in entity.old_key.items()}
     for name, template in entity.old_made.items():
         item |= draw(_made(name, template.value_or_none(_all_fields(entity, item))))

@@ -53,7 +53,9 @@ def test_it_is_the_plain_image_with_java_the_daemon_and_the_locked_child() -> No
 
 def own_labels(image: dict[str, Any]) -> dict[str, str]:
     """Without those that compose adds where it builds the image."""
-    return {name: text for name, text in image["Config"]["Labels"].items() if not name.startswith("com.docker.compose.")}
+    return {
+        name: text for name, text in image["Config"]["Labels"].items() if not name.startswith("com.docker.compose.")
+    }
 
 
 def test_built_again_elsewhere_it_is_the_same(tmp_path: Path) -> None:

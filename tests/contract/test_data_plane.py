@@ -363,7 +363,7 @@ async def test_a_table_is_made_described_streamed_and_deleted(server: Server) ->
     table = await until_active(control, name, clock, 30)
     assert (table.key, table.billing, table.stream_view_type) == (("PK", None), "PAY_PER_REQUEST", None)
     assert {index: schema.key for index, schema in table.indexes.items()} == {"ByOwner": ("owner", "SK")}
-    assert {index.projection for index in table.indexes.values()} == {"ALL"}
+    assert {index.projection for index in table.indexes.values()} == {None}
     control.enable_stream(name)
     streamed = await until_stream_enabled(control, server.plane, name, clock, 30)
     assert streamed.stream_view_type == "NEW_AND_OLD_IMAGES"

@@ -39,6 +39,7 @@ def sample_checks(mapped_sample: MappedSample, stamp_name: str) -> list[Prefligh
     largest = max(mapped_sample.v2_sizes, default=0)
     return [
         PreflightCheck("mapping", f"{mapped_sample.mapped} of {_scope(mapped_sample)} can be mapped"),
+        *_left_out(mapped_sample),
         _checked(mapped_sample, "rejected items", "rejected", rejected or "none", fix),
         _counted(mapped_sample, "inverse", "inverse", "do not come back", "report this: it is a defect"),
         _counted(mapped_sample, "collisions", "collision", "have a v2 key of another", "correct the key templates"),
@@ -47,6 +48,13 @@ def sample_checks(mapped_sample: MappedSample, stamp_name: str) -> list[Prefligh
             "growth", f"v2 items are {mapped_sample.growth:.2f} times as large; the largest {largest} bytes"
         ),
     ]
+
+
+def _left_out(mapped_sample: MappedSample) -> list[PreflightCheck]:
+    if not mapped_sample.left_out:
+        return []
+    value = f"{mapped_sample.left_out} of {_scope(mapped_sample)} stay behind, as leave_out of the mapping says"
+    return [PreflightCheck("left out", value, "note", "they stay in the old table, and no gate asks for them")]
 
 
 def _dual_checks(mapped_sample: MappedSample, stamp_name: str) -> list[PreflightCheck]:

@@ -86,6 +86,19 @@ def _local_indexes(old: OldTableFacts) -> PreflightCheck | None:
     return PreflightCheck("local indexes", f"{names}: v2 tables have none", "note", remedy) if names else None
 
 
+def _old_indexes(old: OldTableFacts) -> PreflightCheck | None:
+    """The attributes in the keys of its indexes: DescribeTable gives the types of these and of its key, and no others."""
+    names = old.table.attribute_types.keys() - set(old.mapping.old.key_names)
+    lost = sorted(names - old.mapping.read_from_old())
+    if not names:
+        return None
+    if not lost:
+        return PreflightCheck("old indexes", f"{', '.join(sorted(names))}: the mapping makes or carries each of them")
+    value = f"{', '.join(lost)}: nothing in the mapping makes or carries them, so they would go stale with writes of v2"
+    remedy = "name each in old_made with the template by which the old application makes it, or as a field"
+    return PreflightCheck("old indexes", value, "blocked", remedy)
+
+
 def _deletion_protection(old: OldTableFacts) -> PreflightCheck | None:
     value = "on: create-tables turns it on for v2, too; drop-tables switches it off where it made the table"
     return PreflightCheck("deletion protection", value) if old.table.features.deletion_protection else None
@@ -166,6 +179,7 @@ JUDGES: dict[str, Callable[[OldTableFacts], PreflightCheck | None]] = {
     "recovery": _recovery,
     "time to live": _expiry,
     "local indexes": _local_indexes,
+    "old indexes": _old_indexes,
     "deletion protection": _deletion_protection,
     "tags": _tags,
     "table class": _table_class,

@@ -36,7 +36,7 @@ def lease_table_name(application: str, table: str) -> str:
 def new_lease_table(name: str) -> NewTable:
     """The lease table as KCL creates it (KCL 3 assigns leases by the index)."""
     index = {"LeaseOwnerToLeaseKeyIndex": ("leaseOwner", KEY)}
-    return NewTable(name, (KEY, None), index, stream=False, projection="KEYS_ONLY")
+    return NewTable(name, (KEY, None), index, stream=False, projections=dict.fromkeys(index, ()))
 
 
 class LeaseTable:
