@@ -31,7 +31,7 @@ from service.sync.sinks.context import SinkContext
 from service.sync.sinks.forward import ForwardSink
 from service.sync.sinks.ledger_access import LedgerAccess
 from service.sync.sinks.reverse import ReverseSink
-from tests.builders.small_crm import GENERATION, MAPPING, lead_key, old_key
+from tests.builders.small_crm import GENERATION, lead_key, old_key
 from tests.worlds.validation_world import World
 
 
@@ -57,7 +57,9 @@ class MemorySearch:
 
     async def has(self, table: str, key: Item, version: str) -> bool:
         found = (change for change in self.world.unread(table) if change.key == key)
-        stamps = [own_stamp(image, key, MAPPING.stamp) for change in found for image in (change.old, change.new)]
+        stamps = [
+            own_stamp(image, key, self.world.mapping.stamp) for change in found for image in (change.old, change.new)
+        ]
         return any(stamp is not None and is_write_of(stamp.version, version) for stamp in stamps)
 
 
@@ -102,7 +104,7 @@ class BothWays(World):
     def access(self, fence: Fence = lambda: None, worker: str = "w") -> LedgerAccess:
         """What a sink of ``worker`` reads and writes with."""
         return LedgerAccess(
-            Stores(self.db, self.control, MAPPING, self.clock),
+            Stores(self.db, self.control, self.mapping, self.clock),
             Ledger(self.control, self.clock, "old", self.epoch),
             self.conflicts,
             fence,
@@ -133,7 +135,7 @@ class BothWays(World):
     def old_lead(self, name: str = "a") -> Item | None:
         """The old lead as the application sees it."""
         item = self.db.item("old", old_key("LEAD", name))
-        return None if item is None else {key: value for key, value in item.items() if key != MAPPING.stamp}
+        return None if item is None else {key: value for key, value in item.items() if key != self.mapping.stamp}
 
     def v2_lead(self, name: str = "a", month: str = "2024-05") -> Item | None:
         return self.db.item("leads", lead_key(name, month))
@@ -216,7 +218,7 @@ class Lanes:
             if self.reads:
                 await self.world.carry()
                 rounds += 1
-            acting = self.acting or (await load_started_state(self.world.control, MAPPING)).acting
+            acting = self.acting or (await load_started_state(self.world.control, self.world.mapping)).acting
             self.world.epoch = acting.epoch
             lane_beat = LaneBeat(role="owner", acting=acting, rounds=rounds)
             beat = Beat(number, self.world.clock.now(), lane_beat, lane_beat)
@@ -227,7 +229,7 @@ class Lanes:
 async def in_dual(world: BothWays, **changes: Any) -> None:
     """Put the migration into ``dual``, in the ledger's first epoch, with ``changes`` to that state."""
     dual: dict[str, Any] = {"phase": "dual", "rule": "ledger", "epoch": 1, **changes}
-    await change_state(world.control, MAPPING, 0.0, lambda was: replace(was, **dual))
+    await change_state(world.control, world.mapping, 0.0, lambda was: replace(was, **dual))
 
 
 def dual_for_commands(monkeypatch: pytest.MonkeyPatch) -> BothWays:
@@ -242,7 +244,7 @@ def dual_for_commands(monkeypatch: pytest.MonkeyPatch) -> BothWays:
         await in_dual(world)
         settings, tables = SimpleNamespace(control_table="control"), SimpleNamespace(describe=describe)
         yield SimpleNamespace(
-            settings=settings, mapping=MAPPING, clock=world.clock, control=world.control, tables=tables
+            settings=settings, mapping=world.mapping, clock=world.clock, control=world.control, tables=tables
         )
 
     monkeypatch.setattr("service.cli.run.open_app", open_app)

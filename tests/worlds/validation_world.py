@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from service.config import Settings
 from service.control.stores import Stores
@@ -11,6 +11,7 @@ from service.control.table import ControlTable
 from service.core.item.change import Change
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Put
+from service.core.mapping.mapping import Mapping
 from service.core.rules.guarded import change_writes, copy_write
 from service.core.rules.repair import RepairPhase
 from service.metrics import Metrics
@@ -32,13 +33,14 @@ class World:
     changes: list[Change] = field(default_factory=list)
     applied: int = 0
     quarantined: set[str] = field(default_factory=set)
+    mapping: ClassVar[Mapping] = MAPPING
     phase: RepairPhase = "dual"
     """For a repair under the ledger rule."""
 
     def __post_init__(self) -> None:
         self.db.create_table("old", ("pk", "sk"))
         self.db.create_table("control", ("pk", "sk"))
-        for name, shape in MAPPING.tables.items():
+        for name, shape in self.mapping.tables.items():
             indexes = {index: schema.names for index, schema in shape.indexes.items()}
             self.db.create_table(name, shape.key_names, indexes=indexes)
         self.control = ControlTable(self.db, "control")
@@ -59,7 +61,7 @@ class World:
         """The sync applies its next ``most`` changes (None: all)."""
         end = len(self.changes) if most is None else min(len(self.changes), self.applied + most)
         for change in self.changes[self.applied : end]:
-            for write in change_writes(MAPPING, [change], GENERATION):
+            for write in change_writes(self.mapping, [change], GENERATION):
                 self.db.apply(write)
         self.applied = end
 
@@ -71,7 +73,7 @@ class World:
         """Write old items, and their copies as the backfill makes them."""
         for item in items:
             self.db.apply(Put("old", item))
-            self.db.apply(copy_write(MAPPING, item, GENERATION))
+            self.db.apply(copy_write(self.mapping, item, GENERATION))
 
     def edit(self, table: str, key: Item, **attributes: Any) -> None:
         """Change attributes of a v2 item directly, as no part of tablesplit does; None removes one."""
@@ -83,7 +85,7 @@ class World:
         return await self.run(self.validation(settled=settled, **options))
 
     def validation(self, *, settled: bool = False, **options: Any) -> Coroutine[Any, Any, Report]:
-        stores = Stores(self.db, self.control, MAPPING, self.clock)
+        stores = Stores(self.db, self.control, self.mapping, self.clock)
         until = self.settled if settled else None
         context = ValidationContext(stores, self.settings, Metrics(), settled=until, phase=self.phase)
         return validate(context, ValidationOptions(**options), self.stop)
