@@ -9,6 +9,7 @@ from service.core.item.stamp import TOMBSTONE, without_stamp
 from service.core.item.wire import AttributeValue, Item, key_text
 from service.core.item.write import Absent, AllOf, AnyOf, Condition, Delete, Equals, Exists, Put, Update
 from service.core.mapping.inverse import inverse
+from service.core.mapping.made import made_again
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import entity_of, forward, old_key, v2_place
 from service.core.phases.acting import Side
@@ -63,7 +64,7 @@ class MappedApplication:
             return
         last = self._recall(key)
         condition = _live(self._mapping, side, last)
-        values = {**values, **self._token(last)}
+        values = self._with_made(last, {**values, **self._token(last)})
         if not await self._store.write(Update(self._mapping.old.table, key, values, (), condition)):
             raise Missing
 
@@ -100,9 +101,11 @@ class MappedApplication:
         """Copy the item, with whatever stamp it has, to the key and the required fields of ``new``. Raises Missing, ItemExists."""
         table, item = await self._raw(side, key)
         stamp = {name: item[name] for name in (self._mapping.stamp,) if name in item}
-        required = {rule.name for rule in entity_of(self._mapping, new).key_rules if rule.required}
-        old = without_stamp(item if side == "old" else inverse(self._mapping, item, table), self._mapping.stamp)
-        old |= {name: new[name] for name in (*self._mapping.old.key_names, *required)}
+        entity = entity_of(self._mapping, new)
+        required = {name for rule in entity.key_rules if rule.required for name in rule.names[:1]}
+        model = without_stamp(item if side == "old" else inverse(self._mapping, item, table), self._mapping.stamp)
+        renamed = {name: new[name] for name in (*self._mapping.old.key_names, *required)}
+        old = made_again(entity, model, model | renamed)
         v2 = forward(self._mapping, old)
         table, whole = (table, old) if side == "old" else (v2.table, v2.item)
         copied = Put(table, {**whole, **stamp}, _vacant(self._mapping, side, old))
@@ -177,6 +180,14 @@ class MappedApplication:
 
     def _v2_key(self, table: str, item: Item) -> Item:
         return {name: item[name] for name in self._mapping.tables[table].key_names}
+
+    def _with_made(self, last: Item, values: Item) -> Item:
+        """The values with what the old application makes of them: of its own knowledge of the item, as an application does."""
+        entity = entity_of(self._mapping, last)
+        after = made_again(entity, last, last | values)
+        return values | {
+            name: after[name] for name in entity.old_made if name in after and after[name] != last.get(name)
+        }
 
     def _token(self, item: Item) -> Item:
         """The change token, which every write renews, where it is a time as text."""

@@ -16,6 +16,7 @@ from zlib import crc32
 from service.clock import Clock
 from service.core.item.numbers import number_text
 from service.core.item.wire import AttributeValue, Item, key_text
+from service.core.mapping.made import made_again
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import entity_of, old_key
 from service.core.phases.acting import Side
@@ -156,9 +157,11 @@ class CountingWriters:
 def copy_of(mapping: Mapping, item: Item, suffix: str) -> Item:
     """A new item like ``item`` under another key: its required fields, and so its key, end in ``suffix``."""
     entity = entity_of(mapping, item)
-    required = {rule.name: rule.value(item, {}) or {} for rule in entity.key_rules if rule.required}
-    renamed = {**item, **{name: _other(value, suffix) for name, value in required.items()}}
-    return {**renamed, **{name: template.value(renamed) for name, template in entity.old_key.items()}}
+    rules = [rule for rule in entity.key_rules if rule.required and not set(rule.names) & entity.when.keys()]
+    fields = {rule.name: _other(rule.value(item, {}) or {}, suffix) for rule in rules}
+    renamed = item | {rule.names[0]: fields[rule.name] for rule in rules if rule.names}
+    key = {name: template.value(fields) for name, template in entity.old_key.items()}
+    return made_again(entity, item, renamed | key)
 
 
 def _other(value: AttributeValue, suffix: str) -> AttributeValue:

@@ -154,15 +154,19 @@ class Writer:
 
 
 def _text_names(entity: Entity) -> list[str]:
-    """Old attributes that take any text: the fields of type string that the v2 key does not depend on, and one without a field."""
+    """Old attributes that take any text: the fields of type string on which neither the v2 key nor the entity depends, and one
+    without a field."""
     fixed = {rule.name for rule in entity.key_rules} | {entity.change_token}
-    fields = [rule.name for rule in entity.rules if rule.type == "string" and rule.invert is None]
-    return [*(name for name in fields if name not in fixed), NOTE]
+    fields = [rule for rule in entity.rules if rule.type == "string" and rule.invert is None and rule.name not in fixed]
+    names = [rule.names[0] for rule in fields if rule.names]
+    return [*(name for name in names if name not in entity.when), NOTE]
 
 
 def _key_dates(entity: Entity) -> list[str]:
-    """The dates that the v2 key depends on."""
-    return [rule.name for rule in entity.key_rules if rule.type == "date" and rule.invert is None]
+    """The dates that the v2 key depends on, and the old key does not."""
+    old_key = {placeholder.name for template in entity.old_key.values() for placeholder in template.placeholders}
+    dates = [rule for rule in entity.key_rules if rule.type == "date" and rule.invert is None]
+    return [rule.names[0] for rule in dates if rule.name not in old_key]
 
 
 def _instant(number: int) -> str:
