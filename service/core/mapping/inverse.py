@@ -47,7 +47,7 @@ def _key_and_constants(entity: Entity, v2_item: Item) -> Item:
     for rule in entity.key_rules:
         if rule.required and rule.name not in v2_item:
             raise Poison(f"the v2 item has no {rule.name}", reason=f"no_{rule.name}")
-    check_separator(entity, entity.old_key, v2_item)
+    check_separator(entity, entity.old_key.values(), v2_item)
     key = {name: template.value(v2_item) for name, template in entity.old_key.items()}
     return key | entity.constants()
 

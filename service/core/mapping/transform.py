@@ -1,13 +1,13 @@
 """The forward transform: from an old item to its v2 item. Deterministic: a replay makes the same item."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from service.core.item.stamp import V2Item
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.entity import Entity, FieldRule
 from service.core.mapping.limits import check_key, check_limits, require_readable
 from service.core.mapping.made import made_otherwise
-from service.core.mapping.mapping import Mapping as TableMapping
+from service.core.mapping.mapping import Mapping
 from service.core.mapping.template import Template
 from service.errors import Poison
 
@@ -15,7 +15,7 @@ MESSAGE_CHARACTERS = 500
 """The longest message about an item: it may quote a value of up to 400 KB, and quarantine keeps it in a record."""
 
 
-def forward(mapping: TableMapping, old_item: Item) -> V2Item:
+def forward(mapping: Mapping, old_item: Item) -> V2Item:
     """The v2 item of ``old_item``.
 
     Raises Poison when it has none. Its reason is one of unknown_entity, no_<field> (no_id), key_mismatch, separator_in_key,
@@ -28,7 +28,7 @@ def forward(mapping: TableMapping, old_item: Item) -> V2Item:
         raise _with_key(mapping, old_item, poison) from poison
 
 
-def v2_place(mapping: TableMapping, old_item: Item) -> tuple[str, Item]:
+def v2_place(mapping: Mapping, old_item: Item) -> tuple[str, Item]:
     """Table and key of the v2 item of ``old_item``, also when that item is too big or too deep to be written.
 
     Raises Poison when the item has no key in v2, or one that DynamoDB refuses.
@@ -46,12 +46,12 @@ def v2_place(mapping: TableMapping, old_item: Item) -> tuple[str, Item]:
         raise _with_key(mapping, old_item, poison) from poison
 
 
-def old_key(mapping: TableMapping, item: Item) -> Item:
+def old_key(mapping: Mapping, item: Item) -> Item:
     """The key attributes of an old item."""
     return {name: item[name] for name in mapping.old.key_names}
 
 
-def entity_of(mapping: TableMapping, old_item: Item) -> Entity:
+def entity_of(mapping: Mapping, old_item: Item) -> Entity:
     """The entity of an old item. Raises Poison (``unknown_entity``)."""
     entity = mapping.entity_of(old_item)
     if entity is not None:
@@ -64,13 +64,13 @@ def entity_of(mapping: TableMapping, old_item: Item) -> Entity:
     raise Poison(f"{mapping.old.entity} is {shown}; the mapping knows {known}", reason="unknown_entity")
 
 
-def old_key_text(mapping: TableMapping, item: Item) -> str:
+def old_key_text(mapping: Mapping, item: Item) -> str:
     """An old key for messages: ``pk=LEAD#7 sk=METADATA``."""
     values = ((name, item.get(name, {})) for name in mapping.old.key_names)
     return " ".join(f"{name}={next(iter(value.values()), '(absent)')}" for name, value in values)
 
 
-def _transformed(mapping: TableMapping, old_item: Item) -> V2Item:
+def _transformed(mapping: Mapping, old_item: Item) -> V2Item:
     entity = entity_of(mapping, old_item)
     fields: Item = {}
     residue: Item = {}
@@ -100,6 +100,9 @@ def _make_field(rule: FieldRule, old_item: Item, fields: Item) -> AttributeValue
     value = rule.value(old_item, fields)
     if value is not None:
         fields[rule.name] = value
+    elif rule.in_key is not None:
+        attribute, pattern = rule.in_key
+        raise Poison(f"{attribute} does not read like {pattern.template.text!r}", reason="key_mismatch")
     elif rule.required:
         raise Poison(f"{rule.name} is absent, or not of type {rule.type}", reason=f"no_{rule.name}")
     return value
@@ -124,16 +127,17 @@ def _check_keys(entity: Entity, old_item: Item, fields: Item) -> None:
         if old_item.get(name) != expected:
             shown = next(iter(expected.values()))
             raise Poison(f"{name} should be {shown!r} by the mapping's old_key", reason="key_mismatch")
-    for templates in (entity.old_key, entity.key):
-        check_separator(entity, templates, fields)
+    check_separator(entity, entity.old_key.values(), fields)
+    # a v2 key attribute that is one value alone may hold anything
+    check_separator(entity, (template for template in entity.key.values() if len(template.parts) > 1), fields)
 
 
-def check_separator(entity: Entity, templates: Mapping[str, Template], fields: Item) -> None:
+def check_separator(entity: Entity, templates: Iterable[Template], fields: Item) -> None:
     """Raise Poison (``separator_in_key``) when a value in a key holds the separator: another item could have the same key."""
     if entity.separator is None:
         return
-    for template in templates.values():
-        for placeholder in template.placeholders if len(template.parts) > 1 else ():
+    for template in templates:
+        for placeholder in template.placeholders:
             if entity.separator in placeholder.render(fields):
                 raise Poison(
                     f"{placeholder.name} holds {entity.separator!r}, which separates the values in a key",
@@ -152,7 +156,7 @@ def _unmapped(entity: Entity, old_item: Item, residue: Item) -> Item:
     return {entity.gather: {"M": kept}}
 
 
-def _with_key(mapping: TableMapping, old_item: Item, poison: Poison) -> Poison:
+def _with_key(mapping: Mapping, old_item: Item, poison: Poison) -> Poison:
     message = poison.message
     if len(message) > MESSAGE_CHARACTERS:
         message = f"{message[: MESSAGE_CHARACTERS - 3]}..."
