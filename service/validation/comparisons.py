@@ -29,7 +29,7 @@ from service.validation.recheck import (
     RecheckRule,
     observe_items,
 )
-from service.validation.tally import Tally, count_item
+from service.validation.tally import Tally, count_item, count_run
 
 OLD_COLUMNS: Table[Kind, tuple[str, ...]] = {
     Kind.EQUAL: ("old", "equal"),
@@ -102,6 +102,7 @@ class OldTableComparison:
         sources = [source for source in all_sources if source is not None]
         v2_items = await self._reader.v2_items(source.pair for source in sources)
         page = PageResult()
+        count_run(page.tally, "left_out", sum(map(self._mapping.leaves_out, items)))
         for source in sources:
             finding = judge(self._mapping, source.pair, v2_item_at(v2_items, source.pair), source)
             if finding.kind is Kind.EQUAL:

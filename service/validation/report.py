@@ -100,6 +100,7 @@ class Report:
             "repaired": self.tally["run", "repaired"],
             "index_checks": index_table(self.tally),
             "inverse_failures": self.tally["run", "inverse_failures"],
+            "left_out": self.tally["run", "left_out"],
             "started_at": self.started_at,
             "finished_at": self.finished_at,
             "resumed": self.resumed,
@@ -117,6 +118,10 @@ class Report:
             console.print(_indexes(document["index_checks"]))
         if document["differences"]:
             console.print(_differences(document["differences"], document["differences_total"]))
+        if document["left_out"]:
+            console.print(
+                f"{document['left_out']:,} items stay behind in the old table, as leave_out of the mapping says"
+            )
         console.print(_result(document), markup=False, soft_wrap=True)
         return out.getvalue()
 

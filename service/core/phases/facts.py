@@ -17,7 +17,9 @@ class BackfillFacts:
     state: str = "not started"
     """not started | running | stopped | finished."""
     items: int = 0
-    """Old items that it has finished with: copied, already present, or in quarantine."""
+    """Old items that it has finished with: copied, already present, in quarantine, or left out."""
+    left_out: int = 0
+    """Of these, the items that stay behind, as the mapping says."""
     segments_done: int = 0
     segments: int = 0
     items_per_second: float = 0.0

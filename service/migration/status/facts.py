@@ -91,6 +91,7 @@ def _backfill(run: RunStatus | None, prices: Prices) -> BackfillFacts:
     return BackfillFacts(
         state=run.state,
         items=run.outcomes.items,
+        left_out=run.outcomes.left_out,
         segments_done=run.segments_done,
         segments=run.run.segments,
         items_per_second=beat.items_per_second if beat else 0.0,

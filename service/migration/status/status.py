@@ -156,8 +156,9 @@ def _backfill_text(backfill: BackfillFacts) -> str:
     if backfill.state == "not started":
         return backfill.state
     eta = "" if backfill.eta_seconds is None else f", about {backfill.eta_seconds:.0f} s to go"
+    left_out = f" ({backfill.left_out} left out)" if backfill.left_out else ""
     return (
-        f"{backfill.state}: {backfill.items} items, segments {backfill.segments_done}/{backfill.segments}, "
+        f"{backfill.state}: {backfill.items} items{left_out}, segments {backfill.segments_done}/{backfill.segments}, "
         f"{backfill.items_per_second:.0f} items/s, about {backfill.cost_usd:.2f} USD{eta}"
     )
 

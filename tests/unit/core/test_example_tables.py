@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -10,11 +9,10 @@ from service.core.item.stamp import backfill_version, stamped, without_stamp
 from service.core.item.wire import Item
 from service.core.mapping.inverse import inverse
 from service.core.mapping.made import made_otherwise
-from service.core.mapping.mapping import Mapping, load_mapping
+from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward
+from tests.builders.designs import DESIGNS, TABLES, items_of, mapping_of
 
-TABLES = Path(__file__).parents[3] / "examples" / "tables"
-DESIGNS = sorted(path.stem for path in TABLES.glob("*.yaml"))
 COUNTS = {
     "banking": {"customer": 4, "account": 4, "transaction": 16, "autopay": 4},
     "complaints": {"complaint": 8, "message": 24},
@@ -23,16 +21,6 @@ COUNTS = {
     "tasks-electrodb": {"office": 3, "employee": 14, "task": 20},
     "users-typedorm": {"organisation": 5, "user": 14, "left out": 14},
 }
-
-
-def mapping_of(design: str) -> Mapping:
-    path = TABLES / f"{design}.yaml"
-    return load_mapping(path.read_text(), source=path.name)
-
-
-def items_of(design: str) -> list[Item]:
-    items: list[Item] = json.loads((TABLES / f"{design}.json").read_text())
-    return items
 
 
 def carried(design: str, mapping: Mapping) -> list[Item]:

@@ -15,9 +15,9 @@ from service.core.mapping.convert import month_of
 from service.core.mapping.inverse import inverse
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward, v2_place
+from tests.builders.designs import DESIGNS, mapping_of
 from tests.builders.mappings import crm, library, shop
 from tests.builders.strategies import VALUES, items, mappable, stored
-from tests.unit.core.test_example_tables import DESIGNS, mapping_of
 
 VERSION = backfill_version(1)
 MAPPINGS = st.sampled_from([crm(), shop(), library(), *map(mapping_of, DESIGNS)])

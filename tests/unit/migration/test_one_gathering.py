@@ -44,6 +44,7 @@ DOCUMENT: dict[str, Any] = {
     "backfill": {
         "state": "running",
         "items": 5,
+        "left_out": 0,
         "segments_done": 1,
         "segments": 1,
         "items_per_second": 4.5,
