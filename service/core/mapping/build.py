@@ -9,7 +9,7 @@ from service.core.mapping.convert import CONVERTERS, Converter, element_converte
 from service.core.mapping.entity import Entity, FieldRule
 from service.core.mapping.key_pattern import KeyPattern, key_pattern
 from service.core.mapping.schema import GATHER, EntityModel, FieldModel, KeyTexts, MappingModel
-from service.core.mapping.template import KeyType, Template, TemplateError, own_template, parse_template
+from service.core.mapping.template import KeyType, Placeholder, Template, TemplateError, own_template, parse_template
 
 TableNames = Callable[[str, str], str]
 """From the environment variable of a table, and its default name, to its name."""
@@ -105,6 +105,12 @@ def as_constant(constant: Any) -> AttributeValue:
     return {"N": str(constant)} if isinstance(constant, int) else {"S": str(constant)}
 
 
+def _only_in_key(placeholder: Placeholder) -> FieldModel:
+    """Text; a number where the key has it with zeros in front."""
+    padded = placeholder.modifier is not None and placeholder.modifier.startswith("pad")
+    return FieldModel(type="int" if padded else "string", required=True, only_in_key=True)
+
+
 def leave_out_patterns(model: MappingModel) -> tuple[dict[str, re.Pattern[str]], ...]:
     """The patterns of the items that stay behind; ``*`` in a pattern stands for any text."""
     return tuple(
@@ -114,7 +120,7 @@ def leave_out_patterns(model: MappingModel) -> tuple[dict[str, re.Pattern[str]],
 
 
 def with_key_fields(model: MappingModel) -> MappingModel:
-    """The model, in which each placeholder of an old key that is no field is one: a text that is only in the key."""
+    """The model, in which each placeholder of an old key that is no field is one that is only in the key."""
     return model.model_copy(update={"entities": {name: _with_key_fields(one) for name, one in model.entities.items()}})
 
 
@@ -123,10 +129,8 @@ def _with_key_fields(entity: EntityModel) -> EntityModel:
         templates = parse_templates(entity.old_key)
     except TemplateError:  # reported by the checks
         return entity
-    named = [placeholder.name for template in templates.values() for placeholder in template.placeholders]
-    only = {
-        name: FieldModel(type="string", required=True, only_in_key=True) for name in named if name not in entity.fields
-    }
+    named = [placeholder for template in templates.values() for placeholder in template.placeholders]
+    only = {one.name: _only_in_key(one) for one in named if one.name not in entity.fields}
     return entity.model_copy(update={"fields": {**entity.fields, **only}}) if only else entity
 
 

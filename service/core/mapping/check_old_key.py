@@ -58,8 +58,9 @@ def _old_placeholder_problem(entity: EntityModel, template: Template, placeholde
         words = " or ".join(filter(None, (", ".join(types[:-1]), types[-1])))
         remedy = f"make it a required field without transform, of type {words}, and write no fallback"
         return f"{{{name}}} in an old key may be absent or changed: {remedy}"
-    if field.only_in_key and placeholder.modifier and not placeholder.modifier.startswith("pad"):
-        return f"{{{name}:{placeholder.modifier}}} cannot be read back from the old key; write {{{name}}}"
+    padded = (placeholder.modifier or "").startswith("pad") and field.type == "int"
+    if field.only_in_key and placeholder.modifier and not padded:
+        return f"{{{name}:{placeholder.modifier}}} cannot be read back from the old key as a {field.type}; write {{{name}}}"
     return None
 
 
