@@ -255,10 +255,15 @@ def _index_differences(
     differences = []
     if existing.key != key:
         differences.append(f"index {name} has the key {_key_text(existing.key)}, wanted {_key_text(key)}")
-    found, wanted = projection_text(existing.projection), projection_text(projection)
-    if found != wanted:
+    if not _covers(existing.projection, projection):
+        found, wanted = projection_text(existing.projection), projection_text(projection)
         differences.append(f"index {name} projects {found}, wanted {wanted}")
     return differences
+
+
+def _covers(existing: Projection, wanted: Projection) -> bool:
+    """Whether an index has every attribute that it is to have."""
+    return existing is None or (wanted is not None and set(wanted) <= set(existing))
 
 
 def _require_equal(wanted: NewTable, existing: TableDescription | None) -> None:

@@ -194,7 +194,11 @@ class MappedApplication:
         entity = entity_of(self._mapping, item)
         if entity.change_token is None or entity.fields[entity.change_token].type != "string":
             return {}
-        return {entity.change_token: {"S": datetime.fromtimestamp(self._clock.now(), UTC).isoformat()}}
+        return {
+            entity.fields[entity.change_token].names[0]: {
+                "S": datetime.fromtimestamp(self._clock.now(), UTC).isoformat()
+            }
+        }
 
 
 def _live(mapping: Mapping, side: Side, item: Item) -> Condition:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 from uuid import uuid4
@@ -31,6 +31,7 @@ from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.protocol import InsertRefused
 from service.dynamodb.table_description import Identity, NewTable
 from service.dynamodb.table_waits import until_active, until_deleted, until_stream_enabled
+from service.dynamodb.tables import table_differences
 from service.errors import Fatal, Poison, Retryable, StreamGone
 from tests.builders.planes import RetryLog, open_plane, plane_settings
 
@@ -374,6 +375,24 @@ async def test_a_table_is_made_described_streamed_and_deleted(server: Server) ->
     control.delete_table(name)
     await until_deleted(control, name, clock, 30)
     assert await asyncio.to_thread(control.describe_table, name) is None
+
+
+async def test_an_index_has_what_its_projection_says(server: Server) -> None:
+    name, keys = f"{server.table}-3", {index: ("owner", index) for index in ("All", "Keys", "Some")}
+    wanted = NewTable(name, ("PK", None), keys, stream=False, projections={"Keys": (), "Some": ("b", "a")})
+    server.control.create_table(wanted)
+    table = await until_active(server.control, name, SystemClock(), 30)
+    projected = {index: schema.projection for index, schema in table.indexes.items()}
+    assert projected == {"All": None, "Keys": (), "Some": ("a", "b")}
+    assert table_differences(wanted, table) == []
+    more = {"All": ("a",), "Keys": ("a",), "Some": ("a", "c")}
+    differences = table_differences(replace(wanted, projections=more), table)
+    assert differences == ["index Keys projects KEYS_ONLY, wanted a", "index Some projects a, b, wanted a, c"]
+    assert table_differences(replace(wanted, projections={}), table) == [
+        "index Keys projects KEYS_ONLY, wanted ALL",
+        "index Some projects a, b, wanted ALL",
+    ]
+    server.control.delete_table(name)
 
 
 async def test_a_local_server_knows_no_identity(server: Server) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from service.core.item.json_text import item_from_json
 from service.core.item.wire import Item
+from service.core.mapping.made import made_again
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward, old_key_text
 from service.errors import Misconfigured, Poison
@@ -14,7 +15,8 @@ MAX_FILE_BYTES = 2**22
 
 
 def read_item_file(path: Path, mapping: Mapping, key: Item) -> Item:
-    """The old item in the file, in DynamoDB's JSON or plain JSON. It must have the key ``key``, and a transform.
+    """The old item in the file, in DynamoDB's JSON or plain JSON. It must have the key ``key``, and a transform. It gets the
+    attributes that are made of others, where it has none.
 
     Raises Misconfigured with one line that names the file, and what is wrong in it and where.
     """
@@ -25,7 +27,8 @@ def read_item_file(path: Path, mapping: Mapping, key: Item) -> Item:
     except ValueError as error:
         raise Misconfigured(f"{path}: {error}", remedy="correct the file") from error
     _check_item(path, mapping, item, key)
-    return item
+    entity = mapping.entity_of(item)
+    return item if entity is None else made_again(entity, None, item) | item
 
 
 def _text(path: Path) -> str:

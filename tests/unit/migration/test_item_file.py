@@ -8,8 +8,10 @@ import pytest
 
 from service.core.item.json_text import item_from_json
 from service.core.item.wire import Item
+from service.core.mapping.transform import old_key as old_key_of
 from service.errors import Misconfigured
 from service.migration.settlement.item_file import MAX_FILE_BYTES, read_item_file
+from tests.builders.designs import items_of, mapping_of
 from tests.builders.small_crm import MAPPING, lead, old_key
 
 KEY = old_key("LEAD", "a")
@@ -85,6 +87,16 @@ def test_a_file_with_the_conflicts_own_item_is_read(tmp_path: Path, item: Item) 
     path = tmp_path / "item.json"
     path.write_text(json.dumps(lead("a", **item)))
     assert read_item_file(path, MAPPING, KEY) == lead("a", **item)
+
+
+def test_what_the_old_application_makes_of_the_items_fields_is_added(tmp_path: Path) -> None:
+    mapping, (item, *_) = mapping_of("users-typedorm"), items_of("users-typedorm")
+    key, path = old_key_of(mapping, item), tmp_path / "item.json"
+    without = {name: value for name, value in item.items() if not name.startswith("GSI1")}
+    path.write_text(json.dumps(without))
+    assert read_item_file(path, mapping, key) == item
+    path.write_text(json.dumps({**without, "GSI1SK": {"S": "own"}}))
+    assert read_item_file(path, mapping, key) == {**item, "GSI1SK": {"S": "own"}}
 
 
 DEEP = '{"pk": "LEAD#a", "x": ' + "[" * 5000 + "]" * 5000 + "}"
