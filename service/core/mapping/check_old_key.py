@@ -76,7 +76,10 @@ def _read_problems(path: Path, model: MappingModel, template: Template) -> Itera
 
 def same_key_problems(model: MappingModel) -> Iterator[Problem]:
     """Where two entities could read the same old key, and no attribute tells them apart."""
-    remedy = "let an old_key begin differently, name the attribute that tells them apart in `when`, or in old.entity"
+    remedy = (
+        "an old item becomes one v2 item, from which it comes back; let an old_key begin differently, or name the attribute "
+        "that tells them apart in `when` or old.entity"
+    )
     for first, second in combinations(model.entities, 2):
         if not _told_apart(model, first, second) and not _keys_differ(model, first, second):
             yield ("entities", second, "old_key"), f"{first} and {second} could read the same old key; {remedy}"
