@@ -63,8 +63,11 @@ class Placeholder:
 
         Raises Poison (``key_type``) for ``pad`` of what is no whole number of at most so many digits.
         """
-        text = _text(fields.get(self.name)) or self.fallback or ""
-        return text if self.modifier is None or not text else _modified(self.modifier, text)
+        value = fields.get(self.name)
+        text = (value["B"] if value and "B" in value else text_of(value)) or self.fallback or ""
+        if self.modifier is None or not text:
+            return text
+        return (month_of(text) or "") if self.modifier == "month" else _modified(self.modifier, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,8 @@ class Template:
     """From the values of the fields to the text."""
     kind: KeyType = "S"
     """Of the key attribute that it makes."""
+    optional: bool = False
+    """Whether it may make nothing."""
 
     def value(self, fields: Item) -> AttributeValue:
         """The key attribute for these fields. Raises Poison (``key_type``) when the text is none of its type."""
@@ -85,14 +90,9 @@ class Template:
 
     def value_or_none(self, fields: Item) -> AttributeValue | None:
         """As ``value``; None where an optional placeholder has no value."""
-        if self.optional and any(part.optional and not _text(fields.get(part.name)) for part in self.placeholders):
+        if self.optional and any(part.optional and not part.render(fields) for part in self.placeholders):
             return None
         return self.value(fields)
-
-    @property
-    def optional(self) -> bool:
-        """Whether it may make nothing."""
-        return any(part.optional for part in self.placeholders)
 
     @property
     def placeholders(self) -> tuple[Placeholder, ...]:
@@ -125,7 +125,8 @@ def parse_template(text: str, kind: KeyType = "S") -> Template:
             parts.append(_placeholder(text, match))
         position = match.end()
     _append_literal(parts, text[position:])
-    return Template(text, tuple(parts), _renderer(tuple(parts)), kind)
+    optional = any(part.optional for part in parts if not isinstance(part, str))
+    return Template(text, tuple(parts), _renderer(tuple(parts)), kind, optional)
 
 
 def own_template(name: str, kind: KeyType) -> Template:
@@ -179,10 +180,6 @@ def _typed(kind: KeyType, text: str) -> AttributeValue:
 
 def _constant(text: str) -> Renderer:
     return lambda _: text
-
-
-def _text(value: AttributeValue | None) -> str:
-    return value["B"] if value and "B" in value else text_of(value)
 
 
 def _modified(modifier: str, text: str) -> str:

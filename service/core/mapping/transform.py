@@ -82,18 +82,25 @@ def _transformed(mapping: Mapping, old_item: Item) -> V2Item:
         _add_residue(rule, old_item, value, residue, absent)
     _check_keys(entity, old_item, fields)
     unmapped = _unmapped(entity, old_item, residue)
-    residue |= made_otherwise(entity, old_item, fields)
-    item = {}
-    for name, template in entity.derived:
-        made = template.value_or_none(fields)
-        if made is not None:
-            item[name] = made
+    if entity.old_made:
+        residue |= made_otherwise(entity, old_item, fields)
+    item = _derived(entity, fields)
     item |= fields
     item |= unmapped
     key = {name: item[name] for name in entity.key}
     v2 = V2Item(entity.name, entity.table, key, item, residue, frozenset(absent))
     check_limits(entity, v2, mapping.stamp)
     return v2
+
+
+def _derived(entity: Entity, fields: Item) -> Item:
+    """The attributes of key and indexes that are no fields themselves, but for those that make nothing."""
+    item: Item = {}
+    for name, template in entity.derived:
+        made = template.value_or_none(fields) if template.optional else template.value(fields)
+        if made is not None:
+            item[name] = made
+    return item
 
 
 def _make_field(rule: FieldRule, old_item: Item, fields: Item) -> AttributeValue | None:
@@ -127,9 +134,10 @@ def _check_keys(entity: Entity, old_item: Item, fields: Item) -> None:
         if old_item.get(name) != expected:
             shown = next(iter(expected.values()))
             raise Poison(f"{name} should be {shown!r} by the mapping's old_key", reason="key_mismatch")
-    check_separator(entity, entity.old_key.values(), fields)
-    # a v2 key attribute that is one value alone may hold anything
-    check_separator(entity, (template for template in entity.key.values() if len(template.parts) > 1), fields)
+    if entity.separator is not None:
+        # a v2 key attribute that is one value alone may hold anything
+        joined = [template for template in entity.key.values() if len(template.parts) > 1]
+        check_separator(entity, [*entity.old_key.values(), *joined], fields)
 
 
 def check_separator(entity: Entity, templates: Iterable[Template], fields: Item) -> None:

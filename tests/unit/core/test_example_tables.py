@@ -55,6 +55,13 @@ def test_every_item_comes_back_with_and_without_its_stamp(design: str) -> None:
         assert inverse(mapping, without_stamp(whole, mapping.stamp), v2.table) == item
 
 
+def test_an_entity_with_conditions_of_its_own_is_not_told_by_its_name() -> None:
+    mapping = mapping_of("banking")
+    transaction = next(item for item in items_of("banking") if item["type"] == {"S": "deposit"})
+    assert mapping.entity_name_of(transaction) == "transaction"
+    assert mapping.entity_name_of({**transaction, "type": {"S": "transaction"}}) == "unknown"
+
+
 @pytest.mark.parametrize("design", DESIGNS)
 def test_an_edit_of_any_field_gives_an_old_item_whose_index_keys_agree_with_it(design: str) -> None:
     mapping = mapping_of(design)
