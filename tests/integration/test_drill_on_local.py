@@ -18,17 +18,8 @@ from service.rehearsal.tables import load_items
 from tests.builders.crm_tables import connections
 from tests.builders.mappings import CRM_TEXT
 from tests.builders.planes import plane_settings
+from tests.integration.quick import QUICK
 
-QUICK: dict[str, Any] = {
-    "shard_discovery_seconds": 0.3,
-    "poll_interval_seconds": 0.25,
-    "lease_seconds": 4.0,
-    "request_timeout_seconds": 3.0,
-    "clock_margin_seconds": 0.0,
-    "settle_seconds": 1.0,
-    "segments": 2,
-    "log_level": "warning",
-}
 ITEMS = list(old_items(12))
 SAMPLE = 5
 
