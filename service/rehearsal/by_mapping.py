@@ -144,7 +144,9 @@ class MappedApplication:
         v2 = forward(self._mapping, {**old, **values, **self._token(old)})
         stamp = {name: was[name] for name in (self._mapping.stamp,) if name in was}
         key, whole = self._v2_key(table, was), {**v2.item, **stamp}
-        as_read = AllOf(tuple(Equals((name,), value) for name, value in was.items()))
+        # that nothing was added, too: an item without a change token shows nothing else of another writer's first increment
+        still = (Equals((name,), value) for name, value in was.items())
+        as_read = AllOf((*still, *(Absent((name,)) for name in sorted(whole.keys() - was.keys()))))
         if (v2.table, v2.key) == (table, key):
             changed = {name: value for name, value in whole.items() if was.get(name) != value}
             removed = tuple(was.keys() - whole.keys())
