@@ -13,6 +13,7 @@ from service.core.mapping.entity import Entity, FieldRule
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward
 from service.errors import Poison
+from tests.builders.marshalled import marshalled
 
 settings.register_profile(
     "tablesplit",
@@ -71,13 +72,16 @@ SCALARS: st.SearchStrategy[AttributeValue] = st.one_of(
 
 
 def _containers(inner: st.SearchStrategy[AttributeValue]) -> st.SearchStrategy[AttributeValue]:
-    lists = st.lists(inner, max_size=3).map(lambda elements: {"L": elements})
+    lists = st.lists(inner | inner.map(marshalled), max_size=3).map(lambda elements: {"L": elements})
     maps = st.dictionaries(st.sampled_from(["id", "name", "color", "order", "S", "x"]), inner, max_size=3)
     return lists | maps.map(lambda content: {"M": content})
 
 
 VALUES: st.SearchStrategy[AttributeValue] = st.recursive(SCALARS, _containers, max_leaves=6)
 """Any of the ten attribute types."""
+
+MARSHALLED_LISTS = st.lists(VALUES.map(marshalled) | VALUES, max_size=3).map(lambda elements: {"L": elements})
+"""Lists whose elements are marshalled twice, some or all."""
 
 IDENTITIES = st.one_of(
     TEXTS.filter(bool), st.sampled_from(["7", "a#b", "#", "2024-01#7", "LEAD#7", "{id}", "é", "日本"])
@@ -136,7 +140,11 @@ def _originals(rule: FieldRule) -> st.SearchStrategy[Item]:
         numbers = st.integers(0, 99).map(lambda number: {"N": str(number)})
         values = numbers if rule.type in ("int", "number") else IDENTITIES.map(lambda text: {"S": text}) | numbers
         return st.sampled_from(rule.names).flatmap(lambda name: st.fixed_dictionaries({name: values}))
-    clean = {"int": NUMBERS.map(lambda digits: {"N": digits}), "date": DATES.map(lambda text: {"S": text})}
+    clean = {
+        "int": NUMBERS.map(lambda digits: {"N": digits}),
+        "date": DATES.map(lambda text: {"S": text}),
+        "list": MARSHALLED_LISTS | VALUES,
+    }
     values = st.one_of(clean.get(rule.type, VALUES), VALUES, DIRTY_TEXTS.map(lambda text: {"S": text}))
     return st.dictionaries(st.sampled_from(rule.names), values, max_size=len(rule.names))
 

@@ -225,7 +225,7 @@ def _build_converter(field: FieldModel, resolve: Resolver) -> Converter:
     if field.elements:
         fields = field.elements.fields.items()
         return element_converter(
-            [(name, CONVERTERS[inner.type], constant_value(inner.type, inner.default)) for name, inner in fields]
+            [(name, inner.type, constant_value(inner.type, inner.default)) for name, inner in fields]
         )
     return CONVERTERS[field.type]
 

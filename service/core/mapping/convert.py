@@ -8,6 +8,7 @@ None when it cannot be converted, and then the field takes its default. Absent v
 import base64
 import re
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -15,13 +16,14 @@ from typing import Any
 
 from service.core.item.numbers import is_zero, number_text, parse_number, truncated, unquoted
 from service.core.item.wire import AttributeValue, Item
-from service.core.mapping.list_text import parse_list
+from service.core.mapping.json_text import parse_list
+from service.core.mapping.marshalled import unmarshalled
 from service.errors import Poison
 
 Converter = Callable[[AttributeValue], AttributeValue | None]
 
-ElementField = tuple[str, Converter, AttributeValue | None]
-"""Name, converter and default of a field inside the maps of a list."""
+ElementField = tuple[str, str, AttributeValue | None]
+"""Name, type and default of a field inside the maps of a list."""
 
 TYPE_TAGS = frozenset({"S", "N", "B", "BOOL", "NULL", "L", "M", "SS", "NS", "BS"})
 
@@ -106,12 +108,19 @@ def to_date(value: AttributeValue) -> AttributeValue | None:
     return value if "S" in value and month_of(value["S"]) else None
 
 
-def to_list(value: AttributeValue) -> AttributeValue | None:
-    """L as it is, S as ``list_text.parse_list`` reads it, a set as its members in order; None for any other type."""
+def to_list(value: AttributeValue, own: AbstractSet[str] = frozenset()) -> AttributeValue | None:
+    """L as it is, S as ``json_text.parse_list`` reads it, a set as its members in order; None for any other type.
+
+    Elements that are DynamoDB-JSON as data (``marshalled.unmarshalled``, also for ``own``) become the values that they hold. So
+    does a map that is a whole list as data.
+    """
     if "L" in value:
-        return value
+        return _unmarshalled_elements(value, own)
     if "S" in value:
-        return parse_list(value["S"])
+        return parse_list(value["S"], own)
+    if "M" in value:
+        whole = unmarshalled(value)
+        return whole if whole is not None and "L" in whole else None
     if "SS" in value:
         return {"L": [{"S": text} for text in sorted(value["SS"])]}
     if "NS" in value:
@@ -119,6 +128,13 @@ def to_list(value: AttributeValue) -> AttributeValue | None:
     if "BS" in value:
         return {"L": [{"B": content} for content in sorted(value["BS"], key=base64.b64decode)]}
     return None
+
+
+def _unmarshalled_elements(value: AttributeValue, own: AbstractSet[str]) -> AttributeValue:
+    elements = [unmarshalled(element, own) for element in value["L"]]
+    if not any(elements):
+        return value
+    return {"L": [was if held is None else held for was, held in zip(value["L"], elements, strict=True)]}
 
 
 def to_binary(value: AttributeValue) -> AttributeValue | None:
@@ -141,11 +157,13 @@ CONVERTERS: dict[str, Converter] = {
 def element_converter(fields: Sequence[ElementField]) -> Converter:
     """A converter like ``to_list`` that also converts ``fields`` in each map of the list, by the rules of the outer fields.
 
-    Inner attributes without a field, and elements that are not maps, stay as they are.
+    An inner attribute with a field, and that is DynamoDB-JSON as data, is first the value that it holds. Inner attributes without a
+    field, and elements that are not maps, stay as they are.
     """
+    own = frozenset(name for name, _, _ in fields)
 
     def convert(value: AttributeValue) -> AttributeValue | None:
-        converted = to_list(value)
+        converted = to_list(value, own)
         if converted is None:
             return None
         elements = [_converted_element(element, fields) for element in converted["L"]]
@@ -158,13 +176,18 @@ def _converted_element(element: AttributeValue, fields: Sequence[ElementField]) 
     if "M" not in element:
         return element
     content: Item = dict(element["M"])
-    for name, convert, default in fields:
+    for name, kind, default in fields:
         original = content.pop(name, None)
-        value = None if original is None or is_absent(original) else convert(original)
+        value = None if original is None else _converted_inner(kind, original)
         value = default if value is None else value
         if value is not None:
             content[name] = value
     return {"M": content}
+
+
+def _converted_inner(kind: str, original: AttributeValue) -> AttributeValue | None:
+    value = unmarshalled(original) or original
+    return None if is_absent(value) else CONVERTERS[kind](value)
 
 
 def hook_converter(name: str, resolve: Callable[[str], Any]) -> Converter:

@@ -13,6 +13,7 @@ from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.inverse import inverse
 from service.core.mapping.transform import forward
 from tests.builders.mappings import crm
+from tests.builders.marshalled import marshalled
 
 FIXED = "1970-01-01T00:00:00.000Z"
 BORN = "2024-03-05T10:00:00Z"
@@ -176,6 +177,14 @@ TAGS = [
     ("tags", {"BS": ["/w==", "AA=="]}, {"L": [{"B": "AA=="}, {"B": "/w=="}]}, NOTED),
     ("tags", n("5"), {"L": []}, NOTED),
     ("tags", {"M": {}}, {"L": []}, NOTED),
+    ("tags", {"L": [marshalled(s("AI")), s("b"), marshalled(n("7"))]}, {"L": [s("AI"), s("b"), n("7")]}, NOTED),
+    ("tags", marshalled(texts("AI", "")), texts("AI", ""), NOTED),
+    ("tags", {"M": {"L": texts("AI")}}, {"L": []}, NOTED),
+    ("tags", marshalled(s("AI")), {"L": []}, NOTED),
+    *(
+        ("tags", {"L": [{"M": alike}]}, {"L": [{"M": alike}]}, KEPT)
+        for alike in ({"S": n("5")}, {"S": s("a"), "N": s("1")}, {"s": s("a")}, {"M": {"M": {"a": s("b")}}})
+    ),
     ("tags", {"BOOL": True}, {"L": []}, NOTED),
 ]
 
@@ -316,12 +325,40 @@ STAGE = {"id": s("s1"), "name": s("New"), "color": s("#fff"), "order": n("1")}
         (s("a,b"), texts("a", "b"), NOTED),
         (n("1"), None, NOTED),
         (None, None, KEPT),
+        ({"L": [marshalled({"M": STAGE})]}, {"L": [{"M": STAGE}]}, NOTED),
+        ({"L": [marshalled({"M": STAGE}), {"M": STAGE}]}, {"L": [{"M": STAGE}] * 2}, NOTED),
+        (marshalled({"L": [{"M": STAGE}]}), {"L": [{"M": STAGE}]}, NOTED),
+        ({"L": [{"M": {name: marshalled(value) for name, value in STAGE.items()}}]}, {"L": [{"M": STAGE}]}, NOTED),
+        (
+            {"L": [marshalled({"M": {"id": n("1"), "order": s("2"), "more": NULL, "name": s("")}})]},
+            {"L": [{"M": {"id": s("1"), "order": n("2"), "color": s("#3B82F6"), "more": NULL}}]},
+            NOTED,
+        ),
+        (
+            {"L": [{"M": {**STAGE, "more": marshalled(s("x"))}}]},
+            {"L": [{"M": {**STAGE, "more": marshalled(s("x"))}}]},
+            KEPT,
+        ),
+        (
+            {"L": [{"M": {**STAGE, "name": {"M": {"S": n("5")}}}}]},
+            {"L": [{"M": {k: STAGE[k] for k in ("id", "color", "order")}}]},
+            NOTED,
+        ),
     ],
 )
 def test_stages(original: AttributeValue | None, field: AttributeValue | None, fate: str) -> None:
     v2 = transformed(old_item("PIPELINE", stages=original))
     assert v2.item.get("stages") == field
     assert v2.residue == ({"stages": original} if fate == NOTED else {})
+
+
+def test_after_an_edit_in_v2_the_stages_go_back_as_v2_has_them() -> None:
+    """Marshalled twice is what a tool did by mistake, and no application writes it so again."""
+    old = old_item("PIPELINE", stages={"L": [marshalled({"M": STAGE})]})
+    v2 = stamped(forward(crm(), old), backfill_version(1), "_sync")
+    stages: AttributeValue = {"L": [{"M": {**STAGE, "order": n("2")}}]}
+    assert inverse(crm(), {**v2, "name": s("Sales")}, "CRM-Pipelines-v2") == {**old, "name": s("Sales")}
+    assert inverse(crm(), {**v2, "stages": stages}, "CRM-Pipelines-v2") == {**old, "stages": stages}
 
 
 def test_unmapped_attributes_of_leads_and_deals_are_gathered_with_their_own_types() -> None:
