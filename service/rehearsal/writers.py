@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Sequence
 
 from service.clock import Clock
 from service.core.item.wire import Item, key_text
-from service.core.mapping.entity import Entity
+from service.core.mapping.convert import CONVERTERS
+from service.core.mapping.dates import DATE_TYPES
+from service.core.mapping.entity import Entity, FieldRule
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import entity_of, old_key
 from service.core.phases.acting import Side
@@ -130,9 +132,11 @@ class Writer:
         chosen = self._random.sample(names, min(len(names), self._random.randint(1, FIELDS_AT_MOST)))
         return {name: {"S": f"{name} {self.number}-{self._writes}"} for name in sorted(chosen)}
 
-    def _dates(self, names: Sequence[str]) -> Item:
-        """A new date for each name; no other write makes the same."""
-        return {name: {"S": _instant(self._writes * 100 + self.number)} for name in names}
+    def _dates(self, rules: Sequence[FieldRule]) -> Item:
+        """A new date for each field, as v2 holds it; no other write makes the same."""
+        text = {"S": _instant(self._writes * 100 + self.number)}
+        dates = {rule.names[0]: CONVERTERS[rule.type](text) for rule in rules}
+        return {name: date for name, date in dates.items() if date is not None}
 
     async def _attempt(
         self, kind: Kind, key: Item, values: Item | None, before: Item | None, write: Awaitable[None]
@@ -162,11 +166,11 @@ def _text_names(entity: Entity) -> list[str]:
     return [*(name for name in names if name not in entity.when), NOTE]
 
 
-def _key_dates(entity: Entity) -> list[str]:
+def _key_dates(entity: Entity) -> list[FieldRule]:
     """The dates that the v2 key depends on, and the old key does not."""
     old_key = {placeholder.name for template in entity.old_key.values() for placeholder in template.placeholders}
-    dates = [rule for rule in entity.key_rules if rule.type == "date" and rule.invert is None]
-    return [rule.names[0] for rule in dates if rule.name not in old_key]
+    dates = [rule for rule in entity.key_rules if rule.type in DATE_TYPES and rule.invert is None]
+    return [rule for rule in dates if rule.name not in old_key]
 
 
 def _instant(number: int) -> str:

@@ -47,6 +47,37 @@ entities:
       amount: {type: int, aliases: [sum]}
 """
 
+PARCELS_TEXT = """
+version: 1
+name: parcels
+old: {table: {variable: OLD, default: old}, partition_key: pk, sort_key: sk, entity: kind}
+entities:
+  PARCEL:
+    table: {variable: PARCELS, default: parcels}
+    old_key: {pk: "PARCEL#{id}", sk: META}
+    key: {PK: PARCEL, SK: "{created_at:month}#{id}"}
+    indexes:
+      BySent: {sent_month: "{sent:month}", sent_key: "{sent}"}
+    key_types: {sent_key: number}
+    fields:
+      id: {type: string, required: true}
+      created_at: {type: epoch, default: 0, aliases: [created]}
+      sent: {type: epoch_ms, default: "2000-02-29T12:00:00.5Z"}
+      seen: {type: epoch}
+      size: {type: map, default: {}}
+      extra: {type: any, aliases: [more]}
+      label: {type: string, default: "of {created_at:month}"}
+      steps:
+        type: list
+        elements:
+          fields:
+            S: {type: string, default: none}
+            at: {type: epoch}
+            meta: {type: map}
+            note: {type: any}
+            parts: {type: list}
+"""
+
 MERGE_TEXT = """
 version: 1
 name: merge
@@ -145,6 +176,12 @@ def crm() -> Mapping:
 def shop() -> Mapping:
     """Aliases, a transform hook, a sharded key, no old sort key, two entities in one v2 table."""
     return load_mapping(SHOP_TEXT, source="shop.yaml", resolve=resolve_name)
+
+
+@cache
+def parcels() -> Mapping:
+    """Dates that are numbers, also in keys; fields of type map and any, also inside a list whose maps have a field named S."""
+    return load_mapping(PARCELS_TEXT, source="parcels.yaml")
 
 
 @cache

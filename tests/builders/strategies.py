@@ -80,8 +80,12 @@ def _containers(inner: st.SearchStrategy[AttributeValue]) -> st.SearchStrategy[A
 VALUES: st.SearchStrategy[AttributeValue] = st.recursive(SCALARS, _containers, max_leaves=6)
 """Any of the ten attribute types."""
 
+MAPS = st.dictionaries(st.sampled_from(["S", "M", "a"]), VALUES, max_size=2).map(lambda content: {"M": content})
 MARSHALLED_LISTS = st.lists(VALUES.map(marshalled) | VALUES, max_size=3).map(lambda elements: {"L": elements})
 """Lists whose elements are marshalled twice, some or all."""
+
+EPOCHS = st.integers(-62_135_596_801, 253_402_300_800).map(str) | st.sampled_from(["0", "1709290000.5", "-0.1"])
+"""Seconds since 1970 in the years 1 to 9999, and just outside."""
 
 IDENTITIES = st.one_of(
     TEXTS.filter(bool), st.sampled_from(["7", "a#b", "#", "2024-01#7", "LEAD#7", "{id}", "é", "日本"])
@@ -143,6 +147,9 @@ def _originals(rule: FieldRule) -> st.SearchStrategy[Item]:
     clean = {
         "int": NUMBERS.map(lambda digits: {"N": digits}),
         "date": DATES.map(lambda text: {"S": text}),
+        "epoch": EPOCHS.map(lambda digits: {"N": digits}),
+        "epoch_ms": EPOCHS.map(lambda digits: {"N": digits + "000"}),
+        "map": MAPS,
         "list": MARSHALLED_LISTS | VALUES,
     }
     values = st.one_of(clean.get(rule.type, VALUES), VALUES, DIRTY_TEXTS.map(lambda text: {"S": text}))

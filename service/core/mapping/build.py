@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from service.core.item.wire import AttributeValue, Item
-from service.core.mapping.convert import CONVERTERS, Converter, element_converter, hook_converter
-from service.core.mapping.entity import Entity, FieldRule
+from service.core.mapping.convert import CONVERTERS, MAPS_STAY, Converter, element_converter, hook_converter
+from service.core.mapping.dates import PER_SECOND
+from service.core.mapping.entity import Entity, FieldRule, Merge
 from service.core.mapping.key_pattern import KeyPattern, key_pattern
 from service.core.mapping.schema import GATHER, EntityModel, FieldModel, KeyTexts, MappingModel
 from service.core.mapping.template import KeyType, Placeholder, Template, TemplateError, own_template, parse_template
@@ -21,9 +22,10 @@ Resolver = Callable[[str], Any]
 def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Resolver) -> Entity:
     """The compiled rules of entity ``name``. The model must have passed ``check.problems``."""
     entity = model.entities[name]
-    patterns = old_patterns(model, entity)
+    patterns, types = old_patterns(model, entity), field_types(entity)
     rules = _ordered(
-        [_build_field(field_name, field, patterns, resolve) for field_name, field in entity.fields.items()], entity
+        [_build_field(field_name, field, types, patterns, resolve) for field_name, field in entity.fields.items()],
+        entity,
     )
     key = key_templates(entity, entity.key)
     reserved = reserved_names(model, table_name(entity, names), names)
@@ -37,7 +39,7 @@ def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Res
         old_key={attribute: pattern.template for attribute, pattern in patterns.items()},
         patterns=patterns,
         separator=model.old.separator,
-        old_made=parse_templates(entity.old_made),
+        old_made=parse_templates(entity.old_made, {}, types),
         key=key,
         indexes=indexes,
         partition_attributes=entity.partition_attributes,
@@ -68,25 +70,36 @@ KEY_TYPES: dict[str, KeyType] = {"string": "S", "number": "N", "binary": "B"}
 KEY_WORDS: dict[str, str] = {kind: word for word, kind in KEY_TYPES.items()}
 
 
-FIELD_KINDS: dict[str, KeyType] = {"int": "N", "number": "N", "binary": "B"}
+FIELD_KINDS: dict[str, KeyType] = {"int": "N", "number": "N", "epoch": "N", "epoch_ms": "N", "binary": "B"}
 """Of fields that are key attributes themselves, where they are no strings."""
 
 
-def parse_templates(templates: Mapping[str, str], types: Mapping[str, str] = {}) -> dict[str, Template]:
-    """The parsed templates, by attribute name. ``types``: of the attributes that are no strings. Raises TemplateError."""
-    return {name: parse_template(text, KEY_TYPES[types.get(name, "string")]) for name, text in templates.items()}
+def field_types(entity: EntityModel) -> dict[str, str]:
+    """The type of each field."""
+    return {name: field.type for name, field in entity.fields.items()}
+
+
+def parse_templates(
+    templates: Mapping[str, str], types: Mapping[str, str] = {}, of_fields: Mapping[str, str] = {}
+) -> dict[str, Template]:
+    """The parsed templates, by attribute name. ``types``: of the attributes that are no strings. ``of_fields``: the types of the
+    fields, by which parts of dates are made. Raises TemplateError."""
+    return {
+        name: parse_template(text, KEY_TYPES[types.get(name, "string")], of_fields) for name, text in templates.items()
+    }
 
 
 def key_templates(entity: EntityModel, texts: KeyTexts) -> dict[str, Template]:
     """The parsed templates of a v2 key or index, by attribute name; also of the attributes that are fields themselves."""
-    parsed = parse_templates({name: text for name, text in texts.items() if text is not None}, entity.key_types)
+    templates = {name: text for name, text in texts.items() if text is not None}
+    parsed = parse_templates(templates, entity.key_types, field_types(entity))
     kinds = {name: FIELD_KINDS.get(field.type, "S") for name, field in entity.fields.items()}
     return {name: parsed[name] if name in parsed else own_template(name, kinds.get(name, "S")) for name in texts}
 
 
 def old_patterns(model: MappingModel, entity: EntityModel) -> dict[str, KeyPattern]:
     """How the old key of an entity is read, by attribute name."""
-    templates = parse_templates(entity.old_key, model.old.key_types)
+    templates = parse_templates(entity.old_key, model.old.key_types, field_types(entity))
     return {name: key_pattern(template, model.old.separator) for name, template in templates.items()}
 
 
@@ -160,17 +173,21 @@ def table_name(entity: EntityModel, names: TableNames) -> str:
     return names(entity.table.variable, entity.table.default)
 
 
-def default_template(field: FieldModel) -> Template | None:
-    """The default of a string field as a template; None when its default is not text."""
-    return parse_template(field.default) if field.type == "string" and isinstance(field.default, str) else None
+def default_template(field: FieldModel, of_fields: Mapping[str, str] = {}) -> Template | None:
+    """The default of a string field as a template; None when its default is not text. ``of_fields``: as ``parse_templates``."""
+    if field.type == "string" and isinstance(field.default, str):
+        return parse_template(field.default, field_types=of_fields)
+    return None
 
 
 def constant_value(kind: str, default: Any) -> AttributeValue | None:
     """``default`` as the attribute value of a field of type ``kind``; None when it does not fit the type."""
     if kind == "boolean":
         return {"BOOL": default} if isinstance(default, bool) else None
-    if kind in ("int", "number"):
+    if kind in ("int", "number") or (kind in PER_SECOND and not isinstance(default, str)):
         return _constant_number(kind, default)
+    if kind in MAPS_STAY:
+        return {"M": {}} if kind == "map" and default == {} else None
     if kind == "list":
         return {"L": [{"S": text} for text in default]} if _is_list_of_text(default) else None
     return CONVERTERS[kind]({"S": default}) if isinstance(default, str) else None
@@ -199,7 +216,9 @@ def old_names(name: str, field: FieldModel) -> tuple[str, ...]:
     return () if field.only_in_key else (field.source or name, *field.aliases)
 
 
-def _build_field(name: str, field: FieldModel, patterns: dict[str, KeyPattern], resolve: Resolver) -> FieldRule:
+def _build_field(
+    name: str, field: FieldModel, types: Mapping[str, str], patterns: dict[str, KeyPattern], resolve: Resolver
+) -> FieldRule:
     return FieldRule(
         name=name,
         names=old_names(name, field),
@@ -207,10 +226,10 @@ def _build_field(name: str, field: FieldModel, patterns: dict[str, KeyPattern], 
         type=field.type,
         convert=_build_converter(field, resolve),
         invert=hook_converter(field.transform.inverse, resolve) if field.transform else None,
-        default=_build_default(field),
+        default=_build_default(field, types),
         required=field.required,
         plain=old_names(name, field) == (name,) and field.transform is None,
-        merge=field.merge,
+        merge=_merge(field),
     )
 
 
@@ -230,8 +249,13 @@ def _build_converter(field: FieldModel, resolve: Resolver) -> Converter:
     return CONVERTERS[field.type]
 
 
-def _build_default(field: FieldModel) -> Callable[[Item], AttributeValue | None]:
-    template = default_template(field)
+def _merge(field: FieldModel) -> Merge:
+    # A time is set, not counted: two equal ones are no sign of a lost step.
+    return "agree" if field.type in PER_SECOND and field.merge == "v2" else field.merge
+
+
+def _build_default(field: FieldModel, types: Mapping[str, str]) -> Callable[[Item], AttributeValue | None]:
+    template = default_template(field, types)
     if template is not None and not template.constant:
         return lambda fields: {"S": template.render(fields)}
     text = template.render({}) if template is not None else field.default

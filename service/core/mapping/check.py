@@ -21,7 +21,8 @@ from service.core.mapping.build import (
 from service.core.mapping.check_keys import key_problems, old_type_problems, sharing_problems
 from service.core.mapping.check_merge import merge_problems
 from service.core.mapping.check_old_key import same_key_problems
-from service.core.mapping.convert import is_absent, month_of
+from service.core.mapping.convert import is_absent
+from service.core.mapping.dates import DATE_PARTS, DATE_TYPES, moment_of
 from service.core.mapping.schema import ElementFieldModel, EntityModel, FieldModel, KeyTexts, MappingModel
 from service.core.mapping.template import Placeholder, Template, TemplateError
 from service.core.mapping.yaml_document import Path
@@ -112,7 +113,11 @@ _EXAMPLES = {
     "number": "a number such as 0.5",
     "boolean": "true or false",
     "date": 'an ISO 8601 date in quotes such as "1970-01-01T00:00:00.000Z"',
+    "epoch": 'seconds since 1970 such as 0, or a date in quotes such as "1970-01-01"',
+    "epoch_ms": 'milliseconds since 1970 such as 0, or a date in quotes such as "1970-01-01"',
     "list": "a list of text such as []",
+    "map": "{}",
+    "any": "no default at all",
     "binary": "no default at all",
 }
 
@@ -231,15 +236,20 @@ def _use_problems(path: Path, entity: EntityModel, placeholder: Placeholder) -> 
             path,
             f"template names {placeholder.name!r}, which is not a field; fields are {', '.join(entity.fields)}",
         )
-    elif field.type == "list":
-        yield path, f"template names {placeholder.name!r}, a list; a template needs a single value"
-    elif placeholder.modifier == "month" and field.type != "date":
+    elif field.type in ("list", "map", "any"):
         yield (
             path,
-            f"{{{placeholder.name}:month}} needs a field of type date, {placeholder.name!r} is of type {field.type}",
+            f"template names {placeholder.name!r}, of type {field.type}; a template needs a field that is always a single value",
         )
-    elif placeholder.modifier == "month" and placeholder.fallback and not month_of(placeholder.fallback):
-        yield path, f"fallback {placeholder.fallback!r} of {{{placeholder.name}:month}} is not a date"
+    elif placeholder.modifier in DATE_PARTS and field.type not in DATE_TYPES:
+        needed = f"needs a field of type {' or '.join(DATE_TYPES)}"
+        part = f"{{{placeholder.name}:{placeholder.modifier}}}"
+        yield path, f"{part} {needed}, {placeholder.name!r} is of type {field.type}"
+    elif (
+        placeholder.modifier in DATE_PARTS and placeholder.fallback and not moment_of(field.type, placeholder.fallback)
+    ):
+        part = f"{{{placeholder.name}:{placeholder.modifier}}}"
+        yield path, f"fallback {placeholder.fallback!r} of {part} is not a date"
     elif not placeholder.fallback and not placeholder.optional and _can_be_empty(field):
         yield (
             path,

@@ -6,6 +6,7 @@ from itertools import combinations
 from service.core.item.numbers import parse_number
 from service.core.mapping.build import KEY_WORDS, TableNames, key_templates, parse_templates, table_name
 from service.core.mapping.check_old_key import old_key_problems
+from service.core.mapping.dates import DATE_TYPES
 from service.core.mapping.key_pattern import are_disjoint
 from service.core.mapping.schema import EntityModel, KeyTexts, MappingModel
 from service.core.mapping.template import Template
@@ -14,9 +15,9 @@ from service.core.mapping.yaml_document import Path
 Problem = tuple[Path, str]
 MAX_SORT_ATTRIBUTES = 4
 """Of an index, as of its partition key."""
-VALUE_TYPES = {"N": ("int", "number"), "B": ("binary",)}
+VALUE_TYPES = {"N": ("int", "number", "epoch", "epoch_ms"), "B": ("binary",)}
 """The types of the fields that a key attribute of that type may be made of."""
-OWN_TYPES = ("string", "int", "number", "date", "binary")
+OWN_TYPES = ("string", "int", "number", *DATE_TYPES, "binary")
 """Of fields that are key attributes themselves."""
 
 

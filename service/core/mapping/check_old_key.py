@@ -7,13 +7,18 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from service.core.mapping.build import conditions, key_templates, parse_templates
+from service.core.mapping.dates import DATE_TYPES, PER_SECOND
 from service.core.mapping.key_pattern import are_disjoint, is_readable
 from service.core.mapping.schema import EntityModel, MappingModel
 from service.core.mapping.template import Placeholder, Template
 from service.core.mapping.yaml_document import Path
 
 Problem = tuple[Path, str]
-IDENTITY_TYPES = {"S": ("string", "int", "number", "date"), "N": ("int", "number"), "B": ("binary",)}
+IDENTITY_TYPES = {
+    "S": ("string", "int", "number", *DATE_TYPES),
+    "N": ("int", "number", *PER_SECOND),
+    "B": ("binary",),
+}
 """Of the fields in an old key: their text tells items apart as the key does."""
 
 

@@ -6,17 +6,16 @@ None when it cannot be converted, and then the field takes its default. Absent v
 """
 
 import base64
-import re
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import partial
 from typing import Any
 
 from service.core.item.numbers import is_zero, number_text, parse_number, truncated, unquoted
 from service.core.item.wire import AttributeValue, Item
-from service.core.mapping.json_text import parse_list
+from service.core.mapping.dates import moment_of, number_of_moment
+from service.core.mapping.json_text import parse_list, parse_map
 from service.core.mapping.marshalled import unmarshalled
 from service.errors import Poison
 
@@ -28,24 +27,6 @@ ElementField = tuple[str, str, AttributeValue | None]
 TYPE_TAGS = frozenset({"S", "N", "B", "BOOL", "NULL", "L", "M", "SS", "NS", "BS"})
 
 _TRUE, _FALSE = {"true", "yes", "1"}, {"false", "no", "0"}
-_ALPHABET = re.compile(r"[0-9W-]{7,10}(?:[T ][0-9:.,]+(?:Z|[+-][0-9:.]+)?)?")
-
-
-@lru_cache(maxsize=8192)
-def month_of(text: str) -> str | None:
-    """``YYYY-MM``, the UTC month of an ISO 8601 date or date-time; None for any other text.
-
-    ISO 8601 as ``datetime.fromisoformat`` reads it, in ASCII, with ``T`` or one space before the time. A time without an offset
-    is UTC. None also when the UTC year is not between 1 and 9999.
-    """
-    if not _ALPHABET.fullmatch(text):
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        instant = moment if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    return f"{instant.year:04d}-{instant.month:02d}"
 
 
 def is_absent(value: AttributeValue | None) -> bool:
@@ -104,8 +85,19 @@ def to_boolean(value: AttributeValue) -> AttributeValue | None:
 
 
 def to_date(value: AttributeValue) -> AttributeValue | None:
-    """S as it is when it is a date (``month_of``); None for anything else."""
-    return value if "S" in value and month_of(value["S"]) else None
+    """S as it is when it is a date (``dates.moment_of``); None for anything else."""
+    return value if "S" in value and moment_of("date", value["S"]) else None
+
+
+def to_epoch(kind: str, value: AttributeValue) -> AttributeValue | None:
+    """For ``epoch`` and ``epoch_ms``: N as it is, S that is a number as that number, S that is a date as its whole seconds or
+    milliseconds; None for anything else, and outside the years 1 to 9999 (``dates.moment_of``)."""
+    text = value.get("N") or value.get("S")
+    moment = None if text is None else moment_of(kind, text)
+    if text is None or moment is None or "N" in value:
+        return None if moment is None else value
+    number = parse_number(text)
+    return {"N": str(number_of_moment(kind, moment)) if number is None else number_text(number)}
 
 
 def to_list(value: AttributeValue, own: AbstractSet[str] = frozenset()) -> AttributeValue | None:
@@ -137,6 +129,18 @@ def _unmarshalled_elements(value: AttributeValue, own: AbstractSet[str]) -> Attr
     return {"L": [was if held is None else held for was, held in zip(value["L"], elements, strict=True)]}
 
 
+def to_map(value: AttributeValue) -> AttributeValue | None:
+    """M as it is, S as ``json_text.parse_map`` reads it; None for anything else."""
+    if "M" in value:
+        return value
+    return parse_map(value["S"]) if "S" in value else None
+
+
+def to_any(value: AttributeValue) -> AttributeValue:
+    """Any value as it is."""
+    return value
+
+
 def to_binary(value: AttributeValue) -> AttributeValue | None:
     """B as it is; None for anything else."""
     return value if "B" in value else None
@@ -148,17 +152,24 @@ CONVERTERS: dict[str, Converter] = {
     "number": to_number,
     "boolean": to_boolean,
     "date": to_date,
+    "epoch": partial(to_epoch, "epoch"),
+    "epoch_ms": partial(to_epoch, "epoch_ms"),
     "list": to_list,
+    "map": to_map,
+    "any": to_any,
     "binary": to_binary,
 }
 """The converter of each field type of the mapping."""
+
+MAPS_STAY = ("map", "any")
+"""The types of fields that take any map as it is."""
 
 
 def element_converter(fields: Sequence[ElementField]) -> Converter:
     """A converter like ``to_list`` that also converts ``fields`` in each map of the list, by the rules of the outer fields.
 
-    An inner attribute with a field, and that is DynamoDB-JSON as data, is first the value that it holds. Inner attributes without a
-    field, and elements that are not maps, stay as they are.
+    An inner attribute with a field that takes no maps, and that is DynamoDB-JSON as data, is first the value that it holds. Inner
+    attributes without a field, and elements that are not maps, stay as they are.
     """
     own = frozenset(name for name, _, _ in fields)
 
@@ -186,7 +197,7 @@ def _converted_element(element: AttributeValue, fields: Sequence[ElementField]) 
 
 
 def _converted_inner(kind: str, original: AttributeValue) -> AttributeValue | None:
-    value = unmarshalled(original) or original
+    value = original if kind in MAPS_STAY else unmarshalled(original) or original
     return None if is_absent(value) else CONVERTERS[kind](value)
 
 

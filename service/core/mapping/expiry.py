@@ -3,7 +3,7 @@
 from service.core.mapping.entity import Entity
 from service.core.mapping.mapping import Mapping
 
-NUMBERS = ("int", "number")
+NUMBERS = ("int", "number", "epoch")
 
 
 def carried_expiry(mapping: Mapping, table: str, attribute: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Lists in text: a JSON array, DynamoDB's own JSON, or values separated by commas."""
+"""Lists and maps in text: JSON, DynamoDB's own JSON, or, for a list, values separated by commas."""
 
 import json
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Any
 from service.core.item.numbers import number_text
 from service.core.item.size import MAX_CONTAINERS, containers
 from service.core.item.wire import AttributeValue
-from service.core.mapping.marshalled import is_number, unmarshalled
+from service.core.mapping.marshalled import is_number, unmarshalled, unmarshalled_map
 
 
 def parse_list(text: str, own: AbstractSet[str] = frozenset()) -> AttributeValue:
@@ -23,9 +23,26 @@ def parse_list(text: str, own: AbstractSet[str] = frozenset()) -> AttributeValue
     return value or {"L": [{"S": part.strip()} for part in text.split(",") if part.strip()]}
 
 
+def parse_map(text: str) -> AttributeValue | None:
+    """The map in ``text``, as an M; None when there is none.
+
+    A JSON object gives its attributes; when it is DynamoDB's JSON of a map (``{"M": {"a": {"S": "x"}}}``), or all its values are
+    DynamoDB's JSON (``{"a": {"S": "x"}}``), those values. What counts as JSON is as for ``parse_list``.
+    """
+    return _json_value(text, "{", _map)
+
+
 def _list(array: AttributeValue, own: AbstractSet[str]) -> AttributeValue:
     elements = [unmarshalled(element, own) for element in array["L"]]
     return array if None in elements else {"L": elements}
+
+
+def _map(document: AttributeValue) -> AttributeValue:
+    value = unmarshalled(document)
+    if value is not None and "M" in value:
+        return value
+    attributes = unmarshalled_map(document["M"])
+    return document if attributes is None else {"M": attributes}
 
 
 class _NotStorable(ValueError):

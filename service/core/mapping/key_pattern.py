@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from service.core.item.wire import AttributeValue
+from service.core.mapping.dates import DATE_PARTS
 from service.core.mapping.template import Placeholder, Template
 
 
@@ -38,8 +39,8 @@ def key_pattern(template: Template, separator: str | None) -> KeyPattern:
 
 
 def _group(placeholder: Placeholder, any_text: str) -> str:
-    if placeholder.modifier == "month":
-        return r"(\d{4}-\d{2})"
+    if placeholder.modifier in DATE_PARTS:
+        return f"({re.sub('[YMDH]', '[0-9]', DATE_PARTS[placeholder.modifier])})"
     if placeholder.width is not None:
         return rf"([0-9]{{{placeholder.width}}})"
     return f"({any_text})"

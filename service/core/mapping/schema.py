@@ -55,7 +55,7 @@ Projection = Annotated[
     list[Name], BeforeValidator(_projected), Field(json_schema_extra=_or(type="string", enum=["KEYS_ONLY"]))
 ]
 """The attributes that an index has beside the keys."""
-FieldType = Literal["string", "int", "number", "boolean", "date", "list", "binary"]
+FieldType = Literal["string", "int", "number", "boolean", "date", "epoch", "epoch_ms", "list", "map", "any", "binary"]
 KeyTypes = dict[Name, Literal["string", "number", "binary"]]
 KEEP = "keep"
 GATHER = "gather into "

@@ -1,21 +1,22 @@
 """Templates: text that contains the values of fields, for keys, index keys and defaults.
 
 ``{name}`` is the field's value as text; ``{name|fallback}`` takes the fallback when it is absent or empty; ``{name?}`` makes
-nothing of the whole template then; ``{name:month}`` is the UTC month of a date; ``{name:shard16}`` is one of 16 numbers that
-spread the values, always the same number for the same value; ``{name:pad6}`` is a whole number of at least 0 in six digits;
-``{name:lower}`` and ``{name:upper}`` are in small and capital letters. ``{{`` and ``}}`` are the braces themselves. No clock, no
-locale, no time zone: a replay writes the same key.
+nothing of the whole template then; ``{name:month}`` is the UTC month of a date (so ``year``, ``day`` and ``hour``);
+``{name:shard16}`` is one of 16 numbers that spread the values, always the same number for the same value; ``{name:pad6}`` is a
+whole number of at least 0 in six digits; ``{name:lower}`` and ``{name:upper}`` are in small and capital letters. ``{{`` and ``}}``
+are the braces themselves. No clock, no locale, no time zone: a replay writes the same key.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 from zlib import crc32
 
 from service.core.item.numbers import number_text, parse_number
 from service.core.item.wire import AttributeValue, Item
-from service.core.mapping.convert import month_of, text_of
+from service.core.mapping.convert import text_of
+from service.core.mapping.dates import DATE_PARTS, date_part
 from service.errors import Poison
 
 KeyType = Literal["S", "N", "B"]
@@ -27,7 +28,7 @@ _PART = re.compile(
 )
 _SHARD = re.compile(r"shard([1-9][0-9]{0,3})")
 _PAD = re.compile(r"pad([1-9]|[1-3][0-9])")
-_KNOWN = "month, lower, upper, pad<digits> such as pad6, and shard<count> such as shard16"
+_KNOWN = f"{', '.join(DATE_PARTS)}, lower, upper, pad<digits> such as pad6, and shard<count> such as shard16"
 
 Renderer = Callable[[Item], str]
 
@@ -45,6 +46,8 @@ class Placeholder:
     fallback: str | None = None
     optional: bool = False
     """Without a value the whole template makes nothing."""
+    type: str = "date"
+    """The field's type, by which a part of a date is made."""
 
     @property
     def fixed_width(self) -> bool:
@@ -56,7 +59,7 @@ class Placeholder:
         """The number of characters that every value gives; None: it varies."""
         if self.modifier is None or not self.fixed_width:
             return None
-        return len("YYYY-MM") if self.modifier == "month" else len(_modified(self.modifier, "0"))
+        return len(DATE_PARTS.get(self.modifier) or _modified(self.modifier, "0"))
 
     def render(self, fields: Item) -> str:
         """The text for these fields; empty when the field is absent or empty and there is no fallback.
@@ -67,7 +70,9 @@ class Placeholder:
         text = (value["B"] if value and "B" in value else text_of(value)) or self.fallback or ""
         if self.modifier is None or not text:
             return text
-        return (month_of(text) or "") if self.modifier == "month" else _modified(self.modifier, text)
+        if self.modifier in DATE_PARTS:
+            return date_part(self.modifier, self.type, text)
+        return _modified(self.modifier, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +116,9 @@ class Template:
         return not self.placeholders
 
 
-def parse_template(text: str, kind: KeyType = "S") -> Template:
-    """The template in ``text``, of a key attribute of type ``kind``. Raises TemplateError."""
+def parse_template(text: str, kind: KeyType = "S", field_types: Mapping[str, str] = {}) -> Template:
+    """The template in ``text``, of a key attribute of type ``kind``. ``field_types``: by field name; a field that is not among
+    them counts as a date of ISO 8601 text where a part of a date is made. Raises TemplateError."""
     parts: list[str | Placeholder] = []
     position = 0
     for match in _PART.finditer(text):
@@ -122,7 +128,7 @@ def parse_template(text: str, kind: KeyType = "S") -> Template:
         if match["brace"]:
             _append_literal(parts, match["brace"][0])
         else:
-            parts.append(_placeholder(text, match))
+            parts.append(_placeholder(text, match, field_types))
         position = match.end()
     _append_literal(parts, text[position:])
     optional = any(part.optional for part in parts if not isinstance(part, str))
@@ -135,7 +141,7 @@ def own_template(name: str, kind: KeyType) -> Template:
     return Template(f"{{{name}}}", (placeholder,), placeholder.render, kind)
 
 
-def _placeholder(text: str, match: re.Match[str]) -> Placeholder:
+def _placeholder(text: str, match: re.Match[str], field_types: Mapping[str, str]) -> Placeholder:
     modifier, fallback = match["modifier"], match["fallback"]
     if modifier is not None and not _is_modifier(modifier):
         raise TemplateError(f"template {text!r} uses {modifier!r}; known are {_KNOWN}")
@@ -145,11 +151,13 @@ def _placeholder(text: str, match: re.Match[str]) -> Placeholder:
         raise TemplateError(f"template {text!r} has {last!r} inside the fallback; write {right}")
     if match["optional"] and fallback is not None:
         raise TemplateError(f"template {text!r} has ? and a fallback; with a fallback the value is never absent")
-    return Placeholder(match["name"], modifier, fallback, bool(match["optional"]))
+    return Placeholder(
+        match["name"], modifier, fallback, bool(match["optional"]), field_types.get(match["name"], "date")
+    )
 
 
 def _is_modifier(text: str) -> bool:
-    return text in ("month", "lower", "upper") or bool(_SHARD.fullmatch(text) or _PAD.fullmatch(text))
+    return text in ("lower", "upper", *DATE_PARTS) or bool(_SHARD.fullmatch(text) or _PAD.fullmatch(text))
 
 
 def _append_literal(parts: list[str | Placeholder], text: str) -> None:
@@ -184,8 +192,6 @@ def _constant(text: str) -> Renderer:
 
 def _modified(modifier: str, text: str) -> str:
     match modifier:
-        case "month":
-            return month_of(text) or ""
         case "lower":
             return text.lower()
         case "upper":

@@ -2,6 +2,7 @@
 
 import os
 import time
+from itertools import starmap
 
 import orjson
 import pytest
@@ -11,16 +12,16 @@ from hypothesis import strategies as st
 from service.core.item.compare import equal
 from service.core.item.stamp import V2Item, backfill_version, stamped
 from service.core.item.wire import Item
-from service.core.mapping.convert import month_of
+from service.core.mapping.dates import moment_of
 from service.core.mapping.inverse import inverse
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward, v2_place
 from tests.builders.designs import DESIGNS, mapping_of
-from tests.builders.mappings import crm, library, shop
+from tests.builders.mappings import crm, library, parcels, shop
 from tests.builders.strategies import VALUES, items, mappable, stored
 
 VERSION = backfill_version(1)
-MAPPINGS = st.sampled_from([crm(), shop(), library(), *map(mapping_of, DESIGNS)])
+MAPPINGS = st.sampled_from([crm(), shop(), library(), parcels(), *map(mapping_of, DESIGNS)])
 PAIRS = MAPPINGS.flatmap(lambda mapping: st.tuples(st.just(mapping), items(mapping)))
 
 
@@ -80,6 +81,19 @@ def test_after_an_edit_in_v2_the_edited_field_comes_back_edited_and_the_others_a
     assert back == {**old, edited: value}
 
 
+@given(items(parcels()), st.sampled_from(["steps", "size", "extra", "seen"]), VALUES)
+def test_after_an_edit_of_a_list_a_map_any_value_or_a_time_it_comes_back_as_v2_has_it(
+    old: Item, edited: str, value: dict[str, object]
+) -> None:
+    mapping = parcels()
+    assume(mappable(mapping, old))
+    v2 = forward(mapping, old)
+    assume(not equal({"": v2.item.get(edited, {"NULL": True})}, {"": value}))
+    back = inverse(mapping, {**written(mapping, v2), edited: value}, v2.table)
+    others = {name: old[name] for name in old if name not in mapping.entities["PARCEL"].fields[edited].names}
+    assert back == {**others, edited: value}
+
+
 @given(items(crm(), "DEAL"), st.sampled_from(["2024-01-01", "soon"]))
 def test_a_field_removed_in_v2_is_removed_from_the_old_item(generated: Item, due: str) -> None:
     mapping, old = crm(), {**generated, "due_date": {"S": due}}
@@ -93,7 +107,8 @@ def test_a_field_removed_in_v2_is_removed_from_the_old_item(generated: Item, due
 def test_the_month_does_not_depend_on_the_local_time_zone(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "TZ", zone)
     time.tzset()
-    month_of.cache_clear()
-    assert (month_of("2024-02-29T23:59:59"), month_of("2024-03-01T00:30:00+01:00")) == ("2024-02", "2024-02")
+    moment_of.cache_clear()
+    at_night = ("date", "2024-02-29T23:59:59"), ("date", "2024-03-01T00:30:00+01:00"), ("epoch", "1709251199")
+    assert [moment.month for moment in starmap(moment_of, at_night) if moment] == [2, 2, 2]
     monkeypatch.undo()
     time.tzset()

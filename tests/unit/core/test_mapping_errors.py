@@ -89,7 +89,10 @@ ROWS = {
     "unknown type": (
         "count: {type: int",
         "count: {type: integer",
-        "21: entities.LEAD.fields.count.type: input should be 'string', 'int', 'number', 'boolean', 'date', 'list' or 'binary'",
+        (
+            "21: entities.LEAD.fields.count.type: input should be 'string', 'int', 'number', 'boolean', "
+            "'date', 'epoch', 'epoch_ms', 'list', 'map', 'any' or 'binary'"
+        ),
     ),
     "number for text": (
         "name: small",
@@ -118,9 +121,9 @@ ROWS = {
     ),
     "unknown modifier": (
         "{born:month}#",
-        "{born:day}#",
+        "{born:week}#",
         (
-            "12: template '{born:day}#{id}' uses 'day'; known are month, lower, upper, "
+            "12: template '{born:week}#{id}' uses 'week'; known are year, month, day, hour, lower, upper, "
             "pad<digits> such as pad6, and shard<count> such as shard16"
         ),
     ),
@@ -148,12 +151,22 @@ ROWS = {
     "template names a list": (
         "{status}",
         "{tags}",
-        "14: template names 'tags', a list; a template needs a single value",
+        "14: template names 'tags', of type list; a template needs a field that is always a single value",
+    ),
+    "template names a map": (
+        "status: {type: string, default: new",
+        "status: {type: map, default: {}",
+        "14: template names 'status', of type map; a template needs a field that is always a single value",
+    ),
+    "template names any value": (
+        "status: {type: string, default: new",
+        "status: {type: any",
+        "14: template names 'status', of type any; a template needs a field that is always a single value",
     ),
     "month of text": (
         "{born:month}#",
         "{status:month}#",
-        "12: {status:month} needs a field of type date, 'status' is of type string",
+        "12: {status:month} needs a field of type date or epoch or epoch_ms, 'status' is of type string",
     ),
     "month of a fallback that is no date": (
         "{born:month}#",
@@ -185,6 +198,24 @@ ROWS = {
         'default: "1970-01-01"',
         "default: 1970-01-01",
         "23: entities.LEAD.fields.born.default: should be a JSON value; put a date in quotes",
+    ),
+    "bad default for seconds": (
+        'born: {type: date, default: "1970-01-01"',
+        "born: {type: epoch, default: today",
+        (
+            "23: default 'today' does not fit type epoch; write seconds since 1970 such as 0, "
+            'or a date in quotes such as "1970-01-01", or leave it out'
+        ),
+    ),
+    "bad default for a map": (
+        "tags: {type: list",
+        "tags: {type: map, default: {a: 1}",
+        "22: default {'a': 1} does not fit type map; write {}, or leave it out",
+    ),
+    "default for any value": (
+        "tags: {type: list",
+        "tags: {type: any, default: x",
+        "22: default 'x' does not fit type any; write no default at all, or leave it out",
     ),
     "default that is null": (
         "tags: {type: list",
@@ -279,7 +310,8 @@ ROWS = {
         'pk: "LEAD#{status}"',
         (
             "11: {status} in an old key may be absent or changed: "
-            "make it a required field without transform, of type string, int, number or date, and write no fallback"
+            "make it a required field without transform, of type string, int, number, date, epoch or epoch_ms, "
+            "and write no fallback"
         ),
     ),
     "v2 key without the id": (

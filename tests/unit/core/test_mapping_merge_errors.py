@@ -68,6 +68,11 @@ ROWS = {
         "currency: {type: string, merge: add",
         f"28: field 'currency' {ONLY_NUMBERS}",
     ),
+    "adding times": (
+        "currency: {type: string",
+        "currency: {type: epoch, merge: add",
+        f"28: field 'currency' {ONLY_NUMBERS}",
+    ),
     "adding what a hook makes": (
         "weight:\n",
         "weight:\n        merge: add\n",

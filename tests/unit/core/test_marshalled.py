@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from service.core.item.wire import AttributeValue
-from service.core.mapping.json_text import parse_list
+from service.core.mapping.json_text import parse_list, parse_map
 from service.core.mapping.marshalled import unmarshalled
 from tests.builders.marshalled import marshalled
 from tests.builders.strategies import VALUES
@@ -99,3 +99,25 @@ def test_what_was_marshalled_is_unmarshalled(value: AttributeValue) -> None:
 def test_in_text_it_is_the_same_value(value: AttributeValue) -> None:
     """The rule for native maps is the rule for JSON text."""
     assert parse_list(json.dumps([value])) == {"L": [value]}
+    assert parse_map(json.dumps({"a": value})) == {"M": {"a": value}}
+
+
+MAPS_IN_TEXT = {
+    "an object": ('{"a": 1, "b": {"c": [true, null]}}', m(a=NUMBER, b=m(c={"L": [TRUE, {"NULL": True}]}))),
+    "an empty object": (" {} ", m()),
+    "a map in DynamoDB-JSON": ('{"M": {"a": {"S": "a"}}}', m(a=TEXT)),
+    "attributes in DynamoDB-JSON": ('{"a": {"S": "a"}, "b": {"N": "1"}}', m(a=TEXT, b=NUMBER)),
+    "one plain attribute": ('{"a": {"S": "a"}, "b": 1}', m(a=m(S=TEXT), b=NUMBER)),
+    "text in DynamoDB-JSON": ('{"S": "a"}', m(S=TEXT)),
+    "an array": ("[1]", None),
+    "other text": ("a, b", None),
+    "no JSON": ("{a: 1}", None),
+    "an empty name": ('{"": 1}', None),
+    "too deep": ('{"a":' * 32 + "1" + "}" * 32, None),
+}
+
+
+@pytest.mark.parametrize("row", MAPS_IN_TEXT)
+def test_a_map_in_text(row: str) -> None:
+    text, value = MAPS_IN_TEXT[row]
+    assert parse_map(text) == value

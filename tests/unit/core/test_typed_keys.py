@@ -97,7 +97,7 @@ MISTAKES = {
     "text for a number": (
         'level_key: "{level}", BID',
         'level_key: "{site}", BID',
-        "with a field of type int or number",
+        "with a field of type int or number or epoch or epoch_ms",
     ),
     "a binary in text": ("PK: binary, ", "", "'PK' is text: a binary field cannot be in it"),
     "an old key of another type": ("device: binary, ", "", "'device' is text: a binary field cannot be in it"),

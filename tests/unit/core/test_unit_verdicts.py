@@ -7,8 +7,9 @@ from service.core.mapping.transform import forward
 from service.core.rules.images import old_form
 from service.core.rules.unit_verdicts import judge_units, writable_units
 from service.core.rules.unit_writes import with_units
-from service.core.rules.units import Form, UnitChange, Value, changed_units, old_units
+from service.core.rules.units import Form, UnitChange, Value, changed_units, old_units, v2_units
 from tests.builders.dual_lead import LEAD, MAPPING, MAY, PRICE, by_application, element, form_of, lead, place
+from tests.builders.mappings import parcels
 
 Contents = dict[str, str | int | AttributeValue]
 
@@ -167,6 +168,17 @@ def test_the_larger_token_wins(row: str) -> None:
     )
     found = judge_units(MAPPING, [UnitChange("updated_at", before, after)], {}, {"updated_at": now}, lead())
     assert (len(found.carried), found.lost) == (int(carried), [])
+
+
+def test_a_time_that_both_sides_set_is_no_conflict_and_any_number_is() -> None:
+    """A time is never counted; a field of any type may be."""
+    own: Item = {"pk": {"S": "PARCEL#7"}, "sk": {"S": "META"}, "kind": {"S": "PARCEL"}, "id": {"S": "7"}}
+    before, after = ({**own, "seen": number, "sent": number, "extra": number} for number in ({"N": "1"}, {"N": "2"}))
+    changes = changed_units(old_units(parcels(), before), old_units(parcels(), after))
+    now = v2_units(parcels(), after, forward(parcels(), after).item)
+    found = judge_units(parcels(), changes, old_units(parcels(), before), now, after)
+    assert ([change.unit for change in changes], found.carried) == (["extra", "seen", "sent"], [])
+    assert found.lost == ["extra"]
 
 
 def test_without_an_entity_nothing_has_a_way_to_merge() -> None:

@@ -27,10 +27,12 @@ from service.core.rules.units import (
     remembered,
     same,
     shown,
+    v2_units,
     written_units,
 )
 from tests.builders.dual_lead import LEAD, MAPPING, PRICE, by_application, by_forward, element, form_of, lead
-from tests.builders.mappings import crm, merge_mapping, shop
+from tests.builders.mappings import crm, merge_mapping, parcels, shop
+from tests.builders.marshalled import marshalled
 from tests.builders.strategies import items
 
 SETS: AttributeValue = {"SS": ["a", "b"]}
@@ -54,6 +56,38 @@ def test_a_dirty_original_and_its_normal_form_are_one_value(dirty: str) -> None:
     clean, original = (old_units(MAPPING, lead(followers=content))["followers"] for content in (85, dirty))
     assert same(clean, original)
     assert clean.raw != original.raw
+
+
+def parcel(**contents: AttributeValue) -> Item:
+    own: Item = {"pk": {"S": "PARCEL#7"}, "sk": {"S": "META"}, "kind": {"S": "PARCEL"}, "id": {"S": "7"}}
+    return {**own, "created_at": {"N": "1709633000"}, **contents}
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        {"created_at": {"N": "1.709633E+9"}},
+        {"created_at": {"S": "1,709,633,000"}},
+        {"created_at": {"S": "2024-03-05T10:03:20Z"}},
+        {"created_at": {"S": "2024-03-05T11:03:20.7+01:00"}},
+        {"sent": {"N": "951825600500.0"}},
+        {"size": {"S": "{}"}},
+        {"size": {"S": "much"}},
+        {"extra": {"NULL": True}},
+        {"steps": {"S": ""}},
+    ],
+)
+def test_a_time_in_another_notation_is_one_value_and_so_is_a_map_in_text(contents: dict[str, AttributeValue]) -> None:
+    before, after = (old_units(parcels(), item) for item in (parcel(), parcel(**contents)))
+    assert differing(before, after) == frozenset()
+
+
+def test_a_list_that_was_marshalled_twice_is_the_same_value_as_the_list_and_as_v2s() -> None:
+    """Also as v2's copy of an earlier version, which left it as it was."""
+    steps = [{"M": {"S": {"S": "a"}, "at": {"N": "1"}}}]
+    once, twice = parcel(steps={"L": steps}), parcel(steps={"L": [marshalled(step) for step in steps]})
+    assert differing(old_units(parcels(), once), old_units(parcels(), twice)) == frozenset()
+    assert differing(old_units(parcels(), twice), v2_units(parcels(), twice, twice)) == frozenset()
 
 
 def test_two_dirty_originals_with_one_normal_form_are_one_value_and_their_change_was_written() -> None:
@@ -217,7 +251,7 @@ def test_the_names_that_may_hold_a_unit() -> None:
     assert names_of(LEAD, "note") == ("note",)
 
 
-ENTITIES = [(mapping(), name) for mapping in (crm, shop, merge_mapping) for name in mapping().entities]
+ENTITIES = [(mapping(), name) for mapping in (crm, shop, parcels, merge_mapping) for name in mapping().entities]
 
 
 @settings(max_examples=60)
