@@ -11,8 +11,11 @@ from service.errors import Misconfigured
 
 IDS = ("id", "owner", "number")
 WORDS = st.sampled_from(["USER", "ORDER", "META", "A", ""])
-TYPES = st.sampled_from(["string", "int", "number", "boolean", "date", "list", "binary"])
-DEFAULTS = {"string": "none", "int": 7, "number": 0.5, "boolean": False, "list": []}
+TYPES = st.sampled_from(
+    ["string", "int", "number", "boolean", "date", "epoch", "epoch_ms", "list", "map", "any", "binary"]
+)
+DEFAULTS = {"string": "none", "int": 7, "number": 0.5, "boolean": False, "epoch": 0, "epoch_ms": "2000-01-01"}
+DEFAULTS |= {"list": [], "map": {}}
 
 
 @st.composite

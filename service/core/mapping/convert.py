@@ -16,7 +16,7 @@ from service.core.item.numbers import is_zero, number_text, parse_number, trunca
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.dates import moment_of, number_of_moment
 from service.core.mapping.json_text import parse_list, parse_map
-from service.core.mapping.marshalled import unmarshalled
+from service.core.mapping.marshalled import unmarshalled, unmarshalled_elements
 from service.errors import Poison
 
 Converter = Callable[[AttributeValue], AttributeValue | None]
@@ -100,19 +100,20 @@ def to_epoch(kind: str, value: AttributeValue) -> AttributeValue | None:
     return {"N": str(number_of_moment(kind, moment)) if number is None else number_text(number)}
 
 
-def to_list(value: AttributeValue, own: AbstractSet[str] = frozenset()) -> AttributeValue | None:
+def to_list(value: AttributeValue, own: AbstractSet[str] | None = None) -> AttributeValue | None:
     """L as it is, S as ``json_text.parse_list`` reads it, a set as its members in order; None for any other type.
 
-    Elements that are DynamoDB-JSON as data (``marshalled.unmarshalled``, also for ``own``) become the values that they hold. So
-    does a map that is a whole list as data.
+    Elements that are DynamoDB-JSON as data become the values that they hold (``marshalled.unmarshalled_elements``, also for
+    ``own``). So does a map that is a whole list as data.
     """
     if "L" in value:
-        return _unmarshalled_elements(value, own)
+        elements = unmarshalled_elements(value["L"], own)
+        return value if elements is value["L"] else {"L": elements}
     if "S" in value:
         return parse_list(value["S"], own)
     if "M" in value:
-        whole = unmarshalled(value)
-        return whole if whole is not None and "L" in whole else None
+        held = unmarshalled(value)
+        return to_list(held, own) if held is not None and held.keys() <= {"L", "M"} else None
     if "SS" in value:
         return {"L": [{"S": text} for text in sorted(value["SS"])]}
     if "NS" in value:
@@ -120,13 +121,6 @@ def to_list(value: AttributeValue, own: AbstractSet[str] = frozenset()) -> Attri
     if "BS" in value:
         return {"L": [{"B": content} for content in sorted(value["BS"], key=base64.b64decode)]}
     return None
-
-
-def _unmarshalled_elements(value: AttributeValue, own: AbstractSet[str]) -> AttributeValue:
-    elements = [unmarshalled(element, own) for element in value["L"]]
-    if not any(elements):
-        return value
-    return {"L": [was if held is None else held for was, held in zip(value["L"], elements, strict=True)]}
 
 
 def to_map(value: AttributeValue) -> AttributeValue | None:
@@ -197,7 +191,9 @@ def _converted_element(element: AttributeValue, fields: Sequence[ElementField]) 
 
 
 def _converted_inner(kind: str, original: AttributeValue) -> AttributeValue | None:
-    value = original if kind in MAPS_STAY else unmarshalled(original) or original
+    value = original
+    while kind not in MAPS_STAY and (held := unmarshalled(value)) is not None:
+        value = held
     return None if is_absent(value) else CONVERTERS[kind](value)
 
 

@@ -9,17 +9,17 @@ from typing import Any
 from service.core.item.numbers import number_text
 from service.core.item.size import MAX_CONTAINERS, containers
 from service.core.item.wire import AttributeValue
-from service.core.mapping.marshalled import is_number, unmarshalled, unmarshalled_map
+from service.core.mapping.marshalled import is_number, unmarshalled, unmarshalled_elements, unmarshalled_map
 
 
-def parse_list(text: str, own: AbstractSet[str] = frozenset()) -> AttributeValue:
+def parse_list(text: str, own: AbstractSet[str] | None = None) -> AttributeValue:
     """The list in ``text``, as an L.
 
-    A JSON array gives its elements; when all of them are DynamoDB's JSON (``[{"S": "AI"}]``, see ``unmarshalled`` also for
-    ``own``), those values. Any other text is split at commas, the values trimmed, and empty ones dropped. A text with NaN,
-    Infinity, half a surrogate pair, an empty name, or deeper nesting than DynamoDB allows does not count as JSON.
+    A JSON array gives its elements, or the values that they hold when they are DynamoDB's JSON (``[{"S": "AI"}]``, see
+    ``unmarshalled_elements`` also for ``own``). Any other text is split at commas, the values trimmed, and empty ones dropped. A
+    text with NaN, Infinity, half a surrogate pair, an empty name, or deeper nesting than DynamoDB allows does not count as JSON.
     """
-    value = _json_value(text, "[", lambda array: _list(array, own))
+    value = _json_value(text, "[", lambda array: {"L": unmarshalled_elements(array["L"], own)})
     return value or {"L": [{"S": part.strip()} for part in text.split(",") if part.strip()]}
 
 
@@ -30,11 +30,6 @@ def parse_map(text: str) -> AttributeValue | None:
     DynamoDB's JSON (``{"a": {"S": "x"}}``), those values. What counts as JSON is as for ``parse_list``.
     """
     return _json_value(text, "{", _map)
-
-
-def _list(array: AttributeValue, own: AbstractSet[str]) -> AttributeValue:
-    elements = [unmarshalled(element, own) for element in array["L"]]
-    return array if None in elements else {"L": elements}
 
 
 def _map(document: AttributeValue) -> AttributeValue:

@@ -39,6 +39,19 @@ def unmarshalled(value: AttributeValue, own: AbstractSet[str] = frozenset()) -> 
     return None if read_content is None else {tag: read_content}
 
 
+def unmarshalled_elements(elements: list[AttributeValue], own: AbstractSet[str] | None) -> list[AttributeValue]:
+    """The elements of a list, with the values that they hold in their place, however often they were marshalled.
+
+    ``own``: the names of the fields that its maps have; each element counts by itself then. None: nothing is known of the maps,
+    and only when all elements hold a value these count. The very same list when nothing is in place of another.
+    """
+    while True:
+        held = [unmarshalled(element, own or frozenset()) for element in elements]
+        if not any(held) or (own is None and None in held):
+            return elements
+        elements = [was if value is None else value for was, value in zip(elements, held, strict=True)]
+
+
 def unmarshalled_map(content: dict[str, AttributeValue]) -> dict[str, AttributeValue] | None:
     """The attribute values that the values of a map hold, by name; None when one of them holds none."""
     values = {name: unmarshalled(value) for name, value in content.items()}

@@ -213,6 +213,7 @@ def test_a_field_named_like_a_type_word_is_no_type_word(element: AttributeValue,
 
 def test_in_text_too_a_field_named_like_a_type_word_is_no_type_word() -> None:
     assert transformed(parcel(steps=s('[{"S": "a"}]'))).item["steps"] == {"L": [{"M": {"S": s("a")}}]}
+    assert transformed(parcel(steps=s('[{"N": "1"}, "b"]'))).item["steps"] == {"L": [n("1"), s("b")]}
 
 
 DEFAULTS = [

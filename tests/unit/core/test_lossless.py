@@ -61,6 +61,16 @@ def test_the_place_is_where_forward_puts_the_item(pair: tuple[Mapping, Item]) ->
     assert v2_place(mapping, old) == (v2.table, v2.key)
 
 
+@given(st.sampled_from([crm(), parcels()]).flatmap(lambda mapping: st.tuples(st.just(mapping), items(mapping))))
+def test_what_forward_made_it_makes_again_of_the_item_that_v2_gives_back_without_a_stamp(
+    pair: tuple[Mapping, Item],
+) -> None:
+    mapping, old = pair
+    assume(mappable(mapping, old))
+    v2 = forward(mapping, old)
+    assert forward(mapping, inverse(mapping, v2.item, v2.table)).item == v2.item
+
+
 @given(MAPPINGS.flatmap(lambda mapping: st.tuples(st.just(mapping), items(mapping), items(mapping))))
 def test_two_old_items_never_share_a_v2_key(case: tuple[Mapping, Item, Item]) -> None:
     mapping, first, second = case
