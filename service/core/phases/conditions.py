@@ -24,7 +24,7 @@ from service.core.phases.moves import (
 GATE_MAX_CLOCK_SKEW_SECONDS = 10.0
 SYNC = "start `tablesplit sync`, or see why it has stopped: tablesplit status"
 VALIDATE = "tablesplit validate"
-REMAP = "or correct the mapping and run tablesplit remap"
+REMAP = "or have the mapping know or leave out such items, and run tablesplit remap"
 
 
 class GateLimits(Protocol):

@@ -14,12 +14,7 @@ from service.core.rules.ledger import Place, ReverseClaim, ReverseHalf, Track, n
 from service.core.rules.old_item import old_write
 from service.core.rules.quarantine import Left
 from service.core.rules.reverse import is_passed, reverse_plan
-from service.core.rules.reverse_plan import (
-    BothReadings,
-    ReversePlan,
-    V2Change,
-    reverse_places,
-)
+from service.core.rules.reverse_plan import BothReadings, ReversePlan, V2Change, reverse_places
 from service.core.rules.reverse_records import V2Page, V2Record, item_that_waits
 from service.core.rules.runs import Run, runs
 from service.core.rules.waiting import WHOLE, Waiting
@@ -114,7 +109,7 @@ class ReverseSink:
         noted = False
         for run in runs(left, half.track(place).seen, partial(self._author, epoch), self._is_update):
             half = half.folded(place)
-            waiting = await self._waiting(place, run)
+            waiting = Waiting() if run.author.ours else await self._context.waiting(place.table, place.key)
             step = _Step(place, run, self._context.version(run.last), read, half, waiting, near)
             after = await self._apply_run(step)
             if after is None:
@@ -295,9 +290,6 @@ class ReverseSink:
             await self._apply_item(place, key, [replace(change, old=known.changes[0].old)], ())
         else:
             await self._context.heal(place, known.units, self._context.version(change), how="superseded")
-
-    async def _waiting(self, place: Place, run: Run) -> Waiting:
-        return Waiting() if run.author.ours else await self._context.waiting(place.table, place.key)
 
     def _is_update(self, change: Change) -> bool:
         return all(live(image, change.key, self._mapping.stamp) for image in (change.old, change.new))

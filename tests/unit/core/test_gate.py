@@ -251,7 +251,7 @@ def test_what_closes_the_gate(name: str, move: PhaseMove, changes: dict[str, Any
 
 SET_ASIDE = "mend or delete each item that it lists as quarantined or held"
 REPAIR = "tablesplit validate --repair"
-REMAP = "or correct the mapping and run tablesplit remap"
+REMAP = "or have the mapping know or leave out such items, and run tablesplit remap"
 LIST = "tablesplit quarantine list, then mend or delete each item"
 REMEDIES: dict[str, tuple[str, PhaseMove, dict[str, Any], str]] = {
     "what a repair writes": ("validation", CUTOVER_TO_DUAL, {"differences": 2}, f"{REPAIR}, then tablesplit validate"),

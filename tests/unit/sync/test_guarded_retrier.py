@@ -12,16 +12,21 @@ from types import SimpleNamespace
 
 import pytest
 
+from service.control.quarantine import Quarantine
+from service.control.stores import Stores
 from service.core.item.change import Change
 from service.core.item.wire import Item
 from service.core.item.write import Put
 from service.core.mapping.mapping import Mapping
 from service.errors import Poison, Refused
+from service.migration.settlement.quarantine import retry_what_may_leave
+from service.migration.start import create_and_start
 from service.sync.guarded_retry import GuardedRetry
 from service.sync.sinks.guarded import GuardedSink
 from service.sync.upkeep import retry
 from service.sync.upkeep.retry import Retrier
-from tests.builders.small_crm import lead, old_key
+from tests.builders.small_crm import lead, lead_key, old_key
+from tests.worlds.start_world import Started
 from tests.worlds.sync_world import SyncWorld, bad, fixed_mapping
 
 UNMAPPED = Poison("its entity is unknown", reason="unknown_entity")
@@ -94,6 +99,19 @@ async def test_an_item_that_nobody_touches_leaves_once_the_mapping_knows_it(worl
     assert await retrier(world).retry_some() == 0
     assert await retrier(world, fixed_mapping()).retry_some() == 1
     assert (world.v2("a") is None, await world.quarantine.heads()) == (False, {})
+
+
+async def test_a_remap_retries_what_its_mapping_knows() -> None:
+    world = Started()
+    await create_and_start(world.app)
+    quarantine, mapping = Quarantine(world.control, world.clock), fixed_mapping()
+    world.db.apply(Put("old", bad("a")))
+    await quarantine.add_copy("old", KEY, UNMAPPED)
+    assert await retry_what_may_leave(world.app) == 0
+    world.app.mapping = mapping  # type: ignore[misc]  # a stand-in
+    world.app.stores = Stores(world.db, world.control, mapping, world.clock)  # type: ignore[misc]
+    assert await retry_what_may_leave(world.app) == 1
+    assert (world.db.item("leads", lead_key("a")) is None, await quarantine.count()) == (False, 0)
 
 
 @ORIGINS
