@@ -139,4 +139,5 @@ class SyncWorld:
 
 def fixed_mapping() -> Mapping:
     """The mapping once an operator has added GOBLIN to it, as a lead."""
-    return replace(MAPPING, entities={**MAPPING.entities, "GOBLIN": MAPPING.entities["LEAD"]})
+    goblin = replace(MAPPING.entities["LEAD"], when={"entity_type": ({"S": "GOBLIN"},)})
+    return replace(MAPPING, entities={**MAPPING.entities, "GOBLIN": goblin})
