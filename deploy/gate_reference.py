@@ -1,6 +1,7 @@
 """The conditions of the gate, in Markdown, from the table of conditions itself."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from service.config import Settings
 from service.core.phases.acting import Side
@@ -12,11 +13,13 @@ from service.core.phases.moves import MOVES, PhaseMove
 SIDES: dict[Side, SideFacts] = {"old": SideFacts(), "v2": SideFacts()}
 READ = LaneFacts(owner="worker")
 DIFFERENT = FullValidation(equal=False, differences=1, inverse_failures=1, started_at=0.0, finished_at=0.0)
+REJECTED = replace(DIFFERENT, inverse_failures=0, set_aside=1)
 SITUATIONS = (
     Facts(0.0, 0.0, sides=SIDES),
     Facts(0.0, 0.0, forward=READ, reverse=READ, validation=DIFFERENT, sides=SIDES),
+    Facts(0.0, 0.0, forward=READ, reverse=READ, validation=REJECTED, sides=SIDES),
 )
-"""Before anything runs, and after a validation that found differences: together they bring out every remedy."""
+"""Before anything runs, and after validations that found differences: together they bring out every remedy."""
 LIMITS = Settings(control_table="control")
 
 

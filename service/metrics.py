@@ -27,6 +27,7 @@ from prometheus_client.registry import Collector
 from service.core.phases.acting import Phase, Side
 from service.core.phases.conditions import CONDITIONS
 from service.core.rules.forward_plan import Outcome as ForwardOutcome
+from service.core.rules.quarantine import Left
 from service.core.rules.reverse_plan import Outcome as ReverseOutcome
 from service.errors import THROTTLED
 
@@ -47,6 +48,7 @@ GATE_CONDITIONS = tuple(row.name for row in CONDITIONS)
 _LEDGER_OUTCOMES = {*get_args(ForwardOutcome), *get_args(ReverseOutcome)}
 WRITE_OUTCOMES = (*sorted(_LEDGER_OUTCOMES | {"stale", "quarantined"}), OTHER)
 COPY_OUTCOMES = ("copied", "present", "quarantined")
+LEFT_OUTCOMES: tuple[str, ...] = get_args(Left)
 TOMBSTONE_OUTCOMES = ("purged", "changed", "overflow")
 
 OPERATIONS = (
@@ -153,6 +155,12 @@ class Metrics:
         self._purges = self._counter(
             "tablesplit_tombstones", "Tombstones that the purger is done with", outcome=TOMBSTONE_OUTCOMES
         )
+        self._left = self._counter(
+            "tablesplit_quarantine_left",
+            "Keys that have left quarantine by themselves, by what became of what waited: it was written, is superseded "
+            "because the item is gone or stays behind, or lost a conflict",
+            outcome=LEFT_OUTCOMES,
+        )
         self._waits = self._counter(
             "tablesplit_wait_seconds", "Time waited on purpose, all tasks together", "seconds", reason=WAIT_REASONS
         )
@@ -221,6 +229,10 @@ class Metrics:
     def count_copies(self, outcome: str, items: int = 1) -> None:
         """The backfill has finished with ``items`` items."""
         self._copies.at(outcome).inc(items)
+
+    def count_left(self, outcome: Left) -> None:
+        """A key has left quarantine, without an operator's doing."""
+        self._left.at(outcome).inc()
 
     def count_purge(self, outcome: str) -> None:
         """The purger has finished with a tombstone: removed it, or has a reason to leave it."""

@@ -12,8 +12,7 @@ from service.control.quarantine import Quarantine
 from service.control.quarantine_documents import listing, shown
 from service.control.repairs import require_repairs_allowed
 from service.escape import lines_of
-from service.migration.settlement.guarded_retry import RetryResult
-from service.migration.settlement.quarantine import drop_from_quarantine, retry_key
+from service.migration.settlement.quarantine import RetryResult, drop_from_quarantine, retry_key
 from service.sync.positions import require_started
 
 

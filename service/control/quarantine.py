@@ -151,12 +151,12 @@ class Quarantine:
         """Add a change behind those of its key. False: none waits, or none waits any more, so the change is to be applied."""
         return await self._append(waiting, None, fence)
 
-    async def resolve_copy(self, table: str, key: Item) -> None:
-        """Remove the backfill's head of ``key``: a change that was applied since then has replaced the item."""
+    async def resolve_copy(self, table: str, key: Item) -> bool:
+        """Remove the backfill's head of ``key``: a change that was applied since then has replaced the item. Returns whether there
+        was one."""
         key_id = quarantine_id(table, key)
         stored = await self._heads.get(key_id)
-        if stored is not None and stored.value.origin == "backfill":
-            await self._remove(key_id, stored)
+        return stored is not None and stored.value.origin == "backfill" and await self._remove(key_id, stored)
 
     async def resolve(self, table: str, key: Item) -> None:
         """Remove a key with all changes that wait for it: they are not needed any more."""

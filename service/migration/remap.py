@@ -13,6 +13,7 @@ from service.control.checkpoints import Checkpoints
 from service.control.leases import REVERSE_LEASE, SYNC_LEASE
 from service.control.state import MigrationState, change_any_state, load_any_state
 from service.errors import Refused
+from service.migration.settlement.quarantine import retry_what_may_leave
 from service.migration.start import LIKE_OLD, lane_lease, make_missing
 from service.migration.status.snapshot import log_status
 from service.migration.validation import run_validation
@@ -53,7 +54,7 @@ class Remapped:
 
 
 async def remap(app: App, stop: asyncio.Event) -> Remapped:
-    """Adopt the configured mapping, and rewrite every item that it maps differently.
+    """Adopt the configured mapping, retry what waits in quarantine, and rewrite every item that the mapping maps differently.
 
     Raises Refused after the first `dual`, while a sync runs, and for a mapping that lacks a table in use.
     """
@@ -63,6 +64,7 @@ async def remap(app: App, stop: asyncio.Event) -> Remapped:
     await _adopt(app, state)
     async with sync_lanes(app, log_status(app)):
         await catch_up(app, stop)
+        await retry_what_may_leave(app)  # a validation leaves a key in quarantine alone
         report = await run_validation(app, ValidationOptions(repair=True), stop)
     return Remapped(state.mapping_hash, app.mapping.hash, tables, report)
 

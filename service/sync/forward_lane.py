@@ -1,22 +1,30 @@
 """The forward lane: it reads the old table's stream and applies it to v2 by the rule in force.
 
-The worker that holds its lease also purges v2's tombstones and, under the ledger rule, verifies the keys that were touched and
-retries those in quarantine.
+The worker that holds its lease also purges v2's tombstones, retries the keys in quarantine and, under the ledger rule, verifies
+the keys that were touched.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from service.app import App
 from service.control.conflicts import Conflicts
 from service.control.leases import SYNC_LEASE, Lease
 from service.control.ledger import Ledger
+from service.control.quarantine import Quarantine
+from service.control.repairs import repairs_allowed
 from service.control.state import MigrationState
+from service.control.workers import BOTH, Workers, worker_id
+from service.core.item.wire import Item
 from service.core.item.write import Put
+from service.core.rules.quarantine import Left
 from service.streams.engine import ShardSink
+from service.sync.guarded_retry import GuardedRetry
 from service.sync.lane import Lane, Reading, Work
 from service.sync.ledger_retry import LedgerRetry
+from service.sync.left_quarantine import say_left
 from service.sync.positions import require_same_stream, require_started
 from service.sync.sinks.context import ledger_access, sink_context
 from service.sync.sinks.forward import ForwardSink
@@ -24,7 +32,7 @@ from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext
 from service.sync.upkeep.expire import Expirer
 from service.sync.upkeep.purge import Purger
 from service.sync.upkeep.retry import Retrier
-from service.sync.upkeep.trim import Trimmer
+from service.sync.upkeep.trim import UPKEEP_CATCH_UP_SECONDS, Trimmer
 from service.sync.upkeep.verify import Verifier
 
 
@@ -63,9 +71,10 @@ class ForwardLane(Lane):
     def _beside(self, lease: Lease, state: MigrationState) -> list[Coroutine[Any, Any, None]]:
         self._purger = self._new_purger(lease)
         always = [self._purger.run(), self._expirer().run()]
-        if state.rule != "ledger":
+        if state.rule == "entering":
             return always
-        return [*always, self._verifier(lease, state).run(), self._retrier(lease, state).run()]
+        always.append(self._retrier(lease, state).run())
+        return always if state.rule == "guarded" else [*always, self._verifier(lease, state).run()]
 
     def overdue(self) -> int:
         """Tombstones on v2 that should have been purged by now."""
@@ -106,10 +115,21 @@ class ForwardLane(Lane):
 
     def _retrier(self, lease: Lease, state: MigrationState) -> Retrier:
         app = self.app
-        access = ledger_access(app, state, lease.check)
+        retry = self._ledger_retry(lease, state) if state.rule == "ledger" else self._guarded_retry(state)
+        return Retrier(Quarantine(app.control, app.clock), retry, app.clock, app.settings, app.metrics.count_retry)
+
+    def _guarded_retry(self, state: MigrationState) -> GuardedRetry:
+        app = self.app
+        permitted = repairs_allowed(app.control, app.mapping, state.rule)
+        seconds, left = app.settings.lease_seconds, say_left(app.metrics)
+        return GuardedRetry(app.stores, state.generation, worker_id(), seconds, permitted, left)
+
+    def _ledger_retry(self, lease: Lease, state: MigrationState) -> LedgerRetry:
+        app = self.app
+        workers = Workers(app.control, app.clock)
+        settled = partial(workers.caught_up, UPKEEP_CATCH_UP_SECONDS, BOTH)
         context = sink_context(app, state, "old", lambda _: None)
-        retry = LedgerRetry(access, context)
-        return Retrier(context.quarantine, retry, app.clock, app.settings, app.metrics.count_retry)
+        return LedgerRetry(ledger_access(app, state, lease.check), context, settled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +144,9 @@ class _ForwardEvents:
 
     def tombstone(self, put: Put) -> None:
         self.lane.remember(put)
+
+    def left(self, table: str, key: Item, how: Left) -> None:
+        say_left(self.lane.app.metrics)(table, key, how)
 
     def taken_over(self) -> int:
         return self.reading.taken_over()

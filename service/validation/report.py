@@ -85,8 +85,12 @@ class Report:
 
     def full_run(self) -> "FullRun":
         """The run in short, if it has compared everything."""
-        inverse_failures = self.tally["run", "inverse_failures"]
-        return FullRun(**asdict(self.summary()), inverse_failures=inverse_failures, started_at=self.started_at)
+        return FullRun(
+            **asdict(self.summary()),
+            inverse_failures=self.tally["run", "inverse_failures"],
+            started_at=self.started_at,
+            set_aside=self.tally["run", "set_aside"],
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``validate --json``."""
@@ -144,6 +148,8 @@ class FullRun(RunSummary):
     inverse_failures: int
     started_at: str
     """ISO 8601, UTC."""
+    set_aside: int = 0
+    """How many of the differences no repair writes. An earlier version did not count them."""
 
     @property
     def equal(self) -> bool:

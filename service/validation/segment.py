@@ -150,6 +150,7 @@ def _counted(comparison: TableComparison, result: RecheckResult, tally: Tally) -
         count_run(tally, "index_missing", result.outcome is RecheckOutcome.LASTS)
         return []
     count_run(tally, "differences")
+    count_run(tally, "set_aside", result.finding.kind in (Kind.QUARANTINED, Kind.HELD))
     count_run(tally, "inverse_failures", result.finding.inverse_failed)
     if result.outcome is RecheckOutcome.NOT_YET:
         count_run(tally, "not_yet")

@@ -23,8 +23,8 @@ def count_index(tally: Tally, entity: str, index: str, *columns: str) -> None:
 
 
 def count_run(tally: Tally, counter: str, n: int = 1) -> None:
-    """Add ``n`` to a count of the run: ``differences``, ``inverse_failures``, ``index_missing``, ``repaired``, ``not_yet`` or
-    ``left_out``."""
+    """Add ``n`` to a count of the run: ``differences``, ``set_aside``, ``inverse_failures``, ``index_missing``, ``repaired``,
+    ``not_yet`` or ``left_out``."""
     tally["run", counter] += n
 
 

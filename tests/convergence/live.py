@@ -18,14 +18,16 @@ from service.control.table import ControlTable
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Put
 from service.core.mapping.mapping import Mapping
+from service.core.rules.quarantine import Left
 from service.dynamodb.protocol import Fence
 from service.errors import Poison
-from service.migration.settlement.guarded_retry import GuardedRetry
 from service.streams.embedded import EmbeddedEngine
 from service.streams.passed import stream_start
 from service.streams.requests import StreamRequests
 from service.streams.retry import StreamRetry
+from service.sync.guarded_retry import GuardedRetry
 from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext
+from service.sync.upkeep.retry import Retrier
 from tests.builders.mappings import crm
 from tests.convergence.application import old_key, random_item
 from tests.convergence.conductor import Conductor, Killed
@@ -41,12 +43,13 @@ CURSED = {"S": "cursed"}
 
 @dataclass(frozen=True)
 class Pace:
-    """The engine's settings."""
+    """The settings of the engine and of the retries."""
 
     shard_read_seconds: float = 0.25
     poll_interval_seconds: float = 0.5
     checkpoint_every_seconds: float = 1.0
     shard_discovery_seconds: float = 2.0
+    verify_seconds: float = 300.0
 
 
 @dataclass
@@ -177,6 +180,8 @@ class _Uncounted:
 
     def tombstone(self, put: Put) -> None: ...
 
+    def left(self, table: str, key: Item, how: Left) -> None: ...
+
 
 class _Instant(VirtualClock):
     """The clock of a start, which nothing else runs beside: it need not wait."""
@@ -260,6 +265,16 @@ class Backfill(Process):
         page = await self.store.scan(live.mapping.old.table, segment=0, segments=1, start=None, limit=10)
         window.add(live.mapping, GENERATION, page)
         await WindowCopier(target, live.mapping, live.rng, _ignore).copy(window)
+
+
+class Retries(Process):
+    """A worker that retries every key in quarantine once, as the worker does that holds the lease."""
+
+    async def main(self) -> None:
+        live = self.live
+        stores = Stores(self.store, self.control, live.mapping, live.conductor)
+        retry = GuardedRetry(stores, GENERATION, "worker", 10.0)
+        await Retrier(Quarantine(self.control, live.conductor), retry, live.conductor, Pace(), _ignore).retry_all()
 
 
 def _unfenced() -> None:

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from service.control.quarantine import Quarantine
+from service.control.quarantine import Quarantine, QuarantineHead
 from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change
+from service.core.item.wire import Item
 from service.core.rules import guarded as apply_rule
 from service.errors import Poison
+from service.sync.guarded_retry import GuardedRetry
 from service.sync.sinks.guarded import GuardedSink
 from tests.convergence.mutations import no_guard, no_tombstone
 
@@ -37,10 +39,19 @@ async def forgets_waiting_changes(quarantine: Quarantine, waiting: WaitingChange
     return await quarantine.holds(waiting.change.table, waiting.change.key)
 
 
+async def goes_by_the_table(
+    retry: GuardedRetry, key_id: str, head: QuarantineHead
+) -> tuple[Sequence[WaitingChange], Item | None]:
+    """What waits is dropped if the item is gone at the moment; else the item as it is now counts."""
+    now = await retry.stores.store.get(head.table, head.key)
+    return [] if now is None else await Quarantine(retry.stores.control, retry.stores.clock).changes(key_id), now
+
+
 MUTATIONS: dict[str, tuple[Any, str, Callable[..., Any]]] = {
     "checkpoint before effect": (GuardedSink, "apply", checkpoint_first),
     "poison is logged and dropped": (GuardedSink, "_to_quarantine", drop_poison),
     "changes behind the poison are forgotten": (Quarantine, "wait_behind", forgets_waiting_changes),
+    "a key whose item is gone leaves quarantine": (GuardedRetry, "_found", goes_by_the_table),
     "guard dropped": (apply_rule, "older_than", no_guard),
     "no tombstone": (apply_rule, "tombstone", no_tombstone),
 }

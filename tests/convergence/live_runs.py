@@ -3,7 +3,7 @@
 import asyncio
 
 from tests.convergence.invariants import check_converged, check_no_resurrection
-from tests.convergence.live import Backfill, Live, Process, Sync, check_quarantined, replayed, started
+from tests.convergence.live import Backfill, Live, Process, Retries, Sync, check_quarantined, replayed, started
 
 STEPS = 4000
 
@@ -24,7 +24,7 @@ async def _run(seed: int) -> None:
 
 
 async def _trouble(live: Live) -> None:
-    """Application, backfill and sync at once; workers are killed and superseded at any step."""
+    """Application, backfill, sync and retries at once; workers are killed and superseded at any step."""
     application = asyncio.create_task(live.application(live.rng.randint(1, 8)))
     backfill: Process = live.add(Backfill(live))
     sync: Process = live.take_over()
@@ -40,7 +40,9 @@ async def _trouble(live: Live) -> None:
             backfill = live.add(Backfill(live))  # the previous one still has copies to write
         elif chance < 0.06:
             live.split()
-        elif chance < 0.09:
+        elif chance < 0.08:
+            live.add(Retries(live))
+        elif chance < 0.11:
             live.conductor.frozen = {process for process in live.processes if live.rng.random() < 0.4}
     backfill.task.result()
 

@@ -41,7 +41,7 @@ UNSEEN = {
         ("operator", kind, "dynamodb:TagResource"): ("service/dynamodb/table_features.py", 'request["Tags"] = [')
         for kind in ("v2", "control")
     },
-    ("operator", "old", "dynamodb:GetItem"): ("service/migration/settlement/guarded_retry.py", "store.get("),
+    ("operator", "old", "dynamodb:GetItem"): ("service/sync/guarded_retry.py", "store.get("),
     ("operator", "v2", "dynamodb:DeleteItem"): ("service/migration/completion.py", "write(purge_write("),
     ("operator", "old_stream", "dynamodb:GetRecords"): SEARCH,
     ("operator", "v2_stream", "dynamodb:DescribeStream"): SEARCH,

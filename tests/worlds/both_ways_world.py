@@ -27,6 +27,7 @@ from service.core.item.write import Delete, Put, Update
 from service.core.phases.acting import Acting, Side
 from service.core.rules.ledger import is_write_of
 from service.dynamodb.protocol import Fence
+from service.sync.ledger_retry import LedgerRetry
 from service.sync.sinks.context import SinkContext
 from service.sync.sinks.forward import ForwardSink
 from service.sync.sinks.ledger_access import LedgerAccess
@@ -72,6 +73,8 @@ class BothWays(World):
         self.both_written = False
         self.read: Counter[tuple[str, str]] = Counter()
         self.counts: Counter[str] = Counter()
+        self.left: list[tuple[str, str]] = []
+        """The tables of the keys that have left quarantine, and how they have."""
         self.silence = Silence()
         self.conflicts = Conflicts(self.control)
         self.quarantine = Quarantine(self.control, self.clock)
@@ -124,7 +127,17 @@ class BothWays(World):
             ActivityRecorder(Activities(self.control), side, self.clock, quiet=False),
             {"old": GENERATION, "leads": GENERATION},
             count=lambda outcome: self.counts.update([outcome]),
+            left=lambda table, _key, how: self.left.append((table, how)),
         )
+
+    async def settled_now(self) -> bool:
+        """The sync applies what is in the streams."""
+        await self.carry()
+        return True
+
+    def ledger_retry(self, worker: str = "w") -> LedgerRetry:
+        """The retry of keys in quarantine, with a sync that reads on when it is asked to."""
+        return LedgerRetry(self.access(worker=worker), self.context("old"), self.settled_now)
 
     def forward_sink(self, worker: str = "w") -> ForwardSink:
         return ForwardSink(self.access(worker=worker), self.context("old"), 1)

@@ -14,9 +14,10 @@ from service.core.item.change import Change
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Put
 from service.core.mapping.mapping import Mapping
+from service.core.rules.quarantine import Left
 from service.errors import Fenced
 from service.metrics import Metrics
-from service.migration.settlement.guarded_retry import GuardedRetry
+from service.sync.guarded_retry import GuardedRetry
 from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext
 from service.sync.upkeep.purge import Purger
 from tests.builders.small_crm import MAPPING, lead, lead_key, old_key
@@ -103,7 +104,7 @@ class SyncWorld:
 
     def retry(self, mapping: Mapping | None = None, clock: Clock | None = None) -> GuardedRetry:
         stores = Stores(self.db, self.control, mapping or self.mapping, clock or self.clock)
-        return GuardedRetry(stores, generation=1, owner="op", seconds=6.0)
+        return GuardedRetry(stores, generation=1, owner="op", seconds=6.0, left=self.left)
 
     def v2(self, name: str, month: str = "2024-05") -> Item | None:
         """The lead in v2; None if there is nothing or a bare tombstone."""
@@ -120,6 +121,10 @@ class SyncWorld:
     def tombstone(self, put: Put) -> None:
         self.tombstones.append(put)
 
+    def left(self, table: str, key: Item, how: Left) -> None:
+        self.counts[f"left {how}"] += 1
+        self.metrics.count_left(how)
+
     def taken_over(self) -> int:
         return 0
 
@@ -134,4 +139,5 @@ class SyncWorld:
 
 def fixed_mapping() -> Mapping:
     """The mapping once an operator has added GOBLIN to it, as a lead."""
-    return replace(MAPPING, entities={**MAPPING.entities, "GOBLIN": MAPPING.entities["LEAD"]})
+    goblin = replace(MAPPING.entities["LEAD"], when={"entity_type": ({"S": "GOBLIN"},)})
+    return replace(MAPPING, entities={**MAPPING.entities, "GOBLIN": goblin})

@@ -10,7 +10,7 @@ from math import ceil, floor
 from typing import Protocol
 
 from service.core.phases.acting import Side
-from service.core.phases.facts import Facts, LaneFacts, WorkerFacts
+from service.core.phases.facts import Facts, FullValidation, LaneFacts, WorkerFacts
 from service.core.phases.gate import Condition, Gate, Value
 from service.core.phases.moves import (
     COMPLETE,
@@ -24,6 +24,7 @@ from service.core.phases.moves import (
 GATE_MAX_CLOCK_SKEW_SECONDS = 10.0
 SYNC = "start `tablesplit sync`, or see why it has stopped: tablesplit status"
 VALIDATE = "tablesplit validate"
+REMAP = "or have the mapping know or leave out such items, and run tablesplit remap"
 
 
 class GateLimits(Protocol):
@@ -126,23 +127,43 @@ def _validation(move: PhaseMove, facts: Facts, limits: GateLimits) -> Judgement:
     fresh = -GATE_MAX_CLOCK_SKEW_SECONDS <= age <= limits.gate_validation_age_seconds
     counts = not in_this_phase or last.started_at >= facts.phase_since
     value = f"{'equal' if last.equal else f'{last.differences} differences'}, {_duration(_rounded_up(age))} old"
-    remedy = VALIDATE if last.equal else f"{VALIDATE} --repair, then {VALIDATE}"
-    return Judgement(value, threshold, last.equal and fresh and counts, remedy)
+    return Judgement(value, threshold, last.equal and fresh and counts, _remedy_of(last, _may_remap(move, facts)))
 
 
-def _quarantine(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
-    remedy = "tablesplit quarantine list, then correct and retry each"
+def _remedy_of(last: FullValidation, may_remap: bool) -> str:
+    """What brings a validation to its end equal. No repair writes what is set aside, nor an index."""
+    steps = []
+    if last.set_aside:
+        others = f" ({REMAP})" if may_remap else ""
+        steps.append(f"mend or delete each item that it lists as quarantined or held{others}")
+    if last.differences > last.set_aside or last.inverse_failures:
+        steps.append(f"{VALIDATE} --repair")
+    if not last.equal and not steps:
+        steps.append("wait until v2's indexes have every item")
+    return ", then ".join([*steps, VALIDATE])
+
+
+def _may_remap(move: PhaseMove, facts: Facts) -> bool:
+    """Whether the mapping may still be changed: before the first `dual`."""
+    return move is CUTOVER_TO_DUAL and facts.rule == "guarded"
+
+
+def _quarantine(move: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
+    remedy = "tablesplit quarantine list, then mend or delete each item on the side that it names: it leaves by itself"
+    if _may_remap(move, facts):
+        remedy += f"; {REMAP}"
     return Judgement(facts.quarantine, 0, facts.quarantine == 0, remedy)
 
 
 def _conflicts(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
-    return Judgement(facts.conflicts, 0, facts.conflicts == 0, "tablesplit conflicts list, then resolve each")
+    remedy = "tablesplit conflicts list, then resolve each; of an item that is held, delete one of the two on v2"
+    return Judgement(facts.conflicts, 0, facts.conflicts == 0, remedy)
 
 
 def _verification(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
     differ = 0 if facts.verification is None else facts.verification.differences
     return Judgement(
-        f"{differ} touched keys differ", "0", differ == 0, f"tablesplit verification list, then {VALIDATE} --repair"
+        f"{differ} touched keys differ", "0", differ == 0, "tablesplit verification list, then what it says of each key"
     )
 
 
@@ -184,7 +205,8 @@ def _reverse_verified(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
         return Judgement("reverse sync does not run", "running, 0 inverse failures", False, SYNC)
     failures = None if facts.validation is None else facts.validation.inverse_failures
     value = "never validated in full" if failures is None else f"running, {failures} inverse failures"
-    return Judgement(value, "running, 0 inverse failures", failures == 0, VALIDATE)
+    remedy = f"{VALIDATE} --repair, then {VALIDATE}" if failures else VALIDATE
+    return Judgement(value, "running, 0 inverse failures", failures == 0, remedy)
 
 
 def _tombstones(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
@@ -203,7 +225,9 @@ def _quiet(move: PhaseMove, facts: Facts, limits: GateLimits) -> Judgement:
 
 
 def _gap(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:
-    return Judgement("; ".join(facts.gaps) or "none", "none", not facts.gaps, f"{VALIDATE} --repair")
+    last = facts.validation
+    first = "tablesplit quarantine list, then mend or delete each item, then " if last and last.set_aside else ""
+    return Judgement("; ".join(facts.gaps) or "none", "none", not facts.gaps, f"{first}{VALIDATE} --repair")
 
 
 def _hold(_: PhaseMove, facts: Facts, __: GateLimits) -> Judgement:

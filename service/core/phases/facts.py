@@ -88,6 +88,8 @@ class FullValidation:
     finished_at: float
     finished_text: str = ""
     """``finished_at`` as the report has it, ISO 8601."""
+    set_aside: int = 0
+    """How many of the differences no repair writes: the old item cannot be mapped, or its key is in quarantine or held."""
 
     @property
     def result(self) -> str:

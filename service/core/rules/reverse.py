@@ -231,10 +231,10 @@ def _whole(mapping: Mapping, change: V2Change, readings: BothReadings) -> Revers
     """The item of the record is put on old where there is none; otherwise its units are."""
     assert change.new is not None
     now = _now(mapping, change, readings)
+    record = old_form(mapping, change.place, change.new)
     if now is None:
         return ReversePlan("duplicate")
     require_placed(mapping, now.place, now.old)
-    record = old_form(mapping, change.place, change.new)
     image = old_image(mapping, readings.old)
     if image is None:
         elsewhere = now.place.text != change.place.text
@@ -268,7 +268,10 @@ def _update(
     now, image = _now(mapping, change, readings), old_image(mapping, readings.old)
     if image is None and change.waiting and now is not None:  # a restore could not put what waits
         return _whole(mapping, change, readings)
-    if now is None or image is None:  # the record that deletes decides; on old, forward does
+    if now is None:  # the record that deletes decides, unless it cannot be told whose it is
+        old_form(mapping, change.place, change.new)
+        return ReversePlan("duplicate")
+    if image is None:  # forward decides
         return ReversePlan("duplicate")
     form = v2_units(mapping, old_form(mapping, change.place, change.new), change.new)
     waiting = frozenset(unit for unit in now.form.keys() | form.keys() if is_among(unit, change.waiting or ()))

@@ -78,3 +78,16 @@ def old_key_of(mapping: Mapping, place: Place, change: Change) -> Item:
     if first is None:
         raise poison
     return first
+
+
+def item_that_waits(mapping: Mapping, place: Place, waiting: Iterable[Change]) -> Item | None:
+    """The key of the old item whose records wait for ``place``, oldest first; None: none of them shows it.
+
+    v2's application may make an item unreadable and then delete it. The record of the delete shows no old key then; those that
+    wait do.
+    """
+    for change in waiting:
+        record = record_of(mapping, place, change)
+        if record.poison is None:
+            return record.key
+    return None

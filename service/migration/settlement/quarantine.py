@@ -1,14 +1,28 @@
 """What an operator does about a key in quarantine: retry it by the rule in force, or drop it."""
 
+from dataclasses import dataclass
+from functools import partial
+
 from service.app import App
 from service.control.quarantine import Quarantine, QuarantineHead
 from service.control.repairs import registered, repairs_allowed, require_repairs_allowed
 from service.control.state import MigrationState
-from service.control.workers import worker_id
-from service.migration.settlement.guarded_retry import GuardedRetry, RetryResult
+from service.control.workers import BOTH, Workers, worker_id
+from service.sync.guarded_retry import GuardedRetry
 from service.sync.ledger_retry import LedgerRetry
+from service.sync.left_quarantine import say_left
 from service.sync.positions import require_started
 from service.sync.sinks.context import ledger_access, sink_context
+from service.sync.upkeep.retry import Retrier
+
+
+@dataclass(frozen=True, slots=True)
+class RetryResult:
+    """The outcome of a retry."""
+
+    key_id: str
+    failure: str | None
+    """One line that says what is still wrong; None when the key has left the quarantine."""
 
 
 async def retry_key(app: App, key_id: str) -> RetryResult:
@@ -16,15 +30,25 @@ async def retry_key(app: App, key_id: str) -> RetryResult:
     way."""
     state = await require_started(app)
     if state.rule == "guarded":
-        return await _guarded_retry(app, state).retry(key_id)
+        return RetryResult(key_id, await _guarded_retry(app, state).retry(key_id))
     async with registered(app.control, app.clock, worker_id(), app.settings.lease_seconds) as fence:
         # Read again once registered: the state may have changed, and an epoch of the ledger outlives no retry that was
         # registered before it.
         state = await require_started(app)
         require_repairs_allowed(state)
-        access = ledger_access(app, state, fence)
-        failure = await LedgerRetry(access, sink_context(app, state, "old", lambda _: None)).retry(key_id)
+        settled = partial(Workers(app.control, app.clock).caught_up, app.settings.lease_seconds / 2, BOTH)
+        context = sink_context(app, state, "old", lambda _: None)
+        failure = await LedgerRetry(ledger_access(app, state, fence), context, settled).retry(key_id)
         return RetryResult(key_id, failure)
+
+
+async def retry_what_may_leave(app: App) -> int:
+    """Retry, by the guarded rule, every key that can leave quarantine now: under another mapping, for example. Returns how many
+    have left. Raises Refused while a phase move is under way."""
+    retry = _guarded_retry(app, await require_started(app))
+    return await Retrier(
+        Quarantine(app.control, app.clock), retry, app.clock, app.settings, app.metrics.count_retry
+    ).retry_all()
 
 
 async def drop_from_quarantine(quarantine: Quarantine, key_id: str) -> QuarantineHead:
@@ -41,4 +65,5 @@ async def drop_from_quarantine(quarantine: Quarantine, key_id: str) -> Quarantin
 
 def _guarded_retry(app: App, state: MigrationState) -> GuardedRetry:
     permitted = repairs_allowed(app.control, app.mapping, state.rule)
-    return GuardedRetry(app.stores, state.generation, worker_id(), app.settings.lease_seconds, permitted)
+    seconds = app.settings.lease_seconds
+    return GuardedRetry(app.stores, state.generation, worker_id(), seconds, permitted, say_left(app.metrics))

@@ -173,4 +173,5 @@ async def _validation(control: ControlTable) -> FullValidation | None:
         started_at=last.started_seconds,
         finished_at=last.finished_seconds,
         finished_text=last.finished_at,
+        set_aside=last.set_aside,
     )

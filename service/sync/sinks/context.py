@@ -18,10 +18,12 @@ from service.control.workers import worker_id
 from service.core.item.change import Change
 from service.core.item.wire import Item
 from service.core.phases.acting import Side
+from service.core.rules.quarantine import Left
 from service.core.rules.waiting import WHOLE, Waiting
 from service.dynamodb.gathered import GatheredStore
 from service.dynamodb.protocol import Fence
 from service.errors import Poison
+from service.sync.left_quarantine import SayLeft, say_left, say_nothing
 from service.sync.sinks.ledger_access import LedgerAccess
 from service.sync.stream_search import StreamSearch
 
@@ -37,6 +39,7 @@ class SinkContext:
     """The generation of the stream that is read, by table."""
     count: Callable[[str], None]
     """Called with the outcome of each change."""
+    left: SayLeft = say_nothing
 
     def waiting_change(self, change: Change) -> WaitingChange:
         """A change of the stream that is read, as quarantine and the conflict log keep it."""
@@ -68,12 +71,20 @@ class SinkContext:
         done = {unit: sum(each.version <= since for each in changes) for unit, since in head.since.items()}
         return Waiting(head.units or (WHOLE,), [each.change for each in changes], done)
 
-    async def heal(self, place: tuple[str, Item], units: Sequence[str], upto: str, waiting: Sequence[str] = ()) -> None:
+    async def heal(
+        self,
+        place: tuple[str, Item],
+        units: Sequence[str],
+        upto: str,
+        waiting: Sequence[str] = (),
+        how: Left = "applied",
+    ) -> None:
         """Take units of a key, if there are any, out of quarantine. ``place``: its table and the key; ``upto`` and ``waiting``:
-        as ``Quarantine.heal`` has them."""
+        as ``Quarantine.heal`` has them; ``how``: what became of them."""
         table, key = place
         if units and await self.quarantine.heal(table, key, units, upto, waiting):
             self.quarantined.discard(table, key)
+            self.left(table, key, how)
 
 
 class SupersededWorkers:
@@ -141,7 +152,8 @@ def sink_context(
     """
     quarantine = Quarantine(app.control, app.clock)
     cache = QuarantineCache(quarantine, app.clock, taken_over)
-    return SinkContext(quarantine, cache, activity_recorder(app, state, side), _generations(app, state), count)
+    activity, generations = activity_recorder(app, state, side), _generations(app, state)
+    return SinkContext(quarantine, cache, activity, generations, count, say_left(app.metrics))
 
 
 def activity_recorder(app: App, state: MigrationState, side: Side) -> ActivityRecorder:

@@ -27,6 +27,7 @@ from service.core.rules.ledger import (
 )
 from service.core.rules.ledger_writes import PlaceReading, place_of
 from service.core.rules.left_out import carried
+from service.core.rules.quarantine import Left
 from service.core.rules.restore import is_remains, restore_plan
 from service.core.rules.runs import Run, runs
 from service.core.rules.waiting import WHOLE
@@ -267,7 +268,7 @@ class ForwardSink:
         if step.ours:
             return
         healed = step.waiting.healed_by(plan.waiting)
-        await self._context.heal((change.table, change.key), healed, step.version, plan.waiting)
+        await self._context.heal((change.table, change.key), healed, step.version, plan.waiting, left_by(change, plan))
         if not change.expired:
             await self._context.activity.application_changed(self._record.entity(change), change.table, change.key)
         await self._access.unmark(change.table, change.key, change.new)
@@ -283,3 +284,10 @@ class ForwardSink:
     def _count(self, outcome: str, times: int) -> None:
         for _ in range(times):
             self._context.count(outcome)
+
+
+def left_by(change: Change, plan: ForwardPlan) -> Left:
+    """How a key leaves quarantine by a plan."""
+    if plan.conflict is not None:
+        return "conflict"
+    return "superseded" if change.new is None else "applied"

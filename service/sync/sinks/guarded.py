@@ -15,10 +15,12 @@ from service.control.quarantine_cache import QuarantineCache
 from service.control.stores import Stores
 from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change
+from service.core.item.wire import Item
 from service.core.item.write import Put
 from service.core.mapping.transform import forward
 from service.core.rules.guarded import change_writes
 from service.core.rules.left_out import carried
+from service.core.rules.quarantine import Left
 from service.dynamodb.protocol import Fence, ItemStore
 from service.errors import Poison
 from service.failpoints import failpoint
@@ -44,6 +46,9 @@ class SinkEvents(Protocol):
 
     def tombstone(self, put: Put) -> None:
         """Take note of a tombstone that has just been written, so that it can be purged."""
+
+    def left(self, table: str, key: Item, how: Left) -> None:
+        """Take note that an item has left quarantine."""
 
     def taken_over(self) -> int:
         """How many shards this process has taken over so far, as ``QuarantineCache`` needs it."""
@@ -143,7 +148,8 @@ class GuardedSink:
             if outcome is WriteOutcome.APPLIED:
                 self._events.tombstone(write)
         if self._may_be_quarantined(run[0]):
-            await self._quarantine.resolve_copy(run[0].table, run[0].key)
+            if await self._quarantine.resolve_copy(run[0].table, run[0].key):
+                self._events.left(run[0].table, run[0].key, "applied" if lives else "superseded")
             self._quarantined.discard(run[0].table, run[0].key)
 
     async def _to_quarantine(self, change: Change, poison: Poison) -> None:

@@ -23,7 +23,7 @@ async def lose_what_waits(access: LedgerAccess, context: SinkContext, change: Ch
     if units:
         conflict = await _conflict(access, context, change, entry)
         await access.conflicts.keep(conflict, access.fence)
-        await context.heal((change.table, change.key), units, context.version(change))
+        await context.heal((change.table, change.key), units, context.version(change), how="conflict")
 
 
 async def _conflict(access: LedgerAccess, context: SinkContext, change: Change, entry: Entry) -> Conflict:

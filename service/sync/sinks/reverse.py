@@ -12,14 +12,10 @@ from service.core.item.wire import Item
 from service.core.rules.authorship import Authorship, authorship_on_v2, live
 from service.core.rules.ledger import Place, ReverseClaim, ReverseHalf, Track, next_count, place_name
 from service.core.rules.old_item import old_write
+from service.core.rules.quarantine import Left
 from service.core.rules.reverse import is_passed, reverse_plan
-from service.core.rules.reverse_plan import (
-    BothReadings,
-    ReversePlan,
-    V2Change,
-    reverse_places,
-)
-from service.core.rules.reverse_records import V2Page, V2Record
+from service.core.rules.reverse_plan import BothReadings, ReversePlan, V2Change, reverse_places
+from service.core.rules.reverse_records import V2Page, V2Record, item_that_waits
 from service.core.rules.runs import Run, runs
 from service.core.rules.waiting import WHOLE, Waiting
 from service.errors import Poison
@@ -82,7 +78,7 @@ class ReverseSink:
                 )
             for record in records:
                 if record.poison is not None:
-                    await self._without_old_key(place, record.change, record.poison)
+                    await self._without_old_key(place, record)
 
     async def _apply_item(self, place: Place, key: Item, changes: Sequence[Change], near: Sequence[Place]) -> None:
         """Apply records that belong to one old item; again from the start if another worker has written reverse's half
@@ -113,7 +109,7 @@ class ReverseSink:
         noted = False
         for run in runs(left, half.track(place).seen, partial(self._author, epoch), self._is_update):
             half = half.folded(place)
-            waiting = await self._waiting(place, run)
+            waiting = Waiting() if run.author.ours else await self._context.waiting(place.table, place.key)
             step = _Step(place, run, self._context.version(run.last), read, half, waiting, near)
             after = await self._apply_run(step)
             if after is None:
@@ -144,7 +140,7 @@ class ReverseSink:
         step = replace(step, read=claimed)
         if await self._write(step, plan, old):
             failpoint("old_written")
-            await self._context.heal(step.place, step.waiting.healed_by(plan.waiting), step.version)
+            await self._heal(step, plan)
             self._context.count(plan.outcome)
             return step.read, step.read.entry.reverse
         self._claims.note_refused(step.place, step.read.entry.reverse)
@@ -207,7 +203,7 @@ class ReverseSink:
         """A record for which nothing is written. It is stored with the next write of the half; at once if it changes what is
         held."""
         if not step.run.author.ours:
-            await self._context.heal(step.place, step.waiting.healed_by(plan.waiting), step.version)
+            await self._heal(step, plan)
         self._context.count(plan.outcome)
         half = self._passed(step, plan)
         stamp = step.run.author.stamp
@@ -274,17 +270,26 @@ class ReverseSink:
             await self._access.unmark(place.table, place.key, run.last.new)
         await self._access.purge(place.table, place.key, run.last.new)
 
-    async def _without_old_key(self, place: Place, change: Change, poison: Poison) -> None:
-        """A record that shows no old key. What was wrong with an item that is gone is gone with it."""
-        if live(change.new, change.key, self._mapping.stamp):
-            waiting = self._context.waiting_change(change)
-            await self._context.put_in_quarantine(waiting, poison, (WHOLE,), self._access.fence)
-        else:
-            units = (await self._context.waiting(place.table, place.key)).units
-            await self._context.heal(place, units, self._context.version(change))
+    async def _heal(self, step: _Step, plan: ReversePlan) -> None:
+        """Take what waits no longer out of quarantine."""
+        how: Left = "superseded" if step.run.last.new is None else "applied"
+        await self._context.heal(step.place, step.waiting.healed_by(plan.waiting), step.version, how=how)
 
-    async def _waiting(self, place: Place, run: Run) -> Waiting:
-        return Waiting() if run.author.ours else await self._context.waiting(place.table, place.key)
+    async def _without_old_key(self, place: Place, record: V2Record) -> None:
+        """A record that shows no old key. A delete is one of the item that waits; if no old item is known there, what was wrong
+        with it is gone with it."""
+        change = record.change
+        if live(change.new, change.key, self._mapping.stamp):
+            assert record.poison is not None
+            waiting = self._context.waiting_change(change)
+            await self._context.put_in_quarantine(waiting, record.poison, (WHOLE,), self._access.fence)
+            return
+        known = await self._context.waiting(place.table, place.key)
+        key = item_that_waits(self._mapping, place, known.changes) if change.new is None else None
+        if key is not None:
+            await self._apply_item(place, key, [replace(change, old=known.changes[0].old)], ())
+        else:
+            await self._context.heal(place, known.units, self._context.version(change), how="superseded")
 
     def _is_update(self, change: Change) -> bool:
         return all(live(image, change.key, self._mapping.stamp) for image in (change.old, change.new))

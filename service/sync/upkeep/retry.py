@@ -1,6 +1,6 @@
-"""Retries the keys in quarantine, again and again: what heals a key is often written by the application, on the other side.
+"""Retries the keys in quarantine, again and again: what heals a key is written by the application, or it is another mapping.
 
-One worker does it, beside its forward lane, under the ledger rule.
+One worker does it, beside its forward lane, by the rule in force.
 """
 
 from collections.abc import Callable
@@ -8,8 +8,10 @@ from typing import NoReturn, Protocol
 
 from service.clock import Clock
 from service.control.quarantine import Quarantine
-from service.errors import Misconfigured, Retryable
-from service.log import get_logger
+from service.errors import Misconfigured, Refused, Retryable
+
+RETRIED_AT_ONCE = 1_000
+"""At most so many keys are retried in a round; the next round goes on after them. Each takes a read or more."""
 
 
 class RetryTimes(Protocol):
@@ -20,13 +22,13 @@ class RetryTimes(Protocol):
 
 
 class Retry(Protocol):
-    """Retries one key by the ledger rule."""
+    """Retries one key by the rule in force."""
 
     async def retry(self, key_id: str, *, repeated: bool = False) -> str | None: ...
 
 
 class Retrier:
-    """Retries every key in quarantine each ``verify_seconds``."""
+    """Retries the keys in quarantine each ``verify_seconds``."""
 
     def __init__(
         self,
@@ -42,26 +44,38 @@ class Retrier:
         self._clock = clock
         self._times = times
         self._postponed = postponed
+        self._after = ""
 
     async def run(self) -> NoReturn:
         """Retry until cancelled. Raises Fenced, or another Fatal."""
         while True:
             await self._clock.sleep(self._times.verify_seconds)
             try:
-                await self.retry_all()
+                await self.retry_some()
             except Retryable as failure:
                 self._postponed(failure.reason)
+            except Refused:  # a phase move is under way: the lane soon acts by another state
+                continue
 
     async def retry_all(self) -> int:
-        """Retry every key once. Returns how many have left quarantine. A key that cannot be retried now waits for the next time."""
-        healed = 0
-        for key_id in await self._quarantine.heads():
-            try:
-                healed += await self._retry.retry(key_id, repeated=True) is None
-            except Misconfigured:  # it has left quarantine meanwhile
-                continue
-            except Retryable as failure:
-                self._postponed(failure.reason)
-        if healed:
-            get_logger().info("keys have left quarantine by a retry", keys=healed)
-        return healed
+        """Retry every key once. Returns how many have left quarantine."""
+        self._after, left = "", await self.retry_some()
+        while self._after:
+            left += await self.retry_some()
+        return left
+
+    async def retry_some(self) -> int:
+        """Retry the next keys, at most ``RETRIED_AT_ONCE``. Returns how many have left quarantine. A key that cannot be retried now
+        waits for the next time."""
+        found = list(await self._quarantine.page(self._after, RETRIED_AT_ONCE))
+        self._after = found[-1] if len(found) == RETRIED_AT_ONCE else ""
+        return sum([await self._leaves(key_id) for key_id in found])
+
+    async def _leaves(self, key_id: str) -> bool:
+        try:
+            return await self._retry.retry(key_id, repeated=True) is None
+        except Misconfigured:  # it has left quarantine meanwhile
+            return False
+        except Retryable as failure:
+            self._postponed(failure.reason)
+            return False

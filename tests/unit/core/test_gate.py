@@ -249,6 +249,71 @@ def test_what_closes_the_gate(name: str, move: PhaseMove, changes: dict[str, Any
     assert not gate(move, **changes).open
 
 
+SET_ASIDE = "mend or delete each item that it lists as quarantined or held"
+REPAIR = "tablesplit validate --repair"
+REMAP = "or have the mapping know or leave out such items, and run tablesplit remap"
+LIST = "tablesplit quarantine list, then mend or delete each item"
+REMEDIES: dict[str, tuple[str, PhaseMove, dict[str, Any], str]] = {
+    "what a repair writes": ("validation", CUTOVER_TO_DUAL, {"differences": 2}, f"{REPAIR}, then tablesplit validate"),
+    "only rejected items": (
+        "validation",
+        CUTOVER_TO_DUAL,
+        {"differences": 2, "set_aside": 2},
+        f"{SET_ASIDE} ({REMAP}), then tablesplit validate",
+    ),
+    "rejected items once the mapping is fixed": (
+        "validation",
+        CUTOVER_TO_REVERSE,
+        {"differences": 2, "set_aside": 2},
+        f"{SET_ASIDE}, then tablesplit validate",
+    ),
+    "both": (
+        "validation",
+        CUTOVER_TO_REVERSE,
+        {"differences": 3, "set_aside": 2},
+        f"{SET_ASIDE}, then {REPAIR}, then tablesplit validate",
+    ),
+    "an index lacks items": (
+        "validation",
+        CUTOVER_TO_REVERSE,
+        {},
+        "wait until v2's indexes have every item, then tablesplit validate",
+    ),
+    "an inverse fails": (
+        "reverse_verified",
+        CUTOVER_TO_DUAL,
+        {"inverse_failures": 1, "differences": 1},
+        f"{REPAIR}, then tablesplit validate",
+    ),
+    "a gap": ("gap", CUTOVER_TO_DUAL, {"differences": 2}, REPAIR),
+    "a gap that rejected items keep open": (
+        "gap",
+        CUTOVER_TO_DUAL,
+        {"differences": 2, "set_aside": 1},
+        f"{LIST}, then {REPAIR}",
+    ),
+    "quarantine before the first dual": (
+        "quarantine",
+        CUTOVER_TO_DUAL,
+        {},
+        f"{LIST} on the side that it names: it leaves by itself; {REMAP}",
+    ),
+    "quarantine later": (
+        "quarantine",
+        ROLLBACK_TO_DUAL,
+        {},
+        f"{LIST} on the side that it names: it leaves by itself",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "move", "found", "remedy"), REMEDIES.values(), ids=REMEDIES)
+def test_the_remedy_is_one_that_can_help(name: str, move: PhaseMove, found: dict[str, Any], remedy: str) -> None:
+    last = replace(VALIDATION, equal=False, **found)
+    conditions = gate(move, validation=last, quarantine=1, gaps=("records were lost",)).closed
+    assert {each.name: each.remedy for each in conditions}[name] == remedy
+
+
 OPEN: dict[str, tuple[PhaseMove, dict[str, Any]]] = {
     "a rogue write that a validation has compared since": (CUTOVER_TO_DUAL, {"sides": intruded("v2", NOW - 701)}),
     "a rogue write on old while v2 is what matters": (CUTOVER_TO_DUAL, {"sides": intruded("old", NOW - 1)}),

@@ -44,13 +44,15 @@ def moved(before: Samples, after: Samples) -> set[str]:
 
 
 async def applied(metrics: Metrics) -> None:
-    """The guarded rule: a lead and a replay of it, a bad item, and a tombstone that is purged."""
+    """The guarded rule: a lead and a replay of it, a bad item that is deleted, and a tombstone that is purged."""
     world = SyncWorld(metrics=metrics)
     await change_state(world.control, MAPPING, 0.0, lambda was: replace(in_forward(was, 0.0), backfill_finished_at=1.0))
     purger, created = world.purger(), world.put(lead("a"))
     changes = [created, world.delete("a"), world.put(bad("b"))]
     await world.sink().apply("shard", changes)
     await world.sink().apply("shard", [created])
+    await world.sink().apply("shard", [world.delete("b")])
+    await world.retry().retry(world.id("b"))
     for put in world.tombstones:
         purger.add(put)
     world.rounds = 2
@@ -110,6 +112,7 @@ RUNS: list[tuple[Callable[[Metrics], Awaitable[None]], set[str]]] = [
             "tablesplit_writes_total[('direction', 'forward'), ('outcome', 'applied')]",
             "tablesplit_writes_total[('direction', 'forward'), ('outcome', 'stale')]",
             "tablesplit_writes_total[('direction', 'forward'), ('outcome', 'quarantined')]",
+            "tablesplit_quarantine_left_total[('outcome', 'superseded')]",
             "tablesplit_tombstones_total[('outcome', 'purged')]",
         },
     ),

@@ -7,6 +7,7 @@ from typing import Any
 
 from service.control.conflicts import Conflict, Conflicts, Resolution
 from service.control.leases import SYNC_LEASE, Lease
+from service.control.quarantine import Quarantine
 from service.core.item.write import Put
 from service.http_api.view import HttpView
 from service.migration.start import create_and_start
@@ -16,6 +17,7 @@ from service.sync.reverse_lane import ReverseLane
 from service.sync.worker import Lanes
 from tests.builders.small_crm import lead, lead_key, old_key
 from tests.worlds.start_world import Started
+from tests.worlds.sync_world import bad
 
 
 @asynccontextmanager
@@ -69,6 +71,19 @@ async def test_what_stops_the_lane_later_stops_it_visibly_too() -> None:
         await world.clock.advance(5)
         assert lane.role == "stopped"
         assert "the stream is DISABLED" in (lane.beat().failure or "")
+
+
+async def test_by_the_guarded_rule_it_also_retries_what_waits_in_quarantine() -> None:
+    world = Started()
+    await create_and_start(world.app)
+    async with running(world):
+        for item in (bad("a"), lead("a")):
+            world.db.apply(Put("old", item))
+        await world.clock.advance(5)
+        assert await Quarantine(world.control, world.clock).count() == 1
+        await world.clock.advance(world.app.settings.verify_seconds)
+        assert v2_item(world, "a") is not None
+        assert await Quarantine(world.control, world.clock).count() == 0
 
 
 async def test_it_applies_changes_and_reaches_the_tip() -> None:

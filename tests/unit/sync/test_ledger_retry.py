@@ -16,7 +16,6 @@ from service.core.phases.acting import Rule
 from service.errors import Poison, Refused, Retryable
 from service.migration.settlement.quarantine import drop_from_quarantine, retry_key
 from service.migration.start import create_and_start
-from service.sync.ledger_retry import LedgerRetry
 from tests.builders.small_crm import MAPPING, lead, lead_key, old_key, v2_of
 from tests.fakes.memory import Hook
 from tests.worlds.both_ways_world import BothWays
@@ -36,7 +35,7 @@ def world() -> BothWays:
 
 
 async def retry(world: BothWays, key_id: str = ID) -> str | None:
-    return await LedgerRetry(world.access(), world.context("old")).retry(key_id)
+    return await world.ledger_retry().retry(key_id)
 
 
 async def written(world: BothWays, *items: Item | None) -> None:

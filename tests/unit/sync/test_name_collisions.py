@@ -6,7 +6,6 @@ import pytest
 
 from service.control.quarantine import quarantine_id
 from service.core.item.write import Put
-from service.sync.ledger_retry import LedgerRetry
 from tests.builders.small_crm import lead, old_key
 from tests.worlds.both_ways_world import BothWays
 
@@ -38,7 +37,7 @@ async def test_what_each_side_writes_meanwhile_stays(world: BothWays, first: str
     await world.carry()
     world.db.apply(Put("leads", {name: value for name, value in (world.v2_lead() or {}).items() if name != "visits"}))
     await world.carry()
-    assert await LedgerRetry(world.access(), world.context("old")).retry(quarantine_id("old", KEY)) is None
+    assert await world.ledger_retry().retry(quarantine_id("old", KEY)) is None
     await world.carry()
     expected = {"company": {"S": "old side"}, "status": {"S": "v2 side"}}
     old, v2 = world.old_lead() or {}, world.v2_lead() or {}

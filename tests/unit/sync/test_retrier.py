@@ -10,7 +10,6 @@ from service.control.quarantine import quarantine_id
 from service.core.item.write import Put, Update
 from service.errors import Fenced, Poison, Retryable
 from service.migration.settlement.quarantine import drop_from_quarantine
-from service.sync.ledger_retry import LedgerRetry
 from service.sync.upkeep.retry import Retrier
 from tests.builders.small_crm import lead, lead_key, old_key, v2_of
 from tests.worlds.both_ways_world import BothWays
@@ -26,10 +25,9 @@ class Retrying:
     def __init__(self) -> None:
         self.world = BothWays()
         self.postponed: list[str] = []
-        access, context = self.world.access(worker="retrier"), self.world.context("old")
         self.retrier = Retrier(
             self.world.quarantine,
-            LedgerRetry(access, context),
+            self.world.ledger_retry("retrier"),
             self.world.clock,
             SimpleNamespace(verify_seconds=EVERY),
             self.postponed.append,
