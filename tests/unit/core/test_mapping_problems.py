@@ -73,7 +73,10 @@ ROWS: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
     "meaning of both entities": (
         [("default: 0}", "default: x, aliases: [kind]}"), (DEAL_KEY, DEAL_KEY.replace('PK: "{id}"', 'PK: "{stage}"'))],
         [
-            "12: alias 'kind' of field 'level' is already an attribute of the old key, of `when`, or the entity attribute; remove the alias",
+            (
+                "12: alias 'kind' of field 'level' is already an attribute of the old key, of `when`, or the entity attribute; "
+                "remove the alias"
+            ),
             "12: default 'x' does not fit type int; write a whole number such as 0, or leave it out",
             (
                 "16: two old items could get the same v2 key: a key template must hold {id}, beside text, months and shards only; "
