@@ -9,6 +9,7 @@ import re
 from collections import abc
 from difflib import SequenceMatcher, get_close_matches
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -109,18 +110,23 @@ def use_local_credentials() -> None:
 
 
 def load_configured_mapping(settings: Settings, *, prefix: str = "") -> Mapping:
-    """Load the mapping file that the settings name, with the table names from the environment, each with ``prefix`` before it.
+    """Load the mapping file that the settings name; otherwise as ``load_mapping_file``."""
+    return load_mapping_file(settings.mapping, prefix=prefix)
+
+
+def load_mapping_file(path: Path | None, *, prefix: str = "") -> Mapping:
+    """Load the mapping in ``path`` (None: the packaged one), with its tables' names from the environment, each after ``prefix``.
 
     Raises Misconfigured when it cannot be read or is wrong (file, line, what to do), and when the environment has a name that is
     almost that of one of its tables, which is not set.
     """
-    path = settings.mapping
     source = PACKAGED_MAPPING if path is None else str(path)
     try:
         text = (files("service.mappings") / PACKAGED_MAPPING if path is None else path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "is not UTF-8 text"
-        raise Misconfigured(f"mapping file {source}: {reason}", remedy="correct TABLESPLIT_MAPPING") from error
+        remedy = "correct the file, or its name (TABLESPLIT_MAPPING, or on the command line)"
+        raise Misconfigured(f"mapping file {source}: {reason}", remedy=remedy) from error
     said = {**read_dotenv(), **os.environ}
     asked: set[str] = set()
 
@@ -131,6 +137,15 @@ def load_configured_mapping(settings: Settings, *, prefix: str = "") -> Mapping:
     mapping = load_mapping(text, source=source, names=name_of, resolve=pkgutil.resolve_name)
     _refuse_misspelt(said, asked)
     return mapping
+
+
+def configured_mapping_file() -> Path | None:
+    """The file that TABLESPLIT_MAPPING names, in the environment or in `.env`; None: the packaged mapping.
+
+    Needs no other setting, such as a region.
+    """
+    name = {**read_dotenv(), **os.environ}.get(variable_name("mapping"))
+    return Path(name) if name else None
 
 
 def _table_name(said: abc.Mapping[str, str], variable: str, default: str) -> str:

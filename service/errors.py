@@ -10,7 +10,7 @@
 import re
 from collections.abc import Sequence
 from traceback import walk_tb
-from typing import Literal
+from typing import Any, Literal
 
 CHECK_ENDPOINT = "check that the endpoint is up and reachable (AWS_REGION, AWS_ENDPOINT_URL)"
 """What the operator does when DynamoDB does not answer."""
@@ -62,9 +62,9 @@ class TablesplitError(Exception):
         name = next((base.__name__ for base in type(self).__mro__ if base in KINDS), "Error")
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
-    def to_json(self) -> dict[str, str]:
+    def to_json(self) -> dict[str, Any]:
         """The document that the API and the console show."""
-        document = {"kind": self.kind, "message": self.message, "remedy": self.remedy}
+        document: dict[str, Any] = {"kind": self.kind, "message": self.message, "remedy": self.remedy}
         return document | ({"request_id": self.request_id} if self.request_id else {})
 
     def to_log(self) -> dict[str, str]:
@@ -162,6 +162,38 @@ class WrongSettings(Misconfigured):
     @property
     def lines(self) -> tuple[str, ...]:
         return self._lines
+
+
+class WrongMapping(Misconfigured):
+    """A mapping file is wrong: its most basic problem, and how many more there are; ``in_full``: a line for each."""
+
+    def __init__(self, source: str, problems: Sequence[tuple[int, str]], *, remedy: str, full: bool = False) -> None:
+        """``problems``: line and message of each, the most basic first. ``source``: the file's name."""
+        (line, first), *others = problems
+        self._source, self._problems, self._what_to_do, self._full = source, problems, remedy, full
+        if full:
+            super().__init__(f"{source} has {_counted(len(problems), 'problem')}", remedy=remedy)
+        else:
+            count = _counted(len(others), "further problem")
+            more = f"; it has {count}: see `tablesplit mapping check {source}`" if others else ""
+            super().__init__(f"{source}:{line}: {first}", remedy=remedy + more)
+
+    def in_full(self) -> "WrongMapping":
+        """The same error with a line for each problem, in the order of the file."""
+        return WrongMapping(self._source, self._problems, remedy=self._what_to_do, full=True)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        places = (f"{self._source}:{line}: {message}" for line, message in sorted(self._problems))
+        return (self.message, *places) if self._full else (self.message,)
+
+    def to_json(self) -> dict[str, Any]:
+        rows = [{"line": line, "message": message} for line, message in sorted(self._problems)]
+        return {**super().to_json(), "problems": rows}
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 class Refused(Stopped):

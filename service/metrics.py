@@ -46,8 +46,8 @@ BACKFILL_STATES = ("not started", "running", "stopped", "finished")
 GATE_CONDITIONS = tuple(row.name for row in CONDITIONS)
 
 _LEDGER_OUTCOMES = {*get_args(ForwardOutcome), *get_args(ReverseOutcome)}
-WRITE_OUTCOMES = (*sorted(_LEDGER_OUTCOMES | {"stale", "quarantined"}), OTHER)
-COPY_OUTCOMES = ("copied", "present", "quarantined")
+WRITE_OUTCOMES = (*sorted(_LEDGER_OUTCOMES | {"stale", "quarantined", "left_out"}), OTHER)
+COPY_OUTCOMES = ("copied", "present", "quarantined", "left_out")
 LEFT_OUTCOMES: tuple[str, ...] = get_args(Left)
 TOMBSTONE_OUTCOMES = ("purged", "changed", "overflow")
 

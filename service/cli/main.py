@@ -23,6 +23,7 @@ COMMANDS = {
     "full-migration": "backfill:full_migration",
     "gate-settings": "gate_settings:gate_settings",
     "hold": "phase:hold",
+    "mapping": "mapping:mapping",
     "migrate": "backfill:migrate",
     "preflight": "tables:preflight",
     "quarantine": "quarantine:quarantine",

@@ -24,18 +24,37 @@ def item_from_json(text: str, key_name: str) -> Item:
 
 
 def _parsed(text: str, key_name: str) -> Item:
-    content = json.loads(
-        text, parse_int=_digits, parse_float=_digits, parse_constant=_digits, object_pairs_hook=_without_repeats
-    )
+    content = parsed_json(text)
     if not isinstance(content, dict):
         raise ValueError("it must hold one JSON object, the item")
-    if "\\u" in text and _halves(content):
-        raise ValueError("it has half a surrogate pair, which DynamoDB cannot hold")
-    read = _tagged if isinstance(content.get(key_name), dict) else _plain
+    read = attribute_value if isinstance(content.get(key_name), dict) else _plain
     return {name: read(value, name) for name, value in content.items()}
 
 
-def _halves(content: dict[str, Any]) -> bool:
+def parsed_json(text: str) -> Any:
+    """The JSON value in ``text``, its numbers as Decimals.
+
+    Raises ValueError for a name that is given twice and for half a surrogate pair, and JSONDecodeError, which names the line.
+    """
+    content = json.loads(
+        text, parse_int=_digits, parse_float=_digits, parse_constant=_digits, object_pairs_hook=_without_repeats
+    )
+    if "\\u" in text and _halves(content):
+        raise ValueError("it has half a surrogate pair, which DynamoDB cannot hold")
+    return content
+
+
+def attribute_value(value: Any, where: str) -> AttributeValue:
+    """The attribute value that the JSON value is in DynamoDB's JSON. Raises ValueError, which names ``where`` it is wrong."""
+    if not isinstance(value, dict) or len(value) != 1:
+        raise ValueError(f'{where}: one type and its value are needed, like {{"S": "text"}}')
+    ((kind, content),) = value.items()
+    if kind not in _READ:
+        raise ValueError(f"{where}: {kind!r} is not a DynamoDB type (one of {', '.join(_READ)})")
+    return {kind: _READ[kind](content, where)}
+
+
+def _halves(content: Any) -> bool:
     """Whether an escape such as ``\\ud800`` stands for half a character."""
     try:
         json.dumps(content, ensure_ascii=False, default=str).encode()
@@ -74,15 +93,6 @@ def _plain(value: Any, where: str) -> AttributeValue:
         case list():
             return {"L": [_plain(element, f"{where}[{index}]") for index, element in enumerate(value)]}
     return {"M": {name: _plain(inner, f"{where}.{name}") for name, inner in value.items()}}
-
-
-def _tagged(value: Any, where: str) -> AttributeValue:
-    if not isinstance(value, dict) or len(value) != 1:
-        raise ValueError(f'{where}: one type and its value are needed, like {{"S": "text"}}')
-    ((kind, content),) = value.items()
-    if kind not in _READ:
-        raise ValueError(f"{where}: {kind!r} is not a DynamoDB type (one of {', '.join(_READ)})")
-    return {kind: _READ[kind](content, where)}
 
 
 def _text(content: Any, where: str) -> str:
@@ -125,13 +135,13 @@ def _null(content: Any, where: str) -> bool:
 def _list(content: Any, where: str) -> list[AttributeValue]:
     if not isinstance(content, list):
         raise ValueError(f"{where}: L takes a list")
-    return [_tagged(element, f"{where}[{index}]") for index, element in enumerate(content)]
+    return [attribute_value(element, f"{where}[{index}]") for index, element in enumerate(content)]
 
 
 def _map(content: Any, where: str) -> Item:
     if not isinstance(content, dict):
         raise ValueError(f"{where}: M takes an object")
-    return {name: _tagged(inner, f"{where}.{name}") for name, inner in content.items()}
+    return {name: attribute_value(inner, f"{where}.{name}") for name, inner in content.items()}
 
 
 def _set(read: Callable[[Any, str], str], comparable: Callable[[str], object] = str) -> Callable[[Any, str], list[str]]:

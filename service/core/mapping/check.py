@@ -4,6 +4,7 @@ Each check yields the path of the mistake, and a message that says what is wrong
 """
 
 from collections.abc import Iterator
+from itertools import chain
 
 from service.core.mapping.build import (
     Resolver,
@@ -18,32 +19,47 @@ from service.core.mapping.build import (
     reserved_names,
     table_name,
 )
-from service.core.mapping.check_keys import key_problems, old_type_problems, sharing_problems
+from service.core.mapping.check_keys import key_problems, old_table_problems, old_type_problems, sharing_problems
 from service.core.mapping.check_merge import merge_problems
 from service.core.mapping.check_old_key import same_key_problems
 from service.core.mapping.convert import is_absent
 from service.core.mapping.dates import DATE_PARTS, DATE_TYPES, moment_of
+from service.core.mapping.problem import Problem, in_turn
 from service.core.mapping.schema import ElementFieldModel, EntityModel, FieldModel, KeyTexts, MappingModel
 from service.core.mapping.template import Placeholder, Template, TemplateError
 from service.core.mapping.yaml_document import Path
 
-Problem = tuple[Path, str]
-
 
 def problems(model: MappingModel, names: TableNames, resolve: Resolver) -> Iterator[Problem]:
-    """Every mistake in the mapping, the most basic first: later checks rely on earlier ones, so stop at the first."""
+    """Every mistake in the mapping, the most basic first.
+
+    Where a check relies on an earlier one, it looks only at the entities in which that has found nothing.
+    """
     yield from old_type_problems(model)
+    sound = {}
     for name, entity in model.entities.items():
-        here = ("entities", name)
-        yield from _syntax_problems(here, entity)
-        yield from _field_problems(here, entity, resolve)
         reserved = reserved_names(model, table_name(entity, names), names)
-        yield from _name_problems(here, model, name, reserved)
-        yield from _placeholder_problems(here, entity)
-        yield from key_problems(here, model, entity)
-        yield from merge_problems(here, model, name, reserved)
-    yield from same_key_problems(model)
-    yield from sharing_problems(model, names)
+        found = list(_entity_problems(model, name, reserved, resolve))
+        yield from found
+        if not found:
+            sound[name] = entity
+    yield from old_table_problems(model, names)
+    sound_part = model.model_copy(update={"entities": sound})
+    yield from same_key_problems(sound_part)
+    yield from sharing_problems(sound_part, names)
+
+
+def _entity_problems(model: MappingModel, name: str, reserved: frozenset[str], resolve: Resolver) -> Iterator[Problem]:
+    here, entity = ("entities", name), model.entities[name]
+    return in_turn(
+        chain(
+            _syntax_problems(here, entity),
+            _field_problems(here, entity, resolve),
+            _name_problems(here, model, name, reserved),
+        ),
+        _placeholder_problems(here, entity),
+        chain(key_problems(here, model, entity), merge_problems(here, model, name, reserved)),
+    )
 
 
 def template_maps(entity: EntityModel) -> Iterator[tuple[Path, KeyTexts]]:

@@ -8,11 +8,11 @@ from service.core.mapping.build import KEY_WORDS, TableNames, key_templates, par
 from service.core.mapping.check_old_key import old_key_problems
 from service.core.mapping.dates import DATE_TYPES
 from service.core.mapping.key_pattern import are_disjoint
+from service.core.mapping.problem import Problem
 from service.core.mapping.schema import EntityModel, KeyTexts, MappingModel
 from service.core.mapping.template import Template
 from service.core.mapping.yaml_document import Path
 
-Problem = tuple[Path, str]
 MAX_SORT_ATTRIBUTES = 4
 """Of an index, as of its partition key."""
 VALUE_TYPES = {"N": ("int", "number", "epoch", "epoch_ms"), "B": ("binary",)}
@@ -39,8 +39,8 @@ def old_type_problems(model: MappingModel) -> Iterator[Problem]:
             yield ("old", "leave_out", place, name), f"leave_out can ask for {', '.join(told)} only, not for {name!r}"
 
 
-def sharing_problems(model: MappingModel, names: TableNames) -> Iterator[Problem]:
-    """The mistakes between entities that share a v2 table, and between the v2 tables and the old table."""
+def old_table_problems(model: MappingModel, names: TableNames) -> Iterator[Problem]:
+    """The mistakes between the v2 tables and the old table."""
     old = names(model.old.table.variable, model.old.table.default)
     for name, entity in model.entities.items():
         if table_name(entity, names) == old:
@@ -48,6 +48,10 @@ def sharing_problems(model: MappingModel, names: TableNames) -> Iterator[Problem
                 ("entities", name, "table"),
                 f"entity {name} would go to the old table {old!r}; name another table",
             )
+
+
+def sharing_problems(model: MappingModel, names: TableNames) -> Iterator[Problem]:
+    """The mistakes between entities that share a v2 table."""
     for (first_name, first), (second_name, second) in combinations(model.entities.items(), 2):
         if table_name(first, names) == table_name(second, names):
             yield from _shared_table_problems(first_name, first, second_name, second)

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 from service.core.mapping.build import fields_in, gather_name, key_templates, old_attributes, parse_templates
+from service.core.mapping.problem import Problem
 from service.core.mapping.schema import EntityModel, FieldModel, MappingModel
 from service.core.mapping.yaml_document import Path
-
-Problem = tuple[Path, str]
 
 
 def merge_problems(here: Path, model: MappingModel, entity_name: str, reserved: frozenset[str]) -> Iterator[Problem]:
@@ -84,7 +83,7 @@ def _member_problems(path: Path, name: str, entity: EntityModel, grouped: set[st
 
 def _mode_problems(path: Path, group: list[str], entity: EntityModel) -> Iterator[Problem]:
     modes = {entity.fields[name].merge for name in group if name in entity.fields}
-    if len(modes) > 1:
+    if modes == {"v2", "agree"}:
         yield path, f"fields {', '.join(group)} are one group, so all of them need the same `merge`, v2 or agree"
 
 

@@ -4,16 +4,16 @@ So two old items never share a v2 key, no old key is read as that of two entitie
 """
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import chain, combinations
 
 from service.core.mapping.build import conditions, key_templates, parse_templates
 from service.core.mapping.dates import DATE_TYPES, PER_SECOND
 from service.core.mapping.key_pattern import are_disjoint, is_readable
+from service.core.mapping.problem import Problem, in_turn
 from service.core.mapping.schema import EntityModel, MappingModel
 from service.core.mapping.template import Placeholder, Template
 from service.core.mapping.yaml_document import Path
 
-Problem = tuple[Path, str]
 IDENTITY_TYPES = {
     "S": ("string", "int", "number", *DATE_TYPES),
     "N": ("int", "number", *PER_SECOND),
@@ -24,9 +24,10 @@ IDENTITY_TYPES = {
 
 def old_key_problems(here: Path, model: MappingModel, entity: EntityModel) -> Iterator[Problem]:
     """The mistakes in the entity's old key, and in how the v2 key tells it."""
-    yield from _attribute_problems(here, model, entity)
-    yield from _placeholder_problems(here, model, entity)
-    yield from _identity_problems(here, model, entity)
+    return in_turn(
+        chain(_attribute_problems(here, model, entity), _placeholder_problems(here, model, entity)),
+        _identity_problems(here, model, entity),
+    )
 
 
 def _attribute_problems(here: Path, model: MappingModel, entity: EntityModel) -> Iterator[Problem]:

@@ -63,19 +63,24 @@ class FieldRule:
     merge: Merge
     """The fields of one of ``Entity.groups`` have the same, and it is ``v2`` or ``agree``."""
 
+    def source(self, originals: Item) -> str | None:
+        """The one of the old attributes ``originals`` that the field is made of: the first of the group that is not absent."""
+        for name in self.names:
+            original = originals.get(name)
+            if original is not None and not is_absent(original):
+                return name
+        return None
+
     def value(self, originals: Item, fields: Item) -> AttributeValue | None:
-        """The field's value from the old attributes ``originals``: the first of the group that is not absent, converted.
+        """The field's value from the old attributes ``originals``: its source, converted.
 
         The default when there is none, or it cannot be converted.
         """
         if self.in_key is not None:
             return self._read_key(originals)
-        for name in self.names:
-            original = originals.get(name)
-            if original is not None and not is_absent(original):
-                converted = self.convert(original)
-                return self.default(fields) if converted is None else converted
-        return self.default(fields)
+        source = self.source(originals)
+        converted = None if source is None else self.convert(originals[source])
+        return self.default(fields) if converted is None else converted
 
     def given_back(self, value: AttributeValue | None) -> Item:
         """The old attributes that the inverse makes from the field's ``value`` alone."""

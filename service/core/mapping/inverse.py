@@ -1,5 +1,8 @@
 """The inverse transform: from a v2 item back to its old item, also after an edit in v2."""
 
+from collections.abc import Iterator
+from typing import Literal
+
 from service.core.item.compare import same_or_absent
 from service.core.item.stamp import Stamp, decode_stamp
 from service.core.item.wire import AttributeValue, Item
@@ -29,18 +32,26 @@ def inverse(mapping: Mapping, v2_item: Item, table: str) -> Item:
     if stamp.tombstone:
         raise Poison("a tombstone has no old item", reason="tombstone")
     old: Item = {}
-    for attributes in (
-        _key_and_constants(entity, v2_item),
-        _originals(entity, v2_item, stamp),
-        made_attributes(entity, v2_item, stamp.residue),
-        _residue_of_unmapped(entity, stamp.residue),
-        _unmapped(entity, v2_item),
-    ):
+    for _, attributes in inverse_parts(entity, v2_item, stamp):
         _add(old, attributes)
     if not entity.is_entity_of(old):
         names = ", ".join(entity.when)
         raise Poison(f"its {names} would be those of another entity than {entity.name}", reason="other_entity")
     return old
+
+
+Part = Literal["key_and_constants", "fields", "made", "residue", "unmapped"]
+"""What gives old attributes: the old key and what tells the entity; the fields, or the originals that they are still made of; what
+the old application makes of others; the residue of attributes without a field; what the mapping does not know in the v2 item."""
+
+
+def inverse_parts(entity: Entity, v2_item: Item, stamp: Stamp) -> Iterator[tuple[Part, Item]]:
+    """The old attributes of ``v2_item`` by what gives them. ``stamp``: the item's. Raises Poison as ``inverse`` does."""
+    yield "key_and_constants", _key_and_constants(entity, v2_item)
+    yield "fields", _originals(entity, v2_item, stamp)
+    yield "made", made_attributes(entity, v2_item, stamp.residue)
+    yield "residue", _residue_of_unmapped(entity, stamp.residue)
+    yield "unmapped", _unmapped(entity, v2_item)
 
 
 def _key_and_constants(entity: Entity, v2_item: Item) -> Item:

@@ -1,7 +1,7 @@
 """The mapping as a value, and loading it from YAML. It is loaded once and never changes.
 
-From the YAML text to the value: ``yaml_document`` parses, ``schema`` validates the vocabulary, ``check``, ``check_keys`` and
-``check_merge`` the meaning, ``build`` compiles.
+From the YAML text to the value: ``yaml_document`` parses, ``check_vocabulary`` validates by ``schema``, ``check``, ``check_keys``
+and ``check_merge`` check the meaning, ``build`` compiles.
 """
 
 import re
@@ -9,9 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
-
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from service.core.item.wire import Item
 from service.core.mapping.build import (
@@ -23,11 +20,12 @@ from service.core.mapping.build import (
     with_key_fields,
 )
 from service.core.mapping.check import problems
+from service.core.mapping.check_vocabulary import read_model
 from service.core.mapping.entity import Entity, IndexSchema, KeySchema
-from service.core.mapping.schema import PATTERN_MEANINGS, MappingModel, known_keys
+from service.core.mapping.schema import MappingModel
 from service.core.mapping.template import KeyType
-from service.core.mapping.yaml_document import Document, read_yaml
-from service.errors import Misconfigured
+from service.core.mapping.yaml_document import MAPPING_FILE, parse_yaml
+from service.errors import WrongMapping
 
 UNKNOWN_ENTITY = "unknown"
 """The entity under which items are counted whose entity the mapping does not know."""
@@ -73,6 +71,8 @@ class Mapping:
     """A checked and compiled mapping."""
 
     name: str
+    version: int
+    """Of the vocabulary."""
     hash: str
     """16 hex digits over what makes its items: independent of the names of the tables, of ``merge`` and of ``groups``."""
     stamp: str
@@ -156,15 +156,13 @@ def load_mapping(
 
     ``source`` is the file's name, for messages. ``names(variable, default)`` returns the name of a table. ``resolve`` finds a hook
     from ``module:function``; core itself imports no module, so the default finds none. Raises Misconfigured with one line: file,
-    line, what is wrong, and what to do.
+    line, what is wrong, and what to do. It is WrongMapping, which has every other problem too, unless the text is no YAML.
     """
-    document = read_yaml(text, source=source)
-    model = with_key_fields(_validated(document))
-    for path, message in problems(model, names, resolve):
-        raise document.wrong(path, message)
+    model = _checked_model(text, source, names, resolve)
     entities = {name: build_entity(name, model, names, resolve) for name in model.entities}
     return Mapping(
         name=model.name,
+        version=model.version,
         hash=_content_hash(model),
         stamp=model.stamp,
         old=_old_table(model, names),
@@ -172,6 +170,17 @@ def load_mapping(
         tables=_table_shapes(entities.values()),
         leave_out=leave_out_patterns(model),
     )
+
+
+def _checked_model(text: str, source: str, names: TableNames, resolve: Resolver) -> MappingModel:
+    document = parse_yaml(text, source=source)
+    read, found = read_model(document.content)
+    model = with_key_fields(read) if read is not None else None
+    found += problems(model, names, resolve) if model is not None else ()
+    wrong = [*document.wrong_keys, *((document.line_of(path), message) for path, message in found)]
+    if model is None or wrong:
+        raise WrongMapping(source, wrong, remedy=MAPPING_FILE.remedy)
+    return model
 
 
 def _table_shapes(entities: Iterable[Entity]) -> dict[str, TableShape]:
@@ -189,44 +198,6 @@ def _table_shapes(entities: Iterable[Entity]) -> dict[str, TableShape]:
 def key_schema(templates: dict[str, Any]) -> KeySchema:
     """The key whose attributes are the names of ``templates``, in order."""
     return KeySchema(*templates)
-
-
-def _validated(document: Document) -> MappingModel:
-    try:
-        return MappingModel.model_validate(document.content)
-    except ValidationError as error:
-        raise _first_mistake(document, error.errors(include_url=False)) from error
-
-
-def _first_mistake(document: Document, errors: list[ErrorDetails]) -> Misconfigured:
-    # A misspelt key makes two errors, unknown and missing: report the unknown one, which is the cause.
-    first = min(errors, key=lambda error: error["type"] != "extra_forbidden")
-    return document.wrong(first["loc"], _message(first))
-
-
-def _message(error: ErrorDetails) -> str:
-    path, kind = error["loc"], error["type"]
-    if kind == "extra_forbidden":
-        return f"unknown key {path[-1]!r}; known here: {', '.join(known_keys(path[:-1]))}"
-    if kind == "missing":
-        return f"key {path[-1]!r} is missing"
-    return f"{'.'.join(map(str, path)) or 'the mapping'}: {_requirement(error)}"
-
-
-def _requirement(error: ErrorDetails) -> str:
-    """What the value must be."""
-    match error["type"]:
-        case "model_type" | "dict_type":
-            return "should be a map of keys and values"
-        case "too_long":
-            return f"at most {error['ctx']['max_length']} keys are allowed"
-        case "string_type":
-            return "should be text (in quotes when it looks like something else)"
-        case "string_pattern_mismatch":
-            return PATTERN_MEANINGS[error["ctx"]["pattern"]]
-        case "invalid-json-value":
-            return "should be a JSON value; put a date in quotes"
-    return f"{error['msg'][0].lower()}{error['msg'][1:]}"
 
 
 _NOT_IN_HASH: Any = {"entities": {"__all__": {"groups": True, "merge": True, "fields": {"__all__": {"merge"}}}}}

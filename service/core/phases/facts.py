@@ -18,8 +18,6 @@ class BackfillFacts:
     """not started | running | stopped | finished."""
     items: int = 0
     """Old items that it has finished with: copied, already present, in quarantine, or left out."""
-    left_out: int = 0
-    """Of these, the items that stay behind, as the mapping says."""
     segments_done: int = 0
     segments: int = 0
     items_per_second: float = 0.0
@@ -27,6 +25,8 @@ class BackfillFacts:
     """Expected time until it is done; None: not known."""
     cost_usd: float = 0.0
     """Of the run so far, by the price file."""
+    left_out: int = 0
+    """Of the items, those that stay behind, as the mapping says."""
 
 
 @dataclass(frozen=True, slots=True)

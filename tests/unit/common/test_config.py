@@ -362,7 +362,8 @@ def test_a_mapping_file_that_cannot_be_read_is_refused(own_folder, content, mess
         (own_folder / "mine.yaml").write_bytes(content)
     with pytest.raises(Misconfigured) as refused:
         load_configured_mapping(load_settings())
-    assert (refused.value.message, refused.value.remedy) == (message, "correct TABLESPLIT_MAPPING")
+    remedy = "correct the file, or its name (TABLESPLIT_MAPPING, or on the command line)"
+    assert (refused.value.message, refused.value.remedy) == (message, remedy)
 
 
 @pytest.mark.parametrize(

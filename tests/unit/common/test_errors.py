@@ -23,6 +23,7 @@ from service.errors import (
     Throttled,
     Trimmed,
     Unexpected,
+    WrongMapping,
     WrongSettings,
 )
 from service.http_api.problems import _status_of
@@ -48,6 +49,7 @@ TABLE: list[tuple[TablesplitError, int, str, int, set[type[TablesplitError]]]] =
     (HookSilent("x"), 1, "refused", 409, {Stopped, Refused}),
     (Interrupted("x"), 3, "interrupted", 503, {Stopped, Interrupted}),
     (Paused("x"), 3, "paused", 503, {Stopped, Interrupted}),
+    (WrongMapping("m", [(1, "x")], remedy=""), 2, "misconfigured", 400, {Stopped, Misconfigured}),
     (WrongSettings(["x", "y"], remedy=""), 2, "misconfigured", 400, {Stopped, Misconfigured}),
     (Unexpected("x"), 3, "unexpected", 500, {Stopped}),
     (Fenced("x"), 3, "fenced", 503, {Stopped, Fenced}),

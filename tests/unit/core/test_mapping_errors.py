@@ -59,8 +59,12 @@ ROWS = {
         "name: &a [*a]",
         "1: not YAML: it nests too deeply, or an anchor contains itself",
     ),
-    "key twice": ("      company:", "      status:", "20: key 'status' is given twice, first at line 19"),
-    "key not text": ("      company:", "      7:", "20: a key must be text"),
+    "key twice": (
+        "      company:",
+        "      status:",
+        "20: key 'status' is given twice, first at line 19; remove one of them",
+    ),
+    "key not text": ("      company:", "      7:", "20: a key must be text; put it in quotes"),
     "not a map": (VALID, "- version\n", "1: the mapping: should be a map of keys and values"),
     "unknown key at the top": (
         "name:",

@@ -55,7 +55,11 @@ ROWS = {
     "text": ("0.5", "free", "4: read_million: input should be a valid number"),
     "negative": ("0.5", "-0.5", "4: read_million: input should be greater than or equal to 0"),
     "infinite": ("0.5", ".inf", "4: read_million: input should be a finite number"),
-    "twice": ("stream_100k", "read_million", "5: key 'read_million' is given twice, first at line 4"),
+    "twice": (
+        "stream_100k",
+        "read_million",
+        "5: key 'read_million' is given twice, first at line 4; remove one of them",
+    ),
 }
 
 
