@@ -7,6 +7,7 @@ import click
 
 from service.app import App
 from service.cli.answer import Answer
+from service.cli.mapping_init import init
 from service.cli.mapping_text import explanation_text, trial_text
 from service.cli.options import as_json
 from service.cli.run import run_alone, run_command
@@ -32,7 +33,10 @@ mapping_file = click.option(
 
 @click.group()
 def mapping() -> None:
-    """Check a mapping file, and try it on old items. Nothing is written."""
+    """Draft or check a mapping file, and try it on old items. No table is written."""
+
+
+mapping.add_command(init)
 
 
 @mapping.command()

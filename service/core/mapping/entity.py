@@ -91,7 +91,7 @@ class FieldRule:
         assert self.in_key is not None
         attribute, pattern = self.in_key
         texts = pattern.read(originals.get(attribute))
-        return None if texts is None else self.convert({"S": texts[self.name]})
+        return None if texts is None else self.convert({pattern.template.kind: texts[self.name]})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
