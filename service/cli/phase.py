@@ -15,6 +15,7 @@ from service.cli.run import confirm, run_command
 from service.core.phases.gate import GateClosed
 from service.core.phases.left_behind import KeysLeftBehind, LeftBehind
 from service.core.phases.moves import Command
+from service.escape import escaped
 from service.migration.phase.hold import hold as hold_gate
 from service.migration.phase.hold import release as release_gate
 from service.migration.phase.move import MoveRequest, make_move, preview_move
@@ -102,7 +103,7 @@ def hold(why: str, as_json: bool) -> None:
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         held = await hold_gate(await move_context(app), why)
-        return Answer({"hold": asdict(held)}, f"the gate is held: {why}")
+        return Answer({"hold": asdict(held)}, escaped(f"the gate is held: {why}"))
 
     run_command(body, as_json=as_json)
 
@@ -114,7 +115,7 @@ def release(as_json: bool) -> None:
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         held = await release_gate(await move_context(app))
-        text = "there was no hold" if held is None else f"released: {held.why} (by {held.by})"
+        text = "there was no hold" if held is None else escaped(f"released: {held.why} (by {held.by})")
         return Answer({"released": None if held is None else asdict(held)}, text)
 
     run_command(body, as_json=as_json)

@@ -31,6 +31,8 @@ class GateSettings:
     hook_timeout_seconds: float = Settings.model_fields["hook_timeout_seconds"].default
     hook_attempts: int = Settings.model_fields["hook_attempts"].default
     """How long the hook is asked: who could shorten it could make it silent, and then leave it out."""
+    hook_environment: str | None = None
+    """Which variables an executable hook gets: who could add one (``BASH_ENV``) could let another program answer for it."""
 
     def to_json(self) -> dict[str, float | str | None]:
         """Each by its variable."""

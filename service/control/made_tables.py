@@ -22,7 +22,7 @@ class MadeTable:
     """A table that tablesplit made."""
 
     table_id: str
-    """As DescribeTable gives it; "" where the server gives none."""
+    """As ``TableDescription`` has it."""
 
 
 class MadeTables:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from service.dynamodb.table_features import TableExtras, TableFeatures, extras_request, features_of, warm_request
@@ -57,7 +58,8 @@ class TableDescription:
     features: TableFeatures
     """What it has beside key, indexes and stream."""
     table_id: str = ""
-    """Differs between two tables that had the same name one after the other; "" where the server gives none."""
+    """Differs between two tables that had the same name one after the other: TableId, or the time at which it was made where the
+    server gives none (DynamoDB Local)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +111,13 @@ def table_description(table: Mapping[str, Any]) -> TableDescription:
         read_units=throughput.get("ReadCapacityUnits", 0),
         write_units=throughput.get("WriteCapacityUnits", 0),
         features=features_of(table),
-        table_id=table.get("TableId", ""),
+        table_id=table.get("TableId") or _made_at(table),
     )
+
+
+def _made_at(table: Mapping[str, Any]) -> str:
+    made = table.get("CreationDateTime")  # in the time zone of this machine
+    return f"made at {made.timestamp()}" if isinstance(made, datetime) else ""
 
 
 def create_table_request(table: NewTable) -> dict[str, Any]:

@@ -377,6 +377,20 @@ async def test_a_table_is_made_described_streamed_and_deleted(server: Server) ->
     assert await asyncio.to_thread(control.describe_table, name) is None
 
 
+async def test_a_table_that_somebody_makes_anew_is_another_one(server: Server) -> None:
+    control, clock, ids = server.control, SystemClock(), set()
+    for _ in range(2):
+        control.create_table(NewTable(f"{server.table}-4", ("PK", None), stream=False))
+        made = await until_active(control, f"{server.table}-4", clock, 30)
+        again = await asyncio.to_thread(control.describe_table, made.name)
+        assert again is not None
+        assert again.table_id == made.table_id
+        ids.add(made.table_id)
+        control.delete_table(made.name)
+        await until_deleted(control, made.name, clock, 30)
+    assert len(ids) == 2
+
+
 async def test_an_index_has_what_its_projection_says(server: Server) -> None:
     name, keys = f"{server.table}-3", {index: ("owner", index) for index in ("All", "Keys", "Some")}
     wanted = NewTable(name, ("PK", None), keys, stream=False, projections={"Keys": (), "Some": ("b", "a")})

@@ -125,6 +125,13 @@ async def test_the_caller_does_not_make_the_hook_silent_by_asking_it_shorter() -
     assert (asked.hook, asked.hook_timeout_seconds, asked.hook_attempts) == ("/hooks/gate", 7, 2)
 
 
+async def test_the_caller_does_not_let_another_program_answer_for_the_hook() -> None:
+    """BASH_ENV names a file that a hook in bash runs first: `exit 0` in it would be the answer."""
+    world = await started(**HOOK, hook_environment="TICKET")
+    other = Settings(control_table="control", hook_secret=SECRET, hook_environment="BASH_ENV,LD_PRELOAD")
+    assert (await read_hook_settings(world.control, other)).hook_environment == "TICKET"
+
+
 async def test_a_migration_whose_record_says_only_the_hook_asks_it_as_long_as_by_default() -> None:
     world = await started(**HOOK)
     records = world.control.records(PARTITION, dict[str, Any])
