@@ -49,7 +49,9 @@ def _text(path: Path) -> str:
 
 
 def _image(mapping: Mapping, item: Item) -> Item | None:
-    return old_image(mapping, item) if item.keys() >= {*mapping.old.key_names} else item
+    """The item as the application sees it, also when it stays behind; None for a tombstone."""
+    seen = mapping.leaves_out(item) or not item.keys() >= {*mapping.old.key_names}
+    return item if seen else old_image(mapping, item)
 
 
 async def item_at(app: App, key: Item) -> Item:

@@ -14,6 +14,7 @@ from service.cli.main import main
 from service.config import Settings
 from service.core.item.wire import Item
 from service.core.item.write import Put
+from tests.builders.designs import TABLES, items_of
 from tests.builders.mappings import MERGE_TEXT
 from tests.builders.small_crm import MAPPING, by_reverse, deal, lead
 from tests.fakes.memory import MemoryDynamoDB
@@ -86,6 +87,15 @@ def test_a_mapping_is_tried_on_the_items_of_a_file(folder: Folder, monkeypatch: 
     text = folder.run("test", "items.json", status=1)
     assert "REJECTED  LEAD  pk=LEAD#a\\u001b[2J\\nb sk=METADATA: key_mismatch" in text
     assert json.loads(folder.run("test", "items.json", "--json", status=1))["rejected"] == {"key_mismatch": 1}
+
+
+def test_items_that_stay_behind_are_counted_and_explained(folder: Folder) -> None:
+    mapping, items = str(TABLES / "invoices-onetable.yaml"), str(TABLES / "invoices-onetable.json")
+    text = folder.run("test", items, "--mapping", mapping)
+    assert "39 items: 35 given back, 0 not given back, 0 rejected\nleft out, they stay behind: 4\n" in text
+    lock = next(item for item in items_of("invoices-onetable") if item["_type"] == {"S": "_Unique"})
+    folder.write("lock.json", json.dumps(lock))
+    assert "leave_out" in folder.run("explain", "--item", "lock.json", "--mapping", mapping)
 
 
 @pytest.mark.parametrize(
