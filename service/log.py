@@ -68,8 +68,29 @@ class _NeverFails:
             self._stream.flush()
 
 
+SAID_AGAIN_SECONDS = 60.0
+"""How long one and the same line of a library that is no error is not repeated: any client can cause as many as it likes."""
+REMEMBERED_LINES = 100
+
+
 class _Libraries(logging.Handler):
     """What asyncio, uvicorn and the AWS SDK log by Python's own logging: an event like ours, an exception in one line."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a line is no error and was said a moment ago. (The time is that of the record: no clock is read.)"""
+        line = f"{record.name} {record.getMessage()}"
+        if record.levelno >= logging.ERROR:
+            return True
+        if record.created - self._said.get(line, -SAID_AGAIN_SECONDS) < SAID_AGAIN_SECONDS:
+            return False
+        if len(self._said) >= REMEMBERED_LINES:
+            self._said.clear()
+        self._said[line] = record.created
+        return True
 
     def emit(self, record: logging.LogRecord) -> None:
         facts = {"library": record.name}

@@ -20,11 +20,14 @@ from service.clock import Clock
 from service.control.counts import Count
 from service.control.table import CHANGE_ATTEMPTS, ControlTable, Stored
 from service.control.waiting_changes import WaitingChange, WaitingChanges
-from service.core.item.wire import Item
+from service.core.item.wire import Item, plain_key
 from service.core.item.write import TransactItem
 from service.dynamodb.protocol import Fence
 from service.errors import Misconfigured, Poison, Retryable
 from service.failpoints import failpoint
+from service.log import get_logger
+
+SAID_AGAIN_SECONDS = 60.0
 
 PARTITION = "quarantine"
 
@@ -74,6 +77,8 @@ class Quarantine:
         self._clock = clock
         self._heads = control.records(PARTITION, QuarantineHead)
         self._count = Count(control, self._heads, PARTITION)
+        self._said: dict[tuple[str, str], float] = {}
+        """When a line was last said, by table and reason; on the monotonic clock."""
 
     async def count(self) -> int:
         """How many keys are in quarantine. It is counted where keys come and go: nothing is listed."""
@@ -216,8 +221,23 @@ class Quarantine:
             failpoint("quarantine_due")
             if await self._control.store.transact(writes, fence=fence):
                 failpoint("quarantine_added")
+                if was is None:
+                    self._say_added(head)
                 return True
         raise _contended(key_id)
+
+    def _say_added(self, head: QuarantineHead) -> None:
+        """A line for the first key of each reason in a minute; quarantine and the gate count them all."""
+        about, now = (head.table, head.reason), self._clock.monotonic()
+        get_logger().debug("in quarantine", table=head.table, key=plain_key(head.key), reason=head.reason)
+        if now - self._said.get(about, -SAID_AGAIN_SECONDS) >= SAID_AGAIN_SECONDS:
+            self._said[about] = now
+            get_logger().warning(
+                "a change cannot be applied: its key waits in quarantine",
+                table=head.table,
+                reason=head.reason,
+                remedy="see: tablesplit quarantine list",
+            )
 
     def _with(
         self, was: QuarantineHead | None, waiting: WaitingChange, poison: Poison | None, units: Sequence[str]

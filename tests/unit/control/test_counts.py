@@ -4,10 +4,13 @@ import asyncio
 from collections import Counter
 
 import pytest
+from structlog.testing import capture_logs
 
-from service.control.quarantine import PARTITION, Quarantine, QuarantineHead, quarantine_id
+from service.control.quarantine import PARTITION, SAID_AGAIN_SECONDS, Quarantine, QuarantineHead, quarantine_id
 from service.control.quarantine_documents import page
 from service.control.table import ControlTable
+from service.control.waiting_changes import WaitingChange
+from service.core.item.change import Change
 from service.core.item.wire import Item
 from service.errors import Poison
 from tests.fakes.clocks import VirtualClock
@@ -23,7 +26,8 @@ class World:
         self.db = MemoryDynamoDB()
         self.db.create_table("control", ("pk", "sk"))
         self.control = ControlTable(self.db, "control")
-        self.quarantine = Quarantine(self.control, VirtualClock())
+        self.clock = VirtualClock()
+        self.quarantine = Quarantine(self.control, self.clock)
 
     async def add(self, *numbers: int) -> None:
         await asyncio.gather(*(self.quarantine.add_copy("old", key(number), UNMAPPED) for number in numbers))
@@ -127,3 +131,18 @@ async def test_a_key_that_comes_while_its_part_is_counted_is_not_missed(world: W
 
     world.db.before = arrive
     assert await world.quarantine.count() == 80
+
+
+async def test_the_first_key_of_each_reason_in_a_minute_is_said_and_its_key_at_level_debug_only() -> None:
+    world = World()
+    clock = world.clock
+    with capture_logs() as logs:
+        for number in range(20):
+            change = Change("old", "s", str(number + 1), key(number), None, key(number))
+            await world.quarantine.add_change(WaitingChange(change, 1), UNMAPPED)
+        await clock.advance(SAID_AGAIN_SECONDS)
+        change = Change("old", "s", "99", key(99), None, key(99))
+        await world.quarantine.add_change(WaitingChange(change, 1), UNMAPPED)
+    said = [entry for entry in logs if entry["log_level"] == "warning"]
+    assert [(entry["reason"], entry["table"]) for entry in said] == [("unknown_entity", "old")] * 2
+    assert all("key" not in entry for entry in said)
