@@ -160,7 +160,7 @@ OFFLINE: dict[str, Row] = {
         2,
         (
             "mine.yaml:21: unknown key 'changetoken'; "
-            "known here: table, old_key, key, indexes, partition_attributes, key_types, "
+            "known here: table, when, old_key, old_made, key, indexes, projections, partition_attributes, key_types, "
             "change_token, unmapped, groups, merge, fields"
         ),
     ),

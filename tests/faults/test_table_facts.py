@@ -186,7 +186,10 @@ def test_each_call_that_is_refused_hides_one_fact_and_blocks_nothing(
         "could not be read: DescribeContinuousBackups on old: no permission for dynamodb:DescribeContinuousBackups"
     )
     assert "to the policy of arn:aws:sts::123456789012:assumed-role/operator/eve" in hidden[0].remedy
-    assert absent.value == "own key, local indexes, deletion protection, table class, replicas, strong consistency"
+    assert (
+        absent.value
+        == "own key, local indexes, old indexes, deletion protection, table class, replicas, strong consistency"
+    )
 
 
 def test_what_expires_is_carried_under_the_field_s_name(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
