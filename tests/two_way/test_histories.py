@@ -19,10 +19,7 @@ QUICK_SEEDS = 300
 CHUNKS = 10
 
 OPEN = {
-    584: "conflict log",
-    805: "conflict log",
-    1147: "conflict log",
-    1958: "own side",
+    1958: "no write lost",
     2607: "no write lost",
     2894: "own side",
 }
