@@ -20,6 +20,9 @@ CHUNKS = 10
 
 OPEN = {
     1958: "no write lost",
+    2290: "conflict log",
+    2477: "own side",
+    2545: "tombstone's stamp",
     2607: "no write lost",
     2894: "own side",
 }
