@@ -93,8 +93,7 @@ class LedgerRetry:
         """The item at the key, as the application sees it."""
         item = await self._store.get(head.table, head.key)
         if head.table == self._mapping.old.table:
-            image = old_image(self._mapping, item)
-            return image if image and not self._mapping.leaves_out(image) else None
+            return old_image(self._mapping, item)
         return item if live(item, head.key, self._mapping.stamp) else None
 
     async def _written(self, key_id: str, head: QuarantineHead) -> None:

@@ -5,9 +5,7 @@ read back when at most one of its placeholders is of no fixed width.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 from service.core.item.wire import AttributeValue
 from service.core.mapping.dates import DATE_PARTS
@@ -112,10 +110,3 @@ def _edge(segment: Segment, place: int) -> str:
 def _clash(first: str, second: str) -> bool:
     """Whether two texts cannot begin one and the same text."""
     return not (first.startswith(second) or second.startswith(first))
-
-
-def adjoining(template: Template) -> Iterator[tuple[Placeholder, Placeholder]]:
-    """The pairs of placeholders with no text between them."""
-    for first, second in pairwise(template.parts):
-        if not isinstance(first, str) and not isinstance(second, str):
-            yield first, second

@@ -99,9 +99,7 @@ class PairFingerprints:
 
 def source(mapping: Mapping, old: Item, *, both_ways: bool = False) -> Source | None:
     """The old item with its v2 item by the mapping; None: it stays behind, or, compared both ways, it is a bare tombstone."""
-    if mapping.leaves_out(old):
-        return None
-    image = old_image(mapping, old) if both_ways else old
+    image = old_image(mapping, old) if both_ways else None if mapping.leaves_out(old) else old
     return None if image is None else _source_of_image(mapping, old, image, both_ways=both_ways)
 
 
