@@ -154,7 +154,6 @@ def _name_problems(here: Path, model: MappingModel, entity_name: str, reserved: 
         old_attributes(model, entity_name), "an attribute of the old key, of `when`, or the entity attribute"
     )
     made |= dict.fromkeys(entity.old_made, "an attribute of old_made")
-    yield from _old_name_problems(here, entity, made)
     taken = dict.fromkeys(reserved, "a key, index or stamp attribute of the v2 table")
     gathered = gather_name(entity)
     if gathered in taken:
@@ -171,17 +170,14 @@ def _name_problems(here: Path, model: MappingModel, entity_name: str, reserved: 
                 f"field {name!r} cannot have this name: it is {taken[name]}; choose another name",
             )
         taken[name] = f"field {name!r}"
-    for name, field in entity.fields.items():
-        for index, alias in enumerate(field.aliases):
-            if alias in taken:
-                yield (
-                    (*here, "fields", name, "aliases", index),
-                    f"alias {alias!r} of field {name!r} is already {taken[alias]}; remove the alias",
-                )
+    yield from _old_name_problems(here, entity, made, taken)
 
 
-def _old_name_problems(here: Path, entity: EntityModel, made: dict[str, str]) -> Iterator[Problem]:
-    """No two fields are read from one old attribute, and none from an attribute that is made of fields."""
+def _old_name_problems(
+    here: Path, entity: EntityModel, made: dict[str, str], on_v2: dict[str, str]
+) -> Iterator[Problem]:
+    """No two fields are read from one old attribute, and none from an attribute that is made of fields. No alias is a name that
+    v2 has (``on_v2``)."""
     taken = dict(made)
     for name, field in entity.fields.items():
         path = (*here, "fields", name)
@@ -195,10 +191,10 @@ def _old_name_problems(here: Path, entity: EntityModel, made: dict[str, str]) ->
                 )
             elif old in taken and place == 0:
                 yield (*path, "from"), f"field {name!r} is from {old!r}, which is already {taken[old]}"
-            elif old in taken:
+            elif place and (old in taken or old in on_v2):
                 yield (
                     (*path, "aliases", place - 1),
-                    f"alias {old!r} of field {name!r} is already {taken[old]}; remove the alias",
+                    f"alias {old!r} of field {name!r} is already {taken.get(old) or on_v2[old]}; remove the alias",
                 )
             taken[old] = f"field {name!r}" if place == 0 else f"an alias of field {name!r}"
 

@@ -99,6 +99,17 @@ ROWS: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
             )
         ],
     ),
+    "an alias that is taken, once each": (
+        [("level: {type: int, default: 0}", "level: {type: int, default: 0, aliases: [born, _sync, id]}")],
+        [
+            (
+                "12: alias '_sync' of field 'level' is already a key, index or stamp attribute of the v2 table; "
+                "remove the alias"
+            ),
+            "12: alias 'born' of field 'level' is already field 'born'; remove the alias",
+            "12: alias 'id' of field 'level' is already field 'id'; remove the alias",
+        ],
+    ),
     "what relies on a field that may be absent is not asked": (
         [("LEAD#{id}", "LEAD#{level}")],
         [
