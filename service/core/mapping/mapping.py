@@ -178,8 +178,8 @@ def _checked_model(text: str, source: str, names: TableNames, resolve: Resolver)
     model = with_key_fields(read) if read is not None else None
     found += problems(model, names, resolve) if model is not None else ()
     wrong = [*document.wrong_keys, *((document.line_of(path), message) for path, message in found)]
-    if model is None or wrong:
-        raise WrongMapping(source, wrong, remedy=MAPPING_FILE.remedy)
+    if model is None or wrong:  # of a file in one line, two templates may be wrong in the same words
+        raise WrongMapping(source, list(dict.fromkeys(wrong)), remedy=MAPPING_FILE.remedy)
     return model
 
 

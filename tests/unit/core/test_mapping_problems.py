@@ -161,6 +161,14 @@ def test_every_problem_is_found_at_once_and_nothing_that_only_follows(row: str) 
     assert wrong(text).in_full().lines == (f"m.yaml has {count}", *(f"m.yaml:{line}" for line in found))
 
 
+def test_what_is_wrong_in_the_same_words_on_one_line_is_said_once() -> None:
+    content = yaml.safe_load(VALID)
+    content["entities"]["LEAD"]["indexes"] = {"byNote": {"A": "{note}", "B": "{note}#"}}
+    found = wrong(json.dumps(content)).in_full().lines
+    assert found[0] == "m.yaml has 1 problem"
+    assert found[1].startswith("m.yaml:1: template names 'note', which is not a field")
+
+
 def test_what_needs_the_mapping_gets_one_line_and_is_told_how_many_more_there_are() -> None:
     error = wrong(VALID.replace("default: 0", "default: x").replace("default: new", "default: 7"))
     assert error.lines == (
