@@ -23,10 +23,7 @@ def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Res
     """The compiled rules of entity ``name``. The model must have passed ``check.problems``."""
     entity = model.entities[name]
     patterns, types = old_patterns(model, entity), field_types(entity)
-    rules = _ordered(
-        [_build_field(field_name, field, types, patterns, resolve) for field_name, field in entity.fields.items()],
-        entity,
-    )
+    rules = _ordered([_build_field(one, entity, patterns, resolve) for one in entity.fields], entity)
     key = key_templates(entity, entity.key)
     reserved = reserved_names(model, table_name(entity, names), names)
     gather = gather_name(entity)
@@ -44,14 +41,7 @@ def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Res
         indexes=indexes,
         partition_attributes=entity.partition_attributes,
         projections={index: tuple(names) for index, names in entity.projections.items()},
-        derived=tuple(
-            {
-                attribute: template
-                for templates in (key, *indexes.values())
-                for attribute, template in templates.items()
-                if attribute not in entity.fields
-            }.items()
-        ),
+        derived=_derived(entity, (key, *indexes.values())),
         rules=rules,
         key_rules=_key_rules(entity, rules, key),
         group_of={old: rule for rule in rules for old in rule.names},
@@ -65,12 +55,20 @@ def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Res
     )
 
 
+def _derived(entity: EntityModel, maps: Iterable[dict[str, Template]]) -> tuple[tuple[str, Template], ...]:
+    """The attributes of key and indexes that are no fields themselves, each once."""
+    templates = {attribute: template for templates in maps for attribute, template in templates.items()}
+    return tuple((attribute, template) for attribute, template in templates.items() if attribute not in entity.fields)
+
+
 KEY_TYPES: dict[str, KeyType] = {"string": "S", "number": "N", "binary": "B"}
 """DynamoDB's types, by the mapping's words for them."""
 KEY_WORDS: dict[str, str] = {kind: word for word, kind in KEY_TYPES.items()}
 
 
-FIELD_KINDS: dict[str, KeyType] = {"int": "N", "number": "N", "epoch": "N", "epoch_ms": "N", "binary": "B"}
+FIELDS_OF_KIND: dict[KeyType, tuple[str, ...]] = {"N": ("int", "number", *PER_SECOND), "B": ("binary",)}
+"""The types of the fields that a key attribute which is no string may be made of."""
+FIELD_KINDS: dict[str, KeyType] = {type_: kind for kind, types in FIELDS_OF_KIND.items() for type_ in types}
 """Of fields that are key attributes themselves, where they are no strings."""
 
 
@@ -216,9 +214,8 @@ def old_names(name: str, field: FieldModel) -> tuple[str, ...]:
     return () if field.only_in_key else (field.source or name, *field.aliases)
 
 
-def _build_field(
-    name: str, field: FieldModel, types: Mapping[str, str], patterns: dict[str, KeyPattern], resolve: Resolver
-) -> FieldRule:
+def _build_field(name: str, entity: EntityModel, patterns: dict[str, KeyPattern], resolve: Resolver) -> FieldRule:
+    field = entity.fields[name]
     return FieldRule(
         name=name,
         names=old_names(name, field),
@@ -226,7 +223,7 @@ def _build_field(
         type=field.type,
         convert=_build_converter(field, resolve),
         invert=hook_converter(field.transform.inverse, resolve) if field.transform else None,
-        default=_build_default(field, types),
+        default=_build_default(field, field_types(entity)),
         required=field.required,
         plain=old_names(name, field) == (name,) and field.transform is None,
         merge=_merge(field),

@@ -4,9 +4,16 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from service.core.item.numbers import parse_number
-from service.core.mapping.build import KEY_WORDS, TableNames, key_templates, parse_templates, table_name
+from service.core.mapping.build import (
+    FIELD_KINDS,
+    FIELDS_OF_KIND,
+    KEY_WORDS,
+    TableNames,
+    key_templates,
+    parse_templates,
+    table_name,
+)
 from service.core.mapping.check_old_key import old_key_problems
-from service.core.mapping.dates import DATE_TYPES
 from service.core.mapping.key_pattern import are_disjoint
 from service.core.mapping.problem import Problem
 from service.core.mapping.schema import EntityModel, KeyTexts, MappingModel
@@ -15,9 +22,7 @@ from service.core.mapping.yaml_document import Path
 
 MAX_SORT_ATTRIBUTES = 4
 """Of an index, as of its partition key."""
-VALUE_TYPES = {"N": ("int", "number", "epoch", "epoch_ms"), "B": ("binary",)}
-"""The types of the fields that a key attribute of that type may be made of."""
-OWN_TYPES = ("string", "int", "number", *DATE_TYPES, "binary")
+OWN_TYPES = {"string", "date", *FIELD_KINDS}
 """Of fields that are key attributes themselves."""
 
 
@@ -97,8 +102,8 @@ def _value_problems(entity: EntityModel, name: str, template: Template) -> Itera
     (first, *more) = template.placeholders or [None]
     sharded = first is not None and (first.modifier or "").startswith("shard")
     alone = first is not None and not more and len(template.parts) == 1 and _fits(first.fallback, template.kind)
-    if not alone or not ((sharded and template.kind == "N") or fields[0].type in VALUE_TYPES[template.kind]):
-        words = " or ".join(VALUE_TYPES[template.kind])
+    if not alone or not ((sharded and template.kind == "N") or fields[0].type in FIELDS_OF_KIND[template.kind]):
+        words = " or ".join(FIELDS_OF_KIND[template.kind])
         yield f"{name!r} is of type {KEY_WORDS[template.kind]}: write just {{field}}, with a field of type {words}"
 
 

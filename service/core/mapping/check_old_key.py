@@ -6,19 +6,15 @@ So two old items never share a v2 key, no old key is read as that of two entitie
 from collections.abc import Iterator
 from itertools import chain, combinations
 
-from service.core.mapping.build import conditions, key_templates, parse_templates
-from service.core.mapping.dates import DATE_TYPES, PER_SECOND
+from service.core.mapping.build import FIELDS_OF_KIND, conditions, key_templates, parse_templates
+from service.core.mapping.dates import DATE_TYPES
 from service.core.mapping.key_pattern import are_disjoint, is_readable
 from service.core.mapping.problem import Problem, in_turn
 from service.core.mapping.schema import EntityModel, MappingModel
 from service.core.mapping.template import Placeholder, Template
 from service.core.mapping.yaml_document import Path
 
-IDENTITY_TYPES = {
-    "S": ("string", "int", "number", *DATE_TYPES),
-    "N": ("int", "number", *PER_SECOND),
-    "B": ("binary",),
-}
+IDENTITY_TYPES = {"S": ("string", "int", "number", *DATE_TYPES), **FIELDS_OF_KIND}
 """Of the fields in an old key: their text tells items apart as the key does."""
 
 
