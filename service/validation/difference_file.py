@@ -4,13 +4,13 @@ import json
 import os
 import stat
 from collections.abc import Iterable
-from errno import ELOOP, EPERM
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from service.errors import Fatal
+from service.owned_file import open_owned, why_not
 
 
 class DifferenceFile:
@@ -28,7 +28,7 @@ class DifferenceFile:
         Raises Fatal when it cannot be written, is a link of either kind or another user's, or is shorter and so not the run's file.
         """
         try:
-            file = _opened(path)
+            file = open_owned(path)
             length = os.fstat(file.fileno()).st_size
             if length < size:
                 file.close()
@@ -73,25 +73,8 @@ class DifferenceFile:
         self._file.close()
 
 
-def _opened(path: Path) -> FileIO:
-    """The file, made if need be. Whoever can put a link or a file of their own into its folder must not choose where keys go, or
-    read them."""
-    file = FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "r+")
-    found = os.fstat(file.fileno())
-    if stat.S_ISREG(found.st_mode):
-        if found.st_uid != os.geteuid():
-            file.close()
-            raise PermissionError(EPERM, "it belongs to another user")
-        if found.st_nlink > 1:
-            file.close()
-            raise PermissionError(EPERM, "it has another name too (a hard link)")
-        os.fchmod(file.fileno(), 0o600)
-    return file
-
-
 def _unwritable(path: Path, error: OSError, done: str) -> Fatal:
-    why = "it is a link, which is not followed" if error.errno == ELOOP else error.strerror or error
     return Fatal(
-        f"cannot write differences to {path}: {why}; {done}",
+        f"cannot write differences to {path}: {why_not(error)}; {done}",
         remedy="make room and run the same command again, which goes on, or name another file to start anew",
     )
