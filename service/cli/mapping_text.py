@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import orjson
 
-from service.core.item.wire import AttributeValue, Item, plain_key
+from service.core.item.wire import AttributeValue, shown_key
 from service.core.mapping.explain import Edit, Explanation, Row
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import old_key_text
@@ -36,7 +36,7 @@ def _explanation_lines(mapping: Mapping, explained: Explanation) -> Iterator[str
     if explained.refusal is not None or explained.v2 is None:
         yield from _refusal_lines("it goes to quarantine", explained.refusal)
         return
-    yield f"on v2: table {explained.v2.table}, {_key_text(explained.v2.key)}"
+    yield f"on v2: table {explained.v2.table}, {shown_key(explained.v2.key)}"
     yield from _row_lines(explained.made)
     yield "given back to the old table:"
     yield from _row_lines(explained.back)
@@ -84,17 +84,13 @@ def _value_text(value: AttributeValue | None) -> str:
     return text if len(text) <= VALUE_CHARACTERS else f"{text[: VALUE_CHARACTERS - 3]}..."
 
 
-def _key_text(key: Item) -> str:
-    return " ".join(f"{name}={value}" for name, value in plain_key(key).items())
-
-
 def trial_text(mapping: Mapping, trial: Trial) -> str:
     """A line for each item, then the counts."""
     return lines_of([*(_tried_line(mapping, item) for item in trial.items), *_sum_lines(mapping, trial)])
 
 
 def _tried_line(mapping: Mapping, item: TriedItem) -> str:
-    place = f" -> {item.v2.table} {_key_text(item.v2.key)}" if item.v2 is not None else ""
+    place = f" -> {item.v2.table} {shown_key(item.v2.key)}" if item.v2 is not None else ""
     why = f"{item.reason}: {item.message}" if item.reason else ", ".join(item.differs)
     line = f"{OUTCOMES[item.outcome]}  {item.entity}  {old_key_text(mapping, item.old_key)}{place}"
     return f"{line}: {why}" if why else line
@@ -117,4 +113,4 @@ def _counts_text(counts: dict[str, int]) -> str:
 
 def _shared_line(mapping: Mapping, shared: SharedKey) -> str:
     olds = "; ".join(old_key_text(mapping, key) for key in shared.old_keys)
-    return f"ONE v2 key for several items: {shared.table} {_key_text(shared.key)}: {olds}"
+    return f"ONE v2 key for several items: {shared.table} {shown_key(shared.key)}: {olds}"

@@ -6,8 +6,7 @@ from service.app import App
 from service.core.item.wire import Item
 from service.dynamodb.table_description import attribute_names
 from service.errors import Refused
-
-PAGE_ITEMS = 250
+from service.migration.first_pages import first_pages
 
 
 async def key_and_indexes(app: App, table: str) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
@@ -27,13 +26,4 @@ async def key_and_indexes(app: App, table: str) -> tuple[tuple[str, ...], dict[s
 
 async def sample_items(app: App, table: str, count: int, stop: asyncio.Event) -> list[Item]:
     """The first ``count`` items of a Scan; fewer when ``stop`` is set."""
-    items: list[Item] = []
-    start: Item | None = None
-    while len(items) < count and not stop.is_set():
-        limit = min(PAGE_ITEMS, count - len(items))
-        page = await app.store.scan(table, segment=0, segments=1, start=start, limit=limit, consistent=False)
-        items += page.items
-        start = page.last_key
-        if start is None:
-            break
-    return items
+    return [item async for page in first_pages(app.store, table, count, stop) for item in page.items]

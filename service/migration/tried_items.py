@@ -13,11 +13,10 @@ from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import old_key_text
 from service.core.rules.images import old_image
 from service.errors import Misconfigured, Refused
+from service.migration.first_pages import first_pages
 
 MAX_FILE_BYTES = 2**26
 """Some hundred thousand items: all of them are in memory at once."""
-
-PAGE_ITEMS = 250
 
 
 def items_in(path: Path, mapping: Mapping) -> list[Item]:
@@ -67,15 +66,10 @@ async def item_at(app: App, key: Item) -> Item:
 async def one_of_each_entity(app: App, sample: int, stop: asyncio.Event) -> list[Item]:
     """The first item of each entity, and of none, among the first ``sample`` items of a Scan; ends early when ``stop`` is set."""
     found: dict[str, Item] = {}
-    left, start = sample, None
-    while left > 0 and not found.keys() >= app.mapping.entities.keys() and not stop.is_set():
-        page = await app.store.scan(
-            app.mapping.old.table, segment=0, segments=1, start=start, limit=min(PAGE_ITEMS, left), consistent=False
-        )
+    async for page in first_pages(app.store, app.mapping.old.table, sample, stop):
         for image in (_image(app.mapping, item) for item in page.items):
             if image is not None:
                 found.setdefault(app.mapping.entity_name_of(image), image)
-        left, start = left - PAGE_ITEMS, page.last_key
-        if start is None:
+        if found.keys() >= app.mapping.entities.keys():
             break
     return list(found.values())

@@ -11,6 +11,7 @@ from service.config import Settings
 from service.core.item.wire import Item
 from service.core.mapping.transform import entity_of, forward
 from service.errors import Poison, Refused
+from service.migration.first_pages import first_pages
 from service.migration.start import create_and_start
 from service.rehearsal.application import Application
 from service.rehearsal.by_mapping import MappedApplication
@@ -19,7 +20,6 @@ from service.rehearsal.run import Rehearsal, RehearsalPlan, Say
 from service.rehearsal.tables import load_items, own_tables
 
 TABLES = "tablesplit-drill"
-PAGE_ITEMS = 250
 SCANNED_PER_WANTED = 50
 """The Scan for rare entities ends after this many items for each item that is wanted of an entity."""
 
@@ -86,15 +86,10 @@ async def run_drill(app: App, sample: int, say: Say, stop: asyncio.Event) -> Dri
 async def _sample_items(app: App, wanted: int) -> list[Item]:
     """The first items of a Scan, up to ``wanted`` of each entity, without stamps. Items that cannot be mapped are left out."""
     sampled: dict[str, list[Item]] = {name: [] for name in app.mapping.entities}
-    left, start = wanted * SCANNED_PER_WANTED, None
-    while left > 0 and any(len(items) < wanted for items in sampled.values()):
-        page = await app.store.scan(
-            app.mapping.old.table, segment=0, segments=1, start=start, limit=min(PAGE_ITEMS, left), consistent=False
-        )
+    async for page in first_pages(app.store, app.mapping.old.table, wanted * SCANNED_PER_WANTED):
         for item in page.items:
             _keep(app, sampled, item, wanted)
-        left, start = left - PAGE_ITEMS, page.last_key
-        if start is None:
+        if all(len(items) >= wanted for items in sampled.values()):
             break
     return [item for items in sampled.values() for item in items]
 

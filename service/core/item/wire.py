@@ -27,6 +27,11 @@ def plain_key(key: Item) -> dict[str, str]:
     return {name: next(iter(value.values())) for name, value in key.items()}
 
 
+def shown_key(key: Item) -> str:
+    """A key in one line, for people: ``pk=LEAD#7 sk=METADATA``."""
+    return " ".join(f"{name}={value}" for name, value in plain_key(key).items())
+
+
 def key_text(key: Item) -> str:
     """A key as text, to look items up by: equal text means equal key, in whatever order its attributes are."""
     return orjson.dumps(key, option=orjson.OPT_SORT_KEYS).decode()

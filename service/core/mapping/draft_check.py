@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.core.item.wire import Item
+from service.core.item.wire import Item, shown_key
 from service.core.mapping.draft_text import quoted
 from service.core.mapping.mapping import load_mapping
 from service.core.mapping.trial import Trial, TriedItem, try_items
@@ -47,15 +47,14 @@ def try_draft(text: str, items: Sequence[Item]) -> Tried:
 def _failures(trial: Trial) -> list[str]:
     failed = [_why(item) for item in trial.items if item.outcome in ("rejected", "not_given_back")]
     second = [old_key for shared in trial.shared for old_key in shared.old_keys[1:]]
-    return failed + [f"old item {_text(old_key)}: another item has its v2 key" for old_key in second]
+    return failed + [f"old item {shown_key(old_key)}: another item has its v2 key" for old_key in second]
 
 
 def _why(item: TriedItem) -> str:
-    return item.message or f"old item {_text(item.old_key)}: {', '.join(item.differs)} would not come back as they were"
-
-
-def _text(key: Item) -> str:
-    return " ".join(f"{name}={next(iter(value.values()))}" for name, value in key.items())
+    return (
+        item.message
+        or f"old item {shown_key(item.old_key)}: {', '.join(item.differs)} would not come back as they were"
+    )
 
 
 def with_failures(text: str, tried: Tried) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from service.core.item.wire import Item, plain_key
+from service.core.item.wire import Item, plain_key, shown_key
 from service.core.phases.gate import Gate, GateClosed
 from service.core.phases.moves import ROLLBACK_TO_DUAL, ROLLBACK_TO_FORWARD, PhaseMove
 from service.escape import lines_of
@@ -51,7 +51,7 @@ class KeyBehind:
 
     def to_text(self) -> str:
         """One line."""
-        key = " ".join(f"{name}={value}" for name, value in plain_key(self.key).items())
+        key = shown_key(self.key)
         return f"{self.table} {key}  {'; '.join(f'{lack.cause}: {lack.text}' for lack in self.lacks)}"
 
 

@@ -17,8 +17,8 @@ from service.core.rules.dual_limits import Obstacle, dual_obstacles
 from service.core.rules.guarded import copy_write
 from service.dynamodb.protocol import ItemStore
 from service.errors import Poison
+from service.migration.first_pages import first_pages
 
-PAGE_ITEMS = 250
 LISTED_KEYS = 100
 """How many keys are listed at most for each thing that is wrong with items. All are counted."""
 
@@ -78,16 +78,10 @@ class MappedSample:
 async def map_sample(store: ItemStore, mapping: Mapping, sample: int, stop: asyncio.Event) -> MappedSample:
     """Map the first ``sample`` items of a Scan; ends early when ``stop`` is set."""
     mapped_sample, seen = MappedSample(), set[str]()
-    start: Item | None = None
-    while mapped_sample.items < sample and not stop.is_set():
-        limit = min(PAGE_ITEMS, sample - mapped_sample.items)
-        page = await store.scan(mapping.old.table, segment=0, segments=1, start=start, limit=limit, consistent=False)
+    async for page in first_pages(store, mapping.old.table, sample, stop):
         for item in page.items:
             _try_item(mapped_sample, seen, mapping, item)
-        start = page.last_key
-        mapped_sample.whole = start is None
-        if mapped_sample.whole:
-            break
+        mapped_sample.whole = page.last_key is None
     return mapped_sample
 
 

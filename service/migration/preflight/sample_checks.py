@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from service.core.item.wire import Item, plain_key
+from service.core.item.wire import Item, plain_key, shown_key
 from service.migration.preflight.sample import Finding, MappedSample
 
 Verdict = Literal["ok", "note", "blocked"]
@@ -27,7 +27,7 @@ class PreflightCheck:
 
     def key_lines(self) -> list[str]:
         """The first SHOWN_KEYS keys for people, and how many more are listed for programs."""
-        texts = [" ".join(f"{name}={value}" for name, value in plain_key(key).items()) for key in self.keys]
+        texts = list(map(shown_key, self.keys))
         more = [f"and {len(texts) - SHOWN_KEYS} more: --json"] if len(texts) > SHOWN_KEYS else []
         return [*texts[:SHOWN_KEYS], *more]
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from service.core.item.write import Put
 from service.dynamodb.table_description import TableDescription, table_description
-from service.migration.drafted_table import PAGE_ITEMS, key_and_indexes, sample_items
+from service.migration.drafted_table import key_and_indexes, sample_items
+from service.migration.first_pages import PAGE_ITEMS
 from tests.fakes.memory import MemoryDynamoDB
 
 SCHEMA = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
