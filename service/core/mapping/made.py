@@ -42,7 +42,11 @@ def made_again(entity: Entity | None, before: Item | None, after: Item) -> Item:
     the old item that it replaces; None: there is none."""
     if entity is None or not entity.old_made:
         return after
-    now, then = (_made_of_old(entity, item) for item in (after, before or {}))
+    now = _made_of_old(entity, after)
+    try:
+        then = _made_of_old(entity, before or {})
+    except Poison:  # what the write corrects
+        then = {}
     changed = {name: made for name, made in now.items() if not same_or_absent(made, then.get(name))}
     kept = {name: value for name, value in after.items() if name not in changed}
     return kept | {name: made for name, made in changed.items() if made is not None}

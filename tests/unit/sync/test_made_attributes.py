@@ -4,13 +4,14 @@ import pytest
 
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Put, Update
+from service.core.mapping.made import made_again
 from service.core.mapping.mapping import Mapping, load_mapping
 from service.core.mapping.transform import forward
+from service.errors import Poison
 from tests.builders.small_crm import lead_key, old_key
 from tests.worlds.both_ways_world import BothWays
 
-MAPPING = load_mapping(
-    """
+MAPPING_TEXT = """
 version: 2
 name: made
 old: {table: old, partition_key: pk, sort_key: sk, entity: entity_type}
@@ -25,9 +26,8 @@ entities:
       status: {type: string, default: new}
       name: {type: string, default: none}
       owner: {type: string}
-""",
-    source="made.yaml",
-)
+"""
+MAPPING = load_mapping(MAPPING_TEXT, source="made.yaml")
 KEY = old_key("LEAD", "a")
 
 
@@ -122,3 +122,13 @@ async def test_the_residue_has_a_value_of_its_own(own: dict[str, str]) -> None:
     without = {name: value for name, value in lead().items() if name not in own}
     assert forward(MAPPING, without).residue.keys() == own.keys()
     assert forward(MAPPING, lead()).residue == {}
+
+
+def test_a_write_that_corrects_what_a_template_refuses_makes_the_attribute_again() -> None:
+    text = MAPPING_TEXT.replace("owner: {type: string}", "place: {type: int}").replace("{owner?}", "{place:pad4?}")
+    mapping = load_mapping(text, source="made.yaml")
+    entity = mapping.entities["LEAD"]
+    before = lead() | {"place": {"N": "-7"}, "GSI2PK": {"S": "as it was"}}
+    assert made_again(entity, before, before | {"place": {"N": "7"}})["GSI2PK"] == {"S": "OWNER#0007"}
+    with pytest.raises(Poison, match="no whole number"):
+        made_again(entity, before | {"place": {"N": "7"}}, before)
