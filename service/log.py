@@ -5,6 +5,7 @@ Item contents are never logged, and a key only at level debug. What an item brou
 
 import logging
 import sys
+from collections.abc import Hashable
 from contextlib import suppress
 from typing import TextIO
 
@@ -68,9 +69,29 @@ class _NeverFails:
             self._stream.flush()
 
 
-SAID_AGAIN_SECONDS = 60.0
-"""How long one and the same line of a library that is no error is not repeated: any client can cause as many as it likes."""
+LOGGED_AGAIN_SECONDS = 60.0
+"""How long a line is not repeated that clients or items can cause as often as they like."""
 REMEMBERED_LINES = 100
+
+
+class RepeatLimit:
+    """Lets a line through once in LOGGED_AGAIN_SECONDS."""
+
+    def __init__(self) -> None:
+        self._logged: dict[Hashable, float] = {}
+
+    def passes(self, line: Hashable, now: float) -> bool:
+        """Whether ``line`` was not let through a moment ago. ``now``: in seconds, of any one clock."""
+        if now - self._logged.get(line, -LOGGED_AGAIN_SECONDS) < LOGGED_AGAIN_SECONDS:
+            return False
+        if len(self._logged) >= REMEMBERED_LINES:
+            self._logged.clear()
+        self._logged[line] = now
+        return True
+
+    def __len__(self) -> int:
+        """How many lines are remembered."""
+        return len(self._logged)
 
 
 class _Libraries(logging.Handler):
@@ -78,19 +99,12 @@ class _Libraries(logging.Handler):
 
     def __init__(self, level: int) -> None:
         super().__init__(level)
-        self._said: dict[str, float] = {}
+        self._repeats = RepeatLimit()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a line is no error and was said a moment ago. (The time is that of the record: no clock is read.)"""
+        """Whether a line is an error, or was not logged a moment ago. (The time is that of the record: no clock is read.)"""
         line = f"{record.name} {record.getMessage()}"
-        if record.levelno >= logging.ERROR:
-            return True
-        if record.created - self._said.get(line, -SAID_AGAIN_SECONDS) < SAID_AGAIN_SECONDS:
-            return False
-        if len(self._said) >= REMEMBERED_LINES:
-            self._said.clear()
-        self._said[line] = record.created
-        return True
+        return record.levelno >= logging.ERROR or self._repeats.passes(line, record.created)
 
     def emit(self, record: logging.LogRecord) -> None:
         facts = {"library": record.name}

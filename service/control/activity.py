@@ -6,10 +6,9 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from service.clock import Clock
-from service.control.table import CHANGE_ATTEMPTS, ControlTable
+from service.control.table import CHANGE_ATTEMPTS, ControlTable, contended
 from service.core.item.wire import Item, plain_key
 from service.core.phases.acting import Side
-from service.errors import Retryable
 from service.failpoints import failpoint
 from service.log import get_logger
 
@@ -66,7 +65,7 @@ class Activities:
             counts = {**before, entity: before.get(entity, 0) + 1}
             if await self._records.put(side, replace(known, intruders=counts, last_intruder_at=at), was) is not None:
                 return
-        raise Retryable(f"activity of {side} is contended", reason="control_contended")
+        raise contended(f"activity of {side}")
 
 
 class ActivityRecorder:

@@ -17,8 +17,8 @@ from pydantic import ConfigDict
 from pydantic import dataclasses as checked
 
 from service.clock import Clock, iso
-from service.control.table import CHANGE_ATTEMPTS, ControlTable, Stored
-from service.errors import Misconfigured, Retryable
+from service.control.table import CHANGE_ATTEMPTS, ControlTable, Stored, contended
+from service.errors import Misconfigured
 from service.escape import lines_of
 from service.log import get_logger_at_any_level
 
@@ -130,7 +130,7 @@ class Audit:
             if await self._control.store.transact(writes):
                 get_logger_at_any_level().info("audit record", number=newest.number, hash=newest.hash, action=action)
                 return newest
-        raise Retryable("the audit log is contended", reason="control_contended")
+        raise contended("the audit log")
 
     def _next(self, end: Stored[End] | None, action: str, why: str, facts: dict[str, Any]) -> Record:
         number = end.value.number + 1 if end else 1

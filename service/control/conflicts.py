@@ -14,13 +14,22 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from service.control.counts import Count
-from service.control.table import CHANGE_ATTEMPTS, ControlTable, PackedPart, Records, Stored, packed, unpacked
+from service.control.table import (
+    CHANGE_ATTEMPTS,
+    ControlTable,
+    PackedPart,
+    Records,
+    Stored,
+    contended,
+    packed,
+    unpacked,
+)
 from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change
 from service.core.item.wire import Item
 from service.core.item.write import TransactItem
 from service.dynamodb.protocol import Fence
-from service.errors import Misconfigured, Retryable
+from service.errors import Misconfigured
 
 T = TypeVar("T")
 
@@ -172,7 +181,7 @@ class Conflicts:
             if now is None or now.rev != was.rev:
                 stored = await self._resolved.get(conflict_id)  # after a lost answer the write may have been made
                 return stored is not None and stored.rev == resolved.rev
-        raise _contended(conflict_id)
+        raise contended(f"conflict {conflict_id}")
 
     async def expire(self, before: float) -> int:
         """Delete every conflict that was resolved before this time (epoch seconds), with its images: these first, so that a kill in
@@ -269,7 +278,7 @@ class Conflicts:
         for _ in range(CHANGE_ATTEMPTS):
             if await self._control.store.transact(await writes(), fence=fence):
                 return
-        raise _contended(conflict_id)
+        raise contended(f"conflict {conflict_id}")
 
     def _chunks(self, conflict_id: str) -> Records[PackedPart]:
         return self._control.records(f"conflict#{conflict_id}", PackedPart)
@@ -277,10 +286,6 @@ class Conflicts:
 
 def _values(found: dict[str, Stored[T]]) -> dict[str, T]:
     return {name: stored.value for name, stored in found.items()}
-
-
-def _contended(conflict_id: str) -> Retryable:
-    return Retryable(f"conflict {conflict_id} is contended", reason="control_contended")
 
 
 def _conflict(conflict_id: str, head: ConflictHead, content: dict[str, Any]) -> Conflict:

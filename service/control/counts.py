@@ -11,9 +11,8 @@ from typing import Any
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from service.control.table import CHANGE_ATTEMPTS, ControlTable, Records
+from service.control.table import CHANGE_ATTEMPTS, ControlTable, Records, contended
 from service.core.item.write import Put
-from service.errors import Retryable
 
 NAMES_AT_ONCE = 1000
 
@@ -58,9 +57,8 @@ class Count:
     async def correct(self) -> set[str]:
         """Put right the parts that do not agree with the names: an earlier version, which does not count, may have added or removed
         records. A part that changes meanwhile is left for the next time. Returns the names."""
-        parts = (
-            await self._parts.all()
-        )  # before the names: a record that comes or goes later gives its part a new revision
+        # The parts before the names: a record that comes or goes later gives its part a new revision.
+        parts = await self._parts.all()
         names = set(await self._records.names())
         found = Counter(map(self._part, names))
         for part, stored in parts.items():
@@ -77,7 +75,7 @@ class Count:
             counted = Part(await self._names_in(part))
             if (was is not None and was.value == counted) or await self._parts.put(part, counted, was) is not None:
                 return
-        raise Retryable(f"the count of {self._partition} is contended", reason="control_contended")
+        raise contended(f"the count of {self._partition}")
 
     async def _names_in(self, part: str) -> int:
         count, name = 0, part

@@ -18,16 +18,14 @@ from pydantic.dataclasses import dataclass
 
 from service.clock import Clock
 from service.control.counts import Count
-from service.control.table import CHANGE_ATTEMPTS, ControlTable, Stored
+from service.control.table import CHANGE_ATTEMPTS, ControlTable, Stored, contended
 from service.control.waiting_changes import WaitingChange, WaitingChanges
 from service.core.item.wire import Item, plain_key
 from service.core.item.write import TransactItem
 from service.dynamodb.protocol import Fence
-from service.errors import Misconfigured, Poison, Retryable
+from service.errors import Misconfigured, Poison
 from service.failpoints import failpoint
-from service.log import get_logger
-
-SAID_AGAIN_SECONDS = 60.0
+from service.log import RepeatLimit, get_logger
 
 PARTITION = "quarantine"
 
@@ -77,7 +75,7 @@ class Quarantine:
         self._clock = clock
         self._heads = control.records(PARTITION, QuarantineHead)
         self._count = Count(control, self._heads, PARTITION)
-        self._said: dict[tuple[str, str], float] = {}
+        self._repeats = RepeatLimit()
         """When a line was last said, by table and reason; on the monotonic clock."""
 
     async def count(self) -> int:
@@ -126,7 +124,7 @@ class Quarantine:
             writes = [self._heads.as_put(key_id, head, None)[0], await self._count.shift(key_id, 1)]
             if await self._control.store.transact(writes):
                 return
-        raise _contended(key_id)
+        raise contended(f"quarantine {key_id}")
 
     async def add_change(
         self, waiting: WaitingChange, poison: Poison, fence: Fence | None = None, units: Sequence[str] = ()
@@ -183,7 +181,7 @@ class Quarantine:
             now = await self._heads.get(key_id)
             if now is None or now.rev != was.rev:
                 return False
-        raise _contended(key_id)
+        raise contended(f"quarantine {key_id}")
 
     async def forget(self, key_id: str, upto: str) -> None:
         """Remove the changes up to a version: they are applied."""
@@ -224,14 +222,12 @@ class Quarantine:
                 if was is None:
                     self._say_added(head)
                 return True
-        raise _contended(key_id)
+        raise contended(f"quarantine {key_id}")
 
     def _say_added(self, head: QuarantineHead) -> None:
         """A line for the first key of each reason in a minute; quarantine and the gate count them all."""
-        about, now = (head.table, head.reason), self._clock.monotonic()
         get_logger().debug("in quarantine", table=head.table, key=plain_key(head.key), reason=head.reason)
-        if now - self._said.get(about, -SAID_AGAIN_SECONDS) >= SAID_AGAIN_SECONDS:
-            self._said[about] = now
+        if self._repeats.passes((head.table, head.reason), self._clock.monotonic()):
             get_logger().warning(
                 "a change cannot be applied: its key waits in quarantine",
                 table=head.table,
@@ -259,10 +255,6 @@ class Quarantine:
 
     def _waiting(self, key_id: str) -> WaitingChanges:
         return WaitingChanges(self._control, key_id)
-
-
-def _contended(key_id: str) -> Retryable:
-    return Retryable(f"quarantine {key_id} is contended", reason="control_contended")
 
 
 def _named(head: QuarantineHead, units: Sequence[str], version: str, before: str) -> QuarantineHead:

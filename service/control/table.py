@@ -34,6 +34,11 @@ RESTORE = "restore the table from its backup, or start over: `tablesplit drop-ta
 """What to do about a damaged record."""
 
 
+def contended(what: str) -> Retryable:
+    """The error after CHANGE_ATTEMPTS refused attempts to write ``what``."""
+    return Retryable(f"{what} is contended", reason="control_contended")
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Stored(Generic[T]):
     """A record as it was read."""
@@ -158,7 +163,7 @@ class Records(Generic[T]):
                 return value
             if await self.put(name, value, was) is not None:
                 return value
-        raise self._contended(name)
+        raise contended(f"control table {self._table}: {self._partition}/{name}")
 
     async def remove(self, name: str, was: Stored[T]) -> bool:
         """Delete the record if it is still as it ``was``. False: it had changed or was gone."""
@@ -185,7 +190,7 @@ class Records(Generic[T]):
             token = was.token + 1
             if await self._store.write(Put(self._table, {**put.item, "token": {"N": str(token)}}, put.condition)):
                 return Stored(stored.value, stored.rev, token)
-        raise self._contended(name)
+        raise contended(f"control table {self._table}: {self._partition}/{name}")
 
     async def forget(self, name: str, token: int = 0) -> bool:
         """Delete the record unless it has a newer ``token``. False: a newer writer has saved it."""
@@ -208,10 +213,6 @@ class Records(Generic[T]):
     def as_removal(self, name: str) -> Delete:
         """The unconditional removal of the record, for a transaction."""
         return Delete(self._table, self._key(name))
-
-    def _contended(self, name: str) -> Retryable:
-        where = f"control table {self._table}: {self._partition}/{name}"
-        return Retryable(f"{where} is contended", reason="control_contended")
 
     def _key(self, name: str) -> Item:
         return {"pk": {"S": self._partition}, "sk": {"S": name}}

@@ -6,13 +6,14 @@ from collections import Counter
 import pytest
 from structlog.testing import capture_logs
 
-from service.control.quarantine import PARTITION, SAID_AGAIN_SECONDS, Quarantine, QuarantineHead, quarantine_id
+from service.control.quarantine import PARTITION, Quarantine, QuarantineHead, quarantine_id
 from service.control.quarantine_documents import page
 from service.control.table import ControlTable
 from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change
 from service.core.item.wire import Item
 from service.errors import Poison
+from service.log import LOGGED_AGAIN_SECONDS
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.memory import MemoryDynamoDB
 
@@ -39,6 +40,17 @@ class World:
 
     async def remove_uncounted(self, number: int) -> None:
         await self.control.records(PARTITION, QuarantineHead).forget(quarantine_id("old", key(number)))
+
+    def add_before_a_count_is_written(self, *numbers: int) -> None:
+        """Once, just before a part of the count is next written."""
+        come: list[int] = []
+
+        async def arrive(operation: str, subject: object) -> None:
+            if operation == "write" and "count#" in str(subject) and not come:
+                come.append(1)
+                await self.add(*numbers)
+
+        self.db.before = arrive
 
 
 def key(number: int) -> Item:
@@ -106,14 +118,7 @@ async def test_a_key_that_comes_while_the_count_is_corrected_is_not_missed(world
     await world.add(*range(40))
     for number in range(5):
         await world.remove_uncounted(number)
-    come: list[int] = []
-
-    async def arrive(operation: str, subject: object) -> None:
-        if operation == "write" and "count#" in str(subject) and not come:
-            come.append(1)
-            await world.add(*range(50, 90))
-
-    world.db.before = arrive
+    world.add_before_a_count_is_written(*range(50, 90))
     for _ in range(2):  # parts that have changed meanwhile are put right the second time
         await world.quarantine.ids()
     assert await world.quarantine.count() == 75 == len(await world.quarantine.heads())
@@ -122,14 +127,7 @@ async def test_a_key_that_comes_while_the_count_is_corrected_is_not_missed(world
 async def test_a_key_that_comes_while_its_part_is_counted_is_not_missed(world: World) -> None:
     for number in range(40):
         await world.add_uncounted(number)
-    come: list[int] = []
-
-    async def arrive(operation: str, subject: object) -> None:
-        if operation == "write" and "count#" in str(subject) and not come:
-            come.append(1)
-            await world.add(*range(50, 90))
-
-    world.db.before = arrive
+    world.add_before_a_count_is_written(*range(50, 90))
     assert await world.quarantine.count() == 80
 
 
@@ -140,7 +138,7 @@ async def test_the_first_key_of_each_reason_in_a_minute_is_said_and_its_key_at_l
         for number in range(20):
             change = Change("old", "s", str(number + 1), key(number), None, key(number))
             await world.quarantine.add_change(WaitingChange(change, 1), UNMAPPED)
-        await clock.advance(SAID_AGAIN_SECONDS)
+        await clock.advance(LOGGED_AGAIN_SECONDS)
         change = Change("old", "s", "99", key(99), None, key(99))
         await world.quarantine.add_change(WaitingChange(change, 1), UNMAPPED)
     said = [entry for entry in logs if entry["log_level"] == "warning"]
