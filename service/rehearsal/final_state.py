@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from collections.abc import Mapping as Lookup
 
 from service.app import App
-from service.control.conflicts import Conflicts
+from service.control.conflicts import Conflict, Conflicts
 from service.core.item.wire import Item, key_text
 from service.core.mapping.inverse import inverse
 from service.core.mapping.mapping import Mapping
@@ -51,10 +51,17 @@ async def logged_changes(app: App) -> list[LoggedChange]:
     conflicts = Conflicts(app.control)
     entries = [await conflicts.load(conflict_id) for conflict_id in await conflicts.heads()]
     return [
-        LoggedChange(key_text(entry.key), entry.change.change.old, entry.change.change.new)
+        LoggedChange(key_text(entry.key), entry.change.change.old, entry.change.change.new, _lost(app.mapping, entry))
         for entry in entries
         if entry.change is not None
     ]
+
+
+def _lost(mapping: Mapping, entry: Conflict) -> frozenset[str]:
+    """The old attributes of the fields in which the change of a conflict lost."""
+    entity = mapping.entities.get(entry.entity)
+    fields = entity.fields if entity is not None else {}
+    return frozenset(name for field in entry.fields for name in (fields[field].names if field in fields else (field,)))
 
 
 async def _scan(app: App, table: str) -> AsyncIterator[Item]:

@@ -1,9 +1,12 @@
 """The tally of writes: where each acknowledged write is at the end, checked from outside.
 
 It uses the writers' own log, both sides as they are, and the conflict log; of the service, only the mapping's transforms. Each
-value was written once, so a value identifies its write. A write is *present* when its values are there at the end; *replaced*
-when a later or concurrent acknowledged write took its place; *in conflict* when the conflict log holds the whole change.
-Otherwise it is *lost*.
+value was written once, so a value identifies its write. A write is *present* when its values are there at the end; *in
+conflict* when the conflict log has some of those that are not; *replaced* when later or concurrent writes took the place of all
+that are not. Otherwise it is *lost*.
+
+A change that is in the conflict log has lost there only in the fields that both sides changed: its other fields were carried,
+and may have replaced values of v2.
 """
 
 from collections import defaultdict
@@ -27,6 +30,8 @@ class LoggedChange:
     key: str
     old: Item | None
     new: Item | None
+    lost: frozenset[str] = frozenset()
+    """The old attributes in which it lost. A delete is lost as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +126,14 @@ class _History:
     def verdict(self, write: Attempt) -> Verdict:
         if self._present(write):
             return "present"
-        if self._logged(write):
-            return "in conflict"
-        return "replaced" if self._replaced(write) else "lost"
+        if write.values is None:
+            recreated = any(rival.kind == "create" for rival in self._rivals(write))
+            return "in conflict" if self._delete_logged(write) else "replaced" if recreated else "lost"
+        missing = self._missing(write)
+        unlogged = [name for name in missing if not self._logged(write, name)]
+        if unlogged and not self._replaced(write, unlogged):
+            return "lost"
+        return "replaced" if len(unlogged) == len(missing) else "in conflict"
 
     def _present(self, write: Attempt) -> bool:
         if write.values is None:
@@ -135,36 +145,39 @@ class _History:
         final, values = self.final or {}, write.values or {}
         return [name for name, value in values.items() if name not in final or not same_value(final[name], value)]
 
-    def _replaced(self, write: Attempt) -> bool:
-        rivals = [
-            rival
-            for rival in self.attempts
-            if rival is not write and rival.ended > write.begun and self._took_effect(rival, write.side)
-        ]
-        if write.values is None:
-            return any(rival.kind == "create" for rival in rivals)
-        if any(rival.values is None or rival.kind == "create" for rival in rivals):
+    def _rivals(self, write: Attempt) -> list[Attempt]:
+        return [rival for rival in self.attempts if rival is not write and rival.ended > write.begun]
+
+    def _replaced(self, write: Attempt, names: Iterable[str]) -> bool:
+        """Whether others have replaced these values of the write, or the item."""
+        rivals = self._rivals(write)
+        if any(self._replaced_item(rival, write.side) for rival in rivals):
             return True
-        return all(
-            any(name in (rival.values or {}) for rival in rivals) or self._lost_alone(write, name)
-            for name in self._missing(write)
-        )
+        return all(any(self._wrote(rival, name, write.side) for rival in rivals) for name in names)
 
-    def _took_effect(self, rival: Attempt, side: str) -> bool:
-        """Whether a write has replaced values of another one on ``side``: on its own side it did at once, also if it lost later."""
-        return rival.side == side or not self._logged(rival)
+    def _replaced_item(self, rival: Attempt, side: str) -> bool:
+        """Whether a write has created or deleted the item on ``side``: on its own side it did at once, also if it lost later."""
+        if rival.values is None:
+            return rival.side == side or not self._delete_logged(rival)
+        return rival.kind == "create" and (rival.side == side or not self._logged_at_all(rival))
 
-    def _lost_alone(self, write: Attempt, name: str) -> bool:
-        """Whether the conflict log has a change of the old table that brought this value of the write, alone or with later ones."""
+    def _wrote(self, rival: Attempt, name: str, side: str) -> bool:
+        """Whether a write has set the attribute on ``side``: on its own side it did at once, also if it lost later."""
+        return name in (rival.values or {}) and (rival.side == side or not self._logged(rival, name))
+
+    def _logged(self, write: Attempt, name: str) -> bool:
+        """Whether the conflict log has this value of a write on the old table as lost: alone, or in one change with later ones."""
         value = (write.values or {})[name]
         return write.side == "old" and any(
-            change.new is not None and change.new.get(name) == value and (change.old or {}).get(name) != value
+            name in change.lost and (change.new or {}).get(name) == value and (change.old or {}).get(name) != value
             for change in self.conflicts
         )
 
-    def _logged(self, write: Attempt) -> bool:
-        """Whether the conflict log has the change that the write made on the old table."""
-        return write.side == "old" and any(_made(write, change) for change in self.conflicts)
+    def _logged_at_all(self, write: Attempt) -> bool:
+        return any(self._logged(write, name) for name in write.values or {})
+
+    def _delete_logged(self, write: Attempt) -> bool:
+        return write.side == "old" and any(change.new is None for change in self.conflicts)
 
     def merged(self, write: Attempt) -> bool:
         """Whether this write, and one of the other side to other fields that it did not know of, both took effect."""
@@ -174,7 +187,9 @@ class _History:
 
     def _beside(self, other: Attempt, write: Attempt) -> bool:
         """Whether ``other`` changed other fields, on the other side, and ended first."""
-        if other.side == write.side or not other.acknowledged or other.ended > write.ended or self._logged(other):
+        if other.side == write.side or not other.acknowledged or other.ended > write.ended:
+            return False
+        if self._logged_at_all(other):
             return False
         return other.values is not None and not (other.values.keys() & (write.values or {}).keys())
 
@@ -198,16 +213,6 @@ def _histories(
     for change in conflicts:
         changes_by_key[change.key].append(change)
     return {key: _History(tried, final.get(key), changes_by_key[key]) for key, tried in attempts_by_key.items()}
-
-
-def _made(write: Attempt, change: LoggedChange) -> bool:
-    """Whether the change is the one that this write made: it brings all its values, and some of them are new."""
-    if write.values is None or change.new is None:
-        return write.values is None and change.new is None
-    before, after = change.old or {}, change.new
-    return all(after.get(name) == value for name, value in write.values.items()) and any(
-        before.get(name) != value for name, value in write.values.items()
-    )
 
 
 def _line(write: Attempt) -> str:

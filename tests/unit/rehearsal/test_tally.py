@@ -21,6 +21,10 @@ def wrote(side: Any, begun: float, values: Item | None, **more: Any) -> Attempt:
     return Attempt(side=side, kind=kind, key=K, values=values, begun=begun, **facts)
 
 
+def logged(old: Item | None, new: Item | None, *lost: str, key: str = K) -> LoggedChange:
+    return LoggedChange(key, old, new, frozenset(lost))
+
+
 A1 = wrote("old", 1, text(a="1"))
 A2_LATER = wrote("old", 5, text(a="2"))
 A2_BESIDE = wrote("v2", 1.5, text(a="2"))
@@ -43,15 +47,15 @@ ROWS: list[tuple[list[Attempt], Item | None, list[LoggedChange], tuple[int, int,
     ([AB1, A2_BESIDE], text(a="2", b="0"), [], (1, 0, 0, 1)),
     ([AB1, A2_BESIDE], text(a="2", b="1"), [], (1, 1, 0, 0)),
     ([A1, UNSURE], text(a="2"), [], (0, 1, 0, 0)),
-    ([A1], text(a="0"), [LoggedChange(K, text(a="0"), text(a="1"))], (0, 0, 1, 0)),
-    ([A1], text(a="0"), [LoggedChange("other", text(a="0"), text(a="1"))], (0, 0, 0, 1)),
-    ([A1], text(a="0"), [LoggedChange(K, text(a="1"), text(a="1", b="1"))], (0, 0, 0, 1)),
-    ([A1, A2_LATER], text(a="0"), [LoggedChange(K, text(a="1"), text(a="2"))], (0, 1, 1, 0)),
+    ([A1], text(a="0"), [logged(text(a="0"), text(a="1"), "a")], (0, 0, 1, 0)),
+    ([A1], text(a="0"), [logged(text(a="0"), text(a="1"), "a", key="other")], (0, 0, 0, 1)),
+    ([A1], text(a="0"), [logged(text(a="1"), text(a="1", b="1"), "b")], (0, 0, 0, 1)),
+    ([A1, A2_LATER], text(a="0"), [logged(text(a="1"), text(a="2"), "a")], (0, 1, 1, 0)),
     ([GONE], None, [], (1, 0, 0, 0)),
     ([GONE], text(a="0"), [], (0, 0, 0, 1)),
     ([GONE, CREATED_LATER], text(a="3"), [], (1, 1, 0, 0)),
     ([GONE, A2_LATER], text(a="2"), [], (1, 0, 0, 1)),
-    ([GONE], text(a="0"), [LoggedChange(K, text(a="0"), None)], (0, 0, 1, 0)),
+    ([GONE], text(a="0"), [logged(text(a="0"), None)], (0, 0, 1, 0)),
     ([A1, GONE_LATER], None, [], (1, 1, 0, 0)),
     ([A2_LATER, GONE], None, [], (1, 0, 0, 1)),
 ]
@@ -64,6 +68,28 @@ def test_every_acknowledged_write_gets_its_verdict(attempts, final, log, expecte
     assert (tally.present, tally.replaced, tally.in_conflict, len(tally.lost)) == expected
     assert tally.acknowledged == sum(expected)
     assert tally.ok == (expected[3] == 0)
+
+
+LOGGED_IN_A = logged(text(a="0", b="0"), text(a="1", b="1"), "a")
+
+
+@pytest.mark.parametrize(
+    "attempts, final, expected",
+    [
+        # old replaces v2's b, which it had seen, and loses in a against a write of v2 that it had not seen
+        ([wrote("v2", 0, text(b="0")), AB1, A2_BESIDE], text(a="2", b="1"), (1, 1, 1, 0)),
+        # the part that was carried is replaced later
+        ([AB1, A2_BESIDE, wrote("v2", 6, text(b="3"))], text(a="2", b="3"), (2, 0, 1, 0)),
+        # the part that was carried is gone
+        ([AB1, A2_BESIDE], text(a="2", b="0"), (1, 0, 0, 1)),
+        # the part that was lost does not replace v2's write
+        ([wrote("v2", 1.5, text(a="4")), AB1], text(a="0", b="1"), (0, 0, 1, 1)),
+    ],
+)
+def test_a_change_that_lost_in_one_field_was_carried_in_the_others(attempts, final, expected):
+    """A tally that takes a change in the conflict log as lost whole calls the first of these writes of v2 lost."""
+    tally = tally_writes(attempts, {K: final}, [LOGGED_IN_A])
+    assert (tally.present, tally.replaced, tally.in_conflict, len(tally.lost)) == expected
 
 
 def test_sides_that_differ_are_reported():
