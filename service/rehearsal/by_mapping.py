@@ -1,5 +1,6 @@
 """An application for any mapping, on the data plane: it reads and writes either side by the mapping's own transforms."""
 
+import random
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -21,6 +22,9 @@ from service.rehearsal.application import ItemExists, Missing
 
 ATTEMPTS = 20
 """At one update on v2, while others change the item."""
+
+LONGEST_WAIT_SECONDS = 0.5
+"""Before another attempt; drawn evenly from 0, so that writers do not return together."""
 
 
 class MappedApplication:
@@ -136,6 +140,7 @@ class MappedApplication:
                 raise Missing
             if await self._replace(*live, values):
                 return
+            await self._clock.sleep(random.uniform(0, LONGEST_WAIT_SECONDS))
         raise Retryable(f"item {key_text(key)} changes all the time", reason="contended")
 
     async def _replace(self, table: str, was: Item, values: Item) -> bool:

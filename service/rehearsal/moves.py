@@ -13,7 +13,8 @@ from service.migration.phase.move import MoveRequest, make_move
 from service.migration.phase.move_context import MoveContext
 
 BY = "rehearsal"
-GATE_WAIT_SECONDS = 60.0
+GATE_WAIT_SECONDS = 300.0
+"""Long, because a rehearsal may run on a machine that is busy with other work; how long it took is in the report."""
 
 
 @dataclass(frozen=True, slots=True)
