@@ -133,6 +133,14 @@ class Quarantine:
         change that wait, beside those that wait already; empty: the whole item."""
         await self._append(waiting, poison, fence, units)
 
+    async def add_copied(
+        self, key_id: str, was: Stored[QuarantineHead], create: WaitingChange, fence: Fence | None = None
+    ) -> bool:
+        """Let the item of which the backfill made no copy wait as a create. False: the head is not as ``was`` any more."""
+        head = self._with(was.value, create, None, ())
+        writes = [self._heads.as_put(key_id, head, was)[0], *self._waiting(key_id).puts(create)]
+        return await self._control.store.transact(writes, fence=fence)
+
     async def heal(self, table: str, key: Item, units: Sequence[str], upto: str, waiting: Sequence[str] = ()) -> bool:
         """Take units out of quarantine, as far as the changes up to the version ``upto`` say; the key leaves it with its last
         unit. Returns whether it has left. An empty name stands for the whole item, of which the units ``waiting`` still wait."""

@@ -1,22 +1,22 @@
 """The retry of a key in quarantine by the ledger rule: what waits for an old key is carried to v2, a v2 key is re-driven.
 
-Where nothing that waits says what to do (the backfill could not copy an old item; a v2 item is gone), the item as it is now does,
-but only once no change of it is unread: such a change is judged by what waits, and would be misjudged without it.
+Where nothing that waits says what to do (the backfill could not copy an old item; a v2 item is gone), the item as it is now does.
+``service/core/rules/quarantine.py`` says when, and how.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 
 from service.control.quarantine import QuarantineHead
+from service.control.table import Stored
+from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change
 from service.core.item.wire import Item
 from service.core.mapping.transform import forward
 from service.core.rules.authorship import live
-from service.core.rules.guarded import copy_write
 from service.core.rules.images import old_image
 from service.core.rules.ledger import Place
 from service.core.rules.ledger_writes import PlaceReading
-from service.core.rules.quarantine import nothing_unread
+from service.core.rules.quarantine import Left, created
 from service.core.rules.redrive import units_waiting
 from service.errors import Poison, Retryable
 from service.sync.redrive import Redriver
@@ -55,39 +55,59 @@ class LedgerRetry:
             stored = await quarantine.head(key_id)
             head = stored.value
             self._context.quarantined.add(head.table, head.key)
-            if head.table == self._mapping.old.table and head.waiting:
+            of_old = head.table == self._mapping.old.table
+            if of_old and head.waiting:
                 return await self._forward.retry(head.key)
             try:
-                item = await self._item(head)
-                if not await self._may_be_judged(key_id, head, item):
-                    return None
-                await self._written(key_id, head)
+                left = await (self._copied(key_id, stored) if of_old else self._redriven(key_id, stored))
             except Poison as poison:
                 return poison
-            if await quarantine.remove_up_to(key_id, stored):  # not if a change has come in between
-                self._context.quarantined.discard(head.table, head.key)
-                self._context.left(head.table, head.key, "superseded" if item is None else "applied")
+            if left or not await quarantine.heads_of([key_id]):
                 return None
 
-    async def _may_be_judged(self, key_id: str, head: QuarantineHead, item: Item | None) -> bool:
-        """Whether a key may be judged by ``item``, which is there now; False: its change has taken it out of quarantine meanwhile.
-        Raises Poison when the item cannot be mapped, and Retryable while a change of it may be unread that will say more."""
-        of_old = head.table == self._mapping.old.table
-        if of_old and item is not None:
+    async def _copied(self, key_id: str, stored: Stored[QuarantineHead]) -> bool:
+        """Let the item that the backfill could not copy wait as a create; or, when the item is gone, take its key out of
+        quarantine: then True. Does nothing if the head has changed. Raises Poison when the item cannot be mapped, and as
+        ``_settle``."""
+        head = stored.value
+        item = await self._item(head)
+        if item is not None:
             forward(self._mapping, item)
-        if not of_old and item is not None:
-            return True
-        settled = await self._settled()
-        found = (await self._context.quarantine.heads_of([key_id])).get(key_id)
-        if found is not None and not (
-            settled and nothing_unread(item, await self._item(head), same_head=found == head)
-        ):
+        await self._settle()
+        if item is None:
+            return await self._left(key_id, stored, "superseded")
+        create = WaitingChange(created(head.table, head.key, item), self._context.generations[head.table])
+        await self._context.quarantine.add_copied(key_id, stored, create, self._access.fence)
+        return False
+
+    async def _redriven(self, key_id: str, stored: Stored[QuarantineHead]) -> bool:
+        """Have reverse carry what waits of a v2 item, and take the key out of quarantine. False: the head has changed. Raises
+        Poison when it cannot be carried, and as ``_settle`` when the item is gone."""
+        head = stored.value
+        if await self._item(head) is None:
+            await self._settle()
+            return await self._left(key_id, stored, "superseded")
+        changes = [waiting.change for waiting in await self._context.quarantine.changes(key_id)]
+        await self._redrive(Place(head.table, head.key), head.units, changes)
+        return await self._left(key_id, stored, "applied")
+
+    async def _settle(self) -> None:
+        """Return once what was in all streams has been applied. Raises Retryable when that cannot be known."""
+        if not await self._settled():
             raise Retryable(
                 "the sync may not have read all changes of the item yet",
                 reason="item_contended",
                 remedy="sync tries it again by itself; see `tablesplit status` for its lag",
             )
-        return found is not None
+
+    async def _left(self, key_id: str, stored: Stored[QuarantineHead], how: Left) -> bool:
+        """Take the key out of quarantine. False: the head has changed."""
+        head = stored.value
+        if not await self._context.quarantine.remove_up_to(key_id, stored):
+            return False
+        self._context.quarantined.discard(head.table, head.key)
+        self._context.left(head.table, head.key, how)
+        return True
 
     async def _item(self, head: QuarantineHead) -> Item | None:
         """The item at the key, as the application sees it."""
@@ -95,26 +115,6 @@ class LedgerRetry:
         if head.table == self._mapping.old.table:
             return old_image(self._mapping, item)
         return item if live(item, head.key, self._mapping.stamp) else None
-
-    async def _written(self, key_id: str, head: QuarantineHead) -> None:
-        if head.table == self._mapping.old.table:
-            await self._copy(head)
-        else:
-            changes = [waiting.change for waiting in await self._context.quarantine.changes(key_id)]
-            await self._redrive(Place(head.table, head.key), head.units, changes)
-
-    async def _copy(self, head: QuarantineHead) -> None:
-        """Make the copy that the backfill could not make, unless the item was written since: then the ledger has its entry."""
-        access, mapping = self._access, self._mapping
-        read = await access.ledger.read(head.key)
-        image = await self._item(head)
-        if image is None or read.item is not None:
-            return
-        put = copy_write(mapping, image, self._context.generations[head.table])
-        key = {name: put.item[name] for name in mapping.tables[put.table].key_names}
-        half = replace(read.entry.forward, places=(Place(put.table, key).text,))
-        if await access.save(read, half) is not None:
-            await self._store.write(put, fence=access.fence)
 
     async def _redrive(self, place: Place, names: Sequence[str], changes: Sequence[Change]) -> None:
         """Have reverse carry the units that wait of the item that is at the v2 key now. Does nothing when the item is gone."""

@@ -33,6 +33,7 @@ QUICK = [
     "EnterKeys-leaves-half-a-move",
     "Waiting-reverse-writes-over-what-waits",
     "Waiting-retry-reads-the-ledger-last",
+    "Copies-puts-the-copy",
     "Redrive-rogue-not-carried",
     "Trim-with-unread-records",
 ]

@@ -7,7 +7,11 @@ A key in quarantine has changes that wait, or none: then the backfill could not 
   on v2, and only the images that wait show where.
 - *Where none waits*, v2 has nothing of the item, and quarantine keeps nothing of it either. So the item as it is now decides. That
   its changes may still be on their way does no harm under the guarded rule, where a change is judged by its version. Under the
-  ledger rule it does: a change is judged there by what was before it. A key is left to its own change then (``nothing_unread``).
+  ledger rule a change is judged by what was before it. So the item is read first, and then the sync reads all that was in the
+  streams: what is unread after that changed the item that was read. If quarantine's note of the key is still as it was before,
+  that item waits there as a create (``created``), like a change, and what is unread waits behind it or takes its place. To put it
+  on v2 beside the sync, and then to remove the note, is not enough: a change in between is judged from no item, meets the copy,
+  and is lost against it (docs/model/mutants/Copies-puts-the-copy.cfg).
 """
 
 from collections.abc import Sequence
@@ -39,12 +43,6 @@ def may_leave(mapping: Mapping, waiting: Sequence[Change], now: Item | None) -> 
     return "applied"
 
 
-def nothing_unread(before: Item | None, after: Item | None, *, same_head: bool) -> bool:
-    """Whether no change of an item is unread that was made before the first of two readings of it.
-
-    ``before``, ``after``: the item; between the two the sync has applied everything that was in the stream. ``same_head``: what
-    quarantine has of the key has not changed since before the first reading. A change from before it would have been read in
-    between, and would have taken the key out of quarantine, or waited there. A change after it shows in the second reading, or has
-    made the item what it was.
-    """
-    return same_head and before == after
+def created(table: str, key: Item, item: Item) -> Change:
+    """The create of an old item of which the backfill made no copy: in the order of the stream it is before every change."""
+    return Change(table, shard_id="", sequence="0", key=key, old=None, new=item)

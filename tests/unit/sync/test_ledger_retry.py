@@ -16,6 +16,7 @@ from service.core.phases.acting import Rule
 from service.errors import Poison, Refused, Retryable
 from service.migration.settlement.quarantine import drop_from_quarantine, retry_key
 from service.migration.start import create_and_start
+from service.sync.ledger_retry import LedgerRetry
 from tests.builders.small_crm import MAPPING, lead, lead_key, old_key, v2_of
 from tests.fakes.memory import Hook
 from tests.worlds.both_ways_world import BothWays
@@ -419,6 +420,32 @@ async def test_a_copy_that_the_backfill_could_not_make_is_made_now(world: BothWa
     assert await retry(world) is None
     await world.carry()
     assert (status(world), world.old_lead()) == (A["status"], A)
+
+
+async def test_a_change_after_a_copy_whose_retry_was_killed_is_carried(world: BothWays) -> None:
+    """Were the copy put on v2 beside the lane, the change would meet there what no application wrote, and lose against it."""
+    world.put_on_both_sides(A, None)
+    await world.quarantine.add_copy("old", KEY, Poison("bad", reason="bad"))
+    await killed(world, put_on_v2, after=True)
+    world.db.apply(Put("old", WON))
+    await world.carry()
+    assert (status(world), world.old_lead()) == (WON["status"], WON)
+    assert (await world.conflicts.heads(), await world.quarantine.heads()) == ({}, {})
+
+
+async def test_a_copy_that_changes_while_it_is_made_is_left_to_the_sync(world: BothWays) -> None:
+    """The note has changed since the item was read: a copy of what was there before would be carried over the change."""
+    world.put_on_both_sides(A, None)
+    await world.quarantine.add_copy("old", KEY, Poison("bad", reason="bad"))
+
+    async def deleted_meanwhile() -> bool:
+        world.db.apply(Delete("old", KEY))
+        await world.carry()
+        return True
+
+    await LedgerRetry(world.access(), world.context("old"), deleted_meanwhile).retry(quarantine_id("old", KEY))
+    await world.carry()
+    assert (world.v2_lead(), world.old_lead(), await world.quarantine.heads()) == (None, None, {})
 
 
 async def test_a_copy_is_not_made_of_what_v2_has_deleted_since(world: BothWays) -> None:
