@@ -43,6 +43,7 @@ def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Res
         projections={index: tuple(names) for index, names in entity.projections.items()},
         derived=_derived(entity, (key, *indexes.values())),
         rules=rules,
+        fields={rule.name: rule for rule in rules},
         key_rules=_key_rules(entity, rules, key),
         group_of={old: rule for rule in rules for old in rule.names},
         own=read,

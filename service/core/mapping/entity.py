@@ -121,6 +121,8 @@ class Entity:
     """The attributes of key and indexes that are no fields themselves, each once, with their templates."""
     rules: tuple[FieldRule, ...]
     """In the order in which the fields are made."""
+    fields: dict[str, FieldRule]
+    """The rules by field name."""
     key_rules: tuple[FieldRule, ...]
     """The rules of the fields that the keys, old and v2, use."""
     group_of: dict[str, FieldRule]
@@ -147,11 +149,6 @@ class Entity:
         names, count = tuple(self.indexes[index]), self.partition_attributes.get(index, 1)
         return IndexSchema(names[:count], names[count:])
 
-    @property
-    def fields(self) -> dict[str, FieldRule]:
-        """The rules by field name."""
-        return {rule.name: rule for rule in self.rules}
-
     def is_entity_of(self, old: Item) -> bool:
         """Whether the attributes of an old item that tell its entity are those of this one; its key may still read otherwise."""
         return all(old.get(name) in values for name, values in self.when.items())
@@ -164,10 +161,10 @@ class Entity:
         """The attributes that every old item of this entity has, beside its key."""
         return {name: values[0] for name, values in self.when.items() if len(values) == 1}
 
-    def merge_of(self, attribute: str) -> Merge:
-        """How an old attribute is merged: a field, an alias of one, or an attribute that the mapping does not know."""
-        rule = self.group_of.get(attribute)
-        return rule.merge if rule is not None else self.unmapped_merge.get(attribute, "v2")
+    def merge_of(self, name: str) -> Merge:
+        """How a field is merged, by its own name and not by those that it has in the old table; or an attribute without a field."""
+        rule = self.fields.get(name)
+        return rule.merge if rule is not None else self.unmapped_merge.get(name, "v2")
 
     def holds(self, item: Item) -> bool:
         """Whether the v2 ``item`` has a key of this entity. Entities that share a table have keys that begin differently."""

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 
 from service.core.item.numbers import number_text
 from service.core.item.wire import AttributeValue, Item
-from service.core.mapping.entity import Entity
+from service.core.mapping.entity import Entity, FieldRule
 from service.core.mapping.made import made_again
 from service.core.rules.units import (
     ABSENT,
     ELEMENT,
+    NAMESAKE,
     SETS,
     SUMS,
     Form,
@@ -45,7 +46,7 @@ def under_present_names(entity: Entity | None, item: Item, raw: Item) -> Item:
     one: the old application reads and writes that name."""
     renamed: Item = {}
     for name, value in raw.items():
-        rule = entity.fields.get(name) if entity is not None else None
+        rule = entity.group_of.get(name) if entity is not None else None
         used = [alias for alias in rule.names if alias in item] if rule is not None else []
         renamed[used[0] if used and name not in used else name] = value
     return renamed
@@ -54,7 +55,9 @@ def under_present_names(entity: Entity | None, item: Item, raw: Item) -> Item:
 def names_of(entity: Entity | None, unit: str) -> tuple[str, ...]:
     """The old attributes that may hold a unit."""
     rules = rules_of(entity, unit)
-    return tuple(name for rule in rules for name in rule.names) if rules else tuple(fields_of(unit))
+    if rules:
+        return tuple(name for rule in rules for name in rule.names)
+    return tuple(name.removeprefix(NAMESAKE) for name in fields_of(unit))
 
 
 def _value_after(entity: Entity | None, now: Value, change: UnitChange) -> Item:
@@ -92,7 +95,20 @@ def _move_element(entity: Entity | None, item: Item, change: UnitChange) -> None
         else content
     )
     value: AttributeValue | None = {kind: content} if content or kind == "L" else None
-    _set_unit(entity, item, unit, rules[0].given_back(value) if rules else {unit: value} if value is not None else {})
+    _set_unit(
+        entity, item, unit, _given_back(rules[0], item, value) if rules else {unit: value} if value is not None else {}
+    )
+
+
+def _given_back(rule: FieldRule, item: Item, value: AttributeValue | None) -> Item:
+    """The old attribute that a list makes: a set where the old item has one that can hold the list's elements. The application
+    that has made a set adds to it by ADD, which DynamoDB refuses for a list."""
+    source = rule.source(item)
+    kind = "" if source is None else next(iter(item[source]))
+    elements = (value or {}).get("L")
+    if source is None or kind not in SETS or not elements or any(each.keys() != {SETS[kind]} for each in elements):
+        return rule.given_back(value)
+    return {source: {kind: [each[SETS[kind]] for each in elements]}}
 
 
 def _as_element(kind: str, member: AttributeValue | str) -> AttributeValue:

@@ -30,6 +30,9 @@ ELEMENT = "\0"
 GROUP = "\1"
 """Between the names of the fields of a declared group, in the name of a unit."""
 
+NAMESAKE = "\2"
+"""Before the name of an old attribute without a field, in the name of a unit, where a field made of others has that name."""
+
 SETS = {"SS": "S", "NS": "N", "BS": "B"}
 """The tag of each kind of set, and of its elements."""
 
@@ -90,7 +93,7 @@ def is_among(unit: str, names: Collection[str]) -> bool:
 
 def shown(names: Iterable[str]) -> tuple[str, ...]:
     """The fields of remembered names, for people: without elements, each once, sorted."""
-    return tuple(sorted({name.partition(ELEMENT)[0] for name in names}))
+    return tuple(sorted({name.partition(ELEMENT)[0].removeprefix(NAMESAKE) for name in names}))
 
 
 def old_units(mapping: Mapping, image: Item | None) -> Form:
@@ -103,7 +106,7 @@ def old_units(mapping: Mapping, image: Item | None) -> Form:
     no_units = _no_units(mapping, entity)
     for name, value in image.items():
         if name not in no_units:
-            form[name] = _unmapped(entity, name, value)
+            form[_unit_of(entity, name)] = _unmapped(entity, name, value)
     return _united(entity, form) if entity is not None else form
 
 
@@ -123,8 +126,13 @@ def v2_units(mapping: Mapping, old: Item, item: Item) -> Form:
     no_units = _no_units(mapping, entity)
     for name, value in old.items():
         if name not in no_units:
-            form[name] = _unmapped(entity, name, value)
+            form[_unit_of(entity, name)] = _unmapped(entity, name, value)
     return _united(entity, form)
+
+
+def _unit_of(entity: Entity | None, attribute: str) -> str:
+    """The unit of an old attribute without a field."""
+    return NAMESAKE + attribute if entity is not None and attribute in entity.fields else attribute
 
 
 def _no_units(mapping: Mapping, entity: Entity | None) -> AbstractSet[str]:
