@@ -122,6 +122,10 @@ class IteratorExpired(Retryable):
         super().__init__(message, reason="iterator_expired")
 
 
+REFUSED = "refused_by_dynamodb"
+"""The reason of a Poison: DynamoDB accepts every other item, but not this one."""
+
+
 class Poison(TablesplitError):
     """One item that cannot be mapped or written, whatever is retried. ``reason`` is a slug, ``message`` the one line."""
 

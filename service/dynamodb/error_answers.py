@@ -16,6 +16,7 @@ from service.dynamodb.refusals import account_refusal, denied, key_refusal, quot
 from service.dynamodb.throttling import READERS, THROTTLING, throttled
 from service.errors import (
     GAP_REMEDY,
+    REFUSED,
     ConditionRefusedError,
     CredentialsExpired,
     Fatal,
@@ -182,7 +183,7 @@ def _lasting_error(call: Call, plain: str, code: str, message: str) -> Tablespli
         )
     if plain in ITEM_REFUSED and call.operation in ITEM_OPERATIONS:
         said = _short(message) or f"it does not say why ({code})"
-        return Poison(f"{call}: DynamoDB refuses the item: {said}", reason="refused_by_dynamodb", remedy=ITEM_REMEDY)
+        return Poison(f"{call}: DynamoDB refuses the item: {said}", reason=REFUSED, remedy=ITEM_REMEDY)
     if plain == "Validation" and (value := value_refusal(call, message)) is not None:
         return value
     return _unknown_error(call, code, message)

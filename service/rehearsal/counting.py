@@ -6,21 +6,17 @@ acknowledged to them is a history, so ``judgement`` can say whether their increm
 
 import asyncio
 import random
-from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Protocol
-from zlib import crc32
 
 from service.clock import Clock
-from service.core.item.numbers import number_text
 from service.core.item.wire import AttributeValue, Item, key_text
-from service.core.mapping.made import made_again
 from service.core.mapping.mapping import Mapping
-from service.core.mapping.transform import entity_of, old_key
+from service.core.mapping.transform import old_key
 from service.core.phases.acting import Side
 from service.rehearsal.application import Missing
+from service.rehearsal.copies import copy_of
 from service.rehearsal.history import Operation, number
 
 SIDES: tuple[Side, ...] = ("old", "v2")
@@ -152,22 +148,3 @@ class CountingWriters:
         new = copy_of(self._mapping, self._items[0], f"{name}-{side}")
         await self._application.duplicate(side, self._keys[0], new)
         self.log.copies.append(key_text(old_key(self._mapping, new)))
-
-
-def copy_of(mapping: Mapping, item: Item, suffix: str) -> Item:
-    """A new item like ``item`` under another key: its required fields, and so its key, end in ``suffix``."""
-    entity = entity_of(mapping, item)
-    rules = [rule for rule in entity.key_rules if rule.required and not set(rule.names) & entity.when.keys()]
-    fields = {rule.name: _other(rule.value(item, {}) or {}, suffix) for rule in rules}
-    renamed = item | {rule.names[0]: fields[rule.name] for rule in rules if rule.names}
-    key = {name: template.value(fields) for name, template in entity.old_key.items()}
-    return made_again(entity, item, renamed | key)
-
-
-def _other(value: AttributeValue, suffix: str) -> AttributeValue:
-    """Another value of the same type, which ends in ``suffix`` or is far from it."""
-    if "N" in value:
-        return {"N": number_text(Decimal(value["N"]) + 10**9 + crc32(suffix.encode()))}
-    if "B" in value:
-        return {"B": b64encode(b64decode(value["B"]) + suffix.encode()).decode()}
-    return {"S": f"{value.get('S', '')}-{suffix}"}

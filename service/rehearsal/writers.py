@@ -16,7 +16,7 @@ from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import entity_of, old_key
 from service.core.phases.acting import Side
 from service.rehearsal.application import Application, ItemExists, Missing
-from service.rehearsal.counting import copy_of
+from service.rehearsal.copies import copy_of
 from service.rehearsal.write_log import Attempt, Kind, WriteLog
 
 KINDS: dict[Kind, int] = {"update": 16, "create": 2, "move": 3, "delete": 1}

@@ -18,7 +18,7 @@ from service.core.rules.ledger import Place
 from service.core.rules.ledger_writes import PlaceReading
 from service.core.rules.quarantine import Left, created
 from service.core.rules.redrive import units_waiting
-from service.errors import Poison, Retryable
+from service.errors import REFUSED, Poison, Retryable
 from service.sync.redrive import Redriver
 from service.sync.sinks.context import SinkContext
 from service.sync.sinks.forward import ForwardSink
@@ -41,7 +41,7 @@ class LedgerRetry:
         """Try again what waits under ``key_id``. Returns one line that says what is still wrong; None: the key has left quarantine.
         ``repeated``: a failure is not counted if the same was wrong before. Raises Misconfigured for an unknown id, Retryable
         while the sync writes the item or may not have read all of its changes, Fenced when it takes too long."""
-        poison = await self._tried(key_id)
+        poison = await self._tried(key_id, repeated=repeated)
         if poison is None:
             return None
         if not await self._context.quarantine.heads_of([key_id]):  # the sync has made it good meanwhile
@@ -49,7 +49,7 @@ class LedgerRetry:
         await self._context.quarantine.note_failure(key_id, poison, repeated=repeated)
         return poison.message
 
-    async def _tried(self, key_id: str) -> Poison | None:
+    async def _tried(self, key_id: str, *, repeated: bool) -> Poison | None:
         quarantine = self._context.quarantine
         while True:
             stored = await quarantine.head(key_id)
@@ -58,6 +58,8 @@ class LedgerRetry:
             of_old = head.table == self._mapping.old.table
             if of_old and head.waiting:
                 return await self._forward.retry(head.key)
+            if repeated and not of_old and head.reason == REFUSED:
+                return Poison(head.message, reason=REFUSED)  # a re-drive of the same item would be refused again
             try:
                 left = await (self._copied(key_id, stored) if of_old else self._redriven(key_id, stored))
             except Poison as poison:

@@ -138,13 +138,26 @@ class ReverseSink:
             return None
         failpoint("reverse_claimed")
         step = replace(step, read=claimed)
-        if await self._write(step, plan, old):
+        try:
+            written = await self._write(step, plan, old)
+        except Poison as poison:  # DynamoDB refuses the item itself
+            return await self._refused(step, plan, poison)
+        if written:
             failpoint("old_written")
             await self._heal(step, plan)
             self._context.count(plan.outcome)
             return step.read, step.read.entry.reverse
         self._claims.note_refused(step.place, step.read.entry.reverse)
         return None
+
+    async def _refused(self, step: _Step, plan: ReversePlan, poison: Poison) -> tuple[EntryReading, ReverseHalf] | None:
+        """Let all that the refused write was to carry wait, and what waited before. The claim is dropped, and its count is not used
+        again."""
+        units = (WHOLE,) if plan.units is None else tuple(sorted({*plan.units, *plan.added, *step.waiting.units}))
+        await self._put_in_quarantine(step, poison, units)
+        count = step.read.entry.reverse.count
+        waits = ReversePlan("waiting", places=plan.places, waiting=units, poison=poison)
+        return await self._noted(replace(step, half=replace(step.half, count=count)), waits)
 
     async def _mark_held(self, step: _Step, plan: ReversePlan) -> _Step | None:
         """Note first that the item is held, and read again afterwards: so no record that ends it can be passed in between.
@@ -194,10 +207,11 @@ class ReverseSink:
         author = step.run.author
         restores = author.stamp is not None and bool(author.stamp.restore)
         if plan.waiting and plan.poison is not None and (restores or not author.ours):
-            change = replace(step.run.last, old=step.run.first.old)
-            await self._context.put_in_quarantine(
-                self._context.waiting_change(change), plan.poison, plan.waiting, self._access.fence
-            )
+            await self._put_in_quarantine(step, plan.poison, plan.waiting)
+
+    async def _put_in_quarantine(self, step: _Step, poison: Poison, units: Sequence[str]) -> None:
+        waiting = self._context.waiting_change(replace(step.run.last, old=step.run.first.old))
+        await self._context.put_in_quarantine(waiting, poison, units, self._access.fence)
 
     async def _noted(self, step: _Step, plan: ReversePlan) -> tuple[EntryReading, ReverseHalf] | None:
         """A record for which nothing is written. It is stored with the next write of the half; at once if it changes what is
