@@ -1,4 +1,7 @@
-"""What the new tables get so that they are no worse than the old table: its key, recovery, protection, tags and time to live."""
+"""What the new tables get so that they are no worse than the old table: its key, recovery, protection, tags and time to live.
+
+And the time to live that the mapping names itself, once v2 is in use alone.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -7,14 +10,14 @@ from hashlib import sha256
 from typing import TypeVar
 
 from service.clock import Clock
-from service.core.mapping.expiry import carried_expiry
+from service.core.mapping.expiry import early_expiry, stated_expiry
 from service.core.mapping.mapping import Mapping
 from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.table_description import NewTable, TableDescription
 from service.dynamodb.table_facts import read_facts, recovery_of, tags_of, ttl_of
 from service.dynamodb.table_features import AWS_KEY, Recovery, TableExtras, TableFacts, Unread, Warm, own_tags
 from service.dynamodb.table_waits import until_recovery
-from service.errors import Fatal, Refused
+from service.errors import Fatal, Misconfigured, Refused
 
 MADE_TAG = "tablesplit:made-for"
 """The tag of a table that tablesplit made; its value names the migration (``made_for``), which alone may complete and delete it."""
@@ -113,7 +116,7 @@ def _expiring(facts: TableFacts, mapping: Mapping, wanted: LikeOld) -> dict[str,
     if not _chosen(wanted.ttl, wanted, lambda: True):
         return {}
     attribute = _known(facts.ttl_attribute, "--no-ttl")
-    return {} if attribute is None else {name: carried_expiry(mapping, name, attribute) for name in mapping.tables}
+    return {} if attribute is None else {name: early_expiry(mapping, name, attribute) for name in mapping.tables}
 
 
 def _chosen(own: bool | None, wanted: LikeOld, old: Callable[[], bool]) -> bool:
@@ -144,3 +147,25 @@ async def complete(plane: ControlPlane, table: NewTable, clock: Clock) -> None:
         await until_recovery(plane, name, wanted.recovery, clock)
     if wanted.ttl_attribute is not None and await asyncio.to_thread(ttl_of, plane, name) is None:
         await asyncio.to_thread(plane.begin_expiry, name, wanted.ttl_attribute)
+
+
+async def begin_stated_expiry(plane: ControlPlane, mapping: Mapping) -> None:
+    """Let the items of each v2 table expire as ``ttl`` of the mapping says, whoever made the table.
+
+    Only once nothing carries v2's deletions to the old table (``core.mapping.expiry``). Raises Misconfigured when a table's items
+    expire by another attribute already.
+    """
+    for table in mapping.tables:
+        wanted = stated_expiry(mapping, table)
+        if wanted is None:
+            continue
+        found = await asyncio.to_thread(ttl_of, plane, table)
+        if found is None:
+            await asyncio.to_thread(plane.begin_expiry, table, wanted)
+        elif found != wanted:
+            off = f"Enabled=false,AttributeName={found}"
+            raise Misconfigured(
+                f"items of {table} expire by {found!r} already, and the mapping says ttl: {wanted}",
+                remedy=f"correct `ttl` in the mapping, or turn the other off: "
+                f"aws dynamodb update-time-to-live --table-name {table} --time-to-live-specification {off}",
+            )

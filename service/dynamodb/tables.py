@@ -8,7 +8,7 @@ from service.clock import Clock
 from service.core.mapping.build import KEY_WORDS
 from service.core.mapping.mapping import Mapping, TableShape
 from service.dynamodb.control_plane import ControlPlane
-from service.dynamodb.like_old import LikeOld, complete, is_own, made_for, with_extras
+from service.dynamodb.like_old import LikeOld, begin_stated_expiry, complete, is_own, made_for, with_extras
 from service.dynamodb.protocol import StreamStore
 from service.dynamodb.table_description import (
     STREAM_VIEW_TYPE,
@@ -113,6 +113,10 @@ class Tables:
         own = [table for table, found in existing if found is not None and await is_own(self.plane, found, self._owner)]
         for table in await self._with_extras(own, like):
             await complete(self.plane, table, self.clock)
+
+    async def begin_expiry(self) -> None:
+        """Let v2's items expire as ``ttl`` of the mapping says (``like_old.begin_stated_expiry``)."""
+        await begin_stated_expiry(self.plane, self.mapping)
 
     async def _with_extras(self, tables: Sequence[NewTable], like: LikeOld) -> list[NewTable]:
         return await with_extras(self.plane, await self.old_table(), self.mapping, tables, like, self._owner)

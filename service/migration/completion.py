@@ -1,4 +1,5 @@
-"""The end of a migration: removes the stamps and the bare tombstones from v2, page by page. The old table stays as it is.
+"""The end of a migration: removes the stamps and the bare tombstones from v2, page by page, and lets its items expire where the
+mapping says so. The old table stays as it is.
 
 By then tablesplit no longer writes v2: both directions are off, and the writer horizon has passed.
 """
@@ -28,6 +29,16 @@ class Stripped:
     """Stamps removed. A page that is repeated counts once: what is removed is not there again."""
     tombstones: int = 0
     """Bare tombstones removed."""
+
+
+async def finish_v2(app: App, fence: Fence) -> None:
+    """Leave v2 to its application: without stamps (``strip_stamps``), its items expiring as ``ttl`` of the mapping says. It can be
+    repeated.
+
+    Not before: while reverse sync runs, a deletion by TTL on v2 would delete the old item, which the old table would still have.
+    """
+    await strip_stamps(app, fence)
+    await app.tables.begin_expiry()
 
 
 async def strip_stamps(app: App, fence: Fence) -> None:

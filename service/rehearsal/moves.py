@@ -7,7 +7,7 @@ from service.app import App
 from service.control.audit import Audit
 from service.control.conflicts import Conflicts, Resolution
 from service.core.phases.moves import Command
-from service.migration.completion import strip_stamps
+from service.migration.completion import finish_v2
 from service.migration.phase.hook import PhaseHooks
 from service.migration.phase.move import MoveRequest, make_move
 from service.migration.phase.move_context import MoveContext
@@ -76,4 +76,4 @@ def _move_context(app: App) -> MoveContext:
         return {}  # only a hook gets the status, and a rehearsal's settings have none
 
     audit, hooks = Audit(app.control, app.clock, BY), PhaseHooks(app.settings, app.clock, app.metrics)
-    return MoveContext(app, BY, audit, hooks, status, strip_stamps)
+    return MoveContext(app, BY, audit, hooks, status, finish_v2)

@@ -161,7 +161,7 @@ OFFLINE: dict[str, Row] = {
         (
             "mine.yaml:21: unknown key 'changetoken'; "
             "known here: table, when, old_key, old_made, key, indexes, projections, partition_attributes, key_types, "
-            "change_token, unmapped, groups, merge, fields"
+            "change_token, ttl, unmapped, groups, merge, fields"
         ),
     ),
     "mapping that is not YAML": (

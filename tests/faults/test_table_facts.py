@@ -16,8 +16,7 @@ from tests.builders.small_crm import MAPPING
 from tests.fakes.aws_account import Answer, AwsAccount, Refusal, aws_account
 from tests.fakes.old_table_answers import KEY, SCALED, answers, recovery, tags
 
-EXPIRING = load_mapping(
-    """
+EXPIRING_TEXT = """
 version: 1
 name: expiring
 old: {table: {variable: OLD, default: old}, partition_key: pk, sort_key: sk, entity: entity_type}
@@ -30,9 +29,8 @@ entities:
     fields:
       id: {type: string, required: true}
       gone_at: {type: int, aliases: [expires]}
-""",
-    source="expiring.yaml",
-)
+"""
+EXPIRING = load_mapping(EXPIRING_TEXT, source="expiring.yaml")
 
 
 def key_of(manager: str) -> Answer:
@@ -199,6 +197,22 @@ def test_what_expires_is_carried_under_the_field_s_name(world: World, monkeypatc
         if check.name == "time to live"
     ]
     assert (check.verdict, check.value) == ("ok", "by expires: create-tables turns it on for v2, too")
+
+
+@pytest.mark.parametrize(
+    ("told", "value"),
+    [
+        ({}, "leads by gone_at: `complete` turns it on, since old items do not expire by it"),
+        (ttl("other"), "leads by gone_at: `complete` turns it on, since old items do not expire by it"),
+        (ttl("expires"), "by expires: create-tables turns it on for v2, too"),
+    ],
+)
+def test_what_only_v2_expires_by_waits_for_complete(
+    world: World, monkeypatch: pytest.MonkeyPatch, told: dict[str, Any], value: str
+) -> None:
+    stated = load_mapping(EXPIRING_TEXT.replace("unmapped:", "ttl: gone_at\n    unmapped:"), source="expiring.yaml")
+    found = {check.name: check for check in world.checks(monkeypatch, answers(**told), stated)}
+    assert (found["time to live"].verdict, found["time to live"].value) == ("ok", value)
 
 
 def test_a_table_of_a_stack_is_named_with_what_to_add_there(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from service.core.phases.acting import Acting, Phase
 from service.core.phases.gate import Condition, Gate
 from service.core.phases.moves import Command, PhaseMove
 from service.errors import Refused
-from service.migration.completion import strip_stamps
+from service.migration.completion import finish_v2
 from service.migration.phase.move import Moved, MoveRequest, make_move
 from service.migration.phase.move_context import MoveContext
 from service.migration.phase.steps import Strip
@@ -80,7 +80,7 @@ class MoveWorld:
     log: Log = field(default_factory=Log)
     hooks: Hooks = field(default_factory=Hooks)
     closed: set[str] = field(default_factory=set)
-    strip: Strip = strip_stamps
+    strip: Strip = finish_v2
     history: list[tuple[Phase, str, str | None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -42,6 +42,9 @@ class Tables:
     async def complete_own(self, like: LikeOld) -> None:
         pass
 
+    async def begin_expiry(self) -> None:
+        self.steps.append("expiry")
+
     async def existing(self) -> list[Any]:
         return [
             SimpleNamespace(name=name, table_id=self.ids.get(name, name))

@@ -51,6 +51,7 @@ def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Res
         reserved=reserved | (entity.fields.keys() - read),
         gather=gather,
         change_token=entity.change_token,
+        ttl=entity.ttl,
         groups=tuple(map(tuple, entity.groups)),
         unmapped_merge={attribute: merge for attribute, merge in entity.merge.items() if merge != "v2"},
     )

@@ -19,6 +19,7 @@ from service.core.mapping.build import (
     reserved_names,
     table_name,
 )
+from service.core.mapping.check_expiry import expiry_problems, shared_expiry_problems
 from service.core.mapping.check_keys import key_problems, old_table_problems, old_type_problems, sharing_problems
 from service.core.mapping.check_merge import merge_problems
 from service.core.mapping.check_old_key import same_key_problems
@@ -47,6 +48,7 @@ def problems(model: MappingModel, names: TableNames, resolve: Resolver) -> Itera
     sound_part = model.model_copy(update={"entities": sound})
     yield from same_key_problems(sound_part)
     yield from sharing_problems(sound_part, names)
+    yield from shared_expiry_problems(sound_part, names)
 
 
 def _entity_problems(model: MappingModel, name: str, reserved: frozenset[str], resolve: Resolver) -> Iterator[Problem]:
@@ -58,7 +60,11 @@ def _entity_problems(model: MappingModel, name: str, reserved: frozenset[str], r
             _name_problems(here, model, name, reserved),
         ),
         _placeholder_problems(here, entity),
-        chain(key_problems(here, model, entity), merge_problems(here, model, name, reserved)),
+        chain(
+            key_problems(here, model, entity),
+            merge_problems(here, model, name, reserved),
+            expiry_problems(here, model, name, reserved),
+        ),
     )
 
 

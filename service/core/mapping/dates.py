@@ -9,6 +9,9 @@ from service.core.item.numbers import parse_number
 
 PER_SECOND = {"epoch": 1, "epoch_ms": 1000}
 """By field type, for dates that are numbers: how many units of the number a second has."""
+SECONDS_TYPES = ("int", "number", "epoch")
+"""The field types that may hold seconds since 1970 as a number, by which alone DynamoDB lets an item expire
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html)."""
 DATE_TYPES = ("date", *PER_SECOND)
 """The field types of dates."""
 

@@ -138,6 +138,8 @@ class Entity:
     """The attribute that unmapped attributes are gathered into; None: they keep their own names."""
     change_token: str | None
     """The field that the application changes with every write."""
+    ttl: str | None
+    """The attribute that is the time to live of the v2 table, as the mapping says; None: it says nothing."""
     groups: tuple[tuple[str, ...], ...]
     """The names of fields that the application keeps consistent with each other: each tuple is merged as one field. No name is in
     two of them."""

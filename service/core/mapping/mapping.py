@@ -1,7 +1,7 @@
 """The mapping as a value, and loading it from YAML. It is loaded once and never changes.
 
-From the YAML text to the value: ``yaml_document`` parses, ``check_vocabulary`` validates by ``schema``, ``check``, ``check_keys``
-and ``check_merge`` check the meaning, ``build`` compiles.
+From the YAML text to the value: ``yaml_document`` parses, ``check_vocabulary`` validates by ``schema``, ``check`` and the
+modules that it calls check the meaning, ``build`` compiles.
 """
 
 import re
@@ -74,7 +74,7 @@ class Mapping:
     version: int
     """Of the vocabulary."""
     hash: str
-    """16 hex digits over what makes its items: independent of the names of the tables, of ``merge`` and of ``groups``."""
+    """16 hex digits over what makes its items: independent of the names of the tables, of ``merge``, ``groups`` and ``ttl``."""
     stamp: str
     """The attribute that holds the stamp."""
     old: OldTable
@@ -200,8 +200,11 @@ def key_schema(templates: dict[str, Any]) -> KeySchema:
     return KeySchema(*templates)
 
 
-_NOT_IN_HASH: Any = {"entities": {"__all__": {"groups": True, "merge": True, "fields": {"__all__": {"merge"}}}}}
-"""They change no item, only what `dual` does when both sides write one: a migration goes on when they change."""
+_NOT_IN_HASH: Any = {
+    "entities": {"__all__": {"groups": True, "merge": True, "ttl": True, "fields": {"__all__": {"merge"}}}}
+}
+"""They change no item, only what `dual` does when both sides write one, and a table's setting: a migration goes on when they
+change."""
 
 
 def _content_hash(model: MappingModel) -> str:

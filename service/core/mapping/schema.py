@@ -1,6 +1,6 @@
 """The vocabulary of a mapping file, as pydantic models, and the JSON Schema of it for editors.
 
-It defines which keys and values exist; ``check``, ``check_keys`` and ``check_merge`` check that they make sense together.
+It defines which keys and values exist; ``check`` and the modules that it calls check that they make sense together.
 """
 
 import json
@@ -184,6 +184,10 @@ class EntityModel(_Model):
     ] = {}
     key_types: Annotated[KeyTypes, Field(description="The types of key and index attributes that are no strings.")] = {}
     change_token: Annotated[Name | None, Field(description="The field that changes with every write.")] = None
+    ttl: Annotated[
+        Name | None,
+        Field(description="The attribute, a number of seconds since 1970, by which DynamoDB deletes v2's items."),
+    ] = None
     unmapped: Annotated[
         str,
         Field(

@@ -20,7 +20,7 @@ from service.core.phases.moves import PhaseMove
 from service.dynamodb.aws_session import aws_session
 from service.errors import TablesplitError
 from service.hosts import is_aws
-from service.migration.completion import strip_stamps
+from service.migration.completion import finish_v2
 from service.migration.phase.hook import PhaseHooks
 from service.migration.phase.steps import Strip
 from service.migration.status.gate import ask_gate
@@ -57,7 +57,7 @@ class MoveContext:
     status: Callable[[], Awaitable[dict[str, Any]]]
     """The document of `status --json`, for the hooks."""
     strip: Strip
-    """Removes the stamps from v2 when the migration is completed."""
+    """Removes the stamps from v2 when the migration is completed, and lets its items expire."""
     gate: Callable[[App, MigrationState, PhaseMove], Awaitable[Gate]] = ask_gate
     left_behind: Callable[[App], Awaitable[LeftBehind]] = read_left_behind
     """What a rollback would leave behind now."""
@@ -79,7 +79,7 @@ async def move_context(app: App, asked_by: str = "") -> MoveContext:
     if asked_by:
         operator = f"{asked_by}, over HTTP through {operator}"
     hooks = PhaseHooks(settings, app.clock, app.metrics)
-    return MoveContext(app, operator, Audit(app.control, app.clock, operator), hooks, status, strip_stamps)
+    return MoveContext(app, operator, Audit(app.control, app.clock, operator), hooks, status, finish_v2)
 
 
 async def caller_identity(settings: Settings) -> str:

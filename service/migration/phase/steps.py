@@ -25,7 +25,7 @@ Strip = Callable[[App, Fence], Awaitable[None]]
 
 
 class Steps:
-    """The steps of one move to ``to``. ``fence``: of the lease "move". ``strip``: removes the stamps from v2."""
+    """The steps of one move to ``to``. ``fence``: of the lease "move". ``strip``: leaves v2 to its application."""
 
     def __init__(self, app: App, to: Phase, fence: Fence, strip: Strip) -> None:
         self._app = app

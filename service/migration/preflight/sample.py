@@ -10,6 +10,7 @@ from service.core.item.size import item_bytes
 from service.core.item.wire import Item
 from service.core.item.write import Put
 from service.core.mapping.capacity import is_in, write_units
+from service.core.mapping.expiry import never_expires, stated_expiry
 from service.core.mapping.inverse import inverse
 from service.core.mapping.mapping import Mapping, TableShape
 from service.core.mapping.transform import old_key
@@ -22,7 +23,7 @@ from service.migration.first_pages import first_pages
 LISTED_KEYS = 100
 """How many keys are listed at most for each thing that is wrong with items. All are counted."""
 
-Finding = Literal["rejected", "inverse", "collision"] | Obstacle
+Finding = Literal["rejected", "inverse", "collision", "never_expires"] | Obstacle
 
 SamplePlace = tuple[str, str, str]
 """Where DynamoDB limits the writes: v2 table, index ("" for the base table), value of the partition key."""
@@ -54,6 +55,8 @@ class MappedSample:
     """Items whose v2 key another item of the sample has already."""
     left_out: int = 0
     """Items that stay behind, as the mapping says."""
+    never_expire: int = 0
+    """Items that have the attribute which `ttl` names, and that DynamoDB would never delete by it."""
     rejected: Counter[str] = field(default_factory=Counter)
     """Items that cannot be mapped, by reason."""
     write_units: Counter[SamplePlace] = field(default_factory=Counter)
@@ -106,6 +109,7 @@ def _try_item(mapped_sample: MappedSample, seen: set[str], mapping: Mapping, old
     for obstacle in dual_obstacles(mapping.stamp, old, put.item):
         mapped_sample.dual[obstacle] += 1
         mapped_sample.note(obstacle, old_key(mapping, old))
+    _check_expiry(mapped_sample, stated_expiry(mapping, put.table), put.item, old_key(mapping, old))
     _add_units(mapped_sample, put.table, shape, put.item)
 
 
@@ -120,6 +124,12 @@ def _check_collision(mapped_sample: MappedSample, seen: set[str], place: str, ke
         mapped_sample.collisions += 1
         mapped_sample.note("collision", key)
     seen.add(place)
+
+
+def _check_expiry(mapped_sample: MappedSample, attribute: str | None, v2: Item, key: Item) -> None:
+    if attribute in v2 and never_expires(v2[attribute]):
+        mapped_sample.never_expire += 1
+        mapped_sample.note("never_expires", key)
 
 
 def _add_units(mapped_sample: MappedSample, table: str, shape: TableShape, v2: Item) -> None:

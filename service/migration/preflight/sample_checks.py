@@ -1,6 +1,6 @@
 """The checks of preflight that are about old items, from a sample that was mapped; each with its count, and the keys."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from service.core.item.wire import Item, plain_key, shown_key
@@ -44,6 +44,7 @@ def sample_checks(mapped_sample: MappedSample, stamp_name: str) -> list[Prefligh
         _counted(mapped_sample, "inverse", "inverse", "do not come back", "report this: it is a defect"),
         _counted(mapped_sample, "collisions", "collision", "have a v2 key of another", "correct the key templates"),
         *_dual_checks(mapped_sample, stamp_name),
+        *_never_expiring(mapped_sample),
         PreflightCheck(
             "growth", f"v2 items are {mapped_sample.growth:.2f} times as large; the largest {largest} bytes"
         ),
@@ -55,6 +56,14 @@ def _left_out(mapped_sample: MappedSample) -> list[PreflightCheck]:
         return []
     value = f"{mapped_sample.left_out} of {_scope(mapped_sample)} stay behind, as leave_out of the mapping says"
     return [PreflightCheck("left out", value, "note", "they stay in the old table, and no gate asks for them")]
+
+
+def _never_expiring(mapped_sample: MappedSample) -> list[PreflightCheck]:
+    """DynamoDB says nothing of such an item, and lets it stay for ever."""
+    what = "have in the attribute of `ttl` no number of seconds since 1970: DynamoDB never deletes them"
+    remedy = "make it a field of type epoch; of milliseconds, a transform makes seconds"
+    check = _counted(mapped_sample, "never expire", "never_expires", what, remedy)
+    return [replace(check, verdict="note")] if check.keys else []
 
 
 def _dual_checks(mapped_sample: MappedSample, stamp_name: str) -> list[PreflightCheck]:
@@ -90,6 +99,8 @@ def _count(mapped_sample: MappedSample, finding: Finding) -> int:
             return mapped_sample.inverse_failures
         case "collision":
             return mapped_sample.collisions
+        case "never_expires":
+            return mapped_sample.never_expire
     return mapped_sample.dual[finding]
 
 

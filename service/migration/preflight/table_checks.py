@@ -3,10 +3,10 @@
 Each looks at facts that were read, and says what `create-tables` does about them, or what the operator does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from service.core.mapping.expiry import carried_expiry
+from service.core.mapping.expiry import early_expiry, stated_expiry
 from service.core.mapping.mapping import Mapping
 from service.dynamodb.table_description import TableDescription
 from service.dynamodb.table_features import TableFacts, Unread, own_tags
@@ -70,14 +70,27 @@ def _expiry(old: OldTableFacts) -> PreflightCheck | None:
     fact = old.facts.ttl_attribute
     if isinstance(fact, Unread):
         return unread("time to live", fact)
-    if fact is None:
-        return None
-    without = [table for table in old.mapping.tables if carried_expiry(old.mapping, table, fact) is None]
-    if not without:
-        return PreflightCheck("time to live", f"by {fact}: create-tables turns it on for v2, too")
+    early = [name for name in old.mapping.tables if fact and early_expiry(old.mapping, name, fact)]
+    late = {name: stated_expiry(old.mapping, name) for name in old.mapping.tables if name not in early}
+    never = [name for name, stated in late.items() if fact and not stated]
+    value = "; ".join(
+        _expiry_texts(fact, early, [f"{name} by {stated}" for name, stated in late.items() if stated], never)
+    )
     remedy = f"give each of their entities a field of type int, without a default, for {fact}; or let v2's items stay"
-    value = f"by {fact}, which is not a number in {', '.join(without)}: from `reverse` on nothing expires there"
-    return PreflightCheck("time to live", value, "note", remedy)
+    if never:
+        return PreflightCheck("time to live", value, "note", remedy)
+    return PreflightCheck("time to live", value) if value else None
+
+
+def _expiry_texts(fact: str | None, early: list[str], late: list[str], never: list[str]) -> Iterator[str]:
+    """``fact``: what old items expire by. Which v2 tables do so from the first, which from `complete` on, and which never."""
+    if early:
+        v2 = ", ".join(early) if late or never else "v2"
+        yield f"by {fact}: create-tables turns it on for {v2}, too"
+    if late:
+        yield f"{', '.join(late)}: `complete` turns it on, since old items do not expire by it"
+    if never:
+        yield f"by {fact}, which is not a number in {', '.join(never)}: from `reverse` on nothing expires there"
 
 
 def _local_indexes(old: OldTableFacts) -> PreflightCheck | None:

@@ -79,7 +79,7 @@ ROWS = {
             [
                 *("table", "when", "old_key", "old_made", "key", "indexes", "projections"),
                 *("partition_attributes", "key_types", "change_token"),
-                *("unmapped", "groups", "merge", "fields"),
+                *("ttl", "unmapped", "groups", "merge", "fields"),
             ]
         ),
     ),

@@ -9,7 +9,7 @@ import pytest
 from service.config import Settings
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Put, Update
-from service.migration.completion import Stripped, strip_stamps
+from service.migration.completion import Stripped, finish_v2, strip_stamps
 from tests.worlds.start_world import Started
 
 PAGES = Settings(control_table="control", page_items=10, backfill_concurrency=1)
@@ -60,6 +60,20 @@ async def test_stamps_go_and_everything_else_stays() -> None:
     stored = await started.control.records("completing", Stripped).get("leads")
     assert stored is not None
     assert stored.value == Stripped(None, True, 25, 2)
+
+
+async def test_only_then_do_items_expire() -> None:
+    started = world()
+    begun: list[bool] = []
+    begin = started.tables.begin_expiry
+
+    async def noted() -> None:
+        begun.append(left(started) == WANTED)
+        await begin()
+
+    setattr(started.tables, "begin_expiry", noted)  # noqa: B010 - a stand-in
+    await finish_v2(started.app, unfenced)
+    assert begun == [True]
 
 
 @pytest.mark.parametrize("request_number", range(0, 34, 3))

@@ -6,24 +6,26 @@ import pytest
 
 from service.core.item.size import MAX_ITEM_BYTES, item_bytes
 from service.core.item.stamp import SEQUENCE_DIGITS
-from service.core.item.wire import Item
+from service.core.item.wire import AttributeValue, Item
 from service.core.item.write import Put
+from service.core.mapping.mapping import Mapping, load_mapping
 from service.core.rules.guarded import copy_write
 from service.migration.preflight.checks import PreflightReport
 from service.migration.preflight.sample import LISTED_KEYS, map_sample
 from service.migration.preflight.sample_checks import PreflightCheck, sample_checks
+from tests.builders.mappings import PARCELS_TEXT
 from tests.builders.small_crm import MAPPING, by_reverse, deal, lead, old_key
 from tests.fakes.memory import MemoryDynamoDB
 
 
-async def checks(items: list[Item], sample: int = 1000) -> dict[str, PreflightCheck]:
+async def checks(items: list[Item], sample: int = 1000, mapping: Mapping = MAPPING) -> dict[str, PreflightCheck]:
     """By name, of a table with these items."""
     db = MemoryDynamoDB()
     db.create_table("old", ("pk", "sk"))
     for item in items:
         db.apply(Put("old", item))
-    mapped_sample = await map_sample(db, MAPPING, sample, asyncio.Event())
-    return {check.name: check for check in sample_checks(mapped_sample, MAPPING.stamp)}
+    mapped_sample = await map_sample(db, mapping, sample, asyncio.Event())
+    return {check.name: check for check in sample_checks(mapped_sample, mapping.stamp)}
 
 
 async def test_a_table_that_dual_can_carry() -> None:
@@ -81,3 +83,18 @@ def test_people_see_the_first_keys_and_programs_all_that_are_listed() -> None:
     ]
     assert len(report.to_json()["checks"][0]["keys"]) == 7
     assert report.to_json()["checks"][0]["keys"][6] == {"pk": "LEAD#6", "sk": "METADATA"}
+
+
+async def test_a_time_to_live_by_which_dynamodb_deletes_nothing_is_noted() -> None:
+    ending = load_mapping(PARCELS_TEXT.replace("    fields:", "    ttl: ends\n    fields:", 1), source="m.yaml")
+
+    def parcel(number: str, ends: AttributeValue) -> Item:
+        named: Item = {name: {"S": value} for name, value in (("pk", f"PARCEL#{number}"), ("sk", "META"))}
+        return {**named, "kind": {"S": "PARCEL"}, "id": {"S": number}, "ends": ends}
+
+    items = [parcel("1", {"N": "1709633000"}), parcel("2", {"S": "1709633000"}), parcel("3", {"N": "1709633000000"})]
+    check = (await checks(items, mapping=ending))["never expire"]
+    assert check.verdict == "note"
+    assert check.value.startswith("2 of all 3 items have in the attribute of `ttl` no number of seconds")
+    assert [key["pk"] for key in check.keys] == [{"S": "PARCEL#2"}, {"S": "PARCEL#3"}]
+    assert "never expire" not in await checks(items[:1], mapping=ending)
