@@ -12,11 +12,10 @@ from service.cli.mapping_text import explanation_text, trial_text
 from service.cli.options import as_json
 from service.cli.run import run_alone, run_command
 from service.core.item.wire import Item
-from service.core.mapping.explain import Explanation, explain
+from service.core.mapping.explain import explain_edits
 from service.core.mapping.mapping import Mapping
-from service.core.mapping.transform import entity_of
 from service.core.mapping.trial import try_items
-from service.core.mapping.typed_text import edits_from_text, old_key_from_text
+from service.core.mapping.typed_text import old_key_from_text
 from service.environment import configured_mapping_file, load_mapping_file
 from service.errors import WrongMapping
 from service.escape import escaped
@@ -162,12 +161,7 @@ def _explain_file(file: Path, edits: tuple[str, ...], mapping_file: Path | None,
 
 
 def _explained(loaded: Mapping, items: list[Item], edits: tuple[str, ...]) -> Answer:
-    explanations = [_explanation(loaded, item, edits) for item in items]
+    explanations = [explain_edits(loaded, item, edits) for item in items]
     text = "\n\n".join(explanation_text(loaded, one) for one in explanations)
     document = {"mapping": loaded.hash, "items": [one.to_json() for one in explanations]}
     return Answer(document, text or f"no item was found in {loaded.old.table}", long=True)
-
-
-def _explanation(loaded: Mapping, item: Item, edits: tuple[str, ...]) -> Explanation:
-    changes = edits_from_text(loaded, entity_of(loaded, item), edits) if edits else None
-    return explain(loaded, item, changes)

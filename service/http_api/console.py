@@ -26,6 +26,7 @@ ASSETS = {
     "/console/app.js": ("app.js", "text/javascript"),
     "/console/show.js": ("show.js", "text/javascript"),
     "/console/act.js": ("act.js", "text/javascript"),
+    "/console/explain.js": ("explain.js", "text/javascript"),
     "/console/sparkline.js": ("sparkline.js", "text/javascript"),
 }
 

@@ -102,5 +102,8 @@ class ServiceView(Protocol):
     async def page(self, name: ListName, after: str, limit: int) -> dict[str, Any]:
         """A page of a list: at most ``limit`` items after the id ``after`` ("": from the first on)."""
 
+    async def explain(self, key: str, edits: list[str]) -> dict[str, Any] | None:
+        """How the item of the old table at ``key`` becomes a v2 item and comes back; None when there is none."""
+
     def events(self) -> AsyncIterator[bytes] | None:
         """Server-sent events for one more listener; None when there are too many."""

@@ -13,6 +13,11 @@ from service.http_api.problems import HttpProblem
 LONGEST_PAGE = 250
 """Items of one page: reading more of them at once would hold up the lanes, which share the event loop, for over 50 ms."""
 
+LONGEST_KEY = 4096
+"""Characters: a partition key has 2,048 bytes at most, a sort key 1,024, and their names 255 each."""
+LONGEST_EDIT = 4096
+EDITS_AT_MOST = 20
+
 LISTS: dict[ListName, str] = {
     "quarantine": "The keys in quarantine, and how many there are",
     "audit": "The audit log: who moved the phase, when and why",
@@ -55,6 +60,18 @@ def add_reads(api: FastAPI, view: ServiceView, readers: list[Any]) -> None:
     @api.get("/v1/validation/{run_id}", summary="One validation run", dependencies=readers)
     async def one(run_id: str) -> dict[str, Any]:
         return _or_404(await view.validation(run_id), f"no validation run {run_id!r}")
+
+    @api.get("/v1/explain", summary="How one old item becomes a v2 item and comes back", dependencies=readers)
+    async def explain(
+        key: Annotated[
+            str, Query(description="of the item in the old table: pk=LEAD#7 sk=METADATA", max_length=LONGEST_KEY)
+        ],
+        edits: Annotated[
+            list[Annotated[str, Query(max_length=LONGEST_EDIT)]],
+            Query(alias="set", description="an edit of a v2 field, field=value", max_length=EDITS_AT_MOST),
+        ] = [],  # noqa: B006 - FastAPI copies it
+    ) -> dict[str, Any]:
+        return _or_404(await view.explain(key, edits), f"the old table has no item {key}")
 
     for name, summary in LISTS.items():
         _add_list(api, view, name, summary, readers)

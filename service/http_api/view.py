@@ -15,6 +15,7 @@ from service.control.verification import PAGE_ITEMS
 from service.errors import Misconfigured, Refused, TablesplitError, as_ours
 from service.http_api.contract import ListName, ValidationRequest
 from service.http_api.events import ConsoleEvents
+from service.http_api.explained import Explained
 from service.http_api.phase_view import PhaseView
 from service.http_api.shared import Shared
 from service.log import get_logger
@@ -61,6 +62,7 @@ class HttpView:
         self._latest = Shared(partial(stored_report, app.control, None), app.clock)
         self._newest_acts = Shared(partial(Audit(app.control, app.clock, "").newest, SHOWN_ITEMS), app.clock)
         self._reading = asyncio.Semaphore(READS_AT_ONCE)
+        self._explained = Explained(app)
 
     def unready(self) -> str | None:
         """Why a lane has stopped, with the remedy; None while both lanes work or stand by."""
@@ -111,6 +113,10 @@ class HttpView:
     async def _read(self, name: str, after: str, limit: int) -> dict[str, Any]:
         as_of = iso(self._app.clock.now())
         return {**await self._pages[name](after, limit), "as_of": as_of}
+
+    async def explain(self, key: str, edits: list[str]) -> dict[str, Any] | None:
+        """The item of the old table at ``key`` there and back, with what ``edits`` of it would give back; None: there is none."""
+        return await self._explained.item(key, edits)
 
     def events(self) -> AsyncIterator[bytes] | None:
         """The console's events for a further listener; None when there are too many."""

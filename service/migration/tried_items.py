@@ -53,10 +53,15 @@ def _image(mapping: Mapping, item: Item) -> Item | None:
     return item if seen else old_image(mapping, item)
 
 
-async def item_at(app: App, key: Item) -> Item:
-    """The item of the old table at ``key``. Raises Refused when there is none."""
+async def find_item(app: App, key: Item) -> Item | None:
+    """The item of the old table at ``key``, by one GetItem; None when there is none."""
     item = await app.store.get(app.mapping.old.table, key)
-    image = _image(app.mapping, item) if item is not None else None
+    return _image(app.mapping, item) if item is not None else None
+
+
+async def item_at(app: App, key: Item) -> Item:
+    """The same. Raises Refused when there is none."""
+    image = await find_item(app, key)
     if image is None:
         shown = old_key_text(app.mapping, key)
         raise Refused(f"old table {app.mapping.old.table} has no item {shown}", remedy="correct the key")

@@ -65,6 +65,8 @@ class FakeView:
         self.refusal: Refused | None = None
         self.requested: list[ValidationRequest] = []
         self.crowded = False
+        self.explanation: dict[str, Any] | None = None
+        self.explained: list[tuple[str, list[str]]] = []
 
     def unready(self) -> str | None:
         return self.failure
@@ -86,6 +88,10 @@ class FakeView:
 
     async def page(self, name: str, after: str, limit: int) -> dict[str, Any]:
         return {"items": [name], "after": after, "limit": limit}
+
+    async def explain(self, key: str, edits: list[str]) -> dict[str, Any] | None:
+        self.explained.append((key, edits))
+        return self.explanation
 
     def events(self) -> AsyncIterator[bytes] | None:
         return None if self.crowded else self._events()

@@ -4,7 +4,7 @@ The values are those of ``forward`` and ``inverse``; which rule it was, the part
 ``inverse_parts``). So an explanation cannot disagree with what is written.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from service.core.mapping.inverse import Part, inverse, inverse_parts
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import v2_place
 from service.core.mapping.trial import differing_names, round_trip
+from service.core.mapping.typed_text import edits_from_text
 from service.errors import Poison
 
 Given = tuple[str, AttributeValue]
@@ -136,6 +137,15 @@ def explain(mapping: Mapping, old: Item, changes: Item | None = None) -> Explana
         differs=differing_names(old, trip.back or {}),
         edit=_edit(mapping, entity, old, {**trip.written, **changes}, changes) if changes else None,
     )
+
+
+def explain_edits(mapping: Mapping, old: Item, assignments: Sequence[str]) -> Explanation:
+    """The explanation of an old item, and of the edits ``assignments`` by v2's application, each ``field=value``.
+
+    An item without a place on v2 is explained alone. Raises Misconfigured for an edit that is none.
+    """
+    entity = None if mapping.leaves_out(old) else mapping.entity_of(old)
+    return explain(mapping, old, edits_from_text(mapping, entity, assignments) if entity is not None else None)
 
 
 def _made(mapping: Mapping, entity: Entity, old: Item, v2: V2Item, written: Item) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""An old key, and the new values of v2 fields, as a person types them on the command line."""
+"""An old key, and the new values of v2 fields, as a person types them on the command line or the console page."""
 
 from collections.abc import Sequence
 
@@ -69,7 +69,9 @@ def _of_field(entity: Entity, name: str, text: str) -> AttributeValue:
     kind = "string" if rule is None else rule.type
     value = _binary(text) if kind == "binary" else CONVERTERS.get(kind, to_string)({"S": text})
     if value is None:
-        raise Misconfigured(f"{text!r} is no value of field {name}, which is of type {kind}", remedy="correct --set")
+        raise Misconfigured(
+            f"{text!r} is no value of field {name}, which is of type {kind}", remedy="write another value"
+        )
     return value
 
 

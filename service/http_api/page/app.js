@@ -1,6 +1,7 @@
 // The console: listens to /v1/events, shows each event, and reports when no event comes.
 
 import { offerActions } from "/console/act.js";
+import "/console/explain.js";
 import { show, showTrouble } from "/console/show.js";
 
 const SILENT_AFTER_SECONDS = 15;

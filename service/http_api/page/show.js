@@ -15,7 +15,7 @@ export function el(tag, properties = {}, ...children) {
   return element;
 }
 
-function table(columns, rows) {
+export function table(columns, rows) {
   const head = el("tr", {}, ...columns.map((name) => el("th", { scope: "col" }, name)));
   const body = rows.map((row) =>
     el("tr", {}, ...row.map((cell, n) => {
@@ -36,8 +36,8 @@ const seconds = (value) => {
   return value < 7200 ? `${(value / 60).toFixed(0)} min` : `${(value / 3600).toFixed(1)} h`;
 };
 const count = (value) => value.toLocaleString("en");
-const quiet = (text) => el("p", { className: "quiet" }, text);
-const key = (value) => (value && typeof value === "object" ? Object.values(value).join(" / ") : String(value));
+export const quiet = (text) => el("p", { className: "quiet" }, text);
+export const key = (value) => (value && typeof value === "object" ? Object.values(value).join(" / ") : String(value));
 
 // The first row that applies gives the headline: [applies, class, headline, advice].
 function headlines({ status, unready, phase }) {

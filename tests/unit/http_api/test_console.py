@@ -34,6 +34,7 @@ async def client(view: FakeView, clock: VirtualClock, address: str = "10.0.0.1")
         ("/console/app.js", "text/javascript"),
         ("/console/show.js", "text/javascript"),
         ("/console/act.js", "text/javascript"),
+        ("/console/explain.js", "text/javascript"),
         ("/console/sparkline.js", "text/javascript"),
     ],
 )

@@ -215,7 +215,7 @@ async def test_the_description_lists_every_path_and_its_page_loads_nothing_from_
         page = await http.get("/docs")
     assert paths.keys() == {
         "/healthz", "/readyz", "/metrics", "/v1/status", "/v1/validation", "/v1/validation/{run_id}", "/v1/quarantine",
-            "/v1/conflicts", "/v1/verification", "/v1/audit", "/v1/events",
+            "/v1/conflicts", "/v1/verification", "/v1/audit", "/v1/events", "/v1/explain",
         "/v1/gate", "/v1/phase", "/v1/hold", "/v1/release",
     }  # fmt: skip
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
