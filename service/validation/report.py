@@ -90,6 +90,7 @@ class Report:
             inverse_failures=self.tally["run", "inverse_failures"],
             started_at=self.started_at,
             set_aside=self.tally["run", "set_aside"],
+            left_out=self.tally["run", "left_out"],
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -150,6 +151,8 @@ class FullRun(RunSummary):
     """ISO 8601, UTC."""
     set_aside: int = 0
     """How many of the differences no repair writes. An earlier version did not count them."""
+    left_out: int | None = None
+    """How many old items stay behind, as the mapping says; None: an earlier version did not note it."""
 
     @property
     def equal(self) -> bool:

@@ -15,6 +15,7 @@ from service.core.phases.conditions import NEVER_FORCED
 from service.core.phases.gate import Gate, require_forceable
 from service.core.phases.left_behind import WAYS_BACK, LeftBehind, refusal
 from service.core.phases.moves import (
+    COMPLETE,
     WITHDRAWABLE,
     Begin,
     Command,
@@ -37,6 +38,7 @@ from service.migration.phase.steps import Steps
 from service.migration.status.facts import move_text
 from service.migration.status.gate import ask_gate
 from service.migration.status.left_behind import read_left_behind
+from service.migration.status.left_out import LeftOut, read_left_out
 from service.sync.positions import require_started
 
 GATE_POLL_SECONDS = 1.0
@@ -67,17 +69,24 @@ class Moved:
     """Duration of each step that this process did."""
     behind: LeftBehind | None = None
     """What a rollback left behind, read at its end; None after another move."""
+    left_out: LeftOut | None = None
+    """What `complete` left in the old table, as the mapping says; None where it says nothing, and after another move."""
 
     def to_json(self) -> dict[str, Any]:
         """The document of `cutover --json` and the other phase commands."""
         total = round(sum(self.seconds.values()), 3)
         document = {"phase": self.phase, "said": self.text, "seconds": self.seconds, "total_seconds": total}
-        return document | ({} if self.behind is None else {"left_behind": self.behind.to_json()})
+        return document | _named(left_behind=self.behind, left_out=self.left_out)
 
     def to_text(self) -> str:
-        """One line for each step, then the outcome, and after a rollback what it left behind."""
+        """One line for each step, then the outcome, and what a rollback left behind, or `complete` left out."""
         steps = (f"{step:12} {seconds:.1f} s" for step, seconds in self.seconds.items())
-        return "\n".join([*steps, escaped(self.text), *([] if self.behind is None else [self.behind.to_text()])])
+        stays = [part.to_text() for part in (self.behind, self.left_out) if part is not None]
+        return "\n".join([*steps, escaped(self.text), *stays])
+
+
+def _named(**parts: LeftBehind | LeftOut | None) -> dict[str, Any]:
+    return {name: part.to_json() for name, part in parts.items() if part is not None}
 
 
 async def make_move(context: MoveContext, request: MoveRequest) -> Moved:
@@ -116,6 +125,8 @@ class Preview:
     """Of the move that it would begin; None: it would resume a move, or withdraw one."""
     behind: LeftBehind | None = None
     """What it would leave behind, if it would begin a rollback."""
+    left_out: LeftOut | None = None
+    """What stays in the old table, if it would begin to complete."""
 
     @property
     def ok(self) -> bool:
@@ -124,12 +135,12 @@ class Preview:
 
     def to_json(self) -> dict[str, Any]:
         """The document of `cutover --dry-run --json`."""
-        behind = {} if self.behind is None else {"left_behind": self.behind.to_json()}
-        return {"said": self.text, **(self.gate.to_json() if self.gate is not None else {}), **behind}
+        gate = self.gate.to_json() if self.gate is not None else {}
+        return {"said": self.text, **gate, **_named(left_behind=self.behind, left_out=self.left_out)}
 
     def to_text(self) -> str:
         """The gate, then what the command would do, and what it would leave behind."""
-        parts = (self.gate, self.text, self.behind)
+        parts = (self.gate, self.text, self.behind, self.left_out)
         return "\n".join(
             escaped(part) if isinstance(part, str) else part.to_text() for part in parts if part is not None
         )
@@ -144,7 +155,7 @@ async def preview_move(app: App, command: Command) -> Preview:
         case Begin(move):
             text = f"{move.command} leads from {move.start} to {move.to}: {move.keeps}"
             behind = await read_left_behind(app) if move in WAYS_BACK else None
-            return Preview(text, await ask_gate(app, state, move), behind)
+            return Preview(text, await ask_gate(app, state, move), behind, await _left_out(app, move.to))
         case Withdraw(outcome):
             return Preview(outcome, None)
     return Preview(f"goes on with the move {move_text(state)}", None)
@@ -159,8 +170,14 @@ async def _begin(context: MoveContext, request: MoveRequest, lease: Lease, phase
     move = Move(phase_move.to, step, now, now, context.by, request.why, forced, behind.count)
     await _ask_hook(context, state, move)
     facts = {**_document(state, move), "gate": gate.to_json(), "left_behind_by_cause": behind.causes()}
+    facts |= _named(left_out=await _left_out(context.app, move.to))
     await context.audit.append("move begun", request.why, facts)
     await _store(context, lease, None, move)
+
+
+async def _left_out(app: App, to: str) -> LeftOut | None:
+    """What a move to ``to`` says of the items that stay behind: only the last one, after which nobody counts them."""
+    return await read_left_out(app) if to == COMPLETE.to else None
 
 
 async def open_gate(context: MoveContext, request: MoveRequest, phase_move: PhaseMove) -> tuple[Gate, LeftBehind]:
@@ -209,7 +226,7 @@ async def _resume(context: MoveContext, request: MoveRequest, lease: Lease) -> M
         failpoint("move_step_saved")
     state = await _load(context.app)
     behind = await context.left_behind(context.app) if request.command == "rollback" else None
-    return Moved(state.phase, _phase_text(state), seconds, behind)
+    return Moved(state.phase, _phase_text(state), seconds, behind, await _left_out(context.app, state.phase))
 
 
 async def _do(context: MoveContext, request: MoveRequest, lease: Lease, move: Move) -> None:
@@ -235,7 +252,8 @@ async def _withdraw(
 async def _announce(context: MoveContext, action: str, move: Move, outcome: str) -> None:
     """Record the outcome in the audit log, then call the hook, which also gets the record's hash."""
     state = await _load(context.app)
-    document = {**_document(state, move), "outcome": outcome}
+    left_out = await _left_out(context.app, move.to)
+    document = {**_document(state, move), "outcome": outcome, **_named(left_out=left_out)}
     newest = await context.audit.append(action, move.why, document)
     await context.hooks.after({**document, "audit": newest.to_json()}, await context.status())
 
