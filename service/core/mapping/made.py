@@ -5,12 +5,16 @@ makes them again. Where an old item has another value than its template makes, t
 made then; it is given back for as long as the template still makes the same.
 """
 
+from collections.abc import Iterable, Iterator
+
 from service.core.item.compare import same_or_absent
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.entity import Entity
 from service.errors import Poison
 
 _WAS, _MADE = "was", "made"
+SIGN_CHARACTERS = 3
+"""A shorter text is in another by chance."""
 
 
 def made_otherwise(entity: Entity, old_item: Item, fields: Item) -> Item:
@@ -52,16 +56,39 @@ def made_again(entity: Entity | None, before: Item | None, after: Item) -> Item:
     return kept | {name: made for name, made in changed.items() if made is not None}
 
 
+def looks_made(entity: Entity, old_item: Item, attributes: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Which of ``attributes`` of an old item no field and no template of the entity is of, though its text holds that of a field
+    that may change: each with that field.
+
+    Such an attribute is carried as it is. If the old application makes it of the field, an edit of the field on v2 leaves it as it
+    was. What the old key has of a field does not change, so it is no sign; neither is a text of one or two characters.
+    """
+    fixed = {name for pattern in entity.patterns.values() for name in pattern.names}
+    fields = {name: _text(value) for name, value in _fields_of(entity, old_item).items() if name not in fixed}
+    for attribute in sorted(set(attributes) & old_item.keys() - entity.own):
+        text = _text(old_item[attribute])
+        yield from ((attribute, name) for name, part in fields.items() if len(part) >= SIGN_CHARACTERS and part in text)
+
+
+def _text(value: AttributeValue) -> str:
+    return str(value.get("S") or value.get("N") or "")
+
+
 def _made_of_old(entity: Entity, old_item: Item) -> dict[str, AttributeValue | None]:
-    fields: Item = {}
     try:
-        for rule in entity.rules:
-            value = rule.value(old_item, fields)
-            if value is not None:
-                fields[rule.name] = value
+        fields = _fields_of(entity, old_item)
     except Poison:  # a transform of the mapping's own fails on it: its item stays as it is
         return {}
     return _templates_make(entity, fields)
+
+
+def _fields_of(entity: Entity, old_item: Item) -> Item:
+    fields: Item = {}
+    for rule in entity.rules:
+        value = rule.value(old_item, fields)
+        if value is not None:
+            fields[rule.name] = value
+    return fields
 
 
 def _templates_make(entity: Entity, fields: Item) -> dict[str, AttributeValue | None]:

@@ -135,7 +135,8 @@ def _wanted_tables(app: App) -> list[str]:
 
 
 async def _mapping_checks(app: App, old: TableDescription, sample: int, stop: asyncio.Event) -> list[PreflightCheck]:
-    mapped_sample = await map_sample(app.store, app.mapping, sample, stop)
+    index_attributes = old.attribute_types.keys() - set(app.mapping.old.key_names)
+    mapped_sample = await map_sample(app.store, app.mapping, sample, stop, index_attributes)
     expected = expect(app, mapped_sample, old, configured_limits(app.settings), load_prices(app.settings.price_file))
     return [*sample_checks(mapped_sample, app.mapping.stamp), *_forecast_checks(expected)]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -12,8 +13,9 @@ from service.core.item.write import Put
 from service.core.mapping.capacity import is_in, write_units
 from service.core.mapping.expiry import never_expires, stated_expiry
 from service.core.mapping.inverse import inverse
+from service.core.mapping.made import looks_made
 from service.core.mapping.mapping import Mapping, TableShape
-from service.core.mapping.transform import old_key
+from service.core.mapping.transform import entity_of, old_key
 from service.core.rules.dual_limits import Obstacle, dual_obstacles
 from service.core.rules.guarded import copy_write
 from service.dynamodb.protocol import ItemStore
@@ -63,6 +65,10 @@ class MappedSample:
     """Of inserting the v2 items, by place."""
     dual: Counter[Obstacle] = field(default_factory=Counter)
     """Items that `dual` cannot carry, by the obstacle."""
+    carried_index_keys: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Items whose attribute in a key of an old index is carried as it is, by entity and attribute."""
+    look_made: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """Of these, the ones in which that attribute holds the text of a field (``mapping.made.looks_made``): the field comes last."""
     keys: dict[Finding, list[Item]] = field(default_factory=dict)
     """The old keys of the items with which something is wrong, LISTED_KEYS of each kind at most."""
 
@@ -78,28 +84,33 @@ class MappedSample:
         return sum(self.v2_sizes) / self.mapped_old_bytes if self.mapped_old_bytes else 1.0
 
 
-async def map_sample(store: ItemStore, mapping: Mapping, sample: int, stop: asyncio.Event) -> MappedSample:
-    """Map the first ``sample`` items of a Scan; ends early when ``stop`` is set."""
+async def map_sample(
+    store: ItemStore, mapping: Mapping, sample: int, stop: asyncio.Event, index_attributes: Collection[str] = ()
+) -> MappedSample:
+    """Map the first ``sample`` items of a Scan; ends early when ``stop`` is set. ``index_attributes``: those in the keys of the old
+    table's indexes."""
     mapped_sample, seen = MappedSample(), set[str]()
     async for page in first_pages(store, mapping.old.table, sample, stop):
         for item in page.items:
-            _try_item(mapped_sample, seen, mapping, item)
+            if _try_item(mapped_sample, seen, mapping, item):
+                _check_index_keys(mapped_sample, mapping, item, index_attributes)
         mapped_sample.whole = page.last_key is None
     return mapped_sample
 
 
-def _try_item(mapped_sample: MappedSample, seen: set[str], mapping: Mapping, old: Item) -> None:
+def _try_item(mapped_sample: MappedSample, seen: set[str], mapping: Mapping, old: Item) -> bool:
+    """Whether it can be mapped."""
     mapped_sample.items += 1
     if mapping.leaves_out(old):
         mapped_sample.left_out += 1
-        return
+        return False
     mapped_sample.old_sizes.append(item_bytes(old))
     try:
         put = copy_write(mapping, old, generation=1)
     except Poison as error:
         mapped_sample.rejected[error.reason] += 1
         mapped_sample.note("rejected", old_key(mapping, old))
-        return
+        return False
     mapped_sample.mapped += 1
     mapped_sample.mapped_old_bytes += mapped_sample.old_sizes[-1]
     shape = mapping.tables[put.table]
@@ -111,6 +122,15 @@ def _try_item(mapped_sample: MappedSample, seen: set[str], mapping: Mapping, old
         mapped_sample.note(obstacle, old_key(mapping, old))
     _check_expiry(mapped_sample, stated_expiry(mapping, put.table), put.item, old_key(mapping, old))
     _add_units(mapped_sample, put.table, shape, put.item)
+    return True
+
+
+def _check_index_keys(mapped_sample: MappedSample, mapping: Mapping, old: Item, attributes: Collection[str]) -> None:
+    entity = entity_of(mapping, old)
+    for attribute in sorted(set(attributes) & old.keys() - entity.own):
+        mapped_sample.carried_index_keys[entity.name, attribute] += 1
+    for attribute, name in looks_made(entity, old, attributes):
+        mapped_sample.look_made[entity.name, attribute, name] += 1
 
 
 def _check_inverse(mapped_sample: MappedSample, mapping: Mapping, old: Item, put: Put) -> None:

@@ -45,6 +45,7 @@ def sample_checks(mapped_sample: MappedSample, stamp_name: str) -> list[Prefligh
         _counted(mapped_sample, "collisions", "collision", "have a v2 key of another", "correct the key templates"),
         *_dual_checks(mapped_sample, stamp_name),
         *_never_expiring(mapped_sample),
+        *_carried_index_keys(mapped_sample),
         PreflightCheck(
             "growth", f"v2 items are {mapped_sample.growth:.2f} times as large; the largest {largest} bytes"
         ),
@@ -64,6 +65,23 @@ def _never_expiring(mapped_sample: MappedSample) -> list[PreflightCheck]:
     remedy = "make it a field of type epoch; of milliseconds, a transform makes seconds"
     check = _counted(mapped_sample, "never expire", "never_expires", what, remedy)
     return [replace(check, verdict="note")] if check.keys else []
+
+
+def _carried_index_keys(mapped_sample: MappedSample) -> list[PreflightCheck]:
+    """A key of an old index that an entity carries as it is, while most of its items show a field in it: after an edit of the field
+    on v2 the old index would not find the item. Only a doubt: nobody knows of what the old application makes it."""
+    doubts: dict[tuple[str, str], list[str]] = {}
+    for (entity, attribute, name), count in sorted(mapped_sample.look_made.items()):
+        if 2 * count >= mapped_sample.carried_index_keys[entity, attribute]:
+            doubts.setdefault((entity, attribute), []).append(name)
+    return [_carried_index_key(entity, attribute, names) for (entity, attribute), names in doubts.items()]
+
+
+def _carried_index_key(entity: str, attribute: str, names: list[str]) -> PreflightCheck:
+    value = f"{entity} carries {attribute} as it is, and it looks made of {', '.join(names)}: edits on v2 would leave it stale"
+    template = "".join(f"{{{name}}}" for name in names)
+    remedy = f'if so, write in {entity}: old_made: {{{attribute}: "...{template}"}}, as the old application makes it'
+    return PreflightCheck("old index key", value, "note", remedy)
 
 
 def _dual_checks(mapped_sample: MappedSample, stamp_name: str) -> list[PreflightCheck]:

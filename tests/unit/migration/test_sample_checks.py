@@ -18,13 +18,15 @@ from tests.builders.small_crm import MAPPING, by_reverse, deal, lead, old_key
 from tests.fakes.memory import MemoryDynamoDB
 
 
-async def checks(items: list[Item], sample: int = 1000, mapping: Mapping = MAPPING) -> dict[str, PreflightCheck]:
+async def checks(
+    items: list[Item], sample: int = 1000, mapping: Mapping = MAPPING, index_attributes: tuple[str, ...] = ()
+) -> dict[str, PreflightCheck]:
     """By name, of a table with these items."""
     db = MemoryDynamoDB()
     db.create_table("old", ("pk", "sk"))
     for item in items:
         db.apply(Put("old", item))
-    mapped_sample = await map_sample(db, mapping, sample, asyncio.Event())
+    mapped_sample = await map_sample(db, mapping, sample, asyncio.Event(), index_attributes)
     return {check.name: check for check in sample_checks(mapped_sample, mapping.stamp)}
 
 
@@ -98,3 +100,52 @@ async def test_a_time_to_live_by_which_dynamodb_deletes_nothing_is_noted() -> No
     assert check.value.startswith("2 of all 3 items have in the attribute of `ttl` no number of seconds")
     assert [key["pk"] for key in check.keys] == [{"S": "PARCEL#2"}, {"S": "PARCEL#3"}]
     assert "never expire" not in await checks(items[:1], mapping=ending)
+
+
+MADE_IN_ONE = load_mapping(
+    """
+version: 1
+name: made
+old: {table: {variable: OLD, default: old}, partition_key: pk, sort_key: sk, entity: entity_type}
+entities:
+  LEAD:
+    table: {variable: LEADS, default: leads}
+    old_key: {pk: "LEAD#{id}", sk: METADATA}
+    old_made: {GSI1SK: "STATUS#{status}"}
+    key: {PK: "{id}"}
+    fields: {id: {type: string, required: true}, status: {type: string, default: new}}
+  DEAL:
+    table: {variable: DEALS, default: deals}
+    old_key: {pk: "DEAL#{id}", sk: METADATA}
+    key: {PK: "{id}"}
+    fields: {id: {type: string, required: true}, stage: {type: string}, owner: {type: string}}
+""",
+    source="made.yaml",
+)
+
+
+def indexed(entity: str, number: int, index_key: str, **texts: str) -> Item:
+    named = {"entity_type": entity, "id": f"{number:04}", "GSI1SK": index_key, **texts}
+    return {**old_key(entity, f"{number:04}"), **{name: {"S": text} for name, text in named.items()}}
+
+
+async def test_an_index_key_that_one_entity_makes_and_another_carries_is_doubted_where_it_looks_made() -> None:
+    leads = [indexed("LEAD", number, "STATUS#open", status="open") for number in range(3)]
+    deals = [indexed("DEAL", number, "STAGE#won", stage="won", owner="ann") for number in range(3)]
+    check = (await checks([*leads, *deals], mapping=MADE_IN_ONE, index_attributes=("GSI1SK",)))["old index key"]
+    assert check.verdict == "note"
+    assert check.value == "DEAL carries GSI1SK as it is, and it looks made of stage: edits on v2 would leave it stale"
+    assert 'write in DEAL: old_made: {GSI1SK: "...{stage}"}' in check.remedy
+
+
+@pytest.mark.parametrize(
+    "deals",
+    [
+        [indexed("DEAL", 1, "DEAL#0001", stage="won")],  # of the key, which does not change
+        [indexed("DEAL", 1, "as it is", stage="won")],
+        [indexed("DEAL", 1, "at 7", stage="7")],  # by chance
+        [indexed("DEAL", number, "2024-won", stage="won" if number == 1 else "lost") for number in range(3)],
+    ],
+)
+async def test_what_is_carried_and_does_not_look_made_of_a_field_that_changes_is_no_doubt(deals: list[Item]) -> None:
+    assert "old index key" not in await checks(deals, mapping=MADE_IN_ONE, index_attributes=("GSI1SK",))
