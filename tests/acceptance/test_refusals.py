@@ -180,7 +180,10 @@ OFFLINE: dict[str, Row] = {
         colliding,
         ("status",),
         2,
-        "mine.yaml:41: LEAD and DEAL share a table and could get the same key; let a key template begin differently",
+        (
+            "mine.yaml:41: LEAD and DEAL share a table and could get the same key, and only one would come back; "
+            "let a key template begin differently"
+        ),
     ),
     "control table is the old table": (
         lambda world: world.set(TABLESPLIT_CONTROL_TABLE=world.name("OLD_TABLE_NAME")),

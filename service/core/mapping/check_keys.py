@@ -152,7 +152,10 @@ def _shared_table_problems(
     keys = zip(key_templates(first, first.key).values(), key_templates(second, second.key).values(), strict=False)
     if not any(are_disjoint(*templates, None) for templates in keys):
         remedy = "let a key template begin differently"
-        yield (*path, "key"), f"{first_name} and {second_name} share a table and could get the same key; {remedy}"
+        yield (
+            (*path, "key"),
+            f"{first_name} and {second_name} share a table and could get the same key, and only one would come back; {remedy}",
+        )
 
 
 def _key_types(entity: EntityModel) -> dict[str, str]:

@@ -113,7 +113,7 @@ def _identity_problems(here: Path, model: MappingModel, entity: EntityModel) -> 
             remedy = f"a key template must hold {{{placeholder.name}}}, {beside}"
             if separator is None:
                 remedy += "; or say in old.separator which text no value holds"
-            yield (*here, "key"), f"two old items could get the same v2 key: {remedy}"
+            yield (*here, "key"), f"two old items could get the same v2 key, and only one would come back: {remedy}"
 
 
 def _in_old_key(entity: EntityModel) -> list[Placeholder]:

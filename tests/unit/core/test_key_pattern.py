@@ -97,7 +97,10 @@ entities:
 
 def test_without_a_separator_two_values_could_be_read_in_two_ways() -> None:
     """a#b and c, and a and b#c, would have one v2 key."""
-    with pytest.raises(Misconfigured, match=r"two old items could get the same v2 key: .* or say in old.separator"):
+    with pytest.raises(
+        Misconfigured,
+        match=r"two old items could get the same v2 key, and only one would come back: .* or say in old.separator",
+    ):
         load_mapping(TEXT % "", source="two.yaml")
 
 

@@ -322,7 +322,7 @@ ROWS = {
         '"{born:month}#{id}"',
         '"{born:month}#"',
         (
-            "12: two old items could get the same v2 key: a key template must hold {id}, "
+            "12: two old items could get the same v2 key, and only one would come back: a key template must hold {id}, "
             "beside text, months and shards only; or say in old.separator which text no value holds"
         ),
     ),
@@ -330,7 +330,7 @@ ROWS = {
         '"{born:month}#{id}"',
         '"{status}#{id}"',
         (
-            "12: two old items could get the same v2 key: a key template must hold {id}, "
+            "12: two old items could get the same v2 key, and only one would come back: a key template must hold {id}, "
             "beside text, months and shards only; or say in old.separator which text no value holds"
         ),
     ),
@@ -338,7 +338,7 @@ ROWS = {
         '"{born:month}#{id}"',
         '"{id:shard16}"',
         (
-            "12: two old items could get the same v2 key: a key template must hold {id}, "
+            "12: two old items could get the same v2 key, and only one would come back: a key template must hold {id}, "
             "beside text, months and shards only; or say in old.separator which text no value holds"
         ),
     ),
@@ -355,7 +355,10 @@ ROWS = {
     "two entities whose keys collide": (
         'default: deals}\n    old_key: {pk: "DEAL#{id}", sk: META}\n    key: {PK: DEAL',
         'default: leads}\n    old_key: {pk: "DEAL#{id}", sk: META}\n    key: {PK: LEAD',
-        "28: LEAD and DEAL share a table and could get the same key; let a key template begin differently",
+        (
+            "28: LEAD and DEAL share a table and could get the same key, and only one would come back; "
+            "let a key template begin differently"
+        ),
     ),
     "two entities in one table with other key attributes": (
         'default: deals}\n    old_key: {pk: "DEAL#{id}", sk: META}\n    key: {PK',

@@ -85,7 +85,8 @@ ROWS: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
             ),
             "12: default 'x' does not fit type int; write a whole number such as 0, or leave it out",
             (
-                "16: two old items could get the same v2 key: a key template must hold {id}, beside text, months and shards only; "
+                "16: two old items could get the same v2 key, and only one would come back: a key template must hold {id}, "
+                "beside text, months and shards only; "
                 "or say in old.separator which text no value holds"
             ),
         ],
