@@ -37,8 +37,11 @@ def _field_problems(
     if name == token:
         yield path, f"field {name!r} is the change token, of which the larger value stays: remove `merge`"
     elif field.merge in ("add", "union") and field.aliases:
-        # The first name counts that is there: an ADD on another one would change nothing in v2.
-        yield path, f"field {name!r} has aliases and cannot have `merge: {field.merge}`; remove one of the two"
+        why = "the first name that is there counts, so a change of another one would be missed"
+        yield (
+            path,
+            f"field {name!r} has aliases and cannot have `merge: {field.merge}`, because {why}; remove one of the two",
+        )
     elif field.merge == "add":
         yield from _add_problems(path, name, field, in_keys)
     elif field.merge == "union" and (field.type != "list" or field.elements):

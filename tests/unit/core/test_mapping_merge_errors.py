@@ -49,6 +49,9 @@ entities:
 """
 
 ONLY_NUMBERS = "cannot have `merge: add`; only a field of type int or number without a transform can"
+OTHER_NAMES = (
+    "because the first name that is there counts, so a change of another one would be missed; remove one of the two"
+)
 IN_A_KEY = "cannot have `merge: add`, because a key or index is made of it; use v2 or agree"
 ONLY_LISTS = "cannot have `merge: union`; only a field of type list without elements can"
 
@@ -101,12 +104,12 @@ ROWS = {
     "adding what has two names": (
         "visits: {type: int",
         "visits: {type: int, aliases: [seen]",
-        "23: field 'visits' has aliases and cannot have `merge: add`; remove one of the two",
+        f"23: field 'visits' has aliases and cannot have `merge: add`, {OTHER_NAMES}",
     ),
     "union of what has two names": (
         "tags: {type: list",
         "tags: {type: list, aliases: [labels]",
-        "25: field 'tags' has aliases and cannot have `merge: union`; remove one of the two",
+        f"25: field 'tags' has aliases and cannot have `merge: union`, {OTHER_NAMES}",
     ),
     "union of numbers": (
         "score: {type: number",
