@@ -25,6 +25,13 @@ from tests.fakes.servers import required
 expect.set_options(timeout=120_000)  # a page on a loaded machine is slow, and no worse for it
 
 TOKEN = "the-right-token-of-alice"
+PHONE = {"width": 360, "height": 740}
+HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">" + "long" * 200
+
+
+def fits(page: Page) -> bool:
+    """Whether nothing is wider than the window."""
+    return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
 
 
 class ConsolePhases(FakePhases):

@@ -8,9 +8,8 @@ from playwright.sync_api import Page, expect
 from service.core.item.wire import Item
 from service.core.mapping.explain import explain, explain_edits
 from tests.builders.small_crm import MAPPING, lead
-from tests.console.conftest import TOKEN, Service
+from tests.console.conftest import HOSTILE, PHONE, TOKEN, Service, fits
 from tests.console.states import SINCE
-from tests.console.test_states import HOSTILE, PHONE, fits
 
 pytestmark = [pytest.mark.browser]
 KEY = "pk=LEAD#a sk=METADATA"

@@ -6,18 +6,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from service.errors import Fatal
-from tests.console.conftest import Service
+from tests.console.conftest import HOSTILE, PHONE, Service, fits
 from tests.console.states import READY, STATES, conflicting, document, quarantined, verified
 
 pytestmark = [pytest.mark.browser]
-
-PHONE = {"width": 360, "height": 740}
-HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">" + "long" * 200
-
-
-def fits(page: Page) -> bool:
-    """Whether nothing is wider than the window."""
-    return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
 
 
 @pytest.mark.parametrize("name", STATES)
