@@ -1,6 +1,7 @@
 """`quarantine list|show|retry|drop`: the keys that a person must deal with."""
 
 import asyncio
+from typing import Any
 
 import click
 
@@ -29,7 +30,7 @@ def list_keys(as_json: bool) -> None:
     async def body(app: App, _: asyncio.Event) -> Answer:
         await require_started(app)
         document = listing(await _quarantine(app).heads())
-        lines = [f"{row['id']}  {row['reason']}: {row['message']}" for row in document["items"]]
+        lines = [_line(row) for row in document["items"]]
         return Answer(document, lines_of(lines) or "nothing is in quarantine")
 
     run_command(body, as_json=as_json)
@@ -87,6 +88,11 @@ def drop_key(key_id: str, yes: bool, as_json: bool) -> None:
 
 def _quarantine(app: App) -> Quarantine:
     return Quarantine(app.control, app.clock)
+
+
+def _line(row: dict[str, Any]) -> str:
+    key = " ".join(f"{name}={value}" for name, value in row["key"].items())
+    return f"{row['id']}  {row['table']} {key}  {row['reason']}: {row['message']}"
 
 
 def _retried(results: list[RetryResult]) -> Answer:

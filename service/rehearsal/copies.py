@@ -29,6 +29,11 @@ WAYS = (_Way(10**9, "-"), _Way(10**6, "x"), _Way(10**3, "x"))
 """In the order in which they are tried: a padded number may have room for few digits, and the hyphen may be a separator."""
 
 
+def is_copyable(mapping: Mapping, item: Item) -> bool:
+    """Whether there can be another item like ``item``: no constant is all of its key."""
+    return any(template.placeholders for template in entity_of(mapping, item).old_key.values())
+
+
 def copy_of(mapping: Mapping, item: Item, suffix: str) -> Item:
     """A new item like ``item`` under another key: its required fields, and so its key, differ by ``suffix``.
 

@@ -18,6 +18,7 @@ from service.migration.status.snapshot import log_status, take_snapshot
 from service.migration.status.status import Status
 from service.migration.validation import run_validation
 from service.rehearsal.application import Application
+from service.rehearsal.copies import is_copyable
 from service.rehearsal.counted import judge_counting
 from service.rehearsal.counting import SIDES, CountingApplication, CountingWriters
 from service.rehearsal.final_state import different_keys, logged_changes, old_side, v2_side
@@ -84,8 +85,9 @@ class Rehearsal:
         self._moves: list[TimedMove] = []
         self._in_flight = 0
         self._counting: CountingWriters | None = None
-        if plan.counting is not None:
-            self._counting = CountingWriters(plan.counting, plan.items, app.mapping, app.clock)
+        models = [item for item in plan.items if is_copyable(app.mapping, item)]
+        if plan.counting is not None and models:
+            self._counting = CountingWriters(plan.counting, models, app.mapping, app.clock)
         self._writers = [
             Writer(number, plan.application(), plan.items, app.mapping, app.clock, self._log)
             for number in range(plan.writers)

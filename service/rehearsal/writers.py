@@ -16,7 +16,7 @@ from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import entity_of, old_key
 from service.core.phases.acting import Side
 from service.rehearsal.application import Application, ItemExists, Missing
-from service.rehearsal.copies import copy_of
+from service.rehearsal.copies import copy_of, is_copyable
 from service.rehearsal.write_log import Attempt, Kind, WriteLog
 
 KINDS: dict[Kind, int] = {"update": 16, "create": 2, "move": 3, "delete": 1}
@@ -92,6 +92,8 @@ class Writer:
             item = self._deleted.pop(self._random.choice(sorted(self._deleted)))
         else:
             model = self._known[self._random.choice(sorted(self._known))]
+            if not is_copyable(self._mapping, model):
+                return
             item = copy_of(self._mapping, model, f"{self.number}-{self._writes}")
         values = self._texts(item)
         item = {**item, **values}

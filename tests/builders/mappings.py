@@ -78,6 +78,33 @@ entities:
             parts: {type: list}
 """
 
+SINGLE_TEXT = """
+version: 2
+name: single
+old: {table: old, partition_key: pk, sort_key: sk}
+entities:
+  FRONT:
+    table: front
+    old_key: {pk: FRONT, sk: FRONT}
+    key: {id: FRONT}
+  ISSUE_REACTION:
+    table: reactions
+    when: {kind: reaction}
+    old_key: {pk: "ISSUE#{issue}", sk: "REACTION#{user}"}
+    key: {subject: "ISSUE#{issue}", user: "{user}"}
+    fields:
+      issue: {type: string, required: true}
+      user: {type: string, required: true}
+  COMMENT_REACTION:
+    table: reactions
+    when: {kind: reaction}
+    old_key: {pk: "COMMENT#{comment}", sk: "REACTION#{user}"}
+    key: {subject: "COMMENT#{comment}", user: "{user}"}
+    fields:
+      comment: {type: string, required: true}
+      user: {type: string, required: true}
+"""
+
 MERGE_TEXT = """
 version: 1
 name: merge
@@ -182,6 +209,12 @@ def shop() -> Mapping:
 def parcels() -> Mapping:
     """Dates that are numbers, also in keys; fields of type map and any, also inside a list whose maps have a field named S."""
     return load_mapping(PARCELS_TEXT, source="parcels.yaml")
+
+
+@cache
+def single() -> Mapping:
+    """One item with a constant key, and items of which an attribute and the key together tell the kind."""
+    return load_mapping(SINGLE_TEXT, source="single.yaml")
 
 
 @cache

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from service.core.item.numbers import MAX_DIGITS, fits
+from service.core.item.numbers import MAX_DIGITS, fits, number_text
 from service.core.item.wire import AttributeValue, Item
 
 
@@ -108,7 +108,7 @@ def _number(content: Any, where: str) -> str:
         number = Decimal("nan")
     if not number.is_finite() or not fits(number):
         raise ValueError(f"{where}: not a number that DynamoDB can hold (at most {MAX_DIGITS} digits)")
-    return str(content)
+    return number_text(number)  # as DynamoDB gives it back
 
 
 def _binary(content: Any, where: str) -> str:

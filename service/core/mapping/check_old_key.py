@@ -30,11 +30,6 @@ def _attribute_problems(here: Path, model: MappingModel, entity: EntityModel) ->
     wanted = [name for name in (model.old.partition_key, model.old.sort_key) if name is not None]
     if sorted(entity.old_key) != sorted(wanted):
         yield (*here, "old_key"), f"old_key must have a template for each of {', '.join(wanted)}"
-    if not _in_old_key(entity):
-        yield (
-            (*here, "old_key"),
-            "old_key names no field, so all items of the entity would have one key; name a field",
-        )
 
 
 def _placeholder_problems(here: Path, model: MappingModel, entity: EntityModel) -> Iterator[Problem]:

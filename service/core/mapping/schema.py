@@ -22,7 +22,12 @@ Constant = Annotated[JsonValue, Field(description="Text, a whole number, true or
 
 
 def _named(key: Any) -> Any:
-    return dict.fromkeys(key) if isinstance(key, list) and all(isinstance(name, str) for name in key) else key
+    """The templates by name of a key that is a list of fields; and None for a template that is the field of its own name."""
+    if isinstance(key, list) and all(isinstance(name, str) for name in key):
+        return dict.fromkeys(key)
+    if isinstance(key, dict):
+        return {name: None if text == f"{{{name}}}" else text for name, text in key.items()}
+    return key
 
 
 def _listed(value: Any) -> Any:
@@ -199,7 +204,10 @@ class EntityModel(_Model):
         list[list[Name]], Field(description="Fields that belong together: each list is merged as one field.")
     ] = []
     merge: Annotated[dict[Name, Merge], Field(description="As `merge` of a field, for attributes without one.")] = {}
-    fields: Annotated[dict[Name, FieldModel], Field(min_length=1)]
+    fields: Annotated[
+        dict[Name, FieldModel],
+        Field(description="The v2 attributes that are made; none for a single item, whose key is constant."),
+    ] = {}
 
 
 class MappingModel(_Model):

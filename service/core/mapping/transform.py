@@ -58,7 +58,9 @@ def entity_of(mapping: Mapping, old_item: Item) -> Entity:
         return entity
     known = ", ".join(mapping.entities)
     if mapping.old.entity is None:
-        raise Poison(f"its key reads like that of no entity; the mapping knows {known}", reason="unknown_entity")
+        held = next((entity.separator for entity in mapping.entities.values()), None)
+        hint = f" (no value in a key may hold {held!r})" if held is not None else ""
+        raise Poison(f"its key reads like that of no entity{hint}; the mapping knows {known}", reason="unknown_entity")
     value = old_item.get(mapping.old.entity)
     shown = "absent" if value is None else repr(next(iter(value.values())))
     raise Poison(f"{mapping.old.entity} is {shown}; the mapping knows {known}", reason="unknown_entity")

@@ -100,8 +100,9 @@ class Trial:
 
     @property
     def entities(self) -> dict[str, int]:
-        """The number of items by entity."""
-        return dict(sorted(Counter(item.entity for item in self.items).items()))
+        """The number of items by entity, without those that stay behind."""
+        mapped = Counter(item.entity for item in self.items if item.outcome != "left_out")
+        return dict(sorted(mapped.items()))
 
     @property
     def rejected(self) -> dict[str, int]:

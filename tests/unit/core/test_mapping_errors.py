@@ -304,11 +304,6 @@ ROWS = {
         "}\n    key: {PK: LEAD",
         "11: old_key must have a template for each of pk, sk",
     ),
-    "old key of no field": (
-        'pk: "LEAD#{id}"',
-        'pk: "LEAD"',
-        "11: old_key names no field, so all items of the entity would have one key; name a field",
-    ),
     "old key of an optional field": (
         'pk: "LEAD#{id}"',
         'pk: "LEAD#{status}"',

@@ -10,7 +10,7 @@ from service.core.mapping.mapping import Mapping
 from service.core.mapping.trial import try_items
 from tests.builders.small_crm import MAPPING, deal, lead
 
-A, B = lead("a"), deal("b", value={"N": "1.50"})
+A, B = lead("a"), deal("b", value={"N": "1.5"})
 LINES = "\n".join(map(json.dumps, (A, B)))
 
 

@@ -21,7 +21,7 @@ KEY = old_key("LEAD", "a")
     ("plain", "value"),
     [
         ('"text"', {"S": "text"}),
-        ("1.50", {"N": "1.50"}),
+        ("1.50", {"N": "1.5"}),
         ("12345678901234567890123456789012345678", {"N": "12345678901234567890123456789012345678"}),
         ("true", {"BOOL": True}),
         ("null", {"NULL": True}),
@@ -33,11 +33,16 @@ def test_plain_json_becomes_typed_values(plain: str, value: Item) -> None:
     assert item_from_json(f'{{"pk": "LEAD#a", "x": {plain}}}', "pk")["x"] == value
 
 
+@pytest.mark.parametrize(("written", "kept"), [("1.0", "1"), ("-1e3", "-1000"), ("0.10", "0.1"), ("-0", "0")])
+def test_a_number_is_taken_as_dynamodb_gives_it_back(written: str, kept: str) -> None:
+    assert item_from_json(f'{{"pk": {{"S": "LEAD#a"}}, "x": {{"N": "{written}"}}}}', "pk")["x"] == {"N": kept}
+
+
 @pytest.mark.parametrize(
     "value",
     [
         {"S": ""},
-        {"N": "-1e10"},
+        {"N": "-10000000000"},
         {"B": "AAE="},
         {"BOOL": False},
         {"NULL": True},

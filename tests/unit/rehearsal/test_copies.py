@@ -6,8 +6,8 @@ from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping, load_mapping
 from service.core.mapping.transform import forward, old_key
 from service.errors import Poison
-from service.rehearsal.copies import copy_of
-from tests.builders.mappings import crm
+from service.rehearsal.copies import copy_of, is_copyable
+from tests.builders.mappings import crm, single
 from tests.builders.small_crm import lead
 
 TEXT = """
@@ -54,6 +54,11 @@ def test_a_copy_can_be_mapped_and_has_a_key_of_its_own(mapped: Mapping, item: It
     keys = {str(old_key(mapped, each)) for each in (item, *copies)}
     assert len(keys) == 4
     assert {forward(mapped, each).entity for each in copies} == {forward(mapped, item).entity}
+
+
+def test_a_single_item_has_no_copy() -> None:
+    assert not is_copyable(single(), {"pk": {"S": "FRONT"}, "sk": {"S": "FRONT"}})
+    assert is_copyable(crm(), lead("a"))
 
 
 def test_where_no_other_key_can_be_mapped_the_first_reason_is_raised() -> None:
