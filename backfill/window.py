@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from random import Random
+from typing import NamedTuple
 
 from backfill.segments import Spent
 from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
-from service.core.rules.guarded import copy_write
+from service.core.rules.guarded import copied
 from service.dynamodb.protocol import Page
 from service.errors import Poison
 
@@ -23,12 +24,13 @@ GROUP_ITEMS = 25
 (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(NamedTuple):
     """An old item and the v2 item that it is transformed into."""
 
     old: Item
     item: Item
+    most_bytes: int
+    """At least the size of ``item`` in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,11 @@ class Window:
                 self.left_out += 1
                 continue
             try:
-                put = copy_write(mapping, old, generation)
+                copy = copied(mapping, old, generation)
             except Poison as poison:
                 self.rejections.append(Rejection(old, poison))
             else:
-                self.copies.setdefault(put.table, []).append(Copy(old, put.item))
+                self.copies.setdefault(copy.table, []).append(Copy(old, copy.item, copy.most_bytes))
         self.items += len(page.items)
         self.read_units += page.consumed_units
         self.last_key = page.last_key

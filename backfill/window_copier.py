@@ -112,7 +112,7 @@ class WindowCopier:
     async def _insert(self, group: Group, window: Window) -> Outcomes:
         outcomes, stuck = Outcomes(), StuckGroup(self._target.patience_seconds)
         while group.copies:
-            units = [insert_units(copy.item, self._indexes[group.table]) for copy in group.copies]
+            units = [insert_units(copy.item, copy.most_bytes, self._indexes[group.table]) for copy in group.copies]
             await self._admit(group, units)
             answer = await self._send(group)
             window.write_units += sum(map(units_taken, answer.results, units))

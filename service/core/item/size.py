@@ -6,6 +6,10 @@ the size of a number as approximate. tablesplit takes the upper end, so it quara
 would refuse it.
 """
 
+from collections.abc import Iterable
+
+import orjson
+
 from service.core.item.wire import AttributeValue, Item
 
 MAX_ITEM_BYTES = 400 * 1024
@@ -17,9 +21,26 @@ MAX_NUMBER_BYTES = 21
 CONTAINER_BYTES = 3
 
 
+KeyLimits = tuple[tuple[str, int], ...]
+"""Attributes of keys, each with the most bytes that its value may take."""
+
+
+def key_limits(names: Iterable[str], partition_attributes: int) -> KeyLimits:
+    """``names``: the attributes of a key, those of the partition key first. Each has the limit of its part of the key."""
+    return tuple(
+        (name, MAX_PARTITION_KEY_BYTES if place < partition_attributes else MAX_SORT_KEY_BYTES)
+        for place, name in enumerate(names)
+    )
+
+
 def item_bytes(item: Item) -> int:
     """The size of an item in bytes: the UTF-8 length of every attribute name plus the size of its value."""
     return sum(_text_bytes(name) + value_bytes(value) for name, value in item.items())
+
+
+def json_bytes(item: Item) -> int:
+    """The length of an item's JSON: never less than its size in bytes, and quicker to measure."""
+    return len(orjson.dumps(item))
 
 
 def value_bytes(value: AttributeValue) -> int:

@@ -5,6 +5,7 @@ The stamp is one attribute (``_sync`` by default). Under the ledger rule old ite
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -31,6 +32,7 @@ def stream_version(generation: int, sequence_number: str) -> str:
     return f"{generation:0{GENERATION_DIGITS}d}.{sequence_number:0>{SEQUENCE_DIGITS}}"
 
 
+@lru_cache(maxsize=64)
 def backfill_version(generation: int) -> str:
     """The version of a backfill copy: below every change of its generation."""
     return stream_version(generation, "0")
@@ -65,27 +67,19 @@ class Stamp:
 
 def encode_stamp(stamp: Stamp) -> AttributeValue:
     """The stamp as an attribute value, without the fields that are empty."""
-    content: dict[str, AttributeValue | None] = {
-        "v": {"S": stamp.version},
-        "h": _text(stamp.content_hash),
-        "b": _text(stamp.base),
-        "r": {"M": stamp.residue} if stamp.residue else None,
-        "a": _names(stamp.absent),
-        TOMBSTONE: {"BOOL": True} if stamp.tombstone else None,
-        "g": _names(stamp.restore),
-        "m": _names(stamp.moved),
-        "p": _text(stamp.place),
-        "k": _text(stamp.key_hash),
-    }
-    return {"M": {name: value for name, value in content.items() if value is not None}}
-
-
-def _text(text: str | None) -> AttributeValue | None:
-    return None if text is None else {"S": text}
-
-
-def _names(names: frozenset[str]) -> AttributeValue | None:
-    return {"SS": sorted(names)} if names else None
+    content: Item = {"v": {"S": stamp.version}}
+    texts = (("h", stamp.content_hash), ("b", stamp.base), ("p", stamp.place), ("k", stamp.key_hash))
+    for name, text in texts:
+        if text is not None:
+            content[name] = {"S": text}
+    for name, names in (("a", stamp.absent), ("g", stamp.restore), ("m", stamp.moved)):
+        if names:
+            content[name] = {"SS": sorted(names)}
+    if stamp.residue:
+        content["r"] = {"M": stamp.residue}
+    if stamp.tombstone:
+        content[TOMBSTONE] = {"BOOL": True}
+    return {"M": content}
 
 
 def decode_stamp(item: Item, name: str) -> Stamp | None:
@@ -159,11 +153,13 @@ class V2Item:
     """See ``Stamp.residue``."""
     absent: frozenset[str]
     """See ``Stamp.absent``."""
+    text: bytes
+    """``item_text`` of ``item``: made once, for its limits and its hash."""
 
 
 def stamped(v2: V2Item, version: str, stamp_name: str, *, base: str | None = None) -> Item:
     """The whole item to write at ``version``: ``v2.item`` and its stamp, with residue and content hash."""
-    stamp = Stamp(version, content_hash(v2.item), v2.residue, v2.absent, base)
+    stamp = Stamp(version, _hash_of(v2.text), v2.residue, v2.absent, base)
     return {**v2.item, stamp_name: encode_stamp(stamp)}
 
 
@@ -177,7 +173,7 @@ def is_bare_tombstone(item: Item | None, key_names: Collection[str], stamp_name:
 
     An update by the application keeps the stamp and adds attributes; then it is an item again. So is one with a damaged stamp.
     """
-    if item is None or item.keys() != {*key_names, stamp_name}:
+    if item is None or len(item) != len(key_names) + 1 or item.keys() != {*key_names, stamp_name}:
         return False
     stamp = sound_stamp(item, stamp_name)
     return stamp is not None and stamp.tombstone
@@ -185,4 +181,13 @@ def is_bare_tombstone(item: Item | None, key_names: Collection[str], stamp_name:
 
 def content_hash(item: Item) -> str:
     """16 hex digits over an item without its stamp: a diagnostic that decides nothing."""
-    return blake2b(orjson.dumps(item, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
+    return _hash_of(item_text(item))
+
+
+def item_text(item: Item) -> bytes:
+    """``item`` as JSON without white space, its names in order."""
+    return orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+
+
+def _hash_of(text: bytes) -> str:
+    return blake2b(text, digest_size=8).hexdigest()

@@ -4,10 +4,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from service.core.item.size import key_limits
 from service.core.item.wire import AttributeValue, Item
-from service.core.mapping.convert import CONVERTERS, MAPS_STAY, Converter, element_converter, hook_converter
+from service.core.mapping.convert import CLEAN, CONVERTERS, MAPS_STAY, Converter, element_converter, hook_converter
 from service.core.mapping.dates import PER_SECOND
-from service.core.mapping.entity import Entity, FieldRule, Merge
+from service.core.mapping.entity import Entity, FieldRule, Merge, Separated, Step
 from service.core.mapping.key_pattern import KeyPattern, key_pattern
 from service.core.mapping.schema import GATHER, EntityModel, FieldModel, KeyTexts, MappingModel
 from service.core.mapping.template import KeyType, Placeholder, Template, TemplateError, own_template, parse_template
@@ -28,22 +29,30 @@ def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Res
     reserved = reserved_names(model, table_name(entity, names), names)
     gather = gather_name(entity)
     indexes = {index: key_templates(entity, templates) for index, templates in entity.indexes.items()}
+    partitions = entity.partition_attributes
+    old_key = {attribute: pattern.template for attribute, pattern in patterns.items()}
     read = frozenset({old for rule in rules for old in rule.names} | set(old_attributes(model, name)))
     return Entity(
         name=name,
         table=table_name(entity, names),
         when=conditions(model, name),
-        old_key={attribute: pattern.template for attribute, pattern in patterns.items()},
+        old_key=old_key,
         patterns=patterns,
         separator=model.old.separator,
+        in_old_key=_joined(model, old_key.values()),
+        # a v2 key attribute that is one value alone may hold anything
+        in_keys=_joined(model, [*old_key.values(), *(one for one in key.values() if len(one.parts) > 1)]),
         old_made=parse_templates(entity.old_made, {}, types),
         key=key,
         indexes=indexes,
-        partition_attributes=entity.partition_attributes,
+        partition_attributes=partitions,
+        key_limits=key_limits(key, 1),
+        index_limits=sum((key_limits(one, partitions.get(index, 1)) for index, one in indexes.items()), ()),
         projections={index: tuple(names) for index, names in entity.projections.items()},
         derived=_derived(entity, (key, *indexes.values())),
         rules=rules,
         fields={rule.name: rule for rule in rules},
+        steps=tuple(_step(rule, entity.fields[rule.name]) for rule in rules),
         key_rules=_key_rules(entity, rules, key),
         group_of={old: rule for rule in rules for old in rule.names},
         own=read,
@@ -55,6 +64,20 @@ def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Res
         groups=tuple(map(tuple, entity.groups)),
         unmapped_merge={attribute: merge for attribute, merge in entity.merge.items() if merge != "v2"},
     )
+
+
+def _joined(model: MappingModel, templates: Iterable[Template]) -> Separated:
+    """What ``templates`` join, each once."""
+    if model.old.separator is None:
+        return ()
+    placeholders = dict.fromkeys(placeholder for template in templates for placeholder in template.placeholders)
+    return tuple((placeholder.name, placeholder.renderer()) for placeholder in placeholders)
+
+
+def _step(rule: FieldRule, field: FieldModel) -> Step:
+    simple = len(rule.names) == 1 and not field.transform
+    tag, holds = CLEAN.get(field.type, ("", None)) if simple and not field.elements else ("", None)
+    return Step(rule.names[0] if simple else "", rule.name, tag, holds, simple and not rule.required, rule)
 
 
 def _derived(entity: EntityModel, maps: Iterable[dict[str, Template]]) -> tuple[tuple[str, Template], ...]:
@@ -227,7 +250,6 @@ def _build_field(name: str, entity: EntityModel, patterns: dict[str, KeyPattern]
         invert=hook_converter(field.transform.inverse, resolve) if field.transform else None,
         default=_build_default(field, field_types(entity)),
         required=field.required,
-        plain=old_names(name, field) == (name,) and field.transform is None,
         merge=_merge(field),
     )
 
@@ -253,13 +275,13 @@ def _merge(field: FieldModel) -> Merge:
     return "agree" if field.type in PER_SECOND and field.merge == "v2" else field.merge
 
 
-def _build_default(field: FieldModel, types: Mapping[str, str]) -> Callable[[Item], AttributeValue | None]:
+def _build_default(field: FieldModel, types: Mapping[str, str]) -> Callable[[Item], AttributeValue] | None:
     template = default_template(field, types)
     if template is not None and not template.constant:
         return lambda fields: {"S": template.render(fields)}
     text = template.render({}) if template is not None else field.default
     value = None if text is None else constant_value(field.type, text)
-    return lambda _: value
+    return None if value is None else lambda _: value
 
 
 def _ordered(rules: list[FieldRule], entity: EntityModel) -> tuple[FieldRule, ...]:

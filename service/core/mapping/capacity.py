@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from math import ceil
 from typing import NamedTuple
 
-import orjson
-
 from service.core.item.size import item_bytes
 from service.core.item.wire import Item
 from service.core.mapping.entity import IndexSchema
@@ -17,10 +15,9 @@ from service.core.mapping.entity import IndexSchema
 WRITE_UNIT_BYTES = 1024
 
 
-def write_units(item: Item) -> int:
-    """The write units of ``item`` in one table or index. Its JSON is never shorter than its size, and quicker to measure."""
-    length = len(orjson.dumps(item))
-    return 1 if length <= WRITE_UNIT_BYTES else ceil(item_bytes(item) / WRITE_UNIT_BYTES)
+def write_units(item: Item, most_bytes: int) -> int:
+    """The write units of ``item`` in one table or index. ``most_bytes``: at least its size in bytes, as ``size.json_bytes`` is."""
+    return 1 if most_bytes <= WRITE_UNIT_BYTES else ceil(item_bytes(item) / WRITE_UNIT_BYTES)
 
 
 def is_in(item: Item, key: IndexSchema) -> bool:
@@ -37,9 +34,9 @@ class InsertUnits(NamedTuple):
     """At the base table and in the indexes. The item is as large there, because all projections are ALL."""
 
 
-def insert_units(item: Item, indexes: Mapping[str, IndexSchema]) -> InsertUnits:
-    """The write units of inserting ``item`` into a table with ``indexes`` (index name to key)."""
-    units, places = write_units(item), 1
+def insert_units(item: Item, most_bytes: int, indexes: Mapping[str, IndexSchema]) -> InsertUnits:
+    """The write units of inserting ``item`` into a table with ``indexes`` (index name to key). ``most_bytes``: its size or more."""
+    units, places = write_units(item, most_bytes), 1
     for key in indexes.values():
         places += is_in(item, key)
     return InsertUnits(units, units * places)

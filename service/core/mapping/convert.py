@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from service.core.item.numbers import is_zero, number_text, parse_number, truncated, unquoted
+from service.core.item.numbers import is_whole, is_zero, number_text, parse_number, truncated, unquoted
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.dates import moment_of, number_of_moment
 from service.core.mapping.json_text import parse_list, parse_map
@@ -59,7 +59,10 @@ def to_number(value: AttributeValue) -> AttributeValue | None:
     """N as it is, S that is a number (``numbers.parse_number``) as that number; None for anything else."""
     if "N" in value:
         return value
-    number = parse_number(value["S"]) if "S" in value else None
+    text = value.get("S", "")
+    if is_whole(text):
+        return {"N": text}
+    number = parse_number(text)
     return None if number is None else {"N": number_text(number)}
 
 
@@ -154,6 +157,21 @@ CONVERTERS: dict[str, Converter] = {
     "binary": to_binary,
 }
 """The converter of each field type of the mapping."""
+
+CLEAN: dict[str, tuple[str, Callable[[Any], object] | None]] = {
+    "string": ("S", None),
+    "int": ("N", str.isdigit),
+    "number": ("N", None),
+    "boolean": ("BOOL", None),
+    "date": ("S", partial(moment_of, "date")),
+    "epoch": ("N", partial(moment_of, "epoch")),
+    "epoch_ms": ("N", partial(moment_of, "epoch_ms")),
+    "list": ("L", lambda elements: unmarshalled_elements(elements, None) is elements),
+    "map": ("M", None),
+    "binary": ("B", None),
+}
+"""By field type, which values are *clean*: the type tag, and what must hold of the content, which is not empty. The converter
+gives such a value back as it is, so it need not be called. Of any other value the converter decides."""
 
 MAPS_STAY = ("map", "any")
 """The types of fields that take any map as it is."""

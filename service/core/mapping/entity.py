@@ -2,16 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
+from service.core.item.size import KeyLimits
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.convert import Converter, is_absent
 from service.core.mapping.key_pattern import KeyPattern
-from service.core.mapping.template import Template
+from service.core.mapping.template import Renderer, Template
 
 Merge = Literal["v2", "agree", "add", "union"]
 """What becomes of a field that both sides have written. ``v2``: v2's value stays. ``agree``: so too, but equal numbers are no
 conflict. ``add``: the differences of numbers add up. ``union``: each element of a set or list is carried by itself."""
+
+
+Separated = tuple[tuple[str, Renderer], ...]
+"""Values that a key joins with others, so that they may not hold the separator: the field's name, and what gives the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +60,9 @@ class FieldRule:
     convert: Converter
     invert: Converter | None
     """None when the value goes back as it is."""
-    default: Callable[[Item], AttributeValue | None]
-    """Makes the default, or None, from the fields made so far."""
+    default: Callable[[Item], AttributeValue] | None
+    """Makes the default from the fields made so far. None: there is no default."""
     required: bool
-    plain: bool
-    """The field is made from the attribute of its own name only, and goes back unchanged."""
     merge: Merge
     """The fields of one of ``Entity.groups`` have the same, and it is ``v2`` or ``agree``."""
 
@@ -80,7 +83,9 @@ class FieldRule:
             return self._read_key(originals)
         source = self.source(originals)
         converted = None if source is None else self.convert(originals[source])
-        return self.default(fields) if converted is None else converted
+        if converted is None and self.default is not None:
+            return self.default(fields)
+        return converted
 
     def given_back(self, value: AttributeValue | None) -> Item:
         """The old attributes that the inverse makes from the field's ``value`` alone."""
@@ -92,6 +97,22 @@ class FieldRule:
         attribute, pattern = self.in_key
         texts = pattern.read(originals.get(attribute))
         return None if texts is None else self.convert({pattern.template.kind: texts[self.name]})
+
+
+class Step(NamedTuple):
+    """How the transform makes one field: the *clean* values of ``source`` (``convert.CLEAN``) it takes as they are, without a trace
+    in the residue; of all others ``rule`` decides."""
+
+    source: str
+    name: str
+    """The field's."""
+    tag: str
+    """The type tag of the clean values; empty: there are none."""
+    holds: Callable[[Any], object] | None
+    """What must hold of a clean value's content, which is not empty."""
+    may_be_absent: bool
+    """Without ``source`` the field is its default, if it has one; the stamp then says that ``source`` was absent."""
+    rule: FieldRule
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,6 +129,10 @@ class Entity:
     """How ``old_key`` is read, by attribute."""
     separator: str | None
     """A text that no value in a key may hold."""
+    in_old_key: Separated
+    """What the old key joins; nothing without a separator."""
+    in_keys: Separated
+    """What the old key joins, or the v2 key."""
     old_made: dict[str, Template]
     """The old attributes, beside the key, that the old application makes of others: not carried, and made again."""
     key: dict[str, Template]
@@ -117,12 +142,17 @@ class Entity:
     """How many of an index's attributes are its partition key, where it is not one."""
     projections: dict[str, tuple[str, ...]]
     """The attributes that an index has beside the keys, where it has not all."""
+    key_limits: KeyLimits
+    """Of the v2 key."""
+    index_limits: KeyLimits
     derived: tuple[tuple[str, Template], ...]
     """The attributes of key and indexes that are no fields themselves, each once, with their templates."""
     rules: tuple[FieldRule, ...]
     """In the order in which the fields are made."""
     fields: dict[str, FieldRule]
     """The rules by field name."""
+    steps: tuple[Step, ...]
+    """One for each of ``rules``."""
     key_rules: tuple[FieldRule, ...]
     """The rules of the fields that the keys, old and v2, use."""
     group_of: dict[str, FieldRule]

@@ -50,7 +50,7 @@ def _carried(entity: Entity, attribute: str) -> str | None:
     rule = entity.group_of.get(attribute)
     if rule is not None:
         # A default would let an item expire that has no time in the old table.
-        same = rule.type in SECONDS_TYPES and rule.invert is None and rule.default({}) is None
+        same = rule.type in SECONDS_TYPES and rule.invert is None and rule.default is None
         return rule.name if same else None
     kept = entity.gather is None and attribute not in entity.own and attribute not in entity.reserved
     return attribute if kept else None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from service.core.item.compare import same_or_absent
+from service.core.item.compare import same_or_absent, same_value
 from service.core.item.stamp import Stamp, decode_stamp
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.entity import Entity, FieldRule
@@ -28,7 +28,11 @@ def inverse(mapping: Mapping, v2_item: Item, table: str) -> Item:
     if entity is None:
         raise Poison(f"no entity of the mapping has this key in table {table}", reason="unknown_key")
     require_readable(v2_item)
-    stamp = decode_stamp(v2_item, mapping.stamp) or _NO_STAMP
+    return inverse_by_stamp(entity, v2_item, decode_stamp(v2_item, mapping.stamp) or _NO_STAMP)
+
+
+def inverse_by_stamp(entity: Entity, v2_item: Item, stamp: Stamp) -> Item:
+    """As ``inverse``, of a readable item of ``entity`` with ``stamp``."""
     if stamp.tombstone:
         raise Poison("a tombstone has no old item", reason="tombstone")
     old: Item = {}
@@ -58,7 +62,7 @@ def _key_and_constants(entity: Entity, v2_item: Item) -> Item:
     for rule in entity.key_rules:
         if rule.required and rule.name not in v2_item:
             raise Poison(f"the v2 item has no {rule.name}", reason=f"no_{rule.name}")
-    check_separator(entity, entity.old_key.values(), v2_item)
+    check_separator(entity, entity.in_old_key, v2_item)
     key = {name: template.value(v2_item) for name, template in entity.old_key.items()}
     return key | entity.constants()
 
@@ -67,8 +71,14 @@ def _originals(entity: Entity, v2_item: Item, stamp: Stamp) -> Item:
     old: Item = {}
     touched = {entity.group_of[name].name for name in (*stamp.residue, *stamp.absent) if name in entity.group_of}
     for rule in entity.rules:
-        value = v2_item.get(rule.name)
-        old |= _original_group(rule, value, v2_item, stamp) if rule.name in touched else rule.given_back(value)
+        name = rule.name
+        value = v2_item.get(name)
+        if name in touched:
+            old |= _original_group(rule, value, v2_item, stamp)
+        elif rule.invert is not None:
+            old |= rule.given_back(value)
+        elif value is not None and rule.names:  # goes back as it is
+            old[rule.names[0]] = value
     return old
 
 
@@ -97,7 +107,8 @@ def _unmapped(entity: Entity, v2_item: Item) -> Item:
 
 def _add(old: Item, attributes: Item) -> None:
     for name, value in attributes.items():
-        if not same_or_absent(old.setdefault(name, value), value):
+        there = old.setdefault(name, value)
+        if there is not value and not same_value(there, value):
             raise Poison(
                 f"two values would go to the old attribute {name!r}; rename one in v2",
                 reason="name_collision",

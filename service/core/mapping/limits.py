@@ -1,19 +1,16 @@
 """Checks that DynamoDB will accept a v2 item, with the stamp that it will carry."""
 
-from collections.abc import Iterable
-
 import orjson
 
 from service.core.item.size import (
     MAX_CONTAINERS,
     MAX_ITEM_BYTES,
-    MAX_PARTITION_KEY_BYTES,
-    MAX_SORT_KEY_BYTES,
+    KeyLimits,
     containers,
     item_bytes,
     value_bytes,
 )
-from service.core.item.stamp import SEQUENCE_DIGITS, V2Item, backfill_version, stamped
+from service.core.item.stamp import SEQUENCE_DIGITS, V2Item, backfill_version, item_text, stamped
 from service.core.item.wire import Item, unreadable_names
 from service.core.mapping.entity import Entity
 from service.errors import Poison
@@ -25,33 +22,49 @@ _STAMP_ROOM = 1024
 """Bytes: more than a stamp takes apart from its residue."""
 
 
+def text_of_item(item: Item) -> bytes:
+    """``item_text``. Raises Poison (``too_deep``) where it nests too deeply for that."""
+    try:
+        return item_text(item)
+    except orjson.JSONEncodeError:
+        _require_depth(item, 0)
+        raise
+
+
 def check_limits(entity: Entity, v2: V2Item, stamp_name: str) -> None:
     """Raise Poison (``key_too_long``, ``too_deep``, ``too_big``) when DynamoDB would refuse the stamped item."""
-    check_key(entity.key, v2.item)
-    for index, templates in entity.indexes.items():
-        check_key(templates, v2.item, entity.partition_attributes.get(index, 1))
-    _check_depth(v2.item, 0)
-    _check_depth(v2.residue, STAMP_CONTAINERS)
-    # An item's JSON is always longer than its size as DynamoDB counts it, and faster to make than the exact size.
-    if len(orjson.dumps(v2.item)) + len(orjson.dumps(v2.residue)) + _STAMP_ROOM > MAX_ITEM_BYTES:
+    check_key(entity.key_limits, v2.item)
+    check_key(entity.index_limits, v2.item)
+    residue = orjson.dumps(v2.residue) if v2.residue else b""
+    _check_depth(v2.item, v2.text, 0)
+    _check_depth(v2.residue, residue, STAMP_CONTAINERS)
+    # An item's JSON is always longer than its size as DynamoDB counts it.
+    if len(v2.text) + len(residue) + _STAMP_ROOM > MAX_ITEM_BYTES:
         _check_size(v2, stamp_name)
 
 
-def check_key(templates: Iterable[str], item: Item, partition_attributes: int = 1) -> None:
-    """Raise Poison (``key_too_long``) when DynamoDB would refuse the key or index key of ``item`` whose attributes ``templates``
-    names, those of the partition key first. Each attribute of a key has the limit of that key."""
-    for place, name in enumerate(templates):
-        if name not in item:  # of an index that the item is not in
+def check_key(limits: KeyLimits, item: Item) -> None:
+    """Raise Poison (``key_too_long``) when an attribute of ``item`` takes more than the limit that it has in a key."""
+    for name, limit in limits:
+        value = item.get(name)
+        if value is None:  # of an index that the item is not in
             continue
-        limit = MAX_PARTITION_KEY_BYTES if place < partition_attributes else MAX_SORT_KEY_BYTES
-        text = item[name].get("S")
-        size = value_bytes(item[name]) if text is None else len(text) * 4
-        if size > limit and (text is None or len(text.encode()) > limit):
-            size = size if text is None else len(text.encode())
+        text = value.get("S")
+        if text is not None and len(text) * 4 <= limit:  # UTF-8 has at most 4 bytes for a character
+            continue
+        size = value_bytes(value)
+        if size > limit:
             raise Poison(f"{name} would take {size} bytes, {limit} are allowed", reason="key_too_long")
 
 
-def _check_depth(item: Item, outer: int) -> None:
+def _check_depth(item: Item, text: bytes, outer: int) -> None:
+    """``text``: the item as JSON, which has each list and map in one of two forms; so they are no deeper than these are many."""
+    if text.count(b'{"L":') + text.count(b'{"M":') + outer <= MAX_CONTAINERS:
+        return
+    _require_depth(item, outer)
+
+
+def _require_depth(item: Item, outer: int) -> None:
     for name, value in item.items():
         depth = containers(value) + outer if "M" in value or "L" in value else 0
         if depth > MAX_CONTAINERS:

@@ -74,6 +74,17 @@ class Placeholder:
             return date_part(self.modifier, self.type, text)
         return _modified(self.modifier, text)
 
+    def renderer(self) -> Renderer:
+        """``render``, quicker for a field that is a string."""
+        if self.modifier is not None:
+            return self.render
+
+        def render(fields: Item) -> str:
+            value = fields.get(self.name)
+            return (value.get("S") if value is not None else None) or self.render(fields)
+
+        return render
+
 
 @dataclass(frozen=True, slots=True)
 class Template:
@@ -138,7 +149,7 @@ def parse_template(text: str, kind: KeyType = "S", field_types: Mapping[str, str
 def own_template(name: str, kind: KeyType) -> Template:
     """The template of a key attribute of type ``kind`` that is the field ``name`` itself."""
     placeholder = Placeholder(name)
-    return Template(f"{{{name}}}", (placeholder,), placeholder.render, kind)
+    return Template(f"{{{name}}}", (placeholder,), placeholder.renderer(), kind)
 
 
 def _placeholder(text: str, match: re.Match[str], field_types: Mapping[str, str]) -> Placeholder:
@@ -168,12 +179,12 @@ def _append_literal(parts: list[str | Placeholder], text: str) -> None:
 
 
 def _renderer(parts: tuple[str | Placeholder, ...]) -> Renderer:
-    texts = [_constant(part) if isinstance(part, str) else part.render for part in parts]
+    texts = [_constant(part) if isinstance(part, str) else part.renderer() for part in parts]
     if len(texts) == 1:
         return texts[0]
-    if len(texts) == 2:
-        first, second = texts
-        return lambda fields: first(fields) + second(fields)
+    if len(parts) == 2 and isinstance(parts[0], str):
+        prefix, text = parts[0], texts[1]
+        return lambda fields: prefix + text(fields)
     return lambda fields: "".join([text(fields) for text in texts])
 
 

@@ -1,14 +1,11 @@
 """The forward transform: from an old item to its v2 item. Deterministic: a replay makes the same item."""
 
-from collections.abc import Iterable
-
 from service.core.item.stamp import V2Item
 from service.core.item.wire import AttributeValue, Item
-from service.core.mapping.entity import Entity, FieldRule
-from service.core.mapping.limits import check_key, check_limits, require_readable
+from service.core.mapping.entity import Entity, FieldRule, Separated
+from service.core.mapping.limits import check_key, check_limits, require_readable, text_of_item
 from service.core.mapping.made import made_otherwise
 from service.core.mapping.mapping import Mapping
-from service.core.mapping.template import Template
 from service.errors import Poison
 
 MESSAGE_CHARACTERS = 500
@@ -40,7 +37,7 @@ def v2_place(mapping: Mapping, old_item: Item) -> tuple[str, Item]:
             _make_field(rule, old_item, fields)
         _check_keys(entity, old_item, fields)
         key = {name: template.value(fields) for name, template in entity.key.items()}
-        check_key(key, key)
+        check_key(entity.key_limits, key)
         return entity.table, key
     except Poison as poison:
         raise _with_key(mapping, old_item, poison) from poison
@@ -77,11 +74,16 @@ def _transformed(mapping: Mapping, old_item: Item) -> V2Item:
     fields: Item = {}
     residue: Item = {}
     absent: set[str] = set()
-    for rule in entity.rules:
-        value = _make_field(rule, old_item, fields)
-        if rule.plain and old_item.get(rule.name) is value:
-            continue
-        _add_residue(rule, old_item, value, residue, absent)
+    for source, name, tag, holds, may_be_absent, rule in entity.steps:
+        value = old_item.get(source)
+        if value is None and may_be_absent:
+            if rule.default is not None:
+                fields[name] = rule.default(fields)
+                absent.add(source)
+        elif value is not None and (content := value.get(tag)) and (holds is None or holds(content)):
+            fields[name] = value
+        else:
+            _add_residue(rule, old_item, _make_field(rule, old_item, fields), residue, absent)
     _check_keys(entity, old_item, fields)
     unmapped = _unmapped(entity, old_item, residue)
     if entity.old_made:
@@ -90,7 +92,7 @@ def _transformed(mapping: Mapping, old_item: Item) -> V2Item:
     item |= fields
     item |= unmapped
     key = {name: item[name] for name in entity.key}
-    v2 = V2Item(entity.name, entity.table, key, item, residue, frozenset(absent))
+    v2 = V2Item(entity.name, entity.table, key, item, residue, frozenset(absent), text_of_item(item))
     check_limits(entity, v2, mapping.stamp)
     return v2
 
@@ -136,30 +138,21 @@ def _check_keys(entity: Entity, old_item: Item, fields: Item) -> None:
         if old_item.get(name) != expected:
             shown = next(iter(expected.values()))
             raise Poison(f"{name} should be {shown!r} by the mapping's old_key", reason="key_mismatch")
-    if entity.separator is not None:
-        # a v2 key attribute that is one value alone may hold anything
-        joined = [template for template in entity.key.values() if len(template.parts) > 1]
-        check_separator(entity, [*entity.old_key.values(), *joined], fields)
+    check_separator(entity, entity.in_keys, fields)
 
 
-def check_separator(entity: Entity, templates: Iterable[Template], fields: Item) -> None:
+def check_separator(entity: Entity, separated: Separated, fields: Item) -> None:
     """Raise Poison (``separator_in_key``) when a value in a key holds the separator: another item could have the same key."""
-    if entity.separator is None:
-        return
-    for template in templates:
-        for placeholder in template.placeholders:
-            if entity.separator in placeholder.render(fields):
-                raise Poison(
-                    f"{placeholder.name} holds {entity.separator!r}, which separates the values in a key",
-                    reason="separator_in_key",
-                )
+    separator = entity.separator
+    for name, text in separated:
+        if separator is not None and separator in text(fields):
+            raise Poison(f"{name} holds {separator!r}, which separates the values in a key", reason="separator_in_key")
 
 
 def _unmapped(entity: Entity, old_item: Item, residue: Item) -> Item:
     kept: Item = {}
-    for name in old_item:
-        if name in entity.own:
-            continue
+    own = entity.own
+    for name in [name for name in old_item if name not in own]:
         (residue if name in entity.reserved else kept)[name] = old_item[name]
     if entity.gather is None or not kept:
         return kept

@@ -6,9 +6,11 @@ backfill only fills keys where nothing has been written.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from service.core.item.change import Change
 from service.core.item.compare import equal
+from service.core.item.size import json_bytes
 from service.core.item.stamp import (
     backfill_version,
     sound_stamp,
@@ -30,14 +32,31 @@ MAX_COMPARED = 100
 stays well inside both."""
 
 
-def copy_write(mapping: Mapping, old_item: Item, generation: int) -> Put:
-    """The backfill's copy of ``old_item``, on the condition that the v2 key is free. A key with a tombstone is not free.
+class Copied(NamedTuple):
+    """The v2 item that the backfill makes of an old item."""
+
+    table: str
+    item: Item
+    """With its stamp."""
+    most_bytes: int
+    """At least its size in bytes."""
+
+
+def copied(mapping: Mapping, old_item: Item, generation: int) -> Copied:
+    """The backfill's copy of ``old_item``, to be written where the v2 key is free. A key with a tombstone is not free.
 
     Raises Poison when the item cannot be mapped.
     """
     v2 = forward(mapping, old_item)
-    partition_key = next(iter(v2.key))
-    return Put(v2.table, stamped(v2, backfill_version(generation), mapping.stamp), Absent((partition_key,)))
+    item = stamped(v2, backfill_version(generation), mapping.stamp)
+    return Copied(v2.table, item, len(v2.text) + json_bytes({mapping.stamp: item[mapping.stamp]}))
+
+
+def copy_write(mapping: Mapping, old_item: Item, generation: int) -> Put:
+    """``copied`` as a write of its own."""
+    copy = copied(mapping, old_item, generation)
+    partition_key = mapping.tables[copy.table].key.partition
+    return Put(copy.table, copy.item, Absent((partition_key,)))
 
 
 def change_writes(mapping: Mapping, changes: Sequence[Change], generation: int) -> tuple[Put, ...]:

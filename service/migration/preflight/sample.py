@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from service.core.item.compare import equal
-from service.core.item.size import item_bytes
+from service.core.item.size import item_bytes, json_bytes
 from service.core.item.wire import Item
 from service.core.item.write import Put
 from service.core.mapping.capacity import is_in, write_units
@@ -153,7 +153,7 @@ def _check_expiry(mapped_sample: MappedSample, attribute: str | None, v2: Item, 
 
 
 def _add_units(mapped_sample: MappedSample, table: str, shape: TableShape, v2: Item) -> None:
-    size, units = item_bytes(v2), write_units(v2)
+    size, units = item_bytes(v2), write_units(v2, json_bytes(v2))
     indexes = [(name, key) for name, key in shape.indexes.items() if is_in(v2, key)]
     mapped_sample.v2_sizes.append(size)
     mapped_sample.index_entries += len(indexes)

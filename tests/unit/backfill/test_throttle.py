@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from backfill.throttle import TRACKED_KEYS, AdaptiveLimit, Pace, ReadLimit, Reason, ThrottleWaits, WriteLimits
+from service.core.item.size import json_bytes
 from service.core.mapping.capacity import write_units
 from tests.fakes.clocks import VirtualClock
 
@@ -137,4 +138,5 @@ async def test_reads_wait_for_what_the_pages_before_them_cost() -> None:
     [(1, 1), (1022, 1), (1023, 1), (1024, 2), (2047, 2), (2048, 3), (409_599, 400)],
 )
 def test_an_item_costs_a_write_unit_for_each_started_kilobyte(text: int, units: int) -> None:
-    assert write_units({"a": {"S": "x" * text}}) == units
+    item = {"a": {"S": "x" * text}}
+    assert write_units(item, json_bytes(item)) == units
