@@ -156,10 +156,10 @@ class V2TableComparison:
         live = [(pair_of(self._mapping, self.table, item), item) for item in self._live(items, page.tally)]
         pairs = [(pair, item) for pair, item in live if self._entity in (None, pair.entity)]
         old = await self._reader.old_items(pair.old_key for pair, _ in pairs if pair.old_key is not None)
-        in_place: list[Source] = []
+        in_sample: list[Source] = []
         for pair, item in pairs:
-            self._compare_item(page, pair, item, old_item_at(old, pair), in_place)
-        await self._check_indexes(page, in_place)
+            self._compare_item(page, pair, item, old_item_at(old, pair), in_sample)
+        await self._check_indexes(page, in_sample)
         return page
 
     def count(self, tally: Tally, result: RecheckResult) -> None:
@@ -182,19 +182,24 @@ class V2TableComparison:
         return live
 
     def _compare_item(
-        self, page: PageResult, pair: Pair, item: Item, old: Source | None, in_place: list[Source]
+        self, page: PageResult, pair: Pair, item: Item, old: Item | None, in_sample: list[Source]
     ) -> None:
-        """Adds the source to ``in_place`` when the old item belongs at the v2 item's place."""
-        stray = misplaced(self._mapping, pair, item, old)
+        """Adds the source to ``in_sample`` when the old item belongs at the v2 item's place, and its indexes are to be checked."""
+        sampled = self._checks.sample.has(pair)
+        if not sampled and old is not None and self._reader.belongs_at(pair, old):
+            count_item(page.tally, pair.entity, "v2")
+            return
+        source = self._reader.source(old) if old is not None else None
+        stray = misplaced(self._mapping, pair, item, source)
         if stray is not None and stray.kind is Kind.EXTRA:
             page.candidates.append(Candidate(pair, self._clock.now()))
             return
         count_item(page.tally, pair.entity, "v2")
-        if stray is None and old is not None:
-            in_place.append(as_written(old, item))
+        if sampled and stray is None and source is not None:
+            in_sample.append(as_written(source, item))
 
-    async def _check_indexes(self, page: PageResult, in_place: Sequence[Source]) -> None:
-        absent = await self._checks.find_absent(in_place, page.tally)
+    async def _check_indexes(self, page: PageResult, in_sample: Sequence[Source]) -> None:
+        absent = await self._checks.find_absent(in_sample, page.tally)
         now = self._clock.now()
         page.candidates += [Candidate(pair, now, index) for pair, index in absent]
 

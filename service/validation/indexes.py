@@ -29,12 +29,14 @@ class IndexSample:
     expected: dict[str, int]
     """How many items each entity has."""
 
-    def has(self, source: Source) -> bool:
-        """Whether the v2 item of ``source`` is to be looked up."""
-        expected = self.expected.get(source.pair.entity, 0)
+    def has(self, pair: Pair) -> bool:
+        """Whether the v2 item of ``pair`` is to be looked up."""
+        if self.per_entity == 0:
+            return False
+        expected = self.expected.get(pair.entity, 0)
         if expected <= self.per_entity:
-            return self.per_entity > 0
-        digest = blake2b(f"{self.salt}{key_text(source.pair.v2_key or {})}".encode(), digest_size=8).digest()
+            return True
+        digest = blake2b(f"{self.salt}{key_text(pair.v2_key or {})}".encode(), digest_size=8).digest()
         return int.from_bytes(digest) * expected < self.per_entity << 64
 
 
@@ -44,15 +46,15 @@ class IndexChecks:
     def __init__(self, reader: Reader, mapping: Mapping, sample: IndexSample) -> None:
         self._reader = reader
         self._mapping = mapping
-        self._sample = sample
+        self.sample = sample
         self._slots = asyncio.Semaphore(CONCURRENT_QUERIES)
 
     async def find_absent(self, sources: Sequence[Source], tally: Tally) -> list[tuple[Pair, str]]:
-        """Look up the v2 items of ``sources`` that are in the sample. Counts those found in ``tally``; returns the pair and the
+        """Look up the v2 items of ``sources``, which are in the sample. Counts those found in ``tally``; returns the pair and the
         index of those not found."""
         members: dict[IndexKey, list[Source]] = {}
         keys: dict[IndexKey, Item] = {}
-        for source in filter(self._sample.has, sources):
+        for source in sources:
             for index, key in self._index_keys(source).items():
                 index_key = (source.pair.table or "", index, key_text(key))
                 members.setdefault(index_key, []).append(source)

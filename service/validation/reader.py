@@ -8,7 +8,7 @@ from service.clock import Clock
 from service.core.item.size import item_bytes
 from service.core.item.wire import Item, key_text
 from service.core.mapping.mapping import Mapping
-from service.core.rules.verdict import Pair, Source, source
+from service.core.rules.verdict import Pair, Source, belongs_at, source
 from service.dynamodb.protocol import ItemStore, Page
 from service.metrics import Metrics
 from service.validation.waits import InterruptibleWaits
@@ -88,11 +88,13 @@ class Reader:
         self._rate.consumed(page.consumed_units)
         return page
 
-    async def old_items(self, keys: Iterable[Item]) -> dict[str, Source]:
-        """The old items that exist at ``keys``, by key text, each with its transform."""
-        items = await self._get_many(self._mapping.old.table, keys)
-        sources = ((text, self.source(item)) for text, item in items.items())
-        return {text: old for text, old in sources if old is not None}
+    async def old_items(self, keys: Iterable[Item]) -> dict[str, Item]:
+        """The old items that exist at ``keys``, by key text."""
+        return await self._get_many(self._mapping.old.table, keys)
+
+    def belongs_at(self, pair: Pair, old: Item) -> bool:
+        """See ``core.rules.verdict.belongs_at``."""
+        return belongs_at(self._mapping, pair, old, both_ways=self._both_ways)
 
     def source(self, old: Item) -> Source | None:
         """An old item, prepared for comparison; None when it counts as no item."""
@@ -113,7 +115,9 @@ class Reader:
         """For each pair its v2 item and, read after it, its old item. ``core.rules.verdict.lasts`` depends on this order."""
         v2 = await self.v2_items(pairs)
         old = await self.old_items(pair.old_key for pair in pairs if pair.old_key is not None)
-        return [(v2_item_at(v2, pair), old_item_at(old, pair)) for pair in pairs]
+        found = [old_item_at(old, pair) for pair in pairs]
+        sources = [self.source(item) if item is not None else None for item in found]
+        return [(v2_item_at(v2, pair), source) for pair, source in zip(pairs, sources, strict=True)]
 
     async def keys_in_index(self, table: str, index: str, key: Item) -> IndexPage:
         """The items that ``index`` has at ``key``."""
@@ -147,6 +151,6 @@ def v2_item_at(items: dict[tuple[str, str], Item], pair: Pair) -> Item | None:
     return items.get((pair.table, key_text(pair.v2_key))) if pair.table and pair.v2_key else None
 
 
-def old_item_at(items: dict[str, Source], pair: Pair) -> Source | None:
+def old_item_at(items: dict[str, Item], pair: Pair) -> Item | None:
     """The item at the pair's old key, of ``items`` as ``Reader.old_items`` gives them."""
     return items.get(key_text(pair.old_key)) if pair.old_key is not None else None
