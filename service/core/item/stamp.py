@@ -137,7 +137,9 @@ def key_hash(key: Item) -> str:
 
 def without_stamp(item: Item, name: str) -> Item:
     """``item`` without the attribute ``name``."""
-    return {attribute: value for attribute, value in item.items() if attribute != name}
+    content = dict(item)
+    content.pop(name, None)
+    return content
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,8 @@ def _residue_of_unmapped(entity: Entity, residue: Item) -> Item:
 
 
 def _unmapped(entity: Entity, v2_item: Item) -> Item:
-    old = {name: value for name, value in v2_item.items() if name not in entity.made}
+    made = entity.made
+    old = {} if v2_item.keys() <= made else {name: value for name, value in v2_item.items() if name not in made}
     gathered = v2_item.get(entity.gather) if entity.gather else None
     if gathered is None:
         return old
@@ -106,6 +107,9 @@ def _unmapped(entity: Entity, v2_item: Item) -> Item:
 
 
 def _add(old: Item, attributes: Item) -> None:
+    if old.keys().isdisjoint(attributes):
+        old.update(attributes)
+        return
     for name, value in attributes.items():
         there = old.setdefault(name, value)
         if there is not value and not same_value(there, value):
