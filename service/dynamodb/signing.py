@@ -29,13 +29,13 @@ class Credentials:
 
 
 class Signer:
-    """Signs requests to one endpoint of one region."""
+    """Signs requests to one endpoint of one region. ``path`` is that of the endpoint, as it is signed."""
 
     def __init__(self, endpoint: str, region: str) -> None:
         parts = urlsplit(endpoint)
         self._region = region
         self._host = _host_header(parts.scheme, parts.hostname or "", parts.port)
-        self._path = quote(parts.path or "/", safe="/~")
+        self.path = quote(parts.path or "/", safe="/~")
 
     def headers(self, credentials: Credentials, target: str, body: bytes, now: float) -> dict[str, str]:
         """All headers of a POST of ``body`` to operation ``target`` at ``now`` (epoch seconds)."""
@@ -47,7 +47,7 @@ class Signer:
         headers["x-amz-target"] = target
         names = ";".join(headers)
         lines = "".join([f"{name}:{value}\n" for name, value in headers.items()])
-        canonical = f"POST\n{self._path}\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
+        canonical = f"POST\n{self.path}\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
         scope = f"{date}/{self._region}/{SIGNING_NAME}/aws4_request"
         string_to_sign = f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
         key = _signing_key(credentials.secret_key, date, self._region)

@@ -1,18 +1,28 @@
 """One signed HTTP request to DynamoDB, and its verified answer. It has a time limit; it is never retried here."""
 
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import aiohttp
 import orjson
-from yarl import URL
 
 from service.clock import Clock
 from service.dynamodb.answer_text import answer_of
 from service.dynamodb.credentials import CredentialSource
 from service.dynamodb.error_answers import Call, error_of
+from service.dynamodb.http.failures import (
+    Closed,
+    Damaged,
+    ExchangeFailed,
+    Late,
+    NotOpened,
+    NotTrusted,
+    ProxyRefused,
+    ProxyUnreachable,
+    Unreachable,
+)
+from service.dynamodb.http.pool import Pool
+from service.dynamodb.http.route import Route
 from service.dynamodb.network import proxy_error
 from service.dynamodb.new_stream import is_starting
 from service.dynamodb.signing import Signer
@@ -52,19 +62,17 @@ class Transport:
 
     def __init__(
         self,
-        http: aiohttp.ClientSession,
+        pool: Pool,
         api: Api,
         credentials: CredentialSource,
         clock: Clock,
-        timeout_seconds: float,
     ) -> None:
-        self._http = http
+        self._pool = pool
         self._api = api
         self._credentials = credentials
         self._clock = clock
-        self._timeout_seconds = timeout_seconds
-        self._url = URL(api.endpoint)
         self._signer = Signer(api.endpoint, api.region)
+        self._route = Route.to(api.endpoint, self._signer.path, api.proxy)
 
     def describe(self, operation: str, subject: str) -> Call:
         """The request, for error messages."""
@@ -86,8 +94,8 @@ class Transport:
         except CredentialsExpired:
             await self._credentials.renew(credentials)
             raise
-        except (TimeoutError, aiohttp.ClientError, orjson.JSONDecodeError) as error:
-            raise self._broken(operation, subject, error) from error
+        except (ExchangeFailed, orjson.JSONDecodeError) as error:
+            raise _broken(self.describe(operation, subject), error) from error
 
     def _refused(self, call: Call, answer: _Answer) -> Exception:
         error = error_of(call, answer.status, _error_content(answer.content), answer.error_type)
@@ -98,21 +106,15 @@ class Transport:
         return error
 
     async def _exchange(self, headers: dict[str, str], body: bytes) -> _Answer:
-        sent = self._http.post(self._url, data=body, headers=headers, allow_redirects=False, proxy=self._api.proxy)
-        async with sent as answer:
-            content = await answer.read()
-            expected = answer.headers.get("x-amz-crc32")
-            if expected is not None and expected != str(zlib.crc32(content)):
-                raise aiohttp.ClientPayloadError("the answer's CRC32 does not match its content")
-            said = answer.headers
-            return _Answer(answer.status, said.get("x-amzn-requestid", ""), said.get("x-amzn-errortype", ""), content)
+        status, said, content = await self._pool.post(self._route, headers, body)
+        expected = said.get(b"x-amz-crc32")
+        if expected is not None and expected != b"%d" % zlib.crc32(content):
+            raise Damaged("the answer's CRC32 does not match its content")
+        return _Answer(status, _text(said, b"x-amzn-requestid"), _text(said, b"x-amzn-errortype"), content)
 
-    def _broken(self, operation: str, subject: str, error: Exception) -> TablesplitError:
-        call = self.describe(operation, subject)
-        for kind, explain in _BROKEN:
-            if isinstance(error, kind):
-                return explain(call, self._timeout_seconds, error)
-        raise error
+
+def _text(headers: dict[bytes, bytes], name: bytes) -> str:
+    return headers.get(name, b"").decode(errors="replace")
 
 
 def _error_content(content: bytes) -> dict[str, Any]:
@@ -124,66 +126,31 @@ def _error_content(content: bytes) -> dict[str, Any]:
     return answer if isinstance(answer, dict) else {"message": "its answer is not an object"}
 
 
-Explain = Callable[[Call, float, Exception], TablesplitError]
-
-
-def _certificate(call: Call, _: float, error: Exception) -> TablesplitError:
-    return Misconfigured(
-        f"{call}: the certificate of {call.endpoint} is not trusted: {error}",
-        remedy=CERTIFICATE_REMEDY,
-    )
-
-
-def _proxy_refuses(call: Call, _: float, error: Exception) -> TablesplitError:
-    assert isinstance(error, aiohttp.ClientHttpProxyError)
-    return proxy_error(call, call.endpoint, error.status)
-
-
-def _proxy_unreachable(call: Call, _: float, error: Exception) -> TablesplitError:
-    assert isinstance(error, aiohttp.ClientProxyConnectionError)
-    return Retryable(
-        f"{call}: cannot connect to the proxy {error.host}:{error.port}", reason="no_connection", remedy=PROXY_REMEDY
-    )
-
-
-def _unreachable(call: Call, _: float, error: Exception) -> TablesplitError:
-    return Retryable(
-        f"{call}: cannot connect to {call.endpoint}: {_cause(error)}",
-        reason="no_connection",
-        remedy=CHECK_ENDPOINT,
-    )
-
-
-def _late(call: Call, timeout_seconds: float, _: Exception) -> TablesplitError:
-    return Retryable(
-        f"{call}: no answer from {call.endpoint} within {timeout_seconds:g} s",
-        reason="timeout",
-        remedy=CHECK_ENDPOINT,
-    )
-
-
-def _damaged(call: Call, _: float, error: Exception) -> TablesplitError:
+def _broken(call: Call, error: Exception) -> TablesplitError:
+    """Our error for what an exchange ended with."""
+    match error:
+        case ProxyRefused():
+            return proxy_error(call, call.endpoint, error.status)
+        case ProxyUnreachable():
+            line = f"{call}: cannot connect to the proxy {error.address}"
+            return Retryable(line, reason="no_connection", remedy=PROXY_REMEDY)
+        case NotTrusted():
+            line = f"{call}: the certificate of {call.endpoint} is not trusted: {_cause(error)}"
+            return Misconfigured(line, remedy=CERTIFICATE_REMEDY)
+        case Unreachable():
+            line = f"{call}: cannot connect to {call.endpoint}: {_cause(error)}"
+            return Retryable(line, reason="no_connection", remedy=CHECK_ENDPOINT)
+        case NotOpened():
+            line = f"{call}: no connection to {call.endpoint} within {error.seconds:g} s"
+            return Retryable(line, reason="timeout", remedy=CHECK_ENDPOINT)
+        case Late():
+            line = f"{call}: no answer from {call.endpoint} within {error.seconds:g} s"
+            return Retryable(line, reason="timeout", remedy=CHECK_ENDPOINT)
+        case Closed():
+            line = f"{call}: {call.endpoint} closed the connection: {_cause(error)}"
+            return Retryable(line, reason="connection_closed")
     return Retryable(f"{call}: damaged answer from {call.endpoint}: {_cause(error)}", reason="damaged_answer")
 
 
-def _closed(call: Call, _: float, error: Exception) -> TablesplitError:
-    return Retryable(f"{call}: {call.endpoint} closed the connection: {_cause(error)}", reason="connection_closed")
-
-
 def _cause(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-_BROKEN: tuple[tuple[type[Exception], Explain], ...] = (
-    (aiohttp.ClientHttpProxyError, _proxy_refuses),
-    (aiohttp.ClientProxyConnectionError, _proxy_unreachable),
-    (aiohttp.ClientConnectorCertificateError, _certificate),
-    (aiohttp.ClientSSLError, _certificate),
-    (TimeoutError, _late),
-    (aiohttp.ClientConnectorError, _unreachable),
-    (aiohttp.ClientPayloadError, _damaged),
-    (aiohttp.ClientResponseError, _damaged),
-    (orjson.JSONDecodeError, _damaged),
-    (aiohttp.ClientError, _closed),
-)
-"""The first type that matches explains the error, so special types come before general ones."""
+    return " ".join(str(error).split())

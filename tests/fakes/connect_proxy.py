@@ -1,6 +1,7 @@
 """A proxy that takes CONNECT, as those of companies do; whatever host is asked for, it leads to one server of the test."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -44,16 +45,18 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 
 @asynccontextmanager
-async def connect_proxy(target: str, status: int = 200) -> AsyncIterator[ConnectProxy]:
-    """A proxy on a free port; its connections are cut at the end."""
+async def connect_proxy(
+    target: str, status: int = 200, *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[ConnectProxy]:
+    """A proxy on a free port; its connections are cut at the end. ``tls``: what it presents to clients."""
     proxy = ConnectProxy(target, status)
     connections: set[asyncio.Task[None]] = set()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connections.add(asyncio.create_task(proxy.serve(reader, writer)))
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    proxy.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
+    proxy.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield proxy
     finally:

@@ -34,6 +34,10 @@ class FaultServer:
     url: str = ""
     script: deque[Reply] = field(default_factory=deque)
     received: list[Received] = field(default_factory=list)
+    accepted: int = 0
+    """Connections so far."""
+    open: set[asyncio.StreamWriter] = field(default_factory=set)
+    """The connections that neither side has ended."""
 
     def operations(self) -> list[str]:
         """The operations asked for, in order."""
@@ -41,6 +45,8 @@ class FaultServer:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection until either side closes it."""
+        self.accepted += 1
+        self.open.add(writer)
         try:
             while not writer.is_closing():
                 self.received.append(await _request(reader))
@@ -48,6 +54,7 @@ class FaultServer:
         except (asyncio.IncompleteReadError, ConnectionError):
             return
         finally:
+            self.open.discard(writer)
             writer.close()
 
 
