@@ -160,7 +160,7 @@ def machine() -> str:
     )
     return (
         f"{os.cpu_count()} x {cpu}, {platform.system()}, Python {platform.python_version()}, boto3 {boto3.__version__}, "
-        f"aiohttp {version('aiohttp')}"
+        f"httptools {version('httptools')}"
     )
 
 

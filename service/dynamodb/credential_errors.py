@@ -101,6 +101,14 @@ def expired_credentials() -> Misconfigured:
     return Misconfigured("the AWS credentials have expired", remedy=RENEWAL_REMEDY)
 
 
+def unsendable_credentials() -> Misconfigured:
+    """The error for an access key or session token that no header of a request can carry."""
+    return Misconfigured(
+        "the AWS credentials hold a character that none has, such as the end of a line",
+        remedy="set access key and session token anew, without anything before or after them",
+    )
+
+
 def _refused(error: ClientError) -> TablesplitError:
     """The error for an answer of STS or SSO."""
     content, metadata = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})

@@ -13,7 +13,7 @@ from service.aws_profile import instance_is_asked
 from service.clock import Clock
 from service.config import Settings
 from service.dynamodb.aws_session import KeptCredentials, botocore_session
-from service.dynamodb.credential_errors import NOT_RENEWED, expired_credentials, no_credentials
+from service.dynamodb.credential_errors import NOT_RENEWED, expired_credentials, no_credentials, unsendable_credentials
 from service.dynamodb.signing import Credentials
 
 CACHE_SECONDS = 60.0
@@ -125,6 +125,9 @@ class ChainProvider:
 
     def current(self) -> Credentials:
         frozen = self._kept.get_frozen_credentials()
+        sent = f"{frozen.access_key}{frozen.token or ''}"
+        if not (sent.isascii() and sent.isprintable()):
+            raise unsendable_credentials()
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
 
     def expired(self) -> bool:

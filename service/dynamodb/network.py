@@ -1,7 +1,6 @@
 """How requests of the data plane reach AWS: the proxy and the certificates, by the rules that boto3 follows for its own requests.
 
-HTTPS_PROXY, HTTP_PROXY and NO_PROXY: https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-proxy.html. aiohttp's own
-reading of them would also take passwords from ~/.netrc, which cannot stand beside a signature.
+HTTPS_PROXY, HTTP_PROXY and NO_PROXY: https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-proxy.html.
 """
 
 import re

@@ -60,13 +60,7 @@ class _Answer(NamedTuple):
 class Transport:
     """Sends the requests of one service over a shared connection pool."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        api: Api,
-        credentials: CredentialSource,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, pool: Pool, api: Api, credentials: CredentialSource, clock: Clock) -> None:
         self._pool = pool
         self._api = api
         self._credentials = credentials
@@ -81,7 +75,7 @@ class Transport:
     async def post(self, operation: str, subject: str, body: bytes) -> dict[str, Any]:
         """The answer to one request. ``subject`` is the table or stream, for error messages.
 
-        Raises the errors of ``error_answers`` for an error answer, and those of ``_BROKEN`` for a broken connection.
+        Raises the errors of ``error_answers`` for an error answer, and those of ``_broken`` when there is none.
         """
         credentials = await self._credentials.current()
         target = f"{self._api.target_prefix}.{operation}"

@@ -31,10 +31,15 @@ def private_authority(folder: Path) -> Authority:
     authority = _certificate("Private Authority", authority_key.public_key(), "Private Authority")
     authority = authority.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     authority = authority.add_extension(_usage(signs=True), critical=True)
+    authority = authority.add_extension(
+        x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key()), critical=False
+    )
     names = [*map(x509.DNSName, NAMES), x509.IPAddress(ip_address("127.0.0.1"))]
     server = _certificate("server", server_key.public_key(), "Private Authority")
     server = server.add_extension(x509.SubjectAlternativeName(names), critical=False)
     server = server.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())  # Python 3.13 asks for it
+    server = server.add_extension(issuer, critical=False)
     bundle, certificate, key = (folder / name for name in ("authority.pem", "server.pem", "key.pem"))
     bundle.write_bytes(_pem(authority.sign(authority_key, hashes.SHA256())))
     certificate.write_bytes(_pem(server.sign(authority_key, hashes.SHA256())))

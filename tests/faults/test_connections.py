@@ -226,6 +226,17 @@ async def test_every_form_of_an_answer_is_read(form: str) -> None:
         assert (server.accepted, log.retried) == (2 if ends else 1, [])
 
 
+async def test_a_server_that_closes_each_connection_at_once_is_named_at_once() -> None:
+    async def nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    async with listener(nothing) as port, open_plane(f"http://127.0.0.1:{port}", max_attempts=1) as plane:
+        for _ in range(20):
+            with pytest.raises(Retryable) as failure:
+                await plane.get("Leads", KEY)
+            assert failure.value.reason == "connection_closed"
+
+
 async def test_a_server_that_agrees_on_no_tls_is_late() -> None:
     async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await asyncio.Event().wait()

@@ -48,6 +48,8 @@ class Connection(asyncio.Protocol):
 
         Raises Late, Damaged or Closed. After an error or a cancellation the connection takes no further request.
         """
+        if not self.usable:
+            raise Closed("before the request was sent")  # what is written now would vanish
         answered: asyncio.Future[Answer] = self._loop.create_future()
         self._answered = answered
         self._begin_answer()

@@ -67,10 +67,11 @@ class Pool:
             await self._wait_for_turn(deadline)
         else:
             await self._free.acquire()
+        idle = self._idle.setdefault(route, [])
         try:
-            connection = self._idle_one(route) or await self._open_one(route, deadline)
+            connection = self._fresh(idle) or await self._open_one(route, deadline)
             answer = await connection.exchange(request, deadline)
-            self._keep(route, connection)
+            self._keep(idle, connection)
             return answer
         finally:
             self._free.release()
@@ -94,9 +95,9 @@ class Pool:
         except TimeoutError:
             raise self._late() from None
 
-    def _idle_one(self, route: Route) -> Connection | None:
-        """The idle connection that was used last, if it can still be used."""
-        idle, now = self._idle.setdefault(route, []), self._loop.time()
+    def _fresh(self, idle: list[Connection]) -> Connection | None:
+        """The one of ``idle`` that was used last and can still be used; it is taken off the list."""
+        now = self._loop.time()
         while idle:
             connection = idle.pop()
             if _is_fresh(connection, now):
@@ -121,24 +122,24 @@ class Pool:
     def _new(self) -> Connection:
         return Connection(self._loop, self._deadlines, self._loop.time() + random.uniform(*AGE_SECONDS))
 
-    def _keep(self, route: Route, connection: Connection) -> None:
-        """Put a connection aside for the next request."""
+    def _keep(self, idle: list[Connection], connection: Connection) -> None:
+        """Put a connection aside for the next request, at the end of ``idle``."""
         connection.idle_since = self._loop.time()
         if not _is_fresh(connection, connection.idle_since):
             connection.close()
             return
-        self._idle[route].append(connection)
+        idle.append(connection)
         if self._upkeep is None:
             self._upkeep = self._loop.call_later(IDLE_SECONDS, self._close_idle)
 
     def _close_idle(self) -> None:
         """Close what has been idle for long; again after a while, as long as anything is idle."""
         now = self._loop.time()
-        for route, idle in self._idle.items():
+        for idle in self._idle.values():
             fresh = [connection for connection in idle if _is_fresh(connection, now)]
             for connection in set(idle).difference(fresh):
                 connection.close()
-            self._idle[route] = fresh
+            idle[:] = fresh  # in place: a request that is under way will put its connection there
         any_left = any(self._idle.values())
         self._upkeep = self._loop.call_later(IDLE_SECONDS, self._close_idle) if any_left else None
 

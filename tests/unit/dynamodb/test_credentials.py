@@ -140,3 +140,12 @@ def test_the_environment_gives_all_three_parts(empty_environment: pytest.MonkeyP
     for name, value in {"ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b", "SESSION_TOKEN": "c"}.items():
         empty_environment.setenv(f"AWS_{name}", value)
     assert ChainProvider(plane_settings(None)).current() == Credentials("a", "b", "c")
+
+
+@pytest.mark.parametrize("part", ["AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN"])
+def test_credentials_that_no_header_can_carry_are_refused(empty_environment: pytest.MonkeyPatch, part: str) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        empty_environment.setenv(name, "abc")
+    empty_environment.setenv(part, "abc\r\nx-header: 1")
+    with pytest.raises(Misconfigured, match=r"^the AWS credentials hold a character that none has"):
+        ChainProvider(plane_settings(None)).current()

@@ -241,3 +241,31 @@ def test_an_answer_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(subject, "ANSWER_BYTES", 5_000)
     found = exchanged([head(200, {"Content-Length": "100000"}), *[b"x" * 1000] * 10], end=False)
     assert isinstance(found.failure, Damaged)
+
+
+def test_a_connection_that_ended_before_its_first_request_sends_none() -> None:
+    async def run() -> None:
+        loop, wire = asyncio.get_running_loop(), Wire()
+        connection = Connection(loop, Deadlines(loop, lambda: Late(1)), 0.0)
+        connection.connection_made(wire)
+        connection.connection_lost(None)
+        with pytest.raises(Closed):
+            await connection.exchange(REQUEST, loop.time() + 3600)
+        assert wire.sent == []
+
+    LOOP.run_until_complete(run())
+
+
+def test_every_deadline_passes_in_whatever_order_they_were_added() -> None:
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        deadlines, now = Deadlines(loop, lambda: Late(1)), loop.time()
+        far, *near = [loop.create_future() for _ in range(4)]
+        for future, after in zip([far, *near], [3600, 0.02, 0.001, 0.01], strict=True):
+            deadlines.add(future, now + after)
+        await asyncio.wait(near, timeout=60)
+        assert [type(future.exception()) for future in near] == [Late] * 3
+        assert not far.done()
+        deadlines.close()
+
+    LOOP.run_until_complete(run())
