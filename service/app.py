@@ -51,7 +51,8 @@ async def open_app(settings: Settings, mapping: Mapping | None = None) -> AsyncI
     configure_log(settings)
     mapping = mapping or load_configured_mapping(settings)
     load_prices(settings.price_file)  # a wrong file is refused now, not in the middle of a backfill
-    clock, metrics = SystemClock(), Metrics((mapping.old.table, *mapping.tables, settings.control_table))
+    old = mapping.old.table
+    clock, metrics = SystemClock(), Metrics((old, *mapping.tables, settings.control_table), migration=old)
     metrics.set_build(version("tablesplit"), mapping.hash)
     plane = await asyncio.to_thread(ControlPlane, settings)
     async with DynamoDBClient.open(settings, metrics, clock) as store:

@@ -5,7 +5,7 @@ Then Cells, the series of one metric, and Metrics, to which the parts of the pip
 are on the page from the first ``show`` on; the page of a backfill has none.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from math import nan
 from typing import Generic, Literal, TypeVar, get_args
@@ -17,6 +17,7 @@ from prometheus_client import (
     GCCollector,
     Histogram,
     Info,
+    Metric,
     PlatformCollector,
     ProcessCollector,
     disable_created_metrics,
@@ -126,11 +127,28 @@ class Cells(Generic[Series]):
         return self._series.setdefault(bounded, self._metric.labels(*bounded))
 
 
-class Metrics:
-    """The metrics of a process. ``tables``: the tables that it works on, the label values of consumed capacity."""
+class OfMigration(Collector):
+    """Everything in ``registry``, with the label ``migration`` on each sample: so every series says which migration it is of, and
+    no place that counts has to know it."""
 
-    def __init__(self, tables: Iterable[str] = ()) -> None:
+    def __init__(self, registry: Collector, migration: str) -> None:
+        self._registry = registry
+        self._label = {"migration": migration} if migration else {}
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in self._registry.collect():
+            labelled = Metric(metric.name, metric.documentation, metric.type, metric.unit)
+            labelled.samples = [sample._replace(labels={**sample.labels, **self._label}) for sample in metric.samples]
+            yield labelled
+
+
+class Metrics:
+    """The metrics of a process. ``tables``: the tables that it works on, the label values of consumed capacity. ``migration``: the
+    old table's name, the label of every sample on the page; "": none."""
+
+    def __init__(self, tables: Iterable[str] = (), migration: str = "") -> None:
         self.registry = CollectorRegistry()
+        self._migration = migration
         self._shown: Collector | None = None
         self._add_pipeline()
         self._add_requests((*tables, OTHER))
@@ -281,7 +299,7 @@ class Metrics:
     def page(self, accept: str = "") -> tuple[bytes, str]:
         """The page and its content type: OpenMetrics for a client whose Accept header allows it."""
         encoder, content_type = choose_encoder(accept)
-        return encoder(self.registry), content_type
+        return encoder(OfMigration(self.registry, self._migration)), content_type
 
 
 def _value(counter: Counter) -> float:

@@ -56,7 +56,7 @@ class Moves:
                     await resolve_conflicts(self._site.app)
                     name = self._rng.choice(PASSED) if self._rng.random() < KILLED_SHARE else None
                     armed = None if name is None else f"{name}@{self._rng.randint(1, 3)}=kill"
-                    await self._ended((*command, "--wait", "20", "--why", "soak"), armed)
+                    await self._ended((*command, "--yes", "--wait", "20", "--why", "soak"), armed)
         except TimeoutError:
             raise StuckError(f"the move to {to} was not made within {MOVE_SECONDS:g} s: see {command[0]}.log") from None
         self._done.moves += 1

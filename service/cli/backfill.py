@@ -41,7 +41,7 @@ def migrate(
         async with serve_metrics(app.settings, app.metrics, app.clock):
             return await (_try(app, options, stop) if dry_run else _copy(app, options, stop))
 
-    run_command(body, as_json=as_json)
+    run_command(body, as_json=as_json, acts=not dry_run)
 
 
 async def _try(app: App, options: BackfillOptions, stop: asyncio.Event) -> Answer:
@@ -80,4 +80,4 @@ def full_migration(
             raise Interrupted(stopped.message, remedy=f"go on with: {this_command()}") from None
         return Answer(report.to_json(), report.to_text(), ok=report.ok)
 
-    run_command(body, as_json=as_json)
+    run_command(body, as_json=as_json, acts=True)

@@ -87,7 +87,7 @@ def resolve(conflict_id: str, kept: Kept, file: Path | None, why: str, yes: bool
         document = {"resolved": conflict_id, "kept": kept, "lost": list(choice.lost)}
         return Answer(document, f"resolved {conflict_id}: kept {kept}")
 
-    run_command(body, as_json=as_json)
+    run_command(body, as_json=as_json, acts=True)
 
 
 async def _resolving(app: App) -> ConflictResolver:

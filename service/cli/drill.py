@@ -31,4 +31,4 @@ def drill(sample: int, as_json: bool) -> None:
         report = await run_drill(app, sample, report_step, stop)
         return Answer(report.to_json(), report.to_text(), ok=report.ok)
 
-    run_command(body, as_json=as_json)
+    run_command(body, as_json=as_json, acts=True)

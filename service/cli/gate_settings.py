@@ -40,4 +40,4 @@ def gate_settings(
         view = await (store_gate_settings(context, why, forced) if store else show_gate_settings(context))
         return Answer(view.to_json(), view.to_text())
 
-    run_command(body, as_json=as_json)
+    run_command(body, as_json=as_json, acts=store)

@@ -10,6 +10,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout and nothing else.")
 yes = click.option("--yes", is_flag=True, help="Confirm in advance: for use without a terminal.")
+table_name = click.option(
+    "--table", metavar="NAME", help="Confirm in advance, for the migration of this old table only; refused for another."
+)
 
 
 class FiniteRange(click.FloatRange):

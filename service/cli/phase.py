@@ -10,8 +10,8 @@ import click
 
 from service.app import App
 from service.cli.answer import Answer, print_error
-from service.cli.options import FiniteRange, as_json, yes
-from service.cli.run import confirm, run_command
+from service.cli.options import FiniteRange, as_json, table_name, yes
+from service.cli.run import confirm, confirm_table, run_command
 from service.core.phases.gate import GateClosed
 from service.core.phases.left_behind import KeysLeftBehind, LeftBehind
 from service.core.phases.moves import Command
@@ -24,13 +24,21 @@ from service.migration.phase.move_context import move_context
 MAX_WAIT_SECONDS = 7 * 86_400
 PAGE_KEYS = 20
 """A list of more keys than these is shown page by page on a terminal."""
+QUESTIONS: dict[Command, str] = {
+    "cutover": "This moves the phase on to dual: the application may write both sides then.",
+    "cutover --finish": "This moves the phase on to reverse: the application writes v2 only then.",
+    "rollback": "This moves the phase one back, or gives up a cutover that has only begun.",
+    "complete": "This ends sync in both directions, removes the stamps from v2, and cannot be undone.",
+}
+"""What a move does, for the question that confirms it."""
 
 
 def move_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--wait, --force, --force-again, --why, --yes and --json."""
+    """--wait, --force, --force-again, --why, --table, --yes and --json."""
     for option in (
         as_json,
         yes,
+        table_name,
         click.option("--why", default="", help="The reason, for the audit log."),
         click.option(
             "--force-again", "again", multiple=True, help="The same condition again: for use without a terminal."
@@ -88,10 +96,6 @@ def rollback(dry: bool, yes: bool, as_json: bool, **asked: Any) -> None:
 @move_options
 def complete(dry: bool, yes: bool, as_json: bool, **asked: Any) -> None:
     """End the migration: sync stops, and the stamps are removed from v2. Cannot be undone. The old table stays as it is."""
-    if not dry:
-        confirm(
-            "This ends sync in both directions, removes the stamps from v2, and cannot be undone.", "complete", yes=yes
-        )
     _run("complete", asked, dry=dry, yes=yes, as_json=as_json)
 
 
@@ -105,7 +109,7 @@ def hold(why: str, as_json: bool) -> None:
         held = await hold_gate(await move_context(app), why)
         return Answer({"hold": asdict(held)}, escaped(f"the gate is held: {why}"))
 
-    run_command(body, as_json=as_json)
+    run_command(body, as_json=as_json, acts=True)
 
 
 @click.command()
@@ -118,7 +122,7 @@ def release(as_json: bool) -> None:
         text = "there was no hold" if held is None else escaped(f"released: {held.why} (by {held.by})")
         return Answer({"released": None if held is None else asdict(held)}, text)
 
-    run_command(body, as_json=as_json)
+    run_command(body, as_json=as_json, acts=True)
 
 
 def _run(command: Command, asked: dict[str, Any], *, dry: bool, yes: bool, as_json: bool) -> None:
@@ -126,6 +130,7 @@ def _run(command: Command, asked: dict[str, Any], *, dry: bool, yes: bool, as_js
         _preview(command, asked, as_json=as_json)
         return
     confirm_override(asked["forced"], asked["again"], yes=yes)
+    confirm_table(QUESTIONS[command], asked["table"], yes=yes)
     ask = MoveRequest(command, asked["why"], asked["forced"], asked["wait"], asked.get("leave_behind"))
 
     async def body(app: App, _: asyncio.Event) -> Answer:
@@ -135,7 +140,7 @@ def _run(command: Command, asked: dict[str, Any], *, dry: bool, yes: bool, as_js
             return _closed(closed)
         return Answer(moved.to_json(), moved.to_text(), long=_is_long(moved.behind))
 
-    run_command(body, as_json=as_json)
+    run_command(body, as_json=as_json, acts=True)
 
 
 def _preview(command: Command, asked: dict[str, Any], *, as_json: bool) -> None:

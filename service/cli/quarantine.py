@@ -65,7 +65,7 @@ def retry(ids: tuple[str, ...], all_keys: bool, as_json: bool) -> None:
         keys = ids or tuple(await _quarantine(app).heads())
         return _retried([await retry_key(app, key_id) for key_id in keys])
 
-    run_command(body, as_json=as_json)
+    run_command(body, as_json=as_json, acts=True)
 
 
 @quarantine.command("drop")
@@ -83,7 +83,7 @@ def drop_key(key_id: str, yes: bool, as_json: bool) -> None:
             {"dropped": key_id, "changes_lost": head.waiting}, f"dropped {key_id}: {head.waiting} changes lost"
         )
 
-    run_command(body, as_json=as_json)
+    run_command(body, as_json=as_json, acts=True)
 
 
 def _quarantine(app: App) -> Quarantine:

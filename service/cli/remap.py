@@ -23,4 +23,4 @@ def remap(as_json: bool) -> None:
         done = await change_mapping(app, stop)
         return Answer(done.to_json(), done.to_text(), ok=done.ok)
 
-    run_command(body, as_json=as_json)
+    run_command(body, as_json=as_json, acts=True)

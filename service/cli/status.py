@@ -24,7 +24,8 @@ WATCH_SECONDS = 2.0
 @click.option("--also", multiple=True, help="A line to print below the answer.")
 @as_json
 def status(watch: bool, within: float | None, also: tuple[str, ...], as_json: bool) -> None:
-    """Show phase, progress, lag and counts. Takes up to a few seconds, to find out whether sync has caught up.
+    """Show phase, progress, lag and counts. Takes up to a few seconds, to find out whether sync has caught up. Exit status 1 where
+    nothing has been started.
 
     With --until-caught-up: wait until the backfill has finished and sync has caught up in both directions; exit status 1 if that
     takes longer.
@@ -43,7 +44,7 @@ def status(watch: bool, within: float | None, also: tuple[str, ...], as_json: bo
             await app.clock.sleep(WATCH_SECONDS)
             snapshot = await take_snapshot(app)
         text = lines_of([*snapshot.to_text().split("\n"), *also])
-        return Answer(snapshot.to_json(), text, ok=within is None or _caught_up(snapshot))
+        return Answer(snapshot.to_json(), text, ok=snapshot.started and (within is None or _caught_up(snapshot)))
 
     run_command(body, as_json=as_json)
 

@@ -40,7 +40,7 @@ def sync(engine: Engine | None, http: bool, as_json: bool) -> None:
         engine_used = app.settings.engine
         return Answer({"stopped": True, "engine": engine_used}, "sync stopped; what was applied is saved", stopped=True)
 
-    run_command(body, as_json=as_json, grace=_grace, engine=engine)
+    run_command(body, as_json=as_json, acts=True, grace=_grace, engine=engine)
 
 
 async def _run_sync(app: App, stop: asyncio.Event, *, http: bool = True) -> None:

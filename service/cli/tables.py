@@ -7,8 +7,8 @@ import click
 
 from service.app import App
 from service.cli.answer import Answer
-from service.cli.options import as_json, like_old, yes
-from service.cli.run import confirm, read_first, run_command
+from service.cli.options import as_json, like_old, table_name, yes
+from service.cli.run import confirm, confirm_table, read_first, run_command
 from service.dynamodb.like_old import LikeOld
 from service.dynamodb.table_features import Warm
 from service.migration.preflight.checks import run_preflight
@@ -65,20 +65,21 @@ def create_tables(
         started = await (accept_gap(app) if accept else create_and_start(app, LikeOld(**like, warm=warm)))
         return Answer(started.to_json(), started.to_text())
 
-    run_command(body, as_json=as_json)
+    run_command(body, as_json=as_json, acts=True)
 
 
 @click.command("drop-tables")
+@table_name
 @yes
 @as_json
-def drop_tables(yes: bool, as_json: bool) -> None:
+def drop_tables(table: str | None, yes: bool, as_json: bool) -> None:
     """Delete the v2 tables and the control table that tablesplit made, with everything in them. Cannot be undone.
 
     The old table is not touched. A table that was there before stays, and so do its items.
     """
-    confirm(
+    confirm_table(
         "This deletes the v2 tables and the control table that tablesplit made, with everything in them, and cannot be undone.",
-        "drop",
+        table,
         yes=yes,
     )
 
@@ -86,4 +87,4 @@ def drop_tables(yes: bool, as_json: bool) -> None:
         dropped = await drop_all(app)
         return Answer(dropped.to_json(), dropped.to_text())
 
-    run_command(body, as_json=as_json)
+    run_command(body, as_json=as_json, acts=True)

@@ -35,4 +35,4 @@ def validate(resume: bool, as_json: bool, **asked: Any) -> None:
         report = await run_validation(app, options, stop)
         return Answer(report.to_json(), report.to_text(), ok=report.equal)
 
-    run_command(body, as_json=as_json)
+    run_command(body, as_json=as_json, acts=options.repair)

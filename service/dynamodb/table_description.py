@@ -115,6 +115,15 @@ def table_description(table: Mapping[str, Any]) -> TableDescription:
     )
 
 
+def account_of(arn: str) -> str | None:
+    """The account in the ARN of a table or stream, ``arn:aws:dynamodb:REGION:ACCOUNT:table/NAME``; None: there is none in it.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+    """
+    parts = arn.split(":", 5)
+    return (parts[4] or None) if len(parts) == 6 else None
+
+
 def _made_at(table: Mapping[str, Any]) -> str:
     made = table.get("CreationDateTime")  # in the time zone of this machine
     return f"made at {made.timestamp()}" if isinstance(made, datetime) else ""

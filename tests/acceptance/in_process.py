@@ -32,7 +32,7 @@ class Result:
     @property
     def line(self) -> str:
         """The error's message."""
-        return self.err.splitlines()[0].removeprefix("error: ")
+        return next(line for line in self.err.splitlines() if line.startswith("error: ")).removeprefix("error: ")
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def move(cli: CommandLine, to: str, steps: tuple[str, ...], *command: str) -> No
     """Make a move, killed with -9 at each of ``steps``; the same command continues and ends it."""
     for step in steps:
         resolve_conflicts(cli)
-        with ended(cli.start(*command, "--wait", "10")) as process:
+        with ended(cli.start(*command, "--yes", "--wait", "10")) as process:
             while process.poll() is None and state(cli)["step"] != step:
                 time.sleep(0.01)  # until the other process, which sends us no event, has recorded the step
     until(lambda: is_made(cli, to, *command), within=300, otherwise=lambda: cli.stderr_of("sync"))
@@ -109,7 +109,7 @@ def is_made(cli: CommandLine, to: str, *command: str) -> bool:
     """Whether the move is made, after another try if it was not. Resolves conflicts that close the gate, as an operator would."""
     if state(cli) != {"phase": to, "step": None}:
         resolve_conflicts(cli)
-        with ended(cli.start(*command, "--wait", "10", "--why", "cycles")) as process:
+        with ended(cli.start(*command, "--yes", "--wait", "10", "--why", "cycles")) as process:
             process.wait(600)
     return state(cli) == {"phase": to, "step": None}
 

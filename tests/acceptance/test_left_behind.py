@@ -36,7 +36,7 @@ def test_a_write_that_the_old_table_never_gets_is_named_before_a_rollback_and_af
     cli.make_old_table(old_items(30))
     cli.run("full-migration")
     with ended(cli.start("sync", "--no-http")):
-        cli.run("cutover", "--wait", "120")
+        cli.run("cutover", "--yes", "--wait", "120")
         lost = next(item for item in cli.scan("DEALS_TABLE") if "id" in item)
         cli.dynamodb.put_item(
             TableName=cli.table("DEALS_TABLE"), Item={**lost, "created_at": text("1999-01-02T03:04:05.000Z")}
@@ -44,15 +44,17 @@ def test_a_write_that_the_old_table_never_gets_is_named_before_a_rollback_and_af
         until(lambda: cli.ask("status")["quarantine"], within=60, otherwise=lambda: cli.stderr_of("sync"))
         until(lambda: differing(cli) == 1, within=60, otherwise=lambda: cli.stderr_of("sync"))
 
-        refused, out, err = typed(cli, "rollback", "--wait", "20", "--force", "quarantine", *again("quarantine"))
+        refused, out, err = typed(
+            cli, "rollback", "--yes", "--wait", "20", "--force", "quarantine", *again("quarantine")
+        )
         assert (refused, state_of(cli)) == (1, "dual")
         assert names(out, cli.table("DEALS_TABLE"), lost)
         assert "tablesplit rollback --leave-behind 2" in err
 
-        wrong = cli.run("rollback", "--leave-behind", "1", status=1)
+        wrong = cli.run("rollback", "--yes", "--leave-behind", "1", status=1)
         assert (wrong["left_behind"]["count"], state_of(cli)) == (2, "dual")
 
-        status, out, err = typed(cli, "rollback", "--wait", "60", "--leave-behind", "2", "--why", "release 12")
+        status, out, err = typed(cli, "rollback", "--yes", "--wait", "60", "--leave-behind", "2", "--why", "release 12")
         assert status == 0, err
         assert "2 keys are left behind: the old table does not have everything that was written there" in out
         assert names(out, cli.table("DEALS_TABLE"), lost)

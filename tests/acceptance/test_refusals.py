@@ -30,6 +30,7 @@ def no_region(world: World) -> None:
 
 
 DROPS = "This deletes the v2 tables and the control table that tablesplit made, with everything in them, and cannot be undone."
+NAME = "Confirm with --table PREFIX-old_table_name or --yes, or run this on a terminal."
 YES = "Confirm with --yes, or run this on a terminal."
 OFFLINE: dict[str, Row] = {
     "unknown command": (nothing, ("fly",), 2, "No such command 'fly'."),
@@ -91,7 +92,7 @@ OFFLINE: dict[str, Row] = {
         nothing,
         ("drop-tables",),
         2,
-        f"{DROPS} {YES}",
+        f"{DROPS} {NAME}",
     ),
     "accepting a gap without a yes": (
         nothing,
@@ -273,7 +274,7 @@ OFFLINE: dict[str, Row] = {
         nothing,
         ("complete",),
         2,
-        f"This ends sync in both directions, removes the stamps from v2, and cannot be undone. {YES}",
+        f"This ends sync in both directions, removes the stamps from v2, and cannot be undone. {NAME}",
     ),
     "hold without a reason": (nothing, ("hold",), 2, "Missing option '--why'."),
     "endpoint down": (

@@ -122,7 +122,7 @@ ONLINE: dict[str, Row] = {
     ),
     "cutover before the start": (
         nothing,
-        ("cutover",),
+        ("cutover", "--yes"),
         2,
         "control table PREFIX-tablesplit_control_table does not exist: nothing has been started",
     ),
@@ -140,11 +140,11 @@ ONLINE: dict[str, Row] = {
     ),
     "finish before the cutover": (
         started,
-        ("cutover", "--finish"),
+        ("cutover", "--yes", "--finish"),
         1,
         "cutover --finish does not lead anywhere from phase forward",
     ),
-    "rollback of nothing": (started, ("rollback",), 1, "rollback does not lead anywhere from phase forward"),
+    "rollback of nothing": (started, ("rollback", "--yes"), 1, "rollback does not lead anywhere from phase forward"),
     "complete too early": (
         started,
         ("complete", "--yes"),
@@ -221,13 +221,13 @@ def test_a_closed_gate_is_reported_with_every_reason_and_remedy(world: World) ->
         "headroom",
         "workers",
     ]
-    result = world.run("cutover")
+    result = world.run("cutover", "--yes")
     assert result.status == 1
     assert result.line.startswith(
         "the gate to dual is closed: backfill is not started, wanted finished; forward_caught_up is"
     )
     assert [line.split()[1] for line in result.out.splitlines() if line.startswith("  NO")] == closed
-    for command in (("cutover", "--json"), ("cutover", "--dry-run", "--json")):
+    for command in (("cutover", "--yes", "--json"), ("cutover", "--dry-run", "--json")):
         result = world.run(*command)
         document = json.loads(result.out)
         gate = document.get("gate", document)
@@ -235,7 +235,7 @@ def test_a_closed_gate_is_reported_with_every_reason_and_remedy(world: World) ->
         assert (result.status, gate["to"], gate["open"]) == (1, "dual", False)
         assert [condition["name"] for condition in unmet] == closed
         assert all(condition["remedy"] and condition["since"] for condition in unmet)
-    assert json.loads(world.run("cutover", "--json").out)["error"]["kind"] == "refused"
+    assert json.loads(world.run("cutover", "--yes", "--json").out)["error"]["kind"] == "refused"
     assert json.loads(world.run("status", "--json").out)["gate"]["open"] is False
 
 

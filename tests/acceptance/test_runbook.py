@@ -39,7 +39,8 @@ class Stranger:
     def does(self, section: str, begins: str, *, status: int = 0, **placeholders: str) -> str:
         """Run the section's next command that begins with ``begins``; its output must have the lines that the runbook shows."""
         command = self.book.use(section, f"tablesplit {begins}")
-        words = [placeholders.get(word.strip("<>"), word) for word in command.words[1:]]
+        known = {"old-table": self.cli.table("OLD_TABLE_NAME"), **placeholders}
+        words = [known.get(word.strip("<>"), word) for word in command.words[1:]]
         done = subprocess.run(
             [*COMMAND, *words], env=self.cli.environment() | STEADY, capture_output=True, text=True, timeout=180
         )
@@ -184,7 +185,7 @@ def finish(stranger: Stranger) -> None:
     stranger.does("finish", "validate")
     stranger.does("finish", "cutover --finish")
     stranger.does("roll-back", "rollback --wait")
-    stranger.cli.run("cutover", "--finish", "--wait", "60")
+    stranger.cli.run("cutover", "--yes", "--finish", "--wait", "60")
     stranger.does("finish", "validate")
     stranger.does("finish", "complete")
     assert "complete" in stranger.does("clean-up", "audit list")

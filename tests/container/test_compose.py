@@ -157,7 +157,7 @@ def _survives_a_restart_of(stack: Compose, service: str) -> None:
 
 def _the_application_moves_over_as_the_runbook_says(stack: Compose) -> None:
     stack.until(lambda: "open\n" in stack("run", "--rm", "-T", "cli", "cutover", "--dry-run", status=None))
-    stack.cli("cutover", "--wait", "120", "--why", "moving to v2")
+    stack.cli("cutover", "--yes", "--wait", "120", "--why", "moving to v2")
     follow(stack, "up -d seed-v2")
     follow(stack, "stop seed")
     follow(stack, "restart sync")

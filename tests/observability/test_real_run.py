@@ -89,7 +89,7 @@ def copy(cli: CommandLine, watching: Prometheus) -> None:
 
 def cut_over(cli: CommandLine) -> None:
     """Enter `dual`, and write both sides."""
-    cli.run("cutover", "--wait", "60")
+    cli.run("cutover", "--yes", "--wait", "60")
     cli.dynamodb.put_item(TableName=cli.table("OLD_TABLE_NAME"), Item=lead("later"))
     cli.dynamodb.update_item(
         TableName=cli.table("LEADS_TABLE"),

@@ -108,7 +108,7 @@ def migrate(scenario: Scenario) -> set[tuple[str, str]]:
         scenario.operator("quarantine retry --all", "validate --repair")
         expect(scenario.operator("validate"), 0)
         before = scenario.calls()
-        expect(scenario.operator("cutover --wait 60"), 0)
+        expect(scenario.operator("cutover --yes --wait 60"), 0)
         scenario.validate_over_http()
         set_title(scenario.application, DEALS, v2_key("6"), "v2")
         set_title(scenario.application, OLD, old_key("7"), "old")
@@ -119,7 +119,7 @@ def migrate(scenario: Scenario) -> set[tuple[str, str]]:
         resolve = [f"conflicts resolve {one['id']} --keep old --yes" for one in listed["items"]]
         assert resolve
         scenario.operator(*resolve, "status --until-caught-up 540", "validate --repair")
-        expect(scenario.operator("cutover --finish --wait 60", "validate", "complete --yes --wait 60"), 0, 0, 0)
+        expect(scenario.operator("cutover --yes --finish --wait 60", "validate", "complete --yes --wait 60"), 0, 0, 0)
     return before["sync"] | before["backfill"] | before["operator"]
 
 

@@ -255,7 +255,8 @@ def dual_for_commands(monkeypatch: pytest.MonkeyPatch) -> BothWays:
     @asynccontextmanager
     async def open_app(_: object) -> AsyncIterator[Any]:
         await in_dual(world)
-        settings, tables = SimpleNamespace(control_table="control"), SimpleNamespace(describe=describe)
+        settings = Settings(control_table="control", endpoint_url="http://localhost:8000")
+        tables = SimpleNamespace(describe=describe)
         yield SimpleNamespace(
             settings=settings, mapping=world.mapping, clock=world.clock, control=world.control, tables=tables
         )

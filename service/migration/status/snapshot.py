@@ -14,6 +14,7 @@ from service.log import get_logger
 from service.migration.status.facts import CaughtUp, read_facts
 from service.migration.status.gate import ask_caught_up, gate_by
 from service.migration.status.gauges import MigrationGauges
+from service.migration.status.identity import read_identity
 from service.migration.status.status import Status
 
 LOG_SECONDS = 30.0
@@ -33,7 +34,8 @@ async def take_snapshot(app: App, *, caught_up: CaughtUp | None = None) -> Statu
     state = await load_state(app.control, app.mapping) if exists else None
     if state is None:
         now = app.clock.now()
-        return Status(Facts(now, phase_since=now, mapping=app.mapping.hash))
+        facts = Facts(now, phase_since=now, mapping=app.mapping.hash)
+        return Status(facts, identity=await read_identity(app))
     return await _status(app, state, caught_up or await ask_caught_up(app))
 
 
@@ -73,7 +75,7 @@ async def _status(app: App, state: MigrationState, caught_up: CaughtUp | None) -
     facts = await read_facts(app, state, caught_up)
     move = next_move(state.phase)
     gate = None if move is None else await gate_by(app, move, facts)
-    return Status(facts, gate, await _headroom(app, state, facts))
+    return Status(facts, gate, await _headroom(app, state, facts), await read_identity(app, state))
 
 
 async def _headroom(app: App, state: MigrationState, facts: Facts) -> float | None:

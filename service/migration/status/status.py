@@ -18,6 +18,10 @@ from service.core.phases.facts import (
 )
 from service.core.phases.gate import Gate
 from service.escape import lines_of
+from service.migration.status.identity import MigrationIdentity
+
+NOT_STARTED = "run `tablesplit preflight`, then `tablesplit create-tables`"
+"""What to do where nothing has been started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +33,20 @@ class Status:
     """The gate of the move that leads on; None where none does."""
     retention_headroom_seconds: float | None = None
     """Time until the first unread change may be trimmed; None: no lane has saved a position."""
+    identity: MigrationIdentity | None = None
+    """Which migration it is; None: not told."""
+
+    @property
+    def started(self) -> bool:
+        """Whether there is a migration to show: `create-tables` has started it."""
+        return self.facts.phase != "prepare"
 
     def to_json(self) -> dict[str, Any]:
         """The document that `status --json` and /v1/status give."""
         facts = self.facts
         return {
+            "identity": None if self.identity is None else self.identity.to_json(),
+            "started": self.started,
             "phase": facts.phase,
             "phase_since": iso(facts.phase_since),
             "mapping": facts.mapping,
@@ -76,7 +89,10 @@ class Status:
 
     def to_text(self) -> str:
         """The same for people, one line for each subject."""
-        return lines_of([*_always_shown(self.facts), *self._shown_when_known()])
+        known = [] if self.identity is None else [f"migration    {self.identity.to_text()}"]
+        if not self.started:
+            return lines_of([*known, "phase        none: nothing has been started here", f"what to do   {NOT_STARTED}"])
+        return lines_of([*known, *_always_shown(self.facts), *self._shown_when_known()])
 
     def _shown_when_known(self) -> list[str]:
         facts = self.facts

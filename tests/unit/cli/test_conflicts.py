@@ -49,7 +49,7 @@ def world(monkeypatch: pytest.MonkeyPatch, notes: AuditNotes) -> BothWays:
     async def open_app(_: object) -> AsyncIterator[Any]:
         await change_state(world.control, MAPPING, 0.0, dual)
         yield SimpleNamespace(
-            settings=SimpleNamespace(control_table="control"),
+            settings=Settings(control_table="control", endpoint_url="http://localhost:8000"),
             mapping=MAPPING,
             clock=world.clock,
             store=world.db,
@@ -92,7 +92,8 @@ def test_a_conflict_is_listed_until_it_is_resolved_and_then_with_all(run: Run, n
     assert run("list") == (0, f"{line}\n", "")
     status, out, err = run("resolve", name, "--keep", "v2", "--yes", "--why", "v2 is newer")
     assert (status, out) == (0, f"resolved {name}: kept v2\n")
-    assert err.startswith('lost: company: {"S": "old side"} (stays: {"S": "v2 side"})\n')
+    assert err.startswith("migration: table old, server http://localhost:8000, tablesplit ")
+    assert err.split("\n", 1)[1].startswith('lost: company: {"S": "old side"} (stays: {"S": "v2 side"})\n')
     assert run("list") == (0, "there is no conflict\n", "")
     assert run("list", "--all")[1].startswith(f"{line}, resolved: v2 kept by ann at ")
     assert [(action, why) for action, why, _ in notes] == [("conflict resolved", "v2 is newer")]
@@ -150,7 +151,7 @@ def test_a_refused_command_prints_one_line(
 ) -> None:
     ended, out, err = run(*(name if argument == "ID" else argument for argument in arguments))
     assert (ended, out) == (status, "")
-    assert err.splitlines()[0] == line
+    assert next(said for said in err.splitlines() if not said.startswith("migration: ")) == line
 
 
 def test_a_second_resolution_is_refused(run: Run, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -35,6 +36,15 @@ FULL_RUN = {
 ACTING = Acting("forward", "guarded", 0)
 LOST = "stream records of the old table were lost, accepted at 2023-11-14T22:12:35Z"
 DOCUMENT: dict[str, Any] = {
+    "identity": {
+        "old_table": "old",
+        "control_table": "control",
+        "region": "ap-southeast-2",
+        "version": version("tablesplit"),
+        "endpoint": None,
+        "account": "000000000000",
+    },
+    "started": True,
     "phase": "forward",
     "phase_since": "2023-11-14T22:13:20Z",
     "mapping": "014ee0e38289ccc6",
