@@ -5,13 +5,14 @@ from collections.abc import Iterator
 
 import click
 
+from service.cli.commands import EXAMPLES
 from service.cli.main import cli
 
 SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[A-Z`])")
 
 
 def commands_reference() -> str:
-    """A section for each command and subcommand: usage, help, and a table of options."""
+    """A section for each command and subcommand: usage, help, examples, and a table of options."""
     return "\n".join(
         line for path, command in _commands(cli, "tablesplit") for line in _section(path, command)
     ).rstrip()
@@ -36,6 +37,7 @@ def _section(path: str, command: click.Command) -> Iterator[str]:
     for paragraph in (command.help or "").split("\n\n"):
         yield from SENTENCE_END.split(" ".join(paragraph.split()))
         yield ""
+    yield from ["```sh", *(f"tablesplit {line}" for line in EXAMPLES[name]), "```", ""]
     options = [option for option in command.params if isinstance(option, click.Option)]
     if options:
         yield from ["| option | meaning |", "|---|---|"]

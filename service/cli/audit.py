@@ -7,6 +7,7 @@ import click
 
 from service.app import App
 from service.cli.answer import Answer
+from service.cli.group import CommandGroup
 from service.cli.options import as_json
 from service.cli.run import run_command
 from service.clock import iso
@@ -17,7 +18,7 @@ from service.sync.positions import require_started
 HASH = re.compile("[0-9a-f]{64}")
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def audit() -> None:
     """The audit log of phase moves, holds and resolved conflicts."""
 

@@ -8,6 +8,7 @@ import click
 
 from service.app import App
 from service.cli.answer import Answer, json_text
+from service.cli.group import CommandGroup
 from service.cli.options import as_json, yes
 from service.cli.output import say
 from service.cli.run import confirm, read_first, run_command
@@ -19,7 +20,7 @@ from service.migration.settlement.resolution import Choice, ConflictResolver
 from service.sync.positions import require_started
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def conflicts() -> None:
     """The writes to the old table that lost against v2, each kept in full, and the items with two live keys on v2."""
 
@@ -38,7 +39,7 @@ def list_conflicts(resolved: bool, as_json: bool) -> None:
     run_command(body, as_json=as_json)
 
 
-@conflicts.command()
+@conflicts.command(short_help="Show what a conflict is about, in full")
 @click.argument("conflict_id", metavar="ID")
 @as_json
 def show(conflict_id: str, as_json: bool) -> None:

@@ -5,42 +5,16 @@ from contextlib import suppress
 from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
 
 from service.cli.answer import print_error
+from service.cli.commands import COMMANDS, GROUPS, NAME_CHARACTERS, with_examples
+from service.cli.group import CommandGroup, write_list
 from service.cli.output import ensure_streams, writable_stdout
 from service.errors import Fatal, Misconfigured, TablesplitError, as_ours
 
-COMMANDS = {
-    "audit": "audit:audit",
-    "complete": "phase:complete",
-    "conflicts": "conflicts:conflicts",
-    "create-tables": "tables:create_tables",
-    "cutover": "phase:cutover",
-    "demo": "demo:demo",
-    "drill": "drill:drill",
-    "drop-tables": "tables:drop_tables",
-    "forecast": "forecast:forecast",
-    "full-migration": "backfill:full_migration",
-    "gate-settings": "gate_settings:gate_settings",
-    "hold": "phase:hold",
-    "mapping": "mapping:mapping",
-    "migrate": "backfill:migrate",
-    "preflight": "tables:preflight",
-    "quarantine": "quarantine:quarantine",
-    "release": "phase:release",
-    "remap": "remap:remap",
-    "rollback": "phase:rollback",
-    "seed": "seed:seed",
-    "selftest": "selftest:selftest",
-    "status": "status:status",
-    "sync": "sync:sync",
-    "validate": "validate:validate",
-    "verification": "verification:verification",
-}
-"""The commands by name, each with its module in this package and its name there."""
 
-
-class _Commands(click.Group):
+class _Commands(CommandGroup):
     """Imports only the module of the command that is called: most commands need neither the HTTP side nor the demonstration, whose
     imports take as long as all the others together."""
 
@@ -50,19 +24,32 @@ class _Commands(click.Group):
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module, attribute = COMMANDS[cmd_name].split(":")
+        module, attribute = COMMANDS[cmd_name].place.split(":")
         command = getattr(import_module(f"service.cli.{module}"), attribute)
         assert isinstance(command, click.Command)
-        return command
+        return with_examples(command, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 (click's)
+        for title, group in GROUPS.items():
+            write_list(
+                formatter, title, ((name.ljust(NAME_CHARACTERS), listed.summary) for name, listed in group.items())
+            )
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Without importing a command: a shell waits for it."""
+        names = [name for name in COMMANDS if name.startswith(incomplete)]
+        commands = [CompletionItem(name, help=COMMANDS[name].summary) for name in names]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="tablesplit")
+@click.version_option(None, "-V", "--version", package_name="tablesplit")
 def cli() -> None:
     """Move a live DynamoDB single table into v2 tables while the application keeps writing.
 
     Every command reads its configuration from the environment (and from .env): see docs/settings.md. Exit status: 0
-    success, 1 the answer is no, 2 wrong usage or configuration, 3 a failure while the command ran.
+    success, 1 the answer is no, 2 wrong usage or configuration, 3 a failure while the command ran. `tablesplit COMMAND --help`
+    explains a command, with examples.
     """
 
 

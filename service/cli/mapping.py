@@ -7,6 +7,7 @@ import click
 
 from service.app import App
 from service.cli.answer import Answer
+from service.cli.group import CommandGroup
 from service.cli.mapping_init import init
 from service.cli.mapping_text import explanation_text, trial_text
 from service.cli.options import as_json
@@ -30,7 +31,7 @@ mapping_file = click.option(
 )
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def mapping() -> None:
     """Draft or check a mapping file, and try it on old items. No table is written."""
 
@@ -38,7 +39,7 @@ def mapping() -> None:
 mapping.add_command(init)
 
 
-@mapping.command()
+@mapping.command(short_help="Name everything that is wrong in a mapping file")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @as_json
 def check(file: Path, as_json: bool) -> None:
@@ -56,7 +57,7 @@ def check(file: Path, as_json: bool) -> None:
     run_alone(body, as_json=as_json)
 
 
-@mapping.command("explain")
+@mapping.command("explain", short_help="Explain how an old item becomes a v2 item and comes back")
 @click.argument("key", metavar="[KEY]", nargs=-1)
 @click.option(
     "--item",

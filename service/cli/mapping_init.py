@@ -25,7 +25,7 @@ from service.owned_file import open_owned, why_not
 GZIP = b"\x1f\x8b"
 
 
-@click.command()
+@click.command(short_help="Draft a mapping from a table, or from a file")
 @click.option(
     "--sample", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="Old items to read at most."
 )

@@ -7,6 +7,7 @@ import click
 
 from service.app import App
 from service.cli.answer import Answer, json_text
+from service.cli.group import CommandGroup
 from service.cli.options import as_json, yes
 from service.cli.run import confirm, run_command
 from service.control.quarantine import Quarantine
@@ -17,7 +18,7 @@ from service.migration.settlement.quarantine import RetryResult, drop_from_quara
 from service.sync.positions import require_started
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def quarantine() -> None:
     """The keys whose item cannot be mapped or written, each with the changes that wait for it."""
 
@@ -51,7 +52,7 @@ def show(key_id: str, as_json: bool) -> None:
     run_command(body, as_json=as_json)
 
 
-@quarantine.command()
+@quarantine.command(short_help="Apply the waiting changes, once their reason is corrected")
 @click.argument("ids", metavar="ID...", nargs=-1)
 @click.option("--all", "all_keys", is_flag=True, help="Every key in quarantine.")
 @as_json

@@ -7,6 +7,7 @@ import click
 
 from service.app import App
 from service.cli.answer import Answer
+from service.cli.group import CommandGroup
 from service.cli.options import as_json
 from service.cli.run import run_command
 from service.control.verification import listing
@@ -14,12 +15,12 @@ from service.escape import lines_of
 from service.sync.positions import require_started
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def verification() -> None:
     """The keys that were written since the first `dual`, compared again by `sync` once they are quiet."""
 
 
-@verification.command("list")
+@verification.command("list", short_help="List the keys whose two sides differ, with the fields")
 @as_json
 def list_keys(as_json: bool) -> None:
     """List the keys whose two sides differ, with the fields by name."""
