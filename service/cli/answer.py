@@ -29,13 +29,18 @@ class Answer:
     stopped: bool = False
     """True: a command that runs until it is stopped. After Ctrl-C its exit status is 3, after SIGTERM 0."""
 
+    shown: bool = False
+    """True: a viewer, which has shown everything as it came. Ctrl-C is its ordinary end."""
+
     @property
     def exit_status(self) -> int:
         return 0 if self.ok else 1
 
 
 def print_answer(answer: Answer, *, as_json: bool) -> None:
-    """Print to stdout: with ``as_json`` the one JSON document, else the text."""
+    """Print to stdout: with ``as_json`` the one JSON document, else the text. Nothing where it has been shown."""
+    if answer.shown:
+        return
     text = json_text(answer.document) if as_json else answer.text
     print_text(text, paged=answer.long and not as_json and sys.stdout.isatty())
 

@@ -1,6 +1,7 @@
 """What a command writes: its result on stdout, everything else on stderr. Nothing that an item brought acts on the terminal."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,18 +10,36 @@ from typing import TextIO
 
 import click
 
+from service.cli.style import coloured
 from service.errors import Fatal
 from service.escape import escaped, escaped_lines
 
 
 def print_text(text: str, *, paged: bool = False) -> None:
     """Write lines to stdout; ``paged``: page by page. Raises Fatal when stdout cannot be written (a full disk, a closed pipe)."""
-    shown = escaped_lines(text, _encoding(sys.stdout))
+    shown = coloured(escaped_lines(text, _encoding(sys.stdout)), sys.stdout)
     with writable_stdout():
         if paged:
             click.echo_via_pager(shown)
         else:
             print(shown, flush=True)
+
+
+class Redrawn:
+    """Text on a terminal that takes the place of what it showed before, without a flicker."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+
+    def show(self, text: str) -> None:
+        """Raises Fatal as ``print_text`` does."""
+        size = shutil.get_terminal_size()
+        lines = escaped_lines(text, _encoding(sys.stdout)).split("\n")
+        shown = [line[: size.columns - 1] for line in lines][: size.lines - 1]  # a wrapped line would be two rows
+        up = f"\x1b[{self._rows}A\r\x1b[J" if self._rows else ""
+        self._rows = len(shown)
+        with writable_stdout():
+            print(up + coloured("\n".join(shown), sys.stdout), flush=True)
 
 
 def ensure_streams() -> None:
@@ -49,7 +68,7 @@ def writable_stdout() -> Iterator[None]:
 def say(line: str) -> None:
     """Write one line to stderr. Where that cannot be written, there is nowhere left to say so."""
     with suppress(OSError):
-        print(escaped(line, _encoding(sys.stderr)), file=sys.stderr, flush=True)
+        print(coloured(escaped(line, _encoding(sys.stderr)), sys.stderr), file=sys.stderr, flush=True)
 
 
 def _encoding(stream: TextIO) -> str:

@@ -204,12 +204,6 @@ OFFLINE: dict[str, Row] = {
         2,
         "AWS cannot be used as configured: Provided region_name 'a b' doesn't match a supported format.",
     ),
-    "watch as one document": (
-        nothing,
-        ("status", "--watch", "--json"),
-        2,
-        "--watch and --json cannot be combined: --json prints one document.",
-    ),
     "watch until": (
         nothing,
         ("status", "--watch", "--until-caught-up", "5"),

@@ -25,6 +25,12 @@ class Condition:
     remedy: str
     """The command to run, or what else to do; empty where nothing is to be done."""
 
+    @property
+    def value_text(self) -> str:
+        """The value for people; a number of seconds, as the threshold says, with its unit."""
+        seconds = isinstance(self.threshold, str) and self.threshold.endswith(" s") and type(self.value) in (int, float)
+        return f"{value_text(self.value)} s" if seconds else value_text(self.value)
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
@@ -57,10 +63,16 @@ class Gate:
         lines = [f"gate to {self.to}: {'open' if self.open else 'closed'}"]
         for condition in self.conditions:
             mark, since = ("ok " if condition.met else "NO "), f", since {condition.since}" if condition.since else ""
-            lines.append(f"  {mark} {condition.name:17} {condition.value} (wanted: {condition.threshold}{since})")
+            value, wanted = condition.value_text, value_text(condition.threshold)
+            lines.append(f"  {mark} {condition.name:17} {value} (wanted: {wanted}{since})")
             if not condition.met:
                 lines.append(f"      {'':17} {condition.remedy}")
         return lines_of(lines)
+
+
+def value_text(value: Value) -> str:
+    """A value for people: none, yes and no are words."""
+    return "none" if value is None else {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 class GateClosed(Refused):
@@ -69,7 +81,8 @@ class GateClosed(Refused):
     def __init__(self, gate: Gate, forced: Collection[str] = ()) -> None:
         closed = [condition for condition in gate.closed if condition.name not in forced]
         reasons = "; ".join(
-            f"{condition.name} is {condition.value}, wanted {condition.threshold}" for condition in closed
+            f"{condition.name} is {condition.value_text}, wanted {value_text(condition.threshold)}"
+            for condition in closed
         )
         remedy = "; ".join(condition.remedy for condition in closed)
         super().__init__(f"the gate to {gate.to} is closed: {reasons}", remedy=remedy)

@@ -24,9 +24,9 @@ RUNNING_SECONDS = 3.0
 """How long a serving process waits for its snapshot: less than Prometheus waits for the page (deploy/prometheus)."""
 
 
-async def take_snapshot(app: App, *, caught_up: CaughtUp | None = None) -> Status:
+async def take_snapshot(app: App, *, caught_up: CaughtUp | None = None, ask: bool = True) -> Status:
     """Everything about the migration. ``caught_up``: whether each direction has caught up, when the caller knows; None asks the
-    workers, for some seconds at most.
+    workers, for some seconds at most, or without ``ask`` takes what the lanes' owners last reported.
 
     Before `create-tables` the phase is ``prepare``. Raises Fatal when the control table is damaged or of another mapping.
     """
@@ -36,7 +36,9 @@ async def take_snapshot(app: App, *, caught_up: CaughtUp | None = None) -> Statu
         now = app.clock.now()
         facts = Facts(now, phase_since=now, mapping=app.mapping.hash)
         return Status(facts, identity=await read_identity(app))
-    return await _status(app, state, caught_up or await ask_caught_up(app))
+    if caught_up is None and ask:
+        caught_up = await ask_caught_up(app)
+    return await _status(app, state, caught_up)
 
 
 async def take_running_snapshot(app: App) -> Status:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from service.clock import iso
-from service.core.item.wire import plain_key
+from service.core.item.wire import plain_key, shown_key
 from service.core.phases.acting import Side
 from service.core.phases.facts import (
     BackfillFacts,
@@ -199,7 +199,8 @@ def _validation_text(validation: FullValidation | None) -> str:
 
 def _verification_text(verification: VerificationFacts) -> str:
     counts = f"{verification.checked} touched keys equal, {verification.differences} different"
-    remedy = ": see `tablesplit verification list`" if verification.differences else ""
+    named = ", ".join(map(shown_key, verification.keys))
+    remedy = f" ({named}): see `tablesplit verification list`" if verification.differences else ""
     return f"{counts}, {verification.pending} not quiet yet at {iso(verification.finished_at)}{remedy}"
 
 
