@@ -74,10 +74,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "completion": ("completion bash", "completion zsh"),
     "conflicts": ("conflicts list", "conflicts show ID", "conflicts resolve ID --keep v2"),
     "conflicts list": ("conflicts list", "conflicts list --all --json"),
+    "conflicts export": ("conflicts export conflicts.jsonl",),
     "conflicts show": ("conflicts show ID",),
     "conflicts resolve": (
         "conflicts resolve ID --keep v2 --why 'v2 is newer'",
         "conflicts resolve ID --keep merge item.json",
+        "conflicts resolve --all --keep v2 --where entity=LEAD --where field=company",
     ),
     "create-tables": ("create-tables", "create-tables --no-tags --kms-key alias/crm"),
     "cutover": (

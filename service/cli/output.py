@@ -1,18 +1,21 @@
 """What a command writes: its result on stdout, everything else on stderr. Nothing that an item brought acts on the terminal."""
 
+import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from io import BufferedWriter
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
 from service.cli.style import coloured
 from service.errors import Fatal
 from service.escape import escaped, escaped_lines
+from service.owned_file import open_owned, why_not
 
 
 def print_text(text: str, *, paged: bool = False) -> None:
@@ -40,6 +43,18 @@ class Redrawn:
         self._rows = len(shown)
         with writable_stdout():
             print(up + coloured("\n".join(shown), sys.stdout), flush=True)
+
+
+def write_lines(path: Path, documents: Iterable[Mapping[str, Any]]) -> None:
+    """Write a JSON document on each line of a file for its owner alone. Raises Fatal when it cannot be written."""
+    try:
+        with open_owned(path) as file, BufferedWriter(file) as written:
+            if written.seekable():
+                file.truncate(0)
+            for document in documents:
+                written.write(json.dumps(document, ensure_ascii=False).encode() + b"\n")
+    except OSError as error:
+        raise Fatal(f"cannot write {path}: {why_not(error)}", remedy="name another file") from error
 
 
 def ensure_streams() -> None:

@@ -244,6 +244,20 @@ class Conflicts:
             raise Misconfigured(f"no conflict has the id {conflict_id}", remedy="see `tablesplit conflicts list --all`")
         return stored
 
+    async def named(self, prefix: str) -> str:
+        """The id that begins with ``prefix``, of a conflict or a held item. Raises Misconfigured when none does, or several do."""
+        if await self._open.get(prefix) or await self._resolved.get(prefix) or await self._held.get(prefix):
+            return prefix
+        known = [*await self.heads(), *await self.held()]
+        found = sorted(name for name in known if prefix and name.startswith(prefix))
+        if len(found) > 1:
+            raise Misconfigured(
+                f"{len(found)} conflicts have ids that begin with {prefix}", remedy="give more of the id"
+            )
+        if not found:
+            raise Misconfigured(f"no conflict has the id {prefix}", remedy="see `tablesplit conflicts list --all`")
+        return found[0]
+
     async def load(self, conflict_id: str) -> Conflict:
         """A conflict with its images. Raises Misconfigured when there is none."""
         head = (await self.head(conflict_id)).value

@@ -5,17 +5,19 @@ import json
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+import service.cli.conflicts
 from service.cli.main import main
 from service.config import Settings
 from service.control.state import MigrationState, change_state
 from service.control.stores import Stores
-from tests.builders.small_crm import MAPPING
+from tests.builders.small_crm import MAPPING, lead_key
 from tests.worlds.both_ways_world import BothWays
 from tests.worlds.conflict_world import CHANGED, MERGED, AuditNotes, make_conflict, state_in_dual
 
@@ -88,7 +90,7 @@ def test_an_empty_list_says_so(run: Run) -> None:
 
 
 def test_a_conflict_is_listed_until_it_is_resolved_and_then_with_all(run: Run, name: str, notes: AuditNotes) -> None:
-    line = f"{name}  overlap  pk=LEAD#a sk=METADATA (company)"
+    line = f"{name[:8]}  overlap  pk=LEAD#a sk=METADATA (company)"
     assert run("list") == (0, f"{line}\n", "")
     status, out, err = run("resolve", name, "--keep", "v2", "--yes", "--why", "v2 is newer")
     assert (status, out) == (0, f"resolved {name}: kept v2\n")
@@ -99,10 +101,93 @@ def test_a_conflict_is_listed_until_it_is_resolved_and_then_with_all(run: Run, n
     assert [(action, why) for action, why, _ in notes] == [("conflict resolved", "v2 is newer")]
 
 
-def test_show_prints_the_document(run: Run, name: str) -> None:
-    status, out, _ = run("show", name)
+def test_show_prints_a_diff_for_people_and_the_images_for_programs(run: Run, name: str) -> None:
+    status, out, _ = run("show", name[:8])
     assert status == 0
-    assert json.loads(out)["change"]["new"] == CHANGED
+    first, which, *lines = out.splitlines()
+    assert (first, which.split(", at ")[0]) == (name, "overlap  LEAD  pk=LEAD#a sk=METADATA")
+    assert lines[0] == "the change on the old side that lost:"
+    assert [line for line in lines if line.startswith(("  -", "  +"))] == [
+        '  + company: {"S": "old side"}',
+    ]
+    assert [line for line in lines if line.startswith("v2 had then, leads ")]
+    assert '    company: {"S": "v2 side"}' in lines
+    assert lines[-2:] == [
+        "what `--keep v2` gives up:",
+        '  company: {"S": "old side"} (stays: {"S": "v2 side"})',
+    ]
+    assert json.loads(run("show", name, "--json")[1])["change"]["new"] == CHANGED
+
+
+def test_an_id_that_stands_for_several_is_refused(run: Run, name: str, world: BothWays) -> None:
+    async def another() -> None:
+        was = await world.conflicts.load(name)
+        await world.conflicts.keep(replace(was, id=f"{name[:8]}x"))
+
+    asyncio.run(another())
+    status, _, err = run("show", name[:8])
+    assert (status, err.splitlines()[0]) == (2, f"error: 2 conflicts have ids that begin with {name[:8]}")
+    assert run("show", name[:8] + "x")[0] == 0
+    assert sorted(line.split()[0] for line in run("list")[1].splitlines()) == sorted([name[:9], f"{name[:8]}x"])
+
+
+@pytest.mark.parametrize(
+    ("where", "resolved"),
+    [
+        ((), True),
+        (("entity=LEAD", "field=company", "reason=overlap"), True),
+        (("entity=LEAD", "field=status"), False),
+        (("entity=DEAL",), False),
+    ],
+)
+def test_all_that_are_named_are_resolved_at_once(
+    run: Run, name: str, world: BothWays, notes: AuditNotes, where: tuple[str, ...], resolved: bool
+) -> None:
+    named = [word for one in where for word in ("--where", one)]
+    status, out, err = run("resolve", "--all", "--keep", "old", *named, "--yes", "--why", "a sale", "--json")
+    assert (status, json.loads(out)) == (0, {"resolved": [name] if resolved else [], "kept": "old", "open": {}})
+    assert (f'lost: {name}  company: {{"S": "v2 side"}} (stays: {{"S": "old side"}})' in err) is resolved
+    assert asyncio.run(world.conflicts.count_open()) == (0 if resolved else 1)
+    item = world.v2_lead()
+    assert item is not None
+    assert item["company"] == ({"S": "old side"} if resolved else {"S": "v2 side"})
+    assert len(notes) == resolved
+
+
+def test_one_that_changes_meanwhile_stays_open_and_is_named(
+    run: Run, name: str, world: BothWays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    confirm = service.cli.conflicts.confirm
+
+    def change(*arguments: Any, **options: Any) -> None:
+        world.edit("leads", lead_key("a"), company={"S": "later"})
+        confirm(*arguments, **options)
+
+    monkeypatch.setattr("service.cli.conflicts.confirm", change)
+    status, out, _ = run("resolve", "--all", "--keep", "old", "--yes")
+    assert (status, out.splitlines()) == (
+        1,
+        [
+            f"{name} stays open: v2 has changed meanwhile: nothing was written",
+            "resolved 0 conflicts: kept old, 1 stay open",
+        ],
+    )
+    assert asyncio.run(world.conflicts.count_open()) == 1
+
+
+def test_an_export_has_every_image_and_is_for_its_owner_alone(run: Run, name: str, tmp_path: Path) -> None:
+    path = tmp_path / "conflicts.jsonl"
+    path.write_text("what was there before\n" * 1000)
+    status, out, _ = run("export", str(path))
+    assert (status, out) == (0, f"1 conflicts written to {path}\n")
+    (document,) = map(json.loads, path.read_text().splitlines())
+    assert (document["id"], document["change"]["new"]) == (name, CHANGED)
+    assert path.stat().st_mode & 0o777 == 0o600
+    run("resolve", name, "--keep", "v2", "--yes")
+    assert json.loads(run("export", str(path), "--json")[1])["exported"] == 0
+    assert path.read_text() == ""
+    assert json.loads(run("export", str(path), "--all", "--json")[1])["exported"] == 1
+    assert run("export", str(tmp_path / "no" / "x"))[0] == 3
 
 
 def test_resolve_answers_with_one_json_document(run: Run, name: str, world: BothWays, tmp_path: Path) -> None:
@@ -138,6 +223,19 @@ def test_without_a_terminal_and_without_yes_nothing_is_resolved(run: Run, name: 
             ("resolve", "ID", "--keep", "v2", "item.json"),
             2,
             "error: --keep merge needs a FILE with the old item as it should become; the other choices take no FILE.",
+        ),
+        (("resolve", "--keep", "v2"), 2, "error: Give an ID, or --all."),
+        (("resolve", "ID", "--all", "--keep", "v2"), 2, "error: Give an ID, or --all."),
+        (("resolve", "ID", "--keep", "v2", "--where", "entity=LEAD"), 2, "error: --where needs --all."),
+        (
+            ("resolve", "--all", "--keep", "merge"),
+            2,
+            "error: --all keeps old or v2: --keep merge is for one conflict.",
+        ),
+        (
+            ("resolve", "--all", "--keep", "v2", "--where", "colour=red"),
+            2,
+            "error: --where colour=red: it is one of entity=VALUE, reason=VALUE, field=VALUE.",
         ),
         (
             ("resolve", "ID", "--keep", "merge", "nope.json", "--yes"),
