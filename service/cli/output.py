@@ -29,20 +29,21 @@ def print_text(text: str, *, paged: bool = False) -> None:
 
 
 class Redrawn:
-    """Text on a terminal that takes the place of what it showed before, without a flicker."""
+    """Text on a terminal that takes the place of what it showed before, without a flicker. ``errors``: on stderr."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, errors: bool = False) -> None:
+        self._stream = sys.stderr if errors else sys.stdout
         self._rows = 0
 
     def show(self, text: str) -> None:
-        """Raises Fatal as ``print_text`` does."""
+        """On stdout it raises Fatal as ``print_text`` does; where stderr cannot be written, nothing is shown."""
         size = shutil.get_terminal_size()
-        lines = escaped_lines(text, _encoding(sys.stdout)).split("\n")
+        lines = escaped_lines(text, _encoding(self._stream)).split("\n")
         shown = [line[: size.columns - 1] for line in lines][: size.lines - 1]  # a wrapped line would be two rows
         up = f"\x1b[{self._rows}A\r\x1b[J" if self._rows else ""
         self._rows = len(shown)
-        with writable_stdout():
-            print(up + coloured("\n".join(shown), sys.stdout), flush=True)
+        with suppress(OSError) if self._stream is sys.stderr else writable_stdout():
+            print(up + coloured("\n".join(shown), self._stream), file=self._stream, flush=True)
 
 
 def write_lines(path: Path, documents: Iterable[Mapping[str, Any]]) -> None:

@@ -3,13 +3,14 @@
 import asyncio
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import click
 
 from service.app import App
 from service.cli.answer import Answer, print_error
+from service.cli.checklist import Checklist
 from service.cli.options import FiniteRange, as_json, table_name, yes
 from service.cli.run import confirm, confirm_table, run_command
 from service.core.phases.gate import GateClosed
@@ -19,7 +20,7 @@ from service.escape import escaped
 from service.migration.phase.hold import hold as hold_gate
 from service.migration.phase.hold import release as release_gate
 from service.migration.phase.move import MoveRequest, make_move, preview_move
-from service.migration.phase.move_context import move_context
+from service.migration.phase.move_context import MoveContext, move_context
 
 MAX_WAIT_SECONDS = 7 * 86_400
 PAGE_KEYS = 20
@@ -135,12 +136,19 @@ def _run(command: Command, asked: dict[str, Any], *, dry: bool, yes: bool, as_js
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         try:
-            moved = await make_move(await move_context(app), ask)
+            moved = await make_move(_with_checklist(await move_context(app), app), ask)
         except GateClosed as closed:
             return _closed(closed)
         return Answer(moved.to_json(), moved.to_text(), long=_is_long(moved.behind))
 
     run_command(body, as_json=as_json, acts=True)
+
+
+def _with_checklist(context: MoveContext, app: App) -> MoveContext:
+    """On a terminal the steps are shown as they are made, instead of being logged."""
+    if not sys.stderr.isatty() or app.settings.log_format == "json":
+        return context
+    return replace(context, progress=Checklist(app.settings.writer_horizon_seconds))
 
 
 def _preview(command: Command, asked: dict[str, Any], *, as_json: bool) -> None:

@@ -111,6 +111,23 @@ MOVES = (CUTOVER_TO_DUAL, CUTOVER_TO_REVERSE, ROLLBACK_TO_DUAL, ROLLBACK_TO_FORW
 FIRST_DUAL: tuple[Step, ...] = ("settle", "switch", "horizon", "drain", "observe", "arm", "fence", "enter")
 LATER: tuple[Step, ...] = ("announce", "acknowledge")
 COMPLETING: tuple[Step, ...] = (*LATER, "idle", "strip")
+STEP_TEXTS: dict[Step, str] = {
+    "settle": "repairs end, and sync catches up",
+    "switch": "each worker takes the ledger rule",
+    "horizon": "writes that are under way end",
+    "drain": "forward sync catches up",
+    "observe": "reverse sync catches up",
+    "arm": "reverse sync begins to carry",
+    "fence": "writes of the former rule end",
+    "enter": "each worker enters the phase",
+    "announce": "sync catches up in both directions",
+    "acknowledge": "each worker enters the phase",
+    "idle": "writes that are under way end",
+    "strip": "the stamps leave v2",
+}
+"""What each step waits for, or does, for people."""
+HORIZONS: frozenset[Step] = frozenset({"horizon", "fence", "idle"})
+"""The steps that wait a whole writer horizon; the others last as long as what they wait for, mostly seconds."""
 WITHDRAWABLE = frozenset({"settle", "switch", "horizon", "drain", "observe", "announce"})
 """The steps at which a move can still be given up. From `arm` on reverse carries: the move is finished first and can be undone
 after that, because the next move would not wait for a fence that this one left unfinished."""
@@ -134,9 +151,13 @@ def first_step(move: PhaseMove, rule: Rule) -> Step:
 
 def step_after(to: Phase, step: Step) -> Step | None:
     """The step that follows; None after the last one."""
+    return next(iter(steps_from(to, step)[1:]), None)
+
+
+def steps_from(to: Phase, step: Step) -> tuple[Step, ...]:
+    """The steps of a move that are left, from ``step`` on."""
     order = FIRST_DUAL if step in FIRST_DUAL else COMPLETING if to == "complete" else LATER
-    following = order.index(step) + 1
-    return order[following] if following < len(order) else None
+    return order[order.index(step) :]
 
 
 @dataclass(frozen=True, slots=True)

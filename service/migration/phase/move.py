@@ -5,7 +5,7 @@ a move and the audit log are called before the move is marked as ended, and so o
 """
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from service.app import App
 from service.control.leases import MOVE_LEASE, Lease
@@ -21,6 +21,7 @@ from service.core.phases.moves import (
     Command,
     NotPossible,
     PhaseMove,
+    Step,
     UnderWay,
     Withdraw,
     decide,
@@ -32,7 +33,6 @@ from service.core.phases.moves import (
 from service.errors import Fatal, Misconfigured, Refused
 from service.escape import escaped
 from service.failpoints import failpoint
-from service.log import get_logger
 from service.migration.phase.move_context import MoveContext
 from service.migration.phase.steps import Steps
 from service.migration.status.facts import move_text
@@ -212,12 +212,13 @@ async def _resume(context: MoveContext, request: MoveRequest, lease: Lease) -> M
     clock = context.app.clock
     seconds: dict[str, float] = {}
     while (move := (await _load(context.app)).move) is not None:
-        begun = clock.monotonic()
+        begun, step = clock.monotonic(), cast(Step, move.step)  # a step of core.phases, stored as text
+        context.progress.begins(move.to, step)
         await _do(context, request, lease, move)
         failpoint("move_step_done")
         seconds[move.step] = round(clock.monotonic() - begun, 3)
-        get_logger().info("step of a move is done", to=move.to, step=move.step, seconds=seconds[move.step])
-        following = step_after(move.to, move.step)  # type: ignore[arg-type]  # a step of core.phases, stored as text
+        context.progress.ends(move.to, step, seconds[step])
+        following = step_after(move.to, step)
         if following is None:
             await _announce(context, "phase entered", move, "entered")
             failpoint("move_announced")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from botocore.config import Config
@@ -14,12 +14,14 @@ from service.control.audit import Audit, End
 from service.control.gate_settings import read_hook_settings
 from service.control.state import MigrationState
 from service.control.workers import worker_id
+from service.core.phases.acting import Phase
 from service.core.phases.gate import Gate
 from service.core.phases.left_behind import LeftBehind
-from service.core.phases.moves import PhaseMove
+from service.core.phases.moves import PhaseMove, Step
 from service.dynamodb.aws_session import aws_session
 from service.errors import TablesplitError
 from service.hosts import is_aws
+from service.log import get_logger
 from service.migration.completion import finish_v2
 from service.migration.phase.hook import PhaseHooks
 from service.migration.phase.steps import Strip
@@ -45,6 +47,24 @@ class Hooks(Protocol):
     async def after(self, move: dict[str, Any], status: dict[str, Any]) -> None: ...
 
 
+class MoveProgress(Protocol):
+    """Shows the steps of a move as it makes them."""
+
+    def begins(self, to: Phase, step: Step) -> None: ...
+
+    def ends(self, to: Phase, step: Step, seconds: float) -> None: ...
+
+
+class LoggedProgress:
+    """Logs each step once it is done."""
+
+    def begins(self, to: Phase, step: Step) -> None:
+        """Nothing: only what was done is logged."""
+
+    def ends(self, to: Phase, step: Step, seconds: float) -> None:
+        get_logger().info("step of a move is done", to=to, step=step, seconds=seconds)
+
+
 @dataclass(frozen=True, slots=True)
 class MoveContext:
     """Everything that a phase move needs beside the request."""
@@ -61,6 +81,7 @@ class MoveContext:
     gate: Callable[[App, MigrationState, PhaseMove], Awaitable[Gate]] = ask_gate
     left_behind: Callable[[App], Awaitable[LeftBehind]] = read_left_behind
     """What a rollback would leave behind now."""
+    progress: MoveProgress = field(default_factory=LoggedProgress)
 
 
 async def move_context(app: App, asked_by: str = "") -> MoveContext:
