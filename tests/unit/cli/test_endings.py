@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -41,7 +42,12 @@ def test_a_key_that_the_terminal_cannot_show_is_escaped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "code", [ANSWERING, "import sys; sys.argv = ['t', '--help']; from service.cli import main; main()"]
+    "code",
+    [
+        ANSWERING,
+        "import sys; sys.argv = ['t', '--help']; from service.cli import main; main()",
+        "import sys; sys.argv = ['t', '-V']; from service.cli import main; main()",
+    ],
 )
 def test_a_full_disk_below_stdout_is_a_failure_in_one_line(tmp_path: Path, code: str) -> None:
     with Path("/dev/full").open("wb") as full:
@@ -126,3 +132,15 @@ def test_what_no_number_and_no_text_can_be_is_wrong_usage(
     with pytest.raises(SystemExit) as end:
         main()
     assert (end.value.code, capsys.readouterr().err.splitlines()[0]) == (2, line)
+
+
+@pytest.mark.parametrize("option", ["-V", "--version"])
+def test_the_version_is_told_without_the_command_line(tmp_path: Path, option: str) -> None:
+    code = (
+        f"import sys; sys.argv = ['tablesplit', {option!r}]; from service.cli import main\n"
+        "try: main()\n"
+        "finally: print(sorted({'click', 'pydantic', 'boto3', 'service.config'} & set(sys.modules)))"
+    )
+    done = ended(code, folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode().splitlines() == [f"tablesplit, version {version('tablesplit')}", "[]"]
