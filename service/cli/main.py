@@ -68,8 +68,10 @@ def run_as_program(command: click.Command, name: str) -> None:
             sys.exit(0)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
-    except click.Abort:
-        error: TablesplitError = Misconfigured("not confirmed: nothing was changed")
+    except click.Abort:  # Ctrl-C at a question, or before the command has begun
+        if "--watch" in sys.argv[1:]:
+            sys.exit(0)
+        error: TablesplitError = Misconfigured("stopped before it began: nothing was changed")
     except click.UsageError as usage:
         where = usage.ctx.command_path if usage.ctx else name
         line = " ".join(usage.format_message().split())  # click puts choices below each other

@@ -11,7 +11,7 @@ from typing import TextIO
 import click
 
 COLOURS = (
-    (re.compile(r"^( +)ok (?= )"), "green", "✓"),
+    (re.compile(r"^( *)ok (?= )"), "green", "✓"),
     (re.compile(r"^( +)NO (?= )"), "red", "✗"),
     (re.compile(r"^()(?:error:)"), "red", ""),
     (re.compile(r"^()(?:what to do:)"), "yellow", ""),

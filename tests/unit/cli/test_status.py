@@ -94,3 +94,15 @@ def test_the_lanes_are_asked_only_on_request(
     run(*words)
     assert asked[: len(asks)] == asks
     assert set(asked) == set(asks)
+
+
+@pytest.mark.parametrize(("words", "ends"), [(("--watch",), (0, "")), ((), (2, "error: stopped before it began"))])
+def test_ctrl_c_before_a_command_has_begun(
+    run: Run, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], ends: tuple[int, str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("service.cli.status.run_command", interrupted)
+    status, _, err = run(*words)
+    assert (status, err.strip().partition(": nothing")[0]) == ends

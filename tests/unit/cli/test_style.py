@@ -11,6 +11,7 @@ GREEN, RED, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[0m"
 TEXT = """gate to dual: closed
   ok  backfill finished
   NO  quiet    3 s
+ok      caller
 error: no
 forward caught up
 lane not caught up
@@ -39,6 +40,7 @@ def test_a_terminal_gets_marks_and_colours() -> None:
         "gate to dual: closed",
         f"  {GREEN}✓  {PLAIN} backfill finished",
         f"  {RED}✗  {PLAIN} quiet    3 s",
+        f"{GREEN}✓  {PLAIN}     caller",
         f"{RED}error:{PLAIN} no",
         f"forward {GREEN}caught up{PLAIN}",
         f"lane {RED}not caught up{PLAIN}",
