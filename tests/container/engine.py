@@ -51,7 +51,14 @@ class Compose:
     over: tuple[str, ...] = ()
 
     def __call__(self, *arguments: str, status: int | None = 0) -> str:
-        """What `docker compose` with these arguments prints."""
+        """What `docker compose` with these arguments prints as its answer."""
+        return self._run(arguments, status).stdout
+
+    def said(self, *arguments: str) -> str:
+        """What it prints on the way, about pulls and builds."""
+        return self._run(arguments, 0).stderr
+
+    def _run(self, arguments: tuple[str, ...], status: int | None) -> "subprocess.CompletedProcess[str]":
         files = [part for name in ("docker-compose.yml", *self.over) for part in ("-f", name)]
         done = subprocess.run(
             ["docker", "compose", "-p", self.project, *files, *arguments],
@@ -62,7 +69,7 @@ class Compose:
             timeout=600,
         )
         assert status is None or done.returncode == status, f"{arguments}: {done.stdout}\n{done.stderr}\n{self.logs()}"
-        return done.stdout
+        return done
 
     def cli(self, *arguments: str, status: int = 0) -> Any:
         """The JSON document of a command in the service `cli`."""

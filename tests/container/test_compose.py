@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from tests.documents.runbook import compose_commands
 
 pytestmark = [pytest.mark.container, pytest.mark.slow]
 
-SERVICES = ("dynamodb-local", "seed", "create-tables", "sync", "backfill", "ready", "prometheus")
+SERVICES = ("dynamodb-local", "load", "seed", "create-tables", "sync", "backfill", "ready", "prometheus")
 """All but Grafana, whose image cannot be had on every machine."""
 
 LONG_RUNNING = ("dynamodb-local", "seed", "sync", "prometheus")
@@ -37,6 +38,19 @@ def follow(stack: Compose, line: str, *more: str) -> str:
 
 def configured(*arguments: str) -> Any:
     return json.loads(Compose("tablesplit-config", {})("--profile", "*", *arguments, "config", "--format", "json"))
+
+
+def test_up_builds_an_image_that_is_missing_and_asks_no_registry_for_it(tmp_path: Path) -> None:
+    name = f"tablesplit-{token_hex(3)}:local"
+    renamed = tmp_path / "renamed.yml"
+    renamed.write_text(f"services: {{cli: {{image: '{name}'}}}}")
+    with compose(str(renamed)) as stack:
+        try:
+            said = stack.said("--profile", "cli", "up", "--no-start", "cli")
+            assert docker("image", "inspect", "--format", "{{.RepoTags}}", name).strip() == f"[{name}]"
+        finally:
+            docker("image", "rm", name, status=None)
+    assert "pull" not in said.lower(), said
 
 
 def test_every_service_is_restricted_limited_and_local() -> None:
@@ -162,8 +176,18 @@ def _the_application_moves_over_as_the_runbook_says(stack: Compose) -> None:
     follow(stack, "stop seed")
     follow(stack, "restart sync")
     stack.until(lambda: sum(stack.cli("status")["reverse"]["outcomes"].values()) > 0)
+    _no_restart_of_one_part_restarts_the_application(stack)
     follow(stack, "start seed")
     follow(stack, "stop seed-v2")
+
+
+def _no_restart_of_one_part_restarts_the_application(stack: Compose) -> None:
+    """Compose starts what a service depends on as well, with `start` and with `up`."""
+    stack("stop", "--timeout", "10", "sync")
+    stack("start", "sync")
+    stack("up", "--detach", "sync", "backfill", "ready")
+    stack.until(lambda: stack.get("SYNC_PORT", "/readyz")[0] == 200)
+    assert stack.state("seed")["State"]["Status"] == "exited"
 
 
 def _leaves_nothing(stack: Compose) -> None:
