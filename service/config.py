@@ -118,6 +118,12 @@ class Settings(BaseSettings):
     )
     log_format: Literal["console", "json"] = Field("console", description="format of the log on stderr")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level that is logged")
+    cloudwatch_namespace: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9._#:-]{1,255}$",
+        description="namespace of the metrics that sync writes for CloudWatch, a line on stdout each minute in the embedded metric "
+        "format; without it, it writes none",
+    )
 
     connections: int = Field(64, ge=1, le=1000, description="maximum number of connections to DynamoDB")
     connect_timeout_seconds: float = Field(5, ge=0.1, le=60, description="seconds to open a connection")

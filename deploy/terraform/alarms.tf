@@ -1,5 +1,5 @@
-# Alarms, on what CloudWatch sees: tasks that run, throttled tables, errors in the logs, failed jobs.
-# It does not see lag, headroom or quarantine: those are on /metrics, and deploy/prometheus has the alerts for them.
+# Alarms about what AWS itself sees: tasks that run, throttled tables, errors in the logs, failed jobs.
+# alarms_migration.tf has those about the migration.
 locals {
   watched_tables = concat([var.old_table_name, var.control_table_name], local.v2_names)
 }

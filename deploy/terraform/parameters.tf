@@ -2,7 +2,7 @@
 locals {
   settings = merge(
     { OLD_TABLE_NAME = var.old_table_name, TABLESPLIT_CONTROL_TABLE = var.control_table_name },
-    { for variable, table in var.v2_tables : variable => table.name },
+    var.v2_tables,
     local.kcl ? { TABLESPLIT_ENGINE = "kcl", TABLESPLIT_KCL_APPLICATION = local.kcl_application } : {},
     var.settings,
   )

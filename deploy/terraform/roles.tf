@@ -2,7 +2,7 @@
 locals {
   permissions = jsondecode(file("${path.module}/permissions.json"))
   table_arn   = "arn:${data.aws_partition.this.partition}:dynamodb:${data.aws_region.this.name}:${data.aws_caller_identity.this.account_id}:table"
-  v2_names    = sort([for table in var.v2_tables : table.name])
+  v2_names    = sort(values(var.v2_tables))
 
   # the label of a stream is the time at which it was enabled: it cannot be known before
   resources = {
@@ -12,14 +12,14 @@ locals {
     old_stream = ["${local.table_arn}/${var.old_table_name}/stream/*"]
     v2         = [for name in local.v2_names : "${local.table_arn}/${name}"]
     v2_stream  = [for name in local.v2_names : "${local.table_arn}/${name}/stream/*"]
-    v2_index   = flatten([for table in var.v2_tables : [for index in keys(table.indexes) : "${local.table_arn}/${table.name}/index/${index}"]])
+    v2_index   = [for name in local.v2_names : "${local.table_arn}/${name}/index/*"]
     control    = ["${local.table_arn}/${var.control_table_name}"]
     account    = ["*"]
     # KCL's tables: of each stream the leases, the workers' load and the coordination
     kcl       = local.kcl ? ["${local.table_arn}/${local.kcl_application}-*"] : []
     kcl_index = local.kcl ? ["${local.table_arn}/${local.kcl_application}-*/index/LeaseOwnerToLeaseKeyIndex"] : []
   }
-  # without an index, without the kcl engine, or before the first cutover, there is nothing to name
+  # without the kcl engine, or before the first cutover, there is nothing to name
   granted = { for component in local.components : component => [
     for resource, actions in local.permissions[component] :
     { resource = resource, actions = actions } if length(local.resources[resource]) > 0

@@ -45,7 +45,7 @@ resource "aws_ecs_task_definition" "sync" {
     # a stopped owner gives its lease back within ten seconds, KCL's daemons give theirs within twenty
     stopTimeout      = local.kcl ? 30 : 15
     portMappings     = [{ containerPort = 8080, hostPort = 8080, protocol = "tcp" }]
-    environment      = local.environment
+    environment      = concat(local.environment, [{ name = "TABLESPLIT_CLOUDWATCH_NAMESPACE", value = var.name }])
     secrets          = concat(local.parameters, [local.token])
     logConfiguration = local.logging["sync"]
     # ECS does not look at the image's own: alive, not ready, for a restart would not mend a lane that has stopped

@@ -1,4 +1,4 @@
-# The control table and, unless create-tables makes them, the v2 tables: with the keys, indexes and streams that it would make.
+# The control table: what the migration knows. The v2 tables are the application's and outlive it: tables/ makes them, with a state of their own.
 resource "aws_dynamodb_table" "control" {
   #checkov:skip=CKV_AWS_119:a key of your own is an input (kms_key_arn); by default AWS manages the key, which costs no month
   name                        = var.control_table_name
@@ -25,43 +25,10 @@ resource "aws_dynamodb_table" "control" {
   }
 }
 
-resource "aws_dynamodb_table" "v2" {
-  #checkov:skip=CKV_AWS_119:a key of your own is an input (kms_key_arn); by default AWS manages the key, which costs no month
-  for_each = var.create_v2_tables ? var.v2_tables : {}
-
-  name                        = each.value.name
-  billing_mode                = "PAY_PER_REQUEST"
-  hash_key                    = each.value.partition_key
-  range_key                   = each.value.sort_key
-  stream_enabled              = true
-  stream_view_type            = "NEW_AND_OLD_IMAGES"
-  deletion_protection_enabled = var.deletion_protection
-  tags                        = var.tags
-
-  dynamic "attribute" {
-    for_each = toset(compact(flatten([
-      each.value.partition_key, each.value.sort_key,
-      [for index in each.value.indexes : [index.partition_key, index.sort_key]],
-    ])))
-    content {
-      name = attribute.value
-      type = "S"
-    }
-  }
-  dynamic "global_secondary_index" {
-    for_each = each.value.indexes
-    content {
-      name            = global_secondary_index.key
-      hash_key        = global_secondary_index.value.partition_key
-      range_key       = global_secondary_index.value.sort_key
-      projection_type = "ALL"
-    }
-  }
-  point_in_time_recovery {
-    enabled = var.point_in_time_recovery
-  }
-  server_side_encryption {
-    enabled     = true
-    kms_key_arn = var.kms_key_arn
+# Until 0.1 the v2 tables were made here: a state that has them forgets them, and deletes none.
+removed {
+  from = aws_dynamodb_table.v2
+  lifecycle {
+    destroy = false
   }
 }

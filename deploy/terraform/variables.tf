@@ -79,74 +79,42 @@ variable "control_table_name" {
 }
 
 variable "v2_tables" {
-  description = "The v2 tables by the variable that names each in the mapping. The default is the packaged CRM mapping's."
-  type = map(object({
-    name          = string
-    partition_key = string
-    sort_key      = optional(string)
-    indexes       = optional(map(object({ partition_key = string, sort_key = optional(string) })), {})
-  }))
+  description = "The names of the v2 tables, by the variable that names each in the mapping. The default is the packaged CRM mapping's."
+  type        = map(string)
   default = {
-    LEADS_TABLE = {
-      name = "CRM-Leads-v2", partition_key = "PK", sort_key = "SK"
-      indexes = {
-        GSI1 = { partition_key = "GSI1PK", sort_key = "GSI1SK" }
-        GSI2 = { partition_key = "GSI2PK", sort_key = "GSI2SK" }
-      }
-    }
-    DEALS_TABLE = {
-      name = "CRM-Deals-v2", partition_key = "PK", sort_key = "SK"
-      indexes = {
-        GSI1 = { partition_key = "GSI1PK", sort_key = "GSI1SK" }
-        GSI2 = { partition_key = "GSI2PK", sort_key = "GSI2SK" }
-      }
-    }
-    RESOURCES_TABLE = {
-      name = "CRM-Resources-v2", partition_key = "PK", sort_key = "SK"
-      indexes = {
-        GSI1 = { partition_key = "GSI1PK", sort_key = "GSI1SK" }
-        GSI2 = { partition_key = "GSI2PK", sort_key = "GSI2SK" }
-      }
-    }
-    PIPELINES_TABLE = {
-      name    = "CRM-Pipelines-v2", partition_key = "PK", sort_key = "SK"
-      indexes = { GSI1 = { partition_key = "GSI1PK", sort_key = "GSI1SK" } }
-    }
+    LEADS_TABLE     = "CRM-Leads-v2"
+    DEALS_TABLE     = "CRM-Deals-v2"
+    RESOURCES_TABLE = "CRM-Resources-v2"
+    PIPELINES_TABLE = "CRM-Pipelines-v2"
   }
   validation {
     condition     = length(var.v2_tables) >= 1 && length(var.v2_tables) <= 50
     error_message = "v2_tables: 1 to 50 tables."
   }
   validation {
-    condition     = alltrue([for variable, table in var.v2_tables : can(regex("^[A-Z][A-Z0-9_]*$", variable)) && can(regex("^[A-Za-z0-9_.-]{3,255}$", table.name))])
+    condition     = alltrue([for variable, name in var.v2_tables : can(regex("^[A-Z][A-Z0-9_]*$", variable)) && can(regex("^[A-Za-z0-9_.-]{3,255}$", name))])
     error_message = "v2_tables: each under its variable (A-Z, 0-9, _), with a name of 3 to 255 characters of A-Z, a-z, 0-9, _, . and -."
   }
   validation {
-    condition     = length(distinct(concat([var.old_table_name, var.control_table_name], [for table in var.v2_tables : table.name]))) == length(var.v2_tables) + 2
+    condition     = length(distinct(concat([var.old_table_name, var.control_table_name], values(var.v2_tables)))) == length(var.v2_tables) + 2
     error_message = "v2_tables: every table needs a name of its own, neither the old table's nor the control table's."
   }
 }
 
-variable "create_v2_tables" {
-  description = "Make the v2 tables here, with recovery, encryption and deletion protection. False: `tablesplit create-tables` makes them, like the old table."
-  type        = bool
-  default     = true
-}
-
 variable "point_in_time_recovery" {
-  description = "Point-in-time recovery, over 35 days, of the tables made here."
+  description = "Point-in-time recovery, over 35 days, of the control table."
   type        = bool
   default     = true
 }
 
 variable "deletion_protection" {
-  description = "Deletion protection of the tables made here: false, applied, comes before a destroy and before `drop-tables`."
+  description = "Deletion protection of the control table: false, applied, comes before a destroy and before `drop-tables`."
   type        = bool
   default     = true
 }
 
 variable "kms_key_arn" {
-  description = "A KMS key of yours for tables, images, logs, parameters and token; its policy must let the services use it. Null: keys that AWS owns or manages."
+  description = "A KMS key of yours for the control table, images, logs, parameters and token; its policy must let the services use it. Null: keys that AWS owns or manages."
   type        = string
   default     = null
   validation {

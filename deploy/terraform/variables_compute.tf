@@ -27,8 +27,8 @@ variable "settings" {
     error_message = "settings: names are TABLESPLIT_..., values 1 to 4096 characters."
   }
   validation {
-    condition     = length(setintersection(keys(var.settings), ["TABLESPLIT_API_TOKEN", "TABLESPLIT_HOOK_SECRET", "TABLESPLIT_CONTROL_TABLE", "TABLESPLIT_ENGINE", "TABLESPLIT_KCL_APPLICATION", "TABLESPLIT_KCL_JARS", "TABLESPLIT_HTTP_HOST", "TABLESPLIT_HTTP_PORT"])) == 0
-    error_message = "settings: TABLESPLIT_API_TOKEN and TABLESPLIT_HOOK_SECRET are secrets; TABLESPLIT_CONTROL_TABLE is control_table_name, TABLESPLIT_ENGINE engine and TABLESPLIT_KCL_APPLICATION kcl_application; TABLESPLIT_HTTP_HOST, TABLESPLIT_HTTP_PORT and TABLESPLIT_KCL_JARS are the image's."
+    condition     = length(setintersection(keys(var.settings), ["TABLESPLIT_API_TOKEN", "TABLESPLIT_HOOK_SECRET", "TABLESPLIT_CONTROL_TABLE", "TABLESPLIT_CLOUDWATCH_NAMESPACE", "TABLESPLIT_ENGINE", "TABLESPLIT_KCL_APPLICATION", "TABLESPLIT_KCL_JARS", "TABLESPLIT_HTTP_HOST", "TABLESPLIT_HTTP_PORT"])) == 0
+    error_message = "settings: TABLESPLIT_API_TOKEN and TABLESPLIT_HOOK_SECRET are secrets; TABLESPLIT_CONTROL_TABLE is control_table_name, TABLESPLIT_CLOUDWATCH_NAMESPACE name, TABLESPLIT_ENGINE engine and TABLESPLIT_KCL_APPLICATION kcl_application; TABLESPLIT_HTTP_HOST, TABLESPLIT_HTTP_PORT and TABLESPLIT_KCL_JARS are the image's."
   }
 }
 
@@ -51,7 +51,7 @@ variable "kcl_application" {
     error_message = "kcl_application: 3 to 100 characters of A-Z, a-z, 0-9, _, . and -."
   }
   validation {
-    condition     = alltrue([for name in concat([var.old_table_name, var.control_table_name], [for table in var.v2_tables : table.name]) : !startswith(name, "${coalesce(var.kcl_application, "${var.name}-kcl")}-")])
+    condition     = alltrue([for name in concat([var.old_table_name, var.control_table_name], values(var.v2_tables)) : !startswith(name, "${coalesce(var.kcl_application, "${var.name}-kcl")}-")])
     error_message = "kcl_application: the name of no other table may begin with it and -, since the service may write every such table."
   }
 }
@@ -210,5 +210,25 @@ variable "throttled_requests" {
   validation {
     condition     = floor(var.throttled_requests) == var.throttled_requests && var.throttled_requests >= 1 && var.throttled_requests <= 1000000
     error_message = "throttled_requests: 1 to 1000000 requests in five minutes."
+  }
+}
+
+variable "headroom_alarm_seconds" {
+  description = "Time left until unread changes may be trimmed that raises the alarm. A stream keeps changes for 24 hours."
+  type        = number
+  default     = 14400
+  validation {
+    condition     = var.headroom_alarm_seconds >= 60 && var.headroom_alarm_seconds <= 86400
+    error_message = "headroom_alarm_seconds: 60 to 86400 seconds."
+  }
+}
+
+variable "lag_alarm_seconds" {
+  description = "Lag of a direction that raises its alarm when it lasts for five minutes."
+  type        = number
+  default     = 60
+  validation {
+    condition     = var.lag_alarm_seconds >= 1 && var.lag_alarm_seconds <= 86400
+    error_message = "lag_alarm_seconds: 1 to 86400 seconds."
   }
 }

@@ -1,6 +1,8 @@
 """`sync`: the long-running service: both lanes, the HTTP side, and a status line in the log."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import click
 
@@ -8,6 +10,7 @@ from service.app import App
 from service.cli.answer import Answer
 from service.cli.options import as_json
 from service.cli.run import STOP_GRACE_SECONDS, run_command
+from service.cloudwatch import tell_cloudwatch, write_to_stdout
 from service.config import Settings
 from service.control.engine import Engine
 from service.control.workers import worker_id
@@ -21,6 +24,7 @@ from service.streams.kcl.daemon import require_daemon
 from service.sync.positions import require_same_stream
 from service.sync.shared_lane import daemon_options
 from service.sync.worker import sync_lanes
+from service.tasks import task_group
 
 
 @click.command()
@@ -49,11 +53,28 @@ async def _run_sync(app: App, stop: asyncio.Event, *, http: bool = True) -> None
         require_daemon(daemon_options(app))
     state = await ensure_started(app)
     await require_same_stream(app, state)
-    async with sync_lanes(app, log_status(app)) as lanes:
+    async with told_to_cloudwatch(app), sync_lanes(app, log_status(app)) as lanes:
         if http:
             await _serve(app, HttpView(app, lanes), stop)
         else:
             await stop.wait()
+
+
+@asynccontextmanager
+async def told_to_cloudwatch(app: App) -> AsyncIterator[None]:
+    """CloudWatch is told the gauges for the block, where the settings name a namespace."""
+    namespace = app.settings.cloudwatch_namespace
+    if namespace is None:
+        yield
+        return
+    async with task_group() as tasks:
+        telling = tasks.create_task(
+            tell_cloudwatch(app.metrics.registry, app.clock, namespace, app.settings.control_table, write_to_stdout)
+        )
+        try:
+            yield
+        finally:
+            telling.cancel()
 
 
 async def _serve(app: App, view: HttpView, stop: asyncio.Event) -> None:

@@ -1,4 +1,4 @@
-"""Terraform, set up once for the module and once for the example."""
+"""Terraform, set up once for each module and each example."""
 
 from pathlib import Path
 
@@ -12,6 +12,18 @@ from tests.terraform.program import Terraform, copied
 def module(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
     """The module by itself."""
     return _ready(copied(tmp_path_factory.mktemp("module")))
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
+    """The module of the v2 tables by itself."""
+    return _ready(copied(tmp_path_factory.mktemp("tables")) / "tables")
+
+
+@pytest.fixture(scope="module")
+def tables_example(example: Terraform) -> Terraform:
+    """The example of the v2 tables, beside the complete one."""
+    return _ready(example.folder.parent / "tables")
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,11 @@
-"""What the copy of the example needs to be applied on moto; the module and the example know nothing of it.
+"""What the copies of the examples need to be applied on moto; modules and examples know nothing of it.
 
 Beside the addresses, two things differ. moto 5.2 wants a service role of every compute environment, while AWS uses the
 service-linked role of Batch where none is named. And it forgets a service's availability_zone_rebalancing, which every plan would
 want to set again.
 """
+
+from pathlib import Path
 
 from tests.terraform.program import Terraform
 
@@ -36,7 +38,11 @@ resource "aws_ecs_service" "sync" {
 
 
 def aim_at(example: Terraform, endpoint: str) -> None:
-    """Have the example's copy ask the moto at ``endpoint``; Terraform lays ``*_override.tf`` over the rest."""
+    """Have an example's copy ask the moto at ``endpoint``; Terraform lays ``*_override.tf`` over the rest."""
     endpoints = "\n".join(f'    {service} = "{endpoint}"' for service in SERVICES)
     (example.folder / "moto_override.tf").write_text(PROVIDER.format(endpoints=endpoints))
-    (example.folder.parents[1] / "moto_override.tf").write_text(LACKING)
+
+
+def complete(module: Path) -> None:
+    """Give the module's copy what moto wants, and AWS does not."""
+    (module / "moto_override.tf").write_text(LACKING)

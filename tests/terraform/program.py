@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parents[2] / "deploy" / "terraform"
 PLUGINS_VARIABLE = "TABLESPLIT_TEST_TERRAFORM_PLUGINS"
 """A directory with the provider, as `terraform providers mirror` makes one; without it `terraform init` fetches it."""
 
-SECONDS = 300
+SECONDS = 1200
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""The complete example on moto: applied, planned again without a difference, taken up by `create-tables`, and destroyed."""
+"""The examples on moto: applied, planned again without a difference, taken up by `create-tables`, and the migration's destroyed.
+
+The v2 tables are there before it, and after it.
+"""
 
 import json
 import os
@@ -12,8 +15,9 @@ import pytest
 
 from tests.acceptance.command_line import COMMAND
 from tests.fakes.servers import moto_for_tests
-from tests.terraform.moto import aim_at
+from tests.terraform.moto import aim_at, complete
 from tests.terraform.program import Terraform
+from tests.terraform.scenario import V2
 
 pytestmark = [pytest.mark.deployment, pytest.mark.moto, pytest.mark.slow]
 
@@ -23,9 +27,10 @@ UNPROTECTED = ("-var", "deletion_protection=false")
 
 @dataclass(frozen=True)
 class Applied:
-    """The example, applied."""
+    """The examples, applied: the migration, and the v2 tables with a state of their own."""
 
     terraform: Terraform
+    tables: Terraform
     endpoint: str
 
     def client(self, service: str) -> Any:
@@ -49,16 +54,19 @@ class Applied:
 
 
 @pytest.fixture(scope="module")
-def applied(example: Terraform) -> Iterator[Applied]:
+def applied(example: Terraform, tables_example: Terraform) -> Iterator[Applied]:
     with moto_for_tests() as endpoint:
-        aim_at(example, endpoint)
-        example.run("apply", "-auto-approve")
-        yield Applied(example, endpoint)
+        complete(example.folder.parents[1])
+        for one in (tables_example, example):
+            aim_at(one, endpoint)
+            one.run("apply", "-auto-approve")
+        yield Applied(example, tables_example, endpoint)
 
 
 def test_a_second_plan_is_empty(applied: Applied) -> None:
-    planned = applied.terraform.run("plan", "-detailed-exitcode", status=None)
-    assert planned.returncode == 0, planned.stdout + planned.stderr
+    for one in (applied.tables, applied.terraform):
+        planned = one.run("plan", "-detailed-exitcode", status=None)
+        assert planned.returncode == 0, planned.stdout + planned.stderr
 
 
 def test_create_tables_finds_every_table_as_it_would_make_it(applied: Applied) -> None:
@@ -113,7 +121,7 @@ def test_with_the_kcl_engine_a_second_plan_is_empty_too_and_sync_may_use_kcls_ta
     assert statements["KclIndex"]["Action"] == "dynamodb:Query"
 
 
-def test_protection_is_taken_away_first_and_then_nothing_is_left(applied: Applied) -> None:
+def test_protection_is_taken_away_first_and_then_the_v2_tables_alone_are_left(applied: Applied) -> None:
     refused = applied.terraform.run(
         "destroy", "-auto-approve", "-target=module.tablesplit.aws_dynamodb_table.control", status=None
     )
@@ -124,7 +132,30 @@ def test_protection_is_taken_away_first_and_then_nothing_is_left(applied: Applie
     applied.terraform.run("state", "rm", "module.tablesplit.aws_batch_job_queue.backfill")
     applied.terraform.run("destroy", "-auto-approve", *UNPROTECTED)
     assert applied.terraform.run("state", "list").stdout == ""
-    assert applied.client("dynamodb").list_tables()["TableNames"] in ([], ["expressnext-crm"])
+    left = set(applied.client("dynamodb").list_tables()["TableNames"])
+    assert left - {"expressnext-crm"} == {*V2}
+
+
+def test_terraform_plans_no_end_of_the_v2_tables(applied: Applied) -> None:
+    refused = applied.tables.run("destroy", "-auto-approve", status=None)
+    assert refused.returncode == 1
+    assert refused.stderr.count("lifecycle.prevent_destroy") >= len(V2)
+    assert {*V2} <= set(applied.client("dynamodb").list_tables()["TableNames"])
+
+
+def test_a_state_that_has_the_v2_tables_forgets_them(applied: Applied) -> None:
+    """Those of the first version of the module, which made them."""
+    # under the addresses that they had there
+    state = json.loads(applied.tables.run("state", "pull").stdout)
+    (made,) = (one for one in state["resources"] if one["type"] == "aws_dynamodb_table")
+    migration = json.loads(applied.terraform.run("state", "pull").stdout)
+    migration["resources"] = [made | {"module": "module.tablesplit"}]
+    before = applied.terraform.folder / "before.tfstate"
+    before.write_text(json.dumps(migration | {"serial": migration["serial"] + 1}))
+    applied.terraform.run("state", "push", str(before))
+    said = applied.terraform.run("plan").stdout
+    assert said.count("will no longer be managed by Terraform, but will not be destroyed") == len(V2), said
+    assert " 0 to destroy" in said
 
 
 def _listed(value: str | list[str]) -> list[str]:

@@ -36,6 +36,8 @@ run "wrong_values_are_refused_1" {
     log_retention_days        = 10                                                  # is not cloudwatchs
     alarm_topic_arns          = ["me@example.com"]                                  # are no topics
     throttled_requests        = 0                                                   # are zero
+    headroom_alarm_seconds    = 59                                                  # are too few
+    lag_alarm_seconds         = 0                                                   # are none
   }
   expect_failures = [
     var.name,
@@ -59,6 +61,8 @@ run "wrong_values_are_refused_1" {
     var.log_retention_days,
     var.alarm_topic_arns,
     var.throttled_requests,
+    var.headroom_alarm_seconds,
+    var.lag_alarm_seconds,
   ]
 }
 
@@ -78,6 +82,8 @@ run "wrong_values_are_refused_2" {
     backfill_timeout_seconds = 1209601                                                                    # is too long
     alarm_topic_arns         = [for number in range(6) : "arn:aws:sns:us-east-1:123456789012:t${number}"] # are six
     throttled_requests       = 1000001                                                                    # are too many
+    headroom_alarm_seconds   = 86401                                                                      # are more than a day
+    lag_alarm_seconds        = 86401                                                                      # are more than a day
   }
   expect_failures = [
     var.name,
@@ -93,6 +99,8 @@ run "wrong_values_are_refused_2" {
     var.backfill_timeout_seconds,
     var.alarm_topic_arns,
     var.throttled_requests,
+    var.headroom_alarm_seconds,
+    var.lag_alarm_seconds,
   ]
 }
 
@@ -129,8 +137,8 @@ run "wrong_values_are_refused_4" {
 run "wrong_values_are_refused_5" {
   command = plan
   variables {
-    sync_memory = 1024                                                   # is too little
-    v2_tables   = { LEADS_TABLE = { name = "l", partition_key = "PK" } } # have a name that is too short
+    sync_memory = 1024                  # is too little
+    v2_tables   = { LEADS_TABLE = "l" } # have a name that is too short
   }
   expect_failures = [
     var.sync_memory,
@@ -141,8 +149,8 @@ run "wrong_values_are_refused_5" {
 run "wrong_values_are_refused_6" {
   command = plan
   variables {
-    sync_memory = 9216                                                 # is too much
-    v2_tables   = { leads = { name = "leads", partition_key = "PK" } } # have no variable
+    sync_memory = 9216                # is too much
+    v2_tables   = { leads = "leads" } # have no variable
   }
   expect_failures = [
     var.sync_memory,
@@ -153,8 +161,8 @@ run "wrong_values_are_refused_6" {
 run "wrong_values_are_refused_7" {
   command = plan
   variables {
-    settings  = { TABLESPLIT_ENGINE = "kcl" }                                        # have the engine
-    v2_tables = { LEADS_TABLE = { name = "expressnext-crm", partition_key = "PK" } } # have the old tables name
+    settings  = { TABLESPLIT_ENGINE = "kcl" }       # have the engine
+    v2_tables = { LEADS_TABLE = "expressnext-crm" } # have the old tables name
   }
   expect_failures = [
     var.settings,
@@ -165,7 +173,7 @@ run "wrong_values_are_refused_7" {
 run "wrong_values_are_refused_8" {
   command = plan
   variables {
-    v2_tables = { A_TABLE = { name = "leads", partition_key = "PK" }, B_TABLE = { name = "leads", partition_key = "PK" } } # share a name
+    v2_tables = { A_TABLE = "leads", B_TABLE = "leads" } # share a name
   }
   expect_failures = [
     var.v2_tables,
@@ -215,7 +223,7 @@ run "values_at_the_lower_bounds_are_taken" {
   variables {
     name                     = "ab"
     control_table_name       = "ctl"
-    v2_tables                = { A = { name = "abc", partition_key = "PK" } }
+    v2_tables                = { A = "abc" }
     sync_tasks               = 0
     sync_cpu                 = 256
     sync_memory              = 512
@@ -226,6 +234,8 @@ run "values_at_the_lower_bounds_are_taken" {
     backfill_timeout_seconds = 60
     log_retention_days       = 1
     throttled_requests       = 1
+    headroom_alarm_seconds   = 60
+    lag_alarm_seconds        = 1
   }
 }
 
@@ -243,6 +253,8 @@ run "values_at_the_upper_bounds_are_taken" {
     backfill_timeout_seconds  = 1209600
     log_retention_days        = 3653
     throttled_requests        = 1000000
+    headroom_alarm_seconds    = 86400
+    lag_alarm_seconds         = 86400
     client_security_group_ids = ["sg-0123456789abcdef0"]
     alarm_topic_arns          = [for number in range(5) : "arn:aws:sns:us-east-1:123456789012:t${number}"]
     tags                      = { for number in range(40) : "tag${number}" => "x" }

@@ -13,12 +13,8 @@ variables {
 
 run "defaults" {
   assert {
-    condition     = length(aws_dynamodb_table.v2) == 4 && alltrue([for table in concat(values(aws_dynamodb_table.v2), [aws_dynamodb_table.control]) : table.deletion_protection_enabled && table.point_in_time_recovery[0].enabled && table.server_side_encryption[0].enabled && table.billing_mode == "PAY_PER_REQUEST"])
-    error_message = "five tables, each with deletion protection, recovery and encryption"
-  }
-  assert {
-    condition     = alltrue([for table in aws_dynamodb_table.v2 : table.stream_enabled && table.stream_view_type == "NEW_AND_OLD_IMAGES"]) && aws_dynamodb_table.control.stream_enabled != true
-    error_message = "the v2 tables have streams of both images, the control table has none"
+    condition     = aws_dynamodb_table.control.deletion_protection_enabled && aws_dynamodb_table.control.point_in_time_recovery[0].enabled && aws_dynamodb_table.control.server_side_encryption[0].enabled && aws_dynamodb_table.control.billing_mode == "PAY_PER_REQUEST" && aws_dynamodb_table.control.stream_enabled != true
+    error_message = "the control table has deletion protection, recovery and encryption, and no stream"
   }
   assert {
     condition     = aws_ecs_service.sync.desired_count == 2 && !aws_ecs_service.sync.enable_execute_command && aws_ecs_service.sync.deployment_circuit_breaker[0].enable && aws_ecs_service.sync.deployment_circuit_breaker[0].rollback && !aws_ecs_service.sync.network_configuration[0].assign_public_ip
@@ -37,8 +33,8 @@ run "defaults" {
     error_message = "no endpoint, and nobody may come in"
   }
   assert {
-    condition     = local.resources.old == ["arn:aws:dynamodb:us-east-1:123456789012:table/expressnext-crm"] && local.resources.control == ["arn:aws:dynamodb:us-east-1:123456789012:table/tablesplit-control"] && length(local.resources.v2) == 4 && length(local.resources.v2_index) == 7
-    error_message = "policies name the tables and the seven indexes"
+    condition     = local.resources.old == ["arn:aws:dynamodb:us-east-1:123456789012:table/expressnext-crm"] && local.resources.control == ["arn:aws:dynamodb:us-east-1:123456789012:table/tablesplit-control"] && length(local.resources.v2) == 4 && local.resources.v2_index[0] == "arn:aws:dynamodb:us-east-1:123456789012:table/CRM-Deals-v2/index/*" && length(local.resources.v2_index) == 4
+    error_message = "policies name the tables and their indexes"
   }
   assert {
     condition     = output.backfill_command == "aws batch submit-job --job-name tablesplit-backfill --job-queue tablesplit-backfill --job-definition tablesplit-backfill --array-properties size=16"
@@ -112,17 +108,6 @@ run "a_kcl_application_of_ones_own" {
   }
 }
 
-run "tables_are_left_to_create_tables" {
-  command = plan
-  variables {
-    create_v2_tables = false
-  }
-  assert {
-    condition     = length(aws_dynamodb_table.v2) == 0 && length(local.resources.v2) == 4 && aws_dynamodb_table.control.name == "tablesplit-control"
-    error_message = "no v2 table is made, but the policies name them"
-  }
-}
-
 run "protection_is_taken_away" {
   command = plan
   variables {
@@ -130,7 +115,7 @@ run "protection_is_taken_away" {
     point_in_time_recovery = false
   }
   assert {
-    condition     = alltrue([for table in concat(values(aws_dynamodb_table.v2), [aws_dynamodb_table.control]) : !table.deletion_protection_enabled && !table.point_in_time_recovery[0].enabled])
+    condition     = !aws_dynamodb_table.control.deletion_protection_enabled && !aws_dynamodb_table.control.point_in_time_recovery[0].enabled
     error_message = "neither protection nor recovery"
   }
 }
@@ -138,15 +123,11 @@ run "protection_is_taken_away" {
 run "a_table_of_ones_own" {
   command = plan
   variables {
-    v2_tables = { ORDERS_TABLE = { name = "orders", partition_key = "id" } }
+    v2_tables = { ORDERS_TABLE = "orders" }
   }
   assert {
-    condition     = aws_dynamodb_table.v2["ORDERS_TABLE"].hash_key == "id" && aws_dynamodb_table.v2["ORDERS_TABLE"].range_key == null && aws_ssm_parameter.setting["ORDERS_TABLE"].value == "orders"
-    error_message = "the table is made, and its variable is a parameter"
-  }
-  assert {
-    condition     = length([for one in local.granted["sync"] : one if one.resource == "v2_index"]) == 0
-    error_message = "a statement without resources would be refused"
+    condition     = aws_ssm_parameter.setting["ORDERS_TABLE"].value == "orders" && local.resources.v2 == ["arn:aws:dynamodb:us-east-1:123456789012:table/orders"]
+    error_message = "its variable is a parameter, and the policies name it"
   }
 }
 
@@ -234,6 +215,32 @@ run "compute" {
   assert {
     condition     = aws_batch_compute_environment.backfill.compute_resources[0].max_vcpus == 64 && aws_batch_job_definition.backfill.retry_strategy[0].attempts == 3 && aws_batch_job_definition.backfill.timeout[0].attempt_duration_seconds == 3600 && [for one in jsondecode(aws_batch_job_definition.backfill.container_properties).resourceRequirements : one.value] == ["2", "4096"]
     error_message = "the backfill's size"
+  }
+}
+
+run "the_migrations_metrics_and_their_alarms" {
+  variables {
+    name                   = "crm"
+    control_table_name     = "crm-control"
+    headroom_alarm_seconds = 7200
+    lag_alarm_seconds      = 30
+    alarm_topic_arns       = ["arn:aws:sns:us-east-1:123456789012:alarms"]
+  }
+  assert {
+    condition     = contains(jsondecode(aws_ecs_task_definition.sync.container_definitions)[0].environment, { name = "TABLESPLIT_CLOUDWATCH_NAMESPACE", value = "crm" })
+    error_message = "sync writes metrics, under the migration's name"
+  }
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.migration : alarm.namespace == "crm" && alarm.dimensions == tomap({ control_table = "crm-control" }) && alarm.alarm_actions == toset(var.alarm_topic_arns)])
+    error_message = "alarms look where sync writes"
+  }
+  assert {
+    condition     = [for name, alarm in aws_cloudwatch_metric_alarm.migration : name if alarm.treat_missing_data == "breaching"] == ["no-metrics"]
+    error_message = "that there is no metric at all raises an alarm, and only one"
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.migration["headroom"].threshold == 7200 && aws_cloudwatch_metric_alarm.migration["lag-forward"].threshold == 30 && aws_cloudwatch_metric_alarm.migration["lag-reverse"].threshold == 30
+    error_message = "the thresholds are inputs"
   }
 }
 
