@@ -21,6 +21,7 @@ PAGES = {
     "deploy/grafana/README.md": "grafana.md",
     "deploy/kcl/README.md": "kcl.md",
     "deploy/terraform/README.md": "terraform.md",
+    "deploy/helm/README.md": "helm.md",
     "examples/README.md": "examples.md",
 }
 """Each page's source in the repository, and its place on the site."""

@@ -1,0 +1,1 @@
+"""Kubernetes: the Helm chart, linted, rendered, and held to Kubernetes's own schemas."""
