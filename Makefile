@@ -92,7 +92,7 @@ lock: $(READY)
 dashboards: $(READY)
 	$(BIN)/python -m deploy.grafana.build
 
-# The tables that are made from the code: docs/settings.md, docs/METRICS.md, docs/commands.md, and the cost of deploy/terraform
+# The tables that are made from the code: docs/settings.md, docs/METRICS.md, docs/commands.md, and cost, inputs and outputs of deploy/terraform
 settings metrics cost commands gate: $(READY)
 	$(BIN)/python -m tests.documents.made_tables
 

@@ -6,10 +6,10 @@ locals {
 
 resource "aws_cloudwatch_metric_alarm" "no_sync" {
   alarm_name          = "${var.name}-no-sync"
-  alarm_description   = "No sync task runs: unread changes are lost after 24 hours. See the stopped tasks of the ECS service, and log group /${var.name}/sync."
+  alarm_description   = "No sync task runs: unread changes are lost after 24 hours. See the stopped tasks of the ECS service, and log group ${aws_cloudwatch_log_group.this["sync"].name}."
   namespace           = "ECS/ContainerInsights"
   metric_name         = "RunningTaskCount"
-  dimensions          = { ClusterName = aws_ecs_cluster.this.name, ServiceName = aws_ecs_service.sync.name }
+  dimensions          = { ClusterName = local.cluster_name, ServiceName = aws_ecs_service.sync.name }
   statistic           = "Maximum"
   period              = 60
   evaluation_periods  = 5
@@ -26,7 +26,7 @@ resource "aws_cloudwatch_metric_alarm" "no_standby" {
   alarm_description   = "Fewer sync tasks run than are wanted: nobody takes over when the owner is lost."
   namespace           = "ECS/ContainerInsights"
   metric_name         = "RunningTaskCount"
-  dimensions          = { ClusterName = aws_ecs_cluster.this.name, ServiceName = aws_ecs_service.sync.name }
+  dimensions          = { ClusterName = local.cluster_name, ServiceName = aws_ecs_service.sync.name }
   statistic           = "Maximum"
   period              = 300
   evaluation_periods  = 3
@@ -41,7 +41,7 @@ resource "aws_cloudwatch_metric_alarm" "no_standby" {
 resource "aws_cloudwatch_metric_alarm" "errors" {
   for_each            = aws_cloudwatch_log_metric_filter.errors
   alarm_name          = "${var.name}-${each.key}-errors"
-  alarm_description   = "The log of ${each.key} has errors, each with its remedy: log group /${var.name}/${each.key}, { $.level = \"error\" }."
+  alarm_description   = "The log of ${each.key} has errors, each with its remedy: log group ${aws_cloudwatch_log_group.this[each.key].name}, { $.level = \"error\" }."
   namespace           = var.name
   metric_name         = "${each.key}-errors"
   statistic           = "Sum"

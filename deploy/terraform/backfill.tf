@@ -1,15 +1,15 @@
 # The backfill: an array job of AWS Batch on Fargate. Its size is said when it is submitted (output backfill_command).
 resource "aws_batch_compute_environment" "backfill" {
-  compute_environment_name_prefix = "${var.name}-"
-  type                            = "MANAGED"
-  state                           = "ENABLED"
-  tags                            = var.tags
+  # without a name of ours: providers 5 and 6 call that argument differently
+  type  = "MANAGED"
+  state = "ENABLED"
+  tags  = var.tags
 
   compute_resources {
     type               = "FARGATE"
     max_vcpus          = var.backfill_max_vcpus
     subnets            = var.subnet_ids
-    security_group_ids = [aws_security_group.tasks.id]
+    security_group_ids = local.security_group_ids
   }
   lifecycle {
     create_before_destroy = true

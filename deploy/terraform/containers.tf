@@ -1,10 +1,10 @@
 # What all containers have in common: image, settings, secrets, user, log, and the file system that nothing is written to.
 locals {
-  image = "${aws_ecr_repository.this.repository_url}:${var.image_tag}"
+  image = var.image == null ? "${aws_ecr_repository.this[0].repository_url}:${var.image_tag}" : var.image
 
   streams_endpoint = var.interface_endpoints ? "https://${aws_vpc_endpoint.interface["dynamodb-streams"].dns_entry[0].dns_name}" : null
   environment = concat(
-    [{ name = "AWS_REGION", value = data.aws_region.this.name }],
+    [{ name = "AWS_REGION", value = local.region }],
     local.streams_endpoint == null ? [] : [{ name = "AWS_ENDPOINT_URL_DYNAMODB_STREAMS", value = local.streams_endpoint }],
   )
   parameters = [for name in sort(keys(local.settings)) : { name = name, valueFrom = aws_ssm_parameter.setting[name].arn }]
@@ -14,7 +14,7 @@ locals {
     logDriver = "awslogs"
     options = {
       "awslogs-group"         = aws_cloudwatch_log_group.this[component].name
-      "awslogs-region"        = data.aws_region.this.name
+      "awslogs-region"        = local.region
       "awslogs-stream-prefix" = component
     }
   } }

@@ -1,14 +1,13 @@
 # A dashboard of what CloudWatch sees. Gate, backfill and verdicts are on the console page and in deploy/grafana.
 locals {
-  region = data.aws_region.this.name
   told = { for name, metrics in {
     "lag, seconds"                             = ["tablesplit_lag_seconds_forward", "tablesplit_lag_seconds_reverse"]
     "seconds until unread changes are trimmed" = ["tablesplit_retention_headroom_seconds"]
     "quarantine, conflicts, gap"               = ["tablesplit_quarantine_keys", "tablesplit_conflicts_open", "tablesplit_gap"]
   } : name => [for metric in metrics : [var.name, metric, "control_table", var.control_table_name, { stat = "Maximum" }]] }
   graphs = concat([for name, metrics in local.told : { title = name, metrics = metrics }], [
-    { title = "sync tasks that run", metrics = [["ECS/ContainerInsights", "RunningTaskCount", "ClusterName", aws_ecs_cluster.this.name, "ServiceName", aws_ecs_service.sync.name, { stat = "Maximum" }]] },
-    { title = "sync: CPU and memory, % of the task", metrics = [for metric in ["CPUUtilization", "MemoryUtilization"] : ["AWS/ECS", metric, "ClusterName", aws_ecs_cluster.this.name, "ServiceName", aws_ecs_service.sync.name, { stat = "Maximum" }]] },
+    { title = "sync tasks that run", metrics = [["ECS/ContainerInsights", "RunningTaskCount", "ClusterName", local.cluster_name, "ServiceName", aws_ecs_service.sync.name, { stat = "Maximum" }]] },
+    { title = "sync: CPU and memory, % of the task", metrics = [for metric in ["CPUUtilization", "MemoryUtilization"] : ["AWS/ECS", metric, "ClusterName", local.cluster_name, "ServiceName", aws_ecs_service.sync.name, { stat = "Maximum" }]] },
     { title = "errors logged", metrics = [for component in ["backfill", "sync"] : [var.name, "${component}-errors", { stat = "Sum" }]] },
     { title = "write units", metrics = [for table in local.watched_tables : ["AWS/DynamoDB", "ConsumedWriteCapacityUnits", "TableName", table, { stat = "Sum" }]] },
     { title = "read units", metrics = [for table in local.watched_tables : ["AWS/DynamoDB", "ConsumedReadCapacityUnits", "TableName", table, { stat = "Sum" }]] },

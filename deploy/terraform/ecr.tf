@@ -1,5 +1,6 @@
 # The image's repository: scanned on push, and a tag stays what it was.
 resource "aws_ecr_repository" "this" {
+  count = var.image == null ? 1 : 0
   #checkov:skip=CKV_AWS_136:a key of your own is an input (kms_key_arn); by default AES256, and the image holds no secret
   name                 = var.name
   image_tag_mutability = "IMMUTABLE"
@@ -16,7 +17,8 @@ resource "aws_ecr_repository" "this" {
 }
 
 resource "aws_ecr_lifecycle_policy" "this" {
-  repository = aws_ecr_repository.this.name
+  count      = var.image == null ? 1 : 0
+  repository = aws_ecr_repository.this[0].name
   policy = jsonencode({
     rules = [{
       rulePriority = 1

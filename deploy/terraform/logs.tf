@@ -7,7 +7,7 @@ resource "aws_cloudwatch_log_group" "this" {
   #checkov:skip=CKV_AWS_158:a key of your own is an input (kms_key_arn); logs are encrypted anyway, and never hold an item's content
   #checkov:skip=CKV_AWS_338:a migration lasts weeks; log_retention_days takes a year and more
   for_each          = local.components
-  name              = "/${var.name}/${each.key}"
+  name              = "${coalesce(var.log_group_prefix, "/${var.name}")}/${each.key}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
   tags              = var.tags

@@ -1,11 +1,14 @@
 # Who may reach what: a security group for the tasks, and VPC endpoints.
 # DynamoDB Streams has interface endpoints only, and without private DNS: the tasks get its address (containers.tf).
 locals {
+  security_group_ids = length(var.security_group_ids) == 0 ? [aws_security_group.tasks[0].id] : var.security_group_ids
+
   gateways   = length(var.route_table_ids) > 0 ? toset(["dynamodb", "s3"]) : toset([])
   interfaces = var.interface_endpoints ? toset(["dynamodb-streams", "ecr.api", "ecr.dkr", "logs", "secretsmanager", "ssm"]) : toset([])
 }
 
 resource "aws_security_group" "tasks" {
+  count       = length(var.security_group_ids) == 0 ? 1 : 0
   name_prefix = "${var.name}-tasks-"
   description = "tablesplit: tasks of the service, the backfill and the commands"
   vpc_id      = var.vpc_id
@@ -16,7 +19,8 @@ resource "aws_security_group" "tasks" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "https" {
-  security_group_id = aws_security_group.tasks.id
+  count             = length(aws_security_group.tasks)
+  security_group_id = aws_security_group.tasks[0].id
   description       = "AWS's endpoints"
   cidr_ipv4         = "0.0.0.0/0"
   ip_protocol       = "tcp"
@@ -26,7 +30,7 @@ resource "aws_vpc_security_group_egress_rule" "https" {
 
 resource "aws_vpc_security_group_ingress_rule" "http" {
   count                        = length(var.client_security_group_ids)
-  security_group_id            = aws_security_group.tasks.id
+  security_group_id            = aws_security_group.tasks[0].id
   description                  = "console page, metrics, HTTP side"
   referenced_security_group_id = var.client_security_group_ids[count.index]
   ip_protocol                  = "tcp"
@@ -46,10 +50,10 @@ resource "aws_security_group" "endpoints" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "endpoints" {
-  count                        = var.interface_endpoints ? 1 : 0
+  count                        = var.interface_endpoints ? length(local.security_group_ids) : 0
   security_group_id            = aws_security_group.endpoints[0].id
   description                  = "the tasks"
-  referenced_security_group_id = aws_security_group.tasks.id
+  referenced_security_group_id = local.security_group_ids[count.index]
   ip_protocol                  = "tcp"
   from_port                    = 443
   to_port                      = 443
@@ -59,7 +63,7 @@ resource "aws_vpc_endpoint" "gateway" {
   for_each          = local.gateways
   vpc_id            = var.vpc_id
   vpc_endpoint_type = "Gateway"
-  service_name      = "com.amazonaws.${data.aws_region.this.name}.${each.key}"
+  service_name      = "com.amazonaws.${local.region}.${each.key}"
   route_table_ids   = var.route_table_ids
   tags              = var.tags
 }
@@ -68,7 +72,7 @@ resource "aws_vpc_endpoint" "interface" {
   for_each            = local.interfaces
   vpc_id              = var.vpc_id
   vpc_endpoint_type   = "Interface"
-  service_name        = "com.amazonaws.${data.aws_region.this.name}.${each.key}"
+  service_name        = "com.amazonaws.${local.region}.${each.key}"
   subnet_ids          = var.subnet_ids
   security_group_ids  = [aws_security_group.endpoints[0].id]
   private_dns_enabled = each.key != "dynamodb-streams"

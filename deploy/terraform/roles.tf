@@ -1,7 +1,7 @@
 # Roles: one for each component, with the calls that permissions.json lists for it, on its tables only; and the one that starts containers.
 locals {
   permissions = jsondecode(file("${path.module}/permissions.json"))
-  table_arn   = "arn:${data.aws_partition.this.partition}:dynamodb:${data.aws_region.this.name}:${data.aws_caller_identity.this.account_id}:table"
+  table_arn   = "arn:${data.aws_partition.this.partition}:dynamodb:${local.region}:${data.aws_caller_identity.this.account_id}:table"
   v2_names    = sort(values(var.v2_tables))
 
   # the label of a stream is the time at which it was enabled: it cannot be known before
@@ -19,6 +19,10 @@ locals {
     kcl       = local.kcl ? ["${local.table_arn}/${local.kcl_application}-*"] : []
     kcl_index = local.kcl ? ["${local.table_arn}/${local.kcl_application}-*/index/LeaseOwnerToLeaseKeyIndex"] : []
   }
+  # an image of a registry other than ECR needs no permission
+  ecr                      = regexall("^([0-9]{12})\\.dkr\\.ecr\\.([a-z0-9-]+)\\.amazonaws\\.com(?:\\.cn)?/([^:@]+)", coalesce(var.image, "-"))
+  image_repositories       = var.image == null ? aws_ecr_repository.this[*].arn : [for one in local.ecr : "arn:${data.aws_partition.this.partition}:ecr:${one[1]}:${one[0]}:repository/${one[2]}"]
+  image_repositories_known = var.image == null || length(local.ecr) > 0
   # without the kcl engine, or before the first cutover, there is nothing to name
   granted = { for component in local.components : component => [
     for resource, actions in local.permissions[component] :
@@ -63,7 +67,7 @@ data "aws_iam_policy_document" "component" {
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
-        values   = ["dynamodb.${data.aws_region.this.name}.amazonaws.com"]
+        values   = ["dynamodb.${local.region}.amazonaws.com"]
       }
     }
   }
@@ -93,11 +97,13 @@ data "aws_iam_policy_document" "tasks_trust" {
 }
 
 resource "aws_iam_role" "component" {
-  for_each           = local.components
-  name               = "${var.name}-${each.key}"
-  description        = "tablesplit: what its ${each.key} may call"
-  assume_role_policy = data.aws_iam_policy_document.tasks_trust.json
-  tags               = var.tags
+  for_each             = local.components
+  name                 = "${var.name}-${each.key}"
+  description          = "tablesplit: what its ${each.key} may call"
+  assume_role_policy   = data.aws_iam_policy_document.tasks_trust.json
+  path                 = var.role_path
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = var.tags
 }
 
 resource "aws_iam_role_policy" "component" {
@@ -114,10 +120,13 @@ data "aws_iam_policy_document" "execution" {
     actions   = ["ecr:GetAuthorizationToken"]
     resources = ["*"]
   }
-  statement {
-    sid       = "Image"
-    actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-    resources = [aws_ecr_repository.this.arn]
+  dynamic "statement" {
+    for_each = local.image_repositories_known ? [1] : []
+    content {
+      sid       = "Image"
+      actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+      resources = local.image_repositories
+    }
   }
   statement {
     sid       = "Logs"
@@ -143,17 +152,19 @@ data "aws_iam_policy_document" "execution" {
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
-        values   = ["secretsmanager.${data.aws_region.this.name}.amazonaws.com"]
+        values   = ["secretsmanager.${local.region}.amazonaws.com"]
       }
     }
   }
 }
 
 resource "aws_iam_role" "execution" {
-  name               = "${var.name}-execution"
-  description        = "tablesplit: starts its containers, with image, settings, token and log"
-  assume_role_policy = data.aws_iam_policy_document.tasks_trust.json
-  tags               = var.tags
+  name                 = "${var.name}-execution"
+  description          = "tablesplit: starts its containers, with image, settings, token and log"
+  assume_role_policy   = data.aws_iam_policy_document.tasks_trust.json
+  path                 = var.role_path
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = var.tags
 }
 
 resource "aws_iam_role_policy" "execution" {

@@ -4,11 +4,14 @@
 locals {
   kcl             = var.engine == "kcl"
   kcl_application = coalesce(var.kcl_application, "${var.name}-kcl")
+  cluster_arn     = var.cluster_arn == null ? aws_ecs_cluster.this[0].id : var.cluster_arn
+  cluster_name    = var.cluster_arn == null ? var.name : element(split("/", var.cluster_arn), 1)
 }
 
 resource "aws_ecs_cluster" "this" {
-  name = var.name
-  tags = var.tags
+  count = var.cluster_arn == null ? 1 : 0
+  name  = var.name
+  tags  = var.tags
   setting {
     name  = "containerInsights"
     value = "enabled"
@@ -65,7 +68,7 @@ resource "aws_ecs_task_definition" "sync" {
 resource "aws_ecs_service" "sync" {
   #checkov:skip=CKV_AWS_333:assign_public_ip is an input, false by default
   name                               = "${var.name}-sync"
-  cluster                            = aws_ecs_cluster.this.id
+  cluster                            = local.cluster_arn
   task_definition                    = aws_ecs_task_definition.sync.arn
   desired_count                      = var.sync_tasks
   launch_type                        = "FARGATE"
@@ -83,7 +86,7 @@ resource "aws_ecs_service" "sync" {
   }
   network_configuration {
     subnets          = var.subnet_ids
-    security_groups  = [aws_security_group.tasks.id]
+    security_groups  = local.security_group_ids
     assign_public_ip = var.assign_public_ip
   }
   depends_on = [aws_iam_role_policy.component, aws_iam_role_policy.execution, aws_secretsmanager_secret_version.api_token]

@@ -1,9 +1,14 @@
 # Inputs: image, settings, the engine, the service, the backfill, logs and alarms.
 variable "image_tag" {
-  description = "Tag of the image in the repository made here. Tags cannot be moved: a new image gets a new one."
+  description = "Tag of the image in the repository made here. Tags cannot be moved: a new image gets a new one. Null: image says all."
   type        = string
+  default     = null
   validation {
-    condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", var.image_tag)) && var.image_tag != "latest"
+    condition     = (var.image == null) != (var.image_tag == null)
+    error_message = "image_tag: give it, or image, and not both."
+  }
+  validation {
+    condition     = var.image_tag == null || can(regex("^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", var.image_tag)) && var.image_tag != "latest"
     error_message = "image_tag: 1 to 128 characters of A-Z, a-z, 0-9, _, . and -, and not `latest`, which does not say what runs."
   }
 }

@@ -4,7 +4,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 5.87, < 6"
+      version = ">= 5.87, < 7"
     }
   }
 }
@@ -12,3 +12,7 @@ terraform {
 data "aws_caller_identity" "this" {}
 data "aws_region" "this" {}
 data "aws_partition" "this" {}
+
+locals {
+  region = data.aws_region.this.name # provider 6 calls it `region`, and still answers to `name`
+}

@@ -9,6 +9,7 @@ from deploy.gate_reference import gate_conditions
 from deploy.metrics_reference import metrics_table
 from deploy.settings_reference import settings_table
 from deploy.terraform_cost import cost_table
+from deploy.terraform_reference import TERRAFORM, module_tables
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,6 +40,18 @@ MADE = {
         "<!-- cost: made by `make settings` -->\n",
         "<!-- end of cost -->\n",
         cost_table,
+    ),
+    "terraform": MadeTable(
+        TERRAFORM / "README.md",
+        "<!-- inputs: made by `make settings` -->\n",
+        "<!-- end of inputs -->\n",
+        module_tables,
+    ),
+    "terraform tables": MadeTable(
+        TERRAFORM / "README.md",
+        "<!-- inputs of tables: made by `make settings` -->\n",
+        "<!-- end of inputs of tables -->\n",
+        lambda: module_tables(TERRAFORM / "tables"),
     ),
     "settings": MadeTable(
         ROOT / "docs" / "settings.md",

@@ -27,6 +27,12 @@ def tables_example(example: Terraform) -> Terraform:
 
 
 @pytest.fixture(scope="module")
+def existing_example(module: Terraform) -> Terraform:
+    """The example that deploys into what exists, beside a copy of the module."""
+    return _ready(module.folder / "examples" / "existing")
+
+
+@pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
     """The complete example, beside a copy of the module."""
     return _ready(copied(tmp_path_factory.mktemp("example")) / "examples" / "complete")

@@ -19,9 +19,9 @@ pytestmark = pytest.mark.slow
 MODULES = (SOURCE, SOURCE / "tables")
 
 
-def test_they_are_formatted_and_valid(module: Terraform, tables: Terraform) -> None:
+def test_they_are_formatted_and_valid(module: Terraform, tables: Terraform, existing_example: Terraform) -> None:
     module.run("fmt", "-check", "-recursive", "-diff")
-    for one in (module, tables):
+    for one in (module, tables, existing_example):
         one.run("validate")
 
 

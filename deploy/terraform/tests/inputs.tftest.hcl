@@ -218,6 +218,39 @@ run "wrong_values_are_refused_11" {
   ]
 }
 
+run "wrong_values_are_refused_12" {
+  command = plan
+  variables {
+    image                    = "registry.example.com/tablesplit:latest" # is latest
+    cluster_arn              = "shared"                                 # is a name
+    security_group_ids       = ["10.0.0.0/8"]                           # are no groups
+    permissions_boundary_arn = "boundary"                               # is a name
+    role_path                = "team"                                   # has no slashes
+    log_group_prefix         = "/team/"                                 # ends with a slash
+  }
+  expect_failures = [
+    var.image,
+    var.cluster_arn,
+    var.security_group_ids,
+    var.permissions_boundary_arn,
+    var.role_path,
+    var.log_group_prefix,
+  ]
+}
+
+run "wrong_values_are_refused_13" {
+  command = plan
+  variables {
+    image_tag                 = null                     # is not there, nor is an image
+    security_group_ids        = ["sg-0123456789abcdef0"] # are yours, which the module lets nobody into
+    client_security_group_ids = ["sg-0123456789abcdef1"]
+  }
+  expect_failures = [
+    var.image_tag,
+    var.security_group_ids,
+  ]
+}
+
 run "values_at_the_lower_bounds_are_taken" {
   command = plan
   variables {

@@ -137,7 +137,7 @@ run "a_key_of_ones_own" {
     kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
   }
   assert {
-    condition     = aws_dynamodb_table.control.server_side_encryption[0].kms_key_arn == var.kms_key_arn && aws_secretsmanager_secret.api_token.kms_key_id == var.kms_key_arn && aws_cloudwatch_log_group.this["sync"].kms_key_id == var.kms_key_arn && aws_ecr_repository.this.encryption_configuration[0].kms_key == var.kms_key_arn
+    condition     = aws_dynamodb_table.control.server_side_encryption[0].kms_key_arn == var.kms_key_arn && aws_secretsmanager_secret.api_token.kms_key_id == var.kms_key_arn && aws_cloudwatch_log_group.this["sync"].kms_key_id == var.kms_key_arn && aws_ecr_repository.this[0].encryption_configuration[0].kms_key == var.kms_key_arn
     error_message = "tables, token, logs and images are encrypted with it"
   }
   assert {
@@ -244,6 +244,55 @@ run "the_migrations_metrics_and_their_alarms" {
   }
 }
 
+run "into_what_exists" {
+  variables {
+    image                    = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/tablesplit:1.2.3"
+    image_tag                = null
+    cluster_arn              = "arn:aws:ecs:us-east-1:123456789012:cluster/shared"
+    security_group_ids       = ["sg-0123456789abcdef1", "sg-0123456789abcdef2"]
+    permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
+    role_path                = "/team/"
+    log_group_prefix         = "/team/crm"
+    interface_endpoints      = true
+  }
+  assert {
+    condition     = length(aws_ecr_repository.this) == 0 && output.repository_url == null && jsondecode(aws_ecs_task_definition.sync.container_definitions)[0].image == var.image && jsondecode(aws_batch_job_definition.backfill.container_properties).image == var.image
+    error_message = "the image is yours, and no repository is made"
+  }
+  assert {
+    condition     = one(local.image_repositories) == "arn:aws:ecr:eu-west-1:123456789012:repository/team/tablesplit"
+    error_message = "tasks may read the repository of the image"
+  }
+  assert {
+    condition     = length(aws_ecs_cluster.this) == 0 && aws_ecs_service.sync.cluster == var.cluster_arn && aws_cloudwatch_metric_alarm.no_sync.dimensions.ClusterName == "shared" && strcontains(output.operator_command, "--cluster shared ")
+    error_message = "service, alarms and commands are about your cluster"
+  }
+  assert {
+    condition     = length(aws_security_group.tasks) == 0 && tolist(aws_ecs_service.sync.network_configuration[0].security_groups) == tolist(var.security_group_ids) && length(aws_vpc_security_group_ingress_rule.endpoints) == 2
+    error_message = "tasks are in your security groups, which may reach the endpoints"
+  }
+  assert {
+    condition     = alltrue([for role in concat(values(aws_iam_role.component), [aws_iam_role.execution]) : role.permissions_boundary == var.permissions_boundary_arn && role.path == "/team/"])
+    error_message = "every role has the boundary and the path"
+  }
+  assert {
+    condition     = output.log_groups["backfill"] == "/team/crm/backfill"
+    error_message = "the log groups' names"
+  }
+}
+
+run "an_image_of_another_registry" {
+  command = plan
+  variables {
+    image     = "registry.example.com:5000/tablesplit@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    image_tag = null
+  }
+  assert {
+    condition     = length(local.image_repositories) == 0 && length([for statement in data.aws_iam_policy_document.execution.statement : statement if statement.sid == "Image"]) == 0
+    error_message = "a statement without resources would be refused"
+  }
+}
+
 run "names_logs_and_alarms" {
   variables {
     name               = "crm"
@@ -254,7 +303,7 @@ run "names_logs_and_alarms" {
     tags               = { team = "crm" }
   }
   assert {
-    condition     = [for name in ["sync", "backfill", "operator"] : output.log_groups[name]] == ["/crm/sync", "/crm/backfill", "/crm/operator"] && aws_cloudwatch_log_group.this["sync"].retention_in_days == 30 && aws_ecr_repository.this.name == "crm" && output.dashboard_name == "crm" && aws_dynamodb_table.control.name == "crm-control"
+    condition     = [for name in ["sync", "backfill", "operator"] : output.log_groups[name]] == ["/crm/sync", "/crm/backfill", "/crm/operator"] && aws_cloudwatch_log_group.this["sync"].retention_in_days == 30 && aws_ecr_repository.this[0].name == "crm" && output.dashboard_name == "crm" && aws_dynamodb_table.control.name == "crm-control"
     error_message = "names"
   }
   assert {

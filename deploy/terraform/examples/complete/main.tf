@@ -4,7 +4,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = ">= 5.87, < 6"
+      version = ">= 5.87, < 7"
     }
   }
 }
@@ -29,6 +29,12 @@ variable "image_tag" {
   description = "Tag of the image, pushed to the repository of the module."
   type        = string
   default     = "0.1.0"
+}
+
+variable "sync_tasks" {
+  description = "0 at first, while the repository has no image."
+  type        = number
+  default     = 2
 }
 
 variable "engine" {
@@ -57,6 +63,7 @@ module "tablesplit" {
   old_table_name      = var.old_table_name
   image_tag           = var.image_tag
   engine              = var.engine
+  sync_tasks          = var.sync_tasks
   api_token           = ephemeral.aws_secretsmanager_random_password.api_token.random_password
   deletion_protection = var.deletion_protection
   alarm_topic_arns    = [aws_sns_topic.alarms.arn]
