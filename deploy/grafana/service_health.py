@@ -16,7 +16,7 @@ WORKS = Section(
         Panel(
             "stat",
             "Answers",
-            "Whether Prometheus reaches the process. A backfill that has ended is down, which is no fault.",
+            "Whether Prometheus reaches the process. A backfill that has ended is not there.",
             "none",
             "service-down",
             (Query(f"up{OURS}", "{{job}} {{instance}}"),),

@@ -80,5 +80,6 @@ def configured(targets: dict[str, int]) -> dict[str, Any]:
     }
     configuration["rule_files"] = [str(PROMETHEUS / name) for name in configuration["rule_files"]]
     for job in configuration["scrape_configs"]:
+        job.pop("dns_sd_configs", None)
         job["static_configs"] = [{"targets": [f"127.0.0.1:{targets[job['job_name']]}"]}]
     return configuration
