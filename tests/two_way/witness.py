@@ -2,7 +2,6 @@
 
 from service.control.activity import Activities, ActivityRecorder
 from service.core.item.change import Change
-from service.core.item.wire import Item
 from service.core.phases.acting import Side
 from tests.convergence.invariants import Violated
 from tests.two_way.world import World
@@ -18,12 +17,12 @@ class Witness(ActivityRecorder):
         super().__init__(Activities(world.control), side, world.clock, quiet=False)
         self._world = world
         self._side = side
-        self._application = False
+        self._by_application: set[str] = set()
         self._outcome = ""
 
-    async def application_changed(self, entity: str, table: str, key: Item) -> None:
+    def note(self, entity: str, change: Change) -> None:
         """The application has made the change."""
-        self._application = True
+        self._by_application.add(change.sequence)
 
     def count(self, outcome: str) -> None:
         """Record the outcome of the change."""
@@ -33,12 +32,14 @@ class Witness(ActivityRecorder):
     def judged(self, change: Change) -> None:
         """Raises Violated when the sink took the change that it has just applied for one of the wrong author."""
         by_application = (change.table, change.sequence) in self._world.made
-        taken_for_ours = not self._application and self._outcome in TAKEN_FOR_OURS
-        if self._application and not by_application:
+        taken_for_application = change.sequence in self._by_application
+        taken_for_ours = not taken_for_application and self._outcome in TAKEN_FOR_OURS
+        if taken_for_application and not by_application:
             raise Violated(f"a change by the sync was taken for the application's: {change}")
         if taken_for_ours and by_application:
             raise Violated(f"a change by the application was taken for the sync's: {change}")
-        self._application, self._outcome = False, ""
+        self._outcome = ""
+        self._by_application.clear()
 
 
 def watch_places(world: World) -> None:

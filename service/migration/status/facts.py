@@ -44,7 +44,7 @@ async def read_facts(app: App, state: MigrationState, caught_up: CaughtUp | None
     now = app.clock.now()
     live = {worker: seen.beat for worker, seen in watched.items() if seen.alive}
     forward, reverse = caught_up or (_at_tip(live, "forward"), _at_tip(live, "reverse"))
-    activities = await Activities(app.control).load()
+    activities = await Activities(app.control).load(state.phase_since)
     return Facts(
         now=now,
         phase_since=state.phase_since,

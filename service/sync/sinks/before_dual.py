@@ -29,12 +29,8 @@ class RogueWriteSink:
         """Return when every rogue write among ``changes`` is recorded."""
         for change in changes:
             if not (change.expired or made_by_guarded_rule(change, self._mapping.stamp)):
-                await self._record(change)
+                self._activity.note(self._mapping.entity_name_at(change.table, change.key), change)
         await self._activity.flush()
-
-    async def _record(self, change: Change) -> None:
-        name = self._mapping.entity_name_at(change.table, change.key)
-        await self._activity.application_changed(name, change.table, change.key)
 
 
 class EnteringSink:

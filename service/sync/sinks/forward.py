@@ -100,6 +100,8 @@ class ForwardSink:
                     noted = True
                     self._count("own", 1)
                     continue
+            elif not run.last.expired:
+                await self._context.activity.application_changed(self._record.entity(run.last), run.last)
             step = await self._step(run, version, read, half)
             resumed = begun if begun is not None and is_write_of(begun.version, version) else None
             carried = await self._carry(replace(step, begun=resumed))
@@ -262,15 +264,13 @@ class ForwardSink:
         return made
 
     async def _follow_up(self, step: Step, plan: ForwardPlan) -> None:
-        """After the writes: take units out of quarantine, record the activity, count, and remove tombstones."""
+        """After the writes: take units out of quarantine, count, and remove tombstones."""
         change = step.change
         self._count(plan.outcome, 1)
         if step.ours:
             return
         healed = step.waiting.healed_by(plan.waiting)
         await self._context.heal((change.table, change.key), healed, step.version, plan.waiting, left_by(change, plan))
-        if not change.expired:
-            await self._context.activity.application_changed(self._record.entity(change), change.table, change.key)
         await self._access.unmark(change.table, change.key, change.new)
         for place in plan.tombstoned:
             await self._access.purge_at(*place)

@@ -109,6 +109,8 @@ class ReverseSink:
         noted = False
         for run in runs(left, half.track(place).seen, partial(self._author, epoch), self._is_update):
             half = half.folded(place)
+            if not (run.author.ours or run.last.expired):
+                await self._context.activity.application_changed(self._mapping.entity_name_at(*place), run.last)
             waiting = Waiting() if run.author.ours else await self._context.waiting(place.table, place.key)
             step = _Step(place, run, self._context.version(run.last), read, half, waiting, near)
             after = await self._apply_run(step)
@@ -276,11 +278,8 @@ class ReverseSink:
         return made
 
     async def _after_run(self, place: Place, run: Run) -> None:
-        """Record the application's activity, take a tombstone's mark off an item that it has revived, and purge our tombstone."""
+        """Take a tombstone's mark off an item that the application has revived, and purge our tombstone."""
         if not run.author.ours:
-            if not run.last.expired:
-                name = self._mapping.entity_name_at(*place)
-                await self._context.activity.application_changed(name, *place)
             await self._access.unmark(place.table, place.key, run.last.new)
         await self._access.purge(place.table, place.key, run.last.new)
 

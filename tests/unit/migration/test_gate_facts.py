@@ -8,7 +8,7 @@ import pytest
 
 from backfill.records import BackfillRecords
 from backfill.segments import BackfillRun
-from service.control.activity import Activities
+from service.control.activity import Activities, Seen
 from service.control.quarantine import Quarantine
 from service.control.state import Hold, MigrationState, Move
 from service.control.verification import Verification, save_verification
@@ -77,7 +77,7 @@ async def test_records_in_the_control_table_close_the_gate() -> None:
     quarantine = Quarantine(started.control, started.clock)
     await quarantine.add_copy("old", {"pk": {"S": "x"}}, Poison("bad", reason="bad"))
     await save_verification(started.control, Verification(1, 0, ({"pk": {"S": "x"}},), NOW))
-    await Activities(started.control).note_rogue_write("v2", "LEAD", NOW - 5)
+    await Activities(started.control).part("v2").add(Seen(NOW - 5, {"LEAD": 1}))
     stopped = Beat(1, NOW, replace(LANE, role="stopped", failure="gone"))
     await report_moving(started.control, started.clock, "w2", stopped)
     state = replace(

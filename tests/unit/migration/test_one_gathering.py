@@ -9,7 +9,7 @@ import pytest
 
 from backfill.records import BackfillBeat, BackfillRecords
 from backfill.segments import BackfillRun, Outcomes, Segment, Spent
-from service.control.activity import Activities
+from service.control.activity import Activities, Seen
 from service.control.quarantine import Quarantine
 from service.control.state import Hold, Move, change_state, load_started_state
 from service.control.verification import Verification, save_verification
@@ -161,7 +161,7 @@ async def world() -> Started:
     quarantine = Quarantine(world.control, world.clock)
     await quarantine.add_copy("old", {"pk": {"S": "x"}, "sk": {"S": "y"}}, Poison("bad", reason="bad"))
     await save_verification(world.control, Verification(4, 2, ({"pk": {"S": "x"}},), now))
-    await Activities(world.control).note_rogue_write("v2", "LEAD", now - 5)
+    await Activities(world.control).part("v2").add(Seen(now - 5, {"LEAD": 1}))
     await change_state(
         world.control,
         world.app.mapping,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from service.control.activity import Activities
+from service.control.activity import Activities, Seen
 from service.control.checkpoints import Checkpoints
 from service.control.state import change_state, load_started_state
 from service.control.workers import SILENT_SECONDS, Beat, LaneBeat, LaneName
@@ -77,14 +77,14 @@ async def test_a_silent_worker_is_told_apart_from_a_live_one(world: Started) -> 
 async def test_rogue_writes_are_those_of_the_phase(world: Started) -> None:
     activities = Activities(world.control)
     began = world.clock.now()
-    await activities.note_rogue_write("v2", "LEAD", began + 1, began)
-    await activities.note_rogue_write("v2", "DEAL", began + 2, began)
+    await activities.part("v2").add(Seen(began + 1, {"LEAD": 1}, began))
+    await activities.part("v2").add(Seen(began + 2, {"DEAL": 1}, began))
     assert (await taken(world)).to_json()["rogue_writes"] == {"old": 0, "v2": 2}
     await change_state(
         world.control, world.app.mapping, 0.0, lambda was: replace(was, phase="reverse", phase_since=began + 60)
     )
     assert (await taken(world)).to_json()["rogue_writes"] == {"old": 0, "v2": 0}
-    await activities.note_rogue_write("v2", "LEAD", began + 61, began + 60)
+    await activities.part("v2").add(Seen(began + 61, {"LEAD": 1}, began + 60))
     assert (await taken(world)).to_json()["rogue_writes"] == {"old": 0, "v2": 1}
 
 
