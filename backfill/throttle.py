@@ -3,8 +3,9 @@
 Every wait has a reason, which progress and metrics show. A partition takes 1,000 write units a second until DynamoDB splits it, and
 throttles what exceeds that
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html). DynamoDB does not report the limit
-in force, so the rate is adapted: it shrinks by a factor when throttled, and grows back by a constant. Where DynamoDB says that the
-limit of a table or of the account was met, slower keys would not help: then the request waits (``table_throttled``).
+in force, so the rate is adapted: it shrinks by a factor when throttled, and grows back by a constant. Requests that reserved their
+turn before it shrank still come at the pace from before: that they are throttled does not shrink it again. Where DynamoDB says that
+the limit of a table or of the account was met, slower keys would not help: then the request waits (``table_throttled``).
 """
 
 from collections import Counter, OrderedDict, defaultdict
@@ -19,8 +20,6 @@ PartitionKey = tuple[str, str]
 """Table, and the partition key's value as text."""
 
 SHRINK = 0.7
-SHRINK_PAUSE_SECONDS = 1.0
-"""Requests that were already sent when the limit shrank are throttled too; they are no reason to shrink again."""
 GROWTH_PER_SECOND = 0.05
 """A shrunk limit has grown back after about seven seconds, and goes on growing."""
 LEAST_UNITS_PER_SECOND = 1.0
@@ -68,15 +67,15 @@ class AdaptiveLimit:
         return None if self._pace is None else self._pace.units_per_second
 
     def reserve(self, units: float) -> float:
-        """Reserve ``units``; returns the seconds to wait before using them."""
-        self._measure(units)
+        """Reserve ``units``; returns the seconds to wait before using them, which ``used`` is then told."""
         self._grow()
         return 0.0 if self._pace is None else self._pace.reserve(units)
 
-    def throttled(self) -> bool:
-        """Shrink below the rate that was sent lately. False: not shrunk, because it was shrunk a moment ago."""
+    def throttled(self, reserved_at: float) -> bool:
+        """Units that were reserved at ``reserved_at`` (monotonic seconds) were throttled: shrink below the rate that was sent
+        lately. False: not shrunk, since the limit has shrunk after they were reserved; they came at the pace from before."""
         now = self._clock.monotonic()
-        if now - self._shrunk_at < SHRINK_PAUSE_SECONDS:
+        if reserved_at <= self._shrunk_at:
             return False
         self._grow()
         sent = max(self._measured, self._window_units / max(now - self._window_start, 1.0))
@@ -87,7 +86,8 @@ class AdaptiveLimit:
         self._shrunk_at = self._grown_at = now
         return True
 
-    def _measure(self, units: float) -> None:
+    def used(self, units: float) -> None:
+        """Reserved units are used now. What waits counts for the rate only once it is sent."""
         now = self._clock.monotonic()
         elapsed = now - self._window_start
         if elapsed >= 1.0:
@@ -193,15 +193,23 @@ class WriteLimits:
         self.take_share = self._operator.take_share
         self._limits: OrderedDict[PartitionKey, AdaptiveLimit] = OrderedDict()
 
-    async def admit(self, units: Mapping[PartitionKey, float], with_indexes: float) -> None:
-        """Wait until writes may be sent that use ``units`` at their partition keys, and ``with_indexes`` units in total."""
+    async def admit(self, units: Mapping[PartitionKey, float], with_indexes: float) -> float:
+        """Wait until writes may be sent that use ``units`` at their partition keys, and ``with_indexes`` units in total.
+
+        Returns when the units were reserved at their partition keys (monotonic seconds), to be passed to ``throttled``.
+        """
         await self._waits.sleep("operator_write_limit", self._operator.reserve(with_indexes))
+        reserved_at = self._clock.monotonic()
         seconds = max(self._limit(key).reserve(count) for key, count in units.items())
         await self._waits.sleep("partition_throttled", seconds)
+        for key, count in units.items():
+            self._limit(key).used(count)
+        return reserved_at
 
-    def throttled(self, keys: Iterable[PartitionKey]) -> int:
-        """Shrink the limits of ``keys``, at which writes were throttled; returns how many limits shrank."""
-        return sum(self._limit(key).throttled() for key in set(keys))
+    def throttled(self, keys: Iterable[PartitionKey], reserved_at: float) -> int:
+        """Shrink the limits of ``keys``, at which writes were throttled whose units were reserved at ``reserved_at``; returns how
+        many limits shrank."""
+        return sum(self._limit(key).throttled(reserved_at) for key in set(keys))
 
     def units_per_second(self, key: PartitionKey) -> float | None:
         """The rate allowed at ``key`` now; None: not limited."""

@@ -113,7 +113,7 @@ class WindowCopier:
         outcomes, stuck = Outcomes(), StuckGroup(self._target.patience_seconds)
         while group.copies:
             units = [insert_units(copy.item, copy.most_bytes, self._indexes[group.table]) for copy in group.copies]
-            await self._admit(group, units)
+            reserved_at = await self._admit(group, units)
             answer = await self._send(group)
             window.write_units += sum(map(units_taken, answer.results, units))
             written = Outcomes(copied=answer.results.count(True), present=answer.results.count(False))
@@ -124,13 +124,16 @@ class WindowCopier:
             elif answer.throttled is not None and stuck.throttled(self._target.clock.monotonic()):
                 raise answer.throttled
             group = Group(group.table, answer.unsettled)
-            await self._slow_down(group, answer.throttled, stuck)
+            await self._slow_down(group, answer.throttled, stuck, reserved_at)
         return outcomes
 
-    async def _slow_down(self, group: Group, throttled: InsertThrottled | None, stuck: "StuckGroup") -> None:
+    async def _slow_down(
+        self, group: Group, throttled: InsertThrottled | None, stuck: "StuckGroup", reserved_at: float
+    ) -> None:
         """Shrink the limits of the keys of ``group``, which is what is left; or wait, where fewer writes to them would not help."""
         if throttled is None or throttled.of_keys:
-            self._target.limits.throttled(self._partition(group.table, copy) for copy in group.copies)
+            keys = {self._partition(group.table, copy) for copy in group.copies}
+            self._target.limits.throttled(keys, reserved_at)
         else:
             await self._target.waits.sleep("table_throttled", self._random.uniform(0, stuck.longest_wait()))
 
@@ -149,12 +152,12 @@ class WindowCopier:
             return InsertAnswer(group, refused.results, refused=refused.refused)
         return InsertAnswer(group, results)
 
-    async def _admit(self, group: Group, units: Sequence[InsertUnits]) -> None:
-        """Wait until the limits admit the group."""
+    async def _admit(self, group: Group, units: Sequence[InsertUnits]) -> float:
+        """Wait until the limits admit the group; returns when its units were reserved."""
         base_units: Counter[PartitionKey] = Counter()
         for copy, count in zip(group.copies, units, strict=True):
             base_units[self._partition(group.table, copy)] += count.base
-        await self._target.limits.admit(base_units, sum(count.everywhere for count in units))
+        return await self._target.limits.admit(base_units, sum(count.everywhere for count in units))
 
     async def _reject(self, rejections: Sequence[Rejection]) -> Outcomes:
         outcomes = sum([await self._quarantine(rejection) for rejection in rejections], Outcomes())

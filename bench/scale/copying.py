@@ -171,13 +171,13 @@ class Container:
         units = {key: items * share * plan.write_units for key, share in world.shares.items()}
         total = float(items * plan.write_units)
         while total:
-            await self._limits.admit(units or {(TABLE, "even"): 0.0}, total * plan.places)
+            reserved_at = await self._limits.admit(units or {(TABLE, "even"): 0.0}, total * plan.places)
             sent = total / plan.write_units
             seconds = self._requests.reserve(sent) + sent / self._requests.units_per_second
             await world.clock.sleep(seconds)
             units = {key: refused for key, count in units.items() if (refused := world.partitions[key].take(count))}
             world.tally.written_units += (total - sum(units.values())) * plan.places
-            world.tally.throttled += self._limits.throttled(units)
+            world.tally.throttled += self._limits.throttled(units, reserved_at)
             total = sum(units.values())
 
     def _save(self, scan: "ScanState") -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bench.scale.copy_experiments import by_request
 from bench.scale.copy_plan import CopyPlan
 from bench.scale.copying import segment_sizes, simulate_copy
 from bench.scale.limits import PARTITION_WRITE_UNITS_PER_SECOND
@@ -75,6 +76,11 @@ def test_request_by_request_a_hot_partition_is_never_used_beyond_what_it_takes()
     found = simulate_copy(plan)
     assert found.tally.saved == plan.items
     assert found.seconds >= plan.floor_seconds - plan.slack_seconds
+
+
+def test_eight_tasks_use_a_hot_partition_to_85_percent() -> None:
+    plan = replace(by_request(8), items=450_000)
+    assert plan.floor_seconds / simulate_copy(plan).seconds >= 0.85
 
 
 def test_the_same_plan_gives_the_same_result() -> None:

@@ -31,12 +31,14 @@ BAD = lead("bad", entity_type={"S": "MEETING"})
 
 
 class Throttling(MemoryDynamoDB):
-    """A table that takes at most ``allowed`` units per virtual second at each partition key, one for an item."""
+    """A table that takes at most ``allowed`` units per virtual second at each partition key, one for an item. A request arrives
+    after ``latency`` seconds."""
 
-    def __init__(self, clock: VirtualClock, allowed: int) -> None:
+    def __init__(self, clock: VirtualClock, allowed: int, latency: float = 0.0) -> None:
         super().__init__()
         self.clock = clock
         self.allowed = allowed
+        self.latency = latency
         self.taken: dict[tuple[str, int], int] = {}
         self.refusals = 0
 
@@ -50,6 +52,8 @@ class Throttling(MemoryDynamoDB):
         fence: Fence | None = None,
     ) -> list[bool]:
         assert not patient, "the backfill adapts its rate itself"
+        if self.latency:
+            await self.clock.sleep(self.latency)
         results: list[bool | None] = []
         for item in items:
             bucket = (str(item[key_names[0]]), int(self.clock.monotonic()))

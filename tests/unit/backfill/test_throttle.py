@@ -4,12 +4,19 @@ import asyncio
 
 import pytest
 
-from backfill.throttle import TRACKED_KEYS, AdaptiveLimit, Pace, ReadLimit, Reason, ThrottleWaits, WriteLimits
+from backfill.throttle import SHRINK, TRACKED_KEYS, AdaptiveLimit, Pace, ReadLimit, Reason, ThrottleWaits, WriteLimits
 from service.core.item.size import json_bytes
 from service.core.mapping.capacity import write_units
 from tests.fakes.clocks import VirtualClock
 
 KEY = ("leads", "LEAD")
+
+
+def sent(limit: AdaptiveLimit, units: float, clock: VirtualClock) -> float:
+    """Reserve ``units`` and use them at once. Returns when they were reserved."""
+    limit.reserve(units)
+    limit.used(units)
+    return clock.monotonic()
 
 
 def waits(clock: VirtualClock) -> ThrottleWaits:
@@ -45,27 +52,57 @@ async def test_an_adaptive_limit_shrinks_below_what_was_sent() -> None:
     clock = VirtualClock()
     limit = AdaptiveLimit(clock)
     for _ in range(4):
-        limit.reserve(500)
+        reserved_at = sent(limit, 500, clock)
         await clock.advance(0.5)
-    assert limit.throttled()
+    assert limit.throttled(reserved_at)
     assert limit.units_per_second == pytest.approx(700, rel=0.05)
 
 
 async def test_requests_on_their_way_shrink_the_limit_only_once() -> None:
     clock = VirtualClock()
     limit = AdaptiveLimit(clock)
-    limit.reserve(1000)
-    assert [limit.throttled(), limit.throttled()] == [True, False]
+    first = sent(limit, 1000, clock)
+    assert [limit.throttled(first), limit.throttled(first)] == [True, False]
     await clock.advance(1)
-    limit.reserve(1)
-    assert limit.throttled()
+    second = sent(limit, 1, clock)
+    assert limit.throttled(second)
+
+
+async def test_what_was_reserved_before_a_limit_shrank_does_not_shrink_it_again() -> None:
+    """A window's requests have all reserved their turn at the old pace, and come for seconds."""
+    clock = VirtualClock()
+    limit = AdaptiveLimit(clock)
+    first = sent(limit, 1000, clock)
+    await clock.advance(1)
+    assert limit.throttled(first)
+    shrunk = limit.units_per_second or 0
+    for _ in range(5):
+        await clock.advance(1)
+        assert not limit.throttled(first)
+    assert (limit.units_per_second or 0) > shrunk
+    assert limit.throttled(sent(limit, 1, clock))
+
+
+async def test_what_only_waits_for_its_turn_is_no_rate_that_was_sent() -> None:
+    """The reservations of a window come in one moment, and none in the next ones: neither is the rate."""
+    clock = VirtualClock()
+    limit = AdaptiveLimit(clock)
+    limit.throttled(sent(limit, 1000, clock))
+    await clock.advance(10)
+    pace = limit.units_per_second or 0
+    reserved_at = clock.monotonic()
+    limit.reserve(10 * pace)
+    for _ in range(20):
+        await clock.advance(0.1)
+        limit.used(pace / 10)
+    limit.throttled(reserved_at)
+    assert (limit.units_per_second or 0) == pytest.approx(SHRINK * pace, rel=0.1)
 
 
 async def test_a_shrunk_limit_grows_back_and_beyond() -> None:
     clock = VirtualClock()
     limit = AdaptiveLimit(clock)
-    limit.reserve(1000)
-    limit.throttled()
+    limit.throttled(sent(limit, 1000, clock))
     rates = []
     for _ in range(10):
         await clock.advance(1)
@@ -78,21 +115,19 @@ async def test_after_an_outage_a_limit_is_back_within_two_minutes() -> None:
     clock = VirtualClock()
     limit = AdaptiveLimit(clock)
     for _ in range(60):
-        limit.reserve(1)
-        limit.throttled()
+        limit.throttled(sent(limit, 1, clock))
         await clock.advance(1)
     assert (limit.units_per_second or 0) < 5
     for _ in range(120):
         await clock.advance(1)
-        limit.reserve(1)
+        sent(limit, 1, clock)
     assert (limit.units_per_second or 0) > 1000
 
 
 async def test_one_throttled_partition_key_does_not_slow_another() -> None:
     clock = VirtualClock()
     limits = WriteLimits(clock, waits(clock), None)
-    await limits.admit({KEY: 100}, 100)
-    limits.throttled([KEY])
+    limits.throttled([KEY], await limits.admit({KEY: 100}, 100))
     assert limits.units_per_second(KEY) is not None
     assert limits.units_per_second(("deals", "DEAL")) is None
     await asyncio.wait_for(limits.admit({("deals", "DEAL"): 1e6}, 1e6), 1)
@@ -101,8 +136,7 @@ async def test_one_throttled_partition_key_does_not_slow_another() -> None:
 async def test_the_keys_that_are_remembered_are_bounded_and_the_busy_ones_stay() -> None:
     clock = VirtualClock()
     limits = WriteLimits(clock, waits(clock), None)
-    await limits.admit({KEY: 1}, 1)
-    limits.throttled([KEY])
+    limits.throttled([KEY], await limits.admit({KEY: 1}, 1))
     for n in range(2 * TRACKED_KEYS):
         await limits.admit({("leads", str(n)): 1}, 1)
         assert limits.units_per_second(KEY) is not None
