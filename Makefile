@@ -62,7 +62,7 @@ bench: $(READY)
 deployment: $(READY) kcl-where-possible
 	$(BIN)/pytest -m deployment tests/terraform
 
-# A billion items and 500 shards, simulated with the costs in docs/BENCH.md: docs/SCALE.md's tables and charts, two minutes
+# A billion items and 500 shards, simulated with the costs in docs/BENCH.md: docs/SCALE.md's tables and charts, ten minutes
 scale: $(READY)
 	$(BIN)/python -m bench.scale
 

@@ -73,7 +73,7 @@ def _constants(module: Any) -> list[tuple[str, Any]]:
 
 
 def simulated() -> Results:
-    """Run every experiment; a minute or two."""
+    """Run every experiment; about ten minutes."""
     tables = {name: table() for name, table in ARITHMETIC.items()}
     curves: dict[str, Curve] = {}
     for name, table in SIMULATED.items():
