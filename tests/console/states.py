@@ -5,6 +5,7 @@ from typing import Any
 
 from service.core.phases.facts import BackfillFacts, Facts, FullValidation, LaneFacts, VerificationFacts, WorkerFacts
 from service.core.phases.gate import Condition, Gate
+from service.migration.status.identity import MigrationIdentity
 from service.migration.status.status import Status
 
 Document = dict[str, Any]
@@ -12,6 +13,8 @@ SINCE = "2026-01-05T09:00:00Z"
 SINCE_SECONDS = 1_767_603_600.0
 LOST = "the stream of old table crm is arn:new; saved positions are of arn:old: changes may be lost"
 WORKER = WorkerFacts("app-1-7-abc123", 0.4, True, None, "owner", "owner")
+
+IDENTITY = MigrationIdentity("crm", "crm-control", "eu-central-1", "1.4.0", account="123456789012")
 
 FINISHED = BackfillFacts("finished", 8928, 8, 8)
 CAUGHT_UP = LaneFacts("app", True, 0.2, shards=4, outcomes={"applied": 512})
@@ -59,6 +62,7 @@ READY = Status(
     ),
     gate=gate(),
     retention_headroom_seconds=86_000.0,
+    identity=IDENTITY,
 )
 
 

@@ -37,6 +37,8 @@ def test_a_person_follows_a_migration_on_the_page(
         until(lambda: "serving" in cli.stderr_of("sync"), within=60, otherwise=lambda: cli.stderr_of("sync"))
         page.goto(f"http://127.0.0.1:{port}/")
         expect(page.locator("#headline")).to_have_text("Items in quarantine", timeout=120_000)
+        expect(page).to_have_title(f"{cli.table('OLD_TABLE_NAME')}: forward - tablesplit")
+        expect(page.locator("#identity summary")).to_contain_text(f"server {dynamodb_local}")
         expect(page.locator("#quarantine")).to_contain_text("DEAL#bad / METADATA")
         act(page, "Validate", "")
         expect(page.locator("#validation")).to_contain_text("differences, at", timeout=120_000)

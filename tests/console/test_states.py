@@ -1,13 +1,15 @@
 """Each state of a migration as the page shows it, on a desktop and on a phone, light and dark; screenshots are kept."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from service.errors import Fatal
+from service.migration.status.identity import MigrationIdentity
 from tests.console.conftest import HOSTILE, PHONE, Service, fits
-from tests.console.states import READY, STATES, conflicting, document, quarantined, verified
+from tests.console.states import IDENTITY, READY, STATES, conflicting, document, quarantined, verified
 
 pytestmark = [pytest.mark.browser]
 
@@ -33,6 +35,36 @@ def test_the_phase_and_the_gates_reasons_are_shown(service: Service, page: Page)
     expect(row).to_contain_text("not met")
     expect(row).to_contain_text("tablesplit validate")
     expect(page.locator("#gate")).to_contain_text("Held: audit week, by ops")
+
+
+def test_the_header_and_the_title_say_which_migration_it_is(service: Service, page: Page) -> None:
+    page.goto(service.url)
+    header = page.locator("header")
+    expect(header.locator("summary")).to_have_text(
+        "table crm, region eu-central-1, account 123456789012, version 1.4.0"
+    )
+    expect(header.get_by_text("crm-control")).to_be_hidden()
+    expect(page).to_have_title("crm: forward - tablesplit")
+    header.locator("summary").click()
+    service.view.document = STATES["dual"][0]
+    expect(page).to_have_title("crm: dual - tablesplit")
+    expect(header.get_by_text("control table crm-control")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("identity", "where"),
+    [
+        (replace(IDENTITY, account=None), "region eu-central-1, account not known"),
+        (replace(IDENTITY, account=None, endpoint="http://localhost:8000"), "server http://localhost:8000"),
+    ],
+    ids=["account-not-known", "server"],
+)
+def test_the_header_says_what_is_known_of_the_place(
+    service: Service, page: Page, identity: MigrationIdentity, where: str
+) -> None:
+    service.view.document = document(replace(READY, identity=identity))
+    page.goto(service.url)
+    expect(page.locator("#identity summary")).to_have_text(f"table crm, {where}, version 1.4.0")
 
 
 def test_a_change_is_shown_without_a_reload(service: Service, page: Page) -> None:
@@ -72,8 +104,9 @@ def test_a_stopped_service_is_reported_and_found_again(service: Service, page: P
 
 
 def test_hostile_content_is_text(service: Service, page: Page, pictures: Path) -> None:
+    named = replace(IDENTITY, old_table=HOSTILE, control_table=HOSTILE, endpoint=HOSTILE)
     service.view.document = document(
-        READY,
+        replace(READY, identity=named),
         quarantine=[quarantined(HOSTILE, HOSTILE)],
         conflicts=[conflicting(HOSTILE)],
         verification=verified(HOSTILE),
@@ -84,7 +117,8 @@ def test_hostile_content_is_text(service: Service, page: Page, pictures: Path) -
     page.goto(service.url)
     expect(page.locator("#quarantine")).to_contain_text("<script>document.title='owned'</script>")
     expect(page.locator("#verification")).to_contain_text("<script>document.title='owned'</script>")
-    expect(page).to_have_title("tablesplit")
-    assert page.locator("main img, main script").count() == 0
+    expect(page).to_have_title(f"{HOSTILE}: forward - tablesplit")
+    page.locator("#identity summary").click()
+    assert page.locator("header img, header script, main img, main script").count() == 0
     assert fits(page)
     page.screenshot(path=pictures / "hostile-phone.png", full_page=True)

@@ -62,6 +62,18 @@ function headlines({ status, unready, phase }) {
   ];
 }
 
+// Set in place, so that the details stay open from one event to the next.
+function showIdentity({ status: { identity, phase } }) {
+  if (!identity) return;
+  const { endpoint, region, account, version } = identity;
+  const server = endpoint ? `server ${endpoint}` : `region ${region}, ${account ? `account ${account}` : "account not known"}`;
+  at("old-table").textContent = identity.old_table;
+  at("where").textContent = `${server}, version ${version}`;
+  at("control-table").textContent = identity.control_table;
+  at("identity").hidden = false;
+  document.title = `${identity.old_table}: ${phase} - tablesplit`;
+}
+
 function showNow(state) {
   const [, tone, text, advice] = headlines(state).find(([applies]) => applies);
   if (at("headline").textContent !== text) at("headline").textContent = text;
@@ -151,6 +163,7 @@ function showList(id, items, columns, row, empty) {
 }
 
 export function show(state) {
+  showIdentity(state);
   showNow(state);
   showGate(state);
   showBackfill(state);

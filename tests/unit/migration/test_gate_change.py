@@ -3,6 +3,7 @@ them is asked of the hook and audited."""
 
 import asyncio
 from dataclasses import replace
+from importlib.metadata import version
 from typing import Any, cast
 
 import pytest
@@ -154,6 +155,13 @@ async def test_a_caller_may_add_a_hook_where_the_migration_has_none() -> None:
     context = await move_context(with_settings(world.app, **HOOK))
     with pytest.raises(Refused, match="/hooks/gate"):
         await context.hooks.before({"to": "dual"}, {})
+
+
+async def test_the_hook_learns_which_migration_is_to_be_moved() -> None:
+    world = await started(**HOOK)
+    context = await move_context(with_settings(world.app, **HOOK))
+    told = (await context.status())["identity"]
+    assert (told["old_table"], told["control_table"], told["version"]) == ("old", "control", version("tablesplit"))
 
 
 class Changed:
