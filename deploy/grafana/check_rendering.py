@@ -1,9 +1,9 @@
-"""`python -m deploy.grafana.check_rendering [URL [TOKEN]]`: checks that each panel of our dashboards in a running Grafana has data.
+"""`python -m deploy.grafana.check_rendering [URL [TOKEN [SOURCE]]]`: checks that each panel of our dashboards has data.
 
 It asks Grafana for the dashboards and for the values of each query, as the browser does, so the data source is checked, too. Exit
 status 0: each panel has data; 1: some have none (they are listed); 2: Grafana does not answer, or does not have the dashboards.
 It needs Python alone. The default URL is that of docker-compose.yml's Grafana, which everybody may read; for another one give
-a service account's token.
+a service account's token, and where its data source is not called tablesplit, that one's uid. All migrations are asked for.
 """
 
 import json
@@ -19,8 +19,10 @@ SECONDS = 30
 class Grafana:
     """Grafana's HTTP API for a viewer: with ``token``, or anonymous."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(self, url: str, token: str | None = None, source: str = "tablesplit") -> None:
+        """``source``: the uid of the data source that is asked."""
         self._url = url.rstrip("/")
+        self._source = source
         self._headers = {"Content-Type": "application/json"}
         if token is not None:
             self._headers["Authorization"] = f"Bearer {token}"
@@ -33,6 +35,9 @@ class Grafana:
     def values(self, target: dict[str, Any]) -> int | None:
         """How many values a panel's query gives for the last half hour, NaN included. None: the query fails."""
         query = {**target, "intervalMs": 15_000, "maxDataPoints": 120}
+        # what the browser puts in for the dashboard's variables
+        query["expr"] = target["expr"].replace("$migration", ".*")
+        query["datasource"] = {"type": "prometheus", "uid": self._source}
         try:
             answer = self._request("/api/ds/query", {"queries": [query], "from": "now-30m", "to": "now"})
         except OSError:
@@ -61,7 +66,7 @@ def empty(grafana: Grafana, dashboards: list[Any]) -> Iterator[str]:
 def main(arguments: list[str]) -> int:
     """Run the command; returns its exit status."""
     url = arguments[0] if arguments else DEFAULT
-    grafana = Grafana(url, *arguments[1:2])
+    grafana = Grafana(url, *arguments[1:3])
     try:
         dashboards = grafana.dashboards()
     except (OSError, ValueError) as error:

@@ -7,13 +7,13 @@ THROTTLED = '{result="throttled"}'
 
 
 def _rate(metric: str, *labels: str, only: str = "") -> str:
-    """The rate of a counter, summed up by ``labels``. ``only``: a selector of its series."""
-    return f"sum by ({', '.join(labels)}) (rate({metric}{only}{RANGE}))"
+    """The rate of a counter, summed up by migration and ``labels``. ``only``: a selector of its series."""
+    return f"sum by (migration, {', '.join(labels)}) (rate({metric}{only}{RANGE}))"
 
 
 def _quantile(share: float, metric: str, label: str) -> str:
     """The quantile ``share`` of a histogram, in seconds; NaN where there are no observations."""
-    return f"histogram_quantile({share}, sum by ({label}, le) (rate({metric}_bucket{RANGE})))"
+    return f"histogram_quantile({share}, sum by (migration, {label}, le) (rate({metric}_bucket{RANGE})))"
 
 
 CHANGES = Section(
@@ -26,7 +26,11 @@ CHANGES = Section(
             "Outcomes of the changes of the streams, in both directions.",
             "cps",
             "watch",
-            (Query(_rate("tablesplit_writes_total", "direction", "outcome"), "{{direction}} {{outcome}}"),),
+            (
+                Query(
+                    _rate("tablesplit_writes_total", "direction", "outcome"), "{{migration}} {{direction}} {{outcome}}"
+                ),
+            ),
         ),
         Panel(
             "graph",
@@ -35,8 +39,8 @@ CHANGES = Section(
             "s",
             "lag",
             (
-                Query(_quantile(0.5, "tablesplit_apply_lag_seconds", "direction"), "{{direction}} half"),
-                Query(_quantile(0.99, "tablesplit_apply_lag_seconds", "direction"), "{{direction}} 99 %"),
+                Query(_quantile(0.5, "tablesplit_apply_lag_seconds", "direction"), "{{migration}} {{direction}} half"),
+                Query(_quantile(0.99, "tablesplit_apply_lag_seconds", "direction"), "{{migration}} {{direction}} 99 %"),
             ),
             steps=((10, "yellow"), (60, "red")),
         ),
@@ -46,7 +50,7 @@ CHANGES = Section(
             "Age of the newest change that was read: how far the reader is behind.",
             "s",
             "lag",
-            (Query("max by (direction) (tablesplit_read_lag_seconds)", "{{direction}}"),),
+            (Query("max by (migration, direction) (tablesplit_read_lag_seconds)", "{{migration}} {{direction}}"),),
             steps=((10, "yellow"), (60, "red")),
         ),
         Panel(
@@ -55,7 +59,7 @@ CHANGES = Section(
             "Old items that were copied, found present (a change had written them already), or put into quarantine.",
             "cps",
             "slow-down",
-            (Query(_rate("tablesplit_backfill_items_total", "outcome"), "{{outcome}}"),),
+            (Query(_rate("tablesplit_backfill_items_total", "outcome"), "{{migration}} {{outcome}}"),),
         ),
         Panel(
             "graph",
@@ -63,7 +67,7 @@ CHANGES = Section(
             "Tombstones in v2 that were purged, or the reason why they were kept.",
             "cps",
             "clean-up",
-            (Query(_rate("tablesplit_tombstones_total", "outcome"), "{{outcome}}"),),
+            (Query(_rate("tablesplit_tombstones_total", "outcome"), "{{migration}} {{outcome}}"),),
         ),
         Panel(
             "graph",
@@ -71,7 +75,12 @@ CHANGES = Section(
             "Capacity units per second, by table.",
             "cps",
             "slow-down",
-            (Query(_rate("tablesplit_consumed_capacity_units_total", "table", "kind"), "{{table}} {{kind}}"),),
+            (
+                Query(
+                    _rate("tablesplit_consumed_capacity_units_total", "table", "kind"),
+                    "{{migration}} {{table}} {{kind}}",
+                ),
+            ),
         ),
     ),
 )
@@ -86,7 +95,7 @@ REQUESTS = Section(
             "Every attempt of all processes.",
             "reqps",
             "slow-down",
-            (Query(_rate("tablesplit_requests_total", "operation"), "{{operation}}"),),
+            (Query(_rate("tablesplit_requests_total", "operation"), "{{migration}} {{operation}}"),),
         ),
         Panel(
             "graph",
@@ -94,7 +103,7 @@ REQUESTS = Section(
             "condition: the item had a newer write, which is normal. conflict: another transaction was writing the item.",
             "reqps",
             "throttling",
-            (Query(_rate("tablesplit_requests_total", "result", only='{result!="ok"}'), "{{result}}"),),
+            (Query(_rate("tablesplit_requests_total", "result", only='{result!="ok"}'), "{{migration}} {{result}}"),),
         ),
         Panel(
             "graph",
@@ -105,7 +114,7 @@ REQUESTS = Section(
             (
                 Query(
                     f"{_rate('tablesplit_requests_total', 'job', only=THROTTLED)} / {_rate('tablesplit_requests_total', 'job')}",
-                    "{{job}}",
+                    "{{migration}} {{job}}",
                 ),
             ),
             steps=((0.01, "yellow"), (0.05, "red")),
@@ -116,7 +125,7 @@ REQUESTS = Section(
             "99 % of the requests take at most so long, by operation.",
             "s",
             "throttling",
-            (Query(_quantile(0.99, "tablesplit_request_seconds", "operation"), "{{operation}}"),),
+            (Query(_quantile(0.99, "tablesplit_request_seconds", "operation"), "{{migration}} {{operation}}"),),
             steps=((1, "yellow"), (5, "red")),
         ),
         Panel(
@@ -125,7 +134,7 @@ REQUESTS = Section(
             "Requests that were sent again, by reason.",
             "reqps",
             "throttling",
-            (Query(_rate("tablesplit_retries_total", "reason"), "{{reason}}"),),
+            (Query(_rate("tablesplit_retries_total", "reason"), "{{migration}} {{reason}}"),),
         ),
         Panel(
             "graph",
@@ -133,7 +142,7 @@ REQUESTS = Section(
             "Share of the time that tasks waited, by reason, added up over all tasks.",
             "percentunit",
             "slow-down",
-            (Query(_rate("tablesplit_wait_seconds_total", "reason"), "{{reason}}"),),
+            (Query(_rate("tablesplit_wait_seconds_total", "reason"), "{{migration}} {{reason}}"),),
         ),
     ),
 )

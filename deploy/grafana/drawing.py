@@ -22,11 +22,9 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from deploy.grafana.boards import GREY, Board, Kind, Panel, Query, Section, Word
 from deploy.grafana.runbook import TITLE, UID, add_steps, step_url
+from deploy.grafana.variables import SOURCE, add_variables, of_chosen
 
 TAG = "tablesplit"
-SOURCE = model.DataSourceRef(type_val="prometheus", uid="tablesplit")
-"""The data source that provisioning/datasources defines."""
-
 INSTANT: tuple[Kind, ...] = ("stat", "bars", "table")
 """Kinds of panels that show the present only: they do not query series that have ended."""
 
@@ -36,6 +34,7 @@ AnyPanel = TypeVar("AnyPanel", stat.Panel, timeseries.Panel, statetimeline.Panel
 def draw(board: Board) -> str:
     """The JSON text of a dashboard. It depends on ``board`` alone, not on time or machine."""
     drawn = _empty(board.uid, board.title, board.description).refresh("5s").time("now-30m", "now")
+    add_variables(drawn)
     for section in board.sections:
         drawn.with_row(dashboard.Row(section.title))
         for panel in section.panels:
@@ -54,7 +53,9 @@ def _empty(uid: str, title: str, description: str) -> dashboard.Dashboard:
     """A dashboard without panels, with links to the others."""
     others = dashboard.DashboardLink("tablesplit").type(model.DashboardLinkType.DASHBOARDS).tags([TAG])
     drawn = dashboard.Dashboard(title).uid(uid).description(description).tags([TAG]).timezone("browser").readonly()
-    return drawn.tooltip(model.DashboardCursorSync.CROSSHAIR).link(others.as_dropdown(False).keep_time(True).icon(""))
+    return drawn.tooltip(model.DashboardCursorSync.CROSSHAIR).link(
+        others.as_dropdown(False).keep_time(True).include_vars(True).icon("")
+    )
 
 
 def _numbered(drawn: dashboard.Dashboard) -> str:
@@ -124,7 +125,9 @@ def _common(drawn: AnyPanel, panel: Panel, section: Section) -> AnyPanel:
 
 
 def _target(query: Query, ref: str, kind: Kind) -> prometheus.Dataquery:
-    target = prometheus.Dataquery().expr(query.expr).legend_format(query.legend).ref_id(ref).datasource(SOURCE)
+    target = (
+        prometheus.Dataquery().expr(of_chosen(query.expr)).legend_format(query.legend).ref_id(ref).datasource(SOURCE)
+    )
     target.format(PromQueryFormat.TABLE if kind == "table" else PromQueryFormat.TIME_SERIES)
     return target.instant() if kind in INSTANT else target.range()
 

@@ -12,12 +12,21 @@ HEADROOM: Steps = ((4 * 3600, "yellow"), (12 * 3600, "green"))
 
 
 def _count(title: str, description: str, metric: str, step: str, colour: Colour = "red") -> Panel:
-    query = Query(f"max({metric})", title)
+    query = Query(f"max by (migration) ({metric})", "{{migration}}")
     return Panel("stat", title, description, "none", step, (query,), width=4, steps=((1, colour),))
 
 
 def _flag(title: str, description: str, metric: str, step: str, words: dict[int, Word]) -> Panel:
-    return Panel("stat", title, description, "none", step, (Query(f"max({metric})", title),), width=4, words=words)
+    return Panel(
+        "stat",
+        title,
+        description,
+        "none",
+        step,
+        (Query(f"max by (migration) ({metric})", "{{migration}}"),),
+        width=4,
+        words=words,
+    )
 
 
 GO_OR_NO_GO = Section(
@@ -37,7 +46,12 @@ GO_OR_NO_GO = Section(
             "How many conditions keep the gate closed.",
             "none",
             "cut-over",
-            (Query("sum(1 - min by (condition) (tablesplit_gate_condition_met))", "not met"),),
+            (
+                Query(
+                    "sum by (migration) (1 - min by (migration, condition) (tablesplit_gate_condition_met))",
+                    "{{migration}}",
+                ),
+            ),
             width=4,
             steps=ANY,
         ),
@@ -47,7 +61,7 @@ GO_OR_NO_GO = Section(
             "prepare, forward (the application writes the old table), dual (both), reverse (v2), complete.",
             "none",
             "start",
-            (Query("max by (phase) (tablesplit_phase) == 1", "{{phase}}"),),
+            (Query("max by (migration, phase) (tablesplit_phase) == 1", "{{migration}} {{phase}}"),),
             width=4,
             base="blue",
             names=True,
@@ -58,7 +72,7 @@ GO_OR_NO_GO = Section(
             "An upper bound on the age of the oldest change that is not applied yet; not known while no worker owns the lane.",
             "s",
             "lag",
-            (Query("max by (direction) (tablesplit_lag_seconds)", "{{direction}}"),),
+            (Query("max by (migration, direction) (tablesplit_lag_seconds)", "{{migration}} {{direction}}"),),
             width=4,
             steps=LAG,
         ),
@@ -89,7 +103,7 @@ GO_OR_NO_GO = Section(
             "Writes of an application on the side that it should not write.",
             "none",
             "rogue-writer",
-            (Query("max by (side) (tablesplit_rogue_writes)", "on {{side}}"),),
+            (Query("max by (migration, side) (tablesplit_rogue_writes)", "{{migration}} on {{side}}"),),
             width=4,
             steps=ANY,
         ),
@@ -113,7 +127,7 @@ GO_OR_NO_GO = Section(
             "Time until DynamoDB begins to trim changes that are not applied; a stream keeps them for 24 hours.",
             "s",
             "headroom",
-            (Query("min(tablesplit_retention_headroom_seconds)", "headroom"),),
+            (Query("min by (migration) (tablesplit_retention_headroom_seconds)", "{{migration}}"),),
             width=4,
             base="red",
             steps=HEADROOM,
@@ -131,7 +145,7 @@ GATE = Section(
             "Each condition of the next move forward, over time. `tablesplit cutover --dry-run` shows its value and the remedy.",
             "none",
             "cut-over",
-            (Query("min by (condition) (tablesplit_gate_condition_met)", "{{condition}}"),),
+            (Query("min by (migration, condition) (tablesplit_gate_condition_met)", "{{migration}} {{condition}}"),),
             width=14,
             words={1: Word("met", "green"), 0: Word("not met", "red")},
         ),
@@ -142,8 +156,8 @@ GATE = Section(
             "none",
             "roll-back",
             (
-                Query("max by (phase) (tablesplit_phase)", "{{phase}}"),
-                Query("max(tablesplit_move_under_way)", "a move is under way"),
+                Query("max by (migration, phase) (tablesplit_phase)", "{{migration}} {{phase}}"),
+                Query("max by (migration) (tablesplit_move_under_way)", "{{migration}} a move is under way"),
             ),
             width=10,
             words={1: Word("yes", "blue"), 0: Word("", "transparent")},
@@ -161,7 +175,7 @@ BACKFILL = Section(
             "The backfill: not started, running, stopped before its end, or finished.",
             "none",
             "start",
-            (Query("max by (state) (tablesplit_backfill_state) == 1", "{{state}}"),),
+            (Query("max by (migration, state) (tablesplit_backfill_state) == 1", "{{migration}} {{state}}"),),
             width=4,
             base="blue",
             names=True,
@@ -172,7 +186,7 @@ BACKFILL = Section(
             "Segments of the old table: copied to their end, and still open.",
             "none",
             "watch",
-            (Query("max by (state) (tablesplit_backfill_segments)", "{{state}}"),),
+            (Query("max by (migration, state) (tablesplit_backfill_segments)", "{{migration}} {{state}}"),),
             width=4,
             base="blue",
         ),
@@ -182,7 +196,7 @@ BACKFILL = Section(
             "At the present speed; not known while nothing is copied.",
             "s",
             "watch",
-            (Query("max(tablesplit_backfill_eta_seconds)", "expected"),),
+            (Query("max by (migration) (tablesplit_backfill_eta_seconds)", "{{migration}}"),),
             width=4,
             base="blue",
         ),
@@ -192,7 +206,7 @@ BACKFILL = Section(
             "Cost of the backfill so far, over all its restarts, by the price file. `--max-cost` caps it.",
             "currencyUSD",
             "slow-down",
-            (Query("max(tablesplit_backfill_cost_dollars)", "so far"),),
+            (Query("max by (migration) (tablesplit_backfill_cost_dollars)", "{{migration}}"),),
             width=4,
             base="blue",
         ),
@@ -202,7 +216,7 @@ BACKFILL = Section(
             "Old items that were copied, found present, or put into quarantine.",
             "short",
             "watch",
-            (Query("max(tablesplit_backfill_progress_items)", "items"),),
+            (Query("max by (migration) (tablesplit_backfill_progress_items)", "{{migration}}"),),
             width=4,
         ),
         Panel(
@@ -211,7 +225,7 @@ BACKFILL = Section(
             "Speed of the backfill.",
             "cps",
             "slow-down",
-            (Query("max(tablesplit_backfill_rate_items_per_second)", "items a second"),),
+            (Query("max by (migration) (tablesplit_backfill_rate_items_per_second)", "{{migration}}"),),
             width=4,
         ),
     ),
@@ -227,7 +241,7 @@ STREAMS = Section(
             "An upper bound on the age of the oldest change that is not applied yet. By default the gate requires less than 10 s.",
             "s",
             "lag",
-            (Query("max by (direction) (tablesplit_lag_seconds)", "{{direction}}"),),
+            (Query("max by (migration, direction) (tablesplit_lag_seconds)", "{{migration}} {{direction}}"),),
             steps=LAG,
         ),
         Panel(
@@ -236,7 +250,7 @@ STREAMS = Section(
             "At the present speed; not known while the lag does not shrink.",
             "s",
             "lag",
-            (Query("max by (direction) (tablesplit_catch_up_seconds)", "{{direction}}"),),
+            (Query("max by (migration, direction) (tablesplit_catch_up_seconds)", "{{migration}} {{direction}}"),),
         ),
         Panel(
             "timeline",
@@ -244,7 +258,7 @@ STREAMS = Section(
             "Whether every shard is read to its end, and every change applied.",
             "none",
             "stalled",
-            (Query("max by (direction) (tablesplit_caught_up)", "{{direction}}"),),
+            (Query("max by (migration, direction) (tablesplit_caught_up)", "{{migration}} {{direction}}"),),
             words=YES_NO,
         ),
         Panel(
@@ -253,7 +267,11 @@ STREAMS = Section(
             "Shards of the streams: being read, waiting for their parents, read to their end.",
             "none",
             "stalled",
-            (Query("max by (direction, state) (tablesplit_shards)", "{{direction}} {{state}}"),),
+            (
+                Query(
+                    "max by (migration, direction, state) (tablesplit_shards)", "{{migration}} {{direction}} {{state}}"
+                ),
+            ),
         ),
     ),
 )
@@ -269,8 +287,8 @@ VERDICTS = Section(
             "none",
             "validation",
             (
-                Query("max(tablesplit_validation_differences)", "validation"),
-                Query("max(tablesplit_verification_differences)", "touched keys"),
+                Query("max by (migration) (tablesplit_validation_differences)", "{{migration}} validation"),
+                Query("max by (migration) (tablesplit_verification_differences)", "{{migration}} touched keys"),
             ),
             steps=ANY,
         ),
@@ -280,7 +298,7 @@ VERDICTS = Section(
             "By default the gate requires a validation of the last 24 hours.",
             "s",
             "validation",
-            (Query("max(tablesplit_validation_age_seconds)", "age"),),
+            (Query("max by (migration) (tablesplit_validation_age_seconds)", "{{migration}}"),),
             width=6,
             steps=((86_400, "red"),),
             unknown="never run",
@@ -291,7 +309,7 @@ VERDICTS = Section(
             "Keys that kept changing, so that they could not be compared.",
             "none",
             "validation",
-            (Query("max(tablesplit_verification_pending)", "pending"),),
+            (Query("max by (migration) (tablesplit_verification_pending)", "{{migration}}"),),
             width=6,
             base="blue",
             unknown="never run",

@@ -4,7 +4,7 @@ from deploy.grafana.boards import Board, Panel, Query, Section, Word
 
 OURS = '{job=~"sync|backfill"}'
 FIRING = (
-    'max by (alertname) (ALERTS{alertstate="firing", alertname=~"Tablesplit.*"})'
+    'max by (migration, alertname) (ALERTS{alertstate="firing", alertname=~"Tablesplit.*"})'
     ' or on () label_replace(vector(0), "alertname", "none", "", "")'
 )
 UP = {1: Word("up", "green"), 0: Word("down", "red")}
@@ -19,7 +19,7 @@ WORKS = Section(
             "Whether Prometheus reaches the process. A backfill that has ended is not there.",
             "none",
             "service-down",
-            (Query(f"up{OURS}", "{{job}} {{instance}}"),),
+            (Query(f"up{OURS}", "{{migration}} {{job}} {{instance}}"),),
             width=6,
             words=UP,
         ),
@@ -29,7 +29,7 @@ WORKS = Section(
             "Whether the process works, so none of its lanes has stopped. /readyz gives the reason when it does not.",
             "none",
             "service-down",
-            (Query(f"tablesplit_ready{OURS}", "{{job}} {{instance}}"),),
+            (Query(f"tablesplit_ready{OURS}", "{{migration}} {{job}} {{instance}}"),),
             width=6,
             words={1: Word("ready", "green"), 0: Word("NOT READY", "red")},
         ),
@@ -39,7 +39,7 @@ WORKS = Section(
             "Whether the control table can be read. While it cannot, the dashboard Migration has no values.",
             "none",
             "service-down",
-            (Query("max(tablesplit_status_readable)", "control table"),),
+            (Query("max by (migration) (tablesplit_status_readable)", "{{migration}}"),),
             width=6,
             words={1: Word("readable", "green"), 0: Word("UNREADABLE", "red")},
         ),
@@ -49,7 +49,7 @@ WORKS = Section(
             "Whether a worker's lane has stopped and no other worker runs it.",
             "none",
             "stalled",
-            (Query("max by (direction) (tablesplit_lane_stopped)", "{{direction}}"),),
+            (Query("max by (migration, direction) (tablesplit_lane_stopped)", "{{migration}} {{direction}}"),),
             width=6,
             words={1: Word("STOPPED", "red"), 0: Word("no", "green")},
         ),
@@ -66,7 +66,7 @@ WHO = Section(
             "Program and mapping of each process. They must agree.",
             "none",
             "start",
-            (Query(f"tablesplit_build_info{OURS}", "{{instance}}"),),
+            (Query(f"tablesplit_build_info{OURS}", "{{migration}} {{instance}}"),),
             width=8,
         ),
         Panel(
@@ -75,7 +75,11 @@ WHO = Section(
             "Workers by role. Each direction needs one owner; others stand by, or read too (kcl engine).",
             "none",
             "crash",
-            (Query("max by (direction, role) (tablesplit_workers)", "{{direction}} {{role}}"),),
+            (
+                Query(
+                    "max by (migration, direction, role) (tablesplit_workers)", "{{migration}} {{direction}} {{role}}"
+                ),
+            ),
             width=8,
         ),
         Panel(
@@ -84,7 +88,7 @@ WHO = Section(
             "Alerts that were firing.",
             "none",
             "watch",
-            (Query(FIRING, "{{alertname}}"),),
+            (Query(FIRING, "{{migration}} {{alertname}}"),),
             width=8,
             words={1: Word("firing", "red"), 0: Word("", "green")},
         ),
@@ -101,7 +105,7 @@ NEEDS = Section(
             "Cores in use. One process uses at most one.",
             "percentunit",
             "lag",
-            (Query(f"rate(process_cpu_seconds_total{OURS}[$__rate_interval])", "{{job}} {{instance}}"),),
+            (Query(f"rate(process_cpu_seconds_total{OURS}[$__rate_interval])", "{{migration}} {{job}} {{instance}}"),),
             steps=((0.9, "red"),),
         ),
         Panel(
@@ -110,7 +114,7 @@ NEEDS = Section(
             "Resident memory. It is bounded, because every queue is bounded.",
             "bytes",
             "service-down",
-            (Query(f"process_resident_memory_bytes{OURS}", "{{job}} {{instance}}"),),
+            (Query(f"process_resident_memory_bytes{OURS}", "{{migration}} {{job}} {{instance}}"),),
         ),
         Panel(
             "graph",
@@ -118,7 +122,7 @@ NEEDS = Section(
             "Share of the files and connections that the process may have open.",
             "percentunit",
             "service-down",
-            (Query(f"process_open_fds{OURS} / process_max_fds{OURS}", "{{job}} {{instance}}"),),
+            (Query(f"process_open_fds{OURS} / process_max_fds{OURS}", "{{migration}} {{job}} {{instance}}"),),
             steps=((0.8, "red"),),
         ),
         Panel(
@@ -127,7 +131,7 @@ NEEDS = Section(
             "Time since the process started: it falls to zero when the process is restarted.",
             "s",
             "crash",
-            (Query(f"time() - process_start_time_seconds{OURS}", "{{job}} {{instance}}"),),
+            (Query(f"time() - process_start_time_seconds{OURS}", "{{migration}} {{job}} {{instance}}"),),
         ),
         Panel(
             "graph",
@@ -137,8 +141,8 @@ NEEDS = Section(
             "lag",
             (
                 Query(
-                    f"sum by (job, generation) (rate(python_gc_collections_total{OURS}[$__rate_interval]))",
-                    "{{job}} {{generation}}",
+                    f"sum by (migration, job, generation) (rate(python_gc_collections_total{OURS}[$__rate_interval]))",
+                    "{{migration}} {{job}} {{generation}}",
                 ),
             ),
         ),
@@ -148,7 +152,7 @@ NEEDS = Section(
             "How long the metrics page takes. Prometheus gives up after 4 s.",
             "s",
             "service-down",
-            (Query(f"scrape_duration_seconds{OURS}", "{{job}} {{instance}}"),),
+            (Query(f"scrape_duration_seconds{OURS}", "{{migration}} {{job}} {{instance}}"),),
             steps=((4, "red"),),
         ),
     ),

@@ -24,6 +24,7 @@ class Answers:
         self.boards = {board["uid"]: board for board in boards().values()}
         self.frames: dict[str, list[Any] | None] = {}
         self.token: str | None = None
+        self.source = "tablesplit"
 
     def get(self, path: str) -> Any:
         """The answer to a GET."""
@@ -33,6 +34,8 @@ class Answers:
 
     def post(self, query: Any) -> Any:
         """The answer to a query; None when it is refused."""
+        if query["datasource"]["uid"] != self.source or "$migration" in query["expr"]:
+            return None
         frames = self.frames.get(query["expr"], [VALUES])
         return None if frames is None else {"results": {query["refId"]: {"frames": frames}}}
 
@@ -88,12 +91,13 @@ def test_all_is_well_where_every_query_has_values(url: str, capsys: pytest.Captu
 def test_panels_without_data_and_queries_that_fail_are_listed(
     answers: Answers, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answers.frames["tablesplit_ready" + '{job=~"sync|backfill"}'] = [NOTHING]
-    answers.frames["max(tablesplit_status_readable)"] = None
+    answers.frames['tablesplit_ready{migration=~".*", job=~"sync|backfill"}'] = [NOTHING]
+    answers.frames['max by (migration) (tablesplit_status_readable{migration=~".*"})'] = None
+    readable = 'max by (migration) (tablesplit_status_readable{migration=~"$migration"})'
     assert main([url]) == 1
     assert capsys.readouterr().out.splitlines() == [
-        f'{ENTRY} / Works: no data: tablesplit_ready{{job=~"sync|backfill"}}',
-        f"{ENTRY} / State of the migration: the query fails: max(tablesplit_status_readable)",
+        f'{ENTRY} / Works: no data: tablesplit_ready{{migration=~"$migration", job=~"sync|backfill"}}',
+        f"{ENTRY} / State of the migration: the query fails: {readable}",
     ]
 
 
@@ -110,6 +114,12 @@ def test_a_token_is_shown_where_one_is_given(answers: Answers, url: str, capsys:
     assert main([url, "secret"]) == 0
     assert main([url]) == 2
     assert "Unauthorized" in capsys.readouterr().err
+
+
+def test_another_data_source_may_be_named(answers: Answers, url: str) -> None:
+    answers.source = "prom-1"
+    assert main([url, "secret", "prom-1"]) == 0
+    assert main([url]) == 1
 
 
 def test_an_unreachable_grafana_is_reported(capsys: pytest.CaptureFixture[str]) -> None:

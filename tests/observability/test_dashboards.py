@@ -14,12 +14,15 @@ from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from deploy.grafana.build import FOLDER
+from deploy.grafana.variables import of_chosen
 from service.migration.status.gauges import GAUGES, READABLE
-from tests.observability.boards import OF_PROMETHEUS, boards, exposed, named, panels, queries
+from tests.observability.boards import METRIC, OF_PROMETHEUS, QUOTED, boards, exposed, named, panels, queries
 from tests.observability.rules import alerts, read
 
 GRAFANA = FOLDER.parent
 KEPT = re.compile(r"\bby \(([\w, ]+)\)|(\w+)=~?\"")
+AGGREGATED = re.compile(r"\b(?:max|min|sum|count)\b(?: by \(([^)]*)\))?")
+MATCHED = re.compile(r"\bon \(([^)]*)\)")
 PANELS = [
     pytest.param(panel, id=f"{name}: {panel['title']}") for name, board in boards().items() for panel in panels(board)
 ]
@@ -43,8 +46,47 @@ def test_a_panel_says_what_it_shows_in_which_unit_and_what_to_do(panel: dict[str
     assert panel["description"].endswith((".", "it."))
     assert panel["fieldConfig"]["defaults"]["unit"]
     assert panel["targets"]
-    assert {one["datasource"]["uid"] for one in (panel, *panel["targets"])} == {"tablesplit"}
+    assert {one["datasource"]["uid"] for one in (panel, *panel["targets"])} == {"${source}"}
     assert panel["links"]
+
+
+@pytest.mark.parametrize("name", sorted(boards().keys() - {"runbook.json"}))
+def test_who_looks_chooses_the_data_source_and_the_migrations(name: str) -> None:
+    source, migration = boards()[name]["templating"]["list"]
+    assert (source["name"], source["type"], source["query"]) == ("source", "datasource", "prometheus")
+    assert (migration["name"], migration["type"], migration["datasource"]["uid"]) == ("migration", "query", "${source}")
+    assert migration["query"] == "label_values(tablesplit_status_readable, migration)"
+    assert (migration["multi"], migration["includeAll"], migration["allValue"]) == (True, True, ".*")
+    assert boards()[name]["links"][0]["includeVars"]
+    assert "__inputs" not in boards()[name]  # an import asks for nothing
+
+
+@pytest.mark.parametrize("place", queries())
+def test_a_query_takes_the_chosen_migrations_and_keeps_them_apart(place: str) -> None:
+    expr = queries()[place]
+    assert expr.count('migration=~"$migration') == len(METRIC.findall(QUOTED.sub("", expr)))
+    how_many_alerts = expr.startswith("count(ALERTS")  # of all that are chosen
+    assert how_many_alerts or all("migration" in by.split(", ") for by in AGGREGATED.findall(expr))
+
+
+@pytest.mark.parametrize("name", alerts())
+def test_an_alert_is_judged_for_each_migration_and_names_it(name: str) -> None:
+    rule = alerts()[name]
+    assert all("migration" in by.split(", ") for by in AGGREGATED.findall(rule["expr"]))
+    assert all("migration" in on.split(", ") for on in MATCHED.findall(rule["expr"]))
+    assert "$labels.migration" in rule["annotations"]["summary"]
+
+
+@pytest.mark.parametrize(
+    ("expr", "chosen"),
+    [
+        ("max by (a) (tablesplit_x)", 'max by (a) (tablesplit_x{migration=~"$migration"})'),
+        ('process_x{job="sync"}[1m]', 'process_x{migration=~"$migration", job="sync"}[1m]'),
+        ("up == 0", 'up{migration=~"$migration|"} == 0'),
+    ],
+)
+def test_the_choice_is_put_into_every_selector(expr: str, chosen: str) -> None:
+    assert of_chosen(expr) == chosen
 
 
 @pytest.mark.parametrize("name", boards())
