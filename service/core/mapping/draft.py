@@ -1,7 +1,8 @@
 """Drafts a mapping from a sample of a table: the text of a mapping file, with its doubts as comments.
 
-From the items to the text: ``draft_kinds`` sorts them into kinds (by ``draft_shapes``), ``draft_keys`` reads the key of each kind,
-``draft_entities`` drafts its indexes and fields (by ``draft_templates``), ``draft_text`` writes the file.
+From the items to the text: ``draft_kinds`` sorts them into kinds (by ``draft_shapes``), ``draft_keys`` reads the key of each kind
+(``draft_constants`` judges what is constant in it), ``draft_entities`` drafts its indexes and fields (by ``draft_templates``),
+``draft_text`` writes the file.
 """
 
 import re
@@ -10,6 +11,7 @@ from dataclasses import replace
 from itertools import combinations
 
 from service.core.item.wire import Item
+from service.core.mapping.draft_constants import Others
 from service.core.mapping.draft_entities import (
     EntityDraft,
     IndexKeys,
@@ -47,6 +49,7 @@ def draft(items: Sequence[Item], key_names: Sequence[str], index_keys: IndexKeys
             remedy="write the mapping by hand, after a design of docs/mapping/cookbook.md",
         )
     entities = _told_apart(table, kinds)
+    _with_constants_judged(table, kinds, entities)
     _name(entities, kinds.entity)
     for entity in entities:
         complete(entity, table, indexes)
@@ -90,7 +93,7 @@ def _require(items: Sequence[Item], key_names: Sequence[str]) -> None:
 
 def _told_apart(table: Table, kinds: Kinds) -> list[EntityDraft]:
     """A draft for each kind; kinds that neither their keys nor an attribute tell apart become one."""
-    drafts = [entity_draft(table, kind, kinds.entity, kinds.separator) for kind in kinds.kinds]
+    drafts = [entity_draft(table, kind, kinds) for kind in kinds.kinds]
     while True:
         pair = next((pair for pair in combinations(drafts, 2) if not _differ(pair, kinds)), None)
         if pair is None:
@@ -100,7 +103,18 @@ def _told_apart(table: Table, kinds: Kinds) -> list[EntityDraft]:
             "", [*first.kind.items, *second.kind.items], [*first.kind.parts, *second.kind.parts], first.kind.named
         )
         drafts = [one for one in drafts if one not in (first, second)]
-        drafts.append(entity_draft(table, both, kinds.entity, kinds.separator))
+        drafts.append(entity_draft(table, both, kinds))
+
+
+def _with_constants_judged(table: Table, kinds: Kinds, drafts: list[EntityDraft]) -> None:
+    """Constants in keys that are values become fields, as far as the keys still tell the kinds apart."""
+    for place, draft in enumerate(drafts):
+        others = [one for one in drafts if one is not draft]
+        beside = [one.kind for one in others]
+        opened = entity_draft(table, draft.kind, kinds, Others(beside, may_open=True))
+        if not all(_differ((opened, one), kinds) for one in others):
+            opened = entity_draft(table, draft.kind, kinds, Others(beside, may_open=False))
+        drafts[place] = opened
 
 
 def _differ(pair: tuple[EntityDraft, EntityDraft], kinds: Kinds) -> bool:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from service.core.item.numbers import parse_number
 from service.core.item.wire import Item
 from service.core.mapping.convert import is_absent
+from service.core.mapping.draft_constants import Others
 from service.core.mapping.draft_keys import KeyDraft, is_key_like, key_draft
-from service.core.mapping.draft_kinds import Kind, Table
+from service.core.mapping.draft_kinds import Kind, Kinds, Table
 from service.core.mapping.draft_templates import Made, Values, made_template, texts_of
 from service.core.mapping.template import parse_template
 
@@ -56,13 +57,14 @@ def looks_made(name: str) -> bool:
     return _MADE_NAME.fullmatch(name) is not None
 
 
-def entity_draft(table: Table, kind: Kind, entity: str | None, separator: str | None) -> EntityDraft:
-    """The entity of ``kind``, as far as its old key. ``entity``: the attribute that names the kinds."""
+def entity_draft(table: Table, kind: Kind, kinds: Kinds, others: Others | None = None) -> EntityDraft:
+    """The entity of ``kind``, as far as its old key. ``others``: by which the constants in it are judged."""
+    entity, separator = kinds.entity, kinds.separator
     beside = {*table.key_names, *table.index_names} | ({entity} if entity is not None else set())
     names = [name for name in dict.fromkeys(name for item in kind.items for name in item) if name not in beside]
     values = Values(kind.items, texts_of(kind.items, names, frozenset({"S", "N"})))
     values.natural = frozenset(name for name in table.key_names if not is_key_like(name))
-    key = key_draft(table, kind, values, separator)
+    key = key_draft(table, kind, values, separator, others)
     values.texts |= texts_of(kind.items, names, frozenset({"BOOL"}))
     return EntityDraft(kind, key, values, separator)
 
@@ -115,9 +117,10 @@ def _v2_key(draft: EntityDraft, table: Table, ids: list[str]) -> list[str] | dic
 
 
 def joined(draft: EntityDraft, names: Sequence[str]) -> str:
-    """A template of the values, separated; it makes nothing where one of them may be absent."""
+    """A template of the values, separated; it makes nothing where one of them may be absent, as index attributes may."""
+    own = {name for name, made in draft.made.items() if made.template is None}
     return (draft.separator or "#").join(
-        f"{{{name}}}" if draft.values.complete(name) else f"{{{name}?}}" for name in names
+        f"{{{name}}}" if draft.values.complete(name) and name not in own else f"{{{name}?}}" for name in names
     )
 
 

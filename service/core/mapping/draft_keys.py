@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from service.core.mapping.dates import moment_of
+from service.core.mapping.draft_constants import Constant, Others, judged
 from service.core.mapping.draft_kinds import Kind, Table
 from service.core.mapping.draft_shapes import is_word
 from service.core.mapping.draft_templates import Values, literal, placeholder, prefixes, word_before
@@ -21,6 +22,7 @@ class KeyDraft:
     templates: dict[str, str]
     words: list[str]
     """The constant words in it, those of the sort key last."""
+    doubts: list[str] = field(default_factory=list)
 
 
 def is_key_like(name: str) -> bool:
@@ -28,19 +30,24 @@ def is_key_like(name: str) -> bool:
     return _KEY_LIKE.fullmatch(name) is not None
 
 
-def key_draft(table: Table, kind: Kind, values: Values, separator: str | None) -> KeyDraft:
-    """Draft the key of ``kind``; what its templates name is used in ``values``."""
+def key_draft(table: Table, kind: Kind, values: Values, separator: str | None, others: Others | None) -> KeyDraft:
+    """Draft the key of ``kind``; what its templates name is used in ``values``. ``others``: by which its constants are judged."""
     words: list[str] = []
+    doubts: list[str] = []
     templates = {}
     for number, attribute in enumerate(table.key_names):
         if "S" in kind.items[0][attribute]:
             columns = list(zip(*(parts[number] for parts in kind.parts), strict=True))
-            templates[attribute] = (separator or "").join(_parts(values, attribute, columns, words))
+            parts = _parts(
+                values, attribute, columns, None if others is None else _Judge(values, number, others, doubts)
+            )
+            templates[attribute] = (separator or "").join(parts)
+            words += _words(parts, columns)
         else:
             templates[attribute] = _typed(values, attribute, [parts[number][0] for parts in kind.parts])
     if not any(parse_template(text).placeholders for text in templates.values()):
         _make_varying(table, kind, values, separator, templates)
-    return KeyDraft(templates, words)
+    return KeyDraft(templates, words, list(dict.fromkeys(doubts)))
 
 
 def _make_varying(table: Table, kind: Kind, values: Values, separator: str | None, templates: dict[str, str]) -> None:
@@ -62,15 +69,45 @@ def _typed(values: Values, attribute: str, column: Sequence[str]) -> str:
     return f"{{{name}}}"
 
 
-def _parts(values: Values, attribute: str, columns: Sequence[Sequence[str]], words: list[str]) -> list[str]:
+@dataclass(frozen=True)
+class _Judge:
+    """Judges the constant parts of a key attribute."""
+
+    values: Values
+    attribute: int
+    others: Others
+    doubts: list[str]
+
+    def field(self, columns: Sequence[Sequence[str]], number: int) -> str | None:
+        """The placeholder of the value that the part ``number`` is; None: it is a constant."""
+        before = columns[:number]
+        same = all(len(set(column)) == 1 for column in before)
+        part = Constant(columns[number][0], self.attribute, tuple(column[0] for column in before), same)
+        found = judged(self.values, part, word_before(columns, number), self.others)
+        if found.doubt:
+            self.doubts.append(found.doubt)
+        if found.field is None:
+            return None
+        self.values.use(found.field[0])
+        self.values.opened.add(found.field[0])
+        return found.field[1]
+
+
+def _parts(values: Values, attribute: str, columns: Sequence[Sequence[str]], judge: _Judge | None) -> list[str]:
     found = []
     for number, column in enumerate(columns):
-        found.append(_part(values, column, word_before(columns, number), _Place(attribute, number, len(columns))))
-        if found[-1] and not parse_template(found[-1]).placeholders:
-            words.append(column[0])
-        elif (prefix := parse_template(found[-1]).literal_prefix) != "":
-            words.append(prefix)
+        part = _part(values, column, word_before(columns, number), _Place(attribute, number, len(columns)))
+        constant = part and not parse_template(part).placeholders
+        found.append((judge.field(columns, number) if judge and constant else None) or part)
     return found
+
+
+def _words(parts: Sequence[str], columns: Sequence[Sequence[str]]) -> list[str]:
+    found = []
+    for part, column in zip(parts, columns, strict=True):
+        template = parse_template(part)
+        found.append(template.literal_prefix if template.placeholders else column[0])
+    return list(filter(None, found))
 
 
 @dataclass(frozen=True)

@@ -140,11 +140,12 @@ def _entity(table: Table, items: Sequence[Item], parts: Sequence[Segments]) -> s
     counts = Counter(name for item in items for name, value in item.items() if value.get("S"))
     beside = {*table.key_names, *table.index_names}
     often = [name for name, count in counts.items() if name not in beside and count >= NAMED_SHARE * len(items)]
-    often.sort(key=lambda name: not _is_known(name))
+    often.sort(key=lambda name: not names_kinds(name))
     return next((name for name in often if _tells(name, items, parts)), None)
 
 
-def _is_known(name: str) -> bool:
+def names_kinds(name: str) -> bool:
+    """Whether libraries and applications call so the attribute that names the kind of an item."""
     plain = name.lower()
     return plain in KNOWN_NAMES or re.sub("[_-]", "", plain) in KNOWN_NAMES
 
@@ -160,7 +161,7 @@ def _tells(name: str, items: Sequence[Item], parts: Sequence[Segments]) -> bool:
     if any(count < NAMED_SHARE * looks[value].total() for value, (_, count) in usual.items()):
         return False
     distinct = len({look for look, _ in usual.values()})
-    if _is_known(name):
+    if names_kinds(name):
         return distinct > 1 or len(usual) == 1
     return distinct == len(usual) > 1
 
@@ -186,7 +187,7 @@ def _behind(table: Table, parts: Sequence[Segments]) -> set[int]:
 
 def _is_bare(item: Item, beside: set[str]) -> bool:
     names = [name for name in item if name not in beside]
-    return not names or (len(names) == 1 and _is_known(names[0]) and "S" in item[names[0]])
+    return not names or (len(names) == 1 and names_kinds(names[0]) and "S" in item[names[0]])
 
 
 def _values(parts: Iterable[str]) -> set[str]:

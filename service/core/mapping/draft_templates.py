@@ -34,6 +34,8 @@ class Values:
     """The names of values that are in the key alone."""
     used: list[str] = field(default_factory=list)
     """The names that templates have, in order."""
+    opened: set[str] = field(default_factory=set)
+    """Of them those that are the same in all items, and are no constants all the same."""
     tolerance: int = 0
     """Of items that a placeholder may be wrong for."""
     natural: frozenset[str] = frozenset()
@@ -86,6 +88,17 @@ def placeholder(values: Values, column: Column, word: str = "") -> tuple[str, st
             if found is not None and (not modifier or name not in values.in_key):
                 return name, f"{{{name}{found}}}"
     return None
+
+
+def said_by(values: Values, column: Column, word: str) -> list[tuple[str, str]]:
+    """The names of all values that make ``column`` as they are or in small letters, each with its placeholder."""
+    found: dict[str, str] = {}
+    for modifier in ("", "lower"):
+        for name in values.likely(word):
+            modified = _modified(values.texts[name], column, modifier, 0)
+            if modified is not None and name not in found and not (modifier and name in values.in_key):
+                found[name] = f"{{{name}{modified}}}"
+    return list(found.items())
 
 
 def _modified(texts: Texts, column: Column, modifier: str, tolerance: int) -> str | None:
@@ -202,6 +215,9 @@ def _part(values: Values, column: Column, word: str) -> tuple[str, str] | None:
     same, first = len(set(column)) == 1, column[0]
     named = placeholder(values, column, word)
     if same and is_word(first or "_"):
+        opened = [placed for name, placed in said_by(values, column, word) if name in values.opened]
+        if opened:
+            return opened[0], ""
         if named is not None and word and _letters(named[0]) == _letters(word):
             return named[1], ""
         inner = _after_prefix(values, column)

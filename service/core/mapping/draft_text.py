@@ -126,7 +126,7 @@ def _entity(draft: DraftText, entity: EntityDraft, table: str) -> Iterator[str]:
     yield f"  {quoted(entity.kind.name)}:  # {f'{total} items' if total > 1 else 'one item only'}"
     yield f"    table: {table}"
     yield from _told_by(draft, entity)
-    yield f"    old_key: {_map(entity.key.templates)}"
+    yield _with(f"    old_key: {_map(entity.key.templates)}", "; ".join(entity.key.doubts))
     yield from _made(entity)
     yield f"    key: {_list_or_map(entity.v2_key)}"
     if entity.indexes:

@@ -1,0 +1,125 @@
+"""What a draft doubts: constants that may be values, items that may stay behind, attributes that may name no kinds."""
+
+from service.core.item.wire import Item
+from service.core.mapping.draft_check import Tried, try_draft
+from tests.builders.drafts import drafted, item, loaded
+
+REPOS = [("acme", "rocket"), ("initech", "stapler"), ("hooli", "nucleus")]
+
+
+def line(text: str, begins: str) -> str:
+    """The only line of the draft that begins so."""
+    (found,) = [one for one in text.splitlines() if one.strip().startswith(begins)]
+    return found.strip()
+
+
+def block(text: str, entity: str) -> str:
+    """The lines of one entity."""
+    return text.split(f"\n  {entity}:")[1].split("\n    #")[0]
+
+
+def repos() -> list[Item]:
+    return [
+        item(pk=f"REPO#{owner}#{name}", sk=f"REPO#{owner}#{name}", entity_type="repo", owner=owner, name=name)
+        for owner, name in REPOS
+    ]
+
+
+def issues(**attributes: str) -> list[Item]:
+    """All of one repository."""
+    return [
+        item(
+            pk="REPO#acme#rocket", sk=f"ISSUE#{number:06}", entity_type="issue", number={"N": str(number)}, **attributes
+        )
+        for number in (7, 8, 12, 130)
+    ]
+
+
+def test_issues_of_the_only_repository_that_has_some_have_its_owner_and_name_as_fields() -> None:
+    items = repos() + issues(owner="acme", name="rocket", GSI1PK="REPO#acme#rocket")
+    text = drafted(items, GSI1=["GSI1PK"])
+    issue = block(text, "issue")
+    assert line(issue, "old_key:") == (
+        'old_key: {pk: "REPO#{owner}#{name}", sk: "ISSUE#{number:pad6}"}'
+        "  # owner is 'acme' in all 4 items; name is 'rocket' in all 4 items"
+    )
+    assert line(issue, "GSI1PK:") == 'GSI1PK: "REPO#{owner}#{name}"'
+    assert try_draft(text, items) == Tried(len(items), len(items))
+    other = item(
+        pk="REPO#hooli#nucleus",
+        sk="ISSUE#000001",
+        entity_type="issue",
+        number={"N": "1"},
+        owner="hooli",
+        name="nucleus",
+    )
+    assert loaded(text).entity_name_of(other) == "issue"
+    assert try_draft(text, [other]) == Tried(1, 1)
+
+
+def test_a_constant_in_a_key_that_other_keys_do_not_have_there_is_doubted_where_no_attribute_says_it() -> None:
+    items = repos() + issues()
+    text = drafted(items)
+    assert line(block(text, "issue"), "old_key:").endswith(
+        "# 'acme' is the same in all 4 items; 'rocket' is the same in all 4 items"
+    )
+    assert try_draft(text, items) == Tried(len(items), len(items))
+
+
+def test_a_constant_in_a_key_that_an_attribute_says_is_doubted_where_nothing_shows_that_it_varies() -> None:
+    items = [
+        item(pk=f"USER#{number}x", sk="TIER#gold", id=f"{number}x", plan="gold", entity_type="user")
+        for number in range(4)
+    ]
+    text = drafted(items)
+    assert line(text, "old_key:") == 'old_key: {pk: "USER#{id}", sk: "TIER#gold"}  # \'gold\' is plan in all 4 items'
+
+
+def test_a_part_by_which_alone_two_kinds_are_told_stays_constant_and_is_doubted() -> None:
+    items = [
+        item(
+            pk=f"USER#{number}x",
+            sk=f"LOGIN#{provider.lower()}#{number}y",
+            provider=provider,
+            **{own: "z", f"{own}_2": "z"},
+        )
+        for provider, own in (("GitHub", "scope"), ("Google", "expires"))
+        for number in range(4)
+    ]
+    text = drafted(items)
+    assert set(loaded(text).entities) == {"user_login_github", "user_login_google"}
+    assert "# 'github' is provider in all 4 items" in block(text, "user_login_github")
+    assert try_draft(text, items) == Tried(8, 8)
+
+
+def test_words_that_begin_keys_are_no_values_although_an_attribute_says_them() -> None:
+    items = [
+        item(pk=f"{word}#{number}x", sk=f"{word}#{sub}", model=word, entity_type=word.lower())
+        for word, sub in (("USER", "PROFILE"), ("TEAM", "PROFILE"))
+        for number in range(4)
+    ]
+    text = drafted(items)
+    assert "{model}" not in text
+    assert not any("#" in one.split("}")[-1] for one in text.splitlines() if "old_key" in one)
+
+
+def test_the_tenant_that_all_keys_begin_with_is_a_value_where_others_are_seen() -> None:
+    users = [
+        item(pk=tenant, sk=f"USER#{number}x", tenant=tenant)
+        for number, tenant in enumerate(("acme", "initech", "hooli", "acme"))
+    ]
+    orders = [item(pk="acme", sk=f"ORDER#{number}y", tenant="acme", total={"N": "5"}) for number in range(4)]
+    text = drafted(users + orders)
+    assert line(block(text, "order"), "old_key:") == (
+        'old_key: {pk: "{tenant}", sk: "ORDER#{order}"}  # tenant is \'acme\' in all 4 items'
+    )
+    assert try_draft(text, users + orders) == Tried(8, 8)
+
+
+def test_an_index_with_a_made_partition_key_of_two_values_and_a_sort_key_of_its_own_is_a_mapping() -> None:
+    items = repos() + issues(owner="acme", name="rocket", GSI1PK="REPO#acme#rocket")
+    for number, one in enumerate(items[len(REPOS) :]):
+        one["GSI1SK"] = {"S": f"{['open', 'closed'][number % 2]}-{997 - 13 * number}"}
+    text = drafted(items, GSI1=["GSI1PK", "GSI1SK"])
+    assert 'GSI1: {GSI1_pk: "{owner}#{name}", GSI1_sk: "{GSI1SK?}"}' in text
+    assert try_draft(text, items) == Tried(len(items), len(items))
