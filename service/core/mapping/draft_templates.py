@@ -12,8 +12,8 @@ from service.core.mapping.draft_shapes import is_word
 from service.core.mapping.template import parse_template
 from service.errors import Poison
 
-MADE_SHARE = 0.9
-"""Of the items that have an attribute, at least: so many must be as its template makes them."""
+SOME_ITEMS = 5
+"""With fewer items, a template must make all of them."""
 _PREFIX = re.compile(r"[A-Za-z$@][A-Za-z$@ _.-]*[_=:.-]")
 _NAME = re.compile(r"[^{}|:?]{1,255}")
 
@@ -184,13 +184,17 @@ def made_template(values: Values, attribute: str, separator: str | None) -> Made
     columns = list(zip(*(split[place] for place in usual), strict=True))
     found = _parts(_only(present, usual), columns)
     if isinstance(found, Made):
-        tolerance = int(len(usual) * (1 - MADE_SHARE))
-        tolerant = _parts(replace(_only(present, usual), tolerance=tolerance), columns)
+        tolerant = _parts(replace(_only(present, usual), tolerance=_otherwise(len(usual))), columns)
         found = found if isinstance(tolerant, Made) else tolerant
     if isinstance(found, Made):
         return found
     template, doubts = (separator or "").join(part for part, _ in found), [doubt for _, doubt in found if doubt]
     return _judged(values, attribute, template, doubts)
+
+
+def _otherwise(count: int) -> int:
+    """Of so many items, how many may be otherwise than their template makes them: one in ten, and one of a few."""
+    return max(1, count // 10) if count >= SOME_ITEMS else 0
 
 
 def _only(values: Values, places: Sequence[int]) -> Values:
@@ -205,9 +209,26 @@ def _parts(values: Values, columns: Sequence[Column]) -> list[tuple[str, str]] |
     for number, column in enumerate(columns):
         part = _part(values, column, word_before(columns, number))
         if part is None:
-            return Made(None, f"nothing else in the item says {column[0]!r}")
+            return Made(None, _why_none(values, column))
         found.append(part)
     return found
+
+
+def _why_none(values: Values, column: Column) -> str:
+    """Why no value makes the column: the one that makes it in most items, or that none does in any."""
+    right = {name: _right(texts, column) for name, texts in values.texts.items()}
+    best = max(right, key=lambda name: right[name], default="")
+    if best and right[best]:
+        return f"{best} says it in {right[best]} of {len(column)} items only"
+    return f"nothing else in the item says {column[0]!r}"
+
+
+def _right(texts: Texts, column: Column) -> int:
+    """In how many items a value is the part of the key: as it is, in small or capital letters, or with zeros before it."""
+    return sum(
+        text is not None and part in (text, text.lower(), text.upper(), text.zfill(len(part)))
+        for text, part in zip(texts, column, strict=True)
+    )
 
 
 def _part(values: Values, column: Column, word: str) -> tuple[str, str] | None:
@@ -259,7 +280,7 @@ def _judged(values: Values, attribute: str, text: str, doubts: list[str]) -> Mad
             text = re.sub(rf"\{{({re.escape(name)}(?::\w+)?)\}}", r"{\1?}", text)
     other = [place for place, item in enumerate(values.items) if _render(values, text, place) != item.get(attribute)]
     total = len(values.items)
-    if len(other) > (1 - MADE_SHARE) * total:
+    if len(other) > _otherwise(total):
         return Made(None, f"{text!r} does not make it in {len(other)} of {total} items")
     if other:
         doubts = [*doubts, f"{len(other)} of {total} items have another value, and keep it"]

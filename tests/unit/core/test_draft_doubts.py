@@ -2,6 +2,7 @@
 
 from service.core.item.wire import Item
 from service.core.mapping.draft_check import Tried, try_draft
+from service.core.mapping.transform import forward
 from tests.builders.drafts import drafted, item, loaded
 
 REPOS = [("acme", "rocket"), ("initech", "stapler"), ("hooli", "nucleus")]
@@ -123,3 +124,35 @@ def test_an_index_with_a_made_partition_key_of_two_values_and_a_sort_key_of_its_
     text = drafted(items, GSI1=["GSI1PK", "GSI1SK"])
     assert 'GSI1: {GSI1_pk: "{owner}#{name}", GSI1_sk: "{GSI1SK?}"}' in text
     assert try_draft(text, items) == Tried(len(items), len(items))
+
+
+def users(count: int, stale: int) -> list[Item]:
+    """With an index by email, of which the last ones have an older email in it."""
+    items = [
+        item(pk=f"USER#{number}x", sk="USER", id=f"{number}x", email=f"{number}@e.org", GSI1PK=f"USER#{number}@e.org")
+        for number in range(count)
+    ]
+    for number in range(count - stale, count):
+        items[number]["GSI1PK"] = {"S": f"USER#{number}@old.org"}
+    return items
+
+
+def test_a_template_that_one_of_five_items_does_not_follow_is_offered_with_the_number() -> None:
+    items = users(5, stale=1)
+    text = drafted(items, GSI1=["GSI1PK"])
+    assert line(text, "GSI1PK:") == 'GSI1PK: "USER#{email}"  # 1 of 5 items have another value, and keep it'
+    assert try_draft(text, items) == Tried(5, 5)
+    assert "GSI1PK" in forward(loaded(text), items[4]).residue
+
+
+def test_where_too_many_items_are_otherwise_the_comment_says_how_many_are_as_expected() -> None:
+    for count, stale in ((4, 1), (5, 2), (20, 3)):
+        text = drafted(users(count, stale), GSI1=["GSI1PK"])
+        assert line(text, "GSI1PK:").endswith(
+            f"# no template found: email says it in {count - stale} of {count} items only"
+        )
+
+
+def test_that_nothing_says_it_is_said_only_where_nothing_does_in_any_item() -> None:
+    items = users(6, stale=6)
+    assert line(drafted(items, GSI1=["GSI1PK"]), "GSI1PK:").endswith("nothing else in the item says '0@old.org'")
