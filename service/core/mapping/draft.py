@@ -142,7 +142,8 @@ def _in_case(entity: EntityDraft, modifier: str, change: Callable[[str], str]) -
     def with_modifier(found: re.Match[str]) -> str:
         name = found["name"]
         same = all(text is None or text == change(text) for text in entity.values.texts[name])
-        return f"{{{name}:{modifier}{found['optional']}}}" if same and name not in entity.values.in_key else found[0]
+        plain = name in entity.values.in_key or not all("S" in one[name] for one in entity.kind.items if name in one)
+        return f"{{{name}:{modifier}{found['optional']}}}" if same and not plain else found[0]
 
     def changed(text: str) -> str:
         return _PLAIN_PLACEHOLDER.sub(with_modifier, text)

@@ -156,3 +156,21 @@ def test_where_too_many_items_are_otherwise_the_comment_says_how_many_are_as_exp
 def test_that_nothing_says_it_is_said_only_where_nothing_does_in_any_item() -> None:
     items = users(6, stale=6)
     assert line(drafted(items, GSI1=["GSI1PK"]), "GSI1PK:").endswith("nothing else in the item says '0@old.org'")
+
+
+def test_a_number_is_in_no_letters_although_the_other_values_in_keys_are_in_small_ones() -> None:
+    items = repos()
+    items[0] |= item(owner="Acme")
+    items += [
+        item(
+            pk=f"COMMENT#{number}",
+            sk=f"COMMENT#c{number}",
+            entity_type="comment",
+            issue={"N": f"{number}"},
+            id=f"c{number}",
+        )
+        for number in range(4)
+    ]
+    text = drafted(items)
+    assert line(block(text, "comment"), "old_key:") == 'old_key: {pk: "COMMENT#{issue}", sk: "COMMENT#{id:lower}"}'
+    assert try_draft(text, items) == Tried(7, 7)
