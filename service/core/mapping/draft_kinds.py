@@ -38,7 +38,7 @@ KNOWN_NAMES = frozenset(
 NAMED_SHARE = 0.95
 """Of the items, at least: so many must have the attribute that names their kind."""
 MAX_NAMES = 200
-_UNIQUE = re.compile("uniq|lock", re.IGNORECASE)
+_UNIQUE = re.compile("(?<![a-z])(uniq|(locks?|mutex|semaphore)(?![a-z]))", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -180,9 +180,14 @@ def _behind(table: Table, parts: Sequence[Segments]) -> set[int]:
         own = [{part for attribute in parts[place] for part in attribute} - {""} for place in group]
         words = " ".join(part for attribute in parts[group[0]] for part in attribute if is_word(part))
         only_says = all((one - keys) & texts for one in own) and not any(_values(one) & keys for one in own)
-        if only_says or _UNIQUE.search(words):
+        if only_says or says_unique(words):
             found |= set(group)
     return found
+
+
+def says_unique(words: str) -> bool:
+    """Whether the words in a key say that the item keeps a value unique or is a lock, as ``LOCK`` does and ``BLOCK`` does not."""
+    return _UNIQUE.search(words) is not None
 
 
 def _is_bare(item: Item, beside: set[str]) -> bool:
@@ -199,11 +204,12 @@ def _patterns(table: Table, entity: str | None, behind: list[int]) -> list[tuple
     kept = [item for place, item in enumerate(table.items) if place not in set(behind)]
     found: dict[tuple[str, str], int] = Counter()
     for place in behind:
-        found[_pattern(table, entity, kept, table.items[place])] += 1
+        found[leave_out_pattern(table, entity, kept, table.items[place])] += 1
     return [({name: text}, count) for (name, text), count in found.items()]
 
 
-def _pattern(table: Table, entity: str | None, kept: Sequence[Item], item: Item) -> tuple[str, str]:
+def leave_out_pattern(table: Table, entity: str | None, kept: Sequence[Item], item: Item) -> tuple[str, str]:
+    """An attribute and what it begins with, or is, in ``item`` and in none of those that are ``kept``."""
     named = "" if entity is None else _name_of(item, entity)
     if entity is not None and named and not any(_name_of(other, entity) == named for other in kept):
         return entity, named

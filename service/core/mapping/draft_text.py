@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from service.core.item.wire import AttributeValue
+from service.core.mapping.draft_doubts import patterns_to_leave_out
 from service.core.mapping.draft_entities import TYPE_WORDS, EntityDraft, FieldDraft
 from service.core.mapping.draft_kinds import Kinds, Table
 from service.core.mapping.schema import MAPPING_NAME, TABLE_NAME
@@ -125,6 +126,7 @@ def _entity(draft: DraftText, entity: EntityDraft, table: str) -> Iterator[str]:
     total = len(entity.kind.items)
     yield f"  {quoted(entity.kind.name)}:  # {f'{total} items' if total > 1 else 'one item only'}"
     yield f"    table: {table}"
+    yield from _may_stay_behind(draft, entity)
     yield from _told_by(draft, entity)
     yield _with(f"    old_key: {_map(entity.key.templates)}", "; ".join(entity.key.doubts))
     yield from _made(entity)
@@ -139,6 +141,15 @@ def _entity(draft: DraftText, entity: EntityDraft, table: str) -> Iterator[str]:
     for name, field in entity.fields.items():
         yield _with(f"      {quoted(name)}: {_field(field)}", field.doubt)
     yield from _others(draft, entity)
+
+
+def _may_stay_behind(draft: DraftText, entity: EntityDraft) -> Iterator[str]:
+    others = [one.kind for one in draft.entities if one is not entity]
+    patterns = patterns_to_leave_out(draft.table, draft.kinds.entity, entity.kind, others)
+    if patterns:
+        yield "    # seems only to keep a value unique or to be a lock: may these items stay behind? Then, in place of this entity:"
+        more = f"  and {len(patterns) - LISTED} more" if len(patterns) > LISTED else ""
+        yield f"    # leave_out: [{', '.join(map(_map, patterns[:LISTED]))}]{more}"
 
 
 def _told_by(draft: DraftText, entity: EntityDraft) -> Iterator[str]:

@@ -1,5 +1,9 @@
 """What a draft doubts: constants that may be values, items that may stay behind, attributes that may name no kinds."""
 
+import re
+
+import yaml
+
 from service.core.item.wire import Item
 from service.core.mapping.draft_check import Tried, try_draft
 from service.core.mapping.transform import forward
@@ -16,7 +20,8 @@ def line(text: str, begins: str) -> str:
 
 def block(text: str, entity: str) -> str:
     """The lines of one entity."""
-    return text.split(f"\n  {entity}:")[1].split("\n    #")[0]
+    after = text.partition(f"\n  {entity}:")[2]
+    return re.split("\n  (?! )", after)[0]
 
 
 def repos() -> list[Item]:
@@ -174,3 +179,66 @@ def test_a_number_is_in_no_letters_although_the_other_values_in_keys_are_in_smal
     text = drafted(items)
     assert line(block(text, "comment"), "old_key:") == 'old_key: {pk: "COMMENT#{issue}", sk: "COMMENT#{id:lower}"}'
     assert try_draft(text, items) == Tried(7, 7)
+
+
+SEEMS = (
+    "# seems only to keep a value unique or to be a lock: may these items stay behind? Then, in place of this entity:"
+)
+
+
+def customers() -> list[Item]:
+    return [
+        item(pk=f"CUSTOMER#{name}", sk=f"CUSTOMER#{name}", user=name, email=f"{name}@e.org", city="Linz")
+        for name in ("ada", "grace", "alan")
+    ]
+
+
+def with_the_rule(text: str, entity: str) -> str:
+    """The draft, changed as the comment on the entity says."""
+    rule = yaml.safe_load(line(block(text, entity), "# leave_out:").removeprefix("# "))
+    mapping = yaml.safe_load(text)
+    del mapping["entities"][entity]
+    mapping["old"] |= rule
+    return str(yaml.safe_dump(mapping))
+
+
+def test_locks_with_attributes_of_their_own_are_doubted_with_the_rule_that_leaves_them_behind() -> None:
+    items = customers() + [
+        item(pk=f"Lock#{number}7x", sk="Lock", owner=f"host-{number}", lease={"N": "30"}, released={"BOOL": True})
+        for number in range(3)
+    ]
+    text = drafted(items)
+    assert SEEMS in block(text, "lock")
+    assert SEEMS not in block(text, "customer")
+    assert line(text, "# leave_out:") == '# leave_out: [{pk: "Lock#*"}]'
+    assert try_draft(text, items) == Tried(6, 6)
+    assert try_draft(with_the_rule(text, "lock"), items) == Tried(6, 3, 3)
+
+
+def test_items_that_say_only_what_another_item_says_are_doubted() -> None:
+    items = customers()
+    items += [
+        item(pk=f"CUSTOMEREMAIL#{one['email']['S']}", sk="CUSTOMEREMAIL", email=one["email"], user=one["user"])
+        for one in customers()
+    ]
+    text = drafted(items)
+    assert SEEMS in block(text, "customeremail")
+    assert SEEMS not in block(text, "customer")
+    assert line(text, "# leave_out:") == '# leave_out: [{pk: "CUSTOMEREMAIL#*"}]'
+
+
+def test_a_relation_of_two_items_is_not_doubted() -> None:
+    teams = [item(pk=f"TEAM#t{number}", sk="TEAM", team=f"t{number}", size={"N": "2"}) for number in range(3)]
+    members = [
+        item(pk=f"TEAM#t{number}", sk=f"CUSTOMER#{name}", team=f"t{number}", user=name)
+        for number, name in enumerate(("ada", "grace", "alan"))
+    ]
+    assert "leave_out" not in drafted(customers() + teams + members)
+
+
+def test_a_block_is_no_lock() -> None:
+    blocks = [item(pk=f"CUSTOMER#{name}", sk=f"BLOCK#{name}x") for name in ("ada", "grace", "alan")]
+    items = customers() + blocks
+    text = drafted(items)
+    assert "leave_out" not in text
+    assert try_draft(text, items) == Tried(6, 6)
