@@ -148,6 +148,11 @@ def configured_mapping_file() -> Path | None:
     return Path(name) if name else None
 
 
+def packaged_mapping_file() -> Path:
+    """The packaged mapping's file."""
+    return Path(str(files("service.mappings") / PACKAGED_MAPPING))
+
+
 def _table_name(said: abc.Mapping[str, str], variable: str, default: str) -> str:
     name = said.get(variable) or default
     if not re.match(TABLE_NAME, name):

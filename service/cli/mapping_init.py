@@ -18,6 +18,7 @@ from service.core.item.wire import Item
 from service.core.mapping.draft import draft
 from service.core.mapping.draft_check import try_draft, with_failures
 from service.core.mapping.sample_text import guessed_key, sample_from_text
+from service.environment import configured_mapping_file, packaged_mapping_file
 from service.errors import Fatal, Misconfigured, Refused
 from service.migration.drafted_table import key_and_indexes, sample_items
 from service.owned_file import open_owned, why_not
@@ -67,7 +68,13 @@ def init(sample: int, source: Path | None, keys: tuple[str, ...], output: Path |
         items = await sample_items(app, table, sample, stop)
         return _answer(items, key, indexes, table, output)
 
-    run_command(body, as_json=as_json)
+    run_command(body, as_json=as_json, mapping=_in_place_of_none())
+
+
+def _in_place_of_none() -> Path | None:
+    """Where TABLESPLIT_MAPPING names a file that is yet to be drafted: the packaged mapping, whose old table is OLD_TABLE_NAME."""
+    configured = configured_mapping_file()
+    return packaged_mapping_file() if configured is not None and not configured.exists() else None
 
 
 def _of_file(source: Path, keys: Sequence[str], count: int, output: Path | None) -> Answer:
