@@ -46,12 +46,13 @@ def key_draft(table: Table, kind: Kind, values: Values, separator: str | None, o
         else:
             templates[attribute] = _typed(values, attribute, [parts[number][0] for parts in kind.parts])
     if not any(parse_template(text).placeholders for text in templates.values()):
-        _make_varying(table, kind, values, separator, templates)
+        doubts = [_make_varying(table, kind, values, separator, templates)]
     return KeyDraft(templates, words, list(dict.fromkeys(doubts)))
 
 
-def _make_varying(table: Table, kind: Kind, values: Values, separator: str | None, templates: dict[str, str]) -> None:
-    """Where a key is words only: its last part that is not empty, of the partition key if it has one, is a value all the same."""
+def _make_varying(table: Table, kind: Kind, values: Values, separator: str | None, templates: dict[str, str]) -> str:
+    """Where a key is words only: its last part that is not empty, of the partition key if it has one, is a value all the same, and
+    this is why."""
     parts = kind.parts[0]
     number = next((number for number, attribute in enumerate(parts) if any(attribute)), 0)
     at = max((at for at, part in enumerate(parts[number]) if part), default=0)
@@ -60,6 +61,7 @@ def _make_varying(table: Table, kind: Kind, values: Values, separator: str | Non
     texts = [literal(part) for part in parts[number]]
     texts[at] = f"{{{name}}}"
     templates[attribute] = (separator or "").join(texts)
+    return f"the key is words only, and v2's key needs a field: {name} is {parts[number][at]!r}"
 
 
 def _typed(values: Values, attribute: str, column: Sequence[str]) -> str:

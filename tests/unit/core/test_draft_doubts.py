@@ -242,3 +242,13 @@ def test_a_block_is_no_lock() -> None:
     text = drafted(items)
     assert "leave_out" not in text
     assert try_draft(text, items) == Tried(6, 6)
+
+
+def test_of_an_item_whose_key_is_words_only_the_draft_says_why_one_of_them_is_a_field() -> None:
+    items = [*customers(), item(pk="FRONTPAGE", sk="FRONTPAGE", featured={"L": []})]
+    text = drafted(items)
+    assert line(block(text, "frontpage"), "old_key:") == (
+        'old_key: {pk: "{pk_1}", sk: FRONTPAGE}'
+        "  # the key is words only, and v2's key needs a field: pk_1 is 'FRONTPAGE'"
+    )
+    assert try_draft(text, items) == Tried(4, 4)
