@@ -1,4 +1,4 @@
-"""Doubts about whole kinds of items in a draft: whether they may stay behind."""
+"""Doubts about whole kinds of items in a draft: whether they may stay behind, and whether they are kinds at all."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -6,9 +6,13 @@ from collections.abc import Sequence
 from service.core.item.wire import Item
 from service.core.mapping.convert import text_of
 from service.core.mapping.draft_kinds import Kind, Table, leave_out_pattern, says_unique
+from service.core.mapping.draft_shapes import beginning
 
 FEW_ATTRIBUTES = 4
 """An item that only keeps a value unique has at most so many beside its key."""
+
+MANY_NAMES = 3
+"""Of so many kinds with keys of one shape, it is doubted that they are kinds."""
 
 
 def patterns_to_leave_out(table: Table, entity: str | None, kind: Kind, others: Sequence[Kind]) -> list[dict[str, str]]:
@@ -20,6 +24,22 @@ def patterns_to_leave_out(table: Table, entity: str | None, kind: Kind, others: 
     kept = [item for other in others for item in other.items]
     patterns = dict.fromkeys(leave_out_pattern(table, entity, kept, item) for item in kind.items)
     return [{name: text} for name, text in patterns]
+
+
+def event_types(kinds: Sequence[Kind]) -> str:
+    """A doubt where many names of kinds have keys of one shape and are together under one partition key, as the types of the events
+    of one stream are; otherwise empty."""
+    looks: dict[object, dict[tuple[str, ...], set[str | None]]] = defaultdict(lambda: defaultdict(set))
+    for kind in kinds:
+        for key in kind.parts:
+            looks[beginning(key)][key[0]].add(kind.named)
+    for names in looks.values():
+        found = set.union(*names.values())
+        if len(found) >= MANY_NAMES and any(len(together) > 1 for together in names.values()):
+            return (
+                f"{len(found)} of its values have keys of one shape: may it tell an event's type, not a kind of item?"
+            )
+    return ""
 
 
 def _words(kind: Kind) -> set[str]:

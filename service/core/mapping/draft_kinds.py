@@ -70,6 +70,8 @@ class Kinds:
     separator: str | None
     entity: str | None = None
     """The attribute that names an item's kind."""
+    untaken: str = ""
+    """Why an attribute with the name of one that names kinds was not taken; empty: one was, or none has such a name."""
     kinds: list[Kind] = field(default_factory=list)
     left_out: list[tuple[dict[str, str], int]] = field(default_factory=list)
     """Patterns of items that stay behind, each with the number of items that it names."""
@@ -89,8 +91,8 @@ def kinds_of(table: Table) -> Kinds:
     parts = [_parts(table, item, separator) for item in table.items]
     behind = _behind(table, parts)
     left = [place for place in range(len(parts)) if place not in behind]
-    entity = _entity(table, [table.items[place] for place in left], [parts[place] for place in left])
-    found = Kinds(separator, entity)
+    entity, untaken = _entity(table, [table.items[place] for place in left], [parts[place] for place in left])
+    found = Kinds(separator, entity, untaken)
     found.left_out = _patterns(table, entity, sorted(behind))
     named, kept = _by_name(table, entity, parts, left)
     found.nameless = len(left) - len(kept)
@@ -135,13 +137,20 @@ def _name_of(item: Item, attribute: str) -> str:
     return str(item.get(attribute, {}).get("S", ""))
 
 
-def _entity(table: Table, items: Sequence[Item], parts: Sequence[Segments]) -> str | None:
-    """The attribute that names an item's kind: nearly all have it, and its value decides how the key looks."""
+def _entity(table: Table, items: Sequence[Item], parts: Sequence[Segments]) -> tuple[str | None, str]:
+    """The attribute that names an item's kind: nearly all have it, and its value decides how the key looks. Where there is none:
+    why not the one with such a name that most items have."""
     counts = Counter(name for item in items for name, value in item.items() if value.get("S"))
     beside = {*table.key_names, *table.index_names}
-    often = [name for name, count in counts.items() if name not in beside and count >= NAMED_SHARE * len(items)]
-    often.sort(key=lambda name: not names_kinds(name))
-    return next((name for name in often if _tells(name, items, parts)), None)
+    names = [name for name in counts if name not in beside]
+    names.sort(key=lambda name: (not names_kinds(name), -counts[name] if names_kinds(name) else 0))
+    reasons = {name: _why_not(name, items, parts) for name in names if counts[name] >= NAMED_SHARE * len(items)}
+    taken = next((name for name, reason in reasons.items() if not reason), None)
+    known = next((name for name in names if names_kinds(name)), None)
+    if taken is not None or known is None:
+        return taken, ""
+    lacking = f"{len(items) - counts[known]} of {len(items)} items do not have it as text"
+    return None, f"{known} does not name the kinds here: {reasons.get(known, lacking)}"
 
 
 def names_kinds(name: str) -> bool:
@@ -150,20 +159,24 @@ def names_kinds(name: str) -> bool:
     return plain in KNOWN_NAMES or re.sub("[_-]", "", plain) in KNOWN_NAMES
 
 
-def _tells(name: str, items: Sequence[Item], parts: Sequence[Segments]) -> bool:
+def _why_not(name: str, items: Sequence[Item], parts: Sequence[Segments]) -> str:
+    """Why the attribute does not name the kinds; empty: it does."""
     looks: dict[str, Counter[tuple[object, ...]]] = defaultdict(Counter)
     for item, key in zip(items, parts, strict=True):
         if value := _name_of(item, name):
             looks[value][beginning(key)] += 1
     usual = {value: counts.most_common(1)[0] for value, counts in looks.items()}
     if len(looks) > min(MAX_NAMES, max(2, len(items) / 2)):
-        return False
-    if any(count < NAMED_SHARE * looks[value].total() for value, (_, count) in usual.items()):
-        return False
+        return f"it has {len(looks)} values in {len(items)} items"
+    for value, (_, count) in usual.items():
+        total = looks[value].total()
+        if count < NAMED_SHARE * total:
+            return f"of {total} items with {value!r}, {total - count} have a key of another shape than the others"
     distinct = len({look for look, _ in usual.values()})
-    if names_kinds(name):
-        return distinct > 1 or len(usual) == 1
-    return distinct == len(usual) > 1
+    if distinct > 1 if names_kinds(name) else distinct == len(usual) > 1:
+        return ""
+    one = names_kinds(name) and len(usual) == 1
+    return "" if one else f"its {len(usual)} values do not decide how the key looks"
 
 
 def _behind(table: Table, parts: Sequence[Segments]) -> set[int]:

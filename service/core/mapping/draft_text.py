@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from service.core.item.wire import AttributeValue
-from service.core.mapping.draft_doubts import patterns_to_leave_out
+from service.core.mapping.draft_doubts import event_types, patterns_to_leave_out
 from service.core.mapping.draft_entities import TYPE_WORDS, EntityDraft, FieldDraft
 from service.core.mapping.draft_kinds import Kinds, Table
 from service.core.mapping.schema import MAPPING_NAME, TABLE_NAME
@@ -48,6 +48,8 @@ def _lines(draft: DraftText) -> Iterator[str]:
     yield f"# Drafted from {len(draft.table.items)} items of {_said(draft.name)}. Read each comment, and change what is wrong."
     if draft.kinds.nameless:
         yield f"# {draft.kinds.nameless} items have no {_said(draft.kinds.entity or '')}: no entity has them."
+    if draft.kinds.untaken:
+        yield f"# {_one_line(draft.kinds.untaken)}. The shapes of keys tell the kinds."
     yield "version: 2"
     yield f"name: {quoted(mapping_name(draft.name))}"
     yield ""
@@ -105,7 +107,7 @@ def _old(draft: DraftText) -> Iterator[str]:
     if other := {name: kind for name, kind in types.items() if kind != "string"}:
         yield f"  key_types: {_map(other)}"
     if kinds.entity is not None:
-        yield f"  entity: {quoted(kinds.entity)}"
+        yield _with(f"  entity: {quoted(kinds.entity)}", event_types(kinds.kinds))
     if kinds.separator is not None:
         yield f"  separator: {quoted(kinds.separator)}  # no value in a key may hold it"
     if kinds.left_out:

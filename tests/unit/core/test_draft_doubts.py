@@ -252,3 +252,54 @@ def test_of_an_item_whose_key_is_words_only_the_draft_says_why_one_of_them_is_a_
         "  # the key is words only, and v2's key needs a field: pk_1 is 'FRONTPAGE'"
     )
     assert try_draft(text, items) == Tried(4, 4)
+
+
+def test_one_item_of_another_shape_by_which_the_attribute_names_no_kinds_any_more_is_told() -> None:
+    items = repos() + issues(owner="acme", name="rocket")
+    assert "  entity: entity_type" in drafted(items).splitlines()
+    items.append(item(pk="OTHER#9x", sk="MORE#8", entity_type="issue", note="x"))
+    text = drafted(items)
+    assert "  entity: entity_type" not in text.splitlines()
+    assert line(text, "# entity_type") == (
+        "# entity_type does not name the kinds here: of 5 items with 'issue', 1 have a key of another shape than the others."
+        " The shapes of keys tell the kinds."
+    )
+    assert try_draft(text, items) == Tried(len(items), len(items))
+
+
+def test_an_attribute_that_too_many_items_lack_is_told() -> None:
+    items = repos() + issues()
+    del items[0]["entity_type"], items[4]["entity_type"]
+    assert line(drafted(items), "# entity_type").startswith(
+        "# entity_type does not name the kinds here: 2 of 7 items do not have it as text"
+    )
+
+
+def test_a_table_without_such_an_attribute_is_told_nothing() -> None:
+    assert "does not name" not in drafted(customers())
+
+
+def events() -> list[Item]:
+    return [
+        item(
+            pk=f"STREAM#{stream}x",
+            sk=f"{place:06}",
+            type=("Opened", "Paid", "Paid", "Closed")[place],
+            stream=f"{stream}x",
+        )
+        for stream in range(4)
+        for place in range(4)
+    ]
+
+
+def test_the_types_of_events_are_doubted_as_kinds() -> None:
+    carts = [item(pk=f"CART#{number}y", sk="CART", type="Cart", cart=f"{number}y") for number in range(3)]
+    text = drafted(events() + carts)
+    assert line(text, "entity: ") == (
+        "entity: type  # 3 of its values have keys of one shape: may it tell an event's type, not a kind of item?"
+    )
+    assert try_draft(text, events() + carts) == Tried(19, 19)
+
+
+def test_kinds_with_keys_of_their_own_shapes_are_not_doubted_as_events() -> None:
+    assert line(drafted(repos() + issues()), "entity: ") == "entity: entity_type"
