@@ -37,7 +37,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Judged:
-    """What became of a constant part."""
+    """A constant part as it is judged: the field that it is, or a doubt."""
 
     field: tuple[str, str] | None = None
     """The name of the value that it is, and its placeholder."""
