@@ -72,6 +72,8 @@ def test_by_keyboard_alone_a_gate_is_held_and_a_dialog_is_left_by_escape(service
     page.goto(service.url)
     expect(page.locator("#headline")).to_have_text("Ready to cut over")
     page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent").startswith("table crm")
+    page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Validate"
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_be_visible()
