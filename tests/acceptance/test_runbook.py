@@ -153,11 +153,11 @@ def cut_over_and_roll_back(stranger: Stranger) -> None:
     stranger.cli.catches_up()
     gate_opens(stranger, "cutover")
     stranger.does("cut-over", "cutover --dry-run")
-    stranger.does("cut-over", "cutover --wait")
+    stranger.does("cut-over", "cutover --table")
     stranger.does("cut-over", "conflicts list")
     gate_opens(stranger, "rollback")
     stranger.does("roll-back", "rollback --dry-run")
-    stranger.does("roll-back", "rollback --wait")
+    stranger.does("roll-back", "rollback --table")
     # the runbook's next step after a rollback; its condition is met in any case
     stranger.does("cut-over", "cutover --force")
 
@@ -184,7 +184,7 @@ def conflict(stranger: Stranger) -> None:
 def finish(stranger: Stranger) -> None:
     stranger.does("finish", "validate")
     stranger.does("finish", "cutover --finish")
-    stranger.does("roll-back", "rollback --wait")
+    stranger.does("roll-back", "rollback --table")
     stranger.cli.run("cutover", "--yes", "--finish", "--wait", "60")
     stranger.does("finish", "validate")
     stranger.does("finish", "complete")
