@@ -2,9 +2,7 @@
 
 import asyncio
 import gzip
-import os
 from collections.abc import Mapping, Sequence
-from io import BufferedWriter
 from pathlib import Path
 
 import click
@@ -12,16 +10,15 @@ import click
 from service.app import App
 from service.cli.answer import Answer
 from service.cli.options import as_json
-from service.cli.output import say
+from service.cli.output import rewritten, say
 from service.cli.run import run_alone, run_command
 from service.core.item.wire import Item
 from service.core.mapping.draft import draft
 from service.core.mapping.draft_check import try_draft, with_failures
 from service.core.mapping.sample_text import guessed_key, sample_from_text
 from service.environment import configured_mapping_file, packaged_mapping_file
-from service.errors import Fatal, Misconfigured, Refused
+from service.errors import Misconfigured, Refused
 from service.migration.drafted_table import key_and_indexes, sample_items
-from service.owned_file import open_owned, why_not
 
 GZIP = b"\x1f\x8b"
 
@@ -119,17 +116,7 @@ def _answer(
     document = {"draft": text, **tried.to_json()}
     say(tried.text)
     if output is not None:
-        _write(output, text)
+        with rewritten(output, "name another file with --output") as file:
+            file.write(text.encode())
         text = f"wrote {output}: read its comments, then `tablesplit mapping check {output}`"
     return Answer(document, text.rstrip("\n"), ok=not tried.failures)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write the draft in place of what the file has."""
-    try:
-        with open_owned(path) as file, BufferedWriter(file) as written:
-            if os.fstat(file.fileno()).st_size:
-                file.truncate(0)
-            written.write(text.encode())
-    except OSError as error:
-        raise Fatal(f"cannot write {path}: {why_not(error)}", remedy="name another file with --output") from error

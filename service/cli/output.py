@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import BufferedWriter
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 import click
 
@@ -46,16 +46,23 @@ class Redrawn:
             print(up + coloured("\n".join(shown), self._stream), file=self._stream, flush=True)
 
 
-def write_lines(path: Path, documents: Iterable[Mapping[str, Any]]) -> None:
-    """Write a JSON document on each line of a file for its owner alone. Raises Fatal when it cannot be written."""
+@contextmanager
+def rewritten(path: Path, remedy: str = "name another file") -> Iterator[BinaryIO]:
+    """A file for its owner alone, to be written in place of what it has. Raises Fatal with ``remedy`` when it cannot be written."""
     try:
         with open_owned(path) as file, BufferedWriter(file) as written:
-            if written.seekable():
+            if os.fstat(file.fileno()).st_size:  # a device has no size, and cannot be cut
                 file.truncate(0)
-            for document in documents:
-                written.write(json.dumps(document, ensure_ascii=False).encode() + b"\n")
+            yield written
     except OSError as error:
-        raise Fatal(f"cannot write {path}: {why_not(error)}", remedy="name another file") from error
+        raise Fatal(f"cannot write {path}: {why_not(error)}", remedy=remedy) from error
+
+
+def write_lines(path: Path, documents: Iterable[Mapping[str, Any]]) -> None:
+    """Write a JSON document on each line of a file, as ``rewritten``."""
+    with rewritten(path) as file:
+        for document in documents:
+            file.write(json.dumps(document, ensure_ascii=False).encode() + b"\n")
 
 
 def ensure_streams() -> None:

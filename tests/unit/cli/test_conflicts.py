@@ -190,6 +190,11 @@ def test_an_export_has_every_image_and_is_for_its_owner_alone(run: Run, name: st
     assert run("export", str(tmp_path / "no" / "x"))[0] == 3
 
 
+def test_an_export_may_go_to_what_is_no_file(run: Run, name: str) -> None:
+    """A device cannot be cut, and need not be."""
+    assert run("export", "/dev/null")[:2] == (0, "1 conflicts written to /dev/null\n")
+
+
 def test_resolve_answers_with_one_json_document(run: Run, name: str, world: BothWays, tmp_path: Path) -> None:
     path = tmp_path / "merged.json"
     path.write_text(json.dumps(MERGED))
