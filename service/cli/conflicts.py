@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -103,67 +104,70 @@ def export(output: Path, resolved: bool, as_json: bool) -> None:
 @click.option("--why", default="", help="The reason, for the audit log.")
 @yes
 @as_json
-def resolve(
-    conflict_id: str | None,
-    every: bool,
-    where: tuple[str, ...],
-    kept: Kept,
-    file: Path | None,
-    why: str,
-    yes: bool,
-    as_json: bool,
-) -> None:
+def resolve(why: str, yes: bool, as_json: bool, **asked: Any) -> None:
     """Resolve a conflict, or with --all many: shows what will be lost, and asks. FILE: the old item as it should become, as JSON.
 
     The version to keep is written to v2, unless v2 has changed since it was shown; sync carries it to the old table. Exit status
     1 when a conflict stays open. ID may be cut off, as for show.
     """
-    _require_usage(conflict_id, kept, file, where, every=every)
-
-    async def choose(app: App) -> Chosen:
-        resolver = await _resolving(app)
-        if conflict_id is not None:
-            name = await Conflicts(app.control).named(conflict_id)
-            return Chosen([await resolver.choose(name, kept, file)], {})
-        return await choose_all(resolver, await _matching(app, where), kept)
-
-    chosen = read_first(choose)
+    ask = _Asked(**asked)
+    ask.require_usage()
+    chosen = read_first(ask.choose)
     for choice in chosen.choices:
         for line in choice.lost:
-            say(f"lost: {f'{choice.conflict_id}  ' if every else ''}{line}")
-    count = f"{len(chosen.choices)} conflicts" if every else conflict_id
+            say(f"lost: {f'{choice.conflict_id}  ' if ask.every else ''}{line}")
+    count = f"{len(chosen.choices)} conflicts" if ask.every else ask.conflict_id
     if chosen.choices:
         confirm(f"Resolving {count} gives up {_lost_values(chosen.choices)}.", "resolve", yes=yes)
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         resolver = await _resolving(app)
-        if every:
-            return _all_resolved(await resolve_all(resolver, chosen, why), kept)
+        if ask.every:
+            return _all_resolved(await resolve_all(resolver, chosen, why), ask.kept)
         (choice,) = chosen.choices
         await resolver.resolve(choice, why)
-        document = {"resolved": choice.conflict_id, "kept": kept, "lost": list(choice.lost)}
-        return Answer(document, f"resolved {choice.conflict_id}: kept {kept}")
+        document = {"resolved": choice.conflict_id, "kept": ask.kept, "lost": list(choice.lost)}
+        return Answer(document, f"resolved {choice.conflict_id}: kept {ask.kept}")
 
     run_command(body, as_json=as_json, acts=True)
 
 
-def _require_usage(
-    conflict_id: str | None, kept: Kept, file: Path | None, where: tuple[str, ...], *, every: bool
-) -> None:
-    if every == (conflict_id is not None):
-        raise click.UsageError("Give an ID, or --all.")
-    if where and not every:
-        raise click.UsageError("--where needs --all.")
-    if every and kept == "merge":
-        raise click.UsageError("--all keeps old or v2: --keep merge is for one conflict.")
-    if (file is None) == (kept == "merge"):
-        raise click.UsageError(
-            "--keep merge needs a FILE with the old item as it should become; the other choices take no FILE."
-        )
-    for one in where:
-        name, equals, value = one.partition("=")
-        if name not in WHERE or not equals or not value:
-            raise click.UsageError(f"--where {one}: it is one of {', '.join(f'{known}=VALUE' for known in WHERE)}.")
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Which conflicts to resolve, and how."""
+
+    conflict_id: str | None
+    """Or the beginning of an id."""
+    every: bool
+    where: tuple[str, ...]
+    kept: Kept
+    file: Path | None
+
+    def require_usage(self) -> None:
+        """Raises click.UsageError for what does not go together."""
+        if self.every == (self.conflict_id is not None):
+            raise click.UsageError("Give an ID, or --all.")
+        if self.where and not self.every:
+            raise click.UsageError("--where needs --all.")
+        if self.every and self.kept == "merge":
+            raise click.UsageError("--all keeps old or v2: --keep merge is for one conflict.")
+        if (self.file is None) == (self.kept == "merge"):
+            raise click.UsageError(
+                "--keep merge needs a FILE with the old item as it should become; the other choices take no FILE."
+            )
+        for one in self.where:
+            name, equals, value = one.partition("=")
+            if name not in WHERE or not equals or not value:
+                known = ", ".join(f"{known}=VALUE" for known in WHERE)
+                raise click.UsageError(f"--where {one}: it is one of {known}.")
+
+    async def choose(self, app: App) -> Chosen:
+        """Decide each of the conflicts; nothing is written yet."""
+        resolver = await _resolving(app)
+        if self.conflict_id is not None:
+            name = await Conflicts(app.control).named(self.conflict_id)
+            return Chosen([await resolver.choose(name, self.kept, self.file)], {})
+        return await choose_all(resolver, await _matching(app, self.where), self.kept)
 
 
 async def _matching(app: App, where: tuple[str, ...]) -> list[str]:
