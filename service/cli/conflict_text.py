@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from service.core.item.wire import plain_key_text
 from service.escape import lines_of
 
 SHORTEST_ID = 8
@@ -40,7 +41,7 @@ def _line(row: Row, short: str) -> str:
 
 def key_of(row: Row) -> str:
     """The old key in one line."""
-    return " ".join(f"{name}={value}" for name, value in row["key"].items())
+    return plain_key_text(row["key"])
 
 
 def diff_text(document: Row) -> str:

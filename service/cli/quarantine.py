@@ -13,6 +13,7 @@ from service.cli.run import confirm, run_command
 from service.control.quarantine import Quarantine
 from service.control.quarantine_documents import listing, shown
 from service.control.repairs import require_repairs_allowed
+from service.core.item.wire import plain_key_text
 from service.escape import lines_of
 from service.migration.settlement.quarantine import RetryResult, drop_from_quarantine, retry_key
 from service.sync.positions import require_started
@@ -92,8 +93,7 @@ def _quarantine(app: App) -> Quarantine:
 
 
 def _line(row: dict[str, Any]) -> str:
-    key = " ".join(f"{name}={value}" for name, value in row["key"].items())
-    return f"{row['id']}  {row['table']} {key}  {row['reason']}: {row['message']}"
+    return f"{row['id']}  {row['table']} {plain_key_text(row['key'])}  {row['reason']}: {row['message']}"
 
 
 def _retried(results: list[RetryResult]) -> Answer:

@@ -11,6 +11,7 @@ from service.cli.group import CommandGroup
 from service.cli.options import as_json
 from service.cli.run import run_command
 from service.control.verification import listing
+from service.core.item.wire import plain_key_text
 from service.escape import lines_of
 from service.sync.positions import require_started
 
@@ -35,7 +36,7 @@ def list_keys(as_json: bool) -> None:
 
 
 def _line(row: dict[str, Any]) -> str:
-    key = " ".join(f"{name}={value}" for name, value in row["key"].items())
+    key = plain_key_text(row["key"])
     fields = f" ({', '.join(row['fields'])})" if row["fields"] else ""
     seen = f"since {row['first_seen']}, last {row['last_seen']}"
     return f"{row['entity']}  {row['difference']}  {key}{fields}, {seen}: {row['remedy']}"

@@ -241,7 +241,7 @@ class Conflicts:
         """One head as it is stored. Raises Misconfigured when there is none."""
         stored = await self._open.get(conflict_id) or await self._resolved.get(conflict_id)
         if stored is None:
-            raise Misconfigured(f"no conflict has the id {conflict_id}", remedy="see `tablesplit conflicts list --all`")
+            raise _no_conflict(conflict_id)
         return stored
 
     async def named(self, prefix: str) -> str:
@@ -255,7 +255,7 @@ class Conflicts:
                 f"{len(found)} conflicts have ids that begin with {prefix}", remedy="give more of the id"
             )
         if not found:
-            raise Misconfigured(f"no conflict has the id {prefix}", remedy="see `tablesplit conflicts list --all`")
+            raise _no_conflict(prefix)
         return found[0]
 
     async def load(self, conflict_id: str) -> Conflict:
@@ -296,6 +296,10 @@ class Conflicts:
 
     def _chunks(self, conflict_id: str) -> Records[PackedPart]:
         return self._control.records(f"conflict#{conflict_id}", PackedPart)
+
+
+def _no_conflict(conflict_id: str) -> Misconfigured:
+    return Misconfigured(f"no conflict has the id {conflict_id}", remedy="see `tablesplit conflicts list --all`")
 
 
 def _values(found: dict[str, Stored[T]]) -> dict[str, T]:

@@ -150,7 +150,7 @@ async def complete(plane: ControlPlane, table: NewTable, clock: Clock) -> None:
 
 
 async def begin_stated_expiry(plane: ControlPlane, mapping: Mapping) -> None:
-    """Let the items of each v2 table expire as ``ttl`` of the mapping says, whoever made the table.
+    """Let the items of each v2 table expire as ``ttl`` of the mapping says, also of a table that tablesplit did not make.
 
     Only once nothing carries v2's deletions to the old table (``core.mapping.expiry``). Raises Misconfigured when a table's items
     expire by another attribute already.

@@ -6,7 +6,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 
 import service
-from service.core.item.wire import AttributeValue
+from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.mapping import Mapping, load_mapping
 
 CRM_TEXT = (Path(service.__file__).parent / "mappings" / "crm.yaml").read_text(encoding="utf-8")
@@ -77,6 +77,15 @@ entities:
             note: {type: any}
             parts: {type: list}
 """
+
+CRM_LEAD: Item = {
+    "pk": {"S": "LEAD#7"},
+    "sk": {"S": "METADATA"},
+    "entity_type": {"S": "LEAD"},
+    "id": {"S": "7"},
+    "created_at": {"S": "2024-03-05"},
+}
+"""The least that a lead of the packaged mapping may be."""
 
 SINGLE_TEXT = """
 version: 2

@@ -106,7 +106,7 @@ def items(draw: Any, mapping: Mapping, entity_name: str | None = None) -> Item:
     }
     item |= {name: template.value(fields) for name, template in entity.old_key.items()}
     for name, template in entity.old_made.items():
-        item |= draw(_made(name, template.value_or_none(_all_fields(entity, item))))
+        item |= draw(_made(name, template.value_or_none(entity.fields_of(item))))
     return {name: item[name] for name in sorted(item, reverse=draw(st.booleans()))}
 
 
@@ -186,15 +186,6 @@ def _made(name: str, made: AttributeValue | None) -> st.SearchStrategy[Item]:
     """An attribute that is made of others: as its template makes it, or otherwise, or absent."""
     right: Item = {} if made is None else {name: made}
     return st.just(right) | st.just({}) | VALUES.map(lambda value: {name: value})
-
-
-def _all_fields(entity: Entity, item: Item) -> Item:
-    fields: Item = {}
-    for rule in entity.rules:
-        value = rule.value(item, fields)
-        if value is not None:
-            fields[rule.name] = value
-    return fields
 
 
 def _identity(entity: Entity, item: Item) -> Item:

@@ -5,6 +5,7 @@ An attribute value is a dict of one entry, from type tag to content: ``{"S": "x"
 Items and values are never changed in place: several threads share them.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -29,7 +30,12 @@ def plain_key(key: Item) -> dict[str, str]:
 
 def shown_key(key: Item) -> str:
     """A key in one line, for people: ``pk=LEAD#7 sk=METADATA``."""
-    return " ".join(f"{name}={value}" for name, value in plain_key(key).items())
+    return plain_key_text(plain_key(key))
+
+
+def plain_key_text(plain: Mapping[str, str]) -> str:
+    """``shown_key`` of a key that is in a document, as ``plain_key`` made it."""
+    return " ".join(f"{name}={value}" for name, value in plain.items())
 
 
 def key_text(key: Item) -> str:

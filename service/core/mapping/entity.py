@@ -189,6 +189,16 @@ class Entity:
         """Whether the key of an old item reads like this entity's."""
         return all(pattern.read(old.get(name)) is not None for name, pattern in self.patterns.items())
 
+    def fields_of(self, old_item: Item) -> Item:
+        """The fields that the rules make of an old item, whether it can be mapped or not. Raises Poison when a transform of the
+        mapping's own fails on it."""
+        fields: Item = {}
+        for rule in self.rules:
+            value = rule.value(old_item, fields)
+            if value is not None:
+                fields[rule.name] = value
+        return fields
+
     def constants(self) -> Item:
         """The attributes that every old item of this entity has, beside its key."""
         return {name: values[0] for name, values in self.when.items() if len(values) == 1}

@@ -64,7 +64,7 @@ def looks_made(entity: Entity, old_item: Item, attributes: Iterable[str]) -> Ite
     was. What the old key has of a field does not change, so it is no sign; neither is a text of one or two characters.
     """
     fixed = {name for pattern in entity.patterns.values() for name in pattern.names}
-    fields = {name: _text(value) for name, value in _fields_of(entity, old_item).items() if name not in fixed}
+    fields = {name: _text(value) for name, value in entity.fields_of(old_item).items() if name not in fixed}
     for attribute in sorted(set(attributes) & old_item.keys() - entity.own):
         text = _text(old_item[attribute])
         yield from ((attribute, name) for name, part in fields.items() if len(part) >= SIGN_CHARACTERS and part in text)
@@ -76,19 +76,10 @@ def _text(value: AttributeValue) -> str:
 
 def _made_of_old(entity: Entity, old_item: Item) -> dict[str, AttributeValue | None]:
     try:
-        fields = _fields_of(entity, old_item)
+        fields = entity.fields_of(old_item)
     except Poison:  # a transform of the mapping's own fails on it: its item stays as it is
         return {}
     return _templates_make(entity, fields)
-
-
-def _fields_of(entity: Entity, old_item: Item) -> Item:
-    fields: Item = {}
-    for rule in entity.rules:
-        value = rule.value(old_item, fields)
-        if value is not None:
-            fields[rule.name] = value
-    return fields
 
 
 def _templates_make(entity: Entity, fields: Item) -> dict[str, AttributeValue | None]:

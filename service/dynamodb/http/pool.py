@@ -1,7 +1,7 @@
 """The connections to all endpoints: how many at once, which one takes the next request, and when one is replaced.
 
 A connection takes a request only if nothing that is known speaks against it. Of those that are idle, the one used last goes
-first, so that the others may end. Nothing is sent twice: whoever sends a request again decides so above.
+first, so that the others may end. Nothing is sent twice: to send a request again is decided above.
 """
 
 import asyncio

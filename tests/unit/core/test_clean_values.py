@@ -14,21 +14,12 @@ from service.core.mapping.entity import Entity
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward
 from service.errors import Poison
-from tests.builders.mappings import crm, shop
+from tests.builders.mappings import CRM_LEAD, crm, shop
 from tests.builders.random_mappings import mappings
 from tests.builders.strategies import VALUES, items
 
 RANDOM = settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow], max_examples=60)
-LEAD: Item = {
-    "pk": {"S": "LEAD#7"},
-    "sk": {"S": "METADATA"},
-    "entity_type": {"S": "LEAD"},
-    "id": {"S": "7"},
-    "name": {"S": "Ann"},
-    "followers": {"N": "12"},
-    "tags": {"L": [{"S": "hot"}]},
-    "created_at": {"S": "2024-03-05"},
-}
+LEAD: Item = {**CRM_LEAD, "name": {"S": "Ann"}, "followers": {"N": "12"}, "tags": {"L": [{"S": "hot"}]}}
 
 
 def by_rules(mapping: Mapping) -> Mapping:

@@ -9,16 +9,10 @@ from service.core.mapping.inverse import inverse
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward, v2_place
 from service.errors import Poison
+from tests.builders.mappings import CRM_LEAD as LEAD
 from tests.builders.mappings import crm, shop
 
 VERSION = backfill_version(1)
-LEAD: Item = {
-    "pk": {"S": "LEAD#7"},
-    "sk": {"S": "METADATA"},
-    "entity_type": {"S": "LEAD"},
-    "id": {"S": "7"},
-    "created_at": {"S": "2024-03-05"},
-}
 ORDER: Item = {
     "hash": {"S": "ORDER/ann/7"},
     "kind": {"S": "ORDER"},

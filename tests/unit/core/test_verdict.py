@@ -8,18 +8,12 @@ from hypothesis import strategies as st
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.mapping import Mapping
 from service.core.rules.verdict import Kind, belongs_at, misplaced, source
+from tests.builders.mappings import CRM_LEAD as LEAD
 from tests.builders.mappings import crm
 from tests.builders.random_mappings import mappings
 from tests.builders.strategies import items, mappable
 
 RANDOM = settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow], max_examples=30)
-LEAD: Item = {
-    "pk": {"S": "LEAD#7"},
-    "sk": {"S": "METADATA"},
-    "entity_type": {"S": "LEAD"},
-    "id": {"S": "7"},
-    "created_at": {"S": "2024-03-05"},
-}
 
 
 @st.composite
