@@ -68,6 +68,16 @@ class Server:
             "PutItem": lambda _: {},
         }
 
+    def answer(self, head: bytes, body: bytes) -> bytes:
+        """The answer to a request, by the operation that its head names."""
+        operation = head.split(b"_20120810.", 1)[1].split(b"\r\n", 1)[0].decode()
+        content = orjson.dumps(self.operations[operation](orjson.loads(body)))
+        said = (
+            f"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nx-amz-crc32: {zlib.crc32(content)}\r\n"
+            f"Content-Length: {len(content)}\r\n\r\n"
+        )
+        return said.encode() + content
+
     def batch_get(self, request: Answer) -> Answer:
         responses = {
             name: [item for key in keys["Keys"] if (item := self.tables[name].get(key)) is not None]
@@ -84,10 +94,13 @@ def batch_execute(request: Answer) -> Answer:
 
 
 class Connection(asyncio.Protocol):
-    """One keep-alive connection: requests with Content-Length, one after the other."""
+    """One keep-alive connection: requests with Content-Length, one after the other.
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    ``answer`` makes each whole answer from the head of the request and its body.
+    """
+
+    def __init__(self, answer: Callable[[bytes, bytes], bytes]) -> None:
+        self.answer = answer
         self.received = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -96,23 +109,14 @@ class Connection(asyncio.Protocol):
     def data_received(self, content: bytes) -> None:
         self.received += content
         while (end := self.received.find(b"\r\n\r\n")) >= 0:
-            head = bytes(self.received[:end]).lower()
-            request_end = end + 4 + _number_after(head, b"content-length:")
+            head = bytes(self.received[:end])
+            request_end = end + 4 + _number_after(head.lower(), b"content-length:")
             if len(self.received) < request_end:
                 return
             body = bytes(self.received[end + 4 : request_end])
-            operation = bytes(self.received[:end]).split(b"_20120810.", 1)[1].split(b"\r\n", 1)[0].decode()
             del self.received[:request_end]
-            self._answer(self.server.operations[operation](orjson.loads(body)))
-
-    def _answer(self, answer: Answer) -> None:
-        body = orjson.dumps(answer)
-        head = (
-            f"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nx-amz-crc32: {zlib.crc32(body)}\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
-        )
-        assert isinstance(self.transport, asyncio.Transport)
-        self.transport.write(head.encode() + body)
+            assert isinstance(self.transport, asyncio.Transport)
+            self.transport.write(self.answer(head, body))
 
 
 def _number_after(head: bytes, name: bytes) -> int:
@@ -122,7 +126,7 @@ def _number_after(head: bytes, name: bytes) -> int:
 async def serve(port: int, items: int) -> None:
     """Serve until the process is killed."""
     server = Server(items)
-    listening = await asyncio.get_running_loop().create_server(lambda: Connection(server), "127.0.0.1", port)
+    listening = await asyncio.get_running_loop().create_server(lambda: Connection(server.answer), "127.0.0.1", port)
     print("ready", flush=True)
     await listening.serve_forever()
 

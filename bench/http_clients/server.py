@@ -7,6 +7,8 @@ import zlib
 
 import orjson
 
+from bench.server import Connection
+
 CONTENT = orjson.dumps({"Attributes": {"text": {"S": "x" * 980}}})
 HEADERS = (
     "Server: Server",
@@ -21,32 +23,15 @@ ANSWER = "\r\n".join(["HTTP/1.1 200 OK", *HEADERS, "\r\n"]).encode() + CONTENT
 """The headers are those of DynamoDB."""
 
 
-class Connection(asyncio.Protocol):
-    """One keep-alive connection: requests with Content-Length, one after the other."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
-        self.received = b""
-
-    def data_received(self, data: bytes) -> None:
-        self.received += data
-        while (end := self.received.find(b"\r\n\r\n")) >= 0:
-            length = self.received[:end].lower().split(b"content-length:", 1)[1].split(b"\r\n", 1)[0]
-            whole = end + 4 + int(length)
-            if len(self.received) < whole:
-                return
-            self.received = self.received[whole:]
-            assert isinstance(self.transport, asyncio.Transport)
-            self.transport.write(ANSWER)
-
-
 async def serve(certificate: list[str]) -> None:
     """Serve until the process is killed."""
     tls = None
     if certificate:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         tls.load_cert_chain(*certificate)
-    server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Connection(lambda *_: ANSWER), "127.0.0.1", 0, ssl=tls
+    )
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
