@@ -150,17 +150,16 @@ class Batches(Generic[Q, A]):
 
 
 class GatheredStore:
-    """Implements ``ItemStore`` over another one: gathers reads of single items, by table, and updates of ``table``.
+    """Implements ``ItemStore`` over another one: gathers reads of single items and updates, each by table.
 
     Everything else is passed on as it is. A read begins after it was asked for. Each update keeps its own condition and its own
     outcome, and its fence is checked before every attempt.
     """
 
-    def __init__(self, store: BatchStore, table: str) -> None:
+    def __init__(self, store: BatchStore) -> None:
         self._store = store
-        self._table = table
         self._reads: dict[str, Batches[Item, Item | None]] = {}
-        self._writes: dict[Fence | None, Batches[Update, WriteOutcome]] = {}
+        self._writes: dict[tuple[str, Fence | None], Batches[Update, WriteOutcome]] = {}
 
     async def get(self, table: str, key: Item) -> Item | None:
         if any("S" not in value for value in key.values()):  # one number has many texts
@@ -194,22 +193,23 @@ class GatheredStore:
             asked.settle(item)
 
     async def try_write(self, write: Write, *, fence: Fence | None = None) -> WriteOutcome:
-        if not isinstance(write, Update) or write.table != self._table:
+        if not isinstance(write, Update):
             return await self._store.try_write(write, fence=fence)
-        if fence not in self._writes:
-            self._writes[fence] = Batches(STATEMENTS, partial(self._write, fence), shared=False)
-        return await self._writes[fence].ask(key_text(write.key), write)
+        among = write.table, fence
+        if among not in self._writes:
+            self._writes[among] = Batches(STATEMENTS, partial(self._write, *among), shared=False)
+        return await self._writes[among].ask(key_text(write.key), write)
 
-    async def _write(self, fence: Fence | None, asked: Sequence[Asked[Update, WriteOutcome]]) -> None:
+    async def _write(self, table: str, fence: Fence | None, asked: Sequence[Asked[Update, WriteOutcome]]) -> None:
         if len(asked) == 1:
             outcome = await self._store.try_write(asked[0].question, fence=fence)
             asked[0].settle(outcome)
             return
         writes = [AskedWrite(one.question, one.answer) for one in asked]
-        await self._store.try_write_many(self._table, writes, fence=fence)
+        await self._store.try_write_many(table, writes, fence=fence)
 
     async def write(self, write: Write, *, patient: bool = True, fence: Fence | None = None) -> bool:
-        if patient and isinstance(write, Update) and write.table == self._table:
+        if patient and isinstance(write, Update):
             return await self.try_write(write, fence=fence) == "written"
         return await self._store.write(write, patient=patient, fence=fence)
 

@@ -9,10 +9,12 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.up
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-from service.core.item.wire import Item
-from service.core.item.write import Absent, AllOf, Condition, Equals, Exists, Update
+import orjson
+
+from service.core.item.wire import AttributeValue, Item
+from service.core.item.write import Absent, AllOf, Condition, Equals, Exists, Less, Update
 from service.dynamodb.caller import Answer, Caller
 from service.dynamodb.error_answers import coded_error
 from service.dynamodb.metering import MEASURED
@@ -20,27 +22,45 @@ from service.dynamodb.partiql import OPERATION, STATEMENT_LIMIT, TAKEN, insert_s
 from service.dynamodb.protocol import AskedWrite, Fence, WriteOutcome
 from service.errors import Poison, Retryable, Stopped, Throttled
 
-Statement = dict[str, Any]
 TryOne = Callable[[Update, Fence | None], Awaitable[WriteOutcome]]
+Term = Absent | Equals | Exists | Less
 
 COMPARED = frozenset({"S", "N", "B", "BOOL"})
 """The types of value that PartiQL's ``=`` certainly compares as a condition expression does."""
+
+STATEMENT_BYTES = 64 * 1024
+"""The most that the parameters of one statement take: 25 of them stay far below the 16 MB of a request."""
 
 PROBE = "tablesplit_probe"
 REFUSED_PROBES = ["ValidationError", "ConditionalCheckFailed"]
 """How true PartiQL answers an insert without a key, and an update whose condition does not hold."""
 
 
+class Statement(NamedTuple):
+    """A statement of a batch."""
+
+    text: str
+    parameters: list[AttributeValue]
+    certain: bool = True
+    """Whether a refusal is final. Otherwise a list, map or set is compared, and an update of its own confirms the refusal: AWS
+    documents how a condition expression compares them, and not how PartiQL does."""
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """It, as BatchExecuteStatement takes it."""
+        return {"Statement": self.text, "Parameters": self.parameters}
+
+
 def statement_of(update: Update) -> Statement | None:
-    """The statement that does what ``update`` does, with its parameters; None: there is none that certainly does the same."""
+    """The statement that does what ``update`` does; None: there is none, or it is too large for a batch."""
     terms = _terms(update.condition)
-    if terms is None or not all(_is_plain(name) for name in (*update.key, *update.set, *update.remove)):
+    if terms is None or not all(map(_is_plain, (*update.key, *update.set, *update.remove))):
         return None
     if len(terms) == 1 and isinstance(terms[0], Absent) and terms[0].path[0] in update.key:
         return _insert(update)
     if any(term.path[0] in update.key for term in terms):
         return None
-    if not any(isinstance(term, Equals | Exists) for term in terms):  # the update would make an item
+    if not any(isinstance(term, Equals | Exists | Less) for term in terms):  # the update would make an item
         return None
     return _limited(_update(update, terms))
 
@@ -49,42 +69,48 @@ def _insert(update: Update) -> Statement | None:
     item: Item = {**update.key, **update.set}
     if update.remove:
         return None
-    return _limited({"Statement": insert_statement(update.table, tuple(item)), "Parameters": list(item.values())})
+    return _limited(Statement(insert_statement(update.table, tuple(item)), list(item.values())))
 
 
-def _update(update: Update, terms: Sequence[Absent | Equals | Exists]) -> Statement:
+def _update(update: Update, terms: Sequence[Term]) -> Statement:
     changes = [f'SET "{name}"=?' for name in update.set] + [f'REMOVE "{name}"' for name in update.remove]
     where = [f'"{name}"=?' for name in update.key] + [_term(term) for term in terms]
-    compared = [term.value for term in terms if isinstance(term, Equals)]
-    return {
-        "Statement": f'UPDATE "{update.table}" {" ".join(changes)} WHERE {" AND ".join(where)}',
-        "Parameters": [*update.set.values(), *update.key.values(), *compared],
-    }
+    compared = [term.value for term in terms if isinstance(term, Equals | Less)]
+    return Statement(
+        f'UPDATE "{update.table}" {" ".join(changes)} WHERE {" AND ".join(where)}',
+        [*update.set.values(), *update.key.values(), *compared],
+        all(value.keys() <= COMPARED for value in compared),
+    )
 
 
-def _term(term: Absent | Equals | Exists) -> str:
-    name = term.path[0]
-    if isinstance(term, Equals):
-        return f'"{name}"=?'
-    return f'"{name}" IS {"" if isinstance(term, Absent) else "NOT "}MISSING'
+def _term(term: Term) -> str:
+    path = ".".join([f'"{name}"' for name in term.path])
+    match term:
+        case Equals():
+            return f"{path}=?"
+        case Less():
+            return f"{path}<?"
+    return f"{path} IS {'' if isinstance(term, Absent) else 'NOT '}MISSING"
 
 
 def _limited(statement: Statement) -> Statement | None:
-    return statement if len(statement["Statement"]) <= STATEMENT_LIMIT else None
+    if len(statement.text) > STATEMENT_LIMIT or sum(map(_bytes, statement.parameters)) > STATEMENT_BYTES:
+        return None
+    return statement
 
 
-def _terms(condition: Condition | None) -> list[Absent | Equals | Exists] | None:
-    """The terms that must all hold, each about one attribute; None when the condition is of another form."""
+def _bytes(value: AttributeValue) -> int:
+    """About the length of a parameter, quickly."""
+    text = value.get("S")
+    return len(text) if text is not None else len(orjson.dumps(value))
+
+
+def _terms(condition: Condition | None) -> list[Term] | None:
+    """The terms that must all hold, each about one path; None when the condition is of another form."""
     if isinstance(condition, AllOf):
         parts = [_terms(member) for member in condition.conditions]
         return None if None in parts else [term for part in parts if part is not None for term in part]
-    if (
-        not isinstance(condition, Absent | Equals | Exists)
-        or len(condition.path) > 1
-        or not _is_plain(condition.path[0])
-    ):
-        return None
-    if isinstance(condition, Equals) and not condition.value.keys() <= COMPARED:
+    if not isinstance(condition, Absent | Equals | Exists | Less) or not all(map(_is_plain, condition.path)):
         return None
     return [condition]
 
@@ -125,6 +151,14 @@ class WriteGroup:
         answer = self.asked[index].outcome
         if not answer.done():
             answer.set_result("unknown" if outcome == "refused" and index in self._lost else outcome)
+
+    def refuse(self, index: int) -> None:
+        """Record that a statement was refused."""
+        statement = self.statements[index]
+        if statement is not None and not statement.certain:
+            self.alone.add(index)
+        else:
+            self.settle(index, "refused")
 
     def fail(self, index: int, error: Exception) -> None:
         """Give a write an error as its outcome."""
@@ -167,7 +201,7 @@ class PartiQLWrites:
         update = statement_of(Update(table, key, {PROBE: value}, condition=Equals((PROBE,), value)))
         if update is None:
             return False
-        insert = {"Statement": insert_statement(table, (PROBE,)), "Parameters": [value]}
+        insert = Statement(insert_statement(table, (PROBE,)), [value])
         try:
             answer = await self._post(table, [insert, update], None)
         except (Stopped, Poison):
@@ -203,8 +237,11 @@ class PartiQLWrites:
         temporary: list[Retryable] = []
         for index, response in zip(indexes, answer["Responses"], strict=True):
             failure = response.get("Error", {})
-            if failure.get("Code") in (None, *TAKEN):
-                group.settle(index, "refused" if failure else "written")
+            if not failure:
+                group.settle(index, "written")
+                continue
+            if failure["Code"] in TAKEN:
+                group.refuse(index)
                 continue
             error = coded_error(call, failure["Code"], failure.get("Message", ""))
             if isinstance(error, Poison):
@@ -228,4 +265,5 @@ class PartiQLWrites:
         await asyncio.gather(*map(write, group.by_themselves()))
 
     async def _post(self, table: str, statements: list[Statement], fence: Fence | None) -> Answer:
-        return await self._caller.once(OPERATION, table, {"Statements": statements, **MEASURED}, fence)
+        requests = [statement.request for statement in statements]
+        return await self._caller.once(OPERATION, table, {"Statements": requests, **MEASURED}, fence)

@@ -5,7 +5,7 @@ the keys that were touched.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from service.control.workers import BOTH, Workers, worker_id
 from service.core.item.wire import Item
 from service.core.item.write import Put
 from service.core.rules.quarantine import Left
+from service.dynamodb.gathered import GatheredStore
 from service.streams.engine import ShardSink
 from service.sync.guarded_retry import GuardedRetry
 from service.sync.lane import Lane, Reading, Work
@@ -82,7 +83,8 @@ class ForwardLane(Lane):
 
     def _guarded(self, reading: Reading, state: MigrationState) -> ShardSink:
         app = self.app
-        context = GuardedSinkContext(app.stores, state.generation, reading.fence, _ForwardEvents(self, reading))
+        stores = replace(app.stores, store=GatheredStore(app.store))
+        context = GuardedSinkContext(stores, state.generation, reading.fence, _ForwardEvents(self, reading))
         return GuardedSink(context, app.settings.sync_concurrency)
 
     def remember(self, tombstone: Put) -> None:

@@ -8,8 +8,7 @@ from service.control.repairs import registered
 from service.control.stores import Stores
 from service.control.waiting_changes import WaitingChange
 from service.core.item.wire import Item
-from service.core.item.write import Put
-from service.core.rules.guarded import change_writes, copy_write
+from service.core.rules.guarded import GuardedWrite, copy_write, guarded_writes
 from service.core.rules.left_out import carried
 from service.core.rules.quarantine import Left, may_leave
 from service.dynamodb.protocol import Fence
@@ -89,13 +88,15 @@ class GuardedRetry:
         waiting = await self._quarantine.changes(key_id)
         return waiting, None if waiting else await self.stores.store.get(head.table, head.key)
 
-    def _writes(self, waiting: Sequence[WaitingChange], now: Item | None) -> tuple[Put, ...]:
+    def _writes(self, waiting: Sequence[WaitingChange], now: Item | None) -> list[GuardedWrite]:
         """The writes of the waiting changes; where none waits, of the copy that the backfill could not make."""
         mapping = self.stores.mapping
         changes = carried(mapping, [each.change for each in waiting])
         if changes:
-            return change_writes(mapping, changes, waiting[-1].generation)
-        return (copy_write(mapping, now, self.generation),) if now and not mapping.leaves_out(now) else ()
+            return guarded_writes(mapping, changes, waiting[-1].generation)
+        if not now or mapping.leaves_out(now):
+            return []
+        return [GuardedWrite(copy_write(mapping, now, self.generation), None)]
 
     def _may_leave(self, waiting: Sequence[WaitingChange], now: Item | None) -> Left | None:
         return may_leave(self.stores.mapping, [each.change for each in waiting], now)

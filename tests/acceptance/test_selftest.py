@@ -23,7 +23,7 @@ NAMES = [question.name for question in QUESTIONS]
 UNSEEN = {"sequence-order-over-a-split", "ttl-records"}
 """What no local server shows within SHORT seconds."""
 
-MOTO_LACKS = {"conditional-writes", "partiql-statements"}
+MOTO_LACKS = {"conditional-writes", "partiql-statements", "partiql-comparisons"}
 """moto fails to compare values of different types, and answers PartiQL's refusals with an error of its own."""
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from service.core.item.write import AnyOf, Condition, Equals, Update
+from service.core.item.write import AllOf, AnyOf, Condition, Equals, Update
 from service.dynamodb.client import DynamoDBClient
 from service.dynamodb.protocol import AskedWrite, Fence
 from service.errors import Fatal, Fenced, Poison, Throttled
@@ -27,6 +27,7 @@ def batch(*codes: str | None) -> Reply:
 
 PROBED = batch("ValidationError", "ConditionalCheckFailed")
 LOST = raw(b"", status=500)
+REFUSED = error("ConditionalCheckFailedException")
 
 
 def updates(count: int, condition: Condition = REV) -> list[Update]:
@@ -189,3 +190,22 @@ async def test_an_update_without_a_statement_goes_alone() -> None:
     async with fault_server(PROBED, batch(None)) as server, open_plane(server.url) as plane:
         assert await outcomes(plane, [first, other]) == ["written", "written"]
         assert server.operations() == ["BatchExecuteStatement", "BatchExecuteStatement", "UpdateItem"]
+
+
+async def test_a_refusal_of_a_compared_map_is_confirmed_by_an_update_of_its_own() -> None:
+    """Did PartiQL compare maps in a way of its own, a sink would decide anew until the item counts as contended."""
+    first, second, third = updates(3, AllOf((REV, Equals(("_sync",), {"M": {"v": {"S": "1"}}}))))
+    replies = (PROBED, batch("ConditionalCheckFailed", None, "ConditionalCheckFailed"), answer({}), REFUSED)
+    async with fault_server(*replies) as server, open_plane(server.url) as plane:
+        made = await outcomes(plane, [first, second, third])
+        assert sorted(map(str, made)) == ["refused", "written", "written"]
+        assert made[1] == "written"
+        assert server.operations() == ["BatchExecuteStatement"] * 2 + ["UpdateItem"] * 2
+
+
+async def test_a_lost_answer_is_remembered_until_the_refusal_is_confirmed() -> None:
+    writes = updates(2, Equals(("_sync",), {"M": {"v": {"S": "1"}}}))
+    refused = batch("ConditionalCheckFailed", "ConditionalCheckFailed")
+    async with fault_server(PROBED, LOST, refused, REFUSED, REFUSED) as server, open_plane(server.url) as plane:
+        assert await outcomes(plane, writes) == ["unknown", "unknown"]
+        assert server.operations() == ["BatchExecuteStatement"] * 3 + ["UpdateItem"] * 2

@@ -7,7 +7,7 @@ import pytest
 
 from service.clock import SystemClock
 from service.core.item.wire import Item
-from service.core.item.write import Absent, AllOf, Condition, Equals, Exists, Put, Update
+from service.core.item.write import Absent, AllOf, Condition, Equals, Exists, Less, Put, Update
 from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.gathered import GatheredStore
 from service.dynamodb.table_description import NewTable
@@ -35,17 +35,29 @@ CASES: list[tuple[str, Condition, bool]] = [
     ("there", AllOf((half("r1"), Absent(("it's",)))), False),
     ("there", AllOf((half("r1"), Equals(("flag",), {"BOOL": True}), Equals(("raw",), {"B": "AAE="}))), True),
     ("there", AllOf((half("r1"), Equals(("flag",), {"S": "true"}))), False),
-    ("there", AllOf((half("r1"), Equals(("map",), {"M": {"a": {"N": "1"}}}))), True),
+    ("there", AllOf((half("r1"), Equals(("map",), {"M": {"v": {"S": "0001"}, "a": {"N": "1"}}}))), True),
+    ("there", AllOf((half("r1"), Equals(("map",), {"M": {"a": {"N": "2"}}}))), False),
+    (
+        "there",
+        AllOf(
+            (half("r1"), Equals(("list",), {"L": [{"S": "a"}, {"NULL": True}]}), Equals(("set",), {"SS": ["b", "a"]}))
+        ),
+        True,
+    ),
+    ("there", Equals(("set",), {"SS": ["a"]}), False),
+    ("there", AllOf((Equals(("map", "a"), {"N": "1"}), Less(("map", "v"), {"S": "0002"}))), True),
+    ("there", AllOf((Equals(("map", "a"), {"N": "1"}), Less(("map", "v"), {"S": "0001"}))), False),
+    ("there", Less(("map", "none"), {"S": "0001"}), False),
     ("there", Absent(("pk",)), False),
     ("absent", half("r1"), False),
     ("absent", half(None), False),
     ("absent", Absent(("pk",)), True),
 ]
 EXPECTED = {
-    "dynamodb_local": ["BatchExecuteStatement", "UpdateItem"],
+    "dynamodb_local": ["BatchExecuteStatement", "UpdateItem", "UpdateItem"],
     "moto_server": ["UpdateItem"] * len(CASES),
 }
-"""The requests after the probe. One update has no statement of its own: its condition compares what PartiQL might not."""
+"""The requests after the probe. Two refusals are confirmed by updates of their own: a map and a set are compared."""
 
 THERE: Item = {
     "forward_rev": {"S": "r1"},
@@ -53,7 +65,9 @@ THERE: Item = {
     "it's": {"S": "x"},
     "flag": {"BOOL": True},
     "raw": {"B": "AAE="},
-    "map": {"M": {"a": {"N": "1"}}},
+    "map": {"M": {"a": {"N": "1"}, "v": {"S": "0001"}}},
+    "list": {"L": [{"S": "a"}, {"NULL": True}]},
+    "set": {"SS": ["a", "b"]},
     "document": {"S": "former"},
 }
 
@@ -90,7 +104,7 @@ async def test_updates_in_a_batch_do_what_each_does_alone(server: str, request: 
     await asyncio.to_thread(admin.create_table, NewTable(table, ("pk", "sk"), stream=False))
     async with open_plane(url, retries=counted) as plane:
         await until_active(admin, table, SystemClock())
-        store = GatheredStore(plane, table)
+        store = GatheredStore(plane)
         for _, before, _ in cases(table):
             if before is not None:
                 await plane.write(Put(table, before))

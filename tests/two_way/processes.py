@@ -117,7 +117,7 @@ class Process:
     async def _guarded(self, changes: list[Change]) -> None:
         """The guarded rule, with the changes of a page coalesced."""
         for run in by_key(changes):
-            for write in apply_rule.change_writes(self.world.mapping, run, GENERATION):
+            for write in apply_rule.guarded_writes(self.world.mapping, run, GENERATION):
                 await apply_writes(self.world.memory, [write], fence=lambda: None)
 
 

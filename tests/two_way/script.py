@@ -239,7 +239,7 @@ class Script:
         world.read.add((change.table, change.sequence))
 
     def _guarded(self, change: Change) -> None:
-        for write in apply_rule.change_writes(self.mapping, [change], GENERATION):
+        for write in apply_rule.guarded_writes(self.mapping, [change], GENERATION):
             _run(apply_writes(self.world.memory, [write], fence=lambda: None))
 
     def _changes(self, stream: Stream) -> list[Change]:

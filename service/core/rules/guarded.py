@@ -12,6 +12,7 @@ from service.core.item.change import Change
 from service.core.item.compare import equal
 from service.core.item.size import json_bytes
 from service.core.item.stamp import (
+    V2Item,
     backfill_version,
     sound_stamp,
     stamped,
@@ -19,7 +20,7 @@ from service.core.item.stamp import (
     tombstone_item,
 )
 from service.core.item.wire import Item
-from service.core.item.write import Absent, AllOf, AnyOf, Condition, Delete, Equals, Less, Put
+from service.core.item.write import Absent, AllOf, AnyOf, Condition, Delete, Equals, Less, Put, Update
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward, v2_place
 from service.errors import Poison
@@ -59,7 +60,22 @@ def copy_write(mapping: Mapping, old_item: Item, generation: int) -> Put:
     return Put(copy.table, copy.item, Absent((partition_key,)))
 
 
+class GuardedWrite(NamedTuple):
+    """One write of a change, in two forms."""
+
+    put: Put
+    """Holds whatever is there now."""
+    update: Update | None
+    """Leaves exactly what ``put`` leaves, where v2 is as the change before left it; it is refused elsewhere. It can be sent in a
+    batch, which a conditional put cannot. None: there is none."""
+
+
 def change_writes(mapping: Mapping, changes: Sequence[Change], generation: int) -> tuple[Put, ...]:
+    """The writes of ``guarded_writes``, each in the form that holds whatever is there now."""
+    return tuple(write.put for write in guarded_writes(mapping, changes, generation))
+
+
+def guarded_writes(mapping: Mapping, changes: Sequence[Change], generation: int) -> list[GuardedWrite]:
     """The writes for one or more changes of one old key, in stream order, coalesced to the last change and its version.
 
     First a put at the item's present v2 key, then a tombstone at every other key that any of the changes vacated: so a reader may
@@ -68,18 +84,38 @@ def change_writes(mapping: Mapping, changes: Sequence[Change], generation: int) 
     """
     last = changes[-1]
     version = stream_version(generation, last.sequence)
-    writes: list[Put] = []
+    before = _mapped(mapping, changes[0].old)
+    writes: list[GuardedWrite] = []
+    occupied = []
     if last.new is not None:
         v2 = forward(mapping, last.new)
-        writes.append(Put(v2.table, stamped(v2, version, mapping.stamp), older_than(mapping.stamp, version)))
-        occupied = [(v2.table, v2.key)]
-    else:
-        occupied = []
-    for table, key in _places(mapping, changes):
+        item = stamped(v2, version, mapping.stamp)
+        put = Put(v2.table, item, older_than(mapping.stamp, version))
+        writes.append(GuardedWrite(put, _as_update(mapping, before, v2.table, v2.key, item)))
+        occupied.append((v2.table, v2.key))
+    for table, key in _vacated(mapping, changes, before):
         if (table, key) not in occupied:
             occupied.append((table, key))
-            writes.append(tombstone(table, key, version, mapping.stamp))
-    return tuple(writes)
+            put = tombstone(table, key, version, mapping.stamp)
+            writes.append(GuardedWrite(put, _as_update(mapping, before, table, key, put.item)))
+    return writes
+
+
+def _as_update(mapping: Mapping, before: V2Item | None, table: str, key: Item, item: Item) -> Update | None:
+    """The update that leaves ``item`` at ``key`` of ``table``, if what is there is ``before`` as any version of it was written, or
+    nothing if ``before`` is not of this key. A tombstone is left only where there is an item.
+
+    The stamp's hash is over all attributes but the stamp, and the stamp is set as a whole: so nothing of another item stays.
+    """
+    stamp = mapping.stamp
+    if before is None or (before.table, before.key) != (table, key):
+        rest = {name: value for name, value in item.items() if name not in key}
+        return Update(table, key, rest, condition=Absent((next(iter(key)),))) if len(rest) > 1 else None
+    was = before.item
+    changed = {name: value for name, value in item.items() if was.get(name) != value}
+    removed = tuple([name for name in was if name not in item])
+    same: Condition = Equals((stamp, "h"), {"S": before.content_hash})
+    return Update(table, key, changed, removed, AllOf((same, Less((stamp, "v"), item[stamp]["M"]["v"]))))
 
 
 def older_than(stamp_name: str, version: str) -> Condition:
@@ -127,7 +163,18 @@ def repair_write(mapping: Mapping, table: str, key: Item, v2_as_read: Item | Non
     return Put(table, wanted, _as_read(mapping, key, v2_as_read))
 
 
-def _places(mapping: Mapping, changes: Sequence[Change]) -> list[tuple[str, Item]]:
+def _mapped(mapping: Mapping, image: Item | None) -> V2Item | None:
+    """The v2 item of an old image; None: there is no image, or it cannot be mapped."""
+    try:
+        return forward(mapping, image) if image is not None else None
+    except Poison:
+        return None
+
+
+def _vacated(mapping: Mapping, changes: Sequence[Change], before: V2Item | None) -> list[tuple[str, Item]]:
+    """The v2 places of all images but the last. ``before``: the v2 item of the first, if it has one."""
+    if before is not None and len(changes) == 1:
+        return [(before.table, before.key)]
     images = [image for change in changes for image in (change.old, change.new) if image is not None]
     places = []
     for image in images:

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from service.core.item.write import Absent, AnyOf, Equals, Less, Put, Update
+from service.core.item.wire import Item
+from service.core.item.write import Absent, AllOf, AnyOf, Condition, Equals, Less, Put, Update
 from service.dynamodb.partiql import insert_statement
 from service.dynamodb.partiql_writes import statement_of
 from service.errors import Retryable
@@ -56,17 +57,58 @@ async def statements(site: Site) -> Finding:
     for name in ("taken", "changed"):
         await store.write(Put(table, numbered(name, 1)))
     update = statement_of(Update(table, key("changed"), {"n": {"N": "3"}}, condition=Equals(("n",), {"N": "7"})))
+    assert update is not None
     inserts = [
         {"Statement": insert_statement(table, (KEY, "n")), "Parameters": list(numbered(name, 2).values())}
         for name in names
     ]
-    answer = await site.request("batch_execute_statement", table, Statements=[*inserts, update])
+    answer = await site.request("batch_execute_statement", table, Statements=[*inserts, update.request])
     codes = [response.get("Error", {}).get("Code") for response in answer["Responses"]]
     items = [await store.get(table, key(name)) for name in (*names, "changed")]
     wrong = [] if codes == [None, "DuplicateItem", None, "ConditionalCheckFailed"] else [f"codes {codes}"]
     made = [numbered("free", 2), numbered("taken", 1), numbered("also free", 2), numbered("changed", 1)]
     wrong += ["other items were written than the codes say"] * (items != made)
     return judged(wrong, f"codes {', '.join(str(code) for code in codes)}; only the others were made")
+
+
+STORED: Item = {
+    "n": {"N": "1"},
+    "_sync": {"M": {"v": {"S": "0001.10"}, "h": {"S": "ab"}}},
+    "list": {"L": [{"S": "a"}, {"NULL": True}]},
+    "set": {"SS": ["a", "b"]},
+}
+SAME: Condition = Equals(("_sync", "h"), {"S": "ab"})
+COMPARISONS: dict[str, tuple[Condition, bool]] = {
+    "the same map, in another order": (Equals(("_sync",), {"M": {"h": {"S": "ab"}, "v": {"S": "0001.10"}}}), True),
+    "another map": (Equals(("_sync",), {"M": {"v": {"S": "0001.10"}}}), False),
+    "the same list": (Equals(("list",), {"L": [{"S": "a"}, {"NULL": True}]}), True),
+    "another list": (Equals(("list",), {"L": [{"NULL": True}, {"S": "a"}]}), False),
+    "the same set, in another order": (Equals(("set",), {"SS": ["b", "a"]}), True),
+    "another set": (Equals(("set",), {"SS": ["a"]}), False),
+    "a higher version inside a map": (AllOf((SAME, Less(("_sync", "v"), {"S": "0001.2"}))), True),
+    "the same version inside a map": (AllOf((SAME, Less(("_sync", "v"), {"S": "0001.10"}))), False),
+    "what is not inside a map": (Less(("_sync", "none"), {"S": "9"}), False),
+}
+"""Conditions of an update of STORED, each with whether it holds."""
+
+
+async def comparisons(site: Site) -> Finding:
+    """Whether statements of a batch compare as conditions do."""
+    table, store = await site.make("comparisons", stream=False), site.app.store
+    requests = []
+    for name, (condition, _) in COMPARISONS.items():
+        await store.write(Put(table, {**key(name), **STORED}))
+        statement = statement_of(Update(table, key(name), {"n": {"N": "2"}}, condition=condition))
+        assert statement is not None
+        requests.append(statement.request)
+    answer = await site.request("batch_execute_statement", table, Statements=requests)
+    made = [not response.get("Error") for response in answer["Responses"]]
+    wrong = [
+        f"{name}: {'made' if was_made else 'refused'}"
+        for (name, (_, holds)), was_made in zip(COMPARISONS.items(), made, strict=True)
+        if was_made != holds
+    ]
+    return judged(wrong, f"{len(made)} of {len(made)} as expected")
 
 
 async def transactions(site: Site) -> Finding:

@@ -71,6 +71,12 @@ QUESTIONS = (
         item_questions.statements,
     ),
     Question(
+        "partiql-comparisons",
+        "A statement compares maps, lists, sets and what is inside a map as a condition expression does.",
+        "An update in a batch leaves what the put would leave",
+        item_questions.comparisons,
+    ),
+    Question(
         "transaction-conflicts",
         "Of transactions that meet, each is made once or refused whole, and says that it met another.",
         "Later changes of that key wait behind it",

@@ -121,7 +121,7 @@ def ledger_access(
 
     ``fence``: of all its writes; ``in_flight``: shared by all sinks of a lane.
     """
-    gathered = GatheredStore(app.store, app.control.table)
+    gathered = GatheredStore(app.store)
     control = ControlTable(gathered, app.control.table)
     return LedgerAccess(
         Stores(gathered, control, app.mapping, app.clock),

@@ -6,6 +6,7 @@ checkpoint then.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -18,7 +19,7 @@ from service.core.item.change import Change
 from service.core.item.wire import Item
 from service.core.item.write import Put
 from service.core.mapping.transform import forward
-from service.core.rules.guarded import change_writes
+from service.core.rules.guarded import GuardedWrite, guarded_writes
 from service.core.rules.left_out import carried
 from service.core.rules.quarantine import Left
 from service.dynamodb.protocol import Fence, ItemStore
@@ -140,13 +141,13 @@ class GuardedSink:
     async def _write(self, run: Sequence[Change]) -> None:
         if not run:
             return
-        writes = change_writes(self._stores.mapping, run, self._generation)
+        writes = guarded_writes(self._stores.mapping, run, self._generation)
         failpoint("guarded_decided")
         outcomes = await apply_writes(self._stores.store, writes, self._fence, self._events.count)
         lives = run[-1].new is not None  # then the first write is the item itself, the others are tombstones
         for write, outcome in list(zip(writes, outcomes, strict=True))[lives:]:
             if outcome is WriteOutcome.APPLIED:
-                self._events.tombstone(write)
+                self._events.tombstone(write.put)
         if self._may_be_quarantined(run[0]):
             if await self._quarantine.resolve_copy(run[0].table, run[0].key):
                 self._events.left(run[0].table, run[0].key, "applied" if lives else "superseded")
@@ -165,7 +166,10 @@ class GuardedSink:
 
 
 async def apply_writes(
-    store: ItemStore, writes: Sequence[Put], fence: Fence, count: Callable[[WriteOutcome], None] = lambda _: None
+    store: ItemStore,
+    writes: Sequence[GuardedWrite],
+    fence: Fence,
+    count: Callable[[WriteOutcome], None] = lambda _: None,
 ) -> list[WriteOutcome]:
     """Send ``writes`` to v2 one after another, each acknowledged before the next is sent; return their outcomes.
 
@@ -175,8 +179,20 @@ async def apply_writes(
     """
     outcomes = []
     for write in writes:
-        written = await store.write(write, fence=fence)
+        written = await _written(store, write, fence)
         failpoint("guarded_written")
         outcomes.append(WriteOutcome.APPLIED if written else WriteOutcome.STALE)
         count(outcomes[-1])
     return outcomes
+
+
+async def _written(store: ItemStore, write: GuardedWrite, fence: Fence) -> bool:
+    """Whether either form of a write was made. The update is tried first: a gathering store sends many in one request.
+
+    What DynamoDB says against it is no reason for quarantine: its expression may have too many names, where the put is fine.
+    """
+    if write.update is not None:
+        with suppress(Poison):
+            if await store.write(write.update, fence=fence):
+                return True
+    return await store.write(write.put, fence=fence)

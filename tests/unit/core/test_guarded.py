@@ -16,13 +16,14 @@ from service.core.item.stamp import (
     stream_version,
 )
 from service.core.item.wire import Item
-from service.core.item.write import Absent, AllOf, AnyOf, Equals, Less, Put
+from service.core.item.write import Absent, AllOf, AnyOf, Equals, Less, Put, Update
 from service.core.mapping.transform import forward
 from service.core.rules.guarded import (
     MAX_COMPARED,
     REPAIR_VERSION,
     change_writes,
     copy_write,
+    guarded_writes,
     older_than,
     purge_write,
     repair_write,
@@ -31,6 +32,7 @@ from service.core.rules.guarded import (
 from service.dynamodb.expressions import condition_fields
 from service.errors import Poison
 from tests.builders.mappings import crm
+from tests.fakes.memory import MemoryDynamoDB
 
 TABLE = "CRM-Leads-v2"
 
@@ -155,6 +157,73 @@ def test_an_image_whose_v2_key_is_too_long_never_reached_v2_and_vacates_nothing(
 def test_a_run_that_ends_in_an_image_without_a_transform_is_poison() -> None:
     with pytest.raises(Poison):
         change_writes(crm(), [change(1, None, MARCH), change(2, MARCH, BROKEN)], 1)
+
+
+def left_by(write: Put | Update | None, there: Item | None) -> Item | None:
+    """The item that a write leaves where ``there`` is; None: it is refused."""
+    memory = MemoryDynamoDB()
+    memory.create_table(TABLE, ("PK", "SK"))
+    if there is not None:
+        memory.apply(Put(TABLE, there))
+    return memory.items(TABLE)[0] if write is not None and memory.apply(write) else None
+
+
+THERE = {
+    "nothing": None,
+    "the copy of the item before": written(lead(), backfill_version(1)),
+    "the copy of an item that has an attribute more": written(lead(phone="1"), backfill_version(1)),
+    "the same change": written(lead(name="Ann"), stream_version(1, "5")),
+    "the item before, written later": written(lead(), stream_version(1, "6")),
+    "a tombstone": tombstone(TABLE, key("2024-03"), stream_version(1, "4"), "_sync").item,
+    "what the application has made of a tombstone": {
+        **tombstone(TABLE, key("2024-03"), stream_version(1, "4"), "_sync").item,
+        "name": {"S": "x"},
+    },
+    "an item without a stamp": {**key("2024-03"), "name": {"S": "x"}},
+}
+IMAGES = {
+    "changed": (lead(), lead(name="Ann")),
+    "an attribute less": (lead(phone="1"), lead()),
+    "created": (None, lead(name="Ann")),
+    "created, though the image before had no transform": (BROKEN, lead(name="Ann")),
+    "removed": (lead(), None),
+    "removed, with an attribute more": (lead(phone="1"), None),
+    "moved here": (APRIL, MARCH),
+}
+
+
+@pytest.mark.parametrize("there", THERE)
+@pytest.mark.parametrize("images", IMAGES)
+def test_the_update_leaves_what_the_put_leaves_or_is_refused(images: str, there: str) -> None:
+    write = guarded_writes(crm(), [change(5, *IMAGES[images])], 1)[0]
+    by_update = left_by(write.update, THERE[there])
+    assert by_update in (None, left_by(write.put, THERE[there]))
+
+
+def test_the_update_names_what_changes_and_is_refused_where_an_attribute_would_stay() -> None:
+    """Did it ask for the version alone, a copy that the backfill read later, with an attribute that the change does not know,
+    would keep that attribute."""
+    (write,) = guarded_writes(crm(), [change(5, lead(more="x"), lead())], 1)
+    assert write.update is not None
+    assert (list(write.update.set), write.update.remove) == (["_sync"], ("custom_fields",))
+    before = Equals(("_sync", "h"), {"S": content_hash(forward(crm(), lead(more="x")).item)})
+    assert write.update.condition == AllOf((before, Less(("_sync", "v"), {"S": stream_version(1, "5")})))
+    assert left_by(write.update, written(lead(more="x"), backfill_version(1))) == write.put.item
+    assert left_by(write.update, written(lead(name="Bob"), backfill_version(1))) is None
+
+
+def test_a_move_is_an_insert_and_a_tombstone_each_as_an_update() -> None:
+    there, left = guarded_writes(crm(), [change(5, MARCH, APRIL)], 1)
+    assert left_by(there.update, None) == left_by(there.put, None)
+    assert left_by(left.update, written(MARCH, backfill_version(1))) == left.put.item
+    assert left_by(left.update, None) is None
+
+
+def test_of_a_run_the_update_is_by_the_image_before_its_first_change() -> None:
+    run = [change(5, lead(), lead(name="Ann")), change(6, lead(name="Ann"), lead(phone="1"))]
+    (write,) = guarded_writes(crm(), run, 1)
+    assert left_by(write.update, written(lead(), backfill_version(1))) == write.put.item
+    assert left_by(write.update, written(lead(name="Ann"), stream_version(1, "5"))) is None
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,18 @@ import pytest
 
 from service.core.item.change import Change
 from service.core.item.wire import UNREADABLE
-from service.core.item.write import Put
+from service.core.item.write import Put, Update
 from service.errors import Fatal, Fenced, Poison, Retryable
 from tests.builders.small_crm import lead, old_key
 from tests.fakes.clocks import settle
 from tests.worlds.sync_world import Owner, SyncWorld, bad
+
+
+def written_id(subject: object) -> str | None:
+    """The id of the item that a call writes whole; None for other calls."""
+    items = {Put: lambda: subject.item, Update: lambda: subject.set}  # type: ignore[attr-defined]
+    item = items.get(type(subject), dict)()
+    return item["id"]["S"] if "id" in item else None
 
 
 @pytest.fixture
@@ -40,7 +47,7 @@ async def test_it_returns_only_when_every_key_is_acknowledged(world: SyncWorld) 
     gate = asyncio.Event()
 
     async def hold_one(operation: str, subject: object) -> None:
-        if isinstance(subject, Put) and subject.item.get("id") == {"S": "b"}:
+        if written_id(subject) == "b":
             await gate.wait()
 
     world.db.after = hold_one
@@ -123,7 +130,7 @@ async def test_a_replayed_batch_does_not_wait_twice(world: SyncWorld) -> None:
 
 async def test_an_item_that_the_server_refuses_goes_to_quarantine(world: SyncWorld) -> None:
     async def refuse(operation: str, subject: object) -> None:
-        if isinstance(subject, Put) and subject.item.get("id") == {"S": "a"}:
+        if written_id(subject) == "a":
             raise Poison("item too strange", reason="refused_by_dynamodb")
 
     world.db.before = refuse
@@ -132,6 +139,37 @@ async def test_an_item_that_the_server_refuses_goes_to_quarantine(world: SyncWor
     head = (await world.quarantine.heads())[world.id("a")]
     assert (head.reason, head.waiting) == ("refused_by_dynamodb", 2)
     assert world.v2("b") is not None
+
+
+async def test_the_put_decides_where_the_server_refuses_the_update_itself(world: SyncWorld) -> None:
+    """An update of 400 attributes is over the limit of an expression, while the item is fine. So is one that is refused because the
+    item is not as the change before left it."""
+
+    async def refuse(operation: str, subject: object) -> None:
+        if isinstance(subject, Update) and subject.table == "leads":
+            raise Poison("expression too long", reason="refused_by_dynamodb")
+
+    await world.sink().apply("shard", [world.put(lead("a"))])
+    world.db.before = refuse
+    await world.sink().apply("shard", [world.put(lead("a", company={"S": "x"})), world.put(lead("b"))])
+    assert (world.v2("a") or {})["company"] == {"S": "x"}
+    assert world.v2("b") is not None
+    assert await world.quarantine.heads() == {}
+
+
+async def test_a_change_of_a_known_item_is_one_request(world: SyncWorld) -> None:
+    sent: list[object] = []
+
+    async def note(operation: str, subject: object) -> None:
+        if isinstance(subject, Put | Update) and subject.table == "leads":
+            sent.append(type(subject))
+
+    world.db.before = note
+    for change in (lead("a"), lead("a", company={"S": "x"}), lead("a", company={"S": "y"})):
+        await world.sink().apply("shard", [world.put(change)])
+    await world.sink().apply("shard", [world.delete("a")])
+    assert sent == [Update] * 4
+    assert world.counts == {"applied": 4}
 
 
 async def test_a_change_replaces_what_only_the_backfill_could_not_copy(world: SyncWorld) -> None:
@@ -183,9 +221,9 @@ async def test_passing_trouble_comes_out_and_the_same_batch_again_completes_it(w
 
 async def test_a_fatal_error_comes_out_before_a_passing_one(world: SyncWorld) -> None:
     async def fail(operation: str, subject: object) -> None:
-        if isinstance(subject, Put) and "id" in subject.item:
+        if written_id(subject) is not None:
             await asyncio.sleep(0)
-            if subject.item["id"] == {"S": "a"}:
+            if written_id(subject) == "a":
                 raise Retryable("throttled", reason="throttled")
             raise Fatal("no permission")
 
