@@ -1,14 +1,13 @@
 """What one process counts and measures of itself, and the page that shows it.
 
 First the vocabulary: every value that a label can have, so that each series exists from the start and their number is bounded.
-Then Cells, the series of one metric, and Metrics, to which the parts of the pipeline report. The gauges of the whole migration
-are on the page from the first ``show`` on; the page of a backfill has none.
+Then Metrics, to which the parts of the pipeline report. The gauges of the whole migration are on the page from the first ``show``
+on; the page of a backfill has none.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import product
+from collections.abc import Iterable, Sequence
 from math import nan
-from typing import Generic, Literal, TypeVar, get_args
+from typing import Literal, get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -17,7 +16,6 @@ from prometheus_client import (
     GCCollector,
     Histogram,
     Info,
-    Metric,
     PlatformCollector,
     ProcessCollector,
     disable_created_metrics,
@@ -31,13 +29,11 @@ from service.core.rules.forward_plan import Outcome as ForwardOutcome
 from service.core.rules.quarantine import Left
 from service.core.rules.reverse_plan import Outcome as ReverseOutcome
 from service.errors import THROTTLED
+from service.series import OTHER, Cells, Counts, OfMigration
 
 Direction = Literal["forward", "reverse"]
 CapacityKind = Literal["read", "write"]
 Result = Literal["ok", "throttled", "conflict", "condition", "error", "timeout"]
-
-OTHER = "other"
-"""Stands for a value outside the vocabulary, such as the error code of a later version of a server."""
 
 PHASES: tuple[str, ...] = get_args(Phase)
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
@@ -104,43 +100,6 @@ REQUEST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 # Without this, every series has a second one with the time at which its counting began, which nothing here uses.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no annotation there
 
-Series = TypeVar("Series", Counter, Gauge, Histogram)
-
-
-class Cells(Generic[Series]):
-    """The series of ``metric``, one for each combination of label values in ``vocabulary``; all are exposed from the start."""
-
-    def __init__(self, metric: Series, vocabulary: Mapping[str, Sequence[str]]) -> None:
-        self._metric: Series = metric
-        self._known = [frozenset(values) for values in vocabulary.values()]
-        self._series: dict[tuple[str, ...], Series] = {
-            values: metric.labels(*values) for values in product(*vocabulary.values())
-        }
-
-    def at(self, *values: str) -> Series:
-        """The series of these label values. A value outside the vocabulary counts as OTHER and stops nothing."""
-        series = self._series.get(values)
-        return series if series is not None else self._other(values)
-
-    def _other(self, values: tuple[str, ...]) -> Series:
-        bounded = tuple(value if value in known else OTHER for value, known in zip(values, self._known, strict=True))
-        return self._series.setdefault(bounded, self._metric.labels(*bounded))
-
-
-class OfMigration(Collector):
-    """Everything in ``registry``, with the label ``migration`` on each sample: so every series says which migration it is of, and
-    no place that counts has to know it."""
-
-    def __init__(self, registry: Collector, migration: str) -> None:
-        self._registry = registry
-        self._label = {"migration": migration} if migration else {}
-
-    def collect(self) -> Iterator[Metric]:
-        for metric in self._registry.collect():
-            labelled = Metric(metric.name, metric.documentation, metric.type, metric.unit)
-            labelled.samples = [sample._replace(labels={**sample.labels, **self._label}) for sample in metric.samples]
-            yield labelled
-
 
 class Metrics:
     """The metrics of a process. ``tables``: the tables that it works on, the label values of consumed capacity. ``migration``: the
@@ -196,7 +155,8 @@ class Metrics:
             REQUEST_BUCKETS,
             operation=OPERATIONS,
         )
-        self._retries = self._counter("tablesplit_retries", "Requests sent again", reason=RETRY_REASONS)
+        retries = Counter("tablesplit_retries", "Requests sent again", ("reason",), registry=self.registry)
+        self._retries = Cells(retries, {"reason": RETRY_REASONS})  # counted by threads of the control plane, too
         self._units = self._counter(
             "tablesplit_consumed_capacity_units",
             "Capacity units that DynamoDB's answers say were consumed, indexes included",
@@ -223,8 +183,10 @@ class Metrics:
         for direction in DIRECTIONS:
             self._read_lag.at(direction).set(nan)
 
-    def _counter(self, name: str, text: str, unit: str = "", **vocabulary: Sequence[str]) -> Cells[Counter]:
-        return Cells(Counter(name, text, tuple(vocabulary), unit=unit, registry=self.registry), vocabulary)
+    def _counter(self, name: str, text: str, unit: str = "", **vocabulary: Sequence[str]) -> Counts:
+        counts = Counts(name, text, unit, vocabulary)
+        self.registry.register(counts)
+        return counts
 
     def _histogram(
         self, name: str, text: str, seconds: Sequence[float], **vocabulary: Sequence[str]
@@ -238,32 +200,32 @@ class Metrics:
 
     def count_wait(self, reason: str, seconds: float) -> None:
         """The pipeline has waited on purpose."""
-        self._waits.at(reason).inc(seconds)
+        self._waits.add((reason,), seconds)
 
     def count_write(self, direction: Direction, outcome: str) -> None:
         """A change, or a write that was made from it, has ended with ``outcome``."""
-        self._writes.at(direction, outcome).inc()
+        self._writes.add((direction, outcome))
 
     def count_copies(self, outcome: str, items: int = 1) -> None:
         """The backfill has finished with ``items`` items."""
-        self._copies.at(outcome).inc(items)
+        self._copies.add((outcome,), items)
 
     def count_left(self, outcome: Left) -> None:
         """A key has left quarantine, without an operator's doing."""
-        self._left.at(outcome).inc()
+        self._left.add((outcome,))
 
     def count_purge(self, outcome: str) -> None:
         """The purger has finished with a tombstone: removed it, or has a reason to leave it."""
-        self._purges.at(outcome).inc()
+        self._purges.add((outcome,))
 
     def count_request(self, operation: str, result: Result, seconds: float) -> None:
         """One attempt of a request has ended, ``seconds`` after it was sent."""
-        self._requests.at(operation, result).inc()
+        self._requests.add((operation, result))
         self._request_seconds.at(operation).observe(seconds)
 
     def count_units(self, table: str, kind: CapacityKind, units: float) -> None:
         """An answer reports consumed capacity units."""
-        self._units.at(table, kind).inc(units)
+        self._units.add((table, kind), units)
 
     def observe_apply_lag(self, direction: Direction, seconds: float) -> None:
         """A change has been applied when it was ``seconds`` old."""
@@ -276,9 +238,7 @@ class Metrics:
     def outcomes(self, direction: Direction) -> dict[str, int]:
         """The counts of ``count_write`` so far, without zeros."""
         return {
-            outcome: int(counted)
-            for outcome in WRITE_OUTCOMES
-            if (counted := _value(self._writes.at(direction, outcome)))
+            outcome: int(counted) for outcome in WRITE_OUTCOMES if (counted := self._writes.value((direction, outcome)))
         }
 
     def set_build(self, version: str, mapping: str) -> None:
@@ -300,7 +260,3 @@ class Metrics:
         """The page and its content type: OpenMetrics for a client whose Accept header allows it."""
         encoder, content_type = choose_encoder(accept)
         return encoder(OfMigration(self.registry, self._migration)), content_type
-
-
-def _value(counter: Counter) -> float:
-    return next(iter(counter.collect())).samples[0].value

@@ -8,13 +8,13 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.up
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import orjson
 
 from service.core.item.wire import AttributeValue, Item
-from service.core.item.write import Absent, AllOf, Condition, Equals, Exists, Less, Update
+from service.core.item.write import Absent, AllOf, Condition, Equals, Exists, Less, Path, Update
 from service.dynamodb.caller import Answer, Caller
 from service.dynamodb.error_answers import coded_error
 from service.dynamodb.metering import MEASURED
@@ -24,6 +24,8 @@ from service.errors import Poison, Retryable, Stopped, Throttled
 
 TryOne = Callable[[Update, Fence | None], Awaitable[WriteOutcome]]
 Term = Absent | Equals | Exists | Less
+Compared = tuple[type[Term], Path]
+"""A term without its value."""
 
 COMPARED = frozenset({"S", "N", "B", "BOOL"})
 """The types of value that PartiQL's ``=`` certainly compares as a condition expression does."""
@@ -54,49 +56,54 @@ class Statement(NamedTuple):
 def statement_of(update: Update) -> Statement | None:
     """The statement that does what ``update`` does; None: there is none, or it is too large for a batch."""
     terms = _terms(update.condition)
-    if terms is None or not all(map(_is_plain, (*update.key, *update.set, *update.remove))):
+    if terms is None:
         return None
     if len(terms) == 1 and isinstance(terms[0], Absent) and terms[0].path[0] in update.key:
         return _insert(update)
-    if any(term.path[0] in update.key for term in terms):
-        return None
-    if not any(isinstance(term, Equals | Exists | Less) for term in terms):  # the update would make an item
-        return None
-    return _limited(_update(update, terms))
-
-
-def _insert(update: Update) -> Statement | None:
-    item: Item = {**update.key, **update.set}
-    if update.remove:
-        return None
-    return _limited(Statement(insert_statement(update.table, tuple(item)), list(item.values())))
-
-
-def _update(update: Update, terms: Sequence[Term]) -> Statement:
-    changes = [f'SET "{name}"=?' for name in update.set] + [f'REMOVE "{name}"' for name in update.remove]
-    where = [f'"{name}"=?' for name in update.key] + [_term(term) for term in terms]
     compared = [term.value for term in terms if isinstance(term, Equals | Less)]
-    return Statement(
-        f'UPDATE "{update.table}" {" ".join(changes)} WHERE {" AND ".join(where)}',
+    where = tuple([(type(term), term.path) for term in terms])
+    return _limited(
+        _update_text(update.table, tuple(update.key), tuple(update.set), update.remove, where),
         [*update.set.values(), *update.key.values(), *compared],
         all(value.keys() <= COMPARED for value in compared),
     )
 
 
-def _term(term: Term) -> str:
-    path = ".".join([f'"{name}"' for name in term.path])
-    match term:
-        case Equals():
-            return f"{path}=?"
-        case Less():
-            return f"{path}<?"
-    return f"{path} IS {'' if isinstance(term, Absent) else 'NOT '}MISSING"
-
-
-def _limited(statement: Statement) -> Statement | None:
-    if len(statement.text) > STATEMENT_LIMIT or sum(map(_bytes, statement.parameters)) > STATEMENT_BYTES:
+def _insert(update: Update) -> Statement | None:
+    item: Item = {**update.key, **update.set}
+    if update.remove or not all(map(_is_plain, item)):
         return None
-    return statement
+    return _limited(insert_statement(update.table, tuple(item)), list(item.values()))
+
+
+@lru_cache(maxsize=4096)
+def _update_text(
+    table: str, key: tuple[str, ...], named: tuple[str, ...], removed: tuple[str, ...], where: tuple[Compared, ...]
+) -> str | None:
+    """The UPDATE of an item, its parameters in the order of ``named``, ``key`` and ``where``; None: there is none."""
+    steps = [step for _, path in where for step in path]
+    if not all(map(_is_plain, (*key, *named, *removed, *steps))) or any(path[0] in key for _, path in where):
+        return None
+    if all(kind is Absent for kind, _ in where):  # the update would make an item
+        return None
+    changes = [f'SET "{name}"=?' for name in named] + [f'REMOVE "{name}"' for name in removed]
+    terms = [f'"{name}"=?' for name in key] + [_term(kind, path) for kind, path in where]
+    return f'UPDATE "{table}" {" ".join(changes)} WHERE {" AND ".join(terms)}'
+
+
+def _term(kind: type[Term], path: Path) -> str:
+    name = ".".join([f'"{step}"' for step in path])
+    if kind is Equals:
+        return f"{name}=?"
+    if kind is Less:
+        return f"{name}<?"
+    return f"{name} IS {'' if kind is Absent else 'NOT '}MISSING"
+
+
+def _limited(text: str | None, parameters: list[AttributeValue], certain: bool = True) -> Statement | None:
+    if text is None or len(text) > STATEMENT_LIMIT or sum(map(_bytes, parameters)) > STATEMENT_BYTES:
+        return None
+    return Statement(text, parameters, certain)
 
 
 def _bytes(value: AttributeValue) -> int:
@@ -110,9 +117,7 @@ def _terms(condition: Condition | None) -> list[Term] | None:
     if isinstance(condition, AllOf):
         parts = [_terms(member) for member in condition.conditions]
         return None if None in parts else [term for part in parts if part is not None for term in part]
-    if not isinstance(condition, Absent | Equals | Exists | Less) or not all(map(_is_plain, condition.path)):
-        return None
-    return [condition]
+    return [condition] if isinstance(condition, Absent | Equals | Exists | Less) else None
 
 
 def _is_plain(name: str) -> bool:

@@ -31,6 +31,7 @@ def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Res
     indexes = {index: key_templates(entity, templates) for index, templates in entity.indexes.items()}
     partitions = entity.partition_attributes
     old_key = {attribute: pattern.template for attribute, pattern in patterns.items()}
+    steps = tuple(_step(rule, entity.fields[rule.name]) for rule in rules)
     read = frozenset({old for rule in rules for old in rule.names} | set(old_attributes(model, name)))
     return Entity(
         name=name,
@@ -52,7 +53,8 @@ def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Res
         derived=_derived(entity, (key, *indexes.values())),
         rules=rules,
         fields={rule.name: rule for rule in rules},
-        steps=tuple(_step(rule, entity.fields[rule.name]) for rule in rules),
+        steps=steps,
+        plain=_plain(steps, (*key.values(), *old_key.values())),
         key_rules=_key_rules(entity, rules, key),
         group_of={old: rule for rule in rules for old in rule.names},
         own=read,
@@ -78,6 +80,11 @@ def _step(rule: FieldRule, field: FieldModel) -> Step:
     simple = len(rule.names) == 1 and not field.transform
     tag, holds = CLEAN.get(field.type, ("", None)) if simple and not field.elements else ("", None)
     return Step(rule.names[0] if simple else "", rule.name, tag, holds, simple and not rule.required, rule)
+
+
+def _plain(steps: Iterable[Step], keys: Iterable[Template]) -> dict[str, Step]:
+    used = {placeholder.name for template in keys for placeholder in template.placeholders}
+    return {step.source: step for step in steps if step.tag and step.name not in used}
 
 
 def _derived(entity: EntityModel, maps: Iterable[dict[str, Template]]) -> tuple[tuple[str, Template], ...]:

@@ -114,6 +114,11 @@ class Step(NamedTuple):
     """Without ``source`` the field is its default, if it has one; the stamp then says that ``source`` was absent."""
     rule: FieldRule
 
+    def is_clean(self, value: AttributeValue) -> bool:
+        """Whether the field is ``value`` itself."""
+        content = value.get(self.tag)
+        return bool(content) and (self.holds is None or bool(self.holds(content)))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entity:
@@ -153,6 +158,9 @@ class Entity:
     """The rules by field name."""
     steps: tuple[Step, ...]
     """One for each of ``rules``."""
+    plain: dict[str, Step]
+    """The steps of fields that no key uses, by ``source``: where that changes between two clean values, nothing but the field and
+    ``derived`` change in v2."""
     key_rules: tuple[FieldRule, ...]
     """The rules of the fields that the keys, old and v2, use."""
     group_of: dict[str, FieldRule]

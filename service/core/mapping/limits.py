@@ -5,6 +5,7 @@ import orjson
 from service.core.item.size import (
     MAX_CONTAINERS,
     MAX_ITEM_BYTES,
+    MAX_SORT_KEY_BYTES,
     KeyLimits,
     containers,
     item_bytes,
@@ -33,8 +34,9 @@ def text_of_item(item: Item) -> bytes:
 
 def check_limits(entity: Entity, v2: V2Item, stamp_name: str) -> None:
     """Raise Poison (``key_too_long``, ``too_deep``, ``too_big``) when DynamoDB would refuse the stamped item."""
-    check_key(entity.key_limits, v2.item)
-    check_key(entity.index_limits, v2.item)
+    if len(v2.text) > MAX_SORT_KEY_BYTES:  # else no attribute of it takes as much
+        check_key(entity.key_limits, v2.item)
+        check_key(entity.index_limits, v2.item)
     residue = orjson.dumps(v2.residue) if v2.residue else b""
     _check_depth(v2.item, v2.text, 0)
     _check_depth(v2.residue, residue, STAMP_CONTAINERS)

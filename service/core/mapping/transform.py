@@ -2,7 +2,7 @@
 
 from service.core.item.stamp import V2Item
 from service.core.item.wire import AttributeValue, Item
-from service.core.mapping.entity import Entity, FieldRule, Separated
+from service.core.mapping.entity import Entity, FieldRule, Separated, Step
 from service.core.mapping.limits import check_key, check_limits, require_readable, text_of_item
 from service.core.mapping.made import made_otherwise
 from service.core.mapping.mapping import Mapping
@@ -23,6 +23,35 @@ def forward(mapping: Mapping, old_item: Item) -> V2Item:
         return _transformed(mapping, old_item)
     except Poison as poison:
         raise _with_key(mapping, old_item, poison) from poison
+
+
+def content_before(entity: Entity, before: Item, after: Item, v2: V2Item) -> Item | None:
+    """The content that ``forward`` makes of the old item ``before``, a fifth of its work: from ``v2``, which it has made of
+    ``after``, the same item later. None: the two differ in more than plain fields.
+
+    It checks nothing. A default that is made of another field that differs may be that of ``after``.
+    """
+    item = dict(v2.item)
+    for name in {**before, **after}:
+        was = before.get(name)
+        if was != after.get(name) and not _set_plain(entity.plain.get(name), item, was):
+            return None
+    for name, _ in entity.derived:
+        item.pop(name, None)
+    item |= _derived(entity, item)
+    return item
+
+
+def _set_plain(step: Step | None, item: Item, value: AttributeValue | None) -> bool:
+    """Give the field of ``step`` a clean ``value`` (None: absent). False: only its rule can tell what the field is."""
+    if step is None or (value is not None and not step.is_clean(value)) or (value is None and not step.may_be_absent):
+        return False
+    made = value if value is not None or step.rule.default is None else step.rule.default(item)
+    if made is None:
+        item.pop(step.name, None)
+    else:
+        item[step.name] = made
+    return True
 
 
 def v2_place(mapping: Mapping, old_item: Item) -> tuple[str, Item]:

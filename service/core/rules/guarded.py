@@ -6,6 +6,7 @@ backfill only fills keys where nothing has been written.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from service.core.item.change import Change
@@ -14,6 +15,7 @@ from service.core.item.size import json_bytes
 from service.core.item.stamp import (
     V2Item,
     backfill_version,
+    item_text,
     sound_stamp,
     stamped,
     stream_version,
@@ -22,7 +24,7 @@ from service.core.item.stamp import (
 from service.core.item.wire import Item
 from service.core.item.write import Absent, AllOf, AnyOf, Condition, Delete, Equals, Less, Put, Update
 from service.core.mapping.mapping import Mapping
-from service.core.mapping.transform import forward, v2_place
+from service.core.mapping.transform import content_before, forward, v2_place
 from service.errors import Poison
 
 REPAIR_VERSION = backfill_version(0)
@@ -84,11 +86,11 @@ def guarded_writes(mapping: Mapping, changes: Sequence[Change], generation: int)
     """
     last = changes[-1]
     version = stream_version(generation, last.sequence)
-    before = _mapped(mapping, changes[0].old)
+    v2 = forward(mapping, last.new) if last.new is not None else None
+    before = _before(mapping, changes, v2)
     writes: list[GuardedWrite] = []
     occupied = []
-    if last.new is not None:
-        v2 = forward(mapping, last.new)
+    if v2 is not None:
         item = stamped(v2, version, mapping.stamp)
         put = Put(v2.table, item, older_than(mapping.stamp, version))
         writes.append(GuardedWrite(put, _as_update(mapping, before, v2.table, v2.key, item)))
@@ -163,10 +165,20 @@ def repair_write(mapping: Mapping, table: str, key: Item, v2_as_read: Item | Non
     return Put(table, wanted, _as_read(mapping, key, v2_as_read))
 
 
-def _mapped(mapping: Mapping, image: Item | None) -> V2Item | None:
-    """The v2 item of an old image; None: there is no image, or it cannot be mapped."""
+def _before(mapping: Mapping, changes: Sequence[Change], v2: V2Item | None) -> V2Item | None:
+    """The v2 item of the first image; None: there is no image, or it cannot be mapped. ``v2``: the item of the last.
+
+    Nothing rests on its content but which of a write's two forms is made: the update asks for it in its condition.
+    """
+    old, new = changes[0].old, changes[-1].new
+    if old is None:
+        return None
+    if v2 is not None and new is not None:
+        content = content_before(mapping.entities[v2.entity], old, new, v2)
+        if content is not None:
+            return replace(v2, item=content, text=item_text(content))
     try:
-        return forward(mapping, image) if image is not None else None
+        return forward(mapping, old)
     except Poison:
         return None
 

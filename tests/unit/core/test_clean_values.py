@@ -4,19 +4,20 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from service.core.item.compare import differences
 from service.core.item.stamp import V2Item
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.convert import CLEAN, CONVERTERS
 from service.core.mapping.entity import Entity
 from service.core.mapping.mapping import Mapping
-from service.core.mapping.transform import forward
+from service.core.mapping.transform import content_before, forward
 from service.errors import Poison
 from tests.builders.mappings import CRM_LEAD, crm, shop
 from tests.builders.random_mappings import mappings
-from tests.builders.strategies import VALUES, items
+from tests.builders.strategies import VALUES, items, mappable
 
 RANDOM = settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow], max_examples=60)
 LEAD: Item = {**CRM_LEAD, "name": {"S": "Ann"}, "followers": {"N": "12"}, "tags": {"L": [{"S": "hot"}]}}
@@ -67,6 +68,49 @@ def test_a_converter_gives_a_clean_value_back_as_it_is(kind: str, value: Attribu
     content = value.get(tag)
     if content and (holds is None or holds(content)):
         assert CONVERTERS[kind](value) is value
+
+
+@st.composite
+def changed_items(draw: Any) -> tuple[Mapping, Item, Item]:
+    """A mapping, and an item before and after a change of some attributes."""
+    mapping = draw(st.one_of(mappings(), st.just(crm()), st.just(shop())))
+    after = draw(items(mapping))
+    names = draw(st.lists(st.sampled_from(sorted(after.keys() - set(mapping.old.key_names))), max_size=2, unique=True))
+    before = {name: value for name, value in after.items() if name not in names}
+    return mapping, before | {name: draw(VALUES) for name in names[1:]}, after
+
+
+@RANDOM
+@given(changed_items())
+def test_the_content_before_a_change_is_that_of_the_transform(case: tuple[Mapping, Item, Item]) -> None:
+    mapping, before, after = case
+    assume(mappable(mapping, before) and mappable(mapping, after))
+    v2, expected = forward(mapping, after), forward(mapping, before)
+    assume(v2.entity == expected.entity)
+    entity = mapping.entities[v2.entity]
+    content = content_before(entity, before, after, v2)
+    if content is not None:
+        wrong = set(differences(content, expected.item))
+        of_others = {rule.name for rule in entity.rules if rule.default is not None}
+        assert wrong <= of_others | {name for name, _ in entity.derived}
+
+
+@pytest.mark.parametrize(
+    "change", [{"followers": {"N": "13"}}, {"name": {"S": "Bob"}}, {"status": {"S": "won"}}], ids=str
+)
+def test_the_content_before_a_change_of_plain_fields_is_made_from_what_is_after_it(change: Item) -> None:
+    v2 = forward(crm(), {**LEAD, **change})
+    entity = crm().entities[v2.entity]
+    assert content_before(entity, LEAD, {**LEAD, **change}, v2) == forward(crm(), LEAD).item
+
+
+@pytest.mark.parametrize(
+    "change", [{"created_at": {"S": "2024-04-01"}}, {"strange": {"S": "x"}}, {"followers": {"S": "12"}}], ids=str
+)
+def test_the_content_before_other_changes_is_left_to_the_transform(change: Item) -> None:
+    before = {**LEAD, **change}
+    v2 = forward(crm(), LEAD)
+    assert content_before(crm().entities[v2.entity], before, LEAD, v2) is None
 
 
 def test_no_converter_is_asked_about_a_clean_value() -> None:
