@@ -93,7 +93,7 @@ class Batches(Generic[Q, A]):
 
     async def ask(self, name: Hashable, question: Q) -> A:
         """The answer to a question, sent after this was called."""
-        asked = Asked[Q, A](name, question)
+        asked: Asked[Q, A] = Asked(name, question)
         self._waiting.append(asked)
         self._send_soon()
         try:

@@ -94,15 +94,12 @@ class Template:
     parts: tuple[str | Placeholder, ...]
     render: Renderer = field(compare=False, repr=False)
     """From the values of the fields to the text."""
+    value: Callable[[Item], AttributeValue] = field(compare=False, repr=False)
+    """From the values of the fields to the key attribute. Raises Poison (``key_type``) when the text is none of its type."""
     kind: KeyType = "S"
     """Of the key attribute that it makes."""
     optional: bool = False
     """Whether it may make nothing."""
-
-    def value(self, fields: Item) -> AttributeValue:
-        """The key attribute for these fields. Raises Poison (``key_type``) when the text is none of its type."""
-        text = self.render(fields)
-        return {"S": text} if self.kind == "S" else _typed(self.kind, text)
 
     def value_or_none(self, fields: Item) -> AttributeValue | None:
         """As ``value``; None where an optional placeholder has no value."""
@@ -143,13 +140,18 @@ def parse_template(text: str, kind: KeyType = "S", field_types: Mapping[str, str
         position = match.end()
     _append_literal(parts, text[position:])
     optional = any(part.optional for part in parts if not isinstance(part, str))
-    return Template(text, tuple(parts), _renderer(tuple(parts)), kind, optional)
+    return _template(text, tuple(parts), kind, optional)
 
 
 def own_template(name: str, kind: KeyType) -> Template:
     """The template of a key attribute of type ``kind`` that is the field ``name`` itself."""
     placeholder = Placeholder(name)
-    return Template(f"{{{name}}}", (placeholder,), placeholder.renderer(), kind)
+    return _template(f"{{{name}}}", (placeholder,), kind)
+
+
+def _template(text: str, parts: tuple[str | Placeholder, ...], kind: KeyType, optional: bool = False) -> Template:
+    render = _renderer(parts)
+    return Template(text, parts, render, _maker(parts, kind, render), kind, optional)
 
 
 def _placeholder(text: str, match: re.Match[str], field_types: Mapping[str, str]) -> Placeholder:
@@ -186,6 +188,25 @@ def _renderer(parts: tuple[str | Placeholder, ...]) -> Renderer:
         prefix, text = parts[0], texts[1]
         return lambda fields: prefix + text(fields)
     return lambda fields: "".join([text(fields) for text in texts])
+
+
+def _maker(parts: tuple[str | Placeholder, ...], kind: KeyType, render: Renderer) -> Callable[[Item], AttributeValue]:
+    """From the values of the fields to the key attribute; quickest for one field that is a string, which most keys have."""
+    if kind != "S":
+        return lambda fields: _typed(kind, render(fields))
+    names = [part.name for part in parts if isinstance(part, Placeholder) and part.modifier is None]
+    if len(names) != 1 or any(isinstance(part, Placeholder) and part.modifier is not None for part in parts):
+        return lambda fields: {"S": render(fields)}
+    (name,) = names
+    before, after = parts[0], parts[-1]
+    prefix, suffix = before if isinstance(before, str) else "", after if isinstance(after, str) else ""
+
+    def make(fields: Item) -> AttributeValue:
+        value = fields.get(name)
+        text = value.get("S") if value is not None else None
+        return {"S": f"{prefix}{text}{suffix}" if text else render(fields)}
+
+    return make
 
 
 def _typed(kind: KeyType, text: str) -> AttributeValue:

@@ -6,7 +6,6 @@ backfill only fills keys where nothing has been written.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from service.core.item.change import Change
@@ -176,7 +175,7 @@ def _before(mapping: Mapping, changes: Sequence[Change], v2: V2Item | None) -> V
     if v2 is not None and new is not None:
         content = content_before(mapping.entities[v2.entity], old, new, v2)
         if content is not None:
-            return replace(v2, item=content, text=item_text(content))
+            return V2Item(v2.entity, v2.table, v2.key, content, v2.residue, v2.absent, item_text(content))
     try:
         return forward(mapping, old)
     except Poison:
