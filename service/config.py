@@ -243,6 +243,15 @@ class Settings(BaseSettings):
         description="seconds between two comparisons of the keys touched under the ledger rule, "
         "and two retries of keys in quarantine",
     )
+    verify_age_seconds: float = Field(
+        3600,
+        ge=0,
+        le=604_800,
+        description="seconds after which a touched key that was found equal, and has not been touched since, is compared again",
+    )
+    verify_keys_per_second: float = Field(
+        1000, gt=0, le=100_000, description="touched keys compared a second, at most: each is read on both sides"
+    )
     ledger_trim_seconds: float = Field(
         21_600,
         ge=60,

@@ -42,7 +42,7 @@ class Verification:
     """The last walk over the ledger."""
 
     checked: int
-    """How many entries were found equal on both sides."""
+    """How many entries were found equal on both sides, by this walk or, since they were last touched, by an earlier one."""
     pending: int
     """How many entries were not quiet yet."""
     differences: tuple[Item, ...]

@@ -50,6 +50,8 @@ class Pace:
     checkpoint_every_seconds: float = 1.0
     shard_discovery_seconds: float = 2.0
     verify_seconds: float = 300.0
+    verify_age_seconds: float = 900.0
+    verify_keys_per_second: float = 1000.0
 
 
 @dataclass

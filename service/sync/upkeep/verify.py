@@ -1,4 +1,5 @@
-"""Verifies, again and again, that both sides of every key that the ledger remembers agree. A key is compared when it is quiet.
+"""Verifies, again and again, that both sides of every key that the ledger remembers agree. A key is compared when it is quiet, and
+again after an hour (``due``), at no more than so many keys a second.
 
 This is the last line of defence behind the ledger rule. One worker does it, beside its forward lane. The result is one control
 record, which `status` shows and the gate reads, and a list of the keys that differ. Entries that are no longer needed are trimmed
@@ -7,6 +8,7 @@ in the same walk.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from typing import NoReturn, Protocol
 
 from service.control.ledger import EntryReading, Ledger, ledger_id
@@ -26,6 +28,7 @@ from service.core.rules.images import place_of_old
 from service.errors import Retryable
 from service.log import get_logger
 from service.sync.upkeep.both_sides import read_both_sides
+from service.sync.upkeep.due import Due
 from service.sync.upkeep.trim import UPKEEP_CATCH_UP_SECONDS, Trimmer
 
 BATCH_ENTRIES = 100
@@ -42,6 +45,12 @@ class VerifyTimes(Protocol):
     def verify_seconds(self) -> float: ...
 
     @property
+    def verify_age_seconds(self) -> float: ...
+
+    @property
+    def verify_keys_per_second(self) -> float: ...
+
+    @property
     def settle_seconds(self) -> float: ...
 
 
@@ -56,7 +65,7 @@ class _Walk:
     listed: Mapping[str, Differing]
     """The keys that were listed when the walk started."""
     checked: int = 0
-    """How many entries were found equal on both sides."""
+    """How many entries were found equal on both sides, now or since they were last touched."""
     pending: int = 0
     """How many entries were not quiet yet, or cannot be judged in this walk."""
     candidates: list[tuple[EntryReading, BothSides]] = field(default_factory=list)
@@ -90,6 +99,7 @@ class Verifier:
         self._differences = Differences(stores.control)
         self._workers = Workers(stores.control, stores.clock)
         self._trimmer = trimmer
+        self._due = Due(max(1, ceil(times.verify_age_seconds / times.verify_seconds)))
 
     async def run(self) -> NoReturn:
         """Walk until cancelled. Raises Fenced, or another Fatal."""
@@ -101,14 +111,18 @@ class Verifier:
             await self._clock.sleep(self._times.verify_seconds)
 
     async def walk(self) -> Verification:
-        """Compare every entry of the ledger, trim those that are no longer needed, and save what was found."""
+        """Compare the entries of the ledger that are due, trim those that are no longer needed, and save what was found."""
         await self._trimmer.begin()
+        self._due.begin()
         listed = await self._differences.all()
         walk = _Walk(self._clock.now(), await self._caught_up(), listed)
+        compares = walk.caught_up
         async for entries in _batched(self._ledger.all()):
             await self._compare(walk, entries)
         await self._compare_again(walk)
         await self._trimmer.end()
+        if compares:
+            self._due.end(self._quiet_since(walk))
         return await self._saved(walk)
 
     async def _saved(self, walk: _Walk) -> Verification:
@@ -123,16 +137,22 @@ class Verifier:
     async def _caught_up(self) -> bool:
         return await self._workers.caught_up(UPKEEP_CATCH_UP_SECONDS, BOTH)
 
+    def _quiet_since(self, walk: _Walk) -> float:
+        return walk.started_at - self._times.settle_seconds
+
     async def _compare(self, walk: _Walk, entries: Sequence[EntryReading]) -> None:
-        """Compare the entries that are quiet: untouched for a while, with everything that was in the streams then applied."""
-        quiet_since = walk.started_at - self._times.settle_seconds
+        """Compare the entries that are due and quiet: untouched for a while, with everything that was in the streams then
+        applied."""
         quiet = []
         for read in entries:
-            if walk.caught_up and read.entry.touched_at <= quiet_since:
+            name, touched_at = self._name(read), read.entry.touched_at
+            if not walk.caught_up or touched_at > self._quiet_since(walk):
+                walk.put_off(name)
+            elif self._due.has(name, touched_at):
                 quiet.append(read)
             else:
-                walk.put_off(self._name(read))
-        for read, sides in zip(quiet, await self._read(quiet), strict=True):
+                walk.checked += 1
+        for read, sides in zip(quiet, await self._read_within_limit(quiet), strict=True):
             if agree(self._stores.mapping, sides):
                 walk.checked += 1
                 await self._trimmer.offer(read)
@@ -140,6 +160,14 @@ class Verifier:
                 walk.candidates.append((read, sides))
         if len(walk.candidates) > MAX_CANDIDATES - BATCH_ENTRIES:
             await self._compare_again(walk)
+
+    async def _read_within_limit(self, entries: Sequence[EntryReading]) -> list[BothSides]:
+        began = self._clock.monotonic()
+        both = await self._read(entries)
+        left = began + len(entries) / self._times.verify_keys_per_second - self._clock.monotonic()
+        if left > 0:
+            await self._clock.sleep(left)
+        return both
 
     async def _compare_again(self, walk: _Walk) -> None:
         """Compare the candidates a second time, after both lanes have caught up. One that differs both times in the same way is
@@ -153,7 +181,9 @@ class Verifier:
         for (read, _), first, second in zip(candidates, before, after, strict=True):
             if agree(self._stores.mapping, second):
                 walk.checked += 1
-            elif walk.caught_up and first.fingerprint == second.fingerprint:
+                continue
+            self._due.leave_open(self._name(read))
+            if walk.caught_up and first.fingerprint == second.fingerprint:
                 walk.add(self._name(read), self._differing(walk, read, second))
             else:
                 walk.put_off(self._name(read))

@@ -25,7 +25,10 @@ from tests.worlds.both_ways_world import BothWays, Lanes, in_dual
 
 A = lead("a", status={"S": "new"})
 KEY = old_key("LEAD", "a")
-TIMES = SimpleNamespace(ledger_trim_seconds=60.0, writer_horizon_seconds=6.0, verify_seconds=300.0, settle_seconds=2.0)
+VERIFY = {"verify_age_seconds": 0.0, "verify_keys_per_second": 1e9}
+TIMES = SimpleNamespace(
+    ledger_trim_seconds=60.0, writer_horizon_seconds=6.0, verify_seconds=300.0, settle_seconds=2.0, **VERIFY
+)
 
 
 class Trimming:
