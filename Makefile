@@ -55,8 +55,9 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# docs/BENCH.md and README.md's ratios, ten minutes; some parts, printed only: make bench PARTS="client lag"
 bench: $(READY)
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench $(PARTS)
 
 # deploy/terraform applied on moto, and its permissions held to the calls of a whole migration, and of the kcl engine: five minutes
 deployment: $(READY) kcl-where-possible

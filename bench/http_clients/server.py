@@ -7,7 +7,7 @@ import zlib
 
 import orjson
 
-from bench.server import Connection
+from bench.memory.connection import Connection
 
 CONTENT = orjson.dumps({"Attributes": {"text": {"S": "x" * 980}}})
 HEADERS = (

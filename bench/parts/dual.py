@@ -1,11 +1,10 @@
 """What a change of the old table costs in ``dual``, on DynamoDB Local: requests, write units, changes per second.
 
-``python -m bench.dual [ITEMS]`` prints the table. The sinks apply what real streams show: forward the changes of the old table,
+The sinks apply what real streams show: forward the changes of the old table,
 then reverse the records that forward has written. The guarded rule applies as many changes of the same items for comparison.
 """
 
 import asyncio
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,14 +12,15 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from bench.dual_tables import Dual, opened
+from bench.facts import Facts
 from bench.items import many_items
-from service.environment import use_local_credentials
 from service.rehearsal.servers.local_servers import dynamodb_local
 from service.streams.engine import ShardSink
 from service.sync.sinks.forward import ForwardSink
 from service.sync.sinks.reverse import ReverseSink
 
 T = TypeVar("T")
+TITLE = "A change of the old table in `dual`: DynamoDB Local, one run"
 ITEMS = 1_000
 HOT = 200
 """Changes of the hot item."""
@@ -82,7 +82,13 @@ async def carried(dual: Dual, name: str, sinks: tuple[ForwardSink, ReverseSink],
     return [both, there, back]
 
 
-async def run(url: str, number: int) -> list[Cost]:
+def run(_: Facts) -> list[str]:
+    """Measure, and give the table."""
+    with dynamodb_local() as url:
+        return table(asyncio.run(_costs(url, ITEMS)))
+
+
+async def _costs(url: str, number: int) -> list[Cost]:
     """Measure ``number`` changes of as many items, once and again, and HOT changes of one."""
     items = list(many_items(number))
     async with opened(url, items) as dual:
@@ -107,15 +113,3 @@ def table(costs: Sequence[Cost]) -> list[str]:
         "|---|---|---|---|---|---|",
         *[cost.row() for cost in costs],
     ]
-
-
-def main() -> None:
-    """Measure, and print."""
-    use_local_credentials()
-    number = int(sys.argv[1]) if len(sys.argv) > 1 else ITEMS
-    with dynamodb_local() as url:
-        print("\n".join(table(asyncio.run(run(url, number)))))
-
-
-if __name__ == "__main__":
-    main()

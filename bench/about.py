@@ -1,0 +1,55 @@
+"""What the page says about the figures."""
+
+ABOUT = """\
+Written by `make bench`.
+
+Three programs do the same work with the same mapping in the same run:
+
+- **tablesplit**, composed as in production: its commands' own code, metrics with their labels, and every record of the control
+  table written to the server.
+  The stream is read with GetRecords, by `sync` with both lanes.
+- **single boto3** (`bench/boto/single.py`): client level, pages, one conditional put for each item, BatchGetItem for reads.
+  It is what a careful script looks like at first.
+- **batched boto3** (`bench/boto/batched.py`): the same guarantees with 25 PartiQL statements in a request: an INSERT that a taken
+  key refuses, an UPDATE over an older version only.
+  It is what one can make of boto3 by hand.
+
+A ratio is the CPU of the baseline's process for an item, divided by that of tablesplit's: how many times more it takes.
+Against single boto3 it says what a usual script would cost.
+Against batched boto3 it says what is left when the number of requests is the same.
+
+All that is read, items and changes, is there before the clock starts.
+The baselines retry what is throttled and save how far they have read the stream.
+They have no report, no inverse check, no metrics, no lease and no quarantine.
+They work on fewer items, since boto3 costs the same for every item and takes long.
+CPU is the least of several runs by turns: anything above it comes from other work of the machine.
+Items a second depend on the machine, and on what else it does: compare them within one table."""
+
+CLIENT = """\
+Reads, writes and the old table's stream are answered from memory, so that the server costs the client nothing but waiting.
+The control table is kept by a DynamoDB Local behind that server.
+v2's streams have no records here: what the reverse lane reads in `forward` is part of the figures on DynamoDB Local."""
+
+TLS = "The same over TLS, with a certificate of an authority that is made for the run."
+
+MEMORY = "The items are made when they are asked for; the peak is that of the process from its start."
+
+LOCAL = """\
+The raw ceiling is what the server makes of the very requests by which tablesplit writes these items.
+They are recorded before; a loader with next to no work of its own sends them, on 16 connections.
+The share is tablesplit's items a second divided by the ceiling's.
+tablesplit reads the items besides, and shares the processors with the server."""
+
+DUAL = """\
+The application changes a table, and tablesplit carries the changes to the other side.
+The lane of that side passes what was written.
+CPU is that of the sinks and the client: the streams were read before."""
+
+LAG = """\
+The lag is the time from the answer to a write of the application until a read of v2 shows it, on one clock.
+What the server carries is measured first: the application's update and tablesplit's write for it, as prepared bytes.
+Application, `sync` and reader run beside the server on the same processors."""
+
+WORKERS = "Each worker is a `tablesplit migrate` of its own, its start included; the server takes a processor, too."
+
+STARTUP = "The least of several runs; `status` asks a DynamoDB Local."

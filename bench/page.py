@@ -1,0 +1,87 @@
+"""docs/BENCH.md: the sections of the parts, and the goals beside what was reached."""
+
+import os
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import boto3
+
+from bench.about import ABOUT, CLIENT, DUAL, LAG, LOCAL, MEMORY, STARTUP, TLS, WORKERS
+from bench.facts import Facts
+from bench.goals import table
+from bench.parts import client, dual, lag, local, memory, startup, workers
+from bench.readme import write_readme
+from bench.servers import ROOT
+
+PAGE = ROOT / "docs" / "BENCH.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the benchmark."""
+
+    title: str
+    about: str
+    """What its figures mean."""
+    run: Callable[[Facts], list[str]]
+    """Measures, keeps its findings among the facts, and returns its tables in Markdown."""
+
+
+PARTS = {
+    "client": Part(client.CLIENT, CLIENT, client.over_tcp),
+    "tls": Part(client.TLS, TLS, client.over_tls),
+    "memory": Part(memory.TITLE, MEMORY, memory.run),
+    "local": Part(local.TITLE, LOCAL, local.run),
+    "dual": Part(dual.TITLE, DUAL, dual.run),
+    "lag": Part(lag.TITLE, LAG, lag.run),
+    "workers": Part(workers.TITLE, WORKERS, workers.run),
+    "startup": Part(startup.TITLE, STARTUP, startup.run),
+}
+
+
+def section(name: str, lines: list[str]) -> list[str]:
+    """The section of a part."""
+    part = PARTS[name]
+    return [f"## {part.title}", "", *([part.about, ""] if part.about else []), *lines, ""]
+
+
+def write(facts: Facts, sections: Mapping[str, list[str]]) -> None:
+    """Write the page, and README.md's sentences."""
+    PAGE.write_text("\n".join(page(facts, sections)), encoding="utf-8")
+    write_readme()
+
+
+def page(facts: Facts, sections: Mapping[str, list[str]]) -> list[str]:
+    """The lines of the page."""
+    return [
+        "# Benchmark",
+        "",
+        ABOUT,
+        "",
+        f"Machine: {machine()}.",
+        "",
+        "## Goals",
+        "",
+        *table(facts),
+        "",
+        *(line for name, lines in sections.items() for line in section(name, lines)),
+    ]
+
+
+def machine() -> str:
+    """The machine and the versions that the figures were measured with."""
+    cpu = next(
+        (line.partition(":")[2].strip() for line in _cpu_lines() if line.startswith("model name")), platform.machine()
+    )
+    return (
+        f"{os.cpu_count()} x {cpu}, {platform.system()}, Python {platform.python_version()}, boto3 {boto3.__version__}, "
+        f"httptools {version('httptools')}"
+    )
+
+
+def _cpu_lines() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.exists() else []

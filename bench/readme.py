@@ -1,0 +1,41 @@
+"""README.md's sentences about speed, made of docs/BENCH.md."""
+
+import re
+
+from bench.servers import ROOT
+
+README, PAGE = ROOT / "README.md", ROOT / "docs" / "BENCH.md"
+BEGIN, END = "<!-- bench: written by `make bench` -->", "<!-- /bench -->"
+WORK = ("backfill", "stream apply", "validation")
+
+
+def write_readme() -> None:
+    """Put the sentences of the page as it is now between the marks."""
+    README.write_text(filled(README.read_text(encoding="utf-8"), PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def filled(readme: str, page: str) -> str:
+    """``readme`` with the sentences of ``page``."""
+    before, rest = readme.split(BEGIN)
+    after = rest.split(END)[1]
+    return f"{before}{BEGIN}\n{sentences(page)}\n{END}{after}"
+
+
+def sentences(page: str) -> str:
+    """What the first table of the page says."""
+    ratios = {work: _ratios(page, work) for work in WORK}
+    single = ", ".join(f"{ratios[work][0]} for the {work}" for work in WORK)
+    batched = ", ".join(f"{ratios[work][1]} for the {work}" for work in WORK)
+    return (
+        f"Plain boto3 that writes one item in a request takes more CPU than tablesplit: times {single}.\n"
+        f"boto3 with as many items in a request as DynamoDB takes, and the same guarantees: times {batched}.\n"
+        "[The benchmark](docs/BENCH.md) has both programs, and says what is measured."
+    )
+
+
+def _ratios(page: str, work: str) -> tuple[str, str]:
+    """Against single and against batched boto3, as the page shows them."""
+    text = page.split("\n## The client alone:")[1].split("\n## ")[0]
+    row = re.search(rf"^\| {work} \|(?: \d+ us \|){{3}} ([\d.]+) \| ([\d.]+) \|", text, re.MULTILINE)
+    assert row is not None, f"docs/BENCH.md has no row for {work}"
+    return row.group(1), row.group(2)
