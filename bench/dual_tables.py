@@ -2,15 +2,17 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
-from service.app import App
+from bench.site import delete_all, settings_of, write_all
+from service.app import App, _tune_gc
 from service.clock import SystemClock
-from service.config import Settings
 from service.control.state import MigrationState, change_state, in_forward, with_stream, with_v2_stream
 from service.control.table import ControlTable
+from service.control.workers import LaneName
 from service.core.item.change import Change, parse_record
 from service.core.item.wire import Item
 from service.core.item.write import Put, Update
@@ -23,19 +25,18 @@ from service.dynamodb.table_description import NewTable
 from service.dynamodb.tables import Tables
 from service.environment import load_configured_mapping
 from service.log import configure_log
-from service.metrics import Metrics
+from service.metrics import CapacityKind, Metrics, Result
 from service.sync.sinks.context import ledger_access, sink_context
 from service.sync.sinks.forward import ForwardSink
 from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext
 from service.sync.sinks.reverse import ReverseSink
 
-AT_ONCE = 32
-
 
 @dataclass
 class Counted:
-    """Implements ``Meter``: counts requests by operation, and write units by table."""
+    """Implements ``Meter``: counts requests by operation, and write units by table. The metrics of production are counted, too."""
 
+    metrics: Metrics
     requests: Counter[str] = field(default_factory=Counter)
     write_units: Counter[str] = field(default_factory=Counter)
 
@@ -43,10 +44,12 @@ class Counted:
         self.requests.clear()
         self.write_units.clear()
 
-    def count_request(self, operation: str, result: str, seconds: float) -> None:  # noqa: ARG002 (Meter names them)
+    def count_request(self, operation: str, result: Result, seconds: float) -> None:
         self.requests[operation] += 1
+        self.metrics.count_request(operation, result, seconds)
 
-    def count_units(self, table: str, kind: str, units: float) -> None:
+    def count_units(self, table: str, kind: CapacityKind, units: float) -> None:
+        self.metrics.count_units(table, kind, units)
         if kind == "write":
             self.write_units[table] += units  # type: ignore[assignment]  # a Counter adds floats, too
 
@@ -74,12 +77,10 @@ class Dual:
         self.old = app.mapping.old
         self._read: dict[str, str | None] = {}
 
-    async def change_old(self, keys: Sequence[Item], text: str) -> None:
-        """Update each of the old items at ``keys``, as the application."""
+    async def change(self, places: Sequence[tuple[str, Item]], text: str) -> None:
+        """Update each of the items at ``places`` (table and key), as the application."""
         changed = {"notes": {"S": text}, "updated_at": {"S": "2018-01-01T00:00:00Z"}}
-        for start in range(0, len(keys), AT_ONCE):
-            updates = [Update(self.old.table, key, changed) for key in keys[start : start + AT_ONCE]]
-            await asyncio.gather(*[self.app.store.write(update) for update in updates])
+        await write_all(self.app, (Update(table, key, changed) for table, key in places))
 
     async def new_changes(self, table: str) -> list[Change]:
         """The changes of a table since the last call, in order."""
@@ -106,32 +107,36 @@ class Dual:
 
     def guarded(self) -> GuardedSink:
         """The sink of the guarded rule."""
-        context = GuardedSinkContext(self.app.stores, self.state.generation, fence=_unfenced, events=_Events())
+        events = _Events(self._count("forward"))
+        context = GuardedSinkContext(self.app.stores, self.state.generation, fence=_unfenced, events=events)
         return GuardedSink(context, self.app.settings.sync_concurrency)
 
     def forward(self) -> ForwardSink:
         """The forward sink of the ledger rule."""
-        context = sink_context(self.app, self.state, "old", _ignored)
+        context = sink_context(self.app, self.state, "old", self._count("forward"))
         return ForwardSink(ledger_access(self.app, self.state, _unfenced), context, self.app.settings.sync_concurrency)
 
     def reverse(self) -> ReverseSink:
         """The reverse sink of the ledger rule."""
-        context = sink_context(self.app, self.state, "v2", _ignored)
+        context = sink_context(self.app, self.state, "v2", self._count("reverse"))
         return ReverseSink(ledger_access(self.app, self.state, _unfenced), context, self.app.settings.sync_concurrency)
 
+    def _count(self, direction: LaneName) -> Callable[[str], None]:
+        return partial(self.app.metrics.count_write, direction)
 
+
+@dataclass(frozen=True)
 class _Events:
-    """Implements ``SinkEvents`` without effect."""
+    """Implements ``SinkEvents``: outcomes are counted, as in production."""
 
-    def count(self, outcome: str) -> None: ...
+    count: Callable[[str], None]
 
     def tombstone(self, put: Put) -> None: ...
 
+    def left(self, table: str, key: Item, how: str) -> None: ...
+
     def taken_over(self) -> int:
         return 0
-
-
-def _ignored(outcome: str) -> None: ...
 
 
 def _unfenced() -> None:
@@ -141,17 +146,21 @@ def _unfenced() -> None:
 @asynccontextmanager
 async def opened(url: str, items: Sequence[Item]) -> AsyncIterator[Dual]:
     """A migration in ``dual`` with the old ``items``, copied to v2."""
-    settings = Settings(endpoint_url=url, log_level="error", settle_seconds=0)
+    settings = settings_of(url)
     configure_log(settings)
-    clock, counted, mapping = SystemClock(), Counted(), load_configured_mapping(settings)
+    clock, mapping = SystemClock(), load_configured_mapping(settings)
+    names = (mapping.old.table, *mapping.tables, settings.control_table)
+    counted = Counted(Metrics(names, migration=mapping.old.table))
     async with CountingClient.open(settings, counted, clock) as store:
         store.counted = counted
         tables = Tables(ControlPlane(settings), store, clock, mapping, settings.control_table)
-        await _make(tables, mapping)
-        await _fill(store, [Put(mapping.old.table, item) for item in items])
-        await _fill(store, [copy_write(mapping, item, 1) for item in items])
         control = ControlTable(store, settings.control_table)
-        app = App(settings, mapping, clock, Metrics(), store, control, tables)
+        app = App(settings, mapping, clock, counted.metrics, store, control, tables)
+        _tune_gc()
+        await delete_all(app)
+        await _make(tables, mapping)
+        await write_all(app, (Put(mapping.old.table, item) for item in items))
+        await write_all(app, (copy_write(mapping, item, 1) for item in items))
         yield Dual(app, await _in_dual(app), counted)
 
 
@@ -160,11 +169,6 @@ async def _make(tables: Tables, mapping: Mapping) -> None:
     await tables.make_missing()
     await tables.enable_old_stream()
     await tables.enable_v2_streams()
-
-
-async def _fill(store: DynamoDBClient, puts: Sequence[Put]) -> None:
-    for start in range(0, len(puts), AT_ONCE):
-        await asyncio.gather(*[store.write(put) for put in puts[start : start + AT_ONCE]])
 
 
 async def _in_dual(app: App) -> MigrationState:

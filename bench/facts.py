@@ -1,6 +1,7 @@
 """What a run has found, by name, for the goals and for the parts that build on it."""
 
 Facts = dict[str, float]
+DUAL_FORWARD, DUAL_REVERSE = "a change of the old table in `dual`", "a change of v2 in `dual`"
 
 
 def against(work: str, program: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.facts import Facts, against, growth, lag, share, startup
+from bench.facts import DUAL_FORWARD, DUAL_REVERSE, Facts, against, growth, lag, share, startup
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,6 @@ def _seconds(value: float) -> str:
     return f"{value:.2f} s"
 
 
-DUAL_FORWARD, DUAL_REVERSE = "a change of the old table in `dual`", "a change of v2 in `dual`"
 GOALS = [
     *(
         Goal(f"{work}: CPU of {program} boto3 to ours", against(work, program), ratio, _times)

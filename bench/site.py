@@ -48,7 +48,7 @@ def make(url: str, site: Site) -> None:
 
 async def _make(url: str, site: Site) -> None:
     async with open_app(settings_of(url)) as app:
-        await _delete_all(app)
+        await delete_all(app)
         await make_old_table(app)
         await write_all(app, (Put(app.mapping.old.table, item) for item in many_items(site.old)))
         await create_and_start(app)
@@ -83,7 +83,8 @@ async def write_all(app: App, writes: Iterable[Write]) -> None:
             tasks.create_task(write())
 
 
-async def _delete_all(app: App) -> None:
+async def delete_all(app: App) -> None:
+    """Delete the tables of the migration, the old one too."""
     names = (app.mapping.old.table, *app.mapping.tables, app.settings.control_table)
     for name in names:
         if await app.tables.describe(name) is not None:

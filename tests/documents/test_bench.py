@@ -16,8 +16,8 @@ from bench.items import many_items
 from bench.loader import load, recorded, statements_in
 from bench.measure import PROGRAMS, WORK, Run, measured
 from bench.page import PARTS, page
-from bench.parts.comparison import note_ratios, rows
-from bench.readme import sentences
+from bench.parts.comparison import HEAD, note_ratios, rows
+from bench.readme import PAGE, README, filled, sentences
 from bench.servers import memory_server
 from service.core.rules.guarded import copy_write
 from tests.fakes.servers import dynamodb_local_for_tests
@@ -127,9 +127,14 @@ def test_a_goal_is_beside_what_was_reached() -> None:
 
 def test_the_readme_quotes_the_ratios_of_the_page() -> None:
     lines = [f"| {work} | 10 us | 20 us | 30 us | {n}.5 | {n}.0 | 1 | 1 | 1 |" for n, work in enumerate(WORK.values())]
-    text = sentences("\n".join(page({}, {"client": lines})))
+    text = sentences("\n".join(page({}, {"client": [*HEAD, *lines]})))
     assert "times 0.5 for the backfill, 1.5 for the stream apply, 2.5 for the validation." in text
     assert "times 0.0 for the backfill, 1.0 for the stream apply, 2.0 for the validation." in text
+
+
+def test_the_readme_is_that_of_the_page_now() -> None:
+    readme = README.read_text(encoding="utf-8")
+    assert readme == filled(readme, PAGE.read_text(encoding="utf-8")), "run `make bench`"
 
 
 def test_every_part_says_what_its_figures_mean() -> None:
