@@ -50,6 +50,11 @@ boto3 (`bench/boto/dual.py`) does what any such program must do at least: for ea
 and writes record and item in one transaction, if the record is as it was read.
 It settles no conflict between the two sides and merges nothing, so the ratio is in its favour."""
 
+DUAL_CEILING = """\
+Each change is its item's first in `dual`.
+The raw ceiling is what a server in the same state makes of the very requests of both lanes, sent on 16 connections.
+Where two of them meet in another order than before, one is refused: at most a few of a hundred."""
+
 LAG = """\
 The lag is the time from the answer to a write of the application until a read of v2 shows it, on one clock.
 What the server carries is measured first: the application's update and tablesplit's write for it, as prepared bytes.

@@ -76,11 +76,18 @@ class Dual:
         self.counted = counted
         self.old = app.mapping.old
         self._read: dict[str, str | None] = {}
+        self._changes = 0
 
-    async def change(self, places: Sequence[tuple[str, Item]], text: str) -> None:
-        """Update each of the items at ``places`` (table and key), as the application."""
-        changed = {"notes": {"S": text}, "updated_at": {"S": "2018-01-01T00:00:00Z"}}
+    async def change(self, places: Sequence[tuple[str, Item]]) -> None:
+        """Update each of the items at ``places`` (table and key), as the application. Both sides have the attribute."""
+        self._changes += 1
+        changed = {"updated_at": {"S": f"2018-01-01T00:{self._changes // 60:02}:{self._changes % 60:02}Z"}}
         await write_all(self.app, (Update(table, key, changed) for table, key in places))
+
+    def require_carried(self) -> None:
+        """Raises AssertionError when a change has ended in another way than that it was carried, or passed."""
+        outcomes = {outcome for lane in ("forward", "reverse") for outcome in self.app.metrics.outcomes(lane)}
+        assert outcomes <= {"applied", "own"}, outcomes
 
     async def new_changes(self, table: str) -> list[Change]:
         """The changes of a table since the last call, in order."""

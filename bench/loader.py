@@ -17,7 +17,12 @@ STATEMENT = b'"Statement":'
 
 def recorded(file: Path) -> list[bytes]:
     """The requests in a record of the memory server."""
-    return list(_requests(file.read_bytes()))
+    return requests_in(file.read_bytes())
+
+
+def requests_in(content: bytes) -> list[bytes]:
+    """The requests in a part of a record that begins with one."""
+    return list(_requests(content))
 
 
 def _requests(content: bytes) -> Iterator[bytes]:
@@ -49,33 +54,41 @@ class Sender:
 
     async def send(self, request: bytes) -> bytes:
         """The content of the answer. Raises AssertionError when it is not one of success, or when it refuses a statement."""
+        succeeded, content = await self.try_send(request)
+        assert succeeded, content
+        return content
+
+    async def try_send(self, request: bytes) -> tuple[bool, bytes]:
+        """Whether the answer is one of success and refuses no statement, and its content."""
         self._writer.write(request)
         head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
         length = int(head.split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
         content = await self._reader.readexactly(length)
-        assert b" 200 " in head.split(b"\r\n", 1)[0], content
-        assert b'"Error"' not in content, content
-        return content
+        return b" 200 " in head.split(b"\r\n", 1)[0] and b'"Error"' not in content, content
 
     def close(self) -> None:
         """Close the connection."""
         self._writer.close()
 
 
-async def load(url: str, requests: list[bytes], connections: int) -> float:
-    """Send all requests; returns items a second."""
+async def load(url: str, requests: list[bytes], connections: int, refused: float = 0.0) -> float:
+    """Send all requests; returns items a second. ``refused``: the share of them that the server may refuse at most."""
     senders = [await Sender.open(url) for _ in range(connections)]
     waiting = iter(requests)
 
     async def send(sender: Sender) -> None:
         for request in waiting:
-            await sender.send(request)
+            succeeded, content = await sender.try_send(request)
+            if not succeeded:
+                refusals.append(content)
 
+    refusals: list[bytes] = []
     began = time.perf_counter()
     await asyncio.gather(*map(send, senders))
     seconds = time.perf_counter() - began
     for sender in senders:
         sender.close()
+    assert len(refusals) <= refused * len(requests), f"{len(refusals)} of {len(requests)} refused: {refusals[0]!r}"
     return sum(map(statements_in, requests)) / seconds
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import boto3
 
-from bench.about import ABOUT, CLIENT, DUAL, LAG, LOCAL, MEMORY, STARTUP, TLS, WORKERS
+from bench.about import ABOUT, CLIENT, DUAL, DUAL_CEILING, LAG, LOCAL, MEMORY, STARTUP, TLS, WORKERS
 from bench.facts import Facts
 from bench.goals import table
-from bench.parts import client, dual, lag, local, memory, startup, workers
+from bench.parts import client, dual, dual_ceiling, lag, local, memory, startup, workers
 from bench.readme import write_readme
 from bench.servers import ROOT
 
@@ -36,6 +36,7 @@ PARTS = {
     "memory": Part(memory.TITLE, MEMORY, memory.run),
     "local": Part(local.TITLE, LOCAL, local.run),
     "dual": Part(dual.TITLE, DUAL, dual.run),
+    "dual-ceiling": Part(dual_ceiling.TITLE, DUAL_CEILING, dual_ceiling.run),
     "lag": Part(lag.TITLE, LAG, lag.run),
     "workers": Part(workers.TITLE, WORKERS, workers.run),
     "startup": Part(startup.TITLE, STARTUP, startup.run),

@@ -25,11 +25,25 @@ def memory_server(
         command += ["--certificate", str(authority.certificate), str(authority.key)]
     if record is not None:
         command += ["--record", str(record)]
+    with _serving(command) as port:
+        yield f"{'http' if authority is None else 'https'}://127.0.0.1:{port}"
+
+
+@contextmanager
+def recorder(other: str, record: Path) -> Iterator[str]:
+    """URL of a server that passes all on to ``other``, and records the requests about items."""
+    command = [sys.executable, "-m", "bench.memory.recorder", other, str(record)]
+    with _serving(command) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def _serving(command: list[str]) -> Iterator[int]:
+    """The port of a server that prints it."""
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
         try:
-            port = int(server.stdout.readline())
-            yield f"{'http' if authority is None else 'https'}://127.0.0.1:{port}"
+            yield int(server.stdout.readline())
         finally:
             server.kill()
 

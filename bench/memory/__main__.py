@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 import orjson
 
 from bench.items import Kinds
-from bench.memory.connection import Connection, whole
+from bench.memory.connection import Connection, operation_of, whole
+from bench.memory.recorder import Record
 from bench.memory.stream import ITERATOR, MemoryStream
 from bench.memory.tables import MemoryTables, Request
 from service.config import Settings
@@ -34,14 +35,14 @@ class Server:
     """The answer to each operation."""
 
     def __init__(self, items: int, record: Path | None) -> None:
-        """``record``: gets the writes of items, each request as it came, after its length as a line."""
+        """``record``: the file that gets the writes of items."""
         mapping = load_configured_mapping(Settings())
         kinds = Kinds(mapping, items)
         v2 = {name: shape.key_names for name, shape in mapping.tables.items()}
         self._tables = MemoryTables(mapping.old.table, mapping.old.key_names, v2, kinds, items)
         self._stream = MemoryStream(kinds, items, int(time.time()))
         self._old_stream = f"table/{mapping.old.table}/stream/"
-        self._record = None if record is None else record.open("wb")
+        self._record = None if record is None else Record(record)
         self._names = [f'"{name}"'.encode() for name in self._tables.tables]
         self._quoted = [f'\\"{name}\\"'.encode() for name in self._tables.tables]
         self._reads: dict[str, Operation] = {
@@ -52,7 +53,7 @@ class Server:
 
     def answer(self, head: bytes, body: bytes) -> bytes | None:
         """The answer to a request, by the operation that its head names; None: it is not about these items."""
-        operation = head.split(b"_20120810.", 1)[1].split(b"\r\n", 1)[0].decode()
+        operation = operation_of(head)
         content = self._write(operation, head, body) if operation in WRITES else self._read(operation, body)
         return None if content is None else whole(content)
 
@@ -68,9 +69,7 @@ class Server:
         else:
             return None
         if self._record is not None:
-            request = head + b"\r\n\r\n" + body
-            self._record.write(b"%d\n%b" % (len(request), request))
-            self._record.flush()
+            self._record.add(head, body)
         return answer
 
     def _read(self, operation: str, body: bytes) -> bytes | None:

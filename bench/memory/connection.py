@@ -8,6 +8,11 @@ Answer = Callable[[bytes, bytes], bytes | None]
 """Makes the whole answer from the head of a request and its body; None: the other server is to answer."""
 
 
+def operation_of(head: bytes) -> str:
+    """The operation that a request's head names."""
+    return head.split(b"_20120810.", 1)[1].split(b"\r\n", 1)[0].decode()
+
+
 def whole(content: bytes) -> bytes:
     """An answer with this JSON, as DynamoDB sends it."""
     head = (

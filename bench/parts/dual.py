@@ -111,21 +111,22 @@ async def _costs(url: str) -> list[Cost]:
     async with opened(url, items) as dual:
         old, v2 = places(dual.app.mapping, items)
         await dual.skip()
-        await dual.change(old, "guarded")
+        await dual.change(old)
         costs = [await measured(dual, "guarded rule", dual.guarded(), [dual.old.table], ITEMS)]
         await dual.skip()
         sinks = dual.forward(), dual.reverse()
         for name in (f"{DUAL_FORWARD}, an item's first", DUAL_FORWARD):
-            await dual.change(old, name)
-            costs += await _from_old(dual, name, sinks, ITEMS)
-        await dual.change(v2, "v2")
-        costs += await _from_v2(dual, DUAL_REVERSE, sinks, ITEMS)
-        for count in range(HOT):
-            await dual.change(old[-1:], f"hot {count}")
-        return costs + await _from_old(dual, "changes of one hot item of the old table", sinks, HOT)
+            await dual.change(old)
+            costs += await from_old(dual, name, sinks, ITEMS)
+        await dual.change(v2)
+        costs += await from_v2(dual, DUAL_REVERSE, sinks, ITEMS)
+        dual.require_carried()
+        for _ in range(HOT):
+            await dual.change(old[-1:])
+        return costs + await from_old(dual, "changes of one hot item of the old table", sinks, HOT)
 
 
-async def _from_old(dual: Dual, name: str, sinks: tuple[ForwardSink, ReverseSink], changes: int) -> list[Cost]:
+async def from_old(dual: Dual, name: str, sinks: tuple[ForwardSink, ReverseSink], changes: int) -> list[Cost]:
     """Both directions, and each of them."""
     forward, reverse = sinks
     there = await measured(dual, f"{name}: forward", forward, [dual.old.table], changes)
@@ -133,7 +134,8 @@ async def _from_old(dual: Dual, name: str, sinks: tuple[ForwardSink, ReverseSink
     return [Cost(name, changes, 0.0, 0.0) + there + back, there, back]
 
 
-async def _from_v2(dual: Dual, name: str, sinks: tuple[ForwardSink, ReverseSink], changes: int) -> list[Cost]:
+async def from_v2(dual: Dual, name: str, sinks: tuple[ForwardSink, ReverseSink], changes: int) -> list[Cost]:
+    """The same of changes of v2."""
     forward, reverse = sinks
     back = await measured(dual, f"{name}: reverse", reverse, list(dual.app.mapping.tables), changes)
     there = await measured(dual, f"{name}: forward passes its records", forward, [dual.old.table], changes)
@@ -152,7 +154,7 @@ async def _by_boto(url: str, way: Way) -> Cost:
     async with opened(url, items) as dual:
         boto = BotoDual(client(url), dual.app.mapping)
         await dual.skip()
-        await dual.change(places(dual.app.mapping, items)[way == "reverse"], "boto3")
+        await dual.change(places(dual.app.mapping, items)[way == "reverse"])
         seconds = cpu = 0.0
         v2 = list(dual.app.mapping.tables)
         for carry, tables in ((boto.forward, [dual.old.table]), (boto.reverse, v2))[:: -1 if way == "reverse" else 1]:
