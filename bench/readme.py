@@ -28,11 +28,11 @@ def sentences(page: str) -> str:
     if FIRST not in page:
         return LINK
     ratios = {work: _ratios(page, work) for work in WORK}
-    single = ", ".join(f"{ratios[work][0]} for the {work}" for work in WORK)
-    batched = ", ".join(f"{ratios[work][1]} for the {work}" for work in WORK)
+    single, batched = ([f"{work} {ratios[work][which]}" for work in WORK] for which in (0, 1))
     return (
-        f"Plain boto3 that writes one item in a request takes more CPU than tablesplit: times {single}.\n"
-        f"boto3 with as many items in a request as DynamoDB takes, and the same guarantees: times {batched}.\n"
+        "Plain boto3 with one item in a request takes so many times the CPU of tablesplit: "
+        f"{', '.join(single)}.\n"
+        f"With 25 items in a request and the same guarantees it takes: {', '.join(batched)}.\n"
         f"{LINK}"
     )
 

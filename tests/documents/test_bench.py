@@ -128,8 +128,9 @@ def test_a_goal_is_beside_what_was_reached() -> None:
 def test_the_readme_quotes_the_ratios_of_the_page() -> None:
     lines = [f"| {work} | 10 us | 20 us | 30 us | {n}.5 | {n}.0 | 1 | 1 | 1 |" for n, work in enumerate(WORK.values())]
     text = sentences("\n".join(page({}, {"client": [*HEAD, *lines]})))
-    assert "times 0.5 for the backfill, 1.5 for the stream apply, 2.5 for the validation." in text
-    assert "times 0.0 for the backfill, 1.0 for the stream apply, 2.0 for the validation." in text
+    assert ": backfill 0.5, stream apply 1.5, validation 2.5." in text
+    assert ": backfill 0.0, stream apply 1.0, validation 2.0." in text
+    assert max(map(len, text.splitlines())) <= 140, "tests/documents/test_language.py allows no wider line"
 
 
 def test_the_readme_is_that_of_the_page_now() -> None:
