@@ -10,6 +10,7 @@ from bench.facts import Facts
 from bench.measure import note
 from bench.page import PARTS, section, write
 from service.environment import use_local_credentials
+from service.errors import TablesplitError
 
 
 def main() -> None:
@@ -19,15 +20,26 @@ def main() -> None:
     unknown = [name for name in asked if name not in PARTS]
     if unknown:
         sys.exit(f"{unknown[0]}: no such part; there are {', '.join(PARTS)}")
-    facts, sections = Facts(), dict[str, list[str]]()
+    facts, sections, failed = Facts(), dict[str, list[str]](), list[str]()
     for name in asked:
         began = time.perf_counter()
-        sections[name] = PARTS[name].run(facts)
+        try:
+            sections[name] = PARTS[name].run(facts)
+        except (AssertionError, RuntimeError, TablesplitError) as failure:
+            note(f"{name} has failed: {failure}")
+            sections[name] = [f"Not measured: {_last_line(failure)}"]
+            failed.append(name)
         note(f"{name}: {time.perf_counter() - began:.0f} s")
     if sys.argv[1:]:
         print("\n".join(line for name, lines in sections.items() for line in section(name, lines)))
     else:
         write(facts, sections)
+    if failed:  # the page shows what the others have measured
+        sys.exit(f"not measured: {', '.join(failed)}")
+
+
+def _last_line(failure: Exception) -> str:
+    return (str(failure).strip().splitlines() or [type(failure).__name__])[-1]
 
 
 if __name__ == "__main__":
