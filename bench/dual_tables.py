@@ -20,6 +20,7 @@ from service.core.mapping.mapping import Mapping
 from service.core.rules.guarded import copy_write
 from service.dynamodb.client import DynamoDBClient
 from service.dynamodb.control_plane import ControlPlane
+from service.dynamodb.gathered import GatheredStore
 from service.dynamodb.protocol import AskedWrite, Fence
 from service.dynamodb.table_description import NewTable
 from service.dynamodb.tables import Tables
@@ -115,7 +116,8 @@ class Dual:
     def guarded(self) -> GuardedSink:
         """The sink of the guarded rule."""
         events = _Events(self._count("forward"))
-        context = GuardedSinkContext(self.app.stores, self.state.generation, fence=_unfenced, events=events)
+        stores = replace(self.app.stores, store=GatheredStore(self.app.store))
+        context = GuardedSinkContext(stores, self.state.generation, fence=_unfenced, events=events)
         return GuardedSink(context, self.app.settings.sync_concurrency)
 
     def forward(self) -> ForwardSink:
