@@ -280,9 +280,10 @@ class Settings(BaseSettings):
     hook_attempts: int = Field(3, ge=1, le=20, description="maximum number of attempts to reach the hook")
 
     demo_server: str = Field(
-        "moto",
-        pattern=r"^(moto|dynamodb-local|https?://.+)$",
-        description="server of the demonstration: moto, dynamodb-local, or a URL",
+        "auto",
+        pattern=r"^(auto|moto|dynamodb-local|https?://.+)$",
+        description="server of the demonstration: moto, dynamodb-local, a URL, or auto: dynamodb-local where Java is installed, "
+        "else moto, which takes some minutes",
     )
 
     @property

@@ -105,13 +105,15 @@ class AuditVerdict:
 class Audit:
     """The log."""
 
-    def __init__(self, control: ControlTable, clock: Clock, who: str) -> None:
-        """``who``: who is recorded as the author of the entries that are appended here."""
+    def __init__(self, control: ControlTable, clock: Clock, who: str, *, logged: bool = True) -> None:
+        """``who``: who is recorded as the author of the entries that are appended here. ``logged``: whether their hashes are; not
+        those of a rehearsal, whose log is deleted at its end."""
         self._control = control
         self._records = control.records(PARTITION, Record)
         self._ends = control.records(f"{PARTITION} end", End)
         self._clock = clock
         self._who = who
+        self._logged = logged
 
     async def append(self, action: str, why: str, facts: dict[str, Any]) -> End:
         """Add an entry at the end, after those of other writers that came first, and log its hash at any level.
@@ -128,7 +130,10 @@ class Audit:
                 self._ends.as_put(END, newest, end)[0],
             ]
             if await self._control.store.transact(writes):
-                get_logger_at_any_level().info("audit record", number=newest.number, hash=newest.hash, action=action)
+                if self._logged:
+                    get_logger_at_any_level().info(
+                        "audit record", number=newest.number, hash=newest.hash, action=action
+                    )
                 return newest
         raise contended("the audit log")
 

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
-from backfill.display import opened_display
+from backfill.display import Display, opened_display
 from backfill.dry_run import DryRunReport, dry_run
 from backfill.options import ArrayJob, BackfillOptions
 from backfill.report import BackfillReport, SlicesReport
@@ -14,9 +14,14 @@ from service.app import App
 from service.migration.start import ensure_started
 
 
-async def copy_old_table(app: App, options: BackfillOptions, stop: asyncio.Event) -> BackfillReport:
-    """Start the migration if need be, then copy. Raises as ``run_backfill`` and ``ensure_started`` do."""
-    async with _backfill_context(app, options, stop) as (context, estimate):
+async def copy_old_table(
+    app: App, options: BackfillOptions, stop: asyncio.Event, display: Display | None = None
+) -> BackfillReport:
+    """Start the migration if need be, then copy. ``display``: where the progress is shown; None: on stderr.
+
+    Raises as ``run_backfill`` and ``ensure_started`` do.
+    """
+    async with _backfill_context(app, options, stop, display) as (context, estimate):
         return await run_backfill(context, estimate)
 
 
@@ -30,12 +35,12 @@ async def copy_slices(
 
 @asynccontextmanager
 async def _backfill_context(
-    app: App, options: BackfillOptions, stop: asyncio.Event
+    app: App, options: BackfillOptions, stop: asyncio.Event, shown: Display | None = None
 ) -> AsyncIterator[tuple[BackfillContext, int | None]]:
     """What a backfill needs, with DynamoDB's count of the old items."""
     await ensure_started(app)
     old = await app.tables.old_table()
-    with opened_display(app.clock) as display:
+    with opened_display(app.clock) if shown is None else nullcontext(shown) as display:
         context = BackfillContext(app.stores, app.settings, app.metrics, options, display, stop)
         yield context, old.item_count or None
 

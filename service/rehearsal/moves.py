@@ -75,5 +75,5 @@ def _move_context(app: App) -> MoveContext:
     async def status() -> dict[str, Any]:
         return {}  # only a hook gets the status, and a rehearsal's settings have none
 
-    audit, hooks = Audit(app.control, app.clock, BY), PhaseHooks(app.settings, app.clock, app.metrics)
+    audit, hooks = Audit(app.control, app.clock, BY, logged=False), PhaseHooks(app.settings, app.clock, app.metrics)
     return MoveContext(app, BY, audit, hooks, status, finish_v2)

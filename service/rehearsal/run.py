@@ -1,10 +1,12 @@
 """A rehearsal's steps: forward, cutover with writers on both sides, finish, rollback, cutover again, tally of writes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from backfill.display import Display
 from backfill.options import BackfillOptions
 from backfill.report import BackfillReport
 from service.app import App
@@ -40,6 +42,11 @@ Say = Callable[[str], None]
 """Prints one line about the progress."""
 
 
+def lanes_here(app: App) -> AbstractAsyncContextManager[object]:
+    """Both lanes in this process."""
+    return sync_lanes(app, log_status(app))
+
+
 @dataclass(frozen=True, slots=True)
 class RehearsalPlan:
     """How a rehearsal runs."""
@@ -61,6 +68,23 @@ class RehearsalPlan:
     """How long writers are on both sides."""
 
     validation: ValidationOptions = field(default_factory=ValidationOptions)
+    sync: Callable[[App], AbstractAsyncContextManager[object]] = lanes_here
+    """Runs both lanes for a block."""
+
+    fault: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+    """What is wrong in the first `dual`, while writers move to v2 one after the other."""
+
+    brief: bool = False
+    """It ends in `dual`, with every writer back on the old table."""
+
+    copy_settings: Mapping[str, Any] = field(default_factory=dict)
+    """The backfill's settings, where they differ."""
+
+    display: Display | None = None
+    """Where the progress of the backfill is shown; None: on stderr."""
+
+    log: WriteLog = field(default_factory=WriteLog)
+    """Has every write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +105,7 @@ class Rehearsal:
         self._plan = plan
         self._say = say
         self._stop = stop
-        self._log = WriteLog()
+        self._log = plan.log
         self._moves: list[TimedMove] = []
         self._in_flight = 0
         self._counting: CountingWriters | None = None
@@ -95,15 +119,18 @@ class Rehearsal:
 
     async def run(self) -> Rehearsed:
         """Run all steps. Raises Interrupted when ``stop`` is set on the way."""
-        async with sync_lanes(self._app, log_status(self._app)):
+        async with self._plan.sync(self._app):
             async with self._writing():
                 copied = await self._copy()
-                await self._cut_over()
+                await self._cut_over(self._plan.fault())
                 await self._move("cutover --finish")
                 await self._count("v2")
                 await self._let_writers_write()
-                await self._roll_back()
-                await self._cut_over()
+                await self._move("rollback")
+                await self._switch("old")
+                if not self._plan.brief:
+                    await self._roll_back_to_forward()
+                    await self._cut_over()
             return await self._finish(copied)
 
     async def _count(self, *sides: Side) -> None:
@@ -128,32 +155,33 @@ class Rehearsal:
                 quiet.set()
 
     async def _copy(self) -> BackfillReport:
-        copied = await copy_old_table(self._app, BackfillOptions(owner=worker_id()), self._stop)
+        settings = self._app.settings.model_copy(update=self._plan.copy_settings)
+        copying, options = replace(self._app, settings=settings), BackfillOptions(owner=worker_id())
+        copied = await copy_old_table(copying, options, self._stop, self._plan.display)
         self._say(f"backfill done: {copied.outcomes.items} items; writers go on while sync catches up")
         await self._catch_up(hops=1)
         self._say("caught up; comparing every item of both sides while writers go on")
         await run_validation(self._app, self._plan.validation, self._stop)
         return copied
 
-    async def _cut_over(self) -> None:
+    async def _cut_over(self, fault: AbstractAsyncContextManager[None] | None = None) -> None:
         """To `dual`, then writer by writer to v2: writers are on both sides for a while."""
         await self._move("cutover")
-        await self._switch("v2")
+        await self._switch("v2", fault)
 
-    async def _roll_back(self) -> None:
-        await self._move("rollback")
-        await self._switch("old")
+    async def _roll_back_to_forward(self) -> None:
         await self._move("rollback")
         await self._count("old")
         await self._let_writers_write()
 
-    async def _switch(self, side: Side) -> None:
+    async def _switch(self, side: Side, fault: AbstractAsyncContextManager[None] | None = None) -> None:
         """Switch the writers one after the other; then wait until every change of the side that they left has been applied."""
         share = self._plan.mixed_seconds / len(self._writers)
         await self._count(*SIDES)
-        for writer in self._writers:
-            await writer.switch(side)
-            await self._let_writers_write(share)
+        async with fault or nullcontext():
+            for writer in self._writers:
+                await writer.switch(side)
+                await self._let_writers_write(share)
         await self._copy_with_stamps()
         await self._count()  # a conflict on an item that is written all the time would close the next gate
         await self._catch_up(hops=1)

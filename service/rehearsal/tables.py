@@ -12,7 +12,7 @@ from service.core.item.wire import Item
 from service.core.item.write import Put
 from service.core.mapping.mapping import Mapping
 from service.dynamodb.table_description import NewTable
-from service.dynamodb.table_waits import until_active, until_deleted
+from service.dynamodb.table_waits import until_deleted
 from service.environment import load_configured_mapping
 from service.rehearsal.counting import SHARED_COUNTER
 from service.tasks import task_group
@@ -53,8 +53,7 @@ async def make_old_table(app: App) -> None:
     """Make the old table, empty and without a stream, and wait until it is active."""
     old = app.mapping.old
     table = NewTable(old.table, (old.partition_key, old.sort_key), stream=False, key_types=old.key_types)
-    await asyncio.to_thread(app.tables.plane.create_table, table)
-    await until_active(app.tables.plane, old.table, app.clock)
+    await app.tables.make(table)
 
 
 async def load_items(app: App, items: Iterable[Item]) -> None:

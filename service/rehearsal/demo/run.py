@@ -1,7 +1,8 @@
-"""The demonstration: a whole migration there, back, and there again while an application writes. Nothing is left afterwards."""
+"""The demonstration: a whole migration there and back while an application writes and sync is killed. It leaves nothing."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,17 +14,21 @@ from service.migration.start import create_and_start
 from service.migration.status.status import Status
 from service.rehearsal.by_mapping import MappedApplication
 from service.rehearsal.demo.items import old_items
+from service.rehearsal.demo.kill import KillOfSync
+from service.rehearsal.demo.watch import Screen, Watch
 from service.rehearsal.report import RehearsalReport
-from service.rehearsal.run import Rehearsal, RehearsalPlan, Say
+from service.rehearsal.run import Rehearsal, RehearsalPlan
 from service.rehearsal.servers.local_servers import local_server
+from service.rehearsal.sync_process import SyncProcess, sync_process
 from service.rehearsal.tables import load_items, own_tables
+from service.rehearsal.write_log import WriteLog
+from service.tasks import task_group
 from service.validation.options import ValidationOptions
 from service.validation.report import Report
 
-MOTO_OPPORTUNITIES = 400
-"""As many as moto's server copies, compares and moves over in two minutes. Every other server gets all of them."""
+OPPORTUNITIES = 250
+"""As many as moto's server copies and compares in seconds."""
 
-ALL_OPPORTUNITIES = 1_000_000
 WRITTEN = ("LEAD", "DEAL")
 """The entities that the application writes. Resources and pipelines stay as they were loaded."""
 
@@ -33,20 +38,34 @@ SHARED_ITEMS = 4
 INDEX_SAMPLE = 10
 """Items of each entity that are looked up in their indexes. Few, because moto reads a whole index for each lookup."""
 
+MIXED_SECONDS = 3.0
+"""How long writers are on both sides, and sync is away."""
+
+COPY_LEASE_SECONDS = 60.0
+"""Longer than sync's, because the copy ends when its lease cannot be renewed on a busy machine; sync just takes its lease anew. No
+move waits for it: the copy has ended before the first."""
+
+NEXT = {
+    True: "draft a mapping of your own table, which is only read: tablesplit mapping init --output my-mapping.yaml",
+    False: "run it once more; if it fails again, report all of its output",
+}
+"""What to do after the demonstration, by whether it went well."""
+
 QUICK = {
     "shard_discovery_seconds": 0.5,
     "poll_interval_seconds": 0.25,
-    "settle_seconds": 1.0,
+    "settle_seconds": 0.5,
     "segments": 2,
     "page_items": 100,
-    "lease_seconds": 6.0,
-    "heartbeat_seconds": 1.5,
+    "lease_seconds": 4.0,
+    "heartbeat_seconds": 1.0,
     "request_timeout_seconds": 3.0,
     "clock_margin_seconds": 0.0,
     "purge_grace_seconds": 12.0,
-    "gate_lag_low_seconds": 2.0,
-    "gate_quiet_seconds": 2.0,
-    "log_level": "warning",
+    "gate_lag_low_seconds": 1.0,
+    "gate_quiet_seconds": 1.0,
+    "verify_seconds": 5.0,
+    "log_level": "error",
 }
 
 
@@ -62,6 +81,9 @@ class DemoReport:
     validation: Report
     """The comparison of all items at the end."""
 
+    killed: float
+    """Seconds from the kill -9 of sync until everything was carried again."""
+
     seconds: float
     """How long all of it took."""
 
@@ -75,6 +97,7 @@ class DemoReport:
         return {
             "result": "ok" if self.ok else "different",
             "seconds": round(self.seconds, 1),
+            "killed_seconds": round(self.killed, 1),
             **self.rehearsal.to_json(),
             "backfill": self.backfill.to_json(),
             "status": self.status.to_json(),
@@ -82,45 +105,77 @@ class DemoReport:
         }
 
     def to_text(self) -> str:
-        """The comparison, the moves, the tally of writes, and the verdict in the last line."""
-        acknowledged = self.rehearsal.tally.acknowledged
-        verdict = (
-            f"demo: OK {self.backfill.outcomes.items} items copied, cut over, rolled back and cut over again under "
-            f"{acknowledged} live writes, 0 lost, 0 differences, {self.seconds:.0f} s"
-            if self.ok
-            else "demo: FAILED, writes are lost or the two sides differ"
+        """The comparison, the moves, the tally of writes, the verdict, and in the last line what to do next."""
+        return "\n".join(
+            [self.validation.to_text().rstrip(), self.rehearsal.to_text(), self._verdict(), f"next: {NEXT[self.ok]}"]
         )
-        return "\n".join([self.validation.to_text().rstrip(), self.rehearsal.to_text(), verdict])
+
+    def _verdict(self) -> str:
+        if not self.ok:
+            return "demo: FAILED, writes are lost or the two sides differ"
+        return (
+            f"demo: OK {self.backfill.outcomes.items} items copied, cut over and rolled back to dual under "
+            f"{self.rehearsal.tally.acknowledged} live writes and a kill -9 of sync, 0 lost, 0 differences, {self.seconds:.0f} s"
+        )
 
 
-async def run_demo(settings: Settings, say: Say, stop: asyncio.Event) -> DemoReport:
+async def run_demo(settings: Settings, screen: Screen, stop: asyncio.Event) -> DemoReport:
     """Run the whole demonstration on the server that the settings name, in tables of its own, which are deleted at the end."""
     with local_server(settings.demo_server) as endpoint:
         quick = settings.model_copy(update={**QUICK, "endpoint_url": endpoint, "streams_endpoint_url": None})
-        opportunities = MOTO_OPPORTUNITIES if settings.demo_server == "moto" else ALL_OPPORTUNITIES
         async with own_tables(quick, "tablesplit-demo") as app:
-            return await _demonstrate(app, list(old_items(opportunities)), say, stop)
+            changed = {
+                **QUICK,
+                "endpoint_url": endpoint,
+                "streams_endpoint_url": endpoint,
+                "control_table": app.settings.control_table,
+            }
+            async with sync_process(app, changed) as sync:
+                return await _demonstrate(app, sync, screen, stop)
 
 
-async def _demonstrate(app: App, items: Sequence[Item], say: Say, stop: asyncio.Event) -> DemoReport:
-    began = app.clock.monotonic()
-    say(f"loading {len(items)} items into the old table")
+async def _demonstrate(app: App, sync: SyncProcess, screen: Screen, stop: asyncio.Event) -> DemoReport:
+    items, log = list(old_items(OPPORTUNITIES)), WriteLog()
+    watch = Watch(app, screen, log, sync)
+    watch.say(f"loading {len(items)} items into the old table")
     await load_items(app, items)
     await create_and_start(app)
-    say("v2 tables made, stream positions saved; sync and live writers start")
-    rehearsed = await Rehearsal(app, _plan(app, items), say, stop).run()
-    seconds = app.clock.monotonic() - began
-    return DemoReport(rehearsed.report, rehearsed.backfill, rehearsed.status, rehearsed.validation, seconds)
+    watch.say("v2 tables made, stream positions saved; sync and live writers start")
+    fault = KillOfSync(app, sync, log, watch.say)
+    async with task_group() as tasks:
+        watching = tasks.create_task(watch.run())
+        plan = _plan(app, items, log, sync, fault, watch)
+        rehearsed = await Rehearsal(app, plan, watch.say, stop).run()
+        watching.cancel()
+    return DemoReport(
+        rehearsed.report, rehearsed.backfill, rehearsed.status, rehearsed.validation, fault.seconds, watch.seconds
+    )
 
 
-def _plan(app: App, items: Sequence[Item]) -> RehearsalPlan:
+def _plan(
+    app: App, items: Sequence[Item], log: WriteLog, sync: SyncProcess, fault: KillOfSync, watch: Watch
+) -> RehearsalPlan:
     """The writers start with the same few leads and deals, so that their writes meet, and share one record of each item's place."""
     written = [item for item in items if app.mapping.entity_name_of(item) in WRITTEN]
     shared = written[:: max(1, len(written) // SHARED_ITEMS)]
     application = MappedApplication(app.store, app.mapping, app.clock, shared)
+
+    @asynccontextmanager
+    async def process(_: App) -> AsyncIterator[None]:
+        await sync.start()
+        yield
+        await sync.stop()
+
     return RehearsalPlan(
         lambda: application,
         shared,
         counting=application,
         validation=ValidationOptions(index_sample=INDEX_SAMPLE),
+        sync=process,
+        fault=fault.away,
+        mixed_seconds=MIXED_SECONDS,
+        brief=True,
+        copy_settings={"lease_seconds": COPY_LEASE_SECONDS},
+        display=watch,
+        log=log,
     )

@@ -5,6 +5,7 @@ import hashlib
 import shutil
 import tarfile
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -41,6 +42,13 @@ def java_command(cache: Path = CACHE) -> list[str]:
         *("-cp", classpath, "software.amazon.dynamodb.services.local.main.ServerRunner"),
         *("-inMemory", "-sharedDb", "-disableTelemetry"),
     ]
+
+
+def is_available(cache: Path = CACHE) -> bool:
+    """Whether there is a Java, and the distribution is in ``cache`` or can be fetched into it, which is done then."""
+    with suppress(Misconfigured):
+        return bool(java_command(cache))
+    return False
 
 
 def _fetched(cache: Path) -> Path:

@@ -15,7 +15,7 @@ from typing import IO
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from service.errors import Fatal, Misconfigured
-from service.rehearsal.servers.dynamodb_local import java_command
+from service.rehearsal.servers.dynamodb_local import is_available, java_command
 from service.rehearsal.servers.fetch import CACHE
 
 MOTO = "service.rehearsal.servers.moto_in_turn"
@@ -33,10 +33,12 @@ sys.exit(server.wait())
 
 def local_server(choice: str) -> AbstractContextManager[str]:
     """The endpoint URL of the server that ``choice`` (the setting demo_server) names, started for the block. A URL is returned as
-    it is.
+    it is. ``auto``: DynamoDB Local where Java is installed and it can be fetched, else moto.
 
     Raises what ``moto_server`` and ``dynamodb_local`` raise.
     """
+    if choice == "auto":
+        choice = "dynamodb-local" if is_available() else "moto"
     if choice == "moto":
         return moto_server()
     if choice == "dynamodb-local":
