@@ -1,6 +1,5 @@
 """The composition root: everything that a command needs, opened together and closed together."""
 
-import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -54,7 +53,7 @@ async def open_app(settings: Settings, mapping: Mapping | None = None) -> AsyncI
     old = mapping.old.table
     clock, metrics = SystemClock(), Metrics((old, *mapping.tables, settings.control_table), migration=old)
     metrics.set_build(version("tablesplit"), mapping.hash)
-    plane = await asyncio.to_thread(ControlPlane, settings)
+    plane = ControlPlane(settings)
     async with DynamoDBClient.open(settings, metrics, clock) as store:
         _tune_gc()
         control = ControlTable(store, settings.control_table)
@@ -63,6 +62,5 @@ async def open_app(settings: Settings, mapping: Mapping | None = None) -> AsyncI
 
 
 def _tune_gc() -> None:
-    gc.collect()
-    gc.freeze()
+    gc.freeze()  # what was imported stays; there is no garbage in it, so it need not be collected first, which takes long
     gc.set_threshold(*GC_THRESHOLDS)

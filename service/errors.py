@@ -142,6 +142,10 @@ class Fatal(Stopped):
     """Going on could lose or corrupt items: stop. ``remedy`` is the command to run."""
 
 
+class TableMissing(Fatal):
+    """There is no table of that name."""
+
+
 class Trimmed(Fatal):
     """Unread stream records are gone (older than 24 hours). Going on would skip them."""
 

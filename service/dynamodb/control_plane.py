@@ -4,6 +4,8 @@
 """
 
 from email.utils import parsedate_to_datetime
+from functools import cached_property
+from threading import Lock
 from typing import Any
 
 from botocore.config import Config
@@ -50,11 +52,11 @@ class ControlPlane:
     """Administration of tables. Every method raises only tablesplit's own errors, one line each, after botocore's retries."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises Misconfigured when region, profile or endpoint is not valid. Takes about 0.3 s; sends nothing."""
+        """Sends nothing. The first call makes the client, which takes about 0.3 s, and raises Misconfigured when region, profile or
+        endpoint is not valid: some commands make no call."""
         self._settings = settings
-        self._session = aws_session(settings)
-        self._tables = self._client("dynamodb", settings.endpoint_url)
-        self._others: dict[str, Any] = {}
+        self._made: dict[str, Any] = {}
+        self._making = Lock()
 
     def describe_table(self, name: str) -> TableDescription | None:
         """The table; None when there is no table of that name."""
@@ -109,8 +111,7 @@ class ControlPlane:
     ) -> dict[str, Any]:
         """The answer of a call of any AWS service. An empty one when the server does not know the call, or
         refuses it with a code of ``none`` (without its suffix): then it has nothing of the kind."""
-        client = self._tables if service == "dynamodb" else self._other(service)
-        return self._call(client, method, subject, request, none=("UnknownOperation", *none))
+        return self._call(self._service(service), method, subject, request, none=("UnknownOperation", *none))
 
     @property
     def local(self) -> bool:
@@ -126,7 +127,7 @@ class ControlPlane:
         """The identity that signs the requests; ``local`` on a server that is not AWS's, which has no identities."""
         if self.local:
             return Identity("local", "local")
-        answer = self._call(self._other("sts"), "get_caller_identity", "the caller", {})
+        answer = self._call(self._service("sts"), "get_caller_identity", "the caller", {})
         return Identity(answer["Account"], answer["Arn"])
 
     def server_time(self) -> float:
@@ -139,13 +140,24 @@ class ControlPlane:
             raise self._error(self._tables, "ListTables", "the region", error) from error
         return parsedate_to_datetime(metadata["HTTPHeaders"]["date"]).timestamp()
 
-    def _other(self, service: str) -> Any:
-        """The client of another service, made when it is first asked: each takes long to make."""
-        if service not in self._others:
-            self._others[service] = self._client(service, None)
-        return self._others[service]
+    @cached_property
+    def _session(self) -> Any:
+        """Made with the first client."""
+        return aws_session(self._settings)
 
-    def _client(self, service: str, endpoint_url: str | None) -> Any:
+    @property
+    def _tables(self) -> Any:
+        """DynamoDB's client."""
+        return self._service("dynamodb")
+
+    def _service(self, service: str) -> Any:
+        """The client of a service, made when it is first asked: each takes long to make."""
+        with self._making:  # threads ask at once, and a session is for one alone
+            if service not in self._made:
+                self._made[service] = self._client(service)
+            return self._made[service]
+
+    def _client(self, service: str) -> Any:
         settings = self._settings
         config = Config(
             connect_timeout=settings.connect_timeout_seconds,
@@ -154,7 +166,8 @@ class ControlPlane:
             account_id_endpoint_mode="disabled",
         )
         try:
-            return self._session.client(service, endpoint_url=endpoint_url, config=config)
+            url = settings.endpoint_url if service == "dynamodb" else None
+            return self._session.client(service, endpoint_url=url, config=config)
         except (BotoCoreError, ValueError) as error:
             raise Misconfigured(
                 f"AWS cannot be used as configured: {error}",

@@ -25,6 +25,7 @@ from service.errors import (
     Poison,
     Retryable,
     StreamGone,
+    TableMissing,
     TablesplitError,
     Throttled,
     Trimmed,
@@ -177,7 +178,7 @@ def _lasting_error(call: Call, plain: str, code: str, message: str) -> Tablespli
     if call.operation in STREAM_OPERATIONS:
         return _stream_error(call, plain, code, message)
     if plain == "ResourceNotFound":
-        return Fatal(
+        return TableMissing(
             f"table {call.subject} was not found in region {call.region} at {call.endpoint}",
             remedy="check AWS_REGION and the table names, or run `tablesplit create-tables`",
         )

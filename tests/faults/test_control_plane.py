@@ -85,5 +85,5 @@ async def test_an_endpoint_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_region_that_cannot_be_one_is_refused() -> None:
     with pytest.raises(Misconfigured, match=r"^AWS cannot be used as configured: ") as caught:
-        ControlPlane(plane_settings(None, aws_region="a b"))
+        ControlPlane(plane_settings(None, aws_region="a b")).describe_table("Leads")
     assert caught.value.remedy == "check AWS_REGION, AWS_PROFILE and AWS_ENDPOINT_URL"

@@ -200,7 +200,7 @@ async def test_a_proxy_that_cannot_be_one_is_refused_by_the_name_of_its_variable
     settings, clock = load_settings(), WaitlessClock()
     line = f"{variable}={shown}: not the URL of an HTTP proxy"
     with pytest.raises(Misconfigured) as refused:
-        ControlPlane(settings)
+        ControlPlane(settings).describe_table("Leads")
     assert str(refused.value) == line
     with pytest.raises(Misconfigured) as refused:
         async with DynamoDBClient.open(settings, RetryLog(), clock, credentials=fixed_credentials(clock)):

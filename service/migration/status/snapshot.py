@@ -9,7 +9,7 @@ from service.control.state import MigrationState, load_state
 from service.core.phases.facts import Facts, LaneFacts
 from service.core.phases.moves import next_move
 from service.core.shards import RETENTION_SECONDS
-from service.errors import CHECK_ENDPOINT, Fatal, Retryable, TablesplitError
+from service.errors import CHECK_ENDPOINT, Fatal, Retryable, TableMissing, TablesplitError
 from service.log import get_logger
 from service.migration.status.facts import CaughtUp, read_facts
 from service.migration.status.gate import ask_caught_up, gate_by
@@ -30,8 +30,10 @@ async def take_snapshot(app: App, *, caught_up: CaughtUp | None = None, ask: boo
 
     Before `create-tables` the phase is ``prepare``. Raises Fatal when the control table is damaged or of another mapping.
     """
-    exists = await app.tables.describe(app.settings.control_table) is not None
-    state = await load_state(app.control, app.mapping) if exists else None
+    try:
+        state = await load_state(app.control, app.mapping)
+    except TableMissing:
+        state = None
     if state is None:
         now = app.clock.now()
         facts = Facts(now, phase_since=now, mapping=app.mapping.hash)

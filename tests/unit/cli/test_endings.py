@@ -139,7 +139,7 @@ def test_the_version_is_told_without_the_command_line(tmp_path: Path, option: st
     code = (
         f"import sys; sys.argv = ['tablesplit', {option!r}]; from service.cli import main\n"
         "try: main()\n"
-        "finally: print(sorted({'click', 'pydantic', 'boto3', 'service.config'} & set(sys.modules)))"
+        "finally: print(sorted({'click', 'pydantic', 'boto3', 'importlib.metadata', 'service.config'} & set(sys.modules)))"
     )
     done = ended(code, folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, b"")
