@@ -195,8 +195,8 @@ def _rogue_writes(move: PhaseMove, facts: Facts, _: GateLimits) -> Judgement:
 def _headroom(_: PhaseMove, facts: Facts, limits: GateLimits) -> Judgement:
     lanes = (facts.forward, facts.reverse)
     least = min((lane.headroom_seconds for lane in lanes if lane.headroom_seconds is not None), default=None)
-    threshold = f"at least {limits.gate_headroom_seconds:g} s"
-    value = None if least is None else round(least)  # seconds: programs read this number
+    threshold = f"at least {_duration(limits.gate_headroom_seconds)}"
+    value = "not known" if least is None else _duration(_rounded_down(least))
     return Judgement(value, threshold, least is not None and least >= limits.gate_headroom_seconds, SYNC)
 
 

@@ -25,12 +25,6 @@ class Condition:
     remedy: str
     """The command to run, or what else to do; empty where nothing is to be done."""
 
-    @property
-    def value_text(self) -> str:
-        """The value for people; a number of seconds, as the threshold says, with its unit."""
-        seconds = isinstance(self.threshold, str) and self.threshold.endswith(" s") and type(self.value) in (int, float)
-        return f"{value_text(self.value)} s" if seconds else value_text(self.value)
-
 
 @dataclass(frozen=True, slots=True)
 class Gate:
@@ -63,7 +57,7 @@ class Gate:
         lines = [f"gate to {self.to}: {'open' if self.open else 'closed'}"]
         for condition in self.conditions:
             mark, since = ("ok " if condition.met else "NO "), f", since {condition.since}" if condition.since else ""
-            value, wanted = condition.value_text, value_text(condition.threshold)
+            value, wanted = value_text(condition.value), value_text(condition.threshold)
             lines.append(f"  {mark} {condition.name:17} {value} (wanted: {wanted}{since})")
             if not condition.met:
                 lines.append(f"      {'':17} {condition.remedy}")
@@ -81,7 +75,7 @@ class GateClosed(Refused):
     def __init__(self, gate: Gate, forced: Collection[str] = ()) -> None:
         closed = [condition for condition in gate.closed if condition.name not in forced]
         reasons = "; ".join(
-            f"{condition.name} is {condition.value_text}, wanted {value_text(condition.threshold)}"
+            f"{condition.name} is {value_text(condition.value)}, wanted {value_text(condition.threshold)}"
             for condition in closed
         )
         remedy = "; ".join(condition.remedy for condition in closed)

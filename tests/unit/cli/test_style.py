@@ -62,19 +62,22 @@ def test_a_file_gets_the_text_as_it_is() -> None:
     assert coloured(TEXT, Screen(terminal=False)) == TEXT
 
 
-def test_a_gate_has_words_and_units_instead_of_values_of_the_program() -> None:
+def test_a_gate_has_words_instead_of_values_of_the_program() -> None:
     gate = Gate(
         "dual",
         (
             Condition("reverse_caught_up", False, True, False, None, "wait"),
-            Condition("headroom", 80_000, "at least 3600 s", True, None, ""),
+            Condition("quarantine", 3, 0, False, None, "see"),
             Condition("lag", None, "at least 3600 s", False, None, "wait"),
         ),
     )
     rows = [" ".join(line.split()) for line in gate.to_text().split("\n") if line.startswith(("  ok", "  NO"))]
     assert rows == [
         "NO reverse_caught_up no (wanted: yes)",
-        "ok headroom 80000 s (wanted: at least 3600 s)",
+        "NO quarantine 3 (wanted: 0)",
         "NO lag none (wanted: at least 3600 s)",
     ]
-    assert "reverse_caught_up is no, wanted yes; lag is none, wanted" in GateClosed(gate).message
+    assert (
+        "reverse_caught_up is no, wanted yes; quarantine is 3, wanted 0; lag is none, wanted"
+        in GateClosed(gate).message
+    )

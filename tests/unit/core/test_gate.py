@@ -200,8 +200,8 @@ CLOSED: dict[str, Row] = {
         {"sides": intruded("old", NOW - 1)},
         "writes to old: 1 DEAL, 2 LEAD",
     ),
-    "little headroom": ("headroom", CUTOVER_TO_REVERSE, {"reverse": replace(LANE, headroom_seconds=14_399.0)}, 14_399),
-    "unknown headroom": ("headroom", CUTOVER_TO_REVERSE, {"forward": LaneFacts(), "reverse": LaneFacts()}, None),
+    "little headroom": ("headroom", CUTOVER_TO_REVERSE, {"reverse": replace(LANE, headroom_seconds=14_399.0)}, "3.9 h"),
+    "unknown headroom": ("headroom", CUTOVER_TO_REVERSE, {"forward": LaneFacts(), "reverse": LaneFacts()}, "not known"),
     "tombstones": ("tombstones", CUTOVER_TO_DUAL, {"forward": replace(LANE, tombstones_overdue=1)}, "1 overdue"),
     "old was written": (
         "quiet",
