@@ -119,6 +119,13 @@ class Rehearsal:
 
     async def run(self) -> Rehearsed:
         """Run all steps. Raises Interrupted when ``stop`` is set on the way."""
+        try:
+            return await self._run()
+        except Interrupted:  # what a step says of itself, such as how to resume it, is not so: the tables are deleted
+            self._require_not_stopped()
+            raise
+
+    async def _run(self) -> Rehearsed:
         async with self._plan.sync(self._app):
             async with self._writing():
                 copied = await self._copy()

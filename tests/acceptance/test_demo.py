@@ -2,11 +2,13 @@
 
 import os
 import re
+import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from tests.acceptance.command_line import COMMAND
+from tests.acceptance.command_line import COMMAND, ended, until
 
 pytestmark = [pytest.mark.local, pytest.mark.kill, pytest.mark.slow]
 
@@ -27,3 +29,16 @@ def test_it_kills_sync_loses_nothing_and_says_what_to_do_next(dynamodb_local: st
     assert "increments" in increments
     assert re.match(r"demo: OK \d+ items .* kill -9 of sync, 0 lost, 0 differences", verdict)
     assert following.startswith("next: ")
+
+
+def test_stopped_on_the_way_it_says_that_its_tables_are_deleted(dynamodb_local: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "TABLESPLIT_DEMO_SERVER": dynamodb_local}
+    log = tmp_path / "demo.log"
+    with log.open("w") as out, ended(subprocess.Popen([*COMMAND, "demo"], env=environment, stderr=out)) as demo:
+        until(lambda: "comparing every item" in log.read_text(), within=300, otherwise=log.read_text)
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(120) == 3
+    assert log.read_text().splitlines()[-2:] == [
+        "error: stopped on the way: its tables are deleted",
+        "what to do: run the command again",
+    ]
