@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from backfill.display import Display
 from backfill.options import BackfillOptions
 from backfill.report import BackfillReport
-from service.app import App
+from service.app import App, open_app
 from service.control.workers import BEAT_SECONDS, BOTH, Workers, worker_id
 from service.core.item.wire import Item
 from service.core.phases.acting import Side
@@ -163,8 +163,8 @@ class Rehearsal:
 
     async def _copy(self) -> BackfillReport:
         settings = self._app.settings.model_copy(update=self._plan.copy_settings)
-        copying, options = replace(self._app, settings=settings), BackfillOptions(owner=worker_id())
-        copied = await copy_old_table(copying, options, self._stop, self._plan.display)
+        async with open_app(settings, self._app.mapping) as app:
+            copied = await copy_old_table(app, BackfillOptions(owner=worker_id()), self._stop, self._plan.display)
         self._say(f"backfill done: {copied.outcomes.items} items; writers go on while sync catches up")
         await self._catch_up(hops=1)
         self._say("caught up; comparing every item of both sides while writers go on")

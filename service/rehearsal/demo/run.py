@@ -41,9 +41,9 @@ INDEX_SAMPLE = 10
 MIXED_SECONDS = 3.0
 """How long writers are on both sides, and sync is away."""
 
-COPY_LEASE_SECONDS = 60.0
-"""Longer than sync's, because the copy ends when its lease cannot be renewed on a busy machine; sync just takes its lease anew. No
-move waits for it: the copy has ended before the first."""
+COPY = {"lease_seconds": 60.0, "request_timeout_seconds": 20.0}
+"""The copy's own settings: it ends when a busy server does not answer in time, while sync just takes its lease anew. No move waits
+for it, because it has ended before the first."""
 
 NEXT = {
     True: "draft a mapping of your own table, which is only read: tablesplit mapping init --output my-mapping.yaml",
@@ -175,7 +175,7 @@ def _plan(
         fault=fault.away,
         mixed_seconds=MIXED_SECONDS,
         brief=True,
-        copy_settings={"lease_seconds": COPY_LEASE_SECONDS},
+        copy_settings=COPY,
         display=watch,
         log=log,
     )
