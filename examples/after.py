@@ -1,16 +1,21 @@
 """After: the application on the v2 tables."""
 
+from collections.abc import Callable
 from typing import Any
 
 from boto3.dynamodb.conditions import Attr, ConditionBase, ConditionExpressionBuilder, Key
 from botocore.exceptions import ClientError
 
-from examples.before import every_page, meant, update_of
+from examples.before import addition_of, every_page, meant, update_of
 from examples.entities import AlreadyExists, Changes, Clock, Entity, Item, NotFound, Ref, ref_of, timestamp
 from examples.patience import DEADLINE_SECONDS, Contended, PatientTable, cancelled_by, patiently
 from examples.v2_items import STAMP, is_record, plain_changes, record_of, v2_item, v2_key
 
 STAGE_INDEX = "GSI1"
+
+
+class NotAsExpected(Exception):
+    """A field is no longer as the caller has read it."""
 
 
 class V2Repository:
@@ -58,8 +63,32 @@ class V2Repository:
         stamped = {"updated_at": self._now(), **changes}
         plain = plain_changes(self._entity, stamped)
         if plain is None:
-            return record_of(self._rewrite(ref, stamped))
-        return record_of(self._update(ref, plain, Attr("id").exists(), NotFound(ref.id)))
+            return record_of(self._rewrite(ref, lambda _: stamped))
+        return record_of(self._update(ref, update_of(plain), Attr("id").exists(), NotFound(ref.id)))
+
+    def update_if(self, ref: Ref, expected: Changes, changes: Changes) -> bool:
+        """Change fields if these still have the values that were read (None: absent). Returns whether; False too where there is no
+        record."""
+
+        def changed(record: Item) -> Changes:
+            if any(record.get(name) != value for name, value in expected.items()):
+                raise NotAsExpected(ref.id)
+            return {"updated_at": self._now(), **changes}
+
+        try:
+            self._rewrite(ref, changed)
+        except (NotFound, NotAsExpected):
+            return False
+        return True
+
+    def add(self, ref: Ref, field: str, amount: int) -> Item:
+        """Count: no count of another instance is lost. Returns the record as it is then. Raises NotFound."""
+        if field in self._entity.fields:
+            addition = addition_of(field, amount, self._now())
+            return record_of(self._update(ref, addition, Attr("id").exists(), NotFound(ref.id)))
+        return record_of(
+            self._rewrite(ref, lambda record: {"updated_at": self._now(), field: record.get(field, 0) + amount})
+        )
 
     def move_stage(self, ref: Ref, stage: str) -> Item:
         """Move the record to another stage, and so to another key of the index. Raises NotFound."""
@@ -88,28 +117,29 @@ class V2Repository:
         item: Item | None = self._table.get_item(Key=v2_key(self._entity, ref), ConsistentRead=True).get("Item")
         return item if is_record(item) else None
 
-    def _read_and_write(self, ref: Ref, changes: Changes) -> Item:
-        """Read the item, and change it if it is still as it was read. Raises NotFound, Contended."""
+    def _read_and_write(self, ref: Ref, changed: Callable[[Item], Changes]) -> Item:
+        """Read the item, and change it if it is still as it was read. Raises NotFound, Contended, and what ``changed`` raises."""
         was = self._read(ref)
         if was is None:
             raise NotFound(ref.id)
-        item = v2_item(self._entity, {**record_of(was), **changes})
+        record = record_of(was)
+        item = v2_item(self._entity, {**record, **changed(record)})
         if (item["PK"], item["SK"]) != (was["PK"], was["SK"]):
             return self._move(was, item)
-        changed = {name: value for name, value in item.items() if was.get(name) != value}
-        removed = dict.fromkeys(was.keys() - item.keys() - {STAMP})
-        if not changed and not removed:
+        changes = {name: value for name, value in item.items() if was.get(name) != value}
+        changes |= dict.fromkeys(was.keys() - item.keys() - {STAMP})
+        if not changes:
             return was
-        return self._update(ref, {**changed, **removed}, as_read(was), Contended(ref.id))
+        return self._update(ref, update_of(changes), as_read(was), Contended(ref.id))
 
-    def _update(self, ref: Ref, changes: Changes, condition: ConditionBase, refused: Exception) -> Item:
+    def _update(self, ref: Ref, request: Item, condition: ConditionBase, refused: Exception) -> Item:
         """UpdateItem, because it leaves all that it does not name unchanged."""
         try:
             answer = self._table.update_item(
                 Key=v2_key(self._entity, ref),
                 ConditionExpression=condition,
                 ReturnValues="ALL_NEW",
-                **update_of(changes),
+                **request,
             )
         except ClientError as error:
             raise meant(error, refused) from error

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from boto3.dynamodb.conditions import Attr
+from boto3.dynamodb.conditions import Attr, ConditionBase
 from botocore.exceptions import ClientError
 
 from examples.entities import AlreadyExists, Changes, Clock, Entity, Item, NotFound, Ref, ref_of, timestamp
@@ -45,14 +45,24 @@ class OldRepository:
 
     def update(self, ref: Ref, changes: Changes) -> Item:
         """Change fields. Returns the record as it is then. Raises NotFound."""
-        request = update_of({"updated_at": self._now(), **changes})
+        return self._update(ref, update_of({"updated_at": self._now(), **changes}), Attr("id").exists())
+
+    def update_if(self, ref: Ref, expected: Changes, changes: Changes) -> bool:
+        """Change fields if these still have the values that were read (None: absent). Returns whether; False too where there is no
+        record."""
+        condition = Attr("id").exists()
+        for name, value in expected.items():
+            is_same = Attr(name).eq(value)
+            condition &= Attr(name).not_exists() | is_same if value is None else is_same
         try:
-            answer = self._table.update_item(
-                Key=self._key(ref.id), ConditionExpression=Attr("id").exists(), ReturnValues="ALL_NEW", **request
-            )
-        except ClientError as error:
-            raise meant(error, NotFound(ref.id)) from error
-        return without(answer["Attributes"], self.hidden)
+            self._update(ref, update_of({"updated_at": self._now(), **changes}), condition)
+        except NotFound:
+            return False
+        return True
+
+    def add(self, ref: Ref, field: str, amount: int) -> Item:
+        """Count: no count of another instance is lost. Returns the record as it is then. Raises NotFound."""
+        return self._update(ref, addition_of(field, amount, self._now()), Attr("id").exists())
 
     def move_stage(self, ref: Ref, stage: str) -> Item:
         """Move the record to another stage. Raises NotFound."""
@@ -75,6 +85,15 @@ class OldRepository:
         items = every_page(self._table.scan, FilterExpression=wanted)
         return [without(item, self.hidden) for item in items]
 
+    def _update(self, ref: Ref, request: Item, condition: ConditionBase) -> Item:
+        try:
+            answer = self._table.update_item(
+                Key=self._key(ref.id), ConditionExpression=condition, ReturnValues="ALL_NEW", **request
+            )
+        except ClientError as error:
+            raise meant(error, NotFound(ref.id)) from error
+        return without(answer["Attributes"], self.hidden)
+
     def _key(self, identity: str) -> Item:
         return {"pk": f"{self._entity.name}#{identity}", "sk": "METADATA"}
 
@@ -93,6 +112,15 @@ def update_of(changes: Changes) -> Item:
     clauses = [f"{verb} {', '.join(terms)}" for verb, terms in (("SET", sets), ("REMOVE", removes)) if terms]
     request = {"UpdateExpression": " ".join(clauses), "ExpressionAttributeNames": names}
     return {**request, "ExpressionAttributeValues": values} if values else request
+
+
+def addition_of(field: str, amount: int, now: str) -> Item:
+    """The arguments of an UpdateItem request that adds to an attribute, 0 where it is absent."""
+    return {
+        "UpdateExpression": "SET #u = :u ADD #a :a",
+        "ExpressionAttributeNames": {"#u": "updated_at", "#a": field},
+        "ExpressionAttributeValues": {":u": now, ":a": amount},
+    }
 
 
 def every_page(operation: Any, **request: Any) -> list[Item]:

@@ -46,6 +46,14 @@ class DualRepository:
         """Change fields."""
         return self._side.update(ref, changes)
 
+    def update_if(self, ref: Ref, expected: Changes, changes: Changes) -> bool:
+        """Change fields if these still have the values that were read."""
+        return self._side.update_if(ref, expected, changes)
+
+    def add(self, ref: Ref, field: str, amount: int) -> Item:
+        """Count."""
+        return self._side.add(ref, field, amount)
+
     def move_stage(self, ref: Ref, stage: str) -> Item:
         """Move the record to another stage."""
         return self._side.move_stage(ref, stage)

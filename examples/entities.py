@@ -108,6 +108,13 @@ class Repository(Protocol):
     def update(self, ref: Ref, changes: Changes) -> Item:
         """Change fields. Returns the record as it is then. Raises NotFound."""
 
+    def update_if(self, ref: Ref, expected: Changes, changes: Changes) -> bool:
+        """Change fields if these still have the values that were read (None: absent). Returns whether; False too where there is no
+        record."""
+
+    def add(self, ref: Ref, field: str, amount: int) -> Item:
+        """Count: no count of another instance is lost. Returns the record as it is then. Raises NotFound."""
+
     def move_stage(self, ref: Ref, stage: str) -> Item:
         """Move the record to another stage (of a lead: status). Raises NotFound."""
 

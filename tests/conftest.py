@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.fakes.servers import dynamodb_local_for_tests, moto_for_tests
+from tests.fakes.typescript_example import TypeScriptProgram, typescript_program
 
 settings.register_profile("laptop", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", parent=settings.get_profile("laptop"), derandomize=True, print_blob=True)
@@ -39,6 +40,13 @@ def dynamodb_local() -> Iterator[str]:
     """Endpoint URL of DynamoDB Local; shared by the session's tests, so each uses names of its own."""
     with dynamodb_local_for_tests() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def typescript_example(dynamodb_local: str) -> Iterator[TypeScriptProgram]:
+    """The application of examples/typescript on DynamoDB Local."""
+    with typescript_program(dynamodb_local) as program:
+        yield program
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The CRM's tables on a server, as its application sees them: through boto3."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -9,7 +10,7 @@ import boto3
 from examples.after import V2Repository
 from examples.before import OldRepository
 from examples.dual_aware import OldSide
-from examples.entities import DEAL, LEAD, Entity
+from examples.entities import DEAL, LEAD, Entity, Repository
 from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping, load_mapping
 from service.dynamodb.control_plane import ControlPlane
@@ -28,16 +29,31 @@ class CrmTables:
     mapping: Mapping
     resource: Any
     client: Any
+    elsewhere: Callable[..., Repository] | None = None
+    """Makes the repositories of an application in another language, of an entity and ``old``, ``v2``, ``side``, ...; None: they
+    are the Python example's."""
 
-    def before(self, entity: Entity = DEAL) -> OldRepository:
+    def before(self, entity: Entity = DEAL) -> Repository:
+        if self.elsewhere is not None:
+            return self._elsewhere(entity, "before")
         return OldRepository(self.table(self.mapping.old.table), entity, lambda: NOW)
 
-    def old_side(self, entity: Entity = DEAL) -> OldSide:
+    def old_side(self, entity: Entity = DEAL) -> Repository:
+        if self.elsewhere is not None:
+            return self._elsewhere(entity, "old")
         return OldSide(self.table(self.mapping.old.table), entity, lambda: NOW)
 
-    def after(self, entity: Entity = DEAL, table: Any = None, deadline_seconds: float = 60.0) -> V2Repository:
-        name = self.mapping.entities[entity.name].table
-        return V2Repository(table or self.table(name), entity, lambda: NOW, deadline_seconds)
+    def after(self, entity: Entity = DEAL, races: int = 0, deadline_seconds: float = 60.0) -> Repository:
+        """races: after how many reads, the first ones, another instance changes the record."""
+        if self.elsewhere is not None:
+            return self._elsewhere(entity, "v2", races=races, deadline=deadline_seconds)
+        table = self.table(self.mapping.entities[entity.name].table)
+        return V2Repository(Racing(table, races) if races else table, entity, lambda: NOW, deadline_seconds)
+
+    def _elsewhere(self, entity: Entity, side: str, **more: Any) -> Repository:
+        tables = {"old": self.mapping.old.table, "v2": self.mapping.entities[entity.name].table}
+        assert self.elsewhere is not None
+        return self.elsewhere(entity, side=side, now=NOW, **tables, **more)
 
     def table(self, name: str) -> Any:
         return self.resource.Table(name)
@@ -52,6 +68,28 @@ class CrmTables:
 
     def v2_items(self, entity: Entity = DEAL) -> list[Item]:
         return self.items(self.mapping.entities[entity.name].table)
+
+
+class Racing:
+    """A v2 table in which the item is changed right after each of the first ``races`` reads."""
+
+    def __init__(self, table: Any, races: int) -> None:
+        self._table, self._races = table, races
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._table, name)
+
+    def get_item(self, **request: Any) -> Any:
+        answer = self._table.get_item(**request)
+        if self._races:
+            self._races -= 1
+            self._table.update_item(
+                Key=request["Key"],
+                UpdateExpression="SET updated_at = :now, #o = :now",
+                ExpressionAttributeNames={"#o": "owner"},
+                ExpressionAttributeValues={":now": f"race {self._races}"},
+            )
+        return answer
 
 
 def make_crm_tables(url: str, prefix: str) -> CrmTables:

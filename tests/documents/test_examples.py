@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,8 +15,11 @@ from examples.patience import Contended, patiently
 from examples.v2_items import v2_item
 from service.core.item.compare import equal, same_value
 from service.core.item.stamp import stamped
+from service.core.mapping.dates import date_part
 from service.core.mapping.transform import forward
 from tests.builders.crm_tables import CrmTables, make_crm_tables
+from tests.documents.pages import ROOT
+from tests.fakes.typescript_example import TypeScriptRepository
 
 JANUARY, FEBRUARY = "2024-01-31T23:30:00-02:00", "2024-02-10"  # both in February, by UTC
 MARCH = "2024-03-05T01:00:00Z"
@@ -23,9 +27,10 @@ DEAL_7: Item = {"id": "7", "company": "Isdom", "stage": "won", "value": Decimal(
 VERSION = "0001." + "7".zfill(40)
 TOMBSTONE = {"v": VERSION, "d": True}
 
-SERVERS = [
-    pytest.param("moto_server", marks=pytest.mark.moto),
-    pytest.param("dynamodb_local", marks=pytest.mark.local),
+APPLICATIONS = [
+    pytest.param(("moto_server", "python"), marks=pytest.mark.moto, id="python-moto"),
+    pytest.param(("dynamodb_local", "python"), marks=pytest.mark.local, id="python-local"),
+    pytest.param(("dynamodb_local", "typescript"), marks=pytest.mark.local, id="typescript-local"),
 ]
 
 RECORDS: list[tuple[Entity, Item]] = [
@@ -40,9 +45,13 @@ RECORDS: list[tuple[Entity, Item]] = [
 ]
 
 
-@pytest.fixture(params=SERVERS)
+@pytest.fixture(params=APPLICATIONS)
 def crm(request, table_prefix) -> CrmTables:
-    return make_crm_tables(request.getfixturevalue(request.param), table_prefix)
+    server, language = request.param
+    tables = make_crm_tables(request.getfixturevalue(server), table_prefix)
+    if language == "typescript":
+        tables.elsewhere = partial(TypeScriptRepository, request.getfixturevalue("typescript_example"))
+    return tables
 
 
 @pytest.fixture
@@ -156,52 +165,108 @@ def write_wire(crm: CrmTables, item: dict[str, Any]) -> None:
     crm.table(crm.mapping.entities["DEAL"].table).put_item(Item={name: read(value) for name, value in item.items()})
 
 
-class Racing:
-    """A v2 table in which the item is changed right after each of the first ``races`` reads."""
-
-    def __init__(self, table: Any, races: int) -> None:
-        self._table, self._races = table, races
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._table, name)
-
-    def get_item(self, **request: Any) -> Any:
-        answer = self._table.get_item(**request)
-        if self._races:
-            self._races -= 1
-            self._table.update_item(
-                Key=request["Key"],
-                UpdateExpression="SET updated_at = :now, #o = :now",
-                ExpressionAttributeNames={"#o": "owner"},
-                ExpressionAttributeValues={":now": f"race {self._races}"},
-            )
-        return answer
-
-
 @pytest.mark.parametrize("changes", [{"note": "x"}, {"created_at": MARCH}])
 def test_a_change_between_read_and_write_is_kept(crm, changes):
     ref = crm.after().create(DEAL_7)
-    table = Racing(crm.table(crm.mapping.entities["DEAL"].table), races=2)
-    crm.after(table=table).update(ref, changes)
+    crm.after(races=2).update(ref, changes)
     (item,) = crm.v2_items()
     assert item["owner"] == {"S": "race 0"}
     assert ("note" in item.get("custom_fields", {}).get("M", {})) == ("note" in changes)
 
 
-def test_a_record_that_changes_at_every_attempt_is_given_up_in_the_end(moto):
-    ref = moto.after().create(DEAL_7)
-    table = Racing(moto.table(moto.mapping.entities["DEAL"].table), races=10_000)
+def test_a_record_that_changes_at_every_attempt_is_given_up_in_the_end(crm):
+    ref = crm.after().create(DEAL_7)
     with pytest.raises(Contended):
-        moto.after(table=table, deadline_seconds=0.2).update(ref, {"note": "x"})
+        crm.after(races=10_000, deadline_seconds=0.2).update(ref, {"note": "x"})
 
 
-def test_a_record_never_moves_onto_another(moto):
-    deals = moto.after(deadline_seconds=0.2)
+def test_a_record_never_moves_onto_another(crm):
+    deals = crm.after(deadline_seconds=0.2)
     deals.create({**DEAL_7, "created_at": MARCH, "value": 1})
     ref = deals.create(DEAL_7)
     with pytest.raises(Contended):
         deals.change_created_at(ref, MARCH)
-    assert len(moto.v2_items()) == 2
+    assert len(crm.v2_items()) == 2
+
+
+@pytest.mark.parametrize("side", ["before", "old_side", "after"])
+def test_a_change_on_condition_is_made_once(crm, side):
+    deals = getattr(crm, side)()
+    ref = deals.create(DEAL_7)
+    unowned = deals.get(ref).get("owner")
+    assert deals.update_if(ref, {"owner": unowned, "note": None}, {"owner": "ann", "note": "hers"})
+    assert not deals.update_if(ref, {"owner": unowned}, {"owner": "bob"})
+    assert not deals.update_if(ref, {"note": None}, {"owner": "bob"})
+    assert deals.update_if(ref, {"note": "hers"}, {"note": "done"})
+    assert not deals.update_if(Ref("8", JANUARY), {}, {"owner": "bob"})
+    assert {"owner": "ann", "note": "done"}.items() <= deals.get(ref).items()
+
+
+@pytest.mark.parametrize("side", ["before", "old_side", "after"])
+def test_a_counter_counts_whether_v2_has_a_field_for_it_or_not(crm, side):
+    deals = getattr(crm, side)()
+    ref = deals.create(DEAL_7)
+    for amount in (1, 2):
+        deals.add(ref, "value", amount)
+        deals.add(ref, "calls", amount)
+    assert {"value": Decimal("15.5"), "calls": 3}.items() <= deals.get(ref).items()
+    with pytest.raises(NotFound):
+        deals.add(Ref("8", JANUARY), "value", 1)
+
+
+def test_a_count_between_read_and_write_is_kept(crm):
+    """A gathered counter has no ADD: it is read and written, on condition."""
+    ref = crm.after().create(DEAL_7)
+    assert crm.after(races=2).add(ref, "calls", 1)["owner"] == "race 0"
+
+
+def test_a_number_with_more_digits_than_a_float_has_stays_as_it_is(crm):
+    exact = Decimal("0.12345678901234567890123456789012345678")
+    for deals in (crm.before(), crm.old_side(), crm.after()):
+        ref = deals.find("7") or deals.create({**DEAL_7, "rate": exact})
+        deals.update(ref, {"note": "x"})
+        assert deals.get(ref)["rate"] == exact
+
+
+DATES = [
+    ("2024-01-31", "2024-01"),
+    ("20240131", "2024-01"),
+    ("2024-02-30", None),
+    ("2023-02-29", None),
+    ("2024-01-31T23:30:00-02:00", "2024-02"),
+    ("2024-02-01 00:30:00.123+0100", "2024-01"),
+    ("2024-01-31T23:59:59", "2024-01"),
+    ("20240131T2359Z", "2024-01"),
+    ("2024-01-31T24:00:00Z", None),
+    ("2024-0131", None),
+    ("2024-05", None),
+    ("1 May 2024", None),
+    ("yesterday", None),
+    ("", None),
+]
+
+
+@pytest.mark.local
+@pytest.mark.parametrize(("text", "month"), DATES)
+def test_javascript_takes_a_text_for_the_date_that_the_mapping_takes_it_for(typescript_example, text, month):
+    deals = TypeScriptRepository(typescript_example, DEAL, "v2", old="", v2="")
+    assert date_part("month", "date", text) == (month or "")
+    assert deals.month(text) == month
+
+
+@pytest.mark.local
+def test_a_typescript_instance_changes_sides_at_run_time(dynamodb_local, typescript_example, table_prefix):
+    crm = make_crm_tables(dynamodb_local, table_prefix)
+    crm.elsewhere = partial(TypeScriptRepository, typescript_example)
+    deals = crm.old_side()
+    ref = deals.create(DEAL_7)
+    assert (len(crm.old_items()), len(crm.v2_items())) == (1, 0)
+    deals.side = "v2"
+    assert (deals.get(ref), deals.find("7"), deals.list_by_stage("won")) == (None, None, [])
+    deals.create({**DEAL_7, "value": 1})
+    deals.side = "old"
+    deals.delete(ref)
+    assert (len(crm.old_items()), len(crm.v2_items())) == (0, 1)
 
 
 def test_an_instance_changes_sides_at_run_time(moto):
@@ -270,3 +335,9 @@ def test_every_name_of_the_mapping_is_known_to_the_example(moto):
         names = set(moto.mapping.entities[entity.name].made) - {"_sync", "custom_fields"}
         record = dict.fromkeys(entity.fields, "2024-01-01")
         assert set(v2_item(entity, record)) == names
+
+
+def test_what_an_application_must_know_are_ten_lines():
+    page = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
+    section = page.partition("## What an application must know\n\n")[2].partition("\n\n")[0]
+    assert [line.split(".")[0] for line in section.splitlines()] == [str(number) for number in range(1, 11)]
