@@ -4,10 +4,11 @@ from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 
 from service.http_api.contract import ServiceView
+from service.http_api.openapi import TOKEN, answers
 from service.http_api.problems import HttpProblem
 
 PAGE_POLICY = (
@@ -30,6 +31,8 @@ ASSETS = {
     "/console/sparkline.js": ("sparkline.js", "text/javascript"),
 }
 
+EVENTS = "text/event-stream"
+
 
 def add_console(api: FastAPI, view: ServiceView, readers: list[Any]) -> None:
     """``readers``: the dependencies of the events.
@@ -45,12 +48,21 @@ def add_console(api: FastAPI, view: ServiceView, readers: list[Any]) -> None:
         summary="The console's events, as a stream",
         response_class=StreamingResponse,
         dependencies=readers,
+        responses={
+            200: {
+                "description": "Each event `status` has a JSON document, each two seconds",
+                "content": {EVENTS: {"schema": {"type": "string"}}},
+            },
+            **answers(None, *TOKEN, 503),
+        },
     )
-    async def events() -> StreamingResponse:
+    async def events(request: Request) -> Response:
+        if request.method == "HEAD":
+            return Response(media_type=EVENTS)
         listener = view.events()
         if listener is None:
             raise HttpProblem(503, "Too many listeners", "close another console page", headers={"Retry-After": "10"})
-        return StreamingResponse(listener, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        return StreamingResponse(listener, media_type=EVENTS, headers={"Cache-Control": "no-store"})
 
 
 def _serve(content: str, media_type: str) -> Callable[[], Response]:

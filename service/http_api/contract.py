@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from service.core.phases.acting import Phase
 
@@ -23,10 +23,14 @@ Text = Annotated[str, AfterValidator(_whole)]
 """Text that can be stored: JSON's escapes can also write half a character."""
 
 
+def _body(*examples: dict[str, JsonValue]) -> ConfigDict:
+    return ConfigDict(extra="forbid", strict=True, json_schema_extra={"examples": list(examples)})
+
+
 class ValidationRequest(BaseModel):
     """What to validate; with an empty body, everything. A repair is a command for a person: `tablesplit validate --repair`."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = _body({"entity": "LEAD", "sample": 1000}, {})
 
     entity: Text | None = Field(default=None, description="only this entity")
     sample: int | None = Field(default=None, ge=1, description="only about this many items of each entity")
@@ -36,7 +40,10 @@ class PhaseRequest(BaseModel):
     """Where to move the phase. While a move has only begun, naming the phase that it leaves gives it up. An override must be given
     twice, in ``force`` and in ``force_again``. Completing is a command for a person: `tablesplit complete`."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = _body(
+        {"to": "dual", "why": "tuesday"},
+        {"to": "dual", "why": "the item is known", "force": ["quarantine"], "force_again": ["quarantine"]},
+    )
 
     to: Literal["forward", "dual", "reverse"]
     why: Text = Field(default="", description="the reason, for the audit log")
@@ -52,7 +59,7 @@ class PhaseRequest(BaseModel):
 class HoldRequest(BaseModel):
     """Why the gate is held, for the audit log."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = _body({"why": "release freeze"})
 
     why: Text = Field(min_length=1, max_length=500, description="the reason, shown with the gate")
 

@@ -28,6 +28,7 @@ def _docs_page(schema: dict[str, Any]) -> str:
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>tablesplit API</title>'
         "<style>body{font:1rem system-ui;max-width:60rem;margin:2rem auto}td{padding:.3rem 1rem .3rem 0}</style>"
-        f'<h1>tablesplit API</h1><p>The full description: <a href="/openapi.json">/openapi.json</a> (OpenAPI). '
+        f"<h1>tablesplit API {html.escape(schema['info']['version'])}</h1>"
+        f'<p>The full description: <a href="/openapi.json">/openapi.json</a> (OpenAPI). '
         f"Every POST needs <code>Authorization: Bearer &lt;token&gt;</code>.</p><table>{rows}</table></html>"
     )

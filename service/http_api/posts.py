@@ -6,18 +6,35 @@ from fastapi import Depends, FastAPI
 
 from service.http_api.access import Required
 from service.http_api.contract import HoldRequest, PhaseRequest, ServiceView, ValidationRequest
+from service.http_api.documents import BegunMove, BegunValidation, HoldDocument, ReleasedDocument
+from service.http_api.openapi import TOKEN, answers
 from service.http_api.problems import HttpProblem
+
+ERRORS = (*TOKEN, 400, 409, 413, 503)
 
 
 def add_posts(api: FastAPI, view: ServiceView, required: Required) -> None:
     """``required``: the dependency that gives the token's owner."""
 
-    @api.post("/v1/validation", summary="Start a validation", status_code=202, dependencies=[Depends(required)])
+    @api.post(
+        "/v1/validation",
+        summary="Start a validation",
+        status_code=202,
+        dependencies=[Depends(required)],
+        response_model=None,
+        responses=answers(BegunValidation, *ERRORS, status=202),
+    )
     async def start(request: ValidationRequest) -> dict[str, str]:
         run_id = await view.start_validation(request)
         return {"id": run_id, "location": f"/v1/validation/{run_id}"}
 
-    @api.post("/v1/phase", summary="Move the phase", status_code=202)
+    @api.post(
+        "/v1/phase",
+        summary="Move the phase",
+        status_code=202,
+        response_model=None,
+        responses=answers(BegunMove, *ERRORS, status=202),
+    )
     async def move(request: PhaseRequest, owner: Annotated[str, Depends(required)]) -> dict[str, str]:
         if set(request.force) != set(request.force_again):
             raise HttpProblem(
@@ -26,10 +43,20 @@ def add_posts(api: FastAPI, view: ServiceView, required: Required) -> None:
         await view.phases.start(request.to, request.why, tuple(request.force), request.leave_behind, by=owner)
         return {"to": request.to, "location": "/v1/phase"}
 
-    @api.post("/v1/hold", summary="Close the gate of every move")
+    @api.post(
+        "/v1/hold",
+        summary="Close the gate of every move",
+        response_model=None,
+        responses=answers(HoldDocument, *ERRORS),
+    )
     async def hold(request: HoldRequest, owner: Annotated[str, Depends(required)]) -> dict[str, Any]:
         return await view.phases.hold(request.why, by=owner)
 
-    @api.post("/v1/release", summary="Remove the hold")
+    @api.post(
+        "/v1/release",
+        summary="Remove the hold",
+        response_model=None,
+        responses=answers(ReleasedDocument, *ERRORS),
+    )
     async def release(owner: Annotated[str, Depends(required)]) -> dict[str, Any]:
         return await view.phases.release(by=owner)

@@ -25,6 +25,7 @@ from service.http_api.console import add_console
 from service.http_api.contract import ServiceView
 from service.http_api.docs_page import add_docs
 from service.http_api.listener import BACKLOG, HANDSHAKES, Listener
+from service.http_api.openapi import describe, operation_id
 from service.http_api.posts import add_posts
 from service.http_api.problems import BodyLimit, EscapedJson, answer_errors
 from service.http_api.reads import add_phase_reads, add_probes, add_reads
@@ -45,7 +46,12 @@ async def serve_http(settings: Settings, view: ServiceView, clock: Clock) -> Asy
 
 def create_http_api(view: ServiceView, access: Access, clock: Clock) -> FastAPI:
     """The application, for those whom ``access`` lets in."""
-    api = FastAPI(title="tablesplit", docs_url=None, redoc_url=None, default_response_class=EscapedJson)
+    api = FastAPI(
+        docs_url=None,
+        redoc_url=None,
+        default_response_class=EscapedJson,
+        generate_unique_id_function=operation_id,
+    )
     required = token_required(access, WrongTokens(clock))
     readers = token_to_read(access, required)
     answer_errors(api)
@@ -55,6 +61,7 @@ def create_http_api(view: ServiceView, access: Access, clock: Clock) -> FastAPI:
     add_phase_reads(api, view, readers)
     add_posts(api, view, required)
     add_docs(api)
+    describe(api)
     api.add_middleware(BodyLimit)
     api.add_middleware(HostCheck, hosts=access.hosts)
     return api
