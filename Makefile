@@ -85,7 +85,7 @@ LOCK := $(BIN)/uv pip compile --generate-hashes --no-emit-index-url --no-emit-fi
 # Everything for the developers; then for the image what it needs at run time, what builds it, and what the kcl image adds, at the same versions.
 lock: $(READY)
 	$(LOCK) pyproject.toml --output-file requirements.lock --all-extras --universal --python-version 3.11
-	$(LOCK) pyproject.toml --output-file deploy/image.lock --python-version 3.12 --python-platform linux --constraint requirements.lock
+	$(LOCK) pyproject.toml --extra otel --output-file deploy/image.lock --python-version 3.12 --python-platform linux --constraint requirements.lock
 	printf 'hatchling\nhatch-vcs\n' | $(LOCK) - --output-file deploy/build.lock --python-version 3.12 --python-platform linux --constraint requirements.lock
 	printf 'amazon-kclpy\n' | $(LOCK) - --output-file deploy/kcl.lock --no-deps --python-version 3.12 --python-platform linux --constraint requirements.lock
 

@@ -28,6 +28,7 @@ from service.errors import Interrupted, Paused, Retryable
 from service.failpoints import failpoint
 from service.metrics import Metrics
 from service.tasks import task_group
+from service.tracing import span
 
 SCANS = 8
 """Segments copied at once. With the bound on a window this bounds the memory, however many segments the plan has."""
@@ -157,13 +158,18 @@ class SegmentCopier:
         """Returns whether the segment is done: it is not when the budget is used up."""
         async with self._scans:
             while not self.segments[number].done and not self._budget.used_up(self._spent()):
-                window = await self._read_window(number)
-                began = self._clock.monotonic()
-                outcomes = await self._window_copier.copy(window)
-                failpoint("window_copied")
-                await self._save_segment(number, window, outcomes)
-                self._window_items = next_size(window.items, self._clock.monotonic() - began)
+                with span("backfill window", segment=number):
+                    await self._copy_window(number)
         return self.segments[number].done
+
+    async def _copy_window(self, number: int) -> None:
+        window = await self._read_window(number)
+        began = self._clock.monotonic()
+        with span("backfill copy", segment=number, items=window.items):
+            outcomes = await self._window_copier.copy(window)
+        failpoint("window_copied")
+        await self._save_segment(number, window, outcomes)
+        self._window_items = next_size(window.items, self._clock.monotonic() - began)
 
     async def _read_window(self, number: int) -> Window:
         """The next pages of the segment, transformed."""
@@ -171,13 +177,14 @@ class SegmentCopier:
         mapping = self._stores.mapping
         while True:
             reserved = await self._reads.admit()
-            page = await self._stores.store.scan(
-                mapping.old.table,
-                segment=number,
-                segments=self._run.segments,
-                start=window.last_key,
-                limit=min(window.most, self._context.settings.page_items),
-            )
+            with span("backfill page", segment=number):
+                page = await self._stores.store.scan(
+                    mapping.old.table,
+                    segment=number,
+                    segments=self._run.segments,
+                    start=window.last_key,
+                    limit=min(window.most, self._context.settings.page_items),
+                )
             self._reads.settle(reserved, page.consumed_units)
             window.add(mapping, self._run.generation, page)
             if window.complete:

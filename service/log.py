@@ -14,6 +14,7 @@ import structlog
 from service.config import Settings
 from service.errors import as_ours
 from service.escape import escaped
+from service.tracing import trace_ids
 
 
 def configure_log(settings: Settings) -> None:
@@ -22,6 +23,7 @@ def configure_log(settings: Settings) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _add_trace,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -47,6 +49,11 @@ def get_logger_at_any_level() -> structlog.typing.FilteringBoundLogger:
         None, wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET)
     )
     return logger
+
+
+def _add_trace(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Which trace a line belongs to, where there is one."""
+    return {**event, **trace_ids()}
 
 
 def _escape(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -256,6 +256,10 @@ class Metrics:
         self._shown = gauges
         self.registry.register(gauges)
 
+    def families(self) -> Iterator[Metric]:
+        """What the page shows, as values."""
+        return OfMigration(self.registry, self._migration).collect()
+
     def page(self, accept: str = "") -> tuple[bytes, str]:
         """The page and its content type: OpenMetrics for a client whose Accept header allows it."""
         encoder, content_type = choose_encoder(accept)

@@ -73,7 +73,7 @@ def table_prefix() -> str:
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting and no credentials of the person who runs the tests; dummy ones for local servers."""
     for name in list(os.environ):
-        if name.startswith(("TABLESPLIT_", "AWS_")) and not name.startswith("TABLESPLIT_TEST_"):
+        if name.startswith(("TABLESPLIT_", "AWS_", "OTEL_")) and not name.startswith("TABLESPLIT_TEST_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")

@@ -17,6 +17,7 @@ from service.errors import Fenced, IteratorExpired, TablesplitError, Trimmed
 from service.streams.engine import ShardSink
 from service.streams.retry import StreamRetry
 from service.streams.tip import Tip
+from service.tracing import span
 
 REFRESH_SECONDS = 3600.0
 """How often an idle shard's position is saved again, so that ``as_of`` shows how old it is."""
@@ -251,7 +252,8 @@ class ShardReader:
         table = self._context.requests.table
         changes = [parse_record(record, table=table, shard_id=self._shard_id) for record in page.records]
         self._applying = changes[0]
-        await self._context.retry(lambda: self._context.sink.apply(self._shard_id, changes))
+        with span("sync window", table=table, shard=self._shard_id, changes=len(changes)):
+            await self._context.retry(lambda: self._context.sink.apply(self._shard_id, changes))
         self._applying = None
         self._context.pages.release()
         self._measure(changes)

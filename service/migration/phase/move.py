@@ -40,6 +40,7 @@ from service.migration.status.gate import ask_gate
 from service.migration.status.left_behind import read_left_behind
 from service.migration.status.left_out import LeftOut, read_left_out
 from service.sync.positions import require_started
+from service.tracing import span
 
 GATE_POLL_SECONDS = 1.0
 
@@ -96,6 +97,11 @@ async def make_move(context: MoveContext, request: MoveRequest) -> Moved:
     overridden), Misconfigured for an unknown condition, Fatal when a step's deadline passes: its message names the worker that it
     waited for, its remedy is the command that goes on.
     """
+    with span("phase move", command=request.command):
+        return await _make_move(context, request)
+
+
+async def _make_move(context: MoveContext, request: MoveRequest) -> Moved:
     app = context.app
     await require_started(app)
     async with Lease.try_acquire(app.control, MOVE_LEASE, worker_id(), app.clock, app.settings) as lease:
@@ -214,7 +220,8 @@ async def _resume(context: MoveContext, request: MoveRequest, lease: Lease) -> M
     while (move := (await _load(context.app)).move) is not None:
         begun, step = clock.monotonic(), cast(Step, move.step)  # a step of core.phases, stored as text
         context.progress.begins(move.to, step)
-        await _do(context, request, lease, move)
+        with span("phase step", to=move.to, step=move.step):
+            await _do(context, request, lease, move)
         failpoint("move_step_done")
         seconds[move.step] = round(clock.monotonic() - begun, 3)
         context.progress.ends(move.to, step, seconds[step])

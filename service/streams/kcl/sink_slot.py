@@ -28,6 +28,7 @@ from service.clock import Clock
 from service.core.item.change import Change
 from service.dynamodb.protocol import Fence
 from service.streams.engine import ShardSink
+from service.tracing import span
 
 CHANGE_SECONDS = 2.0
 """How long batches may still take when the sink changes. Those that take longer are cancelled and applied again by the next
@@ -105,7 +106,8 @@ class SinkSlot:
 
 async def _apply_under(fence: Fence, sink: ShardSink, shard_id: str, changes: Sequence[Change]) -> None:
     _fence.set(fence)
-    await sink.apply(shard_id, changes)
+    with span("sync window", shard=shard_id, changes=len(changes)):
+        await sink.apply(shard_id, changes)
 
 
 async def _cancel_and_wait(tasks: set[asyncio.Task[None]]) -> None:
