@@ -5,7 +5,7 @@ Then Metrics, to which the parts of the pipeline report. The gauges of the whole
 on; the page of a backfill has none.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import nan
 from typing import Literal, get_args
 
@@ -16,6 +16,7 @@ from prometheus_client import (
     GCCollector,
     Histogram,
     Info,
+    Metric,
     PlatformCollector,
     ProcessCollector,
     disable_created_metrics,
