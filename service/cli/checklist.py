@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from service.cli.output import Redrawn
 from service.core.phases.acting import Phase
-from service.core.phases.moves import HORIZONS, STEP_TEXTS, Step, steps_from
+from service.core.phases.moves import STEP_TEXTS, Step, expected_text, steps_from
 
 
 class Checklist:
@@ -31,9 +31,4 @@ class Checklist:
         left = steps_from(to, step)
         for following in left if under_way else left[1:]:
             mark = "->" if under_way and following == step else "  "
-            yield f"  {mark}  {following:12} {STEP_TEXTS[following]}: {self._expected(following)}"
-
-    def _expected(self, step: Step) -> str:
-        if step in HORIZONS:
-            return f"{self._horizon:.0f} s"
-        return "by the number of items" if step == "strip" else "some seconds"
+            yield f"  {mark}  {following:12} {STEP_TEXTS[following]}: {expected_text(following, self._horizon)}"

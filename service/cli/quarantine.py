@@ -15,7 +15,8 @@ from service.control.quarantine_documents import listing, shown
 from service.control.repairs import require_repairs_allowed
 from service.core.item.wire import plain_key_text
 from service.escape import lines_of
-from service.migration.settlement.quarantine import RetryResult, drop_from_quarantine, retry_key
+from service.migration.phase.move_context import move_context
+from service.migration.settlement.quarantine import RetryResult, drop_key, retry_key
 from service.sync.positions import require_started
 
 
@@ -72,18 +73,17 @@ def retry(ids: tuple[str, ...], all_keys: bool, as_json: bool) -> None:
 
 @quarantine.command("drop")
 @click.argument("key_id", metavar="ID")
+@click.option("--why", default="", help="The reason, for the audit log.")
 @yes
 @as_json
-def drop_key(key_id: str, yes: bool, as_json: bool) -> None:
+def drop(key_id: str, why: str, yes: bool, as_json: bool) -> None:
     """Drop the changes that wait under ID: they are lost. `validate` then shows the differences."""
     confirm(f"The changes that wait under {key_id} will be lost.", "drop", yes=yes)
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         await require_started(app)
-        head = await drop_from_quarantine(_quarantine(app), key_id)
-        return Answer(
-            {"dropped": key_id, "changes_lost": head.waiting}, f"dropped {key_id}: {head.waiting} changes lost"
-        )
+        lost = await drop_key(_quarantine(app), key_id, (await move_context(app)).audit.append, why)
+        return Answer({"dropped": key_id, "changes_lost": lost}, f"dropped {key_id}: {lost} changes lost")
 
     run_command(body, as_json=as_json, acts=True)
 

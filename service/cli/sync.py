@@ -18,6 +18,7 @@ from service.http_api.server import serve_http
 from service.http_api.view import HttpView
 from service.log import get_logger
 from service.migration.start import ensure_started
+from service.migration.status.history import History
 from service.migration.status.snapshot import log_status
 from service.streams.kcl.daemon import STOP_SECONDS as DAEMON_STOP_SECONDS
 from service.streams.kcl.daemon import require_daemon
@@ -53,9 +54,10 @@ async def _run_sync(app: App, stop: asyncio.Event, *, http: bool = True) -> None
         require_daemon(daemon_options(app))
     state = await ensure_started(app)
     await require_same_stream(app, state)
-    async with told_to_cloudwatch(app), sync_lanes(app, log_status(app)) as lanes:
+    history = History()
+    async with told_to_cloudwatch(app), sync_lanes(app, log_status(app, history)) as lanes:
         if http:
-            await _serve(app, HttpView(app, lanes), stop)
+            await _serve(app, HttpView(app, lanes, history), stop)
         else:
             await stop.wait()
 

@@ -1,26 +1,16 @@
 """The contract of the HTTP side: what it needs from the service, and the bodies of its POSTs."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from service.core.phases.acting import Phase
+from service.http_api.settlement_contract import SettlementApi
+from service.http_api.text import Text
 
 ListName = Literal["quarantine", "conflicts", "verification", "audit"]
 """The lists that are shown page by page."""
-
-
-def _whole(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise ValueError("half a surrogate pair is no text") from None
-    return text
-
-
-Text = Annotated[str, AfterValidator(_whole)]
-"""Text that can be stored: JSON's escapes can also write half a character."""
 
 
 def _body(*examples: dict[str, JsonValue]) -> ConfigDict:
@@ -38,17 +28,18 @@ class ValidationRequest(BaseModel):
 
 class PhaseRequest(BaseModel):
     """Where to move the phase. While a move has only begun, naming the phase that it leaves gives it up. An override must be given
-    twice, in ``force`` and in ``force_again``. Completing is a command for a person: `tablesplit complete`."""
+    twice, in ``force`` and in ``force_again``. Completing cannot be undone: it needs the old table's name in ``table``."""
 
     model_config = _body(
         {"to": "dual", "why": "tuesday"},
         {"to": "dual", "why": "the item is known", "force": ["quarantine"], "force_again": ["quarantine"]},
     )
 
-    to: Literal["forward", "dual", "reverse"]
+    to: Literal["forward", "dual", "reverse", "complete"]
     why: Text = Field(default="", description="the reason, for the audit log")
     force: list[Text] = Field(default_factory=list, description="conditions of the gate to override")
     force_again: list[Text] = Field(default_factory=list, description="the same conditions again")
+    table: Text | None = Field(default=None, description="the old table's name, as a confirmation; `complete` needs it")
     leave_behind: int | None = Field(
         default=None,
         ge=0,
@@ -74,9 +65,18 @@ class PhaseApi(Protocol):
         """The phase, the move under way, and why the last move that was begun here has stopped."""
 
     async def start(
-        self, to: Phase, why: str, forced: tuple[str, ...], leave_behind: int | None = None, *, by: str = ""
+        self,
+        to: Phase,
+        why: str,
+        forced: tuple[str, ...],
+        leave_behind: int | None = None,
+        *,
+        table: str | None = None,
+        by: str = "",
     ) -> None:
-        """Begin a move; ``by``: the token's owner, for the audit log. Raises GateClosed (KeysLeftBehind), or another Refused."""
+        """Begin a move; ``table``: the old table's name, as a confirmation; ``by``: the token's owner, for the audit log.
+
+        Raises GateClosed (KeysLeftBehind), or another Refused."""
 
     async def hold(self, why: str, *, by: str = "") -> dict[str, Any]:
         """Close every gate. Returns the hold."""
@@ -91,6 +91,9 @@ class ServiceView(Protocol):
     @property
     def phases(self) -> PhaseApi: ...
 
+    @property
+    def settlements(self) -> SettlementApi: ...
+
     def unready(self) -> str | None:
         """Why this process cannot do its work now, or None."""
 
@@ -99,6 +102,9 @@ class ServiceView(Protocol):
 
     async def status(self) -> dict[str, Any]:
         """One snapshot of the whole migration."""
+
+    async def history(self) -> dict[str, Any]:
+        """Lag and rates of both lanes in the last hour."""
 
     async def validation(self, run_id: str | None) -> dict[str, Any] | None:
         """The report of a run, or without ``run_id`` of the latest one; None when there is none."""

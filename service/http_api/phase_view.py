@@ -4,22 +4,27 @@ import asyncio
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from service.app import App
 from service.clock import iso
-from service.control.state import MigrationState
+from service.control.state import MigrationState, Move
 from service.core.phases.acting import Phase
 from service.core.phases.moves import (
+    STEP_TEXTS,
     Begin,
     Command,
     NotPossible,
     PhaseMove,
+    Step,
     command_to,
     decide,
+    expected_text,
     move_between,
     next_move,
     phase_row,
+    steps_from,
+    steps_of,
 )
 from service.errors import Misconfigured, Refused, as_ours
 from service.http_api.shared import Shared
@@ -68,20 +73,29 @@ class PhaseView:
             "forward": row.forward,
             "reverse": row.reverse,
             "move": None if state.move is None else asdict(state.move),
+            "steps": [] if state.move is None else shown_steps(state.move, self._app.settings.writer_horizon_seconds),
             "hold": hold_text(state),
             "next": None if onward is None else onward.to,
             "failed": self._failed,
         }
 
     async def start(
-        self, to: Phase, why: str, forced: tuple[str, ...], leave_behind: int | None = None, *, by: str = ""
+        self,
+        to: Phase,
+        why: str,
+        forced: tuple[str, ...],
+        leave_behind: int | None = None,
+        *,
+        table: str | None = None,
+        by: str = "",
     ) -> None:
         """Begin, resume or give up a move in the background, once its gate is open. ``leave_behind``: of a rollback, how many keys
-        the operator leaves behind. ``by``: who asked, for the audit log.
+        the operator leaves behind. ``table``: the old table's name, as a confirmation. ``by``: who asked, for the audit log.
 
         Raises GateClosed (KeysLeftBehind), Refused (no such move, or one already runs here), Misconfigured for an unknown
-        condition.
+        condition, another table's name, and where completing is not confirmed by the name.
         """
+        _require_confirmed(to, table, self._app.mapping.old.table)
         if self._moving is not None and not self._moving.done():
             raise Refused("a move runs in this process", remedy="watch it: GET /v1/phase")
         state = await require_started(self._app)
@@ -127,10 +141,32 @@ class PhaseView:
         await self._renew()
 
 
+def shown_steps(move: Move, horizon_seconds: float) -> list[dict[str, Any]]:
+    """Every step of the move under way, in order."""
+    now = cast(Step, move.step)  # a step of core.phases, stored as text
+    left = steps_from(move.to, now)
+    return [
+        {
+            "name": step,
+            "text": STEP_TEXTS[step],
+            "expected": expected_text(step, horizon_seconds),
+            "state": "now" if step == now else "next" if step in left else "done",
+        }
+        for step in steps_of(move.to, now)
+    ]
+
+
+def _require_confirmed(to: Phase, table: str | None, name: str) -> None:
+    if table not in (None, name):
+        raise Misconfigured(f"table {table}: this is the migration of table {name}", remedy="nothing was changed")
+    if to == "complete" and table is None:
+        raise Misconfigured(
+            "completing cannot be undone", remedy=f"confirm it: give the old table's name, {name}, in `table`"
+        )
+
+
 def _command(state: MigrationState, to: Phase) -> tuple[Command, PhaseMove | None]:
     """The command that leads to ``to``, and the move that it would begin. Raises Refused where it leads nowhere."""
-    if to == "complete":
-        raise Misconfigured("completing cannot be undone: a person does it", remedy="run: tablesplit complete")
     command = command_to(to, state.phase, under_way(state))
     if command is None:
         raise _no_move(state.phase, to)

@@ -40,7 +40,8 @@ def add_posts(api: FastAPI, view: ServiceView, required: Required) -> None:
             raise HttpProblem(
                 400, "Override not repeated", "an override must be given twice: repeat `force` in `force_again`"
             )
-        await view.phases.start(request.to, request.why, tuple(request.force), request.leave_behind, by=owner)
+        forced = tuple(request.force)
+        await view.phases.start(request.to, request.why, forced, request.leave_behind, table=request.table, by=owner)
         return {"to": request.to, "location": "/v1/phase"}
 
     @api.post(

@@ -85,6 +85,10 @@ def add_reads(api: FastAPI, view: ServiceView, readers: list[Any]) -> None:
     async def status() -> dict[str, Any]:
         return await view.status()
 
+    @api.get("/v1/history", summary="Lag and rates of both lanes in the last hour", dependencies=readers)
+    async def history() -> dict[str, Any]:
+        return await view.history()
+
     @api.get(
         "/v1/validation",
         summary="The latest validation report",

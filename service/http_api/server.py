@@ -29,6 +29,7 @@ from service.http_api.openapi import describe, operation_id
 from service.http_api.posts import add_posts
 from service.http_api.problems import BodyLimit, EscapedJson, answer_errors
 from service.http_api.reads import add_phase_reads, add_probes, add_reads
+from service.http_api.settlement_routes import add_settlement_posts, add_settlement_reads
 from service.http_api.wrong_tokens import WrongTokens
 from service.metrics import Metrics
 
@@ -60,6 +61,8 @@ def create_http_api(view: ServiceView, access: Access, clock: Clock) -> FastAPI:
     add_reads(api, view, readers)
     add_phase_reads(api, view, readers)
     add_posts(api, view, required)
+    add_settlement_reads(api, view, readers)
+    add_settlement_posts(api, view, required)
     add_docs(api)
     describe(api)
     api.add_middleware(BodyLimit)

@@ -17,10 +17,13 @@ from service.http_api.contract import ListName, ValidationRequest
 from service.http_api.events import ConsoleEvents
 from service.http_api.explained import Explained
 from service.http_api.phase_view import PhaseView
+from service.http_api.settlements import Settlements
 from service.http_api.shared import Shared
 from service.log import get_logger
 from service.migration.status.gauges import MigrationGauges
+from service.migration.status.history import History
 from service.migration.status.snapshot import take_running_snapshot
+from service.migration.status.status import Status
 from service.migration.validation import run_validation
 from service.sync.worker import Lanes
 from service.validation.options import ValidationOptions
@@ -43,8 +46,10 @@ Page = Callable[[str, int], Awaitable[dict[str, Any]]]
 class HttpView:
     """Implements ``http_api.ServiceView``."""
 
-    def __init__(self, app: App, lanes: Lanes) -> None:
-        self._status = Shared(partial(take_running_snapshot, app), app.clock)
+    def __init__(self, app: App, lanes: Lanes, history: History | None = None) -> None:
+        """``history``: of the lanes, which goes on here with each status that is read."""
+        self._history = history or History()
+        self._status = Shared(self._take, app.clock)
         self.phases = PhaseView(app, self._status)
         self._events = ConsoleEvents(self._console, app.clock)
         self._app = app
@@ -63,6 +68,12 @@ class HttpView:
         self._newest_acts = Shared(partial(Audit(app.control, app.clock, "").newest, SHOWN_ITEMS), app.clock)
         self._reading = asyncio.Semaphore(READS_AT_ONCE)
         self._explained = Explained(app)
+        self.settlements = Settlements(app, self._settled)
+
+    async def _take(self) -> Status:
+        status = await take_running_snapshot(self._app)
+        self._history.add(status.facts)
+        return status
 
     def unready(self) -> str | None:
         """Why a lane has stopped, with the remedy; None while both lanes work or stand by."""
@@ -80,6 +91,10 @@ class HttpView:
         """The document of /v1/status, as it was read within the last seconds (``as_of``)."""
         status = await self._status.get()
         return {**status.to_json(), "as_of": iso(status.facts.now)}
+
+    async def history(self) -> dict[str, Any]:
+        """The document of /v1/history: lag and rates of both lanes in the last hour, as far as this process has seen it."""
+        return {"points": self._history.points(), "as_of": iso(self._app.clock.now())}
 
     async def validation(self, run_id: str | None) -> dict[str, Any] | None:
         """A report, or None. For the latest run started here, if it failed: the reason and the remedy."""
@@ -118,6 +133,10 @@ class HttpView:
         """The item of the old table at ``key`` there and back, with what ``edits`` of it would give back; None: there is none."""
         return await self._explained.item(key, edits)
 
+    async def _settled(self) -> None:
+        for shared in (self._status, self._newest_acts, self._first["quarantine"], self._first["conflicts"]):
+            await shared.renew()
+
     def events(self) -> AsyncIterator[bytes] | None:
         """The console's events for a further listener; None when there are too many."""
         return self._events.listen()
@@ -130,6 +149,8 @@ class HttpView:
             "status": await self.status(),
             "unready": self.unready(),
             "phase": await self.phases.phase(),
+            "rates": self._history.rates(),
+            "v2_tables": list(self._app.mapping.tables),
             "validation": await self.validation(None),
             "validating": self._validating is not None and not self._validating.done(),
             "quarantine": lists["quarantine"]["items"][:SHOWN_ITEMS],

@@ -6,9 +6,10 @@ from typing import Any
 import httpx
 
 from service.core.phases.gate import Condition, Gate
-from service.errors import Refused
+from service.errors import Misconfigured, Refused
 from service.http_api.access import Access
 from service.http_api.contract import ValidationRequest
+from service.http_api.settlement_contract import ChoicesRequest, DropRequest, ResolutionRequest, RetryRequest
 
 TOKEN = "right-0123456789"
 OWNER = "alice"
@@ -27,6 +28,7 @@ class FakePhases:
         self.refusal: Refused | None = None
         self.moves: list[tuple[str, str, tuple[str, ...]]] = []
         self.left_behind: list[int | None] = []
+        self.tables: list[str | None] = []
         self.by: list[str] = []
 
     async def gate(self, to: str | None) -> dict[str, Any]:
@@ -38,12 +40,20 @@ class FakePhases:
         return {"phase": "forward"}
 
     async def start(
-        self, to: str, why: str, forced: tuple[str, ...], leave_behind: int | None = None, *, by: str = ""
+        self,
+        to: str,
+        why: str,
+        forced: tuple[str, ...],
+        leave_behind: int | None = None,
+        *,
+        table: str | None = None,
+        by: str = "",
     ) -> None:
         if self.refusal:
             raise self.refusal
         self.moves.append((to, why, forced))
         self.left_behind.append(leave_behind)
+        self.tables.append(table)
         self.by.append(by)
 
     async def hold(self, why: str, *, by: str = "") -> dict[str, Any]:
@@ -55,11 +65,58 @@ class FakePhases:
         return {"released": None}
 
 
+class FakeSettlements:
+    """Conflicts and keys in quarantine whose answers are set by the test; records what it was asked for."""
+
+    def __init__(self) -> None:
+        self.shown: dict[str, Any] = {}
+        self.refused: dict[str, str] = {}
+        self.asked: list[ChoicesRequest | ResolutionRequest | RetryRequest | DropRequest] = []
+        self.by: list[str] = []
+
+    async def conflict(self, conflict_id: str) -> dict[str, Any]:
+        return self._shown(conflict_id)
+
+    async def quarantined(self, key_id: str) -> dict[str, Any]:
+        return self._shown(key_id)
+
+    async def choices(self, request: ChoicesRequest, *, by: str) -> dict[str, Any]:
+        self._note(request, by)
+        chosen = [{"id": name, "lost": [f"what {name} had"], "seen": f"seen {name}"} for name in request.ids]
+        return {"choices": [one for one in chosen if one["id"] not in self.refused], "refused": self.refused}
+
+    async def resolve(self, request: ResolutionRequest, *, by: str) -> dict[str, Any]:
+        self._note(request, by)
+        resolved = [name for name in request.seen if name not in self.refused]
+        return {"resolved": resolved, "kept": request.keep, "open": self.refused}
+
+    async def retry(self, request: RetryRequest) -> dict[str, Any]:
+        self._note(request)
+        failures = [self.refused.get(name) for name in request.ids]
+        rows = zip(request.ids, failures, strict=True)
+        return {"items": [{"id": name, "applied": failure is None, "failure": failure} for name, failure in rows]}
+
+    async def drop(self, request: DropRequest, *, by: str) -> dict[str, Any]:
+        self._note(request, by)
+        return {"items": [{"id": name, "changes_lost": 2} for name in request.ids]}
+
+    def _shown(self, name: str) -> dict[str, Any]:
+        if name not in self.shown:
+            raise Misconfigured(f"there is no {name}", remedy="see the list")
+        document: dict[str, Any] = self.shown[name]
+        return document
+
+    def _note(self, request: ChoicesRequest | ResolutionRequest | RetryRequest | DropRequest, by: str = "") -> None:
+        self.asked.append(request)
+        self.by.append(by)
+
+
 class FakeView:
     """A service whose answers are set by the test."""
 
     def __init__(self) -> None:
         self.phases = FakePhases()
+        self.settlements = FakeSettlements()
         self.failure: str | None = None
         self.report: dict[str, Any] | None = None
         self.refusal: Refused | None = None
@@ -67,6 +124,7 @@ class FakeView:
         self.crowded = False
         self.explanation: dict[str, Any] | None = None
         self.explained: list[tuple[str, list[str]]] = []
+        self.points: list[dict[str, Any]] = []
 
     def unready(self) -> str | None:
         return self.failure
@@ -76,6 +134,9 @@ class FakeView:
 
     async def status(self) -> dict[str, Any]:
         return {"phase": "forward"}
+
+    async def history(self) -> dict[str, Any]:
+        return {"points": self.points}
 
     async def validation(self, run_id: str | None) -> dict[str, Any] | None:
         return self.report if run_id in (None, "run-1") else None

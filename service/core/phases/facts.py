@@ -27,6 +27,12 @@ class BackfillFacts:
     """Of the run so far, by the price file."""
     left_out: int = 0
     """Of the items, those that stay behind, as the mapping says."""
+    estimate: int | None = None
+    """Items in the old table by DynamoDB's own count at the begin, up to six hours old; None: not known."""
+    started_at: float | None = None
+    finished_at: float | None = None
+    waiting_for: tuple[str, ...] = ()
+    """What its workers wait for now, such as a limit of capacity."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,8 +156,20 @@ def step_after(to: Phase, step: Step) -> Step | None:
 
 def steps_from(to: Phase, step: Step) -> tuple[Step, ...]:
     """The steps of a move that are left, from ``step`` on."""
-    order = FIRST_DUAL if step in FIRST_DUAL else COMPLETING if to == "complete" else LATER
+    order = steps_of(to, step)
     return order[order.index(step) :]
+
+
+def steps_of(to: Phase, step: Step) -> tuple[Step, ...]:
+    """All steps of the move to ``to`` that has ``step``, in order."""
+    return FIRST_DUAL if step in FIRST_DUAL else COMPLETING if to == "complete" else LATER
+
+
+def expected_text(step: Step, horizon_seconds: float) -> str:
+    """How long a step mostly takes, for people. ``horizon_seconds``: of the writer horizon."""
+    if step in HORIZONS:
+        return f"{horizon_seconds:.0f} s"
+    return "by the number of items" if step == "strip" else "some seconds"
 
 
 @dataclass(frozen=True, slots=True)

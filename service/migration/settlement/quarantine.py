@@ -8,6 +8,8 @@ from service.control.quarantine import Quarantine, QuarantineHead
 from service.control.repairs import registered, repairs_allowed, require_repairs_allowed
 from service.control.state import MigrationState
 from service.control.workers import BOTH, Workers, worker_id
+from service.core.item.wire import plain_key
+from service.migration.settlement.resolution import AppendAudit
 from service.sync.guarded_retry import GuardedRetry
 from service.sync.ledger_retry import LedgerRetry
 from service.sync.left_quarantine import say_left
@@ -49,6 +51,17 @@ async def retry_what_may_leave(app: App) -> int:
     return await Retrier(
         Quarantine(app.control, app.clock), retry, app.clock, app.settings, app.metrics.count_retry
     ).retry_all()
+
+
+async def drop_key(quarantine: Quarantine, key_id: str, append_audit: AppendAudit, why: str = "") -> int:
+    """Drop the changes that wait for a key, and say so in the audit log. Returns how many are lost.
+
+    Raises Misconfigured for an unknown id.
+    """
+    head = await drop_from_quarantine(quarantine, key_id)
+    facts = {"id": key_id, "table": head.table, "key": plain_key(head.key), "changes_lost": head.waiting}
+    await append_audit("quarantine dropped", why, facts)
+    return head.waiting
 
 
 async def drop_from_quarantine(quarantine: Quarantine, key_id: str) -> QuarantineHead:

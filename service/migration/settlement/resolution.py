@@ -4,9 +4,10 @@ First everything is read and decided, so that the command can show what will be 
 read. A write on v2 counts as the application's: reverse carries it to the old table.
 """
 
+import hashlib
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,14 @@ from service.control.table import Stored
 from service.core.item.compare import differences
 from service.core.item.wire import AttributeValue, Item, plain_key
 from service.core.item.write import Put, Update
+from service.core.mapping.mapping import Mapping
 from service.core.rules.authorship import live
 from service.core.rules.images import old_form, old_image
 from service.core.rules.ledger import Place
 from service.core.rules.ledger_writes import PlaceReading
 from service.core.rules.redrive import resolution_places, resolution_writes
 from service.errors import Poison, Refused
-from service.migration.settlement.item_file import read_item_file
+from service.migration.settlement.item_file import item_of_text, read_item_file
 
 SHOWN_CHARACTERS = 80
 """Shown of a value that will be lost."""
@@ -49,6 +51,12 @@ class Choice:
     """The v2 items by which the writes were decided."""
     lost: tuple[str, ...]
     """What this gives up, one line for each value."""
+
+    @property
+    def digest(self) -> str:
+        """The same for two choices that write the same and give up the same, by the same state of the conflict and of v2."""
+        content = json.dumps(asdict(self), sort_keys=True, default=repr)
+        return hashlib.sha256(content.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +81,21 @@ class ConflictResolver:
             return {**described_held(name, held), "v2_now": _places_json(now)}
         head, conflict = await self._conflicts.head(name), await self._conflicts.load(name)
         now = await self._read_places(conflict, None)
+        forms, old_side = self._old_forms(now), old_image(self.stores.mapping, conflict.lost)
         return {
             **described(name, head.value),
             "change": _change_json(conflict),
             "v2": [{"table": table, "key": plain_key(key), "item": item} for table, key, item in conflict.v2],
             "v2_now": _places_json(now),
-            "lost_by_keep_v2": list(_given_up(self._old_forms(now), old_image(self.stores.mapping, conflict.lost))),
+            "v2_as_old": forms,
+            "lost": old_side,
+            "lost_by_keep_v2": list(_given_up(forms, old_side)),
         }
 
-    async def choose(self, conflict_id: str, kept: Kept, file: Path | None = None) -> Choice:
-        """Decide by what v2 has now. file: the item, for ``merge``.
+    async def choose(self, conflict_id: str, kept: Kept, given: Path | str | None = None) -> Choice:
+        """Decide by what v2 has now. given: the item for ``merge``, as a file or as JSON.
 
-        Raises Misconfigured for an unknown id or a wrong file; Refused when the conflict is resolved already or held, the item
+        Raises Misconfigured for an unknown id or a wrong item; Refused when the conflict is resolved already or held, the item
         of the old side cannot be mapped, or nothing would carry the result to the old table.
         """
         mapping = self.stores.mapping
@@ -95,7 +106,7 @@ class ConflictResolver:
             now = await self._read_places(conflict, None)
             return Choice(conflict_id, was, kept, (), (), _given_up(self._old_forms(now), old_side))
         self._require_reverse(conflict_id)
-        wanted = read_item_file(file, mapping, conflict.key) if file is not None else old_side
+        wanted = old_side if given is None else _given_item(given, mapping, conflict.key)
         try:
             now = await self._read_places(conflict, wanted)
             writes = resolution_writes(mapping, wanted, now)
@@ -187,6 +198,12 @@ class ConflictResolver:
     @property
     def _conflicts(self) -> Conflicts:
         return Conflicts(self.stores.control)
+
+
+def _given_item(given: Path | str, mapping: Mapping, key: Item) -> Item:
+    if isinstance(given, Path):
+        return read_item_file(given, mapping, key)
+    return item_of_text(given, "the item", mapping, key)
 
 
 def _changed(choice: Choice, result: str) -> Refused:

@@ -26,14 +26,35 @@ class ResolvedAll:
     """The conflicts that stay open, by id, and why."""
 
 
-async def choose_all(resolver: ConflictResolver, ids: Iterable[str], kept: Kept) -> Chosen:
-    """Decide each of these conflicts by what v2 has now."""
+async def choose_all(resolver: ConflictResolver, ids: Iterable[str], kept: Kept, given: str | None = None) -> Chosen:
+    """Decide each of these conflicts by what v2 has now. ``given``: the item, for ``merge``."""
     choices, refused = [], {}
     for name in ids:
         try:
-            choices.append(await resolver.choose(name, kept))
+            choices.append(await resolver.choose(name, kept, given))
         except Refused as reason:
             refused[name] = reason.message
+    return Chosen(choices, refused)
+
+
+async def choose_as_shown(
+    resolver: ConflictResolver, shown: Mapping[str, str], kept: Kept, given: str | None = None
+) -> Chosen:
+    """Decide again what was shown to the operator in another request. ``shown``: the digest of each choice, by id.
+
+    A choice that is another one by now is refused: what it gives up was never shown.
+    """
+    choices, refused = [], {}
+    for name, digest in shown.items():
+        try:
+            choice = await resolver.choose(name, kept, given)
+        except Refused as reason:
+            refused[name] = reason.message
+            continue
+        if choice.digest == digest:
+            choices.append(choice)
+        else:
+            refused[name] = "the conflict or v2 has changed since it was shown: look at it again"
     return Chosen(choices, refused)
 
 

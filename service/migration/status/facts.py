@@ -97,6 +97,10 @@ def _backfill(run: RunStatus | None, prices: Prices) -> BackfillFacts:
         items_per_second=beat.items_per_second if beat else 0.0,
         eta_seconds=beat.eta_seconds if beat else None,
         cost_usd=prices.of_units(run.spent.write_units, run.spent.read_units),
+        estimate=run.run.estimate,
+        started_at=run.run.started_at,
+        finished_at=run.run.finished_at,
+        waiting_for=beat.waiting_for if beat else (),
     )
 
 

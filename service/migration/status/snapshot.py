@@ -14,6 +14,7 @@ from service.log import get_logger
 from service.migration.status.facts import CaughtUp, read_facts
 from service.migration.status.gate import ask_caught_up, gate_by
 from service.migration.status.gauges import MigrationGauges
+from service.migration.status.history import History
 from service.migration.status.identity import read_identity
 from service.migration.status.status import Status
 
@@ -62,12 +63,14 @@ async def take_running_snapshot(app: App) -> Status:
     )
 
 
-async def log_status(app: App) -> None:
-    """Log the running snapshot, and show it in the metrics, every LOG_SECONDS until cancelled."""
+async def log_status(app: App, history: History | None = None) -> None:
+    """Log the running snapshot, show it in the metrics, and remember it in ``history``, every LOG_SECONDS until cancelled."""
     while True:
         try:
             status = await take_running_snapshot(app)
             app.metrics.show(MigrationGauges(status))
+            if history is not None:
+                history.add(status.facts)
             get_logger().info("status", **status.to_log())
         except TablesplitError as failure:
             app.metrics.show(MigrationGauges(None))

@@ -78,10 +78,12 @@ async def test_a_move_is_begun_with_the_token_and_its_override_asked_for_twice(v
         assert problem(await http.post(MOVE, json={"to": "dual"}))[0] == 401
         once = problem(await http.post(MOVE, headers=BEARER, json=override))
         twice = await http.post(MOVE, headers=BEARER, json={**override, "force_again": ["quarantine"]})
-        assert problem(await http.post(MOVE, headers=BEARER, json={"to": "complete"}))[0] == 400
+        last = await http.post(MOVE, headers=BEARER, json={"to": "complete", "why": "done", "table": "crm"})
     assert once == (400, "an override must be given twice: repeat `force` in `force_again`")
     assert (twice.status_code, twice.json()) == (202, {"to": "dual", "location": "/v1/phase"})
-    assert view.phases.moves == [("dual", "monday", ("quarantine",))]
+    assert last.status_code == 202
+    assert view.phases.moves == [("dual", "monday", ("quarantine",)), ("complete", "done", ())]
+    assert view.phases.tables == [None, "crm"]
 
 
 async def test_a_closed_gate_is_a_conflict_with_its_closed_conditions(view: FakeView) -> None:
@@ -215,7 +217,9 @@ async def test_the_description_lists_every_path_and_its_page_loads_nothing_from_
         page = await http.get("/docs")
     assert paths.keys() == {
         "/healthz", "/readyz", "/metrics", "/v1/status", "/v1/validation", "/v1/validation/{run_id}", "/v1/quarantine",
-            "/v1/conflicts", "/v1/verification", "/v1/audit", "/v1/events", "/v1/explain",
+        "/v1/conflicts", "/v1/conflicts/{conflict_id}", "/v1/conflicts/choices", "/v1/conflicts/resolution",
+        "/v1/quarantine/{key_id}", "/v1/quarantine/retry", "/v1/quarantine/drop", "/v1/history", "/v1/verification",
+        "/v1/audit", "/v1/events", "/v1/explain",
         "/v1/gate", "/v1/phase", "/v1/hold", "/v1/release",
     }  # fmt: skip
     assert page.headers["content-security-policy"].startswith("default-src 'none'")

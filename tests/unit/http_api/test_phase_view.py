@@ -38,7 +38,11 @@ async def test_a_move_runs_in_the_background_and_is_shown_meanwhile(monkeypatch:
         await result(world, view.start("dual", "monday", ()))
         await world.clock.until(lambda: world.history[-1:] == [("forward", "entering", "horizon")])
         shown = await view.phase()
+        steps = {step["name"]: (step["state"], step["expected"]) for step in shown["steps"]}
         assert (shown["phase"], shown["move"]["step"], shown["next"]) == ("forward", "horizon", "dual")
+        horizon = f"{world.app.settings.writer_horizon_seconds:.0f} s"
+        assert (steps["switch"], steps["horizon"]) == (("done", "some seconds"), ("now", horizon))
+        assert (steps["fence"], list(steps)[-1]) == (("next", horizon), "enter")
         with pytest.raises(Refused, match="a move runs in this process"):
             await view.start("dual", "", ())
         await world.clock.until(lambda: world.history[-1][2] is None)
@@ -107,7 +111,7 @@ async def test_the_phase_that_is_left_gives_a_move_up(monkeypatch: pytest.Monkey
     [
         ("reverse", Refused, "no move leads from forward to reverse"),
         ("forward", Refused, "no move leads from forward to forward"),
-        ("complete", Misconfigured, "completing cannot be undone: a person does it"),
+        ("complete", Misconfigured, "completing cannot be undone"),
     ],
 )
 async def test_moves_that_are_refused(
@@ -118,6 +122,30 @@ async def test_moves_that_are_refused(
     async with world.running():
         with pytest.raises(error, match=message):
             await view.start(to, "", ())
+
+
+async def test_completing_needs_the_name_of_the_table_and_then_its_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = MoveWorld(closed={"quarantine"})
+    view = view_of(world, monkeypatch)
+    name = world.app.mapping.old.table
+    async with world.running(phase="reverse", rule="ledger", epoch=1):
+        for table, message in (
+            (None, "completing cannot be undone"),
+            ("other", f"table other: this is the migration of table {name}"),
+        ):
+            with pytest.raises(Misconfigured, match=message):
+                await view.start("complete", "done", (), table=table)
+        with pytest.raises(GateClosed):
+            await view.start("complete", "done", (), table=name)
+        assert (await view.phase())["move"] is None
+
+
+async def test_the_table_s_name_completes_once_the_gate_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = MoveWorld()
+    view = view_of(world, monkeypatch)
+    async with world.running(phase="reverse", rule="ledger", epoch=1):
+        await result(world, view.start("complete", "done", (), table=world.app.mapping.old.table))
+        await world.clock.until(lambda: world.history[-1:] == [("complete", "ledger", None)])
 
 
 async def test_the_gate_is_of_the_move_that_leads_on_unless_another_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,12 +103,14 @@ async def test_the_console_gets_everything_its_page_shows(started: HttpView) -> 
     await started.close()
     assert name == "event: status"
     assert document.keys() == {
-        "status", "unready", "phase", "validation", "validating", "quarantine", "conflicts", "verification",
-        "audit",
+        "status", "unready", "phase", "rates", "v2_tables", "validation", "validating", "quarantine", "conflicts",
+        "verification", "audit",
     }  # fmt: skip
     assert document["status"]["hold"].startswith("audit week")
     assert [record["action"] for record in document["audit"]] == ["hold"]
     assert document["phase"]["failed"] is None
+    assert document["v2_tables"] == list(MAPPING.tables)
+    assert document["rates"].keys() == {"forward", "reverse"}
 
 
 async def test_a_hold_is_taken_away_once(started: HttpView) -> None:
