@@ -1,7 +1,9 @@
 """The console: the page at `/`, its files, and the events that keep it up to date."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import PurePath
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -13,23 +15,30 @@ from service.http_api.problems import HttpProblem
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types lit-html"
 )
+"""The last part: only lit-html makes HTML of texts, and that of its own templates."""
 HEADERS = {
     "Content-Security-Policy": PAGE_POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
-ASSETS = {
-    "/": ("index.html", "text/html"),
-    "/console/style.css": ("style.css", "text/css"),
-    "/console/app.js": ("app.js", "text/javascript"),
-    "/console/show.js": ("show.js", "text/javascript"),
-    "/console/act.js": ("act.js", "text/javascript"),
-    "/console/explain.js": ("explain.js", "text/javascript"),
-    "/console/sparkline.js": ("sparkline.js", "text/javascript"),
-}
+KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+"""Of the files of the page, by the end of their names. Further files, such as licences, are not served."""
+
+
+def _assets(folder: Traversable, path: str) -> Iterator[tuple[str, Traversable]]:
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.is_dir():
+            yield from _assets(entry, f"{path}{entry.name}/")
+        elif PurePath(entry.name).suffix in KINDS:
+            yield ("/" if entry.name == "index.html" else f"{path}{entry.name}"), entry
+
+
+ASSETS = dict(_assets(files("service.http_api.page"), "/console/"))
+"""The files of the page, by the path under which each is served."""
 
 EVENTS = "text/event-stream"
 
@@ -39,9 +48,9 @@ def add_console(api: FastAPI, view: ServiceView, readers: list[Any]) -> None:
 
     The page needs nothing from other servers, and its policy forbids loading anything from them.
     """
-    for path, (name, media_type) in ASSETS.items():
-        content = (files("service.http_api.page") / name).read_text(encoding="utf-8")
-        api.add_api_route(path, _serve(content, media_type), methods=["GET"], include_in_schema=False)
+    for path, asset in ASSETS.items():
+        answer = _serve(asset.read_text(encoding="utf-8"), KINDS[PurePath(asset.name).suffix])
+        api.add_api_route(path, answer, methods=["GET"], include_in_schema=False)
 
     @api.get(
         "/v1/events",

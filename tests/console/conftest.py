@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from service.clock import SystemClock
@@ -27,6 +28,12 @@ expect.set_options(timeout=120_000)  # a page on a loaded machine is slow, and n
 TOKEN = "the-right-token-of-alice"
 PHONE = {"width": 360, "height": 740}
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">" + "long" * 200
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds on the page, its rule and the first element of each; nothing is left out."""
+    found = Axe().run(page).response["violations"]
+    return [f"{rule['id']}: {rule['nodes'][0]['html'][:200]}" for rule in found]
 
 
 def fits(page: Page) -> bool:

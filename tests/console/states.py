@@ -1,10 +1,15 @@
 """What the console receives in each state of a migration: documents as ``HttpView`` makes them, from real Status values."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
+from service.clock import iso
+from service.control.state import Move
+from service.core.phases.acting import Acting, Phase
 from service.core.phases.facts import BackfillFacts, Facts, FullValidation, LaneFacts, VerificationFacts, WorkerFacts
 from service.core.phases.gate import Condition, Gate
+from service.core.phases.moves import Step, phase_row
+from service.http_api.phase_view import shown_steps
 from service.migration.status.identity import MigrationIdentity
 from service.migration.status.status import Status
 
@@ -81,12 +86,33 @@ def ready(*, gate: Gate | None = READY.gate, **facts: Any) -> Status:
     return replace(READY, facts=replace(READY.facts, **facts), gate=gate)
 
 
+RATES: Document = {
+    "forward": {"application_per_second": 12.4, "carried_per_second": 12.1},
+    "reverse": {"application_per_second": 0.0, "carried_per_second": 0.0},
+}
+
+
+def phase(facts: Facts, **more: Any) -> Document:
+    """What /v1/phase gives, without a move."""
+    row = phase_row(Acting(facts.phase, facts.rule, 0))
+    directions = {"application_writes": list(row.writes), "forward": row.forward, "reverse": row.reverse}
+    return {"phase": facts.phase, **directions, "move": None, "steps": [], "failed": None, **more}
+
+
+def moving(facts: Facts, to: Phase, step: Step, *, for_seconds: float) -> Document:
+    """What /v1/phase gives while a move is at ``step``."""
+    move = Move(to, step, facts.now - for_seconds, facts.now - for_seconds - 3, "ops")
+    return phase(facts, move=asdict(move), steps=shown_steps(move, 60.0))
+
+
 def document(status: Status, **more: Any) -> Document:
     """What /v1/events sends for this status."""
     shown: Document = {
-        "status": status.to_json(),
+        "status": {**status.to_json(), "as_of": iso(status.facts.now)},
         "unready": None,
-        "phase": {"phase": status.facts.phase, "failed": None},
+        "phase": phase(status.facts),
+        "rates": RATES,
+        "v2_tables": ["leads", "deals", "resources", "pipelines"],
         "validation": VALIDATION,
         "validating": False,
         "quarantine": [],
@@ -127,7 +153,7 @@ def verified(*keys: str) -> Document:
 
 
 EMPTY = BackfillFacts()
-RUNNING = BackfillFacts("running", 3100, 2, 8, 412.0, 14.0)
+RUNNING = BackfillFacts("running", 3100, 2, 8, 412.0, 14.0, estimate=8928, started_at=SINCE_SECONDS - 8)
 BEHIND = LaneFacts("app", False, 95.0, shards=4, outcomes={"applied": 10})
 SILENT = LaneFacts()
 CLOSED = gate(opened=False)
@@ -154,7 +180,13 @@ STATES: dict[str, tuple[Document, str]] = {
     "catching-up": (document(ready(forward=BEHIND, gate=CLOSED)), "Catching up"),
     "not-ready": (document(ready(gate=CLOSED, hold="audit week, by ops")), "Not ready to cut over"),
     "ready": (document(READY), "Ready to cut over"),
-    "moving": (document(ready(moving="to dual, step horizon: waits until 09:05:00")), "A move is under way"),
+    "moving": (
+        document(
+            ready(moving="to dual: horizon since 09:04:00 (by ops)"),
+            phase=moving(READY.facts, "dual", "horizon", for_seconds=23),
+        ),
+        "A move is under way",
+    ),
     "dual": (
         document(ready(phase="dual", rule="ledger", gate=gate("reverse", opened=False))),
         "Both sides are live",
@@ -181,10 +213,10 @@ STATES: dict[str, tuple[Document, str]] = {
     "move-stopped": (
         document(
             READY,
-            phase={
-                "phase": "forward",
-                "failed": {"kind": "refused", "message": "the hook vetoes the move: freeze", "remedy": "ask"},
-            },
+            phase=phase(
+                READY.facts,
+                failed={"kind": "refused", "message": "the hook vetoes the move: freeze", "remedy": "ask"},
+            ),
         ),
         "The move has stopped",
     ),

@@ -101,7 +101,7 @@ def test_by_keyboard_alone_a_gate_is_held_and_a_dialog_is_left_by_escape(service
         ("ready", "Cut over", None),
         ("moving", "Cut over", "Roll back"),
         ("dual", "Finish the cutover", "Roll back"),
-        ("reverse", None, "Roll back"),
+        ("reverse", "Complete", "Roll back"),
         ("complete", None, None),
     ],
 )

@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import PurePath
 
 import httpx
 import pytest
 
+from service.http_api.console import ASSETS, KINDS
 from service.http_api.server import create_http_api
 from service.http_api.wrong_tokens import ADDRESSES_AT_MOST, WINDOW_SECONDS, WRONG_TOKENS_ALLOWED, WrongTokens
 from tests.fakes.clocks import VirtualClock
@@ -26,30 +28,31 @@ async def client(view: FakeView, clock: VirtualClock, address: str = "10.0.0.1")
         yield http
 
 
-@pytest.mark.parametrize(
-    ("path", "kind"),
-    [
-        ("/", "text/html"),
-        ("/console/style.css", "text/css"),
-        ("/console/app.js", "text/javascript"),
-        ("/console/show.js", "text/javascript"),
-        ("/console/act.js", "text/javascript"),
-        ("/console/explain.js", "text/javascript"),
-        ("/console/sparkline.js", "text/javascript"),
-    ],
-)
-async def test_the_page_loads_nothing_from_other_servers_and_may_not(clock: VirtualClock, path: str, kind: str) -> None:
+@pytest.mark.parametrize("path", ASSETS)
+async def test_the_page_loads_nothing_from_other_servers_and_may_not(clock: VirtualClock, path: str) -> None:
     async with client(FakeView(), clock) as http:
         answer = await http.get(path)
     assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith(kind)
+    assert answer.headers["content-type"].startswith(KINDS[PurePath(ASSETS[path].name).suffix])
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
+    assert "require-trusted-types-for 'script'" in policy
     assert "unsafe" not in policy
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "https://" not in answer.text
-    assert "innerHTML" not in answer.text
-    assert "http://" not in answer.text.replace("http://www.w3.org/2000/svg", "")
+    assert "http://" not in answer.text
+    assert "innerHTML" not in answer.text or path == "/console/lit/lit-html.js"
+
+
+async def test_what_is_beside_the_page_is_not_served(clock: VirtualClock) -> None:
+    async with client(FakeView(), clock) as http:
+        for path in ("/console/lit/LICENSE", "/console/lit/README.md", "/console/__init__.py"):
+            assert problem(await http.get(path))[0] == 404
+
+
+async def test_the_history_is_a_document(clock: VirtualClock) -> None:
+    async with client(FakeView(), clock) as http:
+        assert (await http.get("/v1/history")).json() == {"points": []}
 
 
 async def test_events_are_a_stream_and_too_many_listeners_are_refused(clock: VirtualClock) -> None:
