@@ -5,6 +5,7 @@ Item contents are never logged, and a key only at level debug. What an item brou
 
 import logging
 import sys
+from collections import deque
 from collections.abc import Hashable
 from contextlib import suppress
 from typing import TextIO
@@ -28,6 +29,7 @@ def configure_log(settings: Settings) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _escape,
+            _remember,
             structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
@@ -59,6 +61,20 @@ def _add_trace(_logger: object, _method: str, event: structlog.typing.EventDict)
 def _escape(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Texts only: everything else is shown by ``repr`` or as JSON, which escape by themselves."""
     return {name: escaped(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
+REMEMBERED_EVENTS = 200
+_newest: deque[dict[str, str]] = deque(maxlen=REMEMBERED_EVENTS)
+
+
+def newest_events() -> list[dict[str, str]]:
+    """The newest events of this process, the oldest of them first; what is not text is shown as such."""
+    return list(_newest)
+
+
+def _remember(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    _newest.append({name: value if isinstance(value, str) else str(value) for name, value in event.items()})
+    return event
 
 
 class _NeverFails:

@@ -20,6 +20,9 @@ class Checklist:
         """The step is being done."""
         self._show("\n".join(self._lines(to, step, under_way=True)))
 
+    def waits(self, text: str) -> None:
+        """Nothing: what a step waits for mostly is in its line."""
+
     def ends(self, to: Phase, step: Step, seconds: float) -> None:
         """The step was done within so many seconds."""
         self._done[step] = seconds

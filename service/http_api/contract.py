@@ -106,6 +106,9 @@ class ServiceView(Protocol):
     async def history(self) -> dict[str, Any]:
         """Lag and rates of both lanes in the last hour."""
 
+    def log(self) -> dict[str, Any]:
+        """The newest events of this process's log."""
+
     async def validation(self, run_id: str | None) -> dict[str, Any] | None:
         """The report of a run, or without ``run_id`` of the latest one; None when there is none."""
 

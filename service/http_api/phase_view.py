@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, cast
 
@@ -31,11 +31,32 @@ from service.http_api.shared import Shared
 from service.log import get_logger
 from service.migration.phase.hold import hold, release
 from service.migration.phase.move import MoveRequest, make_move, open_gate, under_way
-from service.migration.phase.move_context import move_context
+from service.migration.phase.move_context import LoggedProgress, move_context
 from service.migration.status.facts import hold_text
 from service.migration.status.gate import gate_by
 from service.migration.status.status import Status
 from service.sync.positions import require_started
+
+
+class ShownProgress(LoggedProgress):
+    """Knows what the move that this process makes waits for now."""
+
+    def __init__(self) -> None:
+        self.waits_for: str | None = None
+
+    def begins(self, to: Phase, step: Step) -> None:
+        """The step waits for nothing that is known yet."""
+        self.waits_for = None
+        super().begins(to, step)
+
+    def waits(self, text: str) -> None:
+        """The step has looked, and still waits."""
+        self.waits_for = text
+
+    def ends(self, to: Phase, step: Step, seconds: float) -> None:
+        """The step waits no more."""
+        self.waits_for = None
+        super().ends(to, step, seconds)
 
 
 class PhaseView:
@@ -47,6 +68,7 @@ class PhaseView:
         self._state = Shared(partial(require_started, app), app.clock)
         self._moving: asyncio.Task[None] | None = None
         self._failed: dict[str, Any] | None = None
+        self._progress = ShownProgress()
 
     async def gate(self, to: Phase | None) -> dict[str, Any]:
         """The gate of the move to ``to``, or of the one that leads on (None), by the shared status. Raises Refused when there is no
@@ -73,6 +95,7 @@ class PhaseView:
             "forward": row.forward,
             "reverse": row.reverse,
             "move": None if state.move is None else asdict(state.move),
+            "waits_for": self._progress.waits_for,
             "steps": [] if state.move is None else shown_steps(state.move, self._app.settings.writer_horizon_seconds),
             "hold": hold_text(state),
             "next": None if onward is None else onward.to,
@@ -133,11 +156,13 @@ class PhaseView:
 
     async def _move(self, request: MoveRequest, by: str) -> None:
         try:
-            await make_move(await move_context(self._app, by), request)
+            context = await move_context(self._app, by)
+            await make_move(replace(context, progress=self._progress), request)
         except Exception as stopped:  # noqa: BLE001 - whatever it was, the page shows it
             failure = as_ours(stopped)
             get_logger().error("a phase move has stopped", command=request.command, **failure.to_log())
             self._failed = failure.to_json()
+            self._progress.waits_for = None
         await self._renew()
 
 

@@ -89,6 +89,10 @@ def add_reads(api: FastAPI, view: ServiceView, readers: list[Any]) -> None:
     async def history() -> dict[str, Any]:
         return await view.history()
 
+    @api.get("/v1/log", summary="The newest events of this process's log", dependencies=readers)
+    async def log() -> dict[str, Any]:
+        return view.log()
+
     @api.get(
         "/v1/validation",
         summary="The latest validation report",

@@ -53,12 +53,14 @@ class Settlements:
         return {"resolved": result.resolved, "kept": request.keep, "open": dict(result.refused)}
 
     async def quarantined(self, key_id: str) -> dict[str, Any]:
-        """A key in quarantine, with the images of every change that waits."""
+        """A key in quarantine, with the images of every change that waits, and the item that its table has now: of one that the
+        backfill could not copy, no change waits."""
         as_of = iso(self._app.clock.now())
         quarantine = Quarantine(self._app.control, self._app.clock)
         async with self._one:
-            head = await quarantine.head(key_id)
-            return {**shown(key_id, head.value, await quarantine.changes(key_id)), "as_of": as_of}
+            head = (await quarantine.head(key_id)).value
+            now = await self._app.store.get(head.table, head.key)
+            return {**shown(key_id, head, await quarantine.changes(key_id)), "item_now": now, "as_of": as_of}
 
     async def retry(self, request: RetryRequest) -> dict[str, Any]:
         """Apply what waits for each key; ``failure`` says why one stays."""

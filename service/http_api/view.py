@@ -19,7 +19,7 @@ from service.http_api.explained import Explained
 from service.http_api.phase_view import PhaseView
 from service.http_api.settlements import Settlements
 from service.http_api.shared import Shared
-from service.log import get_logger
+from service.log import get_logger, newest_events
 from service.migration.status.gauges import MigrationGauges
 from service.migration.status.history import History
 from service.migration.status.snapshot import take_running_snapshot
@@ -95,6 +95,10 @@ class HttpView:
     async def history(self) -> dict[str, Any]:
         """The document of /v1/history: lag and rates of both lanes in the last hour, as far as this process has seen it."""
         return {"points": self._history.points(), "as_of": iso(self._app.clock.now())}
+
+    def log(self) -> dict[str, Any]:
+        """The document of /v1/log: the newest events of this process's log."""
+        return {"events": newest_events(), "as_of": iso(self._app.clock.now())}
 
     async def validation(self, run_id: str | None) -> dict[str, Any] | None:
         """A report, or None. For the latest run started here, if it failed: the reason and the remedy."""

@@ -96,7 +96,7 @@ def phase(facts: Facts, **more: Any) -> Document:
     """What /v1/phase gives, without a move."""
     row = phase_row(Acting(facts.phase, facts.rule, 0))
     directions = {"application_writes": list(row.writes), "forward": row.forward, "reverse": row.reverse}
-    return {"phase": facts.phase, **directions, "move": None, "steps": [], "failed": None, **more}
+    return {"phase": facts.phase, **directions, "move": None, "waits_for": None, "steps": [], "failed": None, **more}
 
 
 def moving(facts: Facts, to: Phase, step: Step, *, for_seconds: float) -> Document:

@@ -5,8 +5,8 @@ from playwright.sync_api import Page, expect
 
 from service.clock import iso
 from service.core.phases.facts import LaneFacts
-from tests.console.conftest import TOKEN, Service
-from tests.console.states import CAUGHT_UP, CLOSED, SINCE_SECONDS, STATES, document, ready
+from tests.console.conftest import HOSTILE, TOKEN, Service, violations
+from tests.console.states import CAUGHT_UP, CLOSED, SINCE, SINCE_SECONDS, STATES, document, ready
 
 pytestmark = [pytest.mark.browser]
 
@@ -35,6 +35,31 @@ def test_a_move_under_way_shows_its_step_its_time_and_what_follows(service: Serv
     expect(steps.locator("li.now")).to_contain_text("horizon writes that are under way end for 23 s, mostly 60 s")
     expect(steps.locator("li.done")).to_have_count(2)
     expect(steps.locator("li.next").last).to_contain_text("enter each worker enters the phase some seconds")
+
+
+def test_what_a_move_waits_for_is_beside_its_step(service: Service, page: Page) -> None:
+    moving = STATES["moving"][0]
+    late = "worker app-2 has not acknowledged forward/entering in forward sync"
+    service.view.document = {**moving, "phase": {**moving["phase"], "waits_for": late}}
+    page.goto(service.url)
+    expect(page.locator("#steps li.now")).to_contain_text(f"waits: {late}")
+
+
+def test_the_log_is_read_while_it_is_open(service: Service, page: Page) -> None:
+    logged = {"event": "stream is read", "level": "warning", "timestamp": SINCE, "reason": HOSTILE}
+    service.view.logged = [logged]
+    page.goto(service.url)
+    expect(page.locator("#headline")).to_have_text("Ready to cut over")
+    expect(page.locator("#log")).to_be_empty()
+    page.locator("#log-fold summary").click()
+    expect(page.locator("#log tbody tr")).to_have_count(1)
+    cells = page.locator("#log tbody td")
+    expect(cells.nth(0)).to_have_text("7.0 s ago")
+    expect(cells.nth(1)).to_have_text("warning")
+    expect(cells.nth(2)).to_contain_text(f"stream is read reason={HOSTILE}")
+    assert violations(page) == []
+    service.view.logged = [logged, {**logged, "event": "stream is read again"}]
+    expect(page.locator("#log tbody tr").first).to_contain_text("stream is read again")
 
 
 def test_the_chart_has_the_hour_that_the_service_remembers(service: Service, page: Page) -> None:

@@ -18,7 +18,8 @@ BAD = {"pk": {"S": "DEAL#bad"}, "sk": {"S": "METADATA"}, "entity_type": {"S": "G
 def act(page: Page, button: str, why: str) -> None:
     page.get_by_role("button", name=button, exact=True).first.click()
     page.locator("#token").fill(TOKEN)
-    page.locator("#why").fill(why)
+    if why:  # a release takes none
+        page.locator("#why").fill(why)
     page.locator("#sure").check()
     page.locator("#confirm").click()
     expect(page.get_by_role("dialog")).to_be_hidden(timeout=120_000)
@@ -49,3 +50,13 @@ def test_a_person_follows_a_migration_on_the_page(
         assert cli.run("status")["hold"].startswith("audit week")
         act(page, "Release", "")
         expect(page.locator("#audit")).to_contain_text("release", timeout=120_000)
+        page.get_by_role("button", name="Compare").click()
+        expect(page.locator("#compared tr", has_text="entity_type")).to_contain_text("GOBLIN")
+        page.get_by_role("button", name="Close").click()
+        page.get_by_role("checkbox", name="Choose DEAL#bad").check()
+        act(page, "Drop", "a test item")
+        expect(page.locator("#quarantine-list")).to_be_hidden(timeout=120_000)
+        expect(page.locator("#audit")).to_contain_text("a test item", timeout=120_000)
+        assert cli.run("quarantine", "list")["items"] == []
+        page.locator("#log-fold summary").click()
+        expect(page.locator("#log")).to_contain_text("serving")

@@ -33,6 +33,12 @@ def show_conflicts(service: Service, page: Page) -> None:
     expect(page.locator("#conflicts tbody tr")).to_have_count(3)
 
 
+def look(page: Page) -> None:
+    """The first step of a resolution, which changes nothing."""
+    page.get_by_role("button", name="Show what it gives up").click()
+    expect(page.locator("#dialog-lines")).to_contain_text("This gives up:")
+
+
 def confirm(page: Page) -> None:
     page.locator("#sure").check()
     page.locator("#confirm").click()
@@ -47,7 +53,7 @@ def test_many_conflicts_are_resolved_once_what_is_lost_was_shown(service: Servic
     keep.click()
     page.locator("#token").fill(TOKEN)
     page.locator("#why").fill("v2 is newer")
-    confirm(page)
+    look(page)
     dialog = page.locator("#dialog")
     expect(dialog).to_contain_text(f"{NAMES[1]}: what {NAMES[1]} had")
     assert violations(page) == []
@@ -66,7 +72,7 @@ def test_nothing_is_resolved_before_what_is_lost_was_confirmed(service: Service,
     page.get_by_role("checkbox", name="Choose LEAD#5").check()
     page.get_by_role("button", name="Keep old").click()
     page.locator("#token").fill(TOKEN)
-    confirm(page)
+    look(page)
     expect(page.locator("#dialog-lines")).to_contain_text(f"what {NAMES[0]} had")
     expect(page.locator("#sure")).not_to_be_checked()
     page.locator("#confirm").click()
@@ -91,7 +97,7 @@ def test_one_conflict_is_compared_field_by_field_and_merged(service: Service, pa
     assert fits(page)
     merge.click()
     page.locator("#token").fill(TOKEN)
-    confirm(page)
+    look(page)
     confirm(page)
     expect(page.locator("#compare")).to_be_hidden()
     asked = service.view.settlements.asked[-1]
@@ -106,7 +112,7 @@ def test_a_refusal_is_shown_and_the_conflict_stays(service: Service, page: Page)
     page.get_by_role("checkbox", name="Choose LEAD#5").check()
     page.get_by_role("button", name="Keep old").click()
     page.locator("#token").fill(TOKEN)
-    confirm(page)
+    page.get_by_role("button", name="Show what it gives up").click()
     expect(page.locator("#refusal")).to_contain_text("v2 is not carried to the old table now")
     expect(page.locator("#dialog")).to_be_visible()
 
@@ -115,7 +121,9 @@ def show_quarantine(service: Service, page: Page) -> None:
     rows = [quarantined(), {**quarantined("DEAL#18"), "id": "ab13"}]
     service.view.document = document(ready(quarantine=2), quarantine=rows)
     changes = [{"version": "1", "old": None, "new": BEFORE, "created": None}]
-    service.view.settlements.shown = {"ab12": {**rows[0], "changes": changes}}
+    service.view.settlements.shown = {
+        "ab12": {**rows[0], "changes": changes, "item_now": {**BEFORE, "company": {"S": "Acme & Co"}}}
+    }
     page.goto(service.url)
     expect(page.locator("#quarantine tbody tr")).to_have_count(2)
 
@@ -125,6 +133,7 @@ def test_a_key_in_quarantine_is_read_and_retried(service: Service, page: Page, p
     page.get_by_role("button", name="Compare").first.click()
     expect(page.locator("#compared")).to_contain_text("Waiting change 1 of 1")
     expect(page.locator("#compared tr", has_text="company")).to_contain_text('{"S":"Acme"}')
+    expect(page.locator("#compared tr.differs", has_text="company")).to_contain_text('{"S":"Acme & Co"}')
     assert violations(page) == []
     page.screenshot(path=pictures / "quarantined.png")
     service.view.settlements.refused = {"ab12": "value: 'n/a' is not a number"}

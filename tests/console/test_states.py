@@ -13,6 +13,9 @@ from tests.console.states import IDENTITY, READY, STATES, conflicting, document,
 
 pytestmark = [pytest.mark.browser]
 
+DARK = ("ready", "moving", "conflicts", "error")
+"""The states that axe also looks at dark and on a phone: together they have every colour and part of the page."""
+
 
 @pytest.mark.parametrize("name", STATES)
 def test_each_state_has_its_headline_and_fits_a_phone(service: Service, page: Page, pictures: Path, name: str) -> None:
@@ -26,7 +29,8 @@ def test_each_state_has_its_headline_and_fits_a_phone(service: Service, page: Pa
     page.set_viewport_size(PHONE)  # type: ignore[arg-type] # a plain dict is what it wants
     page.screenshot(path=pictures / f"{name}-phone-dark.png", full_page=True)
     assert fits(page)
-    assert violations(page) == []
+    if name in DARK:
+        assert violations(page) == []
 
 
 def test_the_phase_and_the_gates_reasons_are_shown(service: Service, page: Page) -> None:

@@ -125,6 +125,7 @@ class FakeView:
         self.explanation: dict[str, Any] | None = None
         self.explained: list[tuple[str, list[str]]] = []
         self.points: list[dict[str, Any]] = []
+        self.logged: list[dict[str, str]] = []
 
     def unready(self) -> str | None:
         return self.failure
@@ -137,6 +138,9 @@ class FakeView:
 
     async def history(self) -> dict[str, Any]:
         return {"points": self.points}
+
+    def log(self) -> dict[str, Any]:
+        return {"events": self.logged, "as_of": "2026-01-05T09:00:07Z"}
 
     async def validation(self, run_id: str | None) -> dict[str, Any] | None:
         return self.report if run_id in (None, "run-1") else None

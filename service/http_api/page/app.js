@@ -1,7 +1,7 @@
 // The console: listens to /v1/events, shows each event, and reports when no event comes.
 
 import { offerActions } from "/console/act.js";
-import { showAudit } from "/console/activity.js";
+import { showAudit, showLog } from "/console/activity.js";
 import { keepHistory } from "/console/chart.js";
 import { showConflicts } from "/console/conflicts.js";
 import { at } from "/console/dom.js";
@@ -19,7 +19,7 @@ import { showTiles } from "/console/tiles.js";
 const SILENT_AFTER_SECONDS = 15;
 const HISTORY_MILLISECONDS = 10000;
 const PARTS = [showIdentity, showHeadline, showPhases, showPicture, showTiles, showGate, showConflicts, showQuarantine,
-  showValidation, showVerification, showWorkers, showAudit, offerActions];
+  showValidation, showVerification, showWorkers, showAudit, showLog, offerActions];
 const TOKEN_WANTED = [401, 403, 429];
 const connection = at("connection");
 const main = at("main");

@@ -6,8 +6,8 @@ import { clock } from "/console/format.js";
 let asked = null;
 
 // What is asked: label, text; why: "no", "optional" or "required"; table: the name to be typed, or nothing;
-// send: gets {why, table, token}, and gives nothing once it is done, or {lines, label} to be confirmed once more;
-// done: what is said then.
+// look: the label of a first step that changes nothing, if there is one; send: gets {why, table, token}, and gives nothing once
+// it is done, or after a first step {lines, label} to be confirmed; done: what is said then.
 export function ask(question) {
   asked = question;
   at("dialog-text").textContent = question.text;
@@ -20,14 +20,16 @@ export function ask(question) {
   render(question.table ? html`<code>${question.table}</code>` : nothing, at("typed-name"));
   at("refusal").textContent = "";
   render(nothing, at("dialog-lines"));
-  confirmAs(question.label);
+  confirmAs(question.look ?? question.label, question.look);
   at("dialog-title").textContent = question.label;
   at("dialog").showModal();
-  at(at("token").value ? "sure" : "token").focus();
+  at(!at("token").value ? "token" : question.look ? "confirm" : "sure").focus();
 }
 
-function confirmAs(label) {
+function confirmAs(label, harmless = false) {
   at("confirm").textContent = label;
+  at("sure-label").hidden = Boolean(harmless);
+  at("sure").required = !harmless;
   at("sure-text").textContent = `Yes, ${label.toLowerCase()} now`;
   at("sure").checked = false;
 }

@@ -74,8 +74,9 @@ function resolve(ids, kept, item = null) {
   const choice = { ids, keep: kept, ...(item ? { item: JSON.stringify(item) } : {}) };
   ask({
     label: KEPT[kept],
-    text: `${ids.length === 1 ? "This conflict" : `${ids.length} conflicts`}: ${kept === "v2" ? "v2 stays as it is." : "v2 gets it, unless v2 has changed; sync carries it to the old table."} First you are shown what that gives up.`,
+    text: `${ids.length === 1 ? "This conflict" : `${ids.length} conflicts`}: ${kept === "v2" ? "v2 stays as it is." : "v2 gets it, unless v2 has changed; sync carries it to the old table."} First look at what that gives up.`,
     why: "optional",
+    look: "Show what it gives up",
     send: async ({ why, token }) => {
       if (!seen) {
         const { choices, refused } = await post("/v1/conflicts/choices", choice, token);

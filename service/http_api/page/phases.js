@@ -20,12 +20,12 @@ export function showPhases({ status, phase }) {
   render(phase.move ? steps(phase, status.as_of) : nothing, at("steps"));
 }
 
-function steps({ move, steps: list }, asOf) {
+function steps({ move, steps: list, waits_for: waitsFor }, asOf) {
   const number = list.findIndex(({ state }) => state === "now") + 1;
   const since = Date.parse(asOf) / 1000 - move.since;
   return html`<h3>Move to ${move.to}: step ${number} of ${list.length}</h3>
     <ol>${list.map(({ name, text, expected, state }) => html`<li class=${state}>
-      <span class="name">${name}</span> <span class="text">${text}</span>
+      <span class="name">${name}</span> <span class="text">${text}${state === "now" && waitsFor ? html`<br>waits: ${waitsFor}` : nothing}</span>
       <span class="expected">${state === "now" ? `for ${seconds(Math.max(0, since))}, mostly ${expected}` : state === "done" ? "done" : expected}</span>
     </li>`)}</ol>`;
 }

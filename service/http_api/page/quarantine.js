@@ -33,7 +33,8 @@ function show(one) {
     <p><b>${document.reason}</b>: ${document.message}</p>
     <p class="quiet">${`table ${document.table}, from the ${document.origin}, tried ${document.attempts} times, since ${document.first_seen}`}</p>
     ${document.changes.map((change, n) => html`<h3>${`Waiting change ${n + 1} of ${document.changes.length}${change.new === null ? ", a delete" : ""}`}</h3>
-      ${fields([["before", change.old], ["after", change.new]])}`)}
+      ${fields([["before", change.old], ["after", change.new], ["in the table now", document.item_now]])}`)}
+    ${document.changes.length ? nothing : fields([["in the table now", document.item_now]])}
     <div class="buttons">
       <button type="button" @click=${() => retry([document.id])}>Retry</button>
       <button type="button" class="danger" @click=${() => drop([document.id])}>Drop</button>

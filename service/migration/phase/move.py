@@ -240,7 +240,7 @@ async def _resume(context: MoveContext, request: MoveRequest, lease: Lease) -> M
 async def _do(context: MoveContext, request: MoveRequest, lease: Lease, move: Move) -> None:
     """Do one step. Raises what stops it as Fatal, with the command that goes on; Refused and Fenced as they are."""
     try:
-        await Steps(context.app, move.to, lease.check, context.strip).do(move.step)
+        await Steps(context.app, move.to, lease.check, context.strip, context.progress.waits).do(move.step)
     except (Fatal, Misconfigured) as failure:
         remedy = f"{failure.remedy or 'correct that'}, then go on with: tablesplit {request.command}"
         if move.step in WITHDRAWABLE:

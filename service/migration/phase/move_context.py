@@ -52,6 +52,8 @@ class MoveProgress(Protocol):
 
     def begins(self, to: Phase, step: Step) -> None: ...
 
+    def waits(self, text: str) -> None: ...
+
     def ends(self, to: Phase, step: Step, seconds: float) -> None: ...
 
 
@@ -60,6 +62,9 @@ class LoggedProgress:
 
     def begins(self, to: Phase, step: Step) -> None:
         """Nothing: only what was done is logged."""
+
+    def waits(self, text: str) -> None:
+        """Nothing, as above."""
 
     def ends(self, to: Phase, step: Step, seconds: float) -> None:
         get_logger().info("step of a move is done", to=to, step=step, seconds=seconds)

@@ -25,12 +25,14 @@ Strip = Callable[[App, Fence], Awaitable[None]]
 
 
 class Steps:
-    """The steps of one move to ``to``. ``fence``: of the lease "move". ``strip``: leaves v2 to its application."""
+    """The steps of one move to ``to``. ``fence``: of the lease "move". ``strip``: leaves v2 to its application. ``waits``: is told
+    what a step still waits for, for people, each time that it has looked."""
 
-    def __init__(self, app: App, to: Phase, fence: Fence, strip: Strip) -> None:
+    def __init__(self, app: App, to: Phase, fence: Fence, strip: Strip, waits: Callable[[str], None]) -> None:
         self._app = app
         self._to = to
         self._fence = fence
+        self._waits = waits
         self._workers = Workers(app.control, app.clock)
         self._steps: dict[str, Callable[[], Awaitable[None]]] = {
             "settle": self._settle,
@@ -119,6 +121,7 @@ class Steps:
         while (missing := await waiting()) is not None:
             if self._app.clock.monotonic() >= deadline:
                 raise Fatal(f"waited {seconds:g} s: {missing}")
+            self._waits(missing)
             await self._app.clock.sleep(BEAT_SECONDS)
 
     async def _change(self, change: Callable[[MigrationState], MigrationState]) -> None:

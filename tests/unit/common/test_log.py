@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from service.config import Settings
-from service.log import configure_log, get_logger
+from service.log import REMEMBERED_EVENTS, configure_log, get_logger, newest_events
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +49,18 @@ def test_events_below_the_level_are_left_out(capsys, level, shown):
     log.warning("wrn")
     log.error("err")
     assert " ".join(json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()) == shown
+
+
+def test_the_newest_events_are_remembered_as_text_and_no_more_of_them(capsys):
+    configure_log(Settings(log_format="json"))
+    for number in range(REMEMBERED_EVENTS + 5):
+        get_logger().info("a\x1bshard is finished", number=number)
+    get_logger().debug("below the level")
+    newest = newest_events()
+    assert len(newest) == REMEMBERED_EVENTS
+    assert (newest[0]["number"], newest[-1]["number"]) == ("5", str(REMEMBERED_EVENTS + 4))
+    assert (newest[-1]["level"], "\x1b" in newest[-1]["event"]) == ("info", False)
+    assert capsys.readouterr().err.count("\n") == REMEMBERED_EVENTS + 5
 
 
 def test_an_exception_is_logged_with_its_trace_in_the_same_line(capsys):

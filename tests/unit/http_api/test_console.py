@@ -50,9 +50,12 @@ async def test_what_is_beside_the_page_is_not_served(clock: VirtualClock) -> Non
             assert problem(await http.get(path))[0] == 404
 
 
-async def test_the_history_is_a_document(clock: VirtualClock) -> None:
-    async with client(FakeView(), clock) as http:
+async def test_the_history_and_the_log_are_documents(clock: VirtualClock) -> None:
+    view = FakeView()
+    view.logged = [{"event": "serving", "level": "info"}]
+    async with client(view, clock) as http:
         assert (await http.get("/v1/history")).json() == {"points": []}
+        assert (await http.get("/v1/log")).json()["events"] == view.logged
 
 
 async def test_events_are_a_stream_and_too_many_listeners_are_refused(clock: VirtualClock) -> None:

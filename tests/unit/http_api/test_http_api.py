@@ -218,7 +218,8 @@ async def test_the_description_lists_every_path_and_its_page_loads_nothing_from_
     assert paths.keys() == {
         "/healthz", "/readyz", "/metrics", "/v1/status", "/v1/validation", "/v1/validation/{run_id}", "/v1/quarantine",
         "/v1/conflicts", "/v1/conflicts/{conflict_id}", "/v1/conflicts/choices", "/v1/conflicts/resolution",
-        "/v1/quarantine/{key_id}", "/v1/quarantine/retry", "/v1/quarantine/drop", "/v1/history", "/v1/verification",
+        "/v1/quarantine/{key_id}", "/v1/quarantine/retry", "/v1/quarantine/drop", "/v1/history", "/v1/log",
+        "/v1/verification",
         "/v1/audit", "/v1/events", "/v1/explain",
         "/v1/gate", "/v1/phase", "/v1/hold", "/v1/release",
     }  # fmt: skip

@@ -12,7 +12,7 @@ from service.control.state import Move
 from service.core.phases.gate import GateClosed
 from service.core.phases.left_behind import KeysLeftBehind
 from service.errors import Misconfigured, Poison, Refused
-from service.http_api.phase_view import PhaseView
+from service.http_api.phase_view import PhaseView, ShownProgress
 from service.http_api.shared import Shared
 from service.migration.phase.move_context import MoveContext
 from service.migration.status.snapshot import take_running_snapshot
@@ -95,6 +95,25 @@ async def test_a_move_that_a_bug_ends_has_failed_too(monkeypatch: pytest.MonkeyP
         await world.clock.advance(1)
         assert (await view.phase())["failed"]["kind"] == "unexpected"
         await view.close()
+
+
+async def test_what_a_move_waits_for_is_shown_until_it_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    progress = ShownProgress()
+    progress.begins("dual", "switch")
+    progress.waits("no worker does forward sync")
+    assert progress.waits_for == "no worker does forward sync"
+    progress.ends("dual", "switch", 1.0)
+    assert progress.waits_for is None
+    world = MoveWorld()
+    view = view_of(world, monkeypatch)
+    async with world.running():
+        await result(world, view.start("dual", "monday", ()))
+        waited = []
+        while world.history[-1:] != [("dual", "ledger", None)]:
+            waited.append((await view.phase())["waits_for"])
+            await world.clock.advance(0.5)
+        assert any(text and "has not acknowledged forward/entering" in text for text in waited)
+        assert (await view.phase())["waits_for"] is None
 
 
 async def test_the_phase_that_is_left_gives_a_move_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,6 +102,6 @@ async def test_where_reads_need_a_token_these_do_too(view: FakeView) -> None:
         app=create_http_api(view, Access({TOKEN: OWNER}, hosts=ACCESS.hosts), VirtualClock())
     )
     async with httpx.AsyncClient(transport=transport, base_url="http://tablesplit") as http:
-        for path in ("/v1/conflicts/a", "/v1/quarantine/a", "/v1/history"):
+        for path in ("/v1/conflicts/a", "/v1/quarantine/a", "/v1/history", "/v1/log"):
             assert problem(await http.get(path))[0] == 401
             assert (await http.get(path, headers=BEARER)).status_code == 200

@@ -9,6 +9,7 @@ import pytest
 from service.config import Settings
 from service.control.state import Move, change_state
 from service.control.stores import Stores
+from service.core.item.write import Put
 from service.errors import Misconfigured, Poison, Refused
 from service.http_api.settlement_contract import ChoicesRequest, DropRequest, ResolutionRequest, RetryRequest
 from service.http_api.settlements import Settlements
@@ -145,17 +146,18 @@ async def test_where_v2_is_not_carried_only_v2_can_be_kept(it: Settling) -> None
 
 
 async def test_a_key_in_quarantine_is_shown_dropped_and_named_in_the_audit_log(it: Settling) -> None:
-    await it.world.quarantine.add_copy(
-        "old", {"pk": {"S": "DEAL#1"}}, Poison("no such entity", reason="unknown_entity")
-    )
+    item = {"pk": {"S": "DEAL#1"}, "sk": {"S": "METADATA"}, "entity_type": {"S": "GOBLIN"}}
+    it.world.db.apply(Put("old", item))
+    key = {name: item[name] for name in ("pk", "sk")}
+    await it.world.quarantine.add_copy("old", key, Poison("no such entity", reason="unknown_entity"))
     (name,) = await it.world.quarantine.heads()
     document = await it.settlements.quarantined(name)
-    assert (document["reason"], document["id"]) == ("unknown_entity", name)
+    assert (document["reason"], document["id"], document["item_now"]) == ("unknown_entity", name, item)
     answer = await it.settlements.drop(DropRequest(ids=[name, name], why="a test item"), by="alice")
     assert answer == {"items": [{"id": name, "changes_lost": document["waiting"]}]}
     assert await it.world.quarantine.heads() == {}
     ((action, why, facts),) = it.notes
-    assert (action, why, facts["key"]) == ("quarantine dropped", "a test item", {"pk": "DEAL#1"})
+    assert (action, why, facts["key"]) == ("quarantine dropped", "a test item", {"pk": "DEAL#1", "sk": "METADATA"})
     with pytest.raises(Misconfigured, match="nothing in quarantine has the id"):
         await it.settlements.drop(DropRequest(ids=[name], why="again"), by="alice")
 
