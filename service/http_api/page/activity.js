@@ -8,7 +8,7 @@ const EVERY_MILLISECONDS = 4000;
 const OWN = new Set(["event", "level", "timestamp"]);
 let readAt = -Infinity;
 
-const when = (time, asOf) => html`<time datetime=${time} title=${time}>${ago(time, asOf)}</time>`;
+const when = (time, asOf) => html`<time class="brief" datetime=${time} title=${time}>${ago(time, asOf)}</time>`;
 
 export function showAudit({ audit, status }) {
   if (!audit.length) return render(quiet("Nothing yet."), at("audit"));

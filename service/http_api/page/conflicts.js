@@ -22,7 +22,7 @@ export function showConflicts(newest) {
     name: key(one.key),
     choosable: one.kind === "conflict",
     cells: [copyable(key(one.key)), one.entity, html`${one.reason ?? one.kind}${one.fields?.length ? `: ${one.fields.join(", ")}` : nothing}`,
-      ago(one.at, status.as_of),
+      html`<span class="brief">${ago(one.at, status.as_of)}</span>`,
       one.kind === "conflict"
         ? html`<button type="button" class="small" @click=${() => show(one)}>Compare</button>`
         : withCommands(one.remedy)],

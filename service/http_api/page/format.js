@@ -4,7 +4,7 @@ export const count = (value) => value.toLocaleString("en");
 
 export function seconds(value) {
   if (value === null || value === undefined) return "unknown";
-  if (value < 120) return `${value.toFixed(value < 10 ? 1 : 0)} s`;
+  if (value < 120) return `${value.toFixed(value > 0 && value < 10 ? 1 : 0)} s`;
   if (value < 7200) return `${(value / 60).toFixed(0)} min`;
   return value < 172800 ? `${(value / 3600).toFixed(1)} h` : `${(value / 86400).toFixed(0)} days`;
 }

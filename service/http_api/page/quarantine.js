@@ -20,7 +20,7 @@ export function showQuarantine(newest) {
     id: one.id,
     name: key(one.key),
     choosable: true,
-    cells: [copyable(key(one.key)), html`<b>${one.reason}</b>: ${one.message}`, `${one.waiting}`, ago(one.first_seen, status.as_of),
+    cells: [copyable(key(one.key)), html`<b>${one.reason}</b>: ${one.message}`, `${one.waiting}`, html`<span class="brief">${ago(one.first_seen, status.as_of)}</span>`,
       html`<button type="button" class="small" @click=${() => show(one)}>Compare</button>`],
   }));
   const more = status.quarantine > quarantine.length ? quiet(`The first ${quarantine.length} of ${count(status.quarantine)}; all: tablesplit quarantine list`) : nothing;
