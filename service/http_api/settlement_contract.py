@@ -83,7 +83,7 @@ class SettlementApi(Protocol):
     async def conflict(self, conflict_id: str) -> dict[str, Any]:
         """The document of `conflicts show --json`. Raises Misconfigured for an unknown id."""
 
-    async def choices(self, request: ChoicesRequest, *, by: str) -> dict[str, Any]:
+    async def choices(self, request: ChoicesRequest) -> dict[str, Any]:
         """What the choice gives up, for each conflict; writes nothing. Raises Misconfigured for an unknown id or a wrong item."""
 
     async def resolve(self, request: ResolutionRequest, *, by: str) -> dict[str, Any]:

@@ -32,9 +32,13 @@ def add_settlement_reads(api: FastAPI, view: ServiceView, readers: list[Any]) ->
 def add_settlement_posts(api: FastAPI, view: ServiceView, required: Required) -> None:
     """``required``: the dependency that gives the token's owner."""
 
-    @api.post("/v1/conflicts/choices", summary="What resolving conflicts so gives up; writes nothing")
-    async def choices(request: ChoicesRequest, owner: Annotated[str, Depends(required)]) -> dict[str, Any]:
-        return await view.settlements.choices(request, by=owner)
+    @api.post(
+        "/v1/conflicts/choices",
+        summary="What resolving conflicts so gives up; writes nothing",
+        dependencies=[Depends(required)],
+    )
+    async def choices(request: ChoicesRequest) -> dict[str, Any]:
+        return await view.settlements.choices(request)
 
     @api.post("/v1/conflicts/resolution", summary="Resolve conflicts as it was shown")
     async def resolve(request: ResolutionRequest, owner: Annotated[str, Depends(required)]) -> dict[str, Any]:

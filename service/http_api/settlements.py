@@ -1,6 +1,6 @@
 """Settles conflicts and keys in quarantine over HTTP, with the rules, the checks and the audit entries of the commands.
 
-One request at a time: each reads and writes item by item, in the lanes' event loop.
+One act at a time, and one read: each goes item by item, in the lanes' event loop.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ from typing import Any
 
 from service.app import App
 from service.clock import iso
+from service.control.audit import Audit
 from service.control.quarantine import Quarantine
 from service.control.quarantine_documents import shown
 from service.control.repairs import require_repairs_allowed
@@ -26,18 +27,19 @@ class Settlements:
     def __init__(self, app: App, changed: Callable[[], Awaitable[None]]) -> None:
         self._app = app
         self._changed = changed
-        self._one = asyncio.Lock()
+        self._acting = asyncio.Lock()
+        self._reading = asyncio.Lock()
 
     async def conflict(self, conflict_id: str) -> dict[str, Any]:
         """All that is recorded of a conflict or a held item, and what v2 has now."""
         as_of = iso(self._app.clock.now())
-        async with self._one:
-            return {**await (await self._resolver("")).show(conflict_id), "as_of": as_of}
+        async with self._reading:
+            return {**await (await self._reader()).show(conflict_id), "as_of": as_of}
 
-    async def choices(self, request: ChoicesRequest, *, by: str) -> dict[str, Any]:
+    async def choices(self, request: ChoicesRequest) -> dict[str, Any]:
         """What ``request.keep`` gives up at each conflict, and ``seen``, with which `resolve` takes just that; writes nothing."""
-        async with self._one:
-            chosen = await choose_all(await self._resolver(by), dict.fromkeys(request.ids), request.keep, request.item)
+        async with self._reading:
+            chosen = await choose_all(await self._reader(), dict.fromkeys(request.ids), request.keep, request.item)
         choices = [
             {"id": choice.conflict_id, "lost": list(choice.lost), "seen": choice.digest} for choice in chosen.choices
         ]
@@ -45,7 +47,7 @@ class Settlements:
 
     async def resolve(self, request: ResolutionRequest, *, by: str) -> dict[str, Any]:
         """Resolve each conflict whose choice is still the one that was shown; ``open`` says why others stay."""
-        async with self._one:
+        async with self._acting:
             resolver = await self._resolver(by)
             chosen = await choose_as_shown(resolver, request.seen, request.keep, request.item)
             result = await resolve_all(resolver, chosen, request.why)
@@ -57,14 +59,14 @@ class Settlements:
         backfill could not copy, no change waits."""
         as_of = iso(self._app.clock.now())
         quarantine = Quarantine(self._app.control, self._app.clock)
-        async with self._one:
+        async with self._reading:
             head = (await quarantine.head(key_id)).value
             now = await self._app.store.get(head.table, head.key)
             return {**shown(key_id, head, await quarantine.changes(key_id)), "item_now": now, "as_of": as_of}
 
     async def retry(self, request: RetryRequest) -> dict[str, Any]:
         """Apply what waits for each key; ``failure`` says why one stays."""
-        async with self._one:
+        async with self._acting:
             require_repairs_allowed(await require_started(self._app))
             results = [await retry_key(self._app, key_id) for key_id in dict.fromkeys(request.ids)]
         await self._changed()
@@ -75,7 +77,7 @@ class Settlements:
         """Lose what waits for each key, as the audit log then says."""
         app = self._app
         quarantine = Quarantine(app.control, app.clock)
-        async with self._one:
+        async with self._acting:
             audit = (await move_context(app, by)).audit
             rows = [
                 {"id": key_id, "changes_lost": await drop_key(quarantine, key_id, audit.append, request.why)}
@@ -83,6 +85,11 @@ class Settlements:
             ]
         await self._changed()
         return {"items": rows}
+
+    async def _reader(self) -> ConflictResolver:
+        """Shows and decides; nobody's name is needed, nor asked for."""
+        app = self._app
+        return ConflictResolver(app.stores, await require_started(app), "", Audit(app.control, app.clock, "").append)
 
     async def _resolver(self, by: str) -> ConflictResolver:
         state, context = await require_started(self._app), await move_context(self._app, by)

@@ -80,8 +80,8 @@ class FakeSettlements:
     async def quarantined(self, key_id: str) -> dict[str, Any]:
         return self._shown(key_id)
 
-    async def choices(self, request: ChoicesRequest, *, by: str) -> dict[str, Any]:
-        self._note(request, by)
+    async def choices(self, request: ChoicesRequest) -> dict[str, Any]:
+        self._note(request)
         chosen = [{"id": name, "lost": [f"what {name} had"], "seen": f"seen {name}"} for name in request.ids]
         return {"choices": [one for one in chosen if one["id"] not in self.refused], "refused": self.refused}
 

@@ -42,6 +42,6 @@ export function chart() {
       ${[0.25, 0.5, 0.75].map((part) => svg`<line class="grid" x1="0" x2=${WIDTH} y1=${HEIGHT * part} y2=${HEIGHT * part} />`)}
       ${["reverse", "forward"].map((name) => svg`<path class=${name} d=${path(name, end, highest)} />`)}
     </svg>
-    <figcaption><span>1 h ago</span><span>highest ${seconds(Math.max(0, ...lags))}</span><span>now</span></figcaption>
+    <figcaption><span>1 h ago</span><span>${points.length > 1 ? `highest ${seconds(Math.max(0, ...lags))}` : "the service has just begun to remember"}</span><span>now</span></figcaption>
   </figure>`;
 }

@@ -28,16 +28,16 @@ function headlines({ status, unready, phase }) {
   ];
 }
 
-// Only these follow each other by themselves within seconds; anything else is shown at once.
-const LIVELY = new Set(["Catching up", "Ready", "Not", "Both", "On"]);
-const lively = (text) => LIVELY.has(text) || LIVELY.has(text.split(" ")[0]);
-let shownPhase = null;
+// Only these follow each other by themselves within seconds; anything else is shown at once, and so is what a person has caused.
+const LIVELY = ["Catching up", "Ready to ", "Both sides are live", "On v2", "Not ready to "];
+let acts = null;
 
 export function showHeadline(state) {
   const rows = headlines(state);
   const next = rows.find(([applies]) => applies);
-  const atOnce = !lively(next[2]) || state.status.phase !== shownPhase || state.status.hold;
-  shownPhase = state.status.phase;
+  const newest = `${state.status.phase} ${state.status.hold}`;
+  const atOnce = newest !== acts || !LIVELY.some((text) => next[2].startsWith(text));
+  acts = newest;
   const text = steady("headline", next[2], atOnce);
   const [, tone, , advice] = rows.find(([, , name]) => name === text) ?? next;
   say(tone, text, advice);

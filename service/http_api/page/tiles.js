@@ -17,8 +17,8 @@ function backfill({ backfill: run, as_of: asOf }) {
   if (run.state === "not started") return tile("Backfill", "backfill", "", "–", html`<p class="quiet">Not started.</p>`);
   const finished = run.state === "finished";
   const part = finished ? 1 : run.estimate ? Math.min(0.99, run.items / run.estimate) : run.segments_done / (run.segments || 1);
-  const began = run.started_at && Date.parse(asOf) / 1000 - run.started_at;
-  const took = run.finished_at && run.started_at ? run.finished_at - run.started_at : null;
+  const began = age(run.started_at, asOf);
+  const took = run.finished_at && age(run.started_at, run.finished_at);
   return tile("Backfill", "backfill", run.state === "stopped" ? "bad" : finished ? "good" : "",
     finished ? "finished" : `${Math.floor(100 * part)} %`,
     html`<progress max="1" .value=${part} aria-label="Copied"></progress>`,
@@ -28,7 +28,7 @@ function backfill({ backfill: run, as_of: asOf }) {
       ["segments", `${run.segments_done} of ${run.segments}`],
       ["speed", run.state === "running" ? `${count(Math.round(run.items_per_second))} items/s` : null],
       ["time left", run.eta_seconds === null || finished ? null : seconds(run.eta_seconds)],
-      ["running for", run.state === "running" && began ? seconds(began) : null],
+      ["running for", run.state === "running" && began !== null ? seconds(began) : null],
       ["took", took === null ? null : seconds(took)],
       ["waits for", run.waiting_for?.length ? run.waiting_for.join(", ") : null],
       ["left out", run.left_out ? count(run.left_out) : null],

@@ -53,7 +53,7 @@ class Status:
             "rule": facts.rule,
             "move": facts.moving,
             "hold": facts.hold,
-            "backfill": asdict(facts.backfill),
+            "backfill": _backfill_document(facts.backfill),
             "forward": _lane_document(facts.forward),
             "reverse": _lane_document(facts.reverse),
             "quarantine": facts.quarantine,
@@ -106,6 +106,12 @@ class Status:
             "gap          ": self.gap and f"{self.gap}: run `tablesplit validate --repair`",
         }
         return [f"{subject}{text}" for subject, text in lines.items() if text is not None]
+
+
+def _backfill_document(backfill: BackfillFacts) -> dict[str, Any]:
+    started_at, finished_at = (None if at is None else iso(at) for at in (backfill.started_at, backfill.finished_at))
+    shown = {"started_at": started_at, "finished_at": finished_at, "waiting_for": list(backfill.waiting_for)}
+    return {**asdict(backfill), **shown}
 
 
 def _lane_document(lane: LaneFacts) -> dict[str, Any]:

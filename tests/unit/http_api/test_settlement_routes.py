@@ -62,7 +62,7 @@ async def test_each_passes_on_what_was_asked_and_by_whom(view: FakeView, http: h
         RetryRequest(ids=["a"]),
         DropRequest(ids=["a"], why="gone for good"),
     ]
-    assert view.settlements.by == [OWNER, OWNER, "", OWNER]
+    assert view.settlements.by == ["", OWNER, "", OWNER]
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ class Settling:
 
     async def seen(self, name: str, **choice: Any) -> str:
         """The ``seen`` of a choice that has been shown."""
-        shown = await self.settlements.choices(ChoicesRequest(ids=[name], **choice), by="alice")
+        shown = await self.settlements.choices(ChoicesRequest(ids=[name], **choice))
         return str(shown["choices"][0]["seen"])
 
 
@@ -138,7 +138,7 @@ async def test_a_wrong_item_and_an_unknown_id_are_refused_as_by_the_command(it: 
 async def test_where_v2_is_not_carried_only_v2_can_be_kept(it: Settling) -> None:
     name = await make_conflict(it.world, CHANGED)
     await it.in_state(phase="complete")
-    answer = await it.settlements.choices(ChoicesRequest(ids=[name], keep="old"), by="alice")
+    answer = await it.settlements.choices(ChoicesRequest(ids=[name], keep="old"))
     assert answer == {
         "choices": [],
         "refused": {name: "v2 is not carried to the old table now, so only v2 can be kept"},

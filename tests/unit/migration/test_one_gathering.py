@@ -60,6 +60,10 @@ DOCUMENT: dict[str, Any] = {
         "items_per_second": 4.5,
         "eta_seconds": 61.0,
         "cost_usd": 2.375e-06,
+        "estimate": None,
+        "started_at": "2023-11-14T22:12:30Z",
+        "finished_at": None,
+        "waiting_for": [],
     },
     "forward": {
         "lag_seconds": 3.0,
