@@ -111,6 +111,7 @@ def test_completing_wants_the_tables_name_and_a_reason(service: Service, page: P
     page.get_by_role("button", name="Complete").click()
     dialog = page.locator("#dialog")
     expect(dialog).to_contain_text("CANNOT BE UNDONE")
+    assert violations(page) == []
     page.locator("#token").fill(TOKEN)
     page.locator("#sure").check()
     page.locator("#confirm").click()

@@ -27,6 +27,7 @@ function onward({ phase, gate, identity }) {
     label: LABELS[to],
     text: `${gate?.open ? "The gate is open. " : "The gate is CLOSED: this will be refused, with the reasons. "}${MOVES[to]}`,
     path: "/v1/phase",
+    danger: last,
     table: last ? identity.old_table : null,
     why: last ? "required" : "optional",
     body: ({ why, table }) => ({ to, why, ...(last ? { table } : {}) }),

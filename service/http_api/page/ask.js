@@ -5,7 +5,7 @@ import { clock } from "/console/format.js";
 
 let asked = null;
 
-// What is asked: label, text; why: "no", "optional" or "required"; table: the name to be typed, or nothing;
+// What is asked: label, text; danger: it cannot be undone; why: "no", "optional" or "required"; table: the name to be typed, or nothing;
 // look: the label of a first step that changes nothing, if there is one; send: gets {why, table, token}, and gives nothing once
 // it is done, or after a first step {lines, label} to be confirmed; done: what is said then.
 export function ask(question) {
@@ -20,6 +20,7 @@ export function ask(question) {
   render(question.table ? html`<code>${question.table}</code>` : nothing, at("typed-name"));
   at("refusal").textContent = "";
   render(nothing, at("dialog-lines"));
+  at("confirm").classList.toggle("danger", Boolean(question.danger));
   confirmAs(question.look ?? question.label, question.look);
   at("dialog-title").textContent = question.label;
   at("dialog").showModal();

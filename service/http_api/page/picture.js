@@ -33,7 +33,7 @@ function lane(name, facts, rule, rates, status) {
   return html`<div class="lane ${name} ${`tone-${works.tone}`} ${flows ? "flows" : ""}">
     <p class="head"><strong>${name}</strong> <span class="rule">${rule ?? ""}</span></p>
     <div class="arrow" aria-hidden="true"></div>
-    <p class="numbers">${off ? "off" : html`<span><b>${rate(rates?.carried_per_second)}</b> carried/s</span>
+    <p class="numbers">${off ? "carries nothing" : html`<span><b>${rate(rates?.carried_per_second)}</b> carried/s</span>
       <span>lag <b>${facts.lag_seconds === null ? "–" : seconds(facts.lag_seconds)}</b></span>
       <span class="state">${works.text}</span>`}</p>
   </div>`;

@@ -64,6 +64,7 @@ function drop(ids) {
   let outcome = "";
   ask({
     label: "Drop",
+    danger: true,
     text: `The changes that wait for ${many(ids)} will be LOST. A validation then shows the differences.`,
     why: "required",
     send: async ({ why, token }) => {
