@@ -16,6 +16,12 @@ def _quantile(share: float, metric: str, label: str) -> str:
     return f"histogram_quantile({share}, sum by (migration, {label}, le) (rate({metric}_bucket{RANGE})))"
 
 
+def _written(direction: str) -> str:
+    """The rate of the application's own writes among the changes of a direction: the others are tablesplit's, or read again."""
+    only = f'{{direction="{direction}", outcome!~"own|carried_back|duplicate"}}'
+    return f"sum by (migration) (rate(tablesplit_writes_total{only}{RANGE}))"
+
+
 CHANGES = Section(
     "Changes",
     8,
@@ -30,6 +36,17 @@ CHANGES = Section(
                 Query(
                     _rate("tablesplit_writes_total", "direction", "outcome"), "{{migration}} {{direction}} {{outcome}}"
                 ),
+            ),
+        ),
+        Panel(
+            "graph",
+            "The application's writes by side",
+            "Changes that the application made, by the side that it wrote: those that the lanes read, less tablesplit's own.",
+            "cps",
+            "watch",
+            (
+                Query(_written("forward"), "{{migration}} old"),
+                Query(_written("reverse"), "{{migration}} v2"),
             ),
         ),
         Panel(

@@ -22,7 +22,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from deploy.grafana.boards import GREY, Board, Kind, Panel, Query, Section, Word
 from deploy.grafana.runbook import TITLE, UID, add_steps, step_url
-from deploy.grafana.variables import SOURCE, add_variables, of_chosen
+from deploy.grafana.variables import SOURCE, MarkedMoves, add_variables, of_chosen
 
 TAG = "tablesplit"
 INSTANT: tuple[Kind, ...] = ("stat", "bars", "table")
@@ -35,6 +35,7 @@ def draw(board: Board) -> str:
     """The JSON text of a dashboard. It depends on ``board`` alone, not on time or machine."""
     drawn = _empty(board.uid, board.title, board.description).refresh("5s").time("now-30m", "now")
     add_variables(drawn)
+    drawn.annotation(MarkedMoves())
     for section in board.sections:
         drawn.with_row(dashboard.Row(section.title))
         for panel in section.panels:

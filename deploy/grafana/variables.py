@@ -3,6 +3,7 @@
 import re
 
 from grafana_foundation_sdk.builders import dashboard
+from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
 
 SOURCE = model.DataSourceRef(type_val="prometheus", uid="${source}")
@@ -15,6 +16,27 @@ NAMES = "label_values(tablesplit_status_readable, migration)"
 SERIES = re.compile(
     r"\b(?:(?P<own>(?:tablesplit|process|python)_\w+)|up|ALERTS|scrape_duration_seconds)\b(?:\{(?P<only>[^}]*)\})?"
 )
+
+
+ENTERED = (
+    "max by (migration, phase) (tablesplit_phase) == 1 unless max by (migration, phase) (tablesplit_phase offset 1m) == 1 "
+    "and on (migration) max by (migration) (tablesplit_phase offset 1m)"
+)
+"""For the first minute of a phase: the phase. Not where nothing was known a minute before: then nobody has seen it begin."""
+
+
+class _Moves(model.AnnotationQuery):
+    """With the words beside a mark, which Grafana reads and its SDK does not know."""
+
+    def to_json(self) -> dict[str, object]:
+        return {**super().to_json(), "titleFormat": "{{migration}}: {{phase}}", "step": "60s"}
+
+
+class MarkedMoves(Builder[model.AnnotationQuery]):
+    """The mark on every graph where the phase has changed."""
+
+    def build(self) -> model.AnnotationQuery:
+        return _Moves("Phase moves", SOURCE, enable=True, icon_color="purple", expr=of_chosen(ENTERED))
 
 
 def add_variables(drawn: dashboard.Dashboard) -> None:
