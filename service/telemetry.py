@@ -6,8 +6,9 @@ OpenTelemetry's own variables turn it on and say everything else: endpoint, head
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
@@ -21,6 +22,8 @@ from service.tracing import turn_tracing
 OTLP_VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 INTERVAL_VARIABLE = "OTEL_METRIC_EXPORT_INTERVAL"
 PROTOCOL = "http/protobuf"
+LAST_SECONDS = 2.0
+"""How long a process that ends tries again to send what is left."""
 
 
 @asynccontextmanager
@@ -52,6 +55,15 @@ def _resource(migration: str) -> Any:
     return Resource.create(about)
 
 
+async def _at_last(send: Callable[[], None], give_up: Callable[[], None]) -> None:
+    """Send what is left. After LAST_SECONDS nothing is tried again: a process that ends does not wait for a collector."""
+    sending = asyncio.create_task(asyncio.to_thread(send))
+    done, _ = await asyncio.wait({sending}, timeout=LAST_SECONDS)
+    if not done:
+        await asyncio.to_thread(give_up)
+    await sending
+
+
 @asynccontextmanager
 async def _traced(resource: Any, *, on: bool) -> AsyncIterator[None]:
     if not on:
@@ -65,7 +77,7 @@ async def _traced(resource: Any, *, on: bool) -> AsyncIterator[None]:
         yield
     finally:
         turn_tracing(None)
-        await asyncio.to_thread(spans.close)
+        await _at_last(spans.close, spans.give_up)
 
 
 @asynccontextmanager
@@ -90,8 +102,7 @@ async def _told(resource: Any, metrics: Metrics, clock: Clock, *, on: bool) -> A
             yield
         finally:
             telling.cancel()
-            await asyncio.to_thread(collector.send, collector.read(clock.now()))
-            await asyncio.to_thread(collector.close)
+            await _at_last(partial(collector.send, collector.read(clock.now())), collector.give_up)
 
 
 def otlp_signals(environ: Mapping[str, str]) -> frozenset[str]:

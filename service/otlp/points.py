@@ -54,7 +54,8 @@ class OtlpMetrics:
         """Send it, with the SDK's own retries and deadline, in a thread. What is not taken is dropped; the SDK logs it."""
         self._exporter.export(read)
 
-    def close(self) -> None:
+    def give_up(self) -> None:
+        """Try nothing again that has not been taken: ``send`` ends."""
         self._exporter.shutdown()
 
 

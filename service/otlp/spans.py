@@ -14,8 +14,9 @@ class OtlpSpans:
     """Implements ``tracing.Spans``."""
 
     def __init__(self, resource: Resource) -> None:
+        self._exporter = OTLPSpanExporter()
         self._provider = TracerProvider(resource=resource)
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
         self._tracer = self._provider.get_tracer("tablesplit")
 
     def span(self, name: str, attributes: dict[str, Any]) -> AbstractContextManager[object]:
@@ -31,3 +32,7 @@ class OtlpSpans:
     def close(self) -> None:
         """Send what is left."""
         self._provider.shutdown()
+
+    def give_up(self) -> None:
+        """Try nothing again that has not been taken: ``close`` ends."""
+        self._exporter.shutdown()  # type: ignore[no-untyped-call] # the SDK's

@@ -141,6 +141,18 @@ async def test_a_collector_that_refuses_stops_nothing(collector: OtlpCollector) 
         assert (await world.run()).ok
 
 
+async def test_a_process_that_ends_does_not_try_again_and_again(
+    collector: OtlpCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A collector that is not there is tried again for OTEL_EXPORTER_OTLP_TIMEOUT, here an hour."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "3600")
+    monkeypatch.setattr("service.telemetry.LAST_SECONDS", 0.01)
+    collector.status = 503
+    async with asyncio.timeout(600), telemetry(Metrics(), SystemClock(), "old"):
+        with span("work"):
+            pass
+
+
 async def test_it_is_off_without_an_endpoint_and_imports_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.telemetry._resource", None)
     async with telemetry(Metrics(), SystemClock(), "old"):
