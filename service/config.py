@@ -250,7 +250,7 @@ class Settings(BaseSettings):
         description="seconds after which a touched key that was found equal, and has not been touched since, is compared again",
     )
     verify_keys_per_second: float = Field(
-        1000, gt=0, le=100_000, description="touched keys compared a second, at most: each is read on both sides"
+        1000, ge=1, le=100_000, description="touched keys compared a second, at most: each is read on both sides"
     )
     ledger_trim_seconds: float = Field(
         21_600,

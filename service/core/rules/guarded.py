@@ -68,7 +68,7 @@ class GuardedWrite(NamedTuple):
     """Holds whatever is there now."""
     update: Update | None
     """Leaves exactly what ``put`` leaves, where v2 is as the change before left it; it is refused elsewhere. It can be sent in a
-    batch, which a conditional put cannot. None: there is none."""
+    batch, which a conditional put cannot. None: a tombstone has none."""
 
 
 def change_writes(mapping: Mapping, changes: Sequence[Change], generation: int) -> tuple[Put, ...]:
@@ -92,31 +92,30 @@ def guarded_writes(mapping: Mapping, changes: Sequence[Change], generation: int)
     if v2 is not None:
         item = stamped(v2, version, mapping.stamp)
         put = Put(v2.table, item, older_than(mapping.stamp, version))
-        writes.append(GuardedWrite(put, _as_update(mapping, before, v2.table, v2.key, item)))
+        writes.append(GuardedWrite(put, _as_update(mapping.stamp, before, v2, item)))
         occupied.append((v2.table, v2.key))
     for table, key in _vacated(mapping, changes, before):
         if (table, key) not in occupied:
             occupied.append((table, key))
-            put = tombstone(table, key, version, mapping.stamp)
-            writes.append(GuardedWrite(put, _as_update(mapping, before, table, key, put.item)))
+            # Only a put takes away what somebody has added by hand: with that, it would be no tombstone, and no item of anybody's.
+            writes.append(GuardedWrite(tombstone(table, key, version, mapping.stamp), None))
     return writes
 
 
-def _as_update(mapping: Mapping, before: V2Item | None, table: str, key: Item, item: Item) -> Update | None:
-    """The update that leaves ``item`` at ``key`` of ``table``, if what is there is ``before`` as any version of it was written, or
-    nothing if ``before`` is not of this key. A tombstone is left only where there is an item.
+def _as_update(stamp: str, before: V2Item | None, v2: V2Item, item: Item) -> Update:
+    """The update that leaves ``item``, which is ``v2`` with its stamp, if what is there is ``before`` as any version of it was
+    written, or nothing if ``before`` is not of this key.
 
     The stamp's hash is over all attributes but the stamp, and the stamp is set as a whole: so nothing of another item stays.
     """
-    stamp = mapping.stamp
-    if before is None or (before.table, before.key) != (table, key):
-        rest = {name: value for name, value in item.items() if name not in key}
-        return Update(table, key, rest, condition=Absent((next(iter(key)),))) if len(rest) > 1 else None
+    if before is None or (before.table, before.key) != (v2.table, v2.key):
+        rest = {name: value for name, value in item.items() if name not in v2.key}
+        return Update(v2.table, v2.key, rest, condition=Absent((next(iter(v2.key)),)))
     was = before.item
     changed = {name: value for name, value in item.items() if was.get(name) != value}
     removed = tuple([name for name in was if name not in item])
     same: Condition = Equals((stamp, "h"), {"S": before.content_hash})
-    return Update(table, key, changed, removed, AllOf((same, Less((stamp, "v"), item[stamp]["M"]["v"]))))
+    return Update(v2.table, v2.key, changed, removed, AllOf((same, Less((stamp, "v"), item[stamp]["M"]["v"]))))
 
 
 def older_than(stamp_name: str, version: str) -> Condition:

@@ -59,6 +59,16 @@ BOUNDS = {
         "86400",
         "seconds between two comparisons of the keys touched under the ledger rule, and two retries of keys in quarantine",
     ),
+    "TABLESPLIT_VERIFY_AGE_SECONDS": (
+        "0",
+        "604800",
+        "seconds after which a touched key that was found equal, and has not been touched since, is compared again",
+    ),
+    "TABLESPLIT_VERIFY_KEYS_PER_SECOND": (
+        "1",
+        "100000",
+        "touched keys compared a second, at most: each is read on both sides",
+    ),
     "TABLESPLIT_KEEP_RESOLVED_SECONDS": (
         "3600",
         "315360000",
@@ -143,8 +153,9 @@ MALFORMED = [
     (
         {"TABLESPLIT_DEMO_SERVER": "mysql"},
         (
-            "TABLESPLIT_DEMO_SERVER=mysql: string should match pattern '^(moto|dynamodb-local|https?://.+)$' "
-            "(server of the demonstration: moto, dynamodb-local, or a URL)"
+            "TABLESPLIT_DEMO_SERVER=mysql: string should match pattern '^(auto|moto|dynamodb-local|https?://.+)$' "
+            "(server of the demonstration: moto, dynamodb-local, a URL, or auto: dynamodb-local where Java is installed, else "
+            "moto, which takes some minutes)"
         ),
     ),
     (

@@ -186,8 +186,6 @@ IMAGES = {
     "an attribute less": (lead(phone="1"), lead()),
     "created": (None, lead(name="Ann")),
     "created, though the image before had no transform": (BROKEN, lead(name="Ann")),
-    "removed": (lead(), None),
-    "removed, with an attribute more": (lead(phone="1"), None),
     "moved here": (APRIL, MARCH),
 }
 
@@ -212,11 +210,19 @@ def test_the_update_names_what_changes_and_is_refused_where_an_attribute_would_s
     assert left_by(write.update, written(lead(name="Bob"), backfill_version(1))) is None
 
 
-def test_a_move_is_an_insert_and_a_tombstone_each_as_an_update() -> None:
+def test_a_move_is_an_insert_and_a_put_of_a_tombstone() -> None:
     there, left = guarded_writes(crm(), [change(5, MARCH, APRIL)], 1)
     assert left_by(there.update, None) == left_by(there.put, None)
-    assert left_by(left.update, written(MARCH, backfill_version(1))) == left.put.item
-    assert left_by(left.update, None) is None
+    assert left.update is None
+
+
+@pytest.mark.parametrize("new", [None, APRIL], ids=["removed", "moved"])
+def test_what_was_added_by_hand_goes_with_the_item(new: Item | None) -> None:
+    """By an update the attribute would stay beside the tombstone's stamp: no tombstone, no item of anybody's, and no repair."""
+    by_hand = {**written(MARCH, backfill_version(1)), "handmade": {"S": "x"}}
+    left = guarded_writes(crm(), [change(5, MARCH, new)], 1)[-1]
+    assert left.update is None
+    assert left_by(left.put, by_hand) == left.put.item
 
 
 def test_of_a_run_the_update_is_by_the_image_before_its_first_change() -> None:
