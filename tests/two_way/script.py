@@ -171,13 +171,13 @@ class Script:
 
     def drain(self) -> None:
         """Forward reads to the end."""
-        while self._left("old"):
+        while self.left("old"):
             self.forward()
 
     def observe(self) -> None:
         """Reverse reads to the end, and its positions are saved."""
         for month in (0, 1):
-            while self._left(month):
+            while self.left(month):
                 self.reverse(month)
             self.saved[month] = self.read[month]
 
@@ -201,9 +201,9 @@ class Script:
         """Read everything to the end, then check the invariants. Raises Violated."""
         if self.world.rule != "ledger":
             self._carry()
-        while any(self._left(stream) for stream in STREAMS):
+        while any(self.left(stream) for stream in STREAMS):
             for stream in STREAMS:
-                while self._left(stream):
+                while self.left(stream):
                     self._take(stream, self._next(stream))
         judge(self.world)
         if self.world.unique and not held_names(self.world):
@@ -251,7 +251,8 @@ class Script:
         ]
         return [change for change in changes if stream == "old" or change.key == self._key(stream)]
 
-    def _left(self, stream: Stream) -> int:
+    def left(self, stream: Stream) -> int:
+        """How many records of a stream are unread."""
         return len(self._changes(stream)) - self.read[stream]
 
     def _next(self, stream: Stream) -> Change:

@@ -212,6 +212,19 @@ def test_forward_moves_what_reverse_has_written_and_old_creates_at_the_first_key
     return script
 
 
+@played
+def test_old_moves_deletes_and_creates_and_the_tombstone_of_the_move_is_read_after_the_creation() -> Script:
+    """Nothing lives on v2 then, because forward has removed the item; it was taken for a delete of v2's application."""
+    script = Script()
+    script.old_update(month=1)
+    script.old_delete()
+    script.forward(2)
+    script.old_put(month=1, title="")
+    script.reverse(0)
+    script.old_put(month=1, title="")
+    return script
+
+
 @without("a delete is one step")
 def test_a_reader_looks_while_forward_moves_an_item() -> Script:
     script = Script()

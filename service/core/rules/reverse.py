@@ -101,11 +101,14 @@ def _crossed(half: ReverseHalf, base: str, units: Collection[str]) -> frozenset[
 
 def _vacated(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: BothReadings) -> ReversePlan:
     """Forward's tombstone at a place that the item left. If the item lives nowhere, v2's application has deleted it where it
-    was: that is carried, unless reverse has put every unit of the old item since."""
+    was: that is carried, unless reverse has put every unit of the old item since.
+
+    If forward itself has removed it since, for a delete of the old side, the old item is a new one that forward has not read yet.
+    """
     assert change.stamp is not None
     image, base = old_image(mapping, readings.old), change.stamp.base or ""
     now = _now(mapping, change, readings)
-    if image is None:
+    if image is None or (now is None and change.removed):
         return ReversePlan("own")
     if now is None:
         stood = [unit for unit in old_units(mapping, image) if half.put_of(members(unit)[0]) <= base]
