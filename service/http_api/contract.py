@@ -3,24 +3,20 @@
 from collections.abc import AsyncIterator
 from typing import Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, Field
 
 from service.core.phases.acting import Phase
 from service.http_api.settlement_contract import SettlementApi
-from service.http_api.text import Text
+from service.http_api.text import Text, body
 
 ListName = Literal["quarantine", "conflicts", "verification", "audit"]
 """The lists that are shown page by page."""
 
 
-def _body(*examples: dict[str, JsonValue]) -> ConfigDict:
-    return ConfigDict(extra="forbid", strict=True, json_schema_extra={"examples": list(examples)})
-
-
 class ValidationRequest(BaseModel):
     """What to validate; with an empty body, everything. A repair is a command for a person: `tablesplit validate --repair`."""
 
-    model_config = _body({"entity": "LEAD", "sample": 1000}, {})
+    model_config = body({"entity": "LEAD", "sample": 1000}, {})
 
     entity: Text | None = Field(default=None, description="only this entity")
     sample: int | None = Field(default=None, ge=1, description="only about this many items of each entity")
@@ -30,7 +26,7 @@ class PhaseRequest(BaseModel):
     """Where to move the phase. While a move has only begun, naming the phase that it leaves gives it up. An override must be given
     twice, in ``force`` and in ``force_again``. Completing cannot be undone: it needs the old table's name in ``table``."""
 
-    model_config = _body(
+    model_config = body(
         {"to": "dual", "why": "tuesday"},
         {"to": "dual", "why": "the item is known", "force": ["quarantine"], "force_again": ["quarantine"]},
     )
@@ -50,7 +46,7 @@ class PhaseRequest(BaseModel):
 class HoldRequest(BaseModel):
     """Why the gate is held, for the audit log."""
 
-    model_config = _body({"why": "release freeze"})
+    model_config = body({"why": "release freeze"})
 
     why: Text = Field(min_length=1, max_length=500, description="the reason, shown with the gate")
 

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.http_api.documents import Problem
+from service.http_api.documents.problem import Problem
 from service.http_api.problems import PROBLEM
 
 MEANINGS = {
@@ -30,6 +30,8 @@ MEANINGS = {
 ANYWHERE = (421, 500)
 TOKEN = (401, 403, 429)
 """Of a path that wants a token, always or where other machines reach the port."""
+POST = (*TOKEN, 400, 409, 413, 503)
+"""Of every POST."""
 
 
 def operation_id(route: APIRoute) -> str:

@@ -6,11 +6,10 @@ from fastapi import Depends, FastAPI
 
 from service.http_api.access import Required
 from service.http_api.contract import HoldRequest, PhaseRequest, ServiceView, ValidationRequest
-from service.http_api.documents import BegunMove, BegunValidation, HoldDocument, ReleasedDocument
-from service.http_api.openapi import TOKEN, answers
+from service.http_api.documents.comparison import BegunValidation
+from service.http_api.documents.phase import BegunMove, HoldDocument, ReleasedDocument
+from service.http_api.openapi import POST, answers
 from service.http_api.problems import HttpProblem
-
-ERRORS = (*TOKEN, 400, 409, 413, 503)
 
 
 def add_posts(api: FastAPI, view: ServiceView, required: Required) -> None:
@@ -22,7 +21,7 @@ def add_posts(api: FastAPI, view: ServiceView, required: Required) -> None:
         status_code=202,
         dependencies=[Depends(required)],
         response_model=None,
-        responses=answers(BegunValidation, *ERRORS, status=202),
+        responses=answers(BegunValidation, *POST, status=202),
     )
     async def start(request: ValidationRequest) -> dict[str, str]:
         run_id = await view.start_validation(request)
@@ -33,7 +32,7 @@ def add_posts(api: FastAPI, view: ServiceView, required: Required) -> None:
         summary="Move the phase",
         status_code=202,
         response_model=None,
-        responses=answers(BegunMove, *ERRORS, status=202),
+        responses=answers(BegunMove, *POST, status=202),
     )
     async def move(request: PhaseRequest, owner: Annotated[str, Depends(required)]) -> dict[str, str]:
         if set(request.force) != set(request.force_again):
@@ -48,7 +47,7 @@ def add_posts(api: FastAPI, view: ServiceView, required: Required) -> None:
         "/v1/hold",
         summary="Close the gate of every move",
         response_model=None,
-        responses=answers(HoldDocument, *ERRORS),
+        responses=answers(HoldDocument, *POST),
     )
     async def hold(request: HoldRequest, owner: Annotated[str, Depends(required)]) -> dict[str, Any]:
         return await view.phases.hold(request.why, by=owner)
@@ -57,7 +56,7 @@ def add_posts(api: FastAPI, view: ServiceView, required: Required) -> None:
         "/v1/release",
         summary="Remove the hold",
         response_model=None,
-        responses=answers(ReleasedDocument, *ERRORS),
+        responses=answers(ReleasedDocument, *POST),
     )
     async def release(owner: Annotated[str, Depends(required)]) -> dict[str, Any]:
         return await view.phases.release(by=owner)

@@ -8,20 +8,17 @@ from fastapi.responses import PlainTextResponse
 from service.control.verification import PAGE_ITEMS
 from service.core.phases.acting import Phase
 from service.http_api.contract import ListName, ServiceView
-from service.http_api.documents import (
-    AuditPage,
-    ConflictPage,
+from service.http_api.documents.comparison import (
     Explanation,
     FailedValidation,
-    Page,
-    PhaseDocument,
-    QuarantinePage,
-    SharedGateDocument,
-    StatusDocument,
     UnfinishedValidation,
     ValidationReport,
     VerificationPage,
 )
+from service.http_api.documents.parts import Page
+from service.http_api.documents.phase import AuditPage, PhaseDocument, SharedGateDocument
+from service.http_api.documents.settlement import ConflictPage, QuarantinePage
+from service.http_api.documents.status import HistoryDocument, LogDocument, StatusDocument
 from service.http_api.openapi import TOKEN, answers
 from service.http_api.problems import HttpProblem
 
@@ -85,11 +82,23 @@ def add_reads(api: FastAPI, view: ServiceView, readers: list[Any]) -> None:
     async def status() -> dict[str, Any]:
         return await view.status()
 
-    @api.get("/v1/history", summary="Lag and rates of both lanes in the last hour", dependencies=readers)
+    @api.get(
+        "/v1/history",
+        summary="Lag and rates of both lanes in the last hour",
+        dependencies=readers,
+        response_model=None,
+        responses=answers(HistoryDocument, *TOKEN),
+    )
     async def history() -> dict[str, Any]:
         return await view.history()
 
-    @api.get("/v1/log", summary="The newest events of this process's log", dependencies=readers)
+    @api.get(
+        "/v1/log",
+        summary="The newest events of this process's log",
+        dependencies=readers,
+        response_model=None,
+        responses=answers(LogDocument, *TOKEN),
+    )
     async def log() -> dict[str, Any]:
         return view.log()
 

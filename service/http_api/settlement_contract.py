@@ -2,22 +2,22 @@
 
 from typing import Annotated, Any, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from service.control.conflicts import Kept
-from service.http_api.text import Text
+from service.http_api.text import Text, body
 
 IDS_AT_MOST = 100
 """Of one request: each costs some requests to DynamoDB, one after the other."""
 
 Id = Annotated[Text, Field(min_length=1, max_length=128)]
 Why = Annotated[Text, Field(max_length=500, description="the reason, for the audit log")]
+MERGED = '{"pk": "LEAD#7", "sk": "METADATA", "entity_type": "LEAD", "status": "won"}'
+"""An item for `merge`, in the examples."""
 
 
 class _Kept(BaseModel):
     """Which version to keep."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     keep: Kept = Field(description="which version to keep; `merge`: the one in `item`")
     item: Text | None = Field(
@@ -35,6 +35,8 @@ class _Kept(BaseModel):
 class ChoicesRequest(_Kept):
     """Conflicts to be resolved by one choice. Nothing is written: the answer says what that gives up."""
 
+    model_config = body({"ids": ["ID", "ANOTHER_ID"], "keep": "v2"}, {"ids": ["ID"], "keep": "merge", "item": MERGED})
+
     ids: list[Id] = Field(min_length=1, max_length=IDS_AT_MOST)
 
     @model_validator(mode="after")
@@ -45,6 +47,11 @@ class ChoicesRequest(_Kept):
 
 class ResolutionRequest(_Kept):
     """Conflicts to resolve, as /v1/conflicts/choices has shown it."""
+
+    model_config = body(
+        {"seen": {"ID": "SEEN", "ANOTHER_ID": "ITS_SEEN"}, "keep": "v2", "why": "v2 is newer"},
+        {"seen": {"ID": "SEEN"}, "keep": "merge", "item": MERGED},
+    )
 
     seen: dict[Id, str] = Field(
         min_length=1, max_length=IDS_AT_MOST, description="by id, the `seen` of the choice that was shown"
@@ -60,7 +67,7 @@ class ResolutionRequest(_Kept):
 class RetryRequest(BaseModel):
     """Keys in quarantine whose waiting changes are to be applied."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = body({"ids": ["ID", "ANOTHER_ID"]})
 
     ids: list[Id] = Field(min_length=1, max_length=IDS_AT_MOST)
 
@@ -68,7 +75,7 @@ class RetryRequest(BaseModel):
 class DropRequest(BaseModel):
     """Keys in quarantine whose waiting changes are to be lost."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = body({"ids": ["ID"], "why": "a test item"})
 
     ids: list[Id] = Field(min_length=1, max_length=IDS_AT_MOST)
     why: Annotated[Why, Field(min_length=1)]

@@ -3,131 +3,41 @@
 import asyncio
 import importlib
 import json
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import aiohttp
 import pytest
+import structlog
 from jsonschema import Draft202012Validator
 
-from service.clock import SystemClock
 from service.config import Settings
-from service.control.conflicts import Conflict, Conflicts, Held, Resolution
-from service.control.quarantine import Quarantine
-from service.control.verification import Differences, Differing, Verification, save_verification
-from service.core.item.write import Put
+from service.control.state import Move, change_state
 from service.core.phases.gate import Condition, Gate, GateClosed
 from service.core.phases.left_behind import KeysLeftBehind, Lack, left_behind
-from service.errors import Poison, Refused, Retryable
+from service.errors import Refused, Retryable
+from service.http_api import contract, settlement_contract
 from service.http_api.problems import MAX_BODY_BYTES
-from service.http_api.server import serve_http
-from service.http_api.view import HttpView
-from service.migration.start import create_and_start
-from service.sync.forward_lane import ForwardLane
-from service.sync.reverse_lane import ReverseLane
-from service.sync.worker import Lanes
-from service.validation.records import LATEST, RunRecords
-from service.validation.report import Difference, Report
-from service.validation.tally import Tally
-from tests.builders.small_crm import lead
+from service.log import configure_log, get_logger
+from tests.builders.small_crm import MAPPING
 from tests.fakes.http_view import BEARER, TOKEN
-from tests.worlds.start_world import Started
+from tests.worlds.served_world import COPIED_ID, KEY, RUN, UNFINISHED, WAITING_ID, Running, exact, serve_migration
 
-KEY = {"pk": {"S": "LEAD#a"}, "sk": {"S": "METADATA"}}
-V2_KEY = {"PK": {"S": "LEAD"}, "SK": {"S": "2024-03#a"}}
 EXPLAINED = "/v1/explain?key=pk%3DLEAD%23a%20sk%3DMETADATA&set=company%3DBcme"
-RUN, UNFINISHED = "20260101T000000Z-abcdef", "20260102T000000Z-abcdef"
-LONG_AGO = "2026-01-01T00:00:00.000Z"
-
-
-@dataclass
-class Running:
-    """A server, and the view that it shows."""
-
-    address: str
-    view: HttpView
-    http: aiohttp.ClientSession
-    document: dict[str, Any]
-
-    async def answer(self, method: str, path: str, **request: Any) -> tuple[int, str, Any]:
-        """Status, media type and content, JSON read."""
-        async with self.http.request(method, f"{self.address}{path}", **request) as answer:
-            text = await answer.text()
-            return answer.status, answer.content_type, json.loads(text) if "json" in answer.content_type else text
-
-    def require_described(self, method: str, path: str, answer: tuple[int, str, Any]) -> None:
-        """The answer is one that the document has, with no word more or less than its schema."""
-        status, media_type, content = answer
-        schema = self.document["paths"][path][method]["responses"][str(status)]["content"][media_type]["schema"]
-        components = {"components": exact(self.document["components"])}
-        Draft202012Validator({**exact(schema), **components}).validate(content)
-
-
-def exact(schema: Any) -> Any:
-    """The schema, with every object closed: what is not described must not be there."""
-    if isinstance(schema, list):
-        return [exact(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    closed = {name: exact(part) for name, part in schema.items() if name != "examples"}
-    return {**closed, "additionalProperties": False} if "properties" in closed else closed
 
 
 @pytest.fixture
 async def running() -> AsyncIterator[Running]:
-    """A migration in memory of which every list has something, served at a port."""
-    world = Started()
-    await create_and_start(world.app)
-    await fill(world)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = Settings(endpoint_url="http://memory", control_table="control", http_port=port, api_token=TOKEN)  # type: ignore[arg-type]
-    world.app.clock = SystemClock()  # type: ignore[misc] # a namespace; a request that waits its turn goes on by itself
-    world.app.settings = settings  # type: ignore[misc] # a namespace
-    view = HttpView(world.app, Lanes(ForwardLane(world.app), ReverseLane(world.app)))
-    async with serve_http(settings, view, SystemClock()) as address, aiohttp.ClientSession() as http:
-        async with http.get(f"{address}/openapi.json") as answer:
-            document = await answer.json()
-        yield Running(address, view, http, document)
-        await view.close()
-
-
-async def fill(world: Started) -> None:
-    control, clock = world.control, world.clock
-    world.db.after = None
-    world.db.apply(Put("old", lead("a", company={"S": "Acme"})))
-    await Quarantine(control, clock).add_copy("old", KEY, Poison("bad", reason="bad"))
-    log = Conflicts(control)
-    for name in ("1", "2"):
-        await log.keep(Conflict(name, "old", KEY, "LEAD", "overlap", ("status",), None, (), 0.0))
-    assert await log.resolve("2", await log.head("2"), Resolution("v2", "ann", 0.0))
-    assert world.db.apply(*await log.held_puts("3", Held("old", KEY, "LEAD", (("leads", V2_KEY),), 0.0)))
-    await save_verification(control, Verification(1, 0, (KEY,), 0.0, total=1))
-    differing = Differing(KEY, "LEAD", "fields", (("leads", V2_KEY),), ("status",), 0.0, 60.0)
-    await Differences(control).replace({}, {"a": differing})
-    await keep_reports(world)
-
-
-async def keep_reports(world: Started) -> None:
-    """A finished run that has found a difference, and one that is not finished."""
-    tally: Tally = Tally()
-    tally["items", "LEAD", "old"] = tally["index", "LEAD", "GSI1", "checked"] = tally["run", "differences"] = 1
-    report = Report(RUN, "hash", LONG_AGO, LONG_AGO, ("LEAD",), tally, [])
-    finished = RunRecords(world.control, RUN, 1)
-    await finished.save("report", report.to_json())
-    found = Difference("missing", "LEAD", KEY, None, ("status",), LONG_AGO)
-    await finished.save("difference#1", found.to_json())
-    await finished.point(LATEST, {"id": RUN})
-    await finished.point("full", asdict(report.full_run()))
-    await RunRecords(world.control, UNFINISHED, 1).save("run", {"question": "hash", "started_at": LONG_AGO})
+    configure_log(Settings(log_format="json"))
+    get_logger().info("a test begins", number=1)
+    async with serve_migration() as served:
+        yield served
+    structlog.reset_defaults()
 
 
 READS = [
@@ -142,12 +52,19 @@ READS = [
     ("/v1/explain", EXPLAINED.partition("&")[0]),
     ("/v1/quarantine", "/v1/quarantine"),
     ("/v1/quarantine", "/v1/quarantine?limit=1"),
+    ("/v1/quarantine/{key_id}", f"/v1/quarantine/{COPIED_ID}"),
+    ("/v1/quarantine/{key_id}", f"/v1/quarantine/{WAITING_ID}"),
     ("/v1/conflicts", "/v1/conflicts"),
+    ("/v1/conflicts/{conflict_id}", "/v1/conflicts/1"),
+    ("/v1/conflicts/{conflict_id}", "/v1/conflicts/2"),
+    ("/v1/conflicts/{conflict_id}", "/v1/conflicts/3"),
     ("/v1/audit", "/v1/audit"),
     ("/v1/verification", "/v1/verification"),
     ("/v1/gate", "/v1/gate"),
     ("/v1/gate", "/v1/gate?to=dual"),
     ("/v1/phase", "/v1/phase"),
+    ("/v1/history", "/v1/history"),
+    ("/v1/log", "/v1/log"),
 ]
 POSTS = [
     ("/v1/hold", {"why": "audit week"}),
@@ -155,10 +72,12 @@ POSTS = [
     ("/v1/release", {}),
     ("/v1/validation", {"sample": 1}),
 ]
+SETTLEMENTS = {"/v1/conflicts/choices", "/v1/conflicts/resolution", "/v1/quarantine/retry", "/v1/quarantine/drop"}
+"""The POSTs of a test of their own, for what one of them answers the next one needs."""
 
 
 async def test_every_answer_is_as_the_document_says_and_every_path_has_one(running: Running) -> None:
-    asked = {("get", path) for path, _ in READS} | {("post", path) for path, _ in POSTS}
+    asked = {("get", path) for path, _ in READS} | {("post", path) for path in {*dict(POSTS), *SETTLEMENTS}}
     described = {(method, path) for path, methods in running.document["paths"].items() for method in methods}
     assert described - asked == {("get", "/v1/events"), ("post", "/v1/phase")}
     for path, body in POSTS[:-1]:
@@ -167,6 +86,41 @@ async def test_every_answer_is_as_the_document_says_and_every_path_has_one(runni
         answer = await running.answer("GET", asking)
         assert answer[0] == 200, (asking, answer)
         running.require_described("get", path, answer)
+    assert (await running.answer("GET", "/v1/history"))[2]["points"]
+    assert "a test begins" in [event["event"] for event in (await running.answer("GET", "/v1/log"))[2]["events"]]
+    backfill = (await running.answer("GET", "/v1/status"))[2]["backfill"]
+    assert (backfill["estimate"], backfill["started_at"], backfill["waiting_for"]) == (
+        2,
+        "1970-01-01T00:00:00Z",
+        ["throttled"],
+    )
+
+
+async def test_what_settles_conflicts_and_quarantine_is_described(running: Running) -> None:
+    async def post(path: str, **body: Any) -> Any:
+        answer = await running.answer("POST", path, json=body, headers=BEARER)
+        assert (answer[0], path in SETTLEMENTS) == (200, True), answer
+        running.require_described("post", path, answer)
+        return answer[2]
+
+    shown = await post("/v1/conflicts/choices", ids=["1", "3"], keep="v2")
+    (choice,) = shown["choices"]
+    assert (choice["id"], len(choice["lost"]), shown["refused"].keys()) == ("1", 1, {"3"})
+    seen = {"1": choice["seen"], "3": "never"}
+    resolved = await post("/v1/conflicts/resolution", seen=seen, keep="v2", why="newer")
+    assert (resolved["resolved"], resolved["open"].keys()) == (["1"], {"3"})
+    retried = await post("/v1/quarantine/retry", ids=[COPIED_ID, WAITING_ID])
+    assert [(key["applied"], bool(key["failure"])) for key in retried["items"]] == [(True, False), (False, True)]
+    dropped = await post("/v1/quarantine/drop", ids=[WAITING_ID], why="a test item")
+    assert dropped["items"] == [{"id": WAITING_ID, "changes_lost": 1}]
+
+
+async def test_the_steps_of_a_move_are_described(running: Running) -> None:
+    moving = Move("dual", "horizon", 0.0, 0.0, "ann")
+    await change_state(running.world.control, MAPPING, 0.0, lambda was: replace(was, move=moving))
+    phase = await running.answer("GET", "/v1/phase")
+    assert {step["state"] for step in phase[2]["steps"]} == {"done", "now", "next"}
+    running.require_described("get", "/v1/phase", phase)
 
 
 async def test_a_run_and_a_move_that_stop_are_described_too(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,6 +180,9 @@ async def test_every_error_is_as_the_document_says(running: Running, monkeypatch
         ("get", "/v1/gate", "/v1/gate?to=complete", {}, 409),
         ("get", "/v1/explain", "/v1/explain?key=pk%3DLEAD%23b%20sk%3DMETADATA", {}, 404),
         ("get", "/v1/validation/{run_id}", "/v1/validation/none", {}, 404),
+        ("get", "/v1/conflicts/{conflict_id}", "/v1/conflicts/none", {}, 404),
+        ("get", "/v1/quarantine/{key_id}", "/v1/quarantine/none", {}, 404),
+        *[("post", path, path, {"json": {}, "headers": BEARER}, 400) for path in sorted(SETTLEMENTS)],
     ]
     for method, path, asking, request, status in errors:
         answer = await running.answer(method.upper(), asking, **request)
@@ -255,11 +212,16 @@ async def test_the_document_names_the_program_s_version_and_its_examples_are_tru
     assert running.document["info"]["version"] == version("tablesplit")
     schemas = running.document["components"]["schemas"]
     with_examples = {name: schema for name, schema in schemas.items() if "examples" in schema}
-    assert with_examples.keys() == {"ValidationRequest", "PhaseRequest", "HoldRequest", "Problem"}
+    bodies = {name for name in schemas if name.endswith("Request")}
+    assert len(bodies) == 7
+    models = {**vars(contract), **vars(settlement_contract)}
+    assert with_examples.keys() == {*bodies, "Problem"}
     for name, schema in with_examples.items():
         for example in schema["examples"]:
             closed = {**exact(schemas[name]), "components": exact(running.document["components"])}
             Draft202012Validator(closed).validate(example)
+            if name in bodies:
+                models[name].model_validate(example)
 
 
 @pytest.fixture(scope="module")
@@ -298,11 +260,16 @@ async def test_a_client_that_is_generated_from_the_document_works(running: Runni
         held = await call("post_hold", body=models.HoldRequest(why="audit week"))
         assert held.hold.why == "audit week"
         status = await call("get_status")
-        assert (status.phase, status.quarantine, status.hold[:10]) == ("forward", 1, "audit week")
-        (key,) = (await call("get_quarantine", limit=10)).items
-        assert (key.key.additional_properties["pk"], key.reason) == ("LEAD#a", "bad")
+        assert (status.phase, status.quarantine, status.hold[:10]) == ("forward", 2, "audit week")
+        keys = (await call("get_quarantine", limit=10)).items
+        found = {(key.key.additional_properties["pk"], key.reason) for key in keys}
+        assert found == {("LEAD#a", "bad"), ("GOBLIN#b", "unknown_entity")}
         kinds = [conflict.kind for conflict in (await call("get_conflicts")).items]
         assert kinds == ["conflict", "two_live_keys"]
+        conflict = await call("get_conflicts_by_conflict_id", conflict_id="1")
+        assert conflict.lost.additional_properties["company"] == {"S": "Acme"}
+        choice = models.ChoicesRequest(keep=models.ChoicesRequestKeep.V2, ids=["1"])
+        assert (await call("post_conflicts_choices", body=choice)).choices[0].id == "1"
         report = await call("get_validation_by_run_id", run_id=RUN)
         assert (report.result, report.differences[0].kind) == ("different", "missing")
         explained = await call("get_explain", key="pk=LEAD#a sk=METADATA", set_=["company=Bcme"])
