@@ -50,7 +50,8 @@ CONSTANTS
   OneHalf,               \* a write of R's half fails if the other place's worker has written it since
   OneClaim,              \* R's claim is the item's: the worker of the other place waits until it is made, or given up
   Restore,               \* what the application did in the gap of a move is answered by a restore
-  KeepsBegun             \* a worker that reads earlier records again leaves the claim of a move that was begun
+  KeepsBegun,            \* a worker that reads earlier records again leaves the claim of a move that was begun
+  OwnDelete              \* where F itself has removed the item, its tombstones of before are no deletes of v2's application
 
 Place == {1, 2}
 Far(p) == 3 - p
@@ -76,14 +77,15 @@ Start == IF StartLive THEN Img("live", 1, 0, NoStamp) ELSE None(1)
 NoClaim == [p |-> 0, rec |-> 0, cnt |-> 0, ofs |-> {}, oseen |-> 0, whole |-> FALSE]
 \* a claim of F: the place it puts, the place it buries then, and for each put at the new place what it put and what the
 \* previous place held; ans: the place that is put as an answer to what the application did in the gap
-NoMove  == [n |-> 0, to |-> 0, from |-> 0, sub |-> 0, puts |-> <<>>, pres |-> <<>>, ans |-> 0, lost |-> {}, rd |-> None(0)]
-Idle == [st |-> "idle", old |-> None(0), v2 |-> [p \in Place |-> None(0)], ok |-> TRUE]
+NoMove  == [n |-> 0, to |-> 0, from |-> 0, sub |-> 0, puts |-> <<>>, pres |-> <<>>, ans |-> 0, lost |-> {}, rd |-> None(0), gone |-> FALSE]
+\* gone: F has left the item at no place, or will, or had before the write that its claim announces
+Idle == [st |-> "idle", old |-> None(0), v2 |-> [p \in Place |-> None(0)], ok |-> TRUE, gone |-> FALSE]
 
 Init ==
   /\ old = Start
   /\ v2 = [p \in Place |-> IF p = 1 THEN Start ELSE None(p)]
   /\ log = [s \in Work3 |-> <<>>] /\ seq = [s \in Work3 |-> 0] /\ pos = [s \in Work3 |-> 0]
-  /\ fwd = [done |-> 0, seen |-> 0, rd |-> None(0), c |-> NoMove]
+  /\ fwd = [done |-> 0, seen |-> 0, rd |-> None(0), c |-> NoMove, gone |-> FALSE]
   /\ rev = [count |-> 0, put |-> [f \in Fields |-> 0], done |-> [p \in Place |-> 0], seen |-> [p \in Place |-> 0],
             c |-> NoClaim, held |-> FALSE]
   /\ mem = [w \in Work3 |-> Idle]
@@ -136,7 +138,7 @@ Answering(n, sub, g) == [v |-> 10 * n + sub, b |-> 99, g |-> g, m |-> {}]
 OldStamp(c) == [v |-> c]
 
 \* F's half for record n of old's stream, R's half for record n of place p: an earlier claim is done
-FF(n) == IF fwd.c.n # 0 /\ n > fwd.c.n THEN [fwd EXCEPT !.done = fwd.c.n, !.rd = fwd.c.rd, !.c = NoMove] ELSE fwd
+FF(n) == IF fwd.c.n # 0 /\ n > fwd.c.n THEN [fwd EXCEPT !.done = fwd.c.n, !.rd = fwd.c.rd, !.c = NoMove, !.gone = fwd.c.gone] ELSE fwd
 \* a stamp of R's on old: made, if it stands there, or F has passed it, or will pass it
 InStream(s, v) == \E i \in 1..Len(log[s]) : log[s][i].seq > pos[s] /\ log[s][i].new.st.v = v
 MadeOld == old.st.v = rev.c.cnt \/ fwd.seen >= rev.c.cnt \/ InStream(0, rev.c.cnt)
@@ -155,7 +157,7 @@ OursF(r) == \/ r.old.x = "tomb" /\ r.new.x = "none"
 OursR(p, r) == \/ r.old.x = "tomb" /\ r.new.x = "none"
                \/ r.new.st # NoStamp /\ r.new.st # r.old.st /\ r.new.st.v > SeenAt(RR(p, r.seq), p)
 NewSeen(p, r) == IF OursR(p, r) /\ r.new.st # NoStamp THEN Max(r.new.st.v, RR(p, r.seq).seen[p]) ELSE RR(p, r.seq).seen[p]
-FinishedF(r, rd) == [FF(r.seq) EXCEPT !.done = r.seq, !.rd = rd, !.c = NoMove]
+FinishedF(r, rd) == [FF(r.seq) EXCEPT !.done = r.seq, !.rd = rd, !.c = NoMove, !.gone = IF fwd.c.n = r.seq THEN fwd.c.gone ELSE @]
 PassedF(r) ==       \* R's record on old
   LET h == FF(r.seq) IN
   IF r.new.st = NoStamp THEN [h EXCEPT !.done = r.seq, !.rd = None(0), !.c = NoMove]
@@ -270,6 +272,7 @@ DecideR(p, r, m) ==
   ELSE IF k = "n" \/ (ours /\ fs = {}) THEN NoR(TRUE)
   ELSE IF ~Live(r.new)
   THEN IF l # 0 /\ DeleteIsLast THEN NoR(FALSE)
+       ELSE IF ours /\ r.new.st.m # {} /\ m.gone /\ OwnDelete THEN NoR(TRUE)
        ELSE IF Live(m.old) THEN PutR(Tomb(m.old), Fields) ELSE NoR(TRUE)
   ELSE IF l = 0 THEN NoR(FALSE)
   ELSE IF Live(m.old) THEN IF Same(img, m.old) THEN NoR(TRUE) ELSE PutR(img, ff)
@@ -285,7 +288,7 @@ Same0 == UNCHANGED <<old, v2, seq>>
 Step(w, n) == pos' = [pos EXCEPT ![w] = n] /\ mem' = [mem EXCEPT ![w] = Idle]
 Next1(w) == At(w, pos[w] + 1)
 HasNext(w) == pos[w] < seq[w]
-ReadNow == [st |-> "read", old |-> old, v2 |-> v2, ok |-> TRUE]
+ReadNow == [st |-> "read", old |-> old, v2 |-> v2, ok |-> TRUE, gone |-> fwd.gone \/ (fwd.c.n # 0 /\ fwd.c.gone)]
 Rest == UNCHANGED <<crashes, left, wid, over, own>>
 
 \* a worker that reads record n again, which is done, finds the claim of a move. Since R waits for it, it is dropped: but
@@ -303,7 +306,7 @@ TakeF ==
      THEN /\ wrong' = (wrong \/ r.by # "sync") /\ fwd' = PassedF(r) /\ Step(0, n) /\ log' = Trim(log, 0, n)
      ELSE IF c.n = n /\ (IF c.ans # 0 THEN MadeExactly(c.ans, 10 * n + c.sub)
                        ELSE IF c.from # 0 THEN Made(n, c.from) ELSE MadeExactly(c.to, 10 * n + c.sub))
-     THEN fwd' = [fwd EXCEPT !.done = n, !.rd = c.rd, !.c = NoMove] /\ UNCHANGED <<log, pos, mem, wrong>>
+     THEN fwd' = [fwd EXCEPT !.done = n, !.rd = c.rd, !.c = NoMove, !.gone = c.gone] /\ UNCHANGED <<log, pos, mem, wrong>>
      ELSE mem' = [mem EXCEPT ![0] = ReadNow] /\ UNCHANGED <<log, pos, fwd, wrong>>
   /\ Same0 /\ Rest /\ UNCHANGED <<rev, kept, dlv, bad>>
 
@@ -316,7 +319,7 @@ NoneF ==
   /\ LET r == Next1(0) c == DF IN
      /\ c.k = "none"
      /\ wrong' = (wrong \/ r.by # "app")
-     /\ fwd' = FinishedF(r, c.rd) /\ kept' = Logged(r.w, c.lost)
+     /\ fwd' = [FinishedF(r, c.rd) EXCEPT !.gone = LiveAt(mem[0].v2) = {}] /\ kept' = Logged(r.w, c.lost)
      /\ Step(0, r.seq) /\ log' = Trim(log, 0, r.seq) /\ Reached(1, r.w)
   /\ Same0 /\ Rest /\ UNCHANGED <<rev, bad>>
 
@@ -326,7 +329,7 @@ ClaimFor(n, c) ==
   LET m == fwd.c
       grown == m.n = n /\ m.from = c.from /\ m.to = c.to /\ c.redo IN
   IF Answer(n, c) THEN [m EXCEPT !.ans = c.to, !.sub = c.img.st.v % 10, !.lost = c.lost, !.rd = c.rd]
-  ELSE [n |-> n, to |-> c.to, from |-> c.from, ans |-> 0, lost |-> c.lost, rd |-> c.rd,
+  ELSE [n |-> n, to |-> c.to, from |-> c.from, ans |-> 0, lost |-> c.lost, rd |-> c.rd, gone |-> FALSE,
         sub |-> IF c.k = "put" THEN c.img.st.v % 10 ELSE m.sub,
         puts |-> IF c.from = 0 THEN <<>> ELSE IF c.k = "bury" THEN m.puts ELSE IF grown THEN Append(m.puts, c.img.a) ELSE <<c.img.a>>,
         pres |-> IF c.from = 0 THEN <<>> ELSE IF c.k = "bury" THEN m.pres ELSE IF grown THEN Append(m.pres, c.pre) ELSE <<c.pre>>]
@@ -341,7 +344,7 @@ ClaimF ==
   /\ mem[0].st = "read"
   /\ LET r == Next1(0) c == DF IN
      /\ c.k # "none" /\ ~Claimed(r.seq, c)
-     /\ fwd' = [FF(r.seq) EXCEPT !.c = ClaimFor(r.seq, c)]
+     /\ fwd' = [FF(r.seq) EXCEPT !.c = [ClaimFor(r.seq, c) EXCEPT !.gone = ~Live(c.img) /\ c.from = 0]]
      /\ kept' = Logged(r.w, c.lost)
      /\ mem' = [mem EXCEPT ![0].st = IF c.k = "bury" THEN "bury" ELSE "put", ![0].old = c.img]
   /\ Same0 /\ Rest /\ UNCHANGED <<log, pos, rev, dlv, bad, wrong>>

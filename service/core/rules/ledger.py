@@ -125,6 +125,11 @@ class ForwardHalf:
             return self
         return replace(self, passed={**self.passed, stamp.place: max(stamp.version, self.passed.get(stamp.place, ""))})
 
+    @property
+    def leaves_live(self) -> bool:
+        """Whether forward leaves the item at a v2 place: while it is about to make a write, both before that and after it."""
+        return bool(self.places and self.folded().places)
+
     def folded(self) -> "ForwardHalf":
         """The half once its claim is known to be done."""
         claim = self.claim

@@ -103,12 +103,12 @@ def _vacated(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: Bo
     """Forward's tombstone at a place that the item left. If the item lives nowhere, v2's application has deleted it where it
     was: that is carried, unless reverse has put every unit of the old item since.
 
-    If forward itself has removed it since, for a delete of the old side, the old item is a new one that forward has not read yet.
+    If forward itself has removed it since, for a delete of the old side, the old item is a new one that v2 has not got yet.
     """
     assert change.stamp is not None
     image, base = old_image(mapping, readings.old), change.stamp.base or ""
     now = _now(mapping, change, readings)
-    if image is None or (now is None and change.removed):
+    if image is None or (now is None and change.removed and not change.stamp.restore):
         return ReversePlan("own")
     if now is None:
         stood = [unit for unit in old_units(mapping, image) if half.put_of(members(unit)[0]) <= base]

@@ -40,7 +40,8 @@ class V2Change:
     """Of several records, each one's item before and after. A unit that a record changed is judged also if a later one changed
     it back: an earlier record of it may have been left to these."""
     removed: bool = False
-    """Of a record of tablesplit: whether forward has removed the item from v2 by now, for a later change of the old side."""
+    """Of a record of tablesplit: whether forward has removed the item from v2 by now, for a later change of the old side; also
+    while it is about to put a new one there."""
 
     @property
     def kind(self) -> Literal["create", "update", "delete"]:

@@ -195,7 +195,7 @@ class ReverseSink:
         images = (pairs[0][0], pairs[-1][1])
         stamp = run.author.stamp if run.author.ours else None
         if run.author.ours:
-            removed = not step.read.entry.forward.folded().places
+            removed = not step.read.entry.forward.leaves_live
             return V2Change(place, step.version, images[0], images[1], stamp, removed=removed)
         waiting = None if step.waiting.whole else frozenset(step.waiting.units)
         since = step.waiting.changes[0].old if step.waiting.whole and step.waiting.changes else None

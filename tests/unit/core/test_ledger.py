@@ -39,6 +39,14 @@ def test_until_then_it_has_not_been_seen() -> None:
     assert FORWARD.seen == count(1)
 
 
+def test_forward_leaves_an_item_live_only_if_it_does_before_and_after_the_claimed_write() -> None:
+    """Between the claim of a new item's put and the put nothing lives on v2, because forward has removed the item before."""
+    assert FORWARD.leaves_live
+    assert not replace(FORWARD, places=()).leaves_live
+    assert not replace(FORWARD, claim=replace(FORWARD_CLAIM, places=())).leaves_live
+    assert not replace(FORWARD, claim=None, places=()).leaves_live
+
+
 def test_a_refused_delete_is_remembered_until_the_next_record() -> None:
     refused = replace(FORWARD, claim=replace(FORWARD_CLAIM, refused=True)).folded()
     assert refused.refused == version(50)

@@ -126,6 +126,14 @@ def test_a_tombstone_of_a_move_of_an_item_that_lives_nowhere_deletes_old(mark: s
     assert since.outcome == ("own" if mark == "moved" else "carried_back")
 
 
+@pytest.mark.parametrize(("mark", "outcome"), [("moved", "own"), ("restore", "carried_back")])
+def test_where_forward_has_removed_the_item_the_tombstone_of_its_move_is_no_delete(mark: str, outcome: str) -> None:
+    """The old side has deleted the item and created it anew. Forward's answer to a delete of v2's application is still one."""
+    item, stamp = vacated(**{mark: frozenset(MOVED)})
+    change = replace(record(by_forward(A), item), stamp=stamp, removed=True)
+    assert plan(change, item, A).outcome == outcome
+
+
 HELD = replace(NOTHING_PUT, held_since=5.0)
 RELEASED: dict[str, tuple[Item | None, Item | None, Item | None]] = {
     "one live item": (by_application(B), lead(status="old side", note="x"), B),
