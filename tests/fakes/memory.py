@@ -13,6 +13,7 @@ import orjson
 from service.core.item.wire import Item
 from service.core.item.write import Absent, Put, TransactItem, Write
 from service.dynamodb.protocol import (
+    AskedWrite,
     Fence,
     InsertRefused,
     IteratorType,
@@ -42,7 +43,7 @@ class Written:
 
 
 class MemoryDynamoDB:
-    """Implements ``ItemStore`` and ``StreamStore``.
+    """Implements ``BatchStore`` and ``StreamStore``.
 
     before: awaited after the fence and before a call takes effect (the request on its way).
     after: awaited when it has taken effect and before it answers (raise here: the answer is lost).
@@ -175,6 +176,14 @@ class MemoryDynamoDB:
             raise
         except Retryable:
             return "written" if await self._write("write", write, fence) else "unknown"
+
+    async def try_write_many(self, table: str, asked: Sequence[AskedWrite], *, fence: Fence | None = None) -> None:
+        """One after another, each as ``try_write``."""
+        for one in asked:
+            if not one.outcome.done():
+                outcome = await self.try_write(one.write, fence=fence)
+                if not one.outcome.done():
+                    one.outcome.set_result(outcome)
 
     async def insert_many(
         self,

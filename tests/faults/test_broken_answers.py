@@ -10,6 +10,7 @@ from service.errors import (
     Misconfigured,
     Poison,
     Retryable,
+    TableMissing,
     TablesplitError,
     Throttled,
 )
@@ -58,7 +59,7 @@ LASTING: list[tuple[Reply, type[TablesplitError], str, str]] = [
     ),
     (
         error("ResourceNotFoundException", "Requested resource not found"),
-        Fatal,
+        TableMissing,
         "table Leads was not found in region ap-southeast-2 at URL",
         "check AWS_REGION and the table names, or run `tablesplit create-tables`",
     ),

@@ -1,5 +1,6 @@
 """Writes on the side that should be quiet: counted by entity since the phase began, and logged with their key."""
 
+import structlog
 from structlog.testing import capture_logs
 
 from service.control.activity import AHEAD_SECONDS, QUIET_SIDE_WRITTEN, Activities, Activity, ActivityRecorder, Seen
@@ -23,6 +24,7 @@ def activities() -> Activities:
 
 
 async def test_a_write_on_the_quiet_side_is_counted_and_logged() -> None:
+    structlog.reset_defaults()  # a test before this one may have set a level
     clock, known = VirtualClock(), activities()
     recorder = ActivityRecorder(known, "old", clock, quiet=True)
     with capture_logs() as logs:
