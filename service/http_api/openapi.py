@@ -1,9 +1,9 @@
 """The OpenAPI document of the HTTP side: what every answer is, errors too."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from importlib.metadata import version
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -42,6 +42,7 @@ def operation_id(route: APIRoute) -> str:
 
 
 Responses = dict[int | str, dict[str, Any]]
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def answers(model: Any, *errors: int, status: int = 200, description: str = "The document") -> Responses:
@@ -50,6 +51,31 @@ def answers(model: Any, *errors: int, status: int = 200, description: str = "The
         error: {"model": Problem, "description": MEANINGS[error]} for error in sorted({*errors, *ANYWHERE})
     }
     return {status: {"model": model, "description": description}, **problems} if model is not None else problems
+
+
+class Documented:
+    """Adds paths to ``api``, each with its document and its errors. ``needs``: the dependencies of every one of them."""
+
+    def __init__(self, api: FastAPI, needs: list[Any]) -> None:
+        self._api = api
+        self._needs = needs
+
+    def get(self, path: str, summary: str, model: Any, *errors: int) -> Callable[[F], F]:
+        """A read that wants a token where other machines reach the port. ``errors``: beside those of a token."""
+        responses = answers(model, *TOKEN, *errors)
+        return self._api.get(path, summary=summary, dependencies=self._needs, response_model=None, responses=responses)
+
+    def post(self, path: str, summary: str, model: Any, status: int = 200) -> Callable[[F], F]:
+        """An act; ``status``: 202 where it goes on after the answer."""
+        responses = answers(model, *POST, status=status)
+        return self._api.post(
+            path,
+            summary=summary,
+            status_code=status,
+            dependencies=self._needs,
+            response_model=None,
+            responses=responses,
+        )
 
 
 def describe(api: FastAPI) -> None:

@@ -19,7 +19,7 @@ from service.http_api.documents.parts import Page
 from service.http_api.documents.phase import AuditPage, PhaseDocument, SharedGateDocument
 from service.http_api.documents.settlement import ConflictPage, QuarantinePage
 from service.http_api.documents.status import HistoryDocument, LogDocument, StatusDocument
-from service.http_api.openapi import TOKEN, answers
+from service.http_api.openapi import Documented, answers
 from service.http_api.problems import HttpProblem
 
 LONGEST_PAGE = 250
@@ -37,6 +37,7 @@ LISTS: dict[ListName, str] = {
     "verification": "The touched keys whose two sides differ",
 }
 
+OneValidation = ValidationReport | UnfinishedValidation | FailedValidation
 
 PAGES: dict[ListName, type[Page]] = {
     "quarantine": QuarantinePage,
@@ -69,66 +70,36 @@ def add_probes(api: FastAPI, view: ServiceView) -> None:
         return Response(content, headers={"Content-Type": content_type})
 
 
-def add_reads(api: FastAPI, view: ServiceView, readers: list[Any]) -> None:
-    """``readers``: the dependencies of whatever shows items, or texts of people."""
+def add_reads(paths: Documented, view: ServiceView) -> None:
+    """What shows items, or texts of people."""
 
-    @api.get(
-        "/v1/status",
-        summary="One snapshot of the whole migration",
-        dependencies=readers,
-        response_model=None,
-        responses=answers(StatusDocument, *TOKEN, 503),
-    )
+    @paths.get("/v1/status", "One snapshot of the whole migration", StatusDocument, 503)
     async def status() -> dict[str, Any]:
         return await view.status()
 
-    @api.get(
-        "/v1/history",
-        summary="Lag and rates of both lanes in the last hour",
-        dependencies=readers,
-        response_model=None,
-        responses=answers(HistoryDocument, *TOKEN),
-    )
+    @paths.get("/v1/history", "Lag and rates of both lanes in the last hour", HistoryDocument)
     async def history() -> dict[str, Any]:
         return await view.history()
 
-    @api.get(
-        "/v1/log",
-        summary="The newest events of this process's log",
-        dependencies=readers,
-        response_model=None,
-        responses=answers(LogDocument, *TOKEN),
-    )
+    @paths.get("/v1/log", "The newest events of this process's log", LogDocument)
     async def log() -> dict[str, Any]:
         return view.log()
 
-    @api.get(
-        "/v1/validation",
-        summary="The latest validation report",
-        dependencies=readers,
-        response_model=None,
-        responses=answers(ValidationReport, *TOKEN, 404, 503),
-    )
+    @paths.get("/v1/validation", "The latest validation report", ValidationReport, 404, 503)
     async def latest() -> dict[str, Any]:
         return _or_404(await view.validation(None), "no validation has been run")
 
-    @api.get(
-        "/v1/validation/{run_id}",
-        summary="One validation run",
-        dependencies=readers,
-        response_model=None,
-        responses=answers(ValidationReport | UnfinishedValidation | FailedValidation, *TOKEN, 404, 503),
-    )
+    @paths.get("/v1/validation/{run_id}", "One validation run", OneValidation, 404, 503)
     async def one(run_id: str) -> dict[str, Any]:
         return _or_404(await view.validation(run_id), f"no validation run {run_id!r}")
 
-    @api.get(
-        "/v1/explain",
-        summary="How one old item becomes a v2 item and comes back",
-        dependencies=readers,
-        response_model=None,
-        responses=answers(Explanation, *TOKEN, 400, 404, 503),
-    )
+    _add_explain(paths, view)
+    for name, summary in LISTS.items():
+        _add_list(paths, view, name, summary)
+
+
+def _add_explain(paths: Documented, view: ServiceView) -> None:
+    @paths.get("/v1/explain", "How one old item becomes a v2 item and comes back", Explanation, 400, 404, 503)
     async def explain(
         key: Annotated[
             str,
@@ -148,18 +119,9 @@ def add_reads(api: FastAPI, view: ServiceView, readers: list[Any]) -> None:
     ) -> dict[str, Any]:
         return _or_404(await view.explain(key, edits), f"the old table has no item {key}")
 
-    for name, summary in LISTS.items():
-        _add_list(api, view, name, summary, readers)
 
-
-def _add_list(api: FastAPI, view: ServiceView, name: ListName, summary: str, readers: list[Any]) -> None:
-    @api.get(
-        f"/v1/{name}",
-        summary=f"{summary}, page by page",
-        dependencies=readers,
-        response_model=None,
-        responses=answers(PAGES[name], *TOKEN, 400, 503),
-    )
+def _add_list(paths: Documented, view: ServiceView, name: ListName, summary: str) -> None:
+    @paths.get(f"/v1/{name}", f"{summary}, page by page", PAGES[name], 400, 503)
     async def page(
         after: Annotated[str, Query(description="the `next` of the page before", max_length=128)] = "",
         limit: Annotated[int, Query(description="how many items to list", ge=1, le=LONGEST_PAGE)] = PAGE_ITEMS,
@@ -167,26 +129,14 @@ def _add_list(api: FastAPI, view: ServiceView, name: ListName, summary: str, rea
         return await view.page(name, after, limit)
 
 
-def add_phase_reads(api: FastAPI, view: ServiceView, readers: list[Any]) -> None:
-    """``readers``: as above."""
+def add_phase_reads(paths: Documented, view: ServiceView) -> None:
+    """The phase and its gate."""
 
-    @api.get(
-        "/v1/gate",
-        summary="Whether the phase may move, condition by condition",
-        dependencies=readers,
-        response_model=None,
-        responses=answers(SharedGateDocument, *TOKEN, 400, 409, 503),
-    )
+    @paths.get("/v1/gate", "Whether the phase may move, condition by condition", SharedGateDocument, 400, 409, 503)
     async def gate(to: Phase | None = None) -> dict[str, Any]:
         return await view.phases.gate(to)
 
-    @api.get(
-        "/v1/phase",
-        summary="The phase, and the move under way",
-        dependencies=readers,
-        response_model=None,
-        responses=answers(PhaseDocument, *TOKEN, 503),
-    )
+    @paths.get("/v1/phase", "The phase, and the move under way", PhaseDocument, 503)
     async def phase() -> dict[str, Any]:
         return await view.phases.phase()
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, cast
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -25,7 +25,7 @@ from service.http_api.console import add_console
 from service.http_api.contract import ServiceView
 from service.http_api.docs_page import add_docs
 from service.http_api.listener import BACKLOG, HANDSHAKES, Listener
-from service.http_api.openapi import describe, operation_id
+from service.http_api.openapi import Documented, describe, operation_id
 from service.http_api.posts import add_posts
 from service.http_api.problems import BodyLimit, EscapedJson, answer_errors
 from service.http_api.reads import add_phase_reads, add_probes, add_reads
@@ -58,11 +58,12 @@ def create_http_api(view: ServiceView, access: Access, clock: Clock) -> FastAPI:
     answer_errors(api)
     add_console(api, view, readers)
     add_probes(api, view)
-    add_reads(api, view, readers)
-    add_phase_reads(api, view, readers)
-    add_posts(api, view, required)
-    add_settlement_reads(api, view, readers)
-    add_settlement_posts(api, view, required)
+    reads, acts = Documented(api, readers), Documented(api, [Depends(required)])
+    add_reads(reads, view)
+    add_phase_reads(reads, view)
+    add_posts(acts, view, required)
+    add_settlement_reads(reads, view)
+    add_settlement_posts(acts, view, required)
     add_docs(api)
     describe(api)
     api.add_middleware(BodyLimit)
