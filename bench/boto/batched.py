@@ -64,7 +64,9 @@ def execute(dynamodb: Any, statements: list[Statement]) -> list[int]:
         left = [number for number, code in answered if code in LATER]
         assert all(code is None or code in TAKEN | LATER for code in codes), codes
         if left:
-            time.sleep(random.uniform(0, wait))
+            time.sleep(
+                random.uniform(0, wait)
+            )  # real time: this program stands for a script, which has no clock to inject
             wait *= 2
     return refused
 

@@ -35,7 +35,7 @@ def pages(dynamodb: Any, mapping: Mapping, changes: int, table: str | None = Non
                 changes -= len(answer["Records"])
                 yield [parse_record(_dated(record), table=table, shard_id=shard_id) for record in answer["Records"]]
             else:
-                time.sleep(PAUSE_SECONDS)
+                time.sleep(PAUSE_SECONDS)  # real time, as in a script: the stream has nothing new yet
 
 
 def save_position(dynamodb: Any, change: Change) -> None:

@@ -7,6 +7,8 @@ from service.control.conflicts import Kept
 from service.errors import Refused
 from service.migration.settlement.resolution import Choice, ConflictResolver
 
+CHANGED = "the conflict or v2 has changed since it was shown: look at it again"
+
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
@@ -44,18 +46,10 @@ async def choose_as_shown(
 
     A choice that is another one by now is refused: what it gives up was never shown.
     """
-    choices, refused = [], {}
-    for name, digest in shown.items():
-        try:
-            choice = await resolver.choose(name, kept, given)
-        except Refused as reason:
-            refused[name] = reason.message
-            continue
-        if choice.digest == digest:
-            choices.append(choice)
-        else:
-            refused[name] = "the conflict or v2 has changed since it was shown: look at it again"
-    return Chosen(choices, refused)
+    chosen = await choose_all(resolver, shown, kept, given)
+    same = [choice for choice in chosen.choices if choice.digest == shown[choice.conflict_id]]
+    changed = {choice.conflict_id: CHANGED for choice in chosen.choices if choice not in same}
+    return Chosen(same, {**chosen.refused, **changed})
 
 
 async def resolve_all(resolver: ConflictResolver, chosen: Chosen, why: str) -> ResolvedAll:
