@@ -16,7 +16,7 @@ from service.core.mapping.transform import old_key
 from service.dynamodb.protocol import ItemStore
 from service.errors import Interrupted
 from service.escape import lines_of
-from service.metrics import Metrics
+from service.telemetry.metrics import Metrics
 
 EXAMPLES = 100
 """How many rejected items are listed; all are counted."""

@@ -26,9 +26,9 @@ from service.control.stores import Stores
 from service.dynamodb.protocol import Fence
 from service.errors import Interrupted, Paused, Retryable
 from service.failpoints import failpoint
-from service.metrics import Metrics
 from service.tasks import task_group
-from service.tracing import span
+from service.telemetry.metrics import Metrics
+from service.telemetry.tracing import span
 
 SCANS = 8
 """Segments copied at once. With the bound on a window this bounds the memory, however many segments the plan has."""

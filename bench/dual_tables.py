@@ -26,11 +26,11 @@ from service.dynamodb.table_description import NewTable
 from service.dynamodb.tables import Tables
 from service.environment import load_configured_mapping
 from service.log import configure_log
-from service.metrics import CapacityKind, Metrics, Result
 from service.sync.sinks.context import ledger_access, sink_context
 from service.sync.sinks.forward import ForwardSink
 from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext
 from service.sync.sinks.reverse import ReverseSink
+from service.telemetry.metrics import CapacityKind, Metrics, Result
 
 
 @dataclass

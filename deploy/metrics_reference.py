@@ -6,8 +6,8 @@ from dataclasses import replace
 from prometheus_client import Metric
 
 from service.core.phases.gate import Condition, Gate
-from service.metrics import GATE_CONDITIONS, Metrics
 from service.migration.status.gauges import NOTHING, MigrationGauges
+from service.telemetry.metrics import GATE_CONDITIONS, Metrics
 
 PREFIX = "tablesplit_"
 SUFFIXES = {"counter": "_total", "info": "_info"}

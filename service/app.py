@@ -17,8 +17,8 @@ from service.dynamodb.prices import load_prices
 from service.dynamodb.tables import Tables
 from service.environment import load_configured_mapping
 from service.log import configure_log
-from service.metrics import Metrics
-from service.telemetry import telemetry
+from service.telemetry.export import telemetry
+from service.telemetry.metrics import Metrics
 
 GC_THRESHOLDS = (50_000, 50, 100)
 """The pipelines make many short-lived dicts and hardly any cycles. Measured: 1.6 times faster than with Python's defaults."""

@@ -1,6 +1,6 @@
 """What the environment says, and `.env` below it: the settings, and the names of the mapping's tables.
 
-Beside ``service.aws_profile``, and ``service.telemetry`` for OpenTelemetry's own variables, no other module reads it.
+Beside ``service.aws_profile``, and ``service.telemetry.export`` for OpenTelemetry's own variables, no other module reads it.
 """
 
 import os

@@ -15,7 +15,7 @@ import structlog
 from service.config import Settings
 from service.errors import as_ours
 from service.escape import escaped
-from service.tracing import trace_ids
+from service.telemetry.tracing import trace_ids
 
 
 def configure_log(settings: Settings) -> None:

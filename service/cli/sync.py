@@ -10,7 +10,6 @@ from service.app import App
 from service.cli.answer import Answer
 from service.cli.options import as_json
 from service.cli.run import STOP_GRACE_SECONDS, run_command
-from service.cloudwatch import tell_cloudwatch, write_to_stdout
 from service.config import Settings
 from service.control.engine import Engine
 from service.control.workers import worker_id
@@ -26,6 +25,7 @@ from service.sync.positions import require_same_stream
 from service.sync.shared_lane import daemon_options
 from service.sync.worker import sync_lanes
 from service.tasks import task_group
+from service.telemetry.cloudwatch import tell_cloudwatch, write_to_stdout
 
 
 @click.command()

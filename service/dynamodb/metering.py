@@ -6,8 +6,8 @@ from typing import Any, Protocol
 from service.dynamodb.error_answers import CONFLICTS, REPLICA_CONFLICTS, plain_code
 from service.dynamodb.throttling import THROTTLING
 from service.errors import ConditionRefusedError, Retryable, TablesplitError, Throttled
-from service.metrics import CapacityKind, Result
 from service.retry import RetryCounter
+from service.telemetry.metrics import CapacityKind, Result
 
 MEASURED = {"ReturnConsumedCapacity": "TOTAL"}
 """The request field that makes an answer report the units it consumed. It costs no units."""

@@ -31,7 +31,7 @@ from service.http_api.problems import BodyLimit, EscapedJson, answer_errors
 from service.http_api.reads import add_phase_reads, add_probes, add_reads
 from service.http_api.settlement_routes import add_settlement_posts, add_settlement_reads
 from service.http_api.wrong_tokens import WrongTokens
-from service.metrics import Metrics
+from service.telemetry.metrics import Metrics
 
 DRAIN_SECONDS = 3
 """For the requests that are under way when the server stops."""

@@ -17,7 +17,7 @@ from service.errors import Fenced, IteratorExpired, TablesplitError, Trimmed
 from service.streams.engine import ShardSink
 from service.streams.retry import StreamRetry
 from service.streams.tip import Tip
-from service.tracing import span
+from service.telemetry.tracing import span
 
 REFRESH_SECONDS = 3600.0
 """How often an idle shard's position is saved again, so that ``as_of`` shows how old it is."""

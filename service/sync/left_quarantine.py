@@ -8,7 +8,7 @@ from collections.abc import Callable
 from service.core.item.wire import Item, plain_key
 from service.core.rules.quarantine import Left
 from service.log import get_logger
-from service.metrics import Metrics
+from service.telemetry.metrics import Metrics
 
 SayLeft = Callable[[str, Item, Left], None]
 """Called with the table and the key of an item that has left quarantine, and how it has."""

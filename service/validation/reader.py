@@ -10,7 +10,7 @@ from service.core.item.wire import Item, key_text
 from service.core.mapping.mapping import Mapping
 from service.core.rules.verdict import Pair, Source, belongs_at, source
 from service.dynamodb.protocol import ItemStore, Page
-from service.metrics import Metrics
+from service.telemetry.metrics import Metrics
 from service.validation.waits import InterruptibleWaits
 
 UNIT_BYTES = 4096

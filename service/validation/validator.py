@@ -21,8 +21,8 @@ from service.core.rules.verdict import Kind, Pair
 from service.dynamodb.protocol import Fence
 from service.errors import Interrupted, Misconfigured
 from service.log import get_logger
-from service.metrics import Metrics
 from service.tasks import task_group
+from service.telemetry.metrics import Metrics
 from service.validation.comparisons import OldTableComparison, TableComparison, V2TableComparison
 from service.validation.difference_file import DifferenceFile
 from service.validation.indexes import IndexChecks, IndexSample

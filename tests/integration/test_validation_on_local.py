@@ -19,7 +19,7 @@ from service.core.rules.guarded import copy_write
 from service.dynamodb.client import DynamoDBClient
 from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.table_description import NewTable
-from service.metrics import Metrics
+from service.telemetry.metrics import Metrics
 from service.validation.options import ValidationOptions
 from service.validation.validator import ValidationContext, validate
 from tests.builders.mappings import CRM_TEXT

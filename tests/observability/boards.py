@@ -7,8 +7,8 @@ from functools import cache
 from typing import Any
 
 from deploy.grafana.build import FOLDER
-from service.metrics import Metrics
 from service.migration.status.gauges import MigrationGauges
+from service.telemetry.metrics import Metrics
 
 METRIC = re.compile(r"\b(?:tablesplit|process|python|scrape)_\w+|\bALERTS\b|\bup\b")
 OF_PROMETHEUS = {"up", "ALERTS", "scrape_duration_seconds"}

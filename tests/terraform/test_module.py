@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from service.cloudwatch import told_gauges
 from service.environment import load_mapping_file
-from service.metrics import DIRECTIONS, Metrics
 from service.migration.status.gauges import MigrationGauges
+from service.telemetry.cloudwatch import told_gauges
+from service.telemetry.metrics import DIRECTIONS, Metrics
 from tests.builders.statuses import KNOWN
 from tests.documents.runbook import sections
 from tests.terraform.program import SOURCE, Terraform

@@ -20,7 +20,7 @@ from service.core.item.wire import Item
 from service.core.item.write import Put
 from service.core.rules.guarded import copy_write
 from service.dynamodb.protocol import Fence, InsertThrottled
-from service.metrics import Metrics
+from service.telemetry.metrics import Metrics
 from tests.builders.small_crm import GENERATION, MAPPING, deal, lead
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.memory import MemoryDynamoDB

@@ -23,7 +23,7 @@ from service.dynamodb.client import DynamoDBClient
 from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.table_description import NewTable
 from service.dynamodb.tables import Tables
-from service.metrics import Metrics
+from service.telemetry.metrics import Metrics
 from tests.builders.mappings import CRM_TEXT
 from tests.builders.planes import open_plane, plane_settings
 from tests.fakes.recording_display import RecordingDisplay

@@ -10,7 +10,7 @@ from service.control.stores import Stores
 from service.control.table import ControlTable
 from service.core.item.write import Put
 from service.dynamodb.like_old import LikeOld
-from service.metrics import Metrics
+from service.telemetry.metrics import Metrics
 from tests.builders.small_crm import MAPPING
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.memory import MemoryDynamoDB

@@ -16,10 +16,10 @@ from service.core.item.write import Delete, Put
 from service.core.mapping.mapping import Mapping
 from service.core.rules.quarantine import Left
 from service.errors import Fenced
-from service.metrics import Metrics
 from service.sync.guarded_retry import GuardedRetry
 from service.sync.sinks.guarded import GuardedSink, GuardedSinkContext
 from service.sync.upkeep.purge import Purger
+from service.telemetry.metrics import Metrics
 from tests.builders.small_crm import MAPPING, lead, lead_key, old_key
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.memory import MemoryDynamoDB

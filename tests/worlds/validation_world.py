@@ -14,7 +14,7 @@ from service.core.item.write import Delete, Put
 from service.core.mapping.mapping import Mapping
 from service.core.rules.guarded import change_writes, copy_write
 from service.core.rules.repair import RepairPhase
-from service.metrics import Metrics
+from service.telemetry.metrics import Metrics
 from service.validation.options import ValidationOptions
 from service.validation.report import Report
 from service.validation.validator import ValidationContext, validate

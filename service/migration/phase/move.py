@@ -40,7 +40,7 @@ from service.migration.status.gate import ask_gate
 from service.migration.status.left_behind import read_left_behind
 from service.migration.status.left_out import LeftOut, read_left_out
 from service.sync.positions import require_started
-from service.tracing import span
+from service.telemetry.tracing import span
 
 GATE_POLL_SECONDS = 1.0
 

@@ -12,8 +12,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from service.core.phases.facts import Facts, LaneFacts
-from service.metrics import BACKFILL_STATES, DIRECTIONS, PHASES, ROLES, SIDES
 from service.migration.status.status import Status
+from service.telemetry.metrics import BACKFILL_STATES, DIRECTIONS, PHASES, ROLES, SIDES
 
 READABLE = "tablesplit_status_readable"
 

@@ -28,7 +28,7 @@ from service.clock import Clock
 from service.core.item.change import Change
 from service.dynamodb.protocol import Fence
 from service.streams.engine import ShardSink
-from service.tracing import span
+from service.telemetry.tracing import span
 
 CHANGE_SECONDS = 2.0
 """How long batches may still take when the sink changes. Those that take longer are cancelled and applied again by the next

@@ -12,7 +12,7 @@ from service.config import Settings
 from service.core.item.wire import Item
 from service.dynamodb.protocol import InsertThrottled, Page
 from service.errors import Limit, Retryable
-from service.metrics import WAIT_REASONS
+from service.telemetry.metrics import WAIT_REASONS
 from tests.builders.small_crm import MAPPING, lead
 from tests.worlds.backfill_world import Throttling, World
 

@@ -14,12 +14,19 @@ from typing import Any
 import pytest
 
 from service.cli.sync import told_to_cloudwatch
-from service.cloudwatch import LONGEST_LINE, TOLD, embedded_line, tell_cloudwatch, told_gauges, write_to_stdout
 from service.config import Settings
 from service.core.phases.facts import LaneFacts
-from service.metrics import Metrics
 from service.migration.status.gauges import GAUGES, READABLE, MigrationGauges
 from service.migration.status.status import Status
+from service.telemetry.cloudwatch import (
+    LONGEST_LINE,
+    TOLD,
+    embedded_line,
+    tell_cloudwatch,
+    told_gauges,
+    write_to_stdout,
+)
+from service.telemetry.metrics import Metrics
 from tests.builders.statuses import KNOWN, SECOND_OF_JANUARY, known
 from tests.fakes.clocks import VirtualClock
 

@@ -11,16 +11,16 @@ import pytest
 from backfill.records import State
 from backfill.segments import Outcomes
 from backfill.throttle import Reason
-from service import metrics
 from service.control.workers import LaneBeat, LaneName
 from service.dynamodb.credential_errors import NOT_RENEWED
 from service.dynamodb.error_answers import ITEM_OPERATIONS, STREAM_OPERATIONS
 from service.dynamodb.metering import WRITES
 from service.errors import THROTTLED
-from service.series import OTHER
 from service.sync.sinks.guarded import WriteOutcome
+from service.telemetry import metrics
+from service.telemetry.series import OTHER
 
-ROOT = Path(metrics.__file__).parents[1]
+ROOT = Path(metrics.__file__).parents[2]
 NO_PART = ("demo", "rehearsal", "cli")
 """What does not go through the metrics of `sync` or `backfill`."""
 

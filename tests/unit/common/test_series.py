@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
-from service.series import OTHER, Cells, Counts
+from service.telemetry.series import OTHER, Cells, Counts
 
 VOCABULARY = {"table": ("a", "b", OTHER), "kind": ("read", "write")}
 

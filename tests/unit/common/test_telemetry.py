@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service import tracing
 from service.clock import SystemClock
 from service.config import Settings
 from service.errors import Fatal, Misconfigured
 from service.log import configure_log, get_logger
-from service.metrics import Metrics
-from service.telemetry import otlp_interval_seconds, otlp_signals, telemetry
-from service.tracing import span
+from service.telemetry import tracing
+from service.telemetry.export import otlp_interval_seconds, otlp_signals, telemetry
+from service.telemetry.metrics import Metrics
+from service.telemetry.tracing import span
 from tests.fakes.clocks import VirtualClock
 from tests.fakes.otlp_collector import OtlpCollector, attributes, otlp_collector
 from tests.worlds.backfill_world import World
@@ -146,7 +146,7 @@ async def test_a_process_that_ends_does_not_try_again_and_again(
 ) -> None:
     """A collector that is not there is tried again for OTEL_EXPORTER_OTLP_TIMEOUT, here an hour."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "3600")
-    monkeypatch.setattr("service.telemetry.LAST_SECONDS", 0.01)
+    monkeypatch.setattr("service.telemetry.export.LAST_SECONDS", 0.01)
     collector.status = 503
     async with asyncio.timeout(600), telemetry(Metrics(), SystemClock(), "old"):
         with span("work"):
@@ -154,7 +154,7 @@ async def test_a_process_that_ends_does_not_try_again_and_again(
 
 
 async def test_it_is_off_without_an_endpoint_and_imports_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.telemetry._resource", None)
+    monkeypatch.setattr("service.telemetry.export._resource", None)
     async with telemetry(Metrics(), SystemClock(), "old"):
         assert span("a") is span("b", segment=1)
 
@@ -162,7 +162,7 @@ async def test_it_is_off_without_an_endpoint_and_imports_nothing(monkeypatch: py
 async def test_without_the_extra_it_says_what_to_install(
     collector: OtlpCollector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.telemetry.find_spec", lambda _: None)
+    monkeypatch.setattr("service.telemetry.export.find_spec", lambda _: None)
     with pytest.raises(Misconfigured, match=f"{ENDPOINT} is set, and OpenTelemetry is not installed") as refused:
         async with telemetry(Metrics(), SystemClock(), "old"):
             pass

@@ -10,8 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families as parsed
 from service.config import Settings
 from service.errors import Misconfigured
 from service.http_api.server import serve_metrics
-from service.metrics import Metrics
 from service.rehearsal.servers.local_servers import free_port
+from service.telemetry.metrics import Metrics
 from tests.fakes.clocks import VirtualClock
 from tests.worlds.backfill_world import World
 

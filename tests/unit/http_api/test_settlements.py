@@ -13,7 +13,7 @@ from service.core.item.write import Put
 from service.errors import Misconfigured, Poison, Refused
 from service.http_api.settlement_contract import ChoicesRequest, DropRequest, ResolutionRequest, RetryRequest
 from service.http_api.settlements import Settlements
-from service.metrics import Metrics
+from service.telemetry.metrics import Metrics
 from tests.builders.small_crm import MAPPING, lead, lead_key
 from tests.worlds.both_ways_world import BothWays
 from tests.worlds.conflict_world import CHANGED, MERGED, OLD_LOST, V2_WINS, AuditNotes, make_conflict, state_in_dual

@@ -9,8 +9,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parsed_text
 
 from service.core.phases.facts import BackfillFacts, LaneFacts
-from service.metrics import Metrics
 from service.migration.status.gauges import MigrationGauges
+from service.telemetry.metrics import Metrics
 from tests.builders.statuses import CLOSED, KNOWN, known
 from tests.fakes.servers import required
 

@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web
 
 from service.errors import Refused
-from service.metrics import Metrics
 from service.migration.phase.hook import SIGNATURE_HEADER, PhaseHooks
+from service.telemetry.metrics import Metrics
 from tests.builders.planes import WaitlessClock, plane_settings
 
 SECRET = "a secret of the two"

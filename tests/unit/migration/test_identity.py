@@ -12,9 +12,9 @@ from service.app import App
 from service.config import Settings
 from service.dynamodb.table_description import account_of
 from service.errors import Retryable
-from service.metrics import Metrics
 from service.migration.status.identity import read_identity
 from service.migration.status.snapshot import take_snapshot
+from service.telemetry.metrics import Metrics
 from tests.builders.small_crm import MAPPING
 from tests.worlds.start_world import Started
 

@@ -11,11 +11,11 @@ from service.core.item.write import Put
 from service.core.rules.guarded import copy_write
 from service.dynamodb.client import DynamoDBClient
 from service.errors import Throttled
-from service.metrics import Metrics
 from service.migration.start import create_and_start
 from service.migration.status.gauges import MigrationGauges
 from service.migration.status.snapshot import log_status
 from service.sync.worker import sync_lanes
+from service.telemetry.metrics import Metrics
 from tests.builders.planes import WaitlessClock, fixed_credentials, plane_settings
 from tests.builders.small_crm import GENERATION, MAPPING, lead, lead_key, old_key, v2_of
 from tests.fakes.clocks import VirtualClock

@@ -1,6 +1,6 @@
 """Spans of the work: pages and windows of a backfill, windows of a stream, phase moves and their steps.
 
-Off, which is the default, a span costs one comparison; ``service.telemetry`` turns it on. A span names no item and no key.
+Off, which is the default, a span costs one comparison; ``export`` turns it on. A span names no item and no key.
 """
 
 from contextlib import AbstractContextManager, nullcontext

@@ -15,9 +15,9 @@ from typing import Any
 
 from service.clock import Clock
 from service.errors import Misconfigured
-from service.metrics import Metrics
 from service.tasks import task_group
-from service.tracing import turn_tracing
+from service.telemetry.metrics import Metrics
+from service.telemetry.tracing import turn_tracing
 
 OTLP_VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 INTERVAL_VARIABLE = "OTEL_METRIC_EXPORT_INTERVAL"
@@ -43,7 +43,7 @@ async def telemetry(metrics: Metrics, clock: Clock, migration: str) -> AsyncIter
             remedy="install tablesplit[otel], or unset the variable",
         )
     resource = await asyncio.to_thread(_resource, migration)
-    async with _traced(resource, on="traces" in signals), _told(resource, metrics, clock, on="metrics" in signals):
+    async with _traced(resource, on="traces" in signals), _measured(resource, metrics, clock, on="metrics" in signals):
         yield
 
 
@@ -69,7 +69,7 @@ async def _traced(resource: Any, *, on: bool) -> AsyncIterator[None]:
     if not on:
         yield
         return
-    from service.otlp.spans import OtlpSpans
+    from service.telemetry.spans import OtlpSpans
 
     spans = OtlpSpans(resource)
     turn_tracing(spans)
@@ -81,27 +81,27 @@ async def _traced(resource: Any, *, on: bool) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _told(resource: Any, metrics: Metrics, clock: Clock, *, on: bool) -> AsyncIterator[None]:
+async def _measured(resource: Any, metrics: Metrics, clock: Clock, *, on: bool) -> AsyncIterator[None]:
     """The metrics that the page shows, every OTEL_METRIC_EXPORT_INTERVAL, and once more at the end."""
     if not on:
         yield
         return
-    from service.otlp.points import OtlpMetrics
+    from service.telemetry.points import OtlpMetrics
 
     collector = OtlpMetrics(resource, metrics, clock.now())
     every = otlp_interval_seconds(os.environ)
 
-    async def keep_telling() -> None:
+    async def keep_sending() -> None:
         while True:
             await clock.sleep(every)
             await asyncio.to_thread(collector.send, collector.read(clock.now()))
 
     async with task_group() as tasks:
-        telling = tasks.create_task(keep_telling())
+        sending = tasks.create_task(keep_sending())
         try:
             yield
         finally:
-            telling.cancel()
+            sending.cancel()
             await _at_last(partial(collector.send, collector.read(clock.now())), collector.give_up)
 
 
@@ -110,10 +110,10 @@ def otlp_signals(environ: Mapping[str, str]) -> frozenset[str]:
     (https://opentelemetry.io/docs/specs/otel/protocol/exporter/). Raises Misconfigured for a protocol that is not ours."""
     if environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return frozenset()
-    return frozenset(signal for signal in ("traces", "metrics") if _is_told(environ, signal.upper()))
+    return frozenset(signal for signal in ("traces", "metrics") if _is_sent(environ, signal.upper()))
 
 
-def _is_told(environ: Mapping[str, str], signal: str) -> bool:
+def _is_sent(environ: Mapping[str, str], signal: str) -> bool:
     own = f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"
     if environ.get(f"OTEL_{signal}_EXPORTER", "otlp") != "otlp" or not (environ.get(own) or environ.get(OTLP_VARIABLE)):
         return False

@@ -30,7 +30,7 @@ from service.core.rules.forward_plan import Outcome as ForwardOutcome
 from service.core.rules.quarantine import Left
 from service.core.rules.reverse_plan import Outcome as ReverseOutcome
 from service.errors import THROTTLED
-from service.series import OTHER, Cells, Counts, OfMigration
+from service.telemetry.series import OTHER, Cells, Counts, OfMigration
 
 Direction = Literal["forward", "reverse"]
 CapacityKind = Literal["read", "write"]

@@ -28,7 +28,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from prometheus_client import Metric as Family
 from prometheus_client.samples import Sample
 
-from service.metrics import Metrics
+from service.telemetry.metrics import Metrics
 
 CUMULATIVE = AggregationTemporality.CUMULATIVE
 Labels = tuple[tuple[str, str], ...]
