@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from service.core.item.size import key_limits
 from service.core.item.wire import AttributeValue, Item
@@ -32,7 +32,10 @@ def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Res
     partitions = entity.partition_attributes
     old_key = {attribute: pattern.template for attribute, pattern in patterns.items()}
     steps = tuple(_step(rule, entity.fields[rule.name]) for rule in rules)
-    read = frozenset({old for rule in rules for old in rule.names} | set(old_attributes(model, name)))
+    group_of = {old: rule for rule in rules for old in rule.names}
+    read = frozenset(group_of.keys() | set(old_attributes(model, name)))
+    old_made = parse_templates(entity.old_made, {}, types)
+    unmapped_merge: dict[str, Merge] = {attribute: merge for attribute, merge in entity.merge.items() if merge != "v2"}
     return Entity(
         name=name,
         table=table_name(entity, names),
@@ -43,7 +46,7 @@ def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Res
         in_old_key=_joined(model, old_key.values()),
         # a v2 key attribute that is one value alone may hold anything
         in_keys=_joined(model, [*old_key.values(), *(one for one in key.values() if len(one.parts) > 1)]),
-        old_made=parse_templates(entity.old_made, {}, types),
+        old_made=old_made,
         key=key,
         indexes=indexes,
         partition_attributes=partitions,
@@ -56,7 +59,7 @@ def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Res
         steps=steps,
         plain=_plain(steps, (*key.values(), *old_key.values())),
         key_rules=_key_rules(entity, rules, key),
-        group_of={old: rule for rule in rules for old in rule.names},
+        group_of=group_of,
         own=read,
         made=reserved | entity.fields.keys() | ({gather} if gather else set()),
         reserved=reserved | (entity.fields.keys() - read),
@@ -64,8 +67,15 @@ def build_entity(name: str, model: MappingModel, names: TableNames, resolve: Res
         change_token=entity.change_token,
         ttl=entity.ttl,
         groups=tuple(map(tuple, entity.groups)),
-        unmapped_merge={attribute: merge for attribute, merge in entity.merge.items() if merge != "v2"},
+        unmapped_merge=unmapped_merge,
+        merged_by=_merged_by({rule.name: rule.merge for rule in rules} | unmapped_merge),
+        no_units=frozenset(group_of.keys() | old_made.keys() | set(old_key_names(model))),
     )
+
+
+def _merged_by(merges: dict[str, Merge]) -> dict[Merge, frozenset[str]]:
+    ways: tuple[Merge, ...] = get_args(Merge)
+    return {way: frozenset(name for name, merge in merges.items() if merge == way) for way in ways}
 
 
 def _joined(model: MappingModel, templates: Iterable[Template]) -> Separated:
@@ -182,11 +192,16 @@ def gather_name(entity: EntityModel) -> str | None:
     return entity.unmapped.removeprefix(GATHER) if entity.unmapped.startswith(GATHER) else None
 
 
+def old_key_names(model: MappingModel) -> list[str]:
+    """The names of the old key's attributes."""
+    return [attribute for attribute in (model.old.partition_key, model.old.sort_key) if attribute is not None]
+
+
 def old_attributes(model: MappingModel, name: str) -> list[str]:
     """The attributes of an old item of entity ``name`` that the inverse makes: the key, the attributes that tell the entity, and
     those that are made of fields."""
     entity = model.entities[name]
-    key = [attribute for attribute in (model.old.partition_key, model.old.sort_key) if attribute is not None]
+    key = old_key_names(model)
     constant = [attribute for attribute, values in conditions(model, name).items() if len(values) == 1]
     return [*key, *constant, *entity.old_made]
 

@@ -183,6 +183,11 @@ class Entity:
     two of them."""
     unmapped_merge: dict[str, Merge]
     """How attributes that no field is made of are merged, by name, where it is not ``v2``'s way."""
+    merged_by: dict[Merge, frozenset[str]]
+    """The names of fields and of ``unmapped_merge`` by how they are merged; every way has its names, or none."""
+    no_units: frozenset[str]
+    """The old attributes that are no units of their own (``rules.units``): the key never changes, fields are units by their own
+    names, and attributes that are made of others are made again."""
 
     def index_schema(self, index: str) -> IndexSchema:
         """The key of one of its indexes."""

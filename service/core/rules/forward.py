@@ -7,12 +7,12 @@ differs on v2; otherwise v2 gets a *restore* record: the same item with a stamp 
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from service.core.item.change import Change
-from service.core.item.stamp import Stamp, without_stamp
-from service.core.item.wire import Item
+from service.core.item.stamp import Stamp, V2Item, without_stamp
 from service.core.mapping.mapping import Mapping
-from service.core.mapping.transform import forward, v2_place
+from service.core.mapping.transform import forward
 from service.core.rules.authorship import authorship_on_old
 from service.core.rules.forward_moves import (
     covers,
@@ -36,11 +36,11 @@ from service.core.rules.forward_plan import (
 )
 from service.core.rules.images import old_form, place_of_old
 from service.core.rules.ledger import Entry, Move, Place, next_version, place_from
-from service.core.rules.ledger_writes import PlaceReading, edited, tombstone_write, v2_write
+from service.core.rules.ledger_writes import PlaceReading, tombstone_write, v2_write, with_difference
 from service.core.rules.restore import is_remains, is_stamped, put_back, refused_delete, two_live
 from service.core.rules.unit_verdicts import Writable, judge_units, writable_units
-from service.core.rules.unit_writes import with_units
 from service.core.rules.units import (
+    Form,
     changed_units,
     counters,
     differing,
@@ -158,7 +158,7 @@ def _on_live(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceRead
     try:
         old_now = old_form(mapping, source.place, source.item)
         now = v2_units(mapping, old_now, source.item)
-        forward(mapping, old_now)
+        made = forward(mapping, old_now)
     except Poison as poison:  # what v2's application has written there has no old form
         units = waiting_units(mapping, change)
         return ForwardPlan("waiting", places=(source.place.text,), waiting=units, poison=poison)
@@ -174,10 +174,9 @@ def _on_live(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceRead
     judged = judge_units(mapping, changed_units(before, after), before, now, change.new)
     writable = writable_units(mapping, old_now, now, judged.carried)
     plan = without_write([source], "duplicate", None)
-    if writable.changes:
-        entity = mapping.entity_of(old_now)
-        after_write = with_units(entity, old_now, now, writable.changes)
-        plan = _carried(mapping, change, v2, source, after_write, remembered(unit.unit for unit in writable.changes))
+    if writable.made is not None:
+        units = remembered(unit.unit for unit in writable.changes)
+        plan = _carried(mapping, change, v2, _Live(source, now, made), writable.made, units)
     return _with_rest(plan, judged.lost, writable)
 
 
@@ -195,18 +194,26 @@ def _with_rest(plan: ForwardPlan, lost: Sequence[str], writable: Writable) -> Fo
     )
 
 
+class _Live(NamedTuple):
+    """A live v2 item."""
+
+    reading: PlaceReading
+    units: Form
+    made: V2Item
+    """What the transform makes of its old form. Its key is another than that of the item where v2's application has left the item
+    at its former key."""
+
+
 def _carried(
-    mapping: Mapping, change: OldChange, v2: V2State, source: PlaceReading, old_after: Item, units: tuple[str, ...]
+    mapping: Mapping, change: OldChange, v2: V2State, live: _Live, wanted: V2Item, units: tuple[str, ...]
 ) -> ForwardPlan:
-    """The plan that makes the item at ``source`` represent ``old_after``: there, or at the place to which it moves."""
+    """The plan that makes a live item represent the old item of which the transform makes ``wanted``: where it is, or at the
+    place to which it moves. ``units``: those that the change carries."""
+    source = live.reading
     assert source.item is not None
-    old_now = old_form(mapping, source.place, source.item)
-    content, made = edited(mapping, without_stamp(source.item, mapping.stamp), old_now, old_after)
-    goal = Place(made.table, made.key)
-    stamp = Stamp(change.version, residue=made.residue, absent=made.absent, base=v2.seen)
-    was = Place(
-        *v2_place(mapping, old_now)
-    )  # another place, where v2's application has left the item at its former key
+    content = with_difference(mapping, without_stamp(source.item, mapping.stamp), live.made, wanted)
+    goal, was = Place(wanted.table, wanted.key), Place(live.made.table, live.made.key)
+    stamp = Stamp(change.version, residue=wanted.residue, absent=wanted.absent, base=v2.seen)
     if goal.text in (source.place.text, was.text):
         return ForwardPlan("applied", (v2_write(mapping, source, content, stamp),), (source.place.text,))
     reading = reading_at(v2, goal)
@@ -215,7 +222,8 @@ def _carried(
     # First the new place, then the previous one: a reader may see the item twice, but never misses it.
     version = change.version if v2.begun is None else next_version(v2.begun.version)
     stamp = replace(stamp, version=version, moved=frozenset(units))
-    now = hashes(v2_units(mapping, old_now, source.item))
-    move = Move(goal.text, source.place.text, hash_of(content), hash_at(mapping, source), now, units, version)
+    move = Move(
+        goal.text, source.place.text, hash_of(content), hash_at(mapping, source), hashes(live.units), units, version
+    )
     writes = (v2_write(mapping, reading, content, stamp), move_tombstone(mapping, source, change.version, v2, units))
     return ForwardPlan("applied", writes, (goal.text,), tombstoned=(source.place,), move=move)

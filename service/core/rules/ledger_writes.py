@@ -7,7 +7,7 @@ between the reading and the write, under a name that no condition can list, surv
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from service.core.item.compare import same_or_absent, same_value
+from service.core.item.compare import differences, same_or_absent, same_value
 from service.core.item.stamp import Stamp, V2Item, encode_stamp, key_hash
 from service.core.item.wire import AttributeValue, Item
 from service.core.item.write import Absent, AllOf, Condition, Equals, Put, Update
@@ -87,22 +87,27 @@ def tombstone_write(mapping: Mapping, reading: PlaceReading, version: str, base:
 
 def edited(mapping: Mapping, item: Item, before: Item, after: Item) -> tuple[Item, V2Item]:
     """The live v2 ``item`` (without its stamp) with the difference between two old items, both without stamps; and the v2 item of
-    ``after``, for its place and its residue. ``before`` is the old form of ``item``.
+    ``after``, for its place and its residue. ``before`` is the old form of ``item``. Raises Poison when an old item cannot be
+    mapped."""
+    was, wanted = forward(mapping, before), forward(mapping, after)
+    return with_difference(mapping, item, was, wanted), wanted
+
+
+def with_difference(mapping: Mapping, item: Item, was: V2Item, wanted: V2Item) -> Item:
+    """The live v2 ``item`` (without its stamp) with the difference between two v2 items as the transform makes them.
 
     Only the attributes that the difference changes are set or removed: so attributes, types and index keys that v2's application
-    gave the item stay as they are. An item that changes its table becomes what the transform makes of ``after``. Raises Poison
-    when an old item cannot be mapped.
+    gave the item stay as they are. An item that changes its table becomes what the transform makes of it.
     """
-    was, wanted = forward(mapping, before), forward(mapping, after)
     if was.table != wanted.table:
-        return dict(wanted.item), wanted
+        return dict(wanted.item)
     entity = mapping.entities[wanted.entity]
     content = dict(item)
-    for name in sorted(was.item.keys() | wanted.item.keys()):
+    for name in differences(was.item, wanted.item):
         if name != entity.gather and not _written_by_hand(entity, item, was.item, name):
-            _edit(content, name, was.item.get(name), wanted.item.get(name))
+            _set(content, name, wanted.item.get(name))
     _edit_gathered(entity, content, was.item, wanted.item)
-    return {**content, **wanted.key}, wanted
+    return {**content, **wanted.key}
 
 
 def _written_by_hand(entity: Entity, item: Item, was: Item, name: str) -> bool:
@@ -111,26 +116,24 @@ def _written_by_hand(entity: Entity, item: Item, was: Item, name: str) -> bool:
     return derived and name not in entity.key and not same_or_absent(item.get(name), was.get(name))
 
 
-def _edit(item: Item, name: str, before: AttributeValue | None, after: AttributeValue | None) -> None:
-    if same_or_absent(before, after):
-        return
-    if after is None:
+def _set(item: Item, name: str, value: AttributeValue | None) -> None:
+    if value is None:
         item.pop(name, None)
     else:
-        item[name] = after
+        item[name] = value
 
 
 def _edit_gathered(entity: Entity, item: Item, was: Item, wanted: Item) -> None:
     """Edit the attributes that the mapping does not know: each where v2 has it, at top level or gathered."""
     if entity.gather is None:
         return
-    before, after = _gathered(was, entity.gather), _gathered(wanted, entity.gather)
+    after = _gathered(wanted, entity.gather)
     inner = dict(_gathered(item, entity.gather))
-    for name in sorted(before.keys() | after.keys()):
+    for name in differences(_gathered(was, entity.gather), after):
         at_top = name in item and name not in entity.made
-        _edit(item if at_top else inner, name, before.get(name), after.get(name))
+        _set(item if at_top else inner, name, after.get(name))
     if "M" in item.get(entity.gather, {"M": {}}):
-        _edit(item, entity.gather, item.get(entity.gather), {"M": inner} if inner or entity.gather in item else None)
+        _set(item, entity.gather, {"M": inner} if inner or entity.gather in item else None)
 
 
 def _gathered(item: Item, name: str) -> Item:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
+from service.core.item.stamp import V2Item
 from service.core.item.wire import AttributeValue, Item
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward
@@ -108,27 +109,34 @@ class Writable(NamedTuple):
     waiting: list[UnitChange]
     poison: Poison | None
     """Why not."""
+    made: V2Item | None
+    """What the transform makes of the old form with ``changes``; None without any."""
 
 
 def writable_units(mapping: Mapping, old_now: Item, now: Form, changes: list[UnitChange]) -> Writable:
     """Which of ``changes`` can be written on the v2 item whose old form is ``old_now``."""
-    reason = _refusal(mapping, old_now, now, changes)
-    if reason is None:
-        return Writable(changes, [], None)
-    kept: list[UnitChange] = []
-    for change in changes:
-        refusal = _refusal(mapping, old_now, now, [*kept, change])
-        if refusal is None:
-            kept.append(change)
-        else:
-            reason = refusal
-    return Writable(kept, [change for change in changes if change not in kept], reason)
-
-
-def _refusal(mapping: Mapping, old_now: Item, now: Form, changes: list[UnitChange]) -> Poison | None:
-    """Why the old form of the v2 item cannot be mapped with ``changes``; None: it can."""
+    if not changes:
+        return Writable([], [], None, None)
     try:
-        forward(mapping, with_units(mapping.entity_of(old_now), old_now, now, changes))
+        return Writable(changes, [], None, _made(mapping, old_now, now, changes))
     except Poison as poison:
-        return poison
-    return None
+        return _writable_one_by_one(mapping, old_now, now, changes, poison)
+
+
+def _writable_one_by_one(
+    mapping: Mapping, old_now: Item, now: Form, changes: list[UnitChange], reason: Poison
+) -> Writable:
+    kept: list[UnitChange] = []
+    made: V2Item | None = None
+    for change in changes:
+        try:
+            made = _made(mapping, old_now, now, [*kept, change])
+        except Poison as poison:
+            reason = poison
+        else:
+            kept.append(change)
+    return Writable(kept, [change for change in changes if change not in kept], reason, made)
+
+
+def _made(mapping: Mapping, old_now: Item, now: Form, changes: list[UnitChange]) -> V2Item:
+    return forward(mapping, with_units(mapping.entity_of(old_now), old_now, now, changes))

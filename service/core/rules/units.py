@@ -7,7 +7,6 @@ an original such as the text "85" and its normal form, the number 85, are one va
 """
 
 from collections.abc import Collection, Iterable
-from collections.abc import Set as AbstractSet
 from decimal import Context, Decimal
 from hashlib import blake2b
 from typing import NamedTuple
@@ -69,7 +68,7 @@ class UnitChange(NamedTuple):
 
 def same(first: Value, second: Value) -> bool:
     """Whether two values of one unit are the same, in either form."""
-    if equal(first.raw, second.raw) or RESIDUE_ONLY in (first.normal, second.normal):
+    if first == second or equal(first.raw, second.raw) or RESIDUE_ONLY in (first.normal, second.normal):
         return True
     if first.normal is None or second.normal is None or len(first.normal) != len(second.normal):
         return False
@@ -103,10 +102,7 @@ def old_units(mapping: Mapping, image: Item | None) -> Form:
         return {}
     entity = mapping.entity_of(image)
     form = _mapped(entity, image) if entity is not None else {}
-    no_units = _no_units(mapping, entity)
-    for name, value in image.items():
-        if name not in no_units:
-            form[_unit_of(entity, name)] = _unmapped(entity, name, value)
+    _add_unmapped(mapping, entity, image, form)
     return _united(entity, form) if entity is not None else form
 
 
@@ -119,15 +115,19 @@ def v2_units(mapping: Mapping, old: Item, item: Item) -> Form:
     entity = mapping.entity_of(old)
     if entity is None:
         return old_units(mapping, old)
-    odd = _odd_fields(entity, old, item)
     form = _mapped(entity, old)
-    for name in odd:
-        form[name] = Value(form[name].raw, None)
-    no_units = _no_units(mapping, entity)
-    for name, value in old.items():
-        if name not in no_units:
-            form[_unit_of(entity, name)] = _unmapped(entity, name, value)
+    for name, value in form.items():
+        if value.normal is not None and not same_or_absent(value.normal[0], item.get(name)):
+            form[name] = Value(value.raw, None)
+    _add_unmapped(mapping, entity, old, form)
     return _united(entity, form)
+
+
+def _add_unmapped(mapping: Mapping, entity: Entity | None, old: Item, form: Form) -> None:
+    """Add the units of the old attributes without a field."""
+    no_units = frozenset(mapping.old.key_names) if entity is None else entity.no_units
+    for name in old.keys() - no_units:
+        form[_unit_of(entity, name)] = _unmapped(entity, name, old[name])
 
 
 def _unit_of(entity: Entity | None, attribute: str) -> str:
@@ -135,19 +135,13 @@ def _unit_of(entity: Entity | None, attribute: str) -> str:
     return NAMESAKE + attribute if entity is not None and attribute in entity.fields else attribute
 
 
-def _no_units(mapping: Mapping, entity: Entity | None) -> AbstractSet[str]:
-    """The old attributes that are no units of their own: the key never changes, fields are units by their own names, and attributes
-    that are made of others are made again."""
-    key = set(mapping.old.key_names)
-    return key if entity is None else key | entity.group_of.keys() | entity.old_made.keys()
-
-
 def changed_units(before: Form, after: Form) -> list[UnitChange]:
     """The units that a change of an old item changed, in the order of their names: in the old attributes, or only in the normal
     form, as a default does that is made of another field."""
     units = sorted(before.keys() | after.keys())
     pairs = (UnitChange(unit, before.get(unit, ABSENT), after.get(unit, ABSENT)) for unit in units)
-    return [change for change in pairs if not equal(change.before.raw, change.after.raw) or _is_moved(change)]
+    different = (change for change in pairs if change.before != change.after)
+    return [change for change in different if not equal(change.before.raw, change.after.raw) or _is_moved(change)]
 
 
 def written_units(before: Form, after: Form) -> list[UnitChange]:
@@ -213,7 +207,7 @@ def difference(change: UnitChange) -> Decimal | None:
 
 def counters(entity: Entity | None, units: Iterable[str]) -> frozenset[str]:
     """Those of ``units`` that are counters (``merge: add``)."""
-    return frozenset(unit for unit in units if merge_of(entity, unit) == "add")
+    return frozenset() if entity is None else entity.merged_by["add"].intersection(units)
 
 
 def fields_of(unit: str) -> list[str]:
@@ -228,8 +222,16 @@ def rules_of(entity: Entity | None, unit: str) -> list[FieldRule]:
 
 
 def _mapped(entity: Entity, image: Item) -> Form:
+    form: Form = {}
     fields: Item = {}
-    return {rule.name: _value(rule, image, fields) for rule in entity.rules}
+    for source, name, tag, holds, _, rule in entity.steps:
+        value = image.get(source)
+        if value is not None and (content := value.get(tag)) and (holds is None or holds(content)):
+            fields[name] = value
+            form[name] = Value({source: value}, (value,))
+        else:
+            form[name] = _value(rule, image, fields)
+    return form
 
 
 def _unmapped(entity: Entity | None, name: str, value: AttributeValue) -> Value:
@@ -249,16 +251,6 @@ def _value(rule: FieldRule, image: Item, fields: Item) -> Value:
     return Value(raw, (normal,))
 
 
-def _odd_fields(entity: Entity, old: Item, item: Item) -> list[str]:
-    """The fields that v2 holds in a form that the transform would not make."""
-    made = _mapped(entity, old)
-    return [
-        name
-        for name, value in made.items()
-        if value.normal is not None and not same_or_absent(value.normal[0], item.get(name))
-    ]
-
-
 def _united(entity: Entity, form: Form) -> Form:
     """The form with groups as one unit each, and unions as a unit for each element."""
     for group in entity.groups:
@@ -267,7 +259,7 @@ def _united(entity: Entity, form: Form) -> Form:
         normals = [member.normal for member in values]
         whole = tuple(normal[0] for normal in normals if normal is not None)
         form[GROUP.join(group)] = Value(raw, whole if len(whole) == len(group) else None)
-    for unit in [unit for unit in form if merge_of(entity, unit) == "union"]:
+    for unit in entity.merged_by["union"] & form.keys():
         elements = _elements(unit, form[unit])
         if elements is not None:
             del form[unit]
