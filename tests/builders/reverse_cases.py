@@ -3,6 +3,7 @@
 from service.core.item.stamp import own_stamp
 from service.core.item.wire import Item
 from service.core.rules.authorship import live
+from service.core.rules.images import V2Image
 from service.core.rules.ledger import ReverseHalf
 from service.core.rules.ledger_writes import PlaceReading
 from service.core.rules.reverse import reverse_plan
@@ -23,9 +24,15 @@ def record(
 ) -> V2Change:
     """A record of the place of ``month``. ``ours``: forward has made it, and ``new`` has its stamp."""
     here = place(month)
-    images = (image if live(image, here.key, MAPPING.stamp) else None for image in (old, new))
+    images = (live_image(image, month) for image in (old, new))
     stamp = own_stamp(new, here.key, MAPPING.stamp) if ours else None
     return V2Change(here, version(50), *images, stamp, waiting)
+
+
+def live_image(item: Item | None, month: str = MARCH) -> V2Image | None:
+    """An item at the place of ``month``; None for none, and for a bare tombstone."""
+    here = place(month)
+    return None if item is None or not live(item, here.key, MAPPING.stamp) else V2Image(MAPPING, here, item)
 
 
 def plan(

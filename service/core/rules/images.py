@@ -1,5 +1,7 @@
 """The images of an item as both directions compare them: old items without our stamp, v2 items taken back to their old form."""
 
+from functools import cached_property
+
 from service.core.item.stamp import is_bare_tombstone, own_stamp, sound_stamp, without_stamp
 from service.core.item.wire import Item
 from service.core.mapping.inverse import inverse
@@ -34,9 +36,36 @@ def old_form(mapping: Mapping, place: Place, item: Item) -> Item:
     return inverse(mapping, item, place.table)
 
 
+class V2Image:
+    """A live v2 item as it is, or was before or after a record; its old form and its units are made once."""
+
+    def __init__(self, mapping: Mapping, place: Place, item: Item) -> None:
+        self.place = place
+        self.item = item
+        self._mapping = mapping
+
+    @cached_property
+    def old(self) -> Item:
+        """Its old form. Raises Poison when there is none."""
+        return old_form(self._mapping, self.place, self.item)
+
+    @cached_property
+    def form(self) -> Form:
+        """Its units. Raises Poison when it has no old form."""
+        return v2_units(self._mapping, self.old, self.item)
+
+    @cached_property
+    def form_if_any(self) -> Form:
+        """Its units; none if it has no old form."""
+        try:
+            return self.form
+        except Poison:
+            return {}
+
+
 def v2_form(mapping: Mapping, place: Place, item: Item) -> Form:
     """The units of a live v2 item. Raises Poison when it has no old form."""
-    return v2_units(mapping, old_form(mapping, place, item), item)
+    return V2Image(mapping, place, item).form
 
 
 def place_of_old(mapping: Mapping, old: Item | None) -> Place | None:

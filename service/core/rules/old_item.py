@@ -8,9 +8,9 @@ from service.core.item.wire import Item
 from service.core.item.write import Put, Update
 from service.core.mapping.entity import Entity
 from service.core.mapping.mapping import Mapping
-from service.core.rules.images import old_form
+from service.core.rules.images import V2Image
 from service.core.rules.ledger import Place
-from service.core.rules.ledger_writes import PlaceReading, as_read, stamp_value, written
+from service.core.rules.ledger_writes import as_read, stamp_value, written
 from service.core.rules.unit_writes import under_present_names, with_units
 from service.core.rules.units import (
     ABSENT,
@@ -21,7 +21,6 @@ from service.core.rules.units import (
     old_units,
     remembered,
     same,
-    v2_units,
 )
 
 
@@ -62,13 +61,11 @@ class OldWritten(NamedTuple):
     """The counters that are written by a difference."""
 
 
-def now_at(mapping: Mapping, reading: PlaceReading) -> V2Now:
-    """The live v2 item that was read. Raises Poison when it has no old form."""
-    assert reading.item is not None
-    old = old_form(mapping, reading.place, reading.item)
-    stamp = own_stamp(reading.item, reading.place.key, mapping.stamp)
-    form, entity = v2_units(mapping, old, reading.item), mapping.entity_of(old)
-    return V2Now(reading.place, old, form, entity, stamp is not None and stamp.base is not None)
+def now_at(mapping: Mapping, image: V2Image) -> V2Now:
+    """A live v2 item that was read. Raises Poison when it has no old form."""
+    stamp = own_stamp(image.item, image.place.key, mapping.stamp)
+    by_forward = stamp is not None and stamp.base is not None
+    return V2Now(image.place, image.old, image.form, mapping.entity_of(image.old), by_forward)
 
 
 def old_item_with(mapping: Mapping, now: V2Now, image: Item, wanted: Wanted) -> OldWritten:
@@ -77,7 +74,7 @@ def old_item_with(mapping: Mapping, now: V2Now, image: Item, wanted: Wanted) -> 
     by_value = [_named(now.entity, image, change) for change in _by_value(old, now, wanted)]
     content = with_units(now.entity, image, old, [*by_value, *wanted.steps.values()])
     carried = wanted.steps.keys() | {change.unit for change in by_value}
-    content, kept = _with_what_stood(mapping, now, image, content, carried)
+    content, kept = _with_what_stood(mapping, now, old, content, carried)
     units = remembered([*(change.unit for change in by_value), *kept])
     return OldWritten(content, units, tuple(sorted(wanted.steps)))
 
@@ -103,11 +100,11 @@ def _named(entity: Entity | None, image: Item, change: UnitChange) -> UnitChange
 
 
 def _with_what_stood(
-    mapping: Mapping, now: V2Now, image: Item, content: Item, carried: Collection[str]
+    mapping: Mapping, now: V2Now, before: Form, content: Item, carried: Collection[str]
 ) -> tuple[Item, list[str]]:
     """The old item to write, and the units that it gets beside those ``carried``: fields that old does not hold, whose default the
-    write would change, although v2 keeps the value that the default had before."""
-    before, after = old_units(mapping, image), old_units(mapping, content)
+    write would change, although v2 keeps the value that the default had before. ``before``: the units that old has."""
+    after = old_units(mapping, content)
     moved = [
         unit
         for unit, value in now.form.items()

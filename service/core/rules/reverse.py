@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
-from service.core.rules.images import old_form, old_image, v2_form
+from service.core.rules.images import V2Image, old_image
 from service.core.rules.ledger import Place, ReverseHalf, place_name
 from service.core.rules.ledger_writes import PlaceReading
 from service.core.rules.old_item import V2Now, Wanted, now_at, old_item_with
@@ -28,7 +28,6 @@ from service.core.rules.units import (
     old_units,
     remembered,
     same,
-    v2_units,
 )
 from service.errors import Poison
 
@@ -58,7 +57,7 @@ def _released(mapping: Mapping, lives: Sequence[PlaceReading], old: Item | None)
     """The plan that makes old equal to the one live item, or to none, once an item is held no longer."""
     if not lives:
         return _removed(mapping, old)
-    now = now_at(mapping, lives[0])
+    now = _as_now(mapping, lives[0], None)
     require_placed(mapping, now.place, now.old)
     image = old_image(mapping, old)
     if image is None:
@@ -90,7 +89,7 @@ def _of_ours(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: Bo
         return _carried_back(_moved(mapping, change, half, readings))
     if change.kind != "update":
         return _carried_back(_item_record(mapping, change, readings))
-    crossed = _crossed(half, base, _changed(mapping, change))
+    crossed = _crossed(half, base, _changed(change))
     return _carried_back(_update(mapping, change, half, crossed, readings)) if crossed else ReversePlan("own")
 
 
@@ -129,10 +128,10 @@ def _moved(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: Both
     now, base = _now(mapping, change, readings), change.stamp.base or ""
     if now is not None and old_image(mapping, readings.old) is None and half.whole > base:
         return _created(now.place, now.old, now, "applied")  # reverse has deleted old from records of another place
-    form = v2_units(mapping, old_form(mapping, change.place, change.new), change.new)
+    form = change.new.form
     present = form.keys() | old_units(mapping, old_image(mapping, readings.old)).keys()
     carried = frozenset(unit for unit in present if is_among(unit, change.stamp.moved))
-    changed = carried | (_changed(mapping, change) if change.kind == "update" else frozenset())
+    changed = carried | (_changed(change) if change.kind == "update" else frozenset())
     if half.whole > base and now is not None:
         changed |= present - counters(now.entity, present)
     crossed = _crossed(half, base, changed)
@@ -151,7 +150,7 @@ def _restored(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: B
     now, image = _now(mapping, change, readings), old_image(mapping, readings.old)
     if now is None:
         return ReversePlan("own")
-    form = v2_units(mapping, old_form(mapping, change.place, change.new), change.new)
+    form = change.new.form
     base, restore = change.stamp.base or "", change.stamp.restore
     left = {name for name in restore if half.put_of(name) <= base} | counters(now.entity, restore)
     if not left:
@@ -179,22 +178,21 @@ def _of_application(mapping: Mapping, change: V2Change, half: ReverseHalf, readi
         return _whole(mapping, change, readings) if change.new is not None else _item_record(mapping, change, readings)
     if change.kind != "update":
         return _item_record(mapping, change, readings)
-    return _update(mapping, change, half, _changed(mapping, change), readings)
+    return _update(mapping, change, half, _changed(change), readings)
 
 
-def _changed(mapping: Mapping, change: V2Change) -> frozenset[str]:
+def _changed(change: V2Change) -> frozenset[str]:
     """The units whose normal form an update changed, or one of several updates."""
     assert change.old is not None
     assert change.new is not None
     pairs = change.steps or ((change.old, change.new),)
-    changed = (_differing(mapping, change.place, before, after) for before, after in pairs)
-    return frozenset().union(*changed)
+    return frozenset().union(*(_differing(before, after) for before, after in pairs))
 
 
-def _differing(mapping: Mapping, place: Place, before: Item | None, after: Item | None) -> frozenset[str]:
+def _differing(before: V2Image | None, after: V2Image | None) -> frozenset[str]:
     """The units in which two images of a place differ. An image without an old form has none: then all of the other's differ."""
-    forms = [{} if image is None else _form_of(mapping, place, image) for image in (before, after)]
-    return differing(*forms)
+    first, second = ({} if image is None else image.form_if_any for image in (before, after))
+    return differing(first, second)
 
 
 def _item_record(mapping: Mapping, change: V2Change, readings: BothReadings) -> ReversePlan:
@@ -216,7 +214,7 @@ def _left(mapping: Mapping, change: V2Change, now: V2Now, readings: BothReadings
     image = old_image(mapping, readings.old)
     if image is None or change.old is None or now.place.text == change.place.text:
         return ReversePlan("duplicate")
-    old, deleted = old_units(mapping, image), _form_of(mapping, change.place, change.old)
+    old, deleted = old_units(mapping, image), change.old.form_if_any
     units = frozenset(
         unit for unit in differing(deleted, now.form) if same(old.get(unit, ABSENT), deleted.get(unit, ABSENT))
     )
@@ -234,7 +232,7 @@ def _whole(mapping: Mapping, change: V2Change, readings: BothReadings) -> Revers
     """The item of the record is put on old where there is none; otherwise its units are."""
     assert change.new is not None
     now = _now(mapping, change, readings)
-    record = old_form(mapping, change.place, change.new)
+    record = change.new.old
     if now is None:
         return ReversePlan("duplicate")
     require_placed(mapping, now.place, now.old)
@@ -242,21 +240,13 @@ def _whole(mapping: Mapping, change: V2Change, readings: BothReadings) -> Revers
     if image is None:
         elsewhere = now.place.text != change.place.text
         return _created(now.place, now.old if elsewhere else record, now, "applied")
-    form = v2_units(mapping, record, change.new)
+    form = change.new.form
     units = frozenset(form.keys() | old_units(mapping, image).keys())
     if change.since is not None:
-        units = differing(_form_of(mapping, change.place, change.since), form)
+        units = differing(change.since.form_if_any, form)
     resets = counters(now.entity, units)
     values = frozenset(unit for unit in units - resets if _still(unit, form, now.form))
     return _put(mapping, now, image, Wanted(form, values, resets), "applied", change.place)
-
-
-def _form_of(mapping: Mapping, place: Place, item: Item) -> Form:
-    """The units of an image; none if it has no old form."""
-    try:
-        return v2_form(mapping, place, item)
-    except Poison:
-        return {}
 
 
 def _update(
@@ -272,11 +262,11 @@ def _update(
     if image is None and change.waiting and now is not None:  # a restore could not put what waits
         return _whole(mapping, change, readings)
     if now is None:  # the record that deletes decides, unless it cannot be told whose it is
-        old_form(mapping, change.place, change.new)
+        _ = change.new.old
         return ReversePlan("duplicate")
     if image is None:  # forward decides
         return ReversePlan("duplicate")
-    form = v2_units(mapping, old_form(mapping, change.place, change.new), change.new)
+    form = change.new.form
     waiting = frozenset(unit for unit in now.form.keys() | form.keys() if is_among(unit, change.waiting or ()))
     steps = {unit: step for unit, step in _steps(mapping, change).items() if unit in units}
     if now.place.text != change.place.text and not (
@@ -317,9 +307,8 @@ def _steps(mapping: Mapping, change: V2Change) -> dict[str, UnitChange]:
     """The counters that an update changed by a difference, by unit."""
     if change.old is None or change.new is None:
         return {}
-    old, new = old_form(mapping, change.place, change.old), old_form(mapping, change.place, change.new)
-    entity = mapping.entity_of(new)
-    before, after = v2_units(mapping, old, change.old), v2_units(mapping, new, change.new)
+    entity = mapping.entity_of(change.new.old)
+    before, after = change.old.form, change.new.form
     steps = (UnitChange(unit, before.get(unit, ABSENT), after[unit]) for unit in counters(entity, after))
     return {step.unit: step for step in steps if difference(step)}
 
@@ -340,4 +329,12 @@ def _now(mapping: Mapping, change: V2Change, readings: BothReadings) -> V2Now | 
     lives = [reading for reading in readings.known if reading.is_live(mapping.stamp)]
     here = next((reading for reading in lives if reading.place.text == change.place.text), None)
     found = here or next(iter(lives), None)
-    return None if found is None else now_at(mapping, found)
+    return None if found is None else _as_now(mapping, found, change.new)
+
+
+def _as_now(mapping: Mapping, reading: PlaceReading, after: V2Image | None) -> V2Now:
+    """The live item that was read, which most often is still as it was ``after`` the record."""
+    assert reading.item is not None
+    if after is not None and after.place.text == reading.place.text and after.item == reading.item:
+        return now_at(mapping, after)
+    return now_at(mapping, V2Image(mapping, reading.place, reading.item))

@@ -11,7 +11,7 @@ from service.core.item.stamp import Stamp
 from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import v2_place
-from service.core.rules.images import place_of_old
+from service.core.rules.images import V2Image, place_of_old
 from service.core.rules.ledger import Entry, Place
 from service.core.rules.ledger_writes import PlaceReading
 from service.errors import Poison
@@ -26,17 +26,17 @@ class V2Change:
     place: Place
     version: str
     """Of the last of the records."""
-    old: Item | None
+    old: V2Image | None
     """The item before; None: there was none, or a bare tombstone."""
-    new: Item | None
+    new: V2Image | None
     """The item afterwards; None as for ``old``."""
     stamp: Stamp | None
     """The stamp of the new image, if tablesplit made the record; None: the application made it."""
     waiting: frozenset[str] | None = frozenset()
     """The units of earlier records of the place that wait in quarantine; None: the whole item."""
-    since: Item | None = None
+    since: V2Image | None = None
     """If the whole item waits: the item before the first record that waits; None: there was none."""
-    steps: tuple[tuple[Item | None, Item | None], ...] = ()
+    steps: tuple[tuple[V2Image | None, V2Image | None], ...] = ()
     """Of several records, each one's item before and after. A unit that a record changed is judged also if a later one changed
     it back: an earlier record of it may have been left to these."""
     removed: bool = False

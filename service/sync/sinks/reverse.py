@@ -10,6 +10,7 @@ from service.core.item.change import Change
 from service.core.item.stamp import Stamp
 from service.core.item.wire import Item
 from service.core.rules.authorship import Authorship, authorship_on_v2, live
+from service.core.rules.images import V2Image
 from service.core.rules.ledger import Place, ReverseClaim, ReverseHalf, Track, next_count, place_name
 from service.core.rules.old_item import old_write
 from service.core.rules.quarantine import Left
@@ -198,12 +199,15 @@ class ReverseSink:
             removed = not step.read.entry.forward.leaves_live
             return V2Change(place, step.version, images[0], images[1], stamp, removed=removed)
         waiting = None if step.waiting.whole else frozenset(step.waiting.units)
-        since = step.waiting.changes[0].old if step.waiting.whole and step.waiting.changes else None
+        first = step.waiting.changes[0].old if step.waiting.whole and step.waiting.changes else None
+        since = None if first is None else V2Image(self._mapping, place, first)
         steps = pairs if len(pairs) > 1 else ()
         return V2Change(place, step.version, images[0], images[1], stamp, waiting, since, steps)
 
-    def _live(self, place: Place, image: Item | None) -> Item | None:
-        return image if live(image, place.key, self._mapping.stamp) else None
+    def _live(self, place: Place, image: Item | None) -> V2Image | None:
+        if image is None or not live(image, place.key, self._mapping.stamp):
+            return None
+        return V2Image(self._mapping, place, image)
 
     async def _quarantine(self, step: _Step, plan: ReversePlan) -> None:
         """Keep a record of the application, or a restore, whose units cannot be carried."""

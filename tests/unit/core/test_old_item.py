@@ -5,7 +5,7 @@ import pytest
 from service.core.item.stamp import Stamp, own_stamp
 from service.core.item.wire import Item
 from service.core.item.write import Put, Update
-from service.core.rules.ledger_writes import PlaceReading
+from service.core.rules.images import V2Image
 from service.core.rules.old_item import OldWritten, V2Now, Wanted, now_at, old_item_with, old_write
 from service.core.rules.units import UnitChange, old_units
 from service.errors import Poison
@@ -19,7 +19,6 @@ from tests.builders.dual_lead import (
     form_of,
     lead,
     place,
-    reading,
     value,
 )
 from tests.fakes.memory import MemoryDynamoDB
@@ -28,7 +27,7 @@ NOW = by_application(lead(status="v2", company="v2", visits=6))
 
 
 def v2_now(item: Item) -> V2Now:
-    return now_at(MAPPING, reading(item))
+    return now_at(MAPPING, V2Image(MAPPING, place(), item))
 
 
 def with_values(image: Item, item: Item, *units: str) -> OldWritten:
@@ -95,7 +94,7 @@ def test_a_v2_item_without_an_old_form_is_poison() -> None:
 
 
 def test_the_v2_item_is_taken_where_it_was_read() -> None:
-    now = now_at(MAPPING, PlaceReading(place(MAY), by_forward(lead(MAY))))
+    now = now_at(MAPPING, V2Image(MAPPING, place(MAY), by_forward(lead(MAY))))
     assert (now.place, now.old, now.entity) == (place(MAY), lead(MAY), MAPPING.entities["LEAD"])
 
 

@@ -16,7 +16,7 @@ from tests.builders.dual_lead import (
     reading,
     tombstone,
 )
-from tests.builders.reverse_cases import gives, plan, record
+from tests.builders.reverse_cases import gives, live_image, plan, record
 
 A, B = lead(status="a", company="x"), lead(status="b", company="x")
 
@@ -214,10 +214,10 @@ def test_an_item_at_two_places_is_held() -> None:
 
 def test_of_several_records_a_unit_that_was_changed_back_is_judged_too() -> None:
     """An earlier record may have been left to these: old still has the value between."""
-    steps = ((by_forward(A), by_forward(B)), (by_forward(B), by_forward(A)))
+    a, b = live_image(by_forward(A)), live_image(by_forward(B))
     together = record(by_forward(A), by_forward(A))
     assert plan(together, by_forward(A), B).content is None
-    assert gives(plan(replace(together, steps=steps), by_forward(A), B), A)
+    assert gives(plan(replace(together, steps=((a, b), (b, a))), by_forward(A), B), A)
 
 
 def test_a_delete_at_a_place_that_the_item_has_left_is_no_delete() -> None:
