@@ -20,6 +20,7 @@ GENERATION_DIGITS = 4
 SEQUENCE_DIGITS = 40
 
 
+@lru_cache(maxsize=1024)  # of each change it is asked several times
 def stream_version(generation: int, sequence_number: str) -> str:
     """The version of a change: 4-digit generation, a dot, the sequence number padded to 40 digits. Versions compare as text.
 

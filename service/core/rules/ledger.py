@@ -9,12 +9,11 @@ A direction writes a *claim* into its half before it writes the other table. The
 half: a later change of the item shows that the claimed write was made, because a position is saved only after the effect.
 """
 
-from dataclasses import field, replace
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import ClassVar, Literal, NamedTuple
 
 import orjson
-from pydantic import ConfigDict
-from pydantic.dataclasses import dataclass
 
 from service.core.item.stamp import GENERATION_DIGITS, Stamp, key_hash
 from service.core.item.wire import Item
@@ -23,20 +22,22 @@ COUNT_DIGITS = 20
 REPEAT_DIGITS = 4
 """Of the number that follows the version of a change in the stamp of a write that repeats or repairs something."""
 
-STRICT = ConfigDict(extra="forbid")
-
+STRICT: dict[str, Literal["forbid"]] = {"extra": "forbid"}
+"""For pydantic, which reads the halves: what a later version has added to one is not passed over."""
 
 EVERY_COUNT = "9999." + "9" * COUNT_DIGITS
 """The base of a record that reverse gives back whatever it has put since."""
 
 
-class Place(NamedTuple):
-    """One v2 key."""
-
+class _TableKey(NamedTuple):
     table: str
     key: Item
 
-    @property
+
+class Place(_TableKey):
+    """One v2 key."""
+
+    @cached_property
     def text(self) -> str:
         """Table and key as JSON: the name of the place in ledger records. Equal text means equal place."""
         return orjson.dumps([self.table, self.key], option=orjson.OPT_SORT_KEYS).decode()
@@ -52,9 +53,11 @@ def place_from(text: str) -> Place:
     return Place(*orjson.loads(text))
 
 
-@dataclass(frozen=True, slots=True, config=STRICT)
+@dataclass(frozen=True, slots=True)
 class Move:
     """A move of the item to another v2 place: a put at the new place, then a tombstone at the previous one."""
+
+    __pydantic_config__: ClassVar = STRICT
 
     goal: str
     """The text of the new place."""
@@ -73,9 +76,11 @@ class Move:
     application has dropped the stamp."""
 
 
-@dataclass(frozen=True, slots=True, config=STRICT)
+@dataclass(frozen=True, slots=True)
 class ForwardClaim:
     """A write on v2 that forward is about to make, or has made."""
+
+    __pydantic_config__: ClassVar = STRICT
 
     version: str
     """Of the change of the old table."""
@@ -101,9 +106,11 @@ class ForwardClaim:
     """What the move had put at the new place before this claim."""
 
 
-@dataclass(frozen=True, slots=True, config=STRICT)
+@dataclass(frozen=True, slots=True)
 class ForwardHalf:
     """What forward remembers of one old item."""
+
+    __pydantic_config__: ClassVar = STRICT
 
     seen: str
     """The highest count seen in a stamp on the old item."""
@@ -139,9 +146,11 @@ class ForwardHalf:
         return replace(self, done=claim.version, seen=claim.seen, places=claim.places, refused=refused, claim=None)
 
 
-@dataclass(frozen=True, slots=True, config=STRICT)
+@dataclass(frozen=True, slots=True)
 class Track:
     """Reverse's position at one v2 place."""
+
+    __pydantic_config__: ClassVar = STRICT
 
     done: str = ""
     """The version of the last stream record of the place that is done."""
@@ -149,9 +158,11 @@ class Track:
     """The highest stamp version seen there."""
 
 
-@dataclass(frozen=True, slots=True, config=STRICT)
+@dataclass(frozen=True, slots=True)
 class ReverseClaim:
     """A write on the old table that reverse is about to make, or has made, for a record of one place."""
+
+    __pydantic_config__: ClassVar = STRICT
 
     version: str
     """Of the record of the place's stream."""
@@ -173,9 +184,11 @@ class ReverseClaim:
     """The ``place_name`` of the place whose counters old gets by value; empty: none."""
 
 
-@dataclass(frozen=True, slots=True, config=STRICT)
+@dataclass(frozen=True, slots=True)
 class ReverseHalf:
     """What reverse remembers of one old item."""
+
+    __pydantic_config__: ClassVar = STRICT
 
     count: str
     """The highest count that a claim was given."""
@@ -243,9 +256,11 @@ class ReverseHalf:
         return replace(self, held_since=now if self.held_since is None else self.held_since)
 
 
-@dataclass(frozen=True, slots=True, config=STRICT)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """The ledger's entry of one old item."""
+
+    __pydantic_config__: ClassVar = STRICT
 
     key: Item
     """The old item's key."""

@@ -16,6 +16,7 @@ from service.control.table import ControlTable
 from service.control.waiting_changes import WaitingChange
 from service.control.workers import worker_id
 from service.core.item.change import Change
+from service.core.item.stamp import stream_version
 from service.core.item.wire import Item
 from service.core.phases.acting import Side
 from service.core.rules.quarantine import Left
@@ -47,7 +48,7 @@ class SinkContext:
 
     def version(self, change: Change) -> str:
         """The version of a change of the stream that is read."""
-        return self.waiting_change(change).version
+        return stream_version(self.generations[change.table], change.sequence)
 
     async def put_in_quarantine(
         self, waiting: WaitingChange, poison: Poison, units: Sequence[str], fence: Fence
