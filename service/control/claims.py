@@ -95,7 +95,7 @@ class ClaimedShard:
     def check(self) -> None:
         """The fence. Raises Fenced when the claim is lost, Retryable when it must be confirmed first."""
         if self._lost is not None:
-            raise self._lost
+            raise self._lost.with_traceback(None)  # else it would grow with each check
         if self._clock.monotonic() >= self._trusted_until:
             raise Retryable(
                 f"the claim on shard {self._shard_id} was not confirmed in time", reason="claim_unconfirmed"

@@ -118,7 +118,7 @@ class Lease:
         if self._lost is None and self._request.clock.monotonic() >= self._good_until:
             self._lost = self._request.fenced("could not be renewed in time")
         if self._lost is not None:
-            raise self._lost
+            raise self._lost.with_traceback(None)  # else it would grow with each check
 
     async def _renew_regularly(self) -> NoReturn:
         while True:

@@ -62,7 +62,10 @@ def _restored_record(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _restored_image(image: Item) -> Item:
-    return {name: _restored(value) for name, value in image.items()}
+    return {
+        name: value if value and "M" not in value and "L" not in value else _restored(value)
+        for name, value in image.items()
+    }
 
 
 def _restored(value: AttributeValue) -> AttributeValue:

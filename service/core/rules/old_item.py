@@ -110,8 +110,8 @@ def _with_what_stood(
         for unit, value in now.form.items()
         if unit not in carried
         and value.raw
-        and same(before.get(unit, ABSENT), value)
         and not same(after.get(unit, ABSENT), value)
+        and same(before.get(unit, ABSENT), value)
     ]
     changes = [UnitChange(unit, Value({}, None), now.form[unit]) for unit in moved]
     return with_units(now.entity, content, after, changes), moved

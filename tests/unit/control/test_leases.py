@@ -1,6 +1,7 @@
 """Leases by interleaving: take-over, refusal, fencing, release. Time is virtual."""
 
 import asyncio
+import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -218,3 +219,24 @@ async def test_a_renewal_counts_from_when_it_was_sent(world: World) -> None:
         await world.clock.advance(0.2)
         with pytest.raises(Fenced):
             world.leases["first"].check()
+
+
+async def test_each_check_of_a_lost_lease_raises_the_same_error_without_the_tracebacks_of_the_others(
+    world: World,
+) -> None:
+    """A backfill has hundreds of writes under way, and each asks: their tracebacks together would fill the log."""
+    first = asyncio.create_task(world.stand_by("first"))
+    await settle()
+    second = asyncio.create_task(world.stand_by("second"))
+    async with running(first, second):
+        await world.clock.advance(10)
+        await kill(first, world)
+        await world.clock.until(lambda: "second" in world.holders)
+        depths = [_depth_of_check(world.leases["first"]) for _ in range(3)]
+    assert len(set(depths)) == 1
+
+
+def _depth_of_check(lease: Lease) -> int:
+    with pytest.raises(Fenced) as raised:
+        lease.check()
+    return len(list(traceback.walk_tb(raised.value.__traceback__)))
