@@ -3,6 +3,7 @@
 The stamp is one attribute (``_sync`` by default). Under the ledger rule old items carry one too.
 """
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -18,6 +19,13 @@ TOMBSTONE = "d"
 """In the stamp of a tombstone."""
 GENERATION_DIGITS = 4
 SEQUENCE_DIGITS = 40
+COUNT_DIGITS = 20
+REPEAT_DIGITS = 4
+"""Of the number that follows the version of a change in the stamp of a write that repeats or repairs something."""
+_DIGITS = rf"\d{{{GENERATION_DIGITS}}}\.(\d{{{SEQUENCE_DIGITS}}}|\d{{{COUNT_DIGITS}}})(\.\d{{{REPEAT_DIGITS},}})?"
+VERSION = re.compile(_DIGITS, re.ASCII)
+"""Any version in a stamp: of a change or a count, and of a write that repeats or repairs one. Other text there is no version,
+although it compares with one: a later change would seem to be older."""
 
 
 @lru_cache(maxsize=1024)  # of each change it is asked several times
@@ -94,7 +102,7 @@ def decode_stamp(item: Item, name: str) -> Stamp | None:
     content: Any = value.get("M")
     try:
         return Stamp(
-            version=content["v"]["S"],
+            version=_version_in(content),
             content_hash=_text_in(content, "h"),
             residue=content["r"]["M"] if "r" in content else {},
             absent=_names_in(content, "a"),
@@ -107,6 +115,13 @@ def decode_stamp(item: Item, name: str) -> Stamp | None:
         )
     except (KeyError, TypeError) as error:
         raise Poison(f"attribute {name!r} is not a tablesplit stamp", reason="damaged_stamp") from error
+
+
+def _version_in(content: Any) -> str:
+    version: str = content["v"]["S"]
+    if VERSION.fullmatch(version) is None:
+        raise TypeError(f"not a version: {version!r}")
+    return version
 
 
 def _text_in(content: Any, name: str) -> str | None:

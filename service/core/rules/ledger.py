@@ -15,12 +15,8 @@ from typing import ClassVar, Literal, NamedTuple
 
 import orjson
 
-from service.core.item.stamp import GENERATION_DIGITS, Stamp, key_hash
+from service.core.item.stamp import COUNT_DIGITS, GENERATION_DIGITS, REPEAT_DIGITS, Stamp, key_hash
 from service.core.item.wire import Item
-
-COUNT_DIGITS = 20
-REPEAT_DIGITS = 4
-"""Of the number that follows the version of a change in the stamp of a write that repeats or repairs something."""
 
 STRICT: dict[str, Literal["forbid"]] = {"extra": "forbid"}
 """For pydantic, which reads the halves: what a later version has added to one is not passed over."""

@@ -235,9 +235,12 @@ def test_of_a_run_the_update_is_by_the_image_before_its_first_change() -> None:
 @pytest.mark.parametrize(
     ("item", "bare"),
     [
-        ({**key("2024-03"), "_sync": encode_stamp(Stamp("v", tombstone=True))}, True),
-        ({**key("2024-03"), "x": {"S": ""}, "_sync": encode_stamp(Stamp("v", tombstone=True))}, False),
-        ({**key("2024-03"), "_sync": encode_stamp(Stamp("v"))}, False),
+        ({**key("2024-03"), "_sync": encode_stamp(Stamp(stream_version(1, "1"), tombstone=True))}, True),
+        (
+            {**key("2024-03"), "x": {"S": ""}, "_sync": encode_stamp(Stamp(stream_version(1, "1"), tombstone=True))},
+            False,
+        ),
+        ({**key("2024-03"), "_sync": encode_stamp(Stamp(stream_version(1, "1")))}, False),
         (key("2024-03"), False),
     ],
 )
@@ -267,6 +270,8 @@ REPAIRS = {
         MARCH,
         ("2024-03#7", REPAIR_VERSION, False),
     ),
+    # No later change is above it, so it is not kept.
+    "a version changed by hand": (written(MARCH, "zzz"), MARCH, ("2024-03#7", REPAIR_VERSION, False)),
     "tombstone over a live item": (
         tombstone(TABLE, key("2024-03"), VERSION, "_sync").item,
         MARCH,

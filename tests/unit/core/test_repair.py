@@ -26,7 +26,7 @@ from tests.builders.small_crm import BASE, COUNT, MAPPING, lead, lead_key, old_k
 A = lead("a", status={"S": "new"})
 MOVED = lead("a", created="2024-06-01")
 HOME, ELSEWHERE = Place("leads", lead_key("a")), Place("leads", lead_key("a", "2024-06"))
-TOMBSTONE = {**lead_key("a"), MAPPING.stamp: encode_stamp(Stamp("0001.5", base=BASE, tombstone=True))}
+TOMBSTONE = {**lead_key("a"), MAPPING.stamp: encode_stamp(Stamp(stream_version(1, "5"), base=BASE, tombstone=True))}
 WON = v2_of(A, status={"S": "won"})
 UNREADABLE = v2_of(A, _sync={"S": "?"})
 PHASES: tuple[RepairPhase, ...] = ("forward", "dual", "reverse")

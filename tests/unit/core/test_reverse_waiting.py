@@ -24,6 +24,7 @@ from tests.builders.dual_lead import (
     place,
     stamped_v2,
     tombstone,
+    version,
 )
 from tests.builders.reverse_cases import gives, plan, record
 
@@ -124,7 +125,7 @@ NO_ITEM: dict[str, tuple[Item | None, Item | None, bool]] = {
     "a tombstone is revived": (tombstone(), {**tombstone(), "id": {"S": "7"}}, False),
     "a copy of another key's tombstone": (
         None,
-        {**place().key, "_sync": stamped_v2(Stamp("1", tombstone=True), {}, MAY)["_sync"]},
+        {**place().key, "_sync": stamped_v2(Stamp(version(1), tombstone=True), {}, MAY)["_sync"]},
         True,
     ),
 }

@@ -6,8 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.item.stamp import Stamp, decode_stamp, encode_stamp, key_hash, own_stamp, sound_stamp, without_stamp
+from service.core.item.stamp import (
+    Stamp,
+    decode_stamp,
+    encode_stamp,
+    key_hash,
+    own_stamp,
+    sound_stamp,
+    stream_version,
+    without_stamp,
+)
 from service.core.item.wire import Item
+from service.core.rules.ledger import count_version, next_version
 from service.errors import Poison
 from tests.builders.strategies import TEXTS, VALUES
 
@@ -15,10 +25,11 @@ KEY: Item = {"pk": {"S": "LEAD#7"}, "sk": {"S": "METADATA"}}
 OTHER: Item = {"pk": {"S": "LEAD#8"}, "sk": {"S": "METADATA"}}
 NAMES = st.frozensets(TEXTS.filter(bool), max_size=3)
 MAYBE = st.none() | TEXTS
+VERSION = stream_version(1, "5")
 
 STAMPS = st.builds(
     Stamp,
-    version=TEXTS,
+    version=st.sampled_from([VERSION, count_version(1, 5), next_version(VERSION), next_version(count_version(1, 5))]),
     content_hash=MAYBE,
     residue=st.dictionaries(TEXTS.filter(bool), VALUES, max_size=2),
     absent=NAMES,
@@ -74,9 +85,10 @@ DAMAGED: list[Any] = [
     {"S": "mine"},
     {"M": {}},
     {"M": {"v": {"N": "1"}}},
-    {"M": {"v": {"S": "1"}, "g": {"S": "status"}}},
-    {"M": {"v": {"S": "1"}, "k": {"N": "1"}}},
-    {"M": {"v": {"S": "1"}, "p": {"SS": ["a"]}}},
+    *({"M": {"v": {"S": text}}} for text in ("", "zzz", "1", f"{VERSION}x", f"{VERSION}.", f" {VERSION}", "9999.zzz")),
+    {"M": {"v": {"S": VERSION}, "g": {"S": "status"}}},
+    {"M": {"v": {"S": VERSION}, "k": {"N": "1"}}},
+    {"M": {"v": {"S": VERSION}, "p": {"SS": ["a"]}}},
 ]
 
 
@@ -94,7 +106,7 @@ def test_an_item_without_the_attribute_has_no_stamp() -> None:
 
 
 def test_a_stamp_belongs_to_the_item_whose_key_it_was_made_for() -> None:
-    stamp = Stamp("1", key_hash=key_hash(KEY))
+    stamp = Stamp(VERSION, key_hash=key_hash(KEY))
     item = {**OTHER, "_sync": encode_stamp(stamp)}
     assert own_stamp({**KEY, "_sync": item["_sync"]}, KEY, "_sync") == stamp
     assert own_stamp(item, OTHER, "_sync") is None
@@ -102,7 +114,7 @@ def test_a_stamp_belongs_to_the_item_whose_key_it_was_made_for() -> None:
 
 
 def test_a_stamp_of_an_earlier_version_belongs_to_the_item_that_has_it() -> None:
-    assert own_stamp({"_sync": encode_stamp(Stamp("1"))}, OTHER, "_sync") == Stamp("1")
+    assert own_stamp({"_sync": encode_stamp(Stamp(VERSION))}, OTHER, "_sync") == Stamp(VERSION)
 
 
 def test_the_hash_of_a_key_is_short_and_does_not_depend_on_the_order_of_its_names() -> None:

@@ -9,7 +9,7 @@ from service.control.conflicts import Conflict, Held
 from service.control.ledger import ledger_id
 from service.control.waiting_changes import WaitingChange
 from service.core.item.change import Change
-from service.core.item.stamp import Stamp, encode_stamp
+from service.core.item.stamp import Stamp, encode_stamp, stream_version
 from service.core.item.wire import Item
 from service.core.item.write import Put
 from service.core.rules.repair import RepairPhase
@@ -47,7 +47,7 @@ EQUAL = [
     (
         "a tombstone on v2, nothing on old",
         None,
-        {**lead_key("a"), STAMP: encode_stamp(Stamp("0001.5", tombstone=True))},
+        {**lead_key("a"), STAMP: encode_stamp(Stamp(stream_version(1, "5"), tombstone=True))},
     ),
 ]
 
@@ -64,7 +64,13 @@ DIFFERENT = [
     ("a damaged stamp", A, v2_of(A, _sync={"S": "?"}), "mismatch", ["damaged_stamp"]),
     ("an attribute on v2 only", A, v2_of(A, x={"S": "1"}), "mismatch", ["x"]),
     ("nothing on v2", by_reverse(A), None, "missing", []),
-    ("a tombstone on v2", A, {**lead_key("a"), STAMP: encode_stamp(Stamp("0001.5", tombstone=True))}, "missing", []),
+    (
+        "a tombstone on v2",
+        A,
+        {**lead_key("a"), STAMP: encode_stamp(Stamp(stream_version(1, "5"), tombstone=True))},
+        "missing",
+        [],
+    ),
     ("nothing on old", None, v2_of(A), "extra", []),
 ]
 
@@ -128,7 +134,7 @@ async def test_a_repair_has_v2_carried_to_old_and_keeps_what_it_replaces(
     assert kept == ([] if old is None or old == world.old_lead() else [old])
 
 
-TOMBSTONE = {**lead_key("a"), STAMP: encode_stamp(Stamp("0001.5", base=BASE, tombstone=True))}
+TOMBSTONE = {**lead_key("a"), STAMP: encode_stamp(Stamp(stream_version(1, "5"), base=BASE, tombstone=True))}
 
 
 @pytest.mark.parametrize("phase", ["forward", "dual"])
