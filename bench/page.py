@@ -9,10 +9,10 @@ from pathlib import Path
 
 import boto3
 
-from bench.about import ABOUT, CLIENT, DUAL, DUAL_CEILING, LAG, LOCAL, MEMORY, STARTUP, TLS, WORKERS
+from bench.about import ABOUT, CLIENT, DUAL, DUAL_CEILING, LAG, LOCAL, MEMORY, PROFILE, STARTUP, TLS, WORKERS
 from bench.facts import Facts
 from bench.goals import table
-from bench.parts import client, dual, dual_ceiling, lag, local, memory, startup, workers
+from bench.parts import client, dual, dual_ceiling, lag, local, memory, profile, startup, workers
 from bench.readme import write_readme
 from bench.servers import ROOT
 
@@ -32,6 +32,7 @@ class Part:
 
 PARTS = {
     "client": Part(client.CLIENT, CLIENT, client.over_tcp),
+    "profile": Part(profile.TITLE, PROFILE, profile.run),
     "tls": Part(client.TLS, TLS, client.over_tls),
     "memory": Part(memory.TITLE, MEMORY, memory.run),
     "local": Part(local.TITLE, LOCAL, local.run),

@@ -1,0 +1,38 @@
+"""Where the time of the client goes: what stands between its figures and the goals."""
+
+import json
+import subprocess
+import sys
+
+from bench import site
+from bench.facts import Facts
+from bench.measure import WORK, note
+from bench.servers import ROOT, memory_server
+from service.rehearsal.servers.local_servers import dynamodb_local
+
+ITEMS = 5_000
+TITLE = "Where the client's time goes"
+
+
+def run(_: Facts) -> list[str]:
+    """A row for each part of the program, and a column for each piece of work."""
+    with dynamodb_local() as other:
+        site.make(other, site.Site())
+        with memory_server(ITEMS, other) as url:
+            found = {work: _shares(work, url) for work in WORK}
+    parts = dict.fromkeys(part for shares in found.values() for part in shares)
+    return [
+        f"| part | {' | '.join(WORK.values())} |",
+        "|---|" + "---|" * len(WORK),
+        *(f"| {part} | {' | '.join(f'{shares.get(part, 0):.0%}' for shares in found.values())} |" for part in parts),
+    ]
+
+
+def _shares(work: str, url: str) -> dict[str, float]:
+    command = [sys.executable, "-m", "bench.shares", work, url, str(ITEMS)]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"the profile of {work} failed: {done.stderr}")
+    note(f"profile of {work}")
+    shares: dict[str, float] = json.loads(done.stdout)
+    return shares
