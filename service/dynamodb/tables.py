@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from service.clock import Clock
-from service.core.mapping.build import KEY_WORDS
 from service.core.mapping.mapping import Mapping, TableShape
+from service.core.mapping.model_parts import KEY_WORDS
 from service.dynamodb.control_plane import ControlPlane
 from service.dynamodb.like_old import LikeOld, begin_stated_expiry, complete, is_own, made_for, with_extras
 from service.dynamodb.protocol import StreamStore

@@ -6,8 +6,14 @@ Each check yields the path of the mistake, and a message that says what is wrong
 from collections.abc import Iterator
 from itertools import chain
 
-from service.core.mapping.build import (
-    Resolver,
+from service.core.mapping.build import Resolver
+from service.core.mapping.check_expiry import expiry_problems, shared_expiry_problems
+from service.core.mapping.check_keys import key_problems, old_table_problems, old_type_problems, sharing_problems
+from service.core.mapping.check_merge import merge_problems
+from service.core.mapping.check_old_key import same_key_problems
+from service.core.mapping.convert import is_absent
+from service.core.mapping.dates import DATE_PARTS, DATE_TYPES, moment_of
+from service.core.mapping.model_parts import (
     TableNames,
     constant_value,
     default_template,
@@ -19,12 +25,6 @@ from service.core.mapping.build import (
     reserved_names,
     table_name,
 )
-from service.core.mapping.check_expiry import expiry_problems, shared_expiry_problems
-from service.core.mapping.check_keys import key_problems, old_table_problems, old_type_problems, sharing_problems
-from service.core.mapping.check_merge import merge_problems
-from service.core.mapping.check_old_key import same_key_problems
-from service.core.mapping.convert import is_absent
-from service.core.mapping.dates import DATE_PARTS, DATE_TYPES, moment_of
 from service.core.mapping.problem import Problem, in_turn
 from service.core.mapping.schema import ElementFieldModel, EntityModel, FieldModel, KeyTexts, MappingModel
 from service.core.mapping.template import Placeholder, Template, TemplateError

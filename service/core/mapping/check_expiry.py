@@ -6,8 +6,8 @@ Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
-from service.core.mapping.build import TableNames, gather_name, old_attributes, old_names, table_name
 from service.core.mapping.dates import SECONDS_TYPES
+from service.core.mapping.model_parts import TableNames, gather_name, old_attributes, old_names, table_name
 from service.core.mapping.problem import Problem
 from service.core.mapping.schema import EntityModel, FieldModel, MappingModel
 from service.core.mapping.yaml_document import Path

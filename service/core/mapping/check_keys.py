@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from service.core.item.numbers import parse_number
-from service.core.mapping.build import (
+from service.core.mapping.check_old_key import old_key_problems
+from service.core.mapping.key_pattern import are_disjoint
+from service.core.mapping.model_parts import (
     FIELD_KINDS,
     FIELDS_OF_KIND,
     KEY_WORDS,
@@ -13,8 +15,6 @@ from service.core.mapping.build import (
     parse_templates,
     table_name,
 )
-from service.core.mapping.check_old_key import old_key_problems
-from service.core.mapping.key_pattern import are_disjoint
 from service.core.mapping.problem import Problem
 from service.core.mapping.schema import EntityModel, KeyTexts, MappingModel
 from service.core.mapping.template import Template

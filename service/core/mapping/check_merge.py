@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from service.core.mapping.build import fields_in, gather_name, key_templates, old_attributes, parse_templates
+from service.core.mapping.model_parts import fields_in, gather_name, key_templates, old_attributes, parse_templates
 from service.core.mapping.problem import Problem
 from service.core.mapping.schema import EntityModel, FieldModel, MappingModel
 from service.core.mapping.yaml_document import Path

@@ -6,9 +6,9 @@ So two old items never share a v2 key, no old key is read as that of two entitie
 from collections.abc import Iterator
 from itertools import chain, combinations
 
-from service.core.mapping.build import FIELDS_OF_KIND, conditions, key_templates, parse_templates
 from service.core.mapping.dates import DATE_TYPES
 from service.core.mapping.key_pattern import are_disjoint, is_readable
+from service.core.mapping.model_parts import FIELDS_OF_KIND, conditions, key_templates, parse_templates
 from service.core.mapping.problem import Problem, in_turn
 from service.core.mapping.schema import EntityModel, MappingModel
 from service.core.mapping.template import Placeholder, Template

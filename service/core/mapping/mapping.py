@@ -11,17 +11,11 @@ from hashlib import blake2b
 from typing import Any
 
 from service.core.item.wire import Item
-from service.core.mapping.build import (
-    KEY_TYPES,
-    Resolver,
-    TableNames,
-    build_entity,
-    leave_out_patterns,
-    with_key_fields,
-)
+from service.core.mapping.build import Resolver, build_entity
 from service.core.mapping.check import problems
 from service.core.mapping.check_vocabulary import read_model
 from service.core.mapping.entity import Entity, IndexSchema, KeySchema
+from service.core.mapping.model_parts import KEY_TYPES, TableNames, leave_out_patterns, with_key_fields
 from service.core.mapping.schema import MappingModel
 from service.core.mapping.template import KeyType
 from service.core.mapping.yaml_document import MAPPING_FILE, parse_yaml

@@ -4,12 +4,12 @@ import pytest
 
 from service.core.item.stamp import V2Item, backfill_version, stamped
 from service.core.item.wire import AttributeValue, Item
-from service.core.mapping.build import constant_value
 from service.core.mapping.dates import DATE_TYPES, moment_of, number_of_moment
 from service.core.mapping.expiry import carried_expiry
 from service.core.mapping.inverse import inverse
 from service.core.mapping.key_pattern import key_pattern
 from service.core.mapping.mapping import load_mapping
+from service.core.mapping.model_parts import constant_value
 from service.core.mapping.template import parse_template
 from service.core.mapping.transform import forward
 from service.errors import Poison
