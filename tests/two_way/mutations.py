@@ -14,7 +14,7 @@ from service.core.item.change import Change
 from service.core.item.stamp import Stamp, decode_stamp, sound_stamp
 from service.core.item.wire import Item
 from service.core.item.write import Absent, AnyOf, Condition, Delete, Exists, Update, Write
-from service.core.rules import authorship, forward_moves, ledger_writes
+from service.core.rules import authorship, forward_moves, ledger_writes, reverse_of_ours, reverse_units
 from service.core.rules import forward as ledger_forward
 from service.core.rules import reverse as ledger_reverse
 from service.core.rules.forward_plan import ForwardPlan
@@ -43,7 +43,7 @@ REAL_READ = Ledger.read
 REAL_UPDATE = Ledger.update
 REAL_JUDGE = ledger_forward.judge_units
 REAL_REVERSE_PLAN = ledger_reverse.reverse_plan
-REAL_OF_OURS = ledger_reverse._of_ours
+REAL_OF_OURS = ledger_reverse.of_ours
 REAL_TWO_LIVE = ledger_forward.two_live
 REAL_WRITE = LedgerAccess.write
 REAL_SWITCH = Entering.switch
@@ -207,6 +207,12 @@ def _patched(
     return Mutation(name, ((target, attribute, broken),), seed, search)
 
 
+def _in_reverse(name: str, attribute: str, broken: Any, seed: int, search: Search = "interleavings") -> Mutation:
+    """Wherever reverse's rule uses it."""
+    modules = [one for one in (ledger_reverse, reverse_of_ours, reverse_units) if hasattr(one, attribute)]
+    return Mutation(name, tuple((module, attribute, broken) for module in modules), seed, search)
+
+
 MUTATIONS = (
     _ledger_forgets("forward applies a record again", _without_done, 29),
     _ledger_forgets("reverse applies a record again", _without_tracks_done, 15),
@@ -218,8 +224,8 @@ MUTATIONS = (
     _patched("seen counts for all places of an item", ReverseHalf, "track", track_of_item, 1),
     _patched("forward carries without comparing", ledger_forward, "judge_units", all_carried, 49),
     _patched("forward carries all units or none", ledger_forward, "judge_units", all_or_none, 2, "histories"),
-    _patched("reverse puts what v2 no longer has", ledger_reverse, "_still", lambda *_: True, 738),
-    _patched("nothing is brought back", ledger_reverse, "_of_ours", only_restores, 32),
+    _in_reverse("reverse puts what v2 no longer has", "still_has", lambda *_: True, 738),
+    _patched("nothing is brought back", ledger_reverse, "of_ours", only_restores, 32),
     Mutation(
         "everything is brought back",
         (
@@ -229,13 +235,13 @@ MUTATIONS = (
         0,
         "histories",
     ),
-    _patched("a refused delete restores nothing", ledger_reverse, "_restored", lambda *_: ReversePlan("own"), 179),
+    _patched("a refused delete restores nothing", reverse_of_ours, "_restored", lambda *_: ReversePlan("own"), 179),
     _ledger_forgets("a refused delete is forgotten", _without_refused, 615),
     _patched("a side is written whatever is there", ledger_writes, "as_read", whatever_is_there, 56),
     Mutation("a claim is taken for made", _claims(True), 0, "histories"),
     Mutation("a claim is taken for not made", _claims(False), 25, "histories"),
     _patched("the stream is not searched for a claim", MemorySearch, "has", _always(False), 548),
-    _patched("counters are put by value", ledger_reverse, "counters", no_counters, 3, "histories"),
+    _in_reverse("counters are put by value", "counters", no_counters, 3, "histories"),
     _patched("a delete is one step", LedgerAccess, "write", deletes_at_once),
     _patched("a purge deletes whatever is there", ledger_access, "still_bare", lambda *_: None, 24),
     _ledger_forgets("the ledger's places are not looked at", _without_places, 61),
