@@ -1,19 +1,17 @@
-"""What AWS's variables and the chosen profile say of region, endpoints and certificates.
+"""What AWS's variables and the chosen profile say of region, endpoints and certificates, and the variables alone of access keys.
 
 The order is AWS's own: a variable before the profile, and what is said for one service before what is said for all
 (https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html). AWS_REGION, which boto3 does not read, comes first.
 What is said for all services counts for DynamoDB and its streams alone: mostly it is DynamoDB's VPC endpoint, or a local server,
 and no other service is there. An empty variable counts as unset.
+
+botocore reads the profile. It is imported only where there is one: that takes as long as all else that a short command does.
 """
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import botocore.session
-from botocore.exceptions import BotoCoreError
-from botocore.utils import CLIENT_NAME_TO_HYPHENIZED_SERVICE_ID_OVERRIDES
 
 from service.errors import Misconfigured
 from service.hosts import is_server_url, region_of
@@ -26,6 +24,8 @@ ENDPOINT_NAMES = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL")
 STREAMS_NAMES = ("AWS_ENDPOINT_URL_DYNAMODB_STREAMS",)
 CERTIFICATE_NAMES = ("AWS_CA_BUNDLE", "SSL_CERT_FILE")
 PROFILE_NAMES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+PROFILE_FILES = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
+"""The variables that name the files of profiles, and where the files are without them."""
 IN_AWS_NAMES = (
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -89,6 +89,11 @@ def read_profile() -> Profile:
 
 def _chosen_profile() -> tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]]:
     """The chosen profile, and the sections of its services by their name."""
+    if not _any_profile():
+        return {}, {}
+    import botocore.session
+    from botocore.exceptions import BotoCoreError
+
     session = botocore.session.Session()
     try:
         profile: Mapping[str, Any] = session.get_scoped_config()
@@ -110,6 +115,22 @@ def _chosen_profile() -> tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]
     return profile, services
 
 
+def _any_profile() -> bool:
+    """Whether a profile is named, or there is a file that may have the one called ``default``."""
+    files = (os.environ.get(variable, file) for variable, file in PROFILE_FILES.items())
+    return profile_is_named() or any(map(_is_file, files))
+
+
+def _is_file(path: str) -> bool:
+    """As botocore asks it: a user without a home directory, which pathlib refuses, has no such file."""
+    return os.path.isfile(os.path.expanduser(os.path.expandvars(path)))  # noqa: PTH111, PTH113
+
+
+def profile_is_named() -> bool:
+    """Whether a variable names a profile."""
+    return _is_set(*PROFILE_NAMES)
+
+
 def _profile_name() -> str:
     return next(filter(None, map(os.environ.get, PROFILE_NAMES)), "default")
 
@@ -126,6 +147,8 @@ def _endpoints_are_ignored(profile: Mapping[str, Any]) -> bool:
 def service_endpoint(service: str) -> str | None:
     """The URL that AWS_ENDPOINT_URL_<SERVICE>, or the profile's section of the service, names for a service of AWS, by botocore's
     name for it; None: AWS's own. Raises Misconfigured when it is not the URL of a server."""
+    from botocore.utils import CLIENT_NAME_TO_HYPHENIZED_SERVICE_ID_OVERRIDES
+
     name = CLIENT_NAME_TO_HYPHENIZED_SERVICE_ID_OVERRIDES.get(service, service).replace("-", "_")
     variable = f"AWS_ENDPOINT_URL_{name.upper()}"
     profile, services = _chosen_profile()
@@ -173,7 +196,7 @@ def require_region(*, own_mapping: bool, local: bool) -> None:
     """
     if _is_set(*REGION_NAMES) or local:
         return
-    if own_mapping or _is_set(*PROFILE_NAMES, *IN_AWS_NAMES):
+    if own_mapping or profile_is_named() or _is_set(*IN_AWS_NAMES):
         where = f"`region` of profile {read_profile().name} in the AWS config file"
         raise Misconfigured("no AWS region is set", remedy=f"set AWS_REGION, or {where}")
 
@@ -189,6 +212,19 @@ def default_region_note(*urls: str | None) -> str | None:
     if region_is_said() or any(map(region_of, urls)):
         return None
     return f"no AWS region is set: {DEFAULT_REGION} is used, the packaged mapping's; AWS_REGION sets another"
+
+
+def keys_in_environment() -> tuple[str, str, str | None] | None:
+    """Access key, secret key and session token that botocore's credential chain finds at its first place, the environment.
+
+    None: the chain itself is to be asked. So it is where half of a pair is set, which is an error of its own, where the pair has an
+    end, and where a profile is named, which must exist (https://docs.aws.amazon.com/boto3/latest/guide/credentials.html).
+    """
+    access_key, secret_key = map(os.environ.get, ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
+    if not access_key or not secret_key or _is_set("AWS_CREDENTIAL_EXPIRATION") or profile_is_named():
+        return None
+    tokens = map(os.environ.get, ("AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"))  # the older name goes first
+    return access_key, secret_key, next(filter(None, tokens), None)
 
 
 def instance_is_asked() -> bool:

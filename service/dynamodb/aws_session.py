@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError
 
 from service.config import Settings
 from service.dynamodb.botocore_session import ATTEMPTS, BotocoreSession
-from service.dynamodb.credential_errors import CHAIN_ERRORS, credential_error
+from service.dynamodb.chain_errors import CHAIN_ERRORS, credential_error
 from service.errors import Misconfigured, TablesplitError
 from service.log import get_logger
 

@@ -1,5 +1,6 @@
-"""AWS credentials for the data plane, from botocore's provider chain. The chain runs in a thread, and its result is cached.
+"""AWS credentials for the data plane, by botocore's provider chain. The chain runs in a thread, and its result is cached.
 
+Of the chain, the environment is read here: botocore is imported only where another place of it must be asked.
 A renewal may take as long as a service that does not answer: requests go on with the credentials in hand while these last.
 """
 
@@ -9,11 +10,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from service.aws_profile import instance_is_asked
+from service.aws_profile import keys_in_environment
 from service.clock import Clock
 from service.config import Settings
-from service.dynamodb.aws_session import KeptCredentials, botocore_session
-from service.dynamodb.credential_errors import NOT_RENEWED, expired_credentials, no_credentials, unsendable_credentials
+from service.dynamodb.credential_errors import NOT_RENEWED, expired_credentials, sendable
 from service.dynamodb.signing import Credentials
 
 CACHE_SECONDS = 60.0
@@ -112,31 +112,33 @@ class CredentialSource:
         self._fresh_until = self._clock.monotonic() + seconds
 
 
-class ChainProvider:
-    """The credentials of botocore's chain: environment, files, SSO, web identity, container, instance ..."""
-
-    def __init__(self, settings: Settings) -> None:
-        """Raises Misconfigured when no provider has credentials. May make a network request."""
-        found = botocore_session(settings).get_credentials()
-        if found is None:
-            raise no_credentials(instance_asked=instance_is_asked())
-        assert isinstance(found, KeptCredentials)
-        self._kept = found
-
-    def current(self) -> Credentials:
-        frozen = self._kept.get_frozen_credentials()
-        sent = f"{frozen.access_key}{frozen.token or ''}"
-        if not (sent.isascii() and sent.isprintable()):
-            raise unsendable_credentials()
-        return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
-
-    def expired(self) -> bool:
-        return self._kept.expired()
-
-    def failed(self) -> bool:
-        return self._kept.trouble is not None
-
-
 def chain_of(settings: Settings) -> Callable[[], Provider]:
     """What finds the credentials for ``settings``."""
-    return partial(ChainProvider, settings)
+    return partial(_found, settings)
+
+
+def _found(settings: Settings) -> Provider:
+    """The first of botocore's chain that has credentials. Raises as ``ChainProvider`` does."""
+    keys = keys_in_environment()
+    if keys is not None:
+        return Given(Credentials(*keys))
+    from service.dynamodb.credential_chain import ChainProvider
+
+    return ChainProvider(settings)
+
+
+class Given:
+    """Credentials that last, and that nothing renews."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        """Raises Misconfigured when no header can carry them."""
+        self._credentials = sendable(credentials)
+
+    def current(self) -> Credentials:
+        return self._credentials
+
+    def expired(self) -> bool:
+        return False
+
+    def failed(self) -> bool:
+        return False

@@ -1,12 +1,11 @@
-"""The endpoints of DynamoDB and DynamoDB Streams: the configured ones, or by botocore's rules (partitions, FIPS, dual-stack)."""
+"""The endpoints of DynamoDB and DynamoDB Streams: the configured ones, or by botocore's rules (partitions, FIPS, dual-stack).
+
+botocore is imported only for the latter.
+"""
 
 from dataclasses import dataclass
 
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError
-
 from service.config import Settings
-from service.dynamodb.botocore_session import BotocoreSession
 from service.errors import Misconfigured
 
 
@@ -30,6 +29,11 @@ def resolve_endpoints(settings: Settings) -> Endpoints:
 
 
 def _endpoint(service: str, settings: Settings) -> str:
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
+
+    from service.dynamodb.botocore_session import BotocoreSession
+
     region = settings.aws_region
     try:
         client = BotocoreSession(settings).create_client(

@@ -6,9 +6,7 @@ HTTPS_PROXY, HTTP_PROXY and NO_PROXY: https://docs.aws.amazon.com/cli/latest/use
 import re
 import ssl
 from urllib.parse import urlsplit
-
-from botocore.exceptions import ProxyConnectionError
-from botocore.utils import get_environ_proxies
+from urllib.request import getproxies
 
 from service.aws_profile import proxy_variable
 from service.config import Settings
@@ -25,6 +23,10 @@ _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
 
 def proxy_of(endpoint: str) -> str | None:
     """The URL of the proxy through which ``endpoint`` is reached; None: directly. Raises Misconfigured when it is none of HTTP."""
+    if not getproxies():
+        return None
+    from botocore.utils import get_environ_proxies  # it knows what NO_PROXY means, and takes long to import
+
     scheme = urlsplit(endpoint).scheme
     proxy = get_environ_proxies(endpoint).get(scheme)
     if not proxy:
@@ -54,6 +56,8 @@ def proxy_error(what: object, endpoint: str, status: int | None) -> TablesplitEr
 
 def tunnel_status(error: Exception | None) -> int | None:
     """The proxy's answer to CONNECT, from an exception of botocore; None: it is about something else."""
+    from botocore.exceptions import ProxyConnectionError  # imported already where it was raised
+
     if not isinstance(error, ProxyConnectionError):
         return None
     found = _TUNNEL.search(str(error.kwargs.get("error")))

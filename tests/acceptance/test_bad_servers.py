@@ -152,7 +152,7 @@ SCANNING: dict[str, Row] = {
 
 @pytest.mark.parametrize("row", DESCRIBING)
 def test_while_describing_the_old_table(offline: World, row: str) -> None:
-    offline.monkeypatch.setattr("service.dynamodb.control_plane.ATTEMPTS", 1)
+    offline.monkeypatch.setattr("service.dynamodb.botocore_calls.ATTEMPTS", 1)
     reply, *expected = DESCRIBING[row]
     check(offline, [reply], ("create-tables",), *expected)
 

@@ -298,7 +298,7 @@ CHANGES: list[tuple[Answer, type[TablesplitError], str]] = [
 async def test_a_refused_change_of_a_table_says_what_to_do(
     said: Answer, kind: type[TablesplitError], remedy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("control_plane", "botocore_session"):
+    for module in ("botocore_calls", "botocore_session"):
         monkeypatch.setattr(f"service.dynamodb.{module}.ATTEMPTS", 1)
     async with fault_server(said.reply()) as server:
         control = ControlPlane(plane_settings(server.url))

@@ -64,7 +64,7 @@ async def test_the_servers_time_is_read_from_a_refusal_too() -> None:
 
 
 async def test_an_endpoint_that_is_down_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.dynamodb.control_plane.ATTEMPTS", 1)
+    monkeypatch.setattr("service.dynamodb.botocore_calls.ATTEMPTS", 1)
     async with fault_server() as server:
         url = server.url
     control = ControlPlane(plane_settings(url))
@@ -75,7 +75,7 @@ async def test_an_endpoint_that_is_down_is_named(monkeypatch: pytest.MonkeyPatch
 
 
 async def test_an_endpoint_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.dynamodb.control_plane.ATTEMPTS", 1)
+    monkeypatch.setattr("service.dynamodb.botocore_calls.ATTEMPTS", 1)
     async with fault_server(hang) as server:
         control = ControlPlane(plane_settings(server.url, request_timeout_seconds=0.5))
         with pytest.raises(Retryable) as caught:

@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from service.dynamodb.control_plane import ControlPlane
-from service.dynamodb.credentials import ChainProvider
+from service.dynamodb.credential_chain import ChainProvider
 from service.errors import Misconfigured, Retryable, TablesplitError
 from tests.builders.planes import plane_settings
 from tests.fakes import aws_answers as aws

@@ -9,7 +9,7 @@ import pytest
 from service.config import Settings
 from service.dynamodb.client import DynamoDBClient
 from service.dynamodb.control_plane import ControlPlane
-from service.dynamodb.credentials import ChainProvider
+from service.dynamodb.credential_chain import ChainProvider
 from service.environment import load_settings
 from service.errors import Misconfigured, Retryable, TablesplitError
 from tests.builders.planes import RetryLog, WaitlessClock, fixed_credentials, plane_settings
@@ -41,7 +41,7 @@ def plain_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     monkeypatch.setenv("TABLESPLIT_MAX_ATTEMPTS", "1")
-    for module in ("control_plane", "aws_session"):
+    for module in ("botocore_calls", "aws_session"):
         monkeypatch.setattr(f"service.dynamodb.{module}.ATTEMPTS", 1)
     monkeypatch.chdir(tmp_path)
 
@@ -148,7 +148,7 @@ PROXIES = [
 async def test_a_proxy_that_refuses_is_named(
     monkeypatch: pytest.MonkeyPatch, status: int, kind: type[TablesplitError], message: str, remedy: str
 ) -> None:
-    for module in ("control_plane", "aws_session"):
+    for module in ("botocore_calls", "aws_session"):
         monkeypatch.setattr(f"service.dynamodb.{module}.ATTEMPTS", 2)
     async with connect_proxy("http://127.0.0.1:1", status) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from service.dynamodb.credentials import ChainProvider, CredentialSource
+from service.dynamodb.credential_chain import ChainProvider
+from service.dynamodb.credentials import CredentialSource
 from service.dynamodb.signing import Credentials
 from service.errors import Misconfigured, Retryable
 from tests.builders.planes import plane_settings
