@@ -45,7 +45,7 @@ class BackfillBeat:
         return not self.ended and now - self.saved_at < STALE_SECONDS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=RECORD)
 class RunStatus:
     """How far the backfill is, by the control table: what ``status`` shows."""
 

@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 Key = dict[str, dict[str, Any]]
 """Key attributes of an old item in wire form."""
 
-RECORD = ConfigDict(extra="forbid", strict=True)
+RECORD = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
 
 @dataclass(frozen=True, slots=True, config=RECORD)

@@ -50,7 +50,8 @@ async def open_app(settings: Settings, mapping: Mapping | None = None) -> AsyncI
     """
     configure_log(settings)
     mapping = mapping or load_configured_mapping(settings)
-    load_prices(settings.price_file)  # a wrong file is refused now, not in the middle of a backfill
+    if settings.price_file is not None:
+        load_prices(settings.price_file)  # a wrong file is refused now, not in the middle of a backfill
     old = mapping.old.table
     clock, metrics = SystemClock(), Metrics((old, *mapping.tables, settings.control_table), migration=old)
     metrics.set_build(version("tablesplit"), mapping.hash)

@@ -179,7 +179,8 @@ def _is_like(name: str, variable: str) -> bool:
         return False
     if name.startswith(f"{variable}_") or variable.startswith(f"{name}_"):
         return True
-    return SequenceMatcher(None, name, variable.upper()).ratio() >= ALIKE
+    like = SequenceMatcher(None, name, variable.upper())  # the quick ratios are never below the ratio
+    return like.real_quick_ratio() >= ALIKE and like.quick_ratio() >= ALIKE and like.ratio() >= ALIKE
 
 
 def _refuse_unknown() -> None:

@@ -1,95 +1,63 @@
 """The log: one event on each line of stderr, for people or as JSON.
 
-Item contents are never logged, and a key only at level debug. What an item brought is escaped, so that it cannot forge an event.
+Item contents are never logged, and a key only at level debug. structlog is imported for the first event: it looks for rich, and the
+two take longer to import than a command that logs nothing takes for all else.
 """
 
 import logging
 import sys
-from collections import deque
 from collections.abc import Hashable
-from contextlib import suppress
-from typing import TextIO
-
-import structlog
+from typing import TYPE_CHECKING
 
 from service.config import Settings
 from service.errors import as_ours
-from service.escape import escaped
-from service.telemetry.tracing import trace_ids
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+_wanted: Settings | None = None
+"""By which structlog is yet to be set up."""
 
 
 def configure_log(settings: Settings) -> None:
-    """Set up structlog for this process by ``log_format`` and ``log_level``; what libraries log goes there too."""
-    json = settings.log_format == "json"
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            _add_trace,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _escape,
-            _remember,
-            structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(_NeverFails(sys.stderr)),  # type: ignore[arg-type]
-        cache_logger_on_first_use=False,
-    )
+    """The log of this process is by ``log_format`` and ``log_level`` from now on; what libraries log goes there too."""
+    global _wanted
+    _wanted = settings
+    if "structlog" in sys.modules:
+        _set_up()
     logging.lastResort = _Libraries(logging.WARNING)
 
 
-def get_logger() -> structlog.typing.FilteringBoundLogger:
+def get_logger() -> "FilteringBoundLogger":
     """The logger. Events are short phrases, facts are keyword arguments."""
-    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    import structlog
+
+    _set_up()
+    logger: FilteringBoundLogger = structlog.get_logger()
     return logger
 
 
-def get_logger_at_any_level() -> structlog.typing.FilteringBoundLogger:
+def get_logger_at_any_level() -> "FilteringBoundLogger":
     """The logger for what must leave this process whatever ``log_level`` is."""
-    logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+    import structlog
+
+    _set_up()
+    logger: FilteringBoundLogger = structlog.wrap_logger(
         None, wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET)
     )
     return logger
 
 
-def _add_trace(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Which trace a line belongs to, where there is one."""
-    return {**event, **trace_ids()}
+def _set_up() -> None:
+    """Set structlog up, once for each ``configure_log``."""
+    global _wanted
+    wanted = _wanted
+    if wanted is None:
+        return
+    from service.log_events import set_up_structlog
 
-
-def _escape(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Texts only: everything else is shown by ``repr`` or as JSON, which escape by themselves."""
-    return {name: escaped(value) if isinstance(value, str) else value for name, value in event.items()}
-
-
-REMEMBERED_EVENTS = 200
-_newest: deque[dict[str, str]] = deque(maxlen=REMEMBERED_EVENTS)
-
-
-def newest_events() -> list[dict[str, str]]:
-    """The newest events of this process, the oldest of them first; what is not text is shown as such."""
-    return list(_newest)
-
-
-def _remember(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    _newest.append({name: value if isinstance(value, str) else str(value) for name, value in event.items()})
-    return event
-
-
-class _NeverFails:
-    """Stderr, for log lines: a full disk or a closed pipe loses the line and stops no lane."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> None:
-        with suppress(OSError, ValueError):
-            self._stream.write(text)
-
-    def flush(self) -> None:
-        with suppress(OSError, ValueError):
-            self._stream.flush()
+    set_up_structlog(wanted)
+    _wanted = None  # last: threads log too, and none may log before it is set up
 
 
 LOGGED_AGAIN_SECONDS = 60.0

@@ -31,7 +31,7 @@ AHEAD_SECONDS = 1.0
 later than it is, and never earlier."""
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", defer_build=True))
 class Activity:
     """The application's changes on one side. Times are epoch seconds of the lane's clock."""
 

@@ -28,7 +28,7 @@ DIGITS = 12
 NOTHING_BEFORE = ""
 
 
-@checked.dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+@checked.dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", defer_build=True))
 class Record:
     """One entry of the log."""
 
@@ -51,7 +51,7 @@ class Record:
         return {**shown, "at": iso(self.at)}
 
 
-@checked.dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+@checked.dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", defer_build=True))
 class End:
     """Which record is the newest."""
 

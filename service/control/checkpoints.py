@@ -18,7 +18,7 @@ claimed so often.
 """
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", defer_build=True))
 class Checkpoint:
     """A shard's position, and the hash of the mapping by which everything up to it was applied."""
 

@@ -45,7 +45,7 @@ OF_ONE_ITEM = 10
 """Conflicts read at once when those of one item are looked for."""
 MOST_CHUNKS = 8
 """Of the images of one conflict: four items of 400 KB that do not compress."""
-STRICT = ConfigDict(extra="forbid")
+STRICT = ConfigDict(extra="forbid", defer_build=True)
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -79,7 +79,7 @@ class ConflictHead:
     """How many chunks have the images. None: all that there are."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=ConfigDict(defer_build=True))
 class Conflict:
     """A change that lost, with its images."""
 

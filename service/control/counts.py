@@ -17,7 +17,7 @@ from service.core.item.write import Put
 NAMES_AT_ONCE = 1000
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", defer_build=True))
 class Part:
     """The count of the records whose names begin with the same digits."""
 

@@ -16,7 +16,7 @@ from service.control.table import ControlTable, Records
 Engine = Literal["embedded", "kcl"]
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", defer_build=True))
 class InForce:
     """The record of one lane."""
 

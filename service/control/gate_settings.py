@@ -17,7 +17,7 @@ from service.log import get_logger
 PARTITION, NAME = "gate-settings", "migration"
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", strict=True))
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", strict=True, defer_build=True))
 class GateSettings:
     """By the names of the settings (``service.config``), in their units."""
 

@@ -46,7 +46,7 @@ class LeaseTimes(Protocol):
     def heartbeat_seconds(self) -> float: ...
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", strict=True))
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", strict=True, defer_build=True))
 class LeaseRecord:
     """Who has the lease."""
 

@@ -17,7 +17,7 @@ from service.core.item.write import Delete, Equals
 ITEMS_AT_ONCE = 500
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", defer_build=True))
 class MadeTable:
     """A table that tablesplit made."""
 

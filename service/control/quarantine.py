@@ -30,7 +30,7 @@ from service.log import RepeatLimit, get_logger
 PARTITION = "quarantine"
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", defer_build=True))
 class QuarantineHead:
     """A key in quarantine: of the old table or, under the ledger rule, of a v2 table."""
 

@@ -22,7 +22,7 @@ from service.errors import Fenced, Refused
 PARTITION = "repair"
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(extra="ignore"))
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="ignore", defer_build=True))
 class Repair:
     """A repair under way."""
 

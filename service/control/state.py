@@ -14,7 +14,7 @@ from service.errors import Fatal, Misconfigured
 from service.failpoints import failpoint
 
 PARTITION, NAME = "state", "migration"
-STRICT = ConfigDict(extra="forbid", strict=True)
+STRICT = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

@@ -252,7 +252,7 @@ CHUNK_CHARACTERS = 300_000
 chunks."""
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", defer_build=True))
 class PackedPart:
     """One chunk of a packed value."""
 

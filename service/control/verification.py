@@ -25,7 +25,7 @@ LISTED_AT_MOST = 10_000
 
 WRITES_AT_ONCE = 25
 PAGE_ITEMS = 100
-STRICT = ConfigDict(extra="forbid")
+STRICT = ConfigDict(extra="forbid", defer_build=True)
 
 REMEDIES: dict[DifferenceKind, str] = {
     "missing_on_v2": "tablesplit validate --repair",

@@ -42,7 +42,7 @@ FORWARD: tuple[LaneName, ...] = ("forward",)
 BOTH: tuple[LaneName, ...] = ("forward", "reverse")
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", defer_build=True))
 class LaneBeat:
     """What a worker reports about one of its lanes. Of several engines, the worst value counts."""
 
@@ -82,7 +82,7 @@ class LaneBeat:
         return self.rounds > 0 and self.lag_seconds == 0
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", defer_build=True))
 class Beat:
     """One report of a worker."""
 

@@ -26,7 +26,7 @@ Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 class Prices(BaseModel):
     """Prices in US dollars. Explanation of each: https://aws.amazon.com/dynamodb/pricing/on-demand/"""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     origin: Annotated[str, Field(alias="from", min_length=1)]
     """Where the prices come from, and their date."""

@@ -19,7 +19,8 @@ from service.http_api.explained import Explained
 from service.http_api.phase_view import PhaseView
 from service.http_api.settlements import Settlements
 from service.http_api.shared import Shared
-from service.log import get_logger, newest_events
+from service.log import get_logger
+from service.log_events import newest_events
 from service.migration.status.gauges import MigrationGauges
 from service.migration.status.history import History
 from service.migration.status.snapshot import take_running_snapshot

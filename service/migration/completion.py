@@ -18,7 +18,7 @@ from service.core.rules.guarded import purge_write
 from service.dynamodb.protocol import Fence
 
 
-@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", defer_build=True))
 class Stripped:
     """How far a v2 table is stripped."""
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from backfill.records import RunStatus, read_run_status
@@ -23,7 +24,7 @@ from service.core.phases.facts import (
     VerificationFacts,
     WorkerFacts,
 )
-from service.dynamodb.prices import Prices, load_prices
+from service.dynamodb.prices import load_prices
 from service.validation.records import latest_full
 
 
@@ -51,7 +52,7 @@ async def read_facts(app: App, state: MigrationState, caught_up: CaughtUp | None
         mapping=state.mapping_hash,
         phase=state.phase,
         rule=state.rule,
-        backfill=_backfill(await read_run_status(app.control, now), load_prices(app.settings.price_file)),
+        backfill=_backfill(await read_run_status(app.control, now), app.settings.price_file),
         forward=_lane(live, "forward", forward),
         reverse=_lane(live, "reverse", reverse),
         workers=tuple(_worker(name, seen, now) for name, seen in watched.items()),
@@ -84,7 +85,7 @@ def gap_texts(state: MigrationState) -> tuple[str, ...]:
     return tuple(f"stream records of {table} were lost, accepted at {iso(at)}" for table, at in gaps.items() if at)
 
 
-def _backfill(run: RunStatus | None, prices: Prices) -> BackfillFacts:
+def _backfill(run: RunStatus | None, price_file: Path | None) -> BackfillFacts:
     if run is None:
         return BackfillFacts()
     beat = run.beat if run.state == "running" else None
@@ -96,7 +97,7 @@ def _backfill(run: RunStatus | None, prices: Prices) -> BackfillFacts:
         segments=run.run.segments,
         items_per_second=beat.items_per_second if beat else 0.0,
         eta_seconds=beat.eta_seconds if beat else None,
-        cost_usd=prices.of_units(run.spent.write_units, run.spent.read_units),
+        cost_usd=load_prices(price_file).of_units(run.spent.write_units, run.spent.read_units),
         estimate=run.run.estimate,
         started_at=run.run.started_at,
         finished_at=run.run.finished_at,

@@ -9,7 +9,8 @@ import pytest
 import structlog
 
 from service.config import Settings
-from service.log import REMEMBERED_EVENTS, configure_log, get_logger, newest_events
+from service.log import configure_log, get_logger
+from service.log_events import REMEMBERED_EVENTS, newest_events
 
 
 @pytest.fixture(autouse=True)
