@@ -16,7 +16,6 @@ from functools import partial
 from subprocess import PIPE, STDOUT, Popen, TimeoutExpired
 from typing import Any
 
-import aiohttp
 import orjson
 
 from service.clock import Clock, iso
@@ -83,6 +82,8 @@ class PhaseHooks:
             await self._retries.again(attempt, first)
 
     async def _post(self, url: str, event: str, body: bytes, signature: str) -> None:  # noqa: ARG002 (it is in the body)
+        import aiohttp  # few migrations have a hook, and fewer one that is a URL
+
         headers = {"Content-Type": "application/json", SIGNATURE_HEADER: f"sha256={signature}"}
         timeout = aiohttp.ClientTimeout(total=self._seconds)
         try:

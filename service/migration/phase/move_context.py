@@ -5,9 +5,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
 from service.app import App
 from service.config import Settings
 from service.control.audit import Audit, End
@@ -18,7 +15,6 @@ from service.core.phases.acting import Phase
 from service.core.phases.gate import Gate
 from service.core.phases.left_behind import LeftBehind
 from service.core.phases.moves import PhaseMove, Step
-from service.dynamodb.aws_session import aws_session
 from service.errors import TablesplitError
 from service.hosts import is_aws
 from service.log import get_logger
@@ -29,8 +25,6 @@ from service.migration.status.gate import ask_gate
 from service.migration.status.left_behind import read_left_behind
 from service.migration.status.snapshot import take_snapshot
 from service.sync.positions import require_started
-
-STS_LIMITS = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
 
 
 class AuditLog(Protocol):
@@ -114,10 +108,17 @@ async def caller_identity(settings: Settings) -> str:
 
 
 def _identity(settings: Settings) -> str:
+    # not above: `conflicts list` and `quarantine list` import this module, and ask nobody
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from service.dynamodb.aws_session import aws_session
+
     session = aws_session(settings)
+    limits = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
     if is_aws(settings.endpoint_url):
         try:
-            return str(session.client("sts", config=STS_LIMITS).get_caller_identity()["Arn"])
+            return str(session.client("sts", config=limits).get_caller_identity()["Arn"])
         except (BotoCoreError, ClientError, TablesplitError):
             pass  # the access key has to do: the audit log must not prevent a rollback
     credentials = session.get_credentials()

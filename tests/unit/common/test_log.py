@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -105,3 +107,14 @@ def test_what_a_library_logs_is_one_event_without_a_traceback(capsys, monkeypatc
     event = json.loads(capsys.readouterr().err)
     assert (event["event"], event["level"], event["library"]) == ("accept failed\\nsocket 5", "error", "uvicorn.error")
     assert event["reason"].startswith("unexpected OSError: [Errno 24] Too many open files")
+
+
+def test_structlog_is_imported_for_the_first_line():
+    code = (
+        "import sys; from service.config import Settings; from service.log import configure_log, get_logger\n"
+        "configure_log(Settings(log_format='json')); before = 'structlog' in sys.modules\n"
+        "get_logger().info('one'); print(before, 'structlog' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["False", "True"]
+    assert json.loads(done.stderr)["event"] == "one"

@@ -3,13 +3,14 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from service.dynamodb.credential_chain import ChainProvider
-from service.dynamodb.credentials import CredentialSource
+from service.dynamodb.credentials import CredentialSource, Provider, chain_of
 from service.dynamodb.signing import Credentials
-from service.errors import Misconfigured, Retryable
+from service.errors import Misconfigured, Retryable, TablesplitError
 from tests.builders.planes import plane_settings
 from tests.fakes.clocks import VirtualClock
 
@@ -117,8 +118,8 @@ async def test_a_renewal_that_hangs_holds_up_no_request(monkeypatch: pytest.Monk
 
 @pytest.fixture
 def empty_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "SECURITY_TOKEN", "PROFILE", "DEFAULT_PROFILE"):
+        monkeypatch.delenv(f"AWS_{name}", raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, "/nonexistent")
@@ -150,3 +151,41 @@ def test_credentials_that_no_header_can_carry_are_refused(empty_environment: pyt
     empty_environment.setenv(part, "abc\r\nx-header: 1")
     with pytest.raises(Misconfigured, match=r"^the AWS credentials hold a character that none has"):
         ChainProvider(plane_settings(None)).current()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"ACCESS_KEY_ID": "a"},
+        {"SECRET_ACCESS_KEY": "b"},
+        {"ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b"},
+        {"ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b", "SESSION_TOKEN": "new"},
+        {"ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b", "SECURITY_TOKEN": "old"},
+        {"ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b", "SECURITY_TOKEN": "old", "SESSION_TOKEN": "new"},
+        {"ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b", "CREDENTIAL_EXPIRATION": "2999-01-01T00:00:00Z"},
+        {"ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b", "PROFILE": "other"},
+        {"PROFILE": "other"},
+        {"PROFILE": "other", "ACCESS_KEY_ID": "a"},
+    ],
+    ids=lambda said: " ".join(said) or "nothing",
+)
+def test_with_and_without_botocore_the_same_credentials_are_found(
+    empty_environment: pytest.MonkeyPatch, tmp_path: Path, said: dict[str, str]
+) -> None:
+    profiles = tmp_path / "credentials"
+    profiles.write_text(
+        "".join(f"[{name}]\naws_access_key_id = {name}\naws_secret_access_key = s\n" for name in ("default", "other"))
+    )
+    empty_environment.setenv("AWS_SHARED_CREDENTIALS_FILE", str(profiles))
+    for name, value in said.items():
+        empty_environment.setenv(f"AWS_{name}", value)
+
+    def found(provider: Callable[[], Provider]) -> Credentials | str:
+        try:
+            return provider().current()
+        except TablesplitError as error:
+            return error.message
+
+    settings = plane_settings(None)
+    assert found(chain_of(settings)) == found(lambda: ChainProvider(settings))
