@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: docs demo test test-slow test-ci test-all kcl kcl-where-possible deployment check format bench scale model search soak lock settings metrics cost commands gate dashboards image sbom release clean
+.PHONY: docs demo test test-slow test-ci test-all kcl kcl-where-possible deployment check format bench cores scale model search soak lock settings metrics cost commands gate dashboards image sbom release clean
 
 demo: $(READY)
 	$(BIN)/tablesplit demo
@@ -54,6 +54,10 @@ check: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# What several processes make of the work of one: the measured tables of docs/SCALE.md, five minutes. Needs Java and Maven.
+cores: $(READY) kcl
+	$(BIN)/python -m bench.cores
 
 # docs/BENCH.md and README.md's ratios, ten minutes; some parts, printed only: make bench PARTS="client lag"
 bench: $(READY)

@@ -14,13 +14,14 @@ ROOT = Path(__file__).parent.parent
 
 @contextmanager
 def memory_server(
-    items: int, other: str, *, authority: Authority | None = None, record: Path | None = None
+    items: int, other: str, *, shards: int = 1, authority: Authority | None = None, record: Path | None = None
 ) -> Iterator[str]:
     """URL of a memory server with so many items; ``other``: URL of the server that has the control table.
 
-    ``authority``: it speaks TLS, with the certificate of that authority; ``record``: the file that gets the writes of items.
+    ``shards``: of the old table's stream; ``authority``: it speaks TLS, with the certificate of that authority; ``record``: the
+    file that gets the writes of items.
     """
-    command = [sys.executable, "-m", "bench.memory", str(items), other]
+    command = [sys.executable, "-m", "bench.memory", str(items), other, "--shards", str(shards)]
     if authority is not None:
         command += ["--certificate", str(authority.certificate), str(authority.key)]
     if record is not None:

@@ -1,4 +1,4 @@
-"""``python -m bench.memory ITEMS OTHER [--certificate FILE KEY] [--record FILE]`` serves until it is killed.
+"""``python -m bench.memory ITEMS OTHER [--shards N] [--certificate FILE KEY] [--record FILE]`` serves until it is killed.
 
 The old table and v2 tables of the configured mapping have ITEMS items. Of these it answers what reads and writes items, and the old
 table's stream has a change of each. Everything else, with all of the control table, it passes on to the server at OTHER.
@@ -34,13 +34,13 @@ REFUSED = {"INSERT": "ValidationError", "UPDATE": "ConditionalCheckFailed"}
 class Server:
     """The answer to each operation."""
 
-    def __init__(self, items: int, record: Path | None) -> None:
-        """``record``: the file that gets the writes of items."""
+    def __init__(self, items: int, shards: int, record: Path | None) -> None:
+        """``shards``: of the old table's stream; ``record``: the file that gets the writes of items."""
         mapping = load_configured_mapping(Settings())
         kinds = Kinds(mapping, items)
         v2 = {name: shape.key_names for name, shape in mapping.tables.items()}
         self._tables = MemoryTables(mapping.old.table, mapping.old.key_names, v2, kinds, items)
-        self._stream = MemoryStream(kinds, items, int(time.time()))
+        self._stream = MemoryStream(kinds, items, shards, int(time.time()))
         self._old_stream = f"table/{mapping.old.table}/stream/"
         self._record = None if record is None else Record(record)
         self._names = [f'"{name}"'.encode() for name in self._tables.tables]
@@ -73,8 +73,10 @@ class Server:
         return answer
 
     def _read(self, operation: str, body: bytes) -> bytes | None:
+        if operation == "DescribeStream" and self._old_stream.encode() in body:
+            return self._stream.description(orjson.loads(body))
         if operation == "GetShardIterator" and self._old_stream.encode() in body:
-            return self._stream.iterator()
+            return self._stream.iterator(orjson.loads(body))
         if operation == "GetRecords" and ITERATOR.encode() in body:
             return self._stream.records(orjson.loads(body))
         if operation not in self._reads:
@@ -110,10 +112,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("items", type=int)
     parser.add_argument("other")
+    parser.add_argument("--shards", type=int, default=1)
     parser.add_argument("--certificate", nargs=2)
     parser.add_argument("--record", type=Path)
     given = parser.parse_args()
-    asyncio.run(serve(Server(given.items, given.record), given.other, given.certificate))
+    asyncio.run(serve(Server(given.items, given.shards, given.record), given.other, given.certificate))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ class MemoryTable:
         self._kinds = kinds
         self._own = [kind for kind in kinds.all if side in kind.texts]
         self._key_names = key_names
-        turns, rest = divmod(items, len(kinds.all))
+        turns, rest = divmod(items, max(1, len(kinds.all)))  # a server without items is one before the start
         self._items = turns * len(self._own) + sum(side in kind.texts for kind in kinds.all[:rest])
         self._places: dict[str, int] = {}
 

@@ -18,12 +18,14 @@ TITLE = f"Workers: a backfill of {ITEMS:,} items as an array job, a server that 
 
 def run(_: Facts) -> list[str]:
     """A row for each number of workers."""
-    lines = ["| workers | CPU, all together | time | items/s |", "|---|---|---|---|"]
+    lines = ["| workers | CPU, all together | CPU an item | time | items/s |", "|---|---|---|---|---|"]
     with dynamodb_local() as other, memory_server(ITEMS, other) as url:
         for workers in WORKERS:
             site.make(other, site.Site())
             cpu, seconds = _copied(url, workers)
-            lines.append(f"| {workers} | {cpu:.1f} s | {seconds:.1f} s | {ITEMS / seconds:.0f} |")
+            lines.append(
+                f"| {workers} | {cpu:.1f} s | {cpu / ITEMS * 1e6:.0f} us | {seconds:.1f} s | {ITEMS / seconds:.0f} |"
+            )
     return lines
 
 
