@@ -1,6 +1,8 @@
 """`quarantine list|show|retry|drop`: the keys that a person must deal with."""
 
 import asyncio
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -16,7 +18,7 @@ from service.control.repairs import require_repairs_allowed
 from service.core.item.wire import plain_key_text
 from service.escape import lines_of
 from service.migration.phase.move_context import move_context
-from service.migration.settlement.quarantine import RetryResult, drop_key, retry_key
+from service.migration.settlement.quarantine import RetryResult, drop_key, each_key, retry_document, retry_key
 from service.sync.positions import require_started
 
 
@@ -65,8 +67,10 @@ def retry(ids: tuple[str, ...], all_keys: bool, as_json: bool) -> None:
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         require_repairs_allowed(await require_started(app))
-        keys = ids or tuple(await _quarantine(app).heads())
-        return _retried([await retry_key(app, key_id) for key_id in keys])
+        if ids:
+            return _retried([await retry_key(app, key_id) for key_id in ids])
+        results, gone = await each_key(await _quarantine(app).heads(), partial(retry_key, app))
+        return _retried(list(results.values()), gone)
 
     run_command(body, as_json=as_json, acts=True)
 
@@ -96,8 +100,8 @@ def _line(row: dict[str, Any]) -> str:
     return f"{row['id']}  {row['table']} {plain_key_text(row['key'])}  {row['reason']}: {row['message']}"
 
 
-def _retried(results: list[RetryResult]) -> Answer:
-    rows = [{"id": key.key_id, "applied": key.failure is None, "failure": key.failure} for key in results]
+def _retried(results: list[RetryResult], gone: Sequence[str] = ()) -> Answer:
     lines = [f"{key.key_id}  {'applied' if key.failure is None else f'stays: {key.failure}'}" for key in results]
+    lines += [f"{key_id}  had left already" for key_id in gone]
     ok = all(key.failure is None for key in results)
-    return Answer({"items": rows}, lines_of(lines) or "nothing is in quarantine", ok=ok)
+    return Answer(retry_document(results, gone), lines_of(lines) or "nothing is in quarantine", ok=ok)

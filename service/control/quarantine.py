@@ -30,6 +30,10 @@ from service.log import RepeatLimit, get_logger
 PARTITION = "quarantine"
 
 
+class NotInQuarantine(Misconfigured):
+    """No key in quarantine has this id: it never had, or the key has left."""
+
+
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", defer_build=True))
 class QuarantineHead:
     """A key in quarantine: of the old table or, under the ledger rule, of a v2 table."""
@@ -100,10 +104,11 @@ class Quarantine:
         return {key_id: stored.value for key_id, stored in found.items() if stored is not None}
 
     async def head(self, key_id: str) -> Stored[QuarantineHead]:
-        """The head of an id. Raises Misconfigured when there is none."""
+        """The head of an id. Raises NotInQuarantine when there is none."""
         stored = await self._heads.get(key_id)
         if stored is None:
-            raise Misconfigured(f"nothing in quarantine has the id {key_id}", remedy="see `tablesplit quarantine list`")
+            message = f"nothing in quarantine has the id {key_id}"
+            raise NotInQuarantine(message, remedy="see `tablesplit quarantine list`")
         return stored
 
     async def holds(self, table: str, key: Item) -> bool:

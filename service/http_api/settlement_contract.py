@@ -100,7 +100,7 @@ class SettlementApi(Protocol):
         """The document of `quarantine show --json`. Raises Misconfigured for an unknown id."""
 
     async def retry(self, request: RetryRequest) -> dict[str, Any]:
-        """Apply what waits. Raises Misconfigured for an unknown id, Refused while a phase move is under way."""
+        """Apply what waits. Raises Refused while a phase move is under way. The answer names the ids that are not in quarantine."""
 
     async def drop(self, request: DropRequest, *, by: str) -> dict[str, Any]:
-        """Lose what waits. Raises Misconfigured for an unknown id."""
+        """Lose what waits. The answer names the ids that are not in quarantine."""

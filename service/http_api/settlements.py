@@ -5,6 +5,7 @@ One act at a time, and one read: each goes item by item, in the lanes' event loo
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from service.app import App
@@ -15,7 +16,7 @@ from service.control.quarantine_documents import shown
 from service.control.repairs import require_repairs_allowed
 from service.http_api.settlement_contract import ChoicesRequest, DropRequest, ResolutionRequest, RetryRequest
 from service.migration.phase.move_context import move_context
-from service.migration.settlement.quarantine import drop_key, retry_key
+from service.migration.settlement.quarantine import drop_key, each_key, retry_document, retry_key
 from service.migration.settlement.resolution import ConflictResolver
 from service.migration.settlement.resolution_of_all import choose_all, choose_as_shown, resolve_all
 from service.sync.positions import require_started
@@ -65,26 +66,23 @@ class Settlements:
             return {**shown(key_id, head, await quarantine.changes(key_id)), "item_now": now, "as_of": as_of}
 
     async def retry(self, request: RetryRequest) -> dict[str, Any]:
-        """Apply what waits for each key; ``failure`` says why one stays."""
+        """Apply what waits for each key; ``failure`` says why one stays, ``gone`` which had left already."""
         async with self._acting:
             require_repairs_allowed(await require_started(self._app))
-            results = [await retry_key(self._app, key_id) for key_id in dict.fromkeys(request.ids)]
+            results, gone = await each_key(request.ids, partial(retry_key, self._app))
         await self._changed()
-        rows = [{"id": key.key_id, "applied": key.failure is None, "failure": key.failure} for key in results]
-        return {"items": rows}
+        return retry_document(results.values(), gone)
 
     async def drop(self, request: DropRequest, *, by: str) -> dict[str, Any]:
-        """Lose what waits for each key, as the audit log then says."""
+        """Lose what waits for each key, as the audit log then says; ``gone`` says which had left already."""
         app = self._app
         quarantine = Quarantine(app.control, app.clock)
         async with self._acting:
             audit = (await move_context(app, by)).audit
-            rows = [
-                {"id": key_id, "changes_lost": await drop_key(quarantine, key_id, audit.append, request.why)}
-                for key_id in dict.fromkeys(request.ids)
-            ]
+            drop = partial(drop_key, quarantine, append_audit=audit.append, why=request.why)
+            lost, gone = await each_key(request.ids, drop)
         await self._changed()
-        return {"items": rows}
+        return {"items": [{"id": name, "changes_lost": count} for name, count in lost.items()], "gone": gone}
 
     async def _reader(self) -> ConflictResolver:
         """Shows and decides; nobody's name is needed, nor asked for."""

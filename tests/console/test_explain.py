@@ -33,7 +33,7 @@ def test_it_shows_the_item_there_and_back_and_an_edit(service: Service, page: Pa
     expect(answer).to_contain_text("entity LEAD")
     expect(answer).to_contain_text("Comes back byte for byte.")
     expect(answer.locator("tr", has_text="key template").first).to_be_visible()
-    expect(answer).to_contain_text('After the edit on v2: company = {"S":"Bcme"}')
+    expect(answer).to_contain_text('After the edit on v2: company = "Bcme"')
     page.screenshot(path=pictures / "explained.png", full_page=True)
     assert service.view.explained == [(KEY, ["company=Bcme", "size=3"])]
 

@@ -1,10 +1,12 @@
 """What moves on the page: the picture, the steps of a move, the hour's chart, the headline without flicker, and copies."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from service.clock import iso
-from service.core.phases.facts import LaneFacts
+from service.core.phases.facts import LaneFacts, VerificationFacts
 from tests.console.conftest import HOSTILE, TOKEN, Service, violations
 from tests.console.states import CAUGHT_UP, CLOSED, SINCE, SINCE_SECONDS, STATES, document, ready
 
@@ -125,3 +127,20 @@ def test_completing_wants_the_tables_name_and_a_reason(service: Service, page: P
     expect(dialog).to_be_hidden()
     assert service.view.phases.moves == [("complete", "two weeks on v2", ())]
     assert service.view.phases.tables == ["crm"]
+
+
+def test_touched_keys_of_which_none_is_verified_yet_are_not_called_equal(service: Service, page: Page) -> None:
+    service.view.document = document(ready(phase="dual", verification=VerificationFacts(0, 4, 0, SINCE_SECONDS)))
+    page.goto(service.url)
+    expect(page.locator("#touched .big")).to_have_text("\N{EN DASH}")
+    service.view.document = document(ready(phase="dual", verification=VerificationFacts(4, 0, 0, SINCE_SECONDS)))
+    expect(page.locator("#touched .big")).to_have_text("equal")
+
+
+def test_the_chart_covers_what_is_known_and_no_empty_hour(service: Service, page: Page) -> None:
+    rates = {"application_per_second": 0.0, "carried_per_second": 0.0}
+    lanes = {name: {"lag_seconds": 1.0, **rates} for name in ("forward", "reverse")}
+    service.view.points = [{"at": iso(SINCE_SECONDS - 600 + 10 * number), **lanes} for number in range(61)]
+    page.goto(service.url)
+    expect(page.locator(".chart figcaption")).to_contain_text("10 min ago")
+    expect(page.locator(".chart path.forward")).to_have_attribute("d", re.compile("^M0.0 .*L600.0 "))

@@ -94,11 +94,12 @@ class FakeSettlements:
         self._note(request)
         failures = [self.refused.get(name) for name in request.ids]
         rows = zip(request.ids, failures, strict=True)
-        return {"items": [{"id": name, "applied": failure is None, "failure": failure} for name, failure in rows]}
+        items = [{"id": name, "applied": failure is None, "failure": failure} for name, failure in rows]
+        return {"items": items, "gone": []}
 
     async def drop(self, request: DropRequest, *, by: str) -> dict[str, Any]:
         self._note(request, by)
-        return {"items": [{"id": name, "changes_lost": 2} for name in request.ids]}
+        return {"items": [{"id": name, "changes_lost": 2} for name in request.ids], "gone": []}
 
     def _shown(self, name: str) -> dict[str, Any]:
         if name not in self.shown:

@@ -24,8 +24,11 @@ def unreadable_names(item: Item) -> list[str]:
 
 
 def plain_key(key: Item) -> dict[str, str]:
-    """A key without type tags, for people: strings as they are, numbers as their digits, binaries as base64."""
-    return {name: next(iter(value.values())) for name, value in key.items()}
+    """A key without type tags, for people: strings as they are, numbers as their digits, binaries as base64.
+
+    In the order of the names: a stream gives the attributes of a key in any order.
+    """
+    return {name: next(iter(value.values())) for name, value in sorted(key.items())}
 
 
 def shown_key(key: Item) -> str:

@@ -150,6 +150,8 @@ class RetryDocument(Document):
     """What a retry has come to, key by key."""
 
     items: list[RetriedKey]
+    gone: list[str]
+    """The ids that are not in quarantine: most have left since they were listed."""
 
 
 class DroppedKey(Document):
@@ -162,3 +164,5 @@ class DropDocument(Document):
     """What was lost, key by key."""
 
     items: list[DroppedKey]
+    gone: list[str]
+    """The ids that are not in quarantine: most have left since they were listed."""

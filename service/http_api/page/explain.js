@@ -1,6 +1,6 @@
 // Explains one item of the old table, there and back: each attribute with the rule that decided it, and what an edit would give back.
 
-import { value } from "/console/compare.js";
+import { plain, value } from "/console/compare.js";
 import { at, html, nothing, quiet, render, table } from "/console/dom.js";
 import { key } from "/console/format.js";
 import { read } from "/console/http.js";
@@ -12,7 +12,7 @@ const refused = (what, { reason, message, remedy }) =>
   bad(`${what}: ${reason}: ${message}`, html`<span class="remedy">${remedy}</span>`);
 
 function edit({ changes, old, gone, write_with_it: beside, moves, refused: refusal }) {
-  const written = Object.entries(changes).map(([name, written]) => `${name} = ${JSON.stringify(written)}`).join(", ");
+  const written = Object.entries(changes).map(([name, written]) => `${name} = ${plain(written)}`).join(", ");
   if (refusal) return part(`After the edit on v2: ${written}`, refused("It cannot be carried to the old table", refusal));
   return part(
     `After the edit on v2: ${written}`,

@@ -25,4 +25,5 @@ export function ago(time, asOf) {
   return passed < 1 ? "just now" : `${seconds(passed)} ago`;
 }
 
-export const key = (value) => (value && typeof value === "object" ? Object.values(value).join(" / ") : String(value));
+// As commands and the form of "Explain an item" take it.
+export const key = (value) => (value && typeof value === "object" ? Object.entries(value).map(([name, one]) => `${name}=${one}`).join(" ") : String(value));

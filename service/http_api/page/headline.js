@@ -14,7 +14,8 @@ function headlines({ status, unready, phase }) {
     [status.gap, "bad", "Changes may be lost", `${status.gap}: run tablesplit validate --repair`],
     [status.move, "", "A move is under way", status.move],
     [status.phase === "complete", "good", "Complete", "Changes are no longer carried. The old table stays as it is."],
-    [status.quarantine > 0, "bad", "Items in quarantine", "Their changes wait until a person has dealt with them."],
+    [status.quarantine > 0, "bad", "Items in quarantine", `Their changes wait until a person has dealt with them.${
+      status.conflicts > 0 ? ` Open conflicts too: ${status.conflicts}.` : ""}`],
     [status.conflicts > 0, "bad", "Conflicts are open", "A write lost against a newer one on v2; a person must decide."],
     [status.verification?.differences > 0, "bad", "Both sides differ", "Keys that were written differ on both sides: tablesplit validate --repair."],
     [status.phase === "forward" && status.backfill.state !== "finished", "", "Copying",

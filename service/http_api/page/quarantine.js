@@ -43,6 +43,9 @@ function show(one) {
 
 const many = (ids) => (ids.length === 1 ? "this key" : `${ids.length} keys`);
 
+// A key whose item was corrected leaves by itself, also between the list and the click.
+const left = (gone) => (gone.length ? [`${gone.length} had left already`] : []);
+
 function retry(ids) {
   let outcome = "";
   ask({
@@ -50,10 +53,10 @@ function retry(ids) {
     text: `Applies what waits for ${many(ids)}, once the item or the mapping was corrected.`,
     why: "no",
     send: async ({ token }) => {
-      const { items } = await post("/v1/quarantine/retry", { ids }, token);
+      const { items, gone } = await post("/v1/quarantine/retry", { ids }, token);
       const stay = items.filter(({ applied }) => !applied).map(({ id, failure }) => `${id} stays: ${failure}`);
-      if (stay.length === items.length) throw new Error(stay.join("\n"));
-      outcome = [`${items.length - stay.length} applied`, ...stay].join("; ");
+      if (stay.length && stay.length === items.length) throw new Error(stay.join("\n"));
+      outcome = [`${items.length - stay.length} applied`, ...left(gone), ...stay].join("; ");
       closeCompared();
     },
     done: () => outcome,
@@ -68,8 +71,8 @@ function drop(ids) {
     text: `The changes that wait for ${many(ids)} will be LOST. A validation then shows the differences.`,
     why: "required",
     send: async ({ why, token }) => {
-      const { items } = await post("/v1/quarantine/drop", { ids, why }, token);
-      outcome = `${items.length} dropped, ${items.reduce((sum, one) => sum + one.changes_lost, 0)} changes lost`;
+      const { items, gone } = await post("/v1/quarantine/drop", { ids, why }, token);
+      outcome = [`${items.length} dropped, ${items.reduce((sum, one) => sum + one.changes_lost, 0)} changes lost`, ...left(gone)].join("; ");
       closeCompared();
     },
     done: () => outcome,

@@ -74,7 +74,8 @@ const conflicts = ({ conflicts: n }) =>
 function touched({ verification, as_of: asOf }) {
   if (!verification) return tile("Touched keys", "touched", "", "–", html`<p class="quiet">Verified from dual on.</p>`);
   const { differences, checked, pending, finished_at: at } = verification;
-  return tile("Touched keys", "touched", differences ? "bad" : "good", differences ? `${count(differences)} differ` : "equal",
+  const none = !differences && !checked; // nothing is known of any key: that is no good news
+  return tile("Touched keys", "touched", differences ? "bad" : none ? "" : "good", differences ? `${count(differences)} differ` : none ? "–" : "equal",
     html`<p class="quiet">${count(checked)} equal, ${count(pending)} not quiet yet, ${seconds(age(at, asOf))} ago</p>`,
     differences ? html`<p>${withCommands("tablesplit verification list")}</p>` : nothing);
 }

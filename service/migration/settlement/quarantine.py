@@ -1,10 +1,12 @@
 """What an operator does about a key in quarantine: retry it by the rule in force, or drop it."""
 
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, TypeVar
 
 from service.app import App
-from service.control.quarantine import Quarantine, QuarantineHead
+from service.control.quarantine import NotInQuarantine, Quarantine, QuarantineHead
 from service.control.repairs import registered, repairs_allowed, require_repairs_allowed
 from service.control.state import MigrationState
 from service.control.workers import BOTH, Workers, worker_id
@@ -17,6 +19,8 @@ from service.sync.positions import require_started
 from service.sync.sinks.context import ledger_access, sink_context
 from service.sync.upkeep.retry import Retrier
 
+Result = TypeVar("Result")
+
 
 @dataclass(frozen=True, slots=True)
 class RetryResult:
@@ -25,6 +29,22 @@ class RetryResult:
     key_id: str
     failure: str | None
     """One line that says what is still wrong; None when the key has left the quarantine."""
+
+
+async def each_key(ids: Iterable[str], act: Callable[[str], Awaitable[Result]]) -> tuple[dict[str, Result], list[str]]:
+    """Do ``act`` for each of these ids of a list that a person has seen, one after the other.
+
+    Returns what it gave, by id, and the ids whose keys have left quarantine since the list was read, as after a correction of
+    the item: they do not keep the others from being done.
+    """
+    results: dict[str, Result] = {}
+    gone = []
+    for key_id in dict.fromkeys(ids):
+        try:
+            results[key_id] = await act(key_id)
+        except NotInQuarantine:
+            gone.append(key_id)
+    return results, gone
 
 
 async def retry_key(app: App, key_id: str) -> RetryResult:
@@ -42,6 +62,12 @@ async def retry_key(app: App, key_id: str) -> RetryResult:
         context = sink_context(app, state, "old", lambda _: None)
         failure = await LedgerRetry(ledger_access(app, state, fence), context, settled).retry(key_id)
         return RetryResult(key_id, failure)
+
+
+def retry_document(results: Iterable[RetryResult], gone: Sequence[str]) -> dict[str, Any]:
+    """The document of `quarantine retry --json`. ``gone``: the keys that had left already."""
+    rows = [{"id": key.key_id, "applied": key.failure is None, "failure": key.failure} for key in results]
+    return {"items": rows, "gone": list(gone)}
 
 
 async def retry_what_may_leave(app: App) -> int:

@@ -6,7 +6,7 @@ import pytest
 
 from service.core.item.change import parse_record
 from service.core.item.stamp import Stamp, encode_stamp
-from service.core.item.wire import Item
+from service.core.item.wire import Item, shown_key
 from service.errors import Fatal
 
 KEY: Item = {"pk": {"S": "LEAD#1"}}
@@ -60,3 +60,8 @@ def test_a_deletion_by_ttl_is_told_from_the_applications(
     content = {"Keys": {"pk": {"S": "1"}}, "SequenceNumber": "7", **images}
     record = {"eventName": event, "dynamodb": content, **({"userIdentity": identity} if identity else {})}
     assert parse_record(record, table="t", shard_id="s").expired is expired
+
+
+def test_a_key_is_shown_in_the_order_of_its_names_whatever_the_order_in_the_record() -> None:
+    given = {"sk": {"S": "METADATA"}, "pk": {"S": "LEAD#7"}}
+    assert shown_key(given) == "pk=LEAD#7 sk=METADATA"

@@ -53,8 +53,8 @@ async def test_each_passes_on_what_was_asked_and_by_whom(view: FakeView, http: h
     assert answers == [
         {"choices": [{"id": "a", "lost": ["what a had"], "seen": "seen a"}], "refused": {}},
         {"resolved": ["a"], "kept": "v2", "open": {}},
-        {"items": [{"id": "a", "applied": True, "failure": None}]},
-        {"items": [{"id": "a", "changes_lost": 2}]},
+        {"items": [{"id": "a", "applied": True, "failure": None}], "gone": []},
+        {"items": [{"id": "a", "changes_lost": 2}], "gone": []},
     ]
     assert view.settlements.asked == [
         ChoicesRequest(ids=["a"], keep="v2"),

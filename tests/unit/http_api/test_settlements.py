@@ -153,20 +153,22 @@ async def test_a_key_in_quarantine_is_shown_dropped_and_named_in_the_audit_log(i
     (name,) = await it.world.quarantine.heads()
     document = await it.settlements.quarantined(name)
     assert (document["reason"], document["id"], document["item_now"]) == ("unknown_entity", name, item)
-    answer = await it.settlements.drop(DropRequest(ids=[name, name], why="a test item"), by="alice")
-    assert answer == {"items": [{"id": name, "changes_lost": document["waiting"]}]}
+    answer = await it.settlements.drop(DropRequest(ids=["left", name, name], why="a test item"), by="alice")
+    assert answer == {"items": [{"id": name, "changes_lost": document["waiting"]}], "gone": ["left"]}
     assert await it.world.quarantine.heads() == {}
     ((action, why, facts),) = it.notes
     assert (action, why, facts["key"]) == ("quarantine dropped", "a test item", {"pk": "DEAL#1", "sk": "METADATA"})
     with pytest.raises(Misconfigured, match="nothing in quarantine has the id"):
-        await it.settlements.drop(DropRequest(ids=[name], why="again"), by="alice")
+        await it.settlements.quarantined(name)
 
 
-async def test_a_retry_waits_for_a_move_and_an_unknown_key_is_refused(it: Settling) -> None:
+async def test_a_retry_waits_for_a_move_and_a_key_that_has_left_stops_no_other(it: Settling) -> None:
     await it.in_state(move=Move("reverse", "announce", 0.0, 0.0, "ann"), rule="guarded")
     with pytest.raises(Refused):
         await it.settlements.retry(RetryRequest(ids=["nope"]))
     await it.in_state(phase="forward", rule="guarded", stream_arn="arn", generations={"arn": 1})
-    with pytest.raises(Misconfigured, match="nothing in quarantine has the id"):
-        await it.settlements.retry(RetryRequest(ids=["nope"]))
-    assert it.changes == 0
+    bad = {"pk": {"S": "DEAL#1"}, "sk": {"S": "METADATA"}}
+    await it.world.quarantine.add_copy("old", bad, Poison("no such entity", reason="unknown_entity"))
+    (name,) = await it.world.quarantine.heads()
+    answer = await it.settlements.retry(RetryRequest(ids=["left", name]))
+    assert (answer["gone"], [row["id"] for row in answer["items"]]) == (["left"], [name])
