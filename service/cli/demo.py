@@ -41,19 +41,21 @@ class LiveScreen:
 
 
 class LineScreen:
-    """Elsewhere: a line for each event, and one every few seconds for how things are."""
+    """Elsewhere: a line for each event, and one for how things are: when the sync process does something else, and every few
+    seconds."""
 
     def __init__(self) -> None:
         self._next_at = 0.0
+        self._sync = ""
 
     def event(self, line: str) -> None:
         """Print it."""
         say(f"demo: {line}")
 
     def show(self, live: Live) -> None:
-        """Print it, unless the last such line is younger than LINE_SECONDS."""
-        if live.seconds >= self._next_at:
-            self._next_at = live.seconds + LINE_SECONDS
+        """Print it, unless the last such line is younger than LINE_SECONDS and says the same of sync."""
+        if live.seconds >= self._next_at or live.sync != self._sync:
+            self._next_at, self._sync = live.seconds + LINE_SECONDS, live.sync
             say(f"demo: {live.to_line()}")
 
 
@@ -72,7 +74,7 @@ def opened_screen() -> Iterator[Screen]:
 def demo(as_json: bool) -> None:
     """Migrate real sales figures on a local server while an application writes: cutover, a kill -9 of sync, rollback.
 
-    It takes a minute or two, more on a busy machine. At the end both sides are compared and every write is accounted for; the
+    It takes a minute, more on a busy machine. At the end both sides are compared and every write is accounted for; the
     tables are deleted. TABLESPLIT_DEMO_SERVER names the server: dynamodb-local, which needs Java 17, moto, which is slower, or an
     endpoint's URL; without it, the first that is there.
     """

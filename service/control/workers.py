@@ -36,10 +36,18 @@ BEATS_TO_BE_FRESH = 2
 measured after the question, because it was measured after beat n+1 was written."""
 
 BEAT_SECONDS = 0.5
-"""How often a worker reports."""
+"""How often a worker reports, at least."""
+
+BEATS_A_HEARTBEAT = 2
+
 LaneName = Literal["forward", "reverse"]
 FORWARD: tuple[LaneName, ...] = ("forward",)
 BOTH: tuple[LaneName, ...] = ("forward", "reverse")
+
+
+def beat_seconds(heartbeat_seconds: float) -> float:
+    """How often a worker reports, and looks for another phase or rule: where its leases are short, so is what a move waits for."""
+    return min(BEAT_SECONDS, heartbeat_seconds / BEATS_A_HEARTBEAT)
 
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", defer_build=True))

@@ -17,7 +17,7 @@ from service.control.engine import put_embedded_in_force
 from service.control.gate_settings import DEFAULTS, read_gate_settings
 from service.control.leases import Lease
 from service.control.state import MigrationState, load_started_state
-from service.control.workers import BEAT_SECONDS, LaneBeat, LaneName, worker_id
+from service.control.workers import LaneBeat, LaneName, beat_seconds, worker_id
 from service.core.phases.acting import Acting
 from service.dynamodb.protocol import Fence
 from service.errors import Fatal, Fenced, Retryable, TablesplitError
@@ -243,7 +243,7 @@ async def read_alone(lane: Lane) -> None:
 
 async def _until_changed(app: App, acting: Acting) -> None:
     while True:
-        await app.clock.sleep(BEAT_SECONDS)
+        await app.clock.sleep(beat_seconds(app.settings.heartbeat_seconds))
         with suppress(Retryable):  # if this lasts, the lane loses its lease, and ends
             if (await load_started_state(app.control, app.mapping)).acting != acting:
                 return

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.app import App
-from service.control.workers import BEAT_SECONDS, Beat, Workers, worker_id
+from service.control.workers import BEAT_SECONDS, Beat, Workers, beat_seconds, worker_id
 from service.errors import Interrupted, TablesplitError
 from service.log import get_logger
 from service.sync.forward_lane import ForwardLane
@@ -79,7 +79,7 @@ async def _beat(app: App, lanes: Lanes, workers: Workers) -> None:
             if failure.message != logged:
                 get_logger().warning("cannot report the state of this worker", **failure.to_log())
             logged = failure.message
-        await app.clock.sleep(BEAT_SECONDS)
+        await app.clock.sleep(beat_seconds(app.settings.heartbeat_seconds))
 
 
 async def _measure(app: App, lanes: Lanes) -> None:

@@ -11,7 +11,7 @@ from service.app import App
 from service.control.leases import LANE_LEASES, renewed_seconds_ago
 from service.control.repairs import RepairWatch
 from service.control.state import MigrationState, change_state, load_started_state
-from service.control.workers import BEAT_SECONDS, BOTH, FORWARD, LaneName, Workers
+from service.control.workers import BOTH, FORWARD, LaneName, Workers, beat_seconds
 from service.core.phases.acting import Acting, Phase, Rule
 from service.dynamodb.protocol import Fence
 from service.errors import Fatal
@@ -122,7 +122,7 @@ class Steps:
             if self._app.clock.monotonic() >= deadline:
                 raise Fatal(f"waited {seconds:g} s: {missing}")
             self._waits(missing)
-            await self._app.clock.sleep(BEAT_SECONDS)
+            await self._app.clock.sleep(beat_seconds(self._app.settings.heartbeat_seconds))
 
     async def _change(self, change: Callable[[MigrationState], MigrationState]) -> None:
         self._fence()

@@ -38,7 +38,7 @@ SHARED_ITEMS = 4
 INDEX_SAMPLE = 10
 """Items of each entity that are looked up in their indexes. Few, because moto reads a whole index for each lookup."""
 
-MIXED_SECONDS = 3.0
+MIXED_SECONDS = 2.0
 """How long writers are on both sides, and sync is away."""
 
 COPY = {"lease_seconds": 60.0, "request_timeout_seconds": 20.0}
@@ -52,14 +52,14 @@ NEXT = {
 """What to do after the demonstration, by whether it went well."""
 
 QUICK = {
-    "shard_discovery_seconds": 0.5,
+    "shard_discovery_seconds": 0.2,
     "poll_interval_seconds": 0.25,
     "settle_seconds": 0.5,
     "segments": 2,
     "page_items": 100,
-    "lease_seconds": 4.0,
-    "heartbeat_seconds": 1.0,
-    "request_timeout_seconds": 3.0,
+    "lease_seconds": 3.0,
+    "heartbeat_seconds": 0.5,
+    "request_timeout_seconds": 1.5,
     "clock_margin_seconds": 0.0,
     "purge_grace_seconds": 12.0,
     "gate_lag_low_seconds": 1.0,
@@ -141,7 +141,7 @@ async def _demonstrate(app: App, sync: SyncProcess, screen: Screen, stop: asynci
     await load_items(app, items)
     await create_and_start(app)
     watch.say("v2 tables made, stream positions saved; sync and live writers start")
-    fault = KillOfSync(app, sync, log, watch.say)
+    fault = KillOfSync(app, sync, log, watch)
     async with task_group() as tasks:
         watching = tasks.create_task(watch.run())
         plan = _plan(app, items, log, sync, fault, watch)

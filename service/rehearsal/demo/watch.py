@@ -60,9 +60,13 @@ class Watch:
         """Look until cancelled. Raises Fatal when sync ends by itself."""
         while True:
             self._sync.require_running()
-            with suppress(Retryable):  # a server that is busy is looked at again
-                self._screen.show(await self._look())
+            await self.look()
             await self._app.clock.sleep(LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Show how things are."""
+        with suppress(Retryable):  # a server that is busy is looked at again
+            self._screen.show(await self._look())
 
     async def _look(self) -> Live:
         state = await load_started_state(self._app.control, self._app.mapping)

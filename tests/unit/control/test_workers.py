@@ -14,6 +14,7 @@ from service.control.workers import (
     Beat,
     LaneBeat,
     Workers,
+    beat_seconds,
     owner_among,
 )
 from tests.builders.beats import report_moving
@@ -145,3 +146,8 @@ async def test_a_worker_that_leaves_takes_the_long_silent_with_it() -> None:
     await all_workers.report("b", Beat(1, clock.now(), LaneBeat("standby")))
     await all_workers.leave("b")
     assert list(await all_workers.watch(0.0)) == ["a"]
+
+
+@pytest.mark.parametrize(("heartbeat", "beat"), [(2.0, BEAT_SECONDS), (1.0, 0.5), (0.5, 0.25)])
+def test_a_worker_with_short_leases_reports_twice_in_each_heartbeat(heartbeat: float, beat: float) -> None:
+    assert beat_seconds(heartbeat) == beat

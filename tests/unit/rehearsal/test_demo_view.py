@@ -45,9 +45,10 @@ def test_without_a_terminal_every_event_and_some_states_have_a_line_each(capsys:
     screen = LineScreen()
     for seconds in (1.0, 2.0, 1.0 + LINE_SECONDS):
         screen.show(live(seconds))
-    screen.event("   6 s  kill -9 of sync, process 7")
+    screen.event("   7 s  kill -9 of sync, process 7")
+    screen.show(live(8.0, sync="process 7 was killed"))
     lines = capsys.readouterr().err.splitlines()
-    assert [line[:10] for line in lines] == ["demo:    1", "demo:    6", "demo:    6"]
+    assert [line[:10] for line in lines] == ["demo:    1", "demo:    6", "demo:    7", "demo:    8"]
     assert "phase forward; old 40 writes (2.5/s), lag to v2 0.0 s; v2 0 writes" in lines[0]
 
 
