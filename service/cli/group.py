@@ -20,10 +20,15 @@ class CommandGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-") and not ctx.resilient_parsing:
-            near = get_close_matches(name, self.list_commands(ctx), n=2)
+            near = get_close_matches(name, self.list_commands(ctx), n=2) or self._inner(ctx, name)
             meant = f" Did you mean {' or '.join(near)}?" if near else ""
             ctx.fail(f"No such command {name!r}.{meant}")
         return super().resolve_command(ctx, args)
+
+    def _inner(self, ctx: click.Context, name: str) -> list[str]:
+        """The commands of that name in the groups of this one, such as `mapping explain` for `explain`."""
+        groups = ((group, self.get_command(ctx, group)) for group in self.list_commands(ctx))
+        return [f"{group} {name}" for group, one in groups if isinstance(one, click.Group) and name in one.commands]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         summaries = ((name, _summary(self.get_command(ctx, name))) for name in self.list_commands(ctx))

@@ -6,7 +6,7 @@ from typing import Any
 
 from service.clock import iso
 from service.core.item.wire import plain_key, shown_key
-from service.core.phases.acting import Side
+from service.core.phases.acting import Phase, Side
 from service.core.phases.facts import (
     BackfillFacts,
     Facts,
@@ -17,6 +17,7 @@ from service.core.phases.facts import (
     WorkerFacts,
 )
 from service.core.phases.gate import Gate
+from service.core.phases.moves import next_move
 from service.escape import lines_of
 from service.migration.status.identity import MigrationIdentity
 
@@ -101,7 +102,7 @@ class Status:
             "move         ": facts.moving,
             "hold         ": facts.hold and f"{facts.hold}: `tablesplit release` lifts it",
             "verification ": facts.verification and _verification_text(facts.verification),
-            "gate         ": self.gate and _gate_text(self.gate),
+            "gate         ": self.gate and f"{_gate_text(self.gate)}{_onward(facts.phase, self.gate)}",
             "rogue        ": _rogue_text(facts.sides),
             "gap          ": self.gap and f"{self.gap}: run `tablesplit validate --repair`",
         }
@@ -167,11 +168,20 @@ def _always_shown(facts: Facts) -> list[str]:
         f"backfill     {_backfill_text(facts.backfill)}",
         f"forward      {_lane_text(facts.forward)}",
         f"reverse      {_lane_text(facts.reverse)}",
-        f"quarantine   {facts.quarantine} {'key' if facts.quarantine == 1 else 'keys'}",
-        f"conflicts    {facts.conflicts} open",
+        f"quarantine   {_counted(facts.quarantine, 'key')}{_look('quarantine', facts.quarantine)}",
+        f"conflicts    {facts.conflicts} open{_look('conflicts', facts.conflicts)}",
         f"validation   {_validation_text(facts.validation)}",
         *(f"worker       {_worker_text(worker)}" for worker in facts.workers),
     ]
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _look(group: str, number: int) -> str:
+    """The command that lists what a person has to settle, where there is something."""
+    return f": see `tablesplit {group} list`" if number else ""
 
 
 def _backfill_text(backfill: BackfillFacts) -> str:
@@ -179,9 +189,10 @@ def _backfill_text(backfill: BackfillFacts) -> str:
         return backfill.state
     eta = "" if backfill.eta_seconds is None else f", about {backfill.eta_seconds:.0f} s to go"
     left_out = f" ({backfill.left_out} left out)" if backfill.left_out else ""
+    speed = f"{backfill.items_per_second:.0f} items/s, " if backfill.state == "running" else ""
     return (
         f"{backfill.state}: {backfill.items} items{left_out}, segments {backfill.segments_done}/{backfill.segments}, "
-        f"{backfill.items_per_second:.0f} items/s, about {backfill.cost_usd:.2f} USD{eta}"
+        f"{speed}about {backfill.cost_usd:.2f} USD{eta}"
     )
 
 
@@ -194,7 +205,7 @@ def _lane_text(lane: LaneFacts) -> str:
     if not lane.caught_up and lane.catch_up_seconds:
         state += f" for about {lane.catch_up_seconds:.0f} s more"
     outcomes = ", ".join(f"{name} {count}" for name, count in sorted(lane.outcomes.items()))
-    return f"{state}, lag {lane.lag_seconds:.0f} s, {lane.shards} shards; {outcomes or 'no changes yet'}"
+    return f"{state}, lag {lane.lag_seconds:.0f} s, {_counted(lane.shards, 'shard')}; {outcomes or 'no changes yet'}"
 
 
 def _validation_text(validation: FullValidation | None) -> str:
@@ -222,6 +233,14 @@ def _rogue_text(sides: Mapping[Side, SideFacts]) -> str | None:
 def _gate_text(gate: Gate) -> str:
     closed = ", ".join(condition.name for condition in gate.closed)
     return f"to {gate.to}: {f'closed by {closed}' if closed else 'open'}"
+
+
+def _onward(phase: Phase, gate: Gate) -> str:
+    """The command that comes next: it makes the move, or says of a closed gate what to do about each condition."""
+    move = next_move(phase)
+    if move is None or move.to != gate.to:
+        return ""
+    return f": see `tablesplit {move.command} --dry-run`" if gate.closed else f": next is `tablesplit {move.command}`"
 
 
 def _worker_text(worker: WorkerFacts) -> str:

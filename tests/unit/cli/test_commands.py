@@ -72,6 +72,8 @@ def test_a_group_alone_prints_a_whole_line_for_each_command(run, group: tuple[st
         (("statsu",), " Did you mean status?"),
         (("roll-back",), " Did you mean rollback?"),
         (("conflicts", "resolv"), " Did you mean resolve?"),
+        (("explain",), " Did you mean mapping explain?"),
+        (("list",), " Did you mean verification list or quarantine list or conflicts list or audit list?"),
         (("fly",), ""),
     ],
 )

@@ -1,8 +1,11 @@
 """The status as text for people, and as a document for programs."""
 
+from dataclasses import replace
+
 import pytest
 
-from service.core.phases.facts import LaneFacts, SideFacts
+from service.core.phases.facts import BackfillFacts, LaneFacts, SideFacts
+from service.core.phases.gate import Gate
 from service.migration.status.status import Status
 from tests.builders.statuses import KNOWN, known
 
@@ -20,6 +23,22 @@ LINES: list[tuple[Status, str]] = [
     (
         known(reverse=LaneFacts()),
         "reverse      no worker owns this lane: start `tablesplit sync`, or wait until a standby takes it over",
+    ),
+    (known(quarantine=0), "quarantine   0 keys"),
+    (known(quarantine=1), "quarantine   1 key: see `tablesplit quarantine list`"),
+    (known(conflicts=3), "conflicts    3 open: see `tablesplit conflicts list`"),
+    (
+        known(forward=LaneFacts("a", True, 0.0, shards=1)),
+        "forward      caught up, lag 0 s, 1 shard; no changes yet",
+    ),
+    (
+        known(backfill=BackfillFacts("finished", 381, 4, 4)),
+        "backfill     finished: 381 items, segments 4/4, about 0.00 USD",
+    ),
+    (KNOWN, "gate         to dual: closed by quiet: see `tablesplit cutover --dry-run`"),
+    (
+        replace(known(phase="dual"), gate=Gate("reverse", ())),
+        "gate         to reverse: open: next is `tablesplit cutover --finish`",
     ),
     (KNOWN, "rogue        8 on v2, which should be quiet, since the phase began"),
 ]
