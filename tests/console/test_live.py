@@ -144,3 +144,18 @@ def test_the_chart_covers_what_is_known_and_no_empty_hour(service: Service, page
     page.goto(service.url)
     expect(page.locator(".chart figcaption")).to_contain_text("10 min ago")
     expect(page.locator(".chart path.forward")).to_have_attribute("d", re.compile("^M0.0 .*L600.0 "))
+
+
+def test_that_a_move_has_begun_is_said_until_its_phase_has_come(service: Service, page: Page) -> None:
+    service.view.phases.refusal = None
+    page.goto(service.url)
+    page.get_by_role("button", name="Cut over").click()
+    page.locator("#token").fill(TOKEN)
+    page.locator("#sure").check()
+    page.locator("#confirm").click()
+    expect(page.locator("#outcome")).to_contain_text("Cut over: the service has begun")
+    service.view.document = STATES["moving"][0]
+    expect(page.locator("#headline")).to_have_text("A move is under way")
+    expect(page.locator("#outcome")).to_contain_text("Cut over: the service has begun")
+    service.view.document = STATES["dual"][0]
+    expect(page.locator("#outcome")).to_be_empty()

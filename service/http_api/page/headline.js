@@ -32,6 +32,7 @@ function headlines({ status, unready, phase }) {
 // Only these follow each other by themselves within seconds; anything else is shown at once, and so is what a person has caused.
 const LIVELY = ["Catching up", "Ready to ", "Both sides are live", "On v2", "Not ready to "];
 let acts = null;
+let phaseShown = null;
 
 export function showHeadline(state) {
   const rows = headlines(state);
@@ -39,6 +40,8 @@ export function showHeadline(state) {
   const newest = `${state.status.phase} ${state.status.hold}`;
   const atOnce = newest !== acts || !LIVELY.some((text) => next[2].startsWith(text));
   acts = newest;
+  if (phaseShown !== null && phaseShown !== state.status.phase) at("outcome").textContent = ""; // "has begun" is no longer so
+  phaseShown = state.status.phase;
   const text = steady("headline", next[2], atOnce);
   const [, tone, , advice] = rows.find(([, , name]) => name === text) ?? next;
   say(tone, text, advice);
