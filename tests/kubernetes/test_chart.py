@@ -1,4 +1,4 @@
-"""The Helm chart: linted, rendered with its defaults and with everything switched on, and held to Kubernetes's own schemas."""
+"""The Helm chart: linted, rendered with its defaults and with everything switched on, and held to the schemas of its resources."""
 
 import json
 import re
@@ -13,6 +13,7 @@ import yaml
 from service.config import Settings
 from service.errors import Misconfigured
 from tests.fakes.servers import or_skip, required
+from tests.kubernetes.custom_resources import refusals
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "helm"
@@ -77,6 +78,36 @@ def test_kubernetes_knows_every_field(name: str, version: str) -> None:
         if not one["apiVersion"].startswith("monitoring.coreos.com/"):  # Kubernetes itself does not know these
             kubernetes_validate.validate(one, version, strict=True)
         assert one["metadata"]["labels"]["app.kubernetes.io/instance"] == "tablesplit", kind
+
+
+def test_the_prometheus_operator_knows_every_field() -> None:
+    of_operator = [
+        one for one in rendered(EVERYTHING).values() if one["apiVersion"].startswith("monitoring.coreos.com/")
+    ]
+    assert {one["kind"] for one in of_operator} == {"ServiceMonitor", "PodMonitor", "PrometheusRule"}
+    assert {one["kind"]: refusals(one) for one in of_operator if refusals(one)} == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "place", "wrong", "said"),
+    [
+        ("ServiceMonitor", "sync", ("endpoints", 0), {"relabelConfigs": []}, "relabelConfigs"),
+        ("ServiceMonitor", "sync", ("endpoints", 0), {"interval": "half a minute"}, "interval"),
+        ("PodMonitor", "backfill", (), {"endpoints": []}, "endpoints"),
+        ("PrometheusRule", "", ("groups", 0, "rules", 0), {"severity": "page"}, "severity"),
+        ("PrometheusRule", "", ("groups", 0, "rules", 0), {"for": "5 minutes"}, "for"),
+    ],
+)
+def test_the_prometheus_operator_refuses_a_wrong_field(
+    kind: str, name: str, place: tuple[str | int, ...], wrong: dict[str, Any], said: str
+) -> None:
+    resource = rendered(EVERYTHING)[kind, name]
+    part = resource["spec"]
+    for step in place:
+        part = part[step]
+    part.update(wrong)
+    (refused,) = refusals(resource)
+    assert said in refused
 
 
 def test_the_defaults_are_an_owner_and_a_standby_and_a_pod_for_commands() -> None:
