@@ -52,6 +52,12 @@ class Panel:
     """Shown for NaN."""
     names: bool = False
     """Show the name of the series, not its value."""
+    rows: bool = False
+    """One value below the other: their names are too long to stand side by side."""
+    reach: float | None = None
+    """How far the axis goes at least: of values that are all 0, Grafana's own goes to 100, which is 10,000 %."""
+    busy: bool = False
+    """Most of its series are 0 at most times: the legend names only the others."""
 
 
 @dataclass(frozen=True, slots=True)

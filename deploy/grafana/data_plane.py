@@ -37,6 +37,7 @@ CHANGES = Section(
                     _rate("tablesplit_writes_total", "direction", "outcome"), "{{migration}} {{direction}} {{outcome}}"
                 ),
             ),
+            busy=True,
         ),
         Panel(
             "graph",
@@ -77,6 +78,7 @@ CHANGES = Section(
             "cps",
             "slow-down",
             (Query(_rate("tablesplit_backfill_items_total", "outcome"), "{{migration}} {{outcome}}"),),
+            busy=True,
         ),
         Panel(
             "graph",
@@ -85,12 +87,14 @@ CHANGES = Section(
             "cps",
             "clean-up",
             (Query(_rate("tablesplit_tombstones_total", "outcome"), "{{migration}} {{outcome}}"),),
+            reach=1,
+            busy=True,
         ),
         Panel(
             "graph",
             "Consumed capacity",
             "Capacity units per second, by table.",
-            "cps",
+            "suffix: units/s",
             "slow-down",
             (
                 Query(
@@ -98,6 +102,8 @@ CHANGES = Section(
                     "{{migration}} {{table}} {{kind}}",
                 ),
             ),
+            busy=True,
+            width=24,
         ),
     ),
 )
@@ -113,6 +119,7 @@ REQUESTS = Section(
             "reqps",
             "slow-down",
             (Query(_rate("tablesplit_requests_total", "operation"), "{{migration}} {{operation}}"),),
+            busy=True,
         ),
         Panel(
             "graph",
@@ -121,6 +128,7 @@ REQUESTS = Section(
             "reqps",
             "throttling",
             (Query(_rate("tablesplit_requests_total", "result", only='{result!="ok"}'), "{{migration}} {{result}}"),),
+            busy=True,
         ),
         Panel(
             "graph",
@@ -135,6 +143,7 @@ REQUESTS = Section(
                 ),
             ),
             steps=((0.01, "yellow"), (0.05, "red")),
+            reach=0.1,
         ),
         Panel(
             "graph",
@@ -152,6 +161,7 @@ REQUESTS = Section(
             "reqps",
             "throttling",
             (Query(_rate("tablesplit_retries_total", "reason"), "{{migration}} {{reason}}"),),
+            busy=True,
         ),
         Panel(
             "graph",
@@ -160,6 +170,8 @@ REQUESTS = Section(
             "percentunit",
             "slow-down",
             (Query(_rate("tablesplit_wait_seconds_total", "reason"), "{{migration}} {{reason}}"),),
+            busy=True,
+            reach=1,
         ),
     ),
 )

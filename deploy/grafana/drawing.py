@@ -28,6 +28,12 @@ TAG = "tablesplit"
 INSTANT: tuple[Kind, ...] = ("stat", "bars", "table")
 """Kinds of panels that show the present only: they do not query series that have ended."""
 
+ALL_ZERO = model.MatcherConfig("byValue", {"reducer": "allIsZero", "op": "gte", "value": 0})
+"""A series that is 0 in the whole time shown; Grafana wants a comparison, and does without it."""
+
+UNNAMED = model.DynamicConfigValue("custom.hideFrom", {"legend": True, "tooltip": False, "viz": False})
+"""Out of the legend, still on the graph."""
+
 AnyPanel = TypeVar("AnyPanel", stat.Panel, timeseries.Panel, statetimeline.Panel, bargauge.Panel, table.Panel)
 
 
@@ -73,6 +79,8 @@ def _text(built: model.Dashboard) -> str:
 
 def _stat(panel: Panel, section: Section) -> Builder[model.Panel]:
     drawn = _common(stat.Panel(), panel, section).graph_mode(looks.BigValueGraphMode.NONE)
+    if panel.rows:
+        drawn.orientation(looks.VizOrientation.HORIZONTAL)
     mode = looks.BigValueTextMode.NAME if panel.names else looks.BigValueTextMode.AUTO
     return drawn.text_mode(mode).color_mode(looks.BigValueColorMode.BACKGROUND).reduce_options(_last())
 
@@ -82,6 +90,10 @@ def _graph(panel: Panel, section: Section) -> Builder[model.Panel]:
     drawn = _common(timeseries.Panel(), panel, section).min(0).fill_opacity(10).show_points(looks.VisibilityMode.NEVER)
     drawn.color_scheme(dashboard.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC))
     drawn.thresholds_style(common.GraphThresholdsStyleConfig().mode(lines))
+    if panel.reach is not None:
+        drawn.axis_soft_max(panel.reach)
+    if panel.busy:
+        drawn.with_override(ALL_ZERO, [UNNAMED])
     tooltip = common.VizTooltipOptions().mode(looks.TooltipDisplayMode.MULTI).sort(looks.SortOrder.DESCENDING)
     return drawn.tooltip(tooltip.hide_zeros(True)).legend(_legend())
 
@@ -97,11 +109,12 @@ def _bars(panel: Panel, section: Section) -> Builder[model.Panel]:
 
 
 def _table(panel: Panel, section: Section) -> Builder[model.Panel]:
-    """One row for each series, one column for each label."""
-    excluded = dict.fromkeys(("Time", "Value", "__name__"), True)
+    """One row for each series, one column for each label but that which a target's own label has taken the place of."""
+    excluded = dict.fromkeys(("Time", "Value", "__name__", "exported_migration"), True)
+    order = {name: place for place, name in enumerate(("migration", "job", "instance", "version", "mapping"))}
     drawn = _common(table.Panel(), panel, section).align(looks.FieldTextAlignment.AUTO)
     return drawn.with_transformation(
-        model.DataTransformerConfig(id_val="organize", options={"excludeByName": excluded})
+        model.DataTransformerConfig(id_val="organize", options={"excludeByName": excluded, "indexByName": order})
     )
 
 

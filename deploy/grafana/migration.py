@@ -31,7 +31,7 @@ def _flag(title: str, description: str, metric: str, step: str, words: dict[int,
 
 GO_OR_NO_GO = Section(
     "Go or no-go",
-    4,
+    5,
     (
         _flag(
             "Gate",
@@ -75,6 +75,7 @@ GO_OR_NO_GO = Section(
             (Query("max by (migration, direction) (tablesplit_lag_seconds)", "{{migration}} {{direction}}"),),
             width=4,
             steps=LAG,
+            rows=True,
         ),
         _flag(
             "Latest validation",
@@ -106,6 +107,7 @@ GO_OR_NO_GO = Section(
             (Query("max by (migration, side) (tablesplit_rogue_writes)", "{{migration}} on {{side}}"),),
             width=4,
             steps=ANY,
+            rows=True,
         ),
         _flag(
             "Changes lost",
@@ -272,6 +274,7 @@ STREAMS = Section(
                     "max by (migration, direction, state) (tablesplit_shards)", "{{migration}} {{direction}} {{state}}"
                 ),
             ),
+            busy=True,
         ),
     ),
 )
@@ -291,6 +294,7 @@ VERDICTS = Section(
                 Query("max by (migration) (tablesplit_verification_differences)", "{{migration}} touched keys"),
             ),
             steps=ANY,
+            reach=10,
         ),
         Panel(
             "stat",

@@ -16,12 +16,13 @@ WORKS = Section(
         Panel(
             "stat",
             "Answers",
-            "Whether Prometheus reaches the process. A backfill that has ended is not there.",
+            "Whether Prometheus reaches the process. A backfill is shown while it runs; the dashboard Migration says how it ended.",
             "none",
             "service-down",
-            (Query(f"up{OURS}", "{{migration}} {{job}} {{instance}}"),),
+            (Query('up{job="sync"} or up{job="backfill"} == 1', "{{migration}} {{job}} {{instance}}"),),
             width=6,
             words=UP,
+            rows=True,
         ),
         Panel(
             "stat",
@@ -52,6 +53,7 @@ WORKS = Section(
             (Query("max by (migration, direction) (tablesplit_lane_stopped)", "{{migration}} {{direction}}"),),
             width=6,
             words={1: Word("STOPPED", "red"), 0: Word("no", "green")},
+            rows=True,
         ),
     ),
 )
@@ -81,6 +83,7 @@ WHO = Section(
                 ),
             ),
             width=8,
+            busy=True,
         ),
         Panel(
             "timeline",
@@ -145,6 +148,7 @@ NEEDS = Section(
                     "{{migration}} {{job}} {{generation}}",
                 ),
             ),
+            busy=True,
         ),
         Panel(
             "graph",
