@@ -36,6 +36,11 @@ def queries() -> dict[str, str]:
     }
 
 
+def bounded(query: str, migration: str) -> str:
+    """The query as Grafana sends it when this migration alone is chosen, its rates taken over the whole of a test's run."""
+    return query.replace("$__rate_interval", "30m").replace("$migration", migration)
+
+
 def named(expressions: Iterable[str]) -> set[str]:
     """The metrics that PromQL expressions name."""
     return {name for expression in expressions for name in METRIC.findall(QUOTED.sub("", expression))}

@@ -1,7 +1,7 @@
 """A real Prometheus, with the project's configuration and rules, that scrapes a test's processes."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,9 @@ from tests.observability.rules import read
 
 INTERVAL = "1s"
 
+Ports = dict[str, int]
+"""The port of each job of prometheus.yml."""
+
 
 @dataclass(frozen=True)
 class Prometheus:
@@ -30,9 +33,24 @@ class Prometheus:
         found: list[Any] = self._get("query", query=expression)["result"]
         return found
 
+    def history(self, expression: str) -> list[Any]:
+        """The labels of each series that the expression gave at some time in the last half hour, as for Grafana's annotations."""
+        now = float(self.query("time()")[1])
+        found = self._get("query_range", query=expression, start=str(now - 1800), end=str(now), step="15s")["result"]
+        return [series["metric"] for series in found]
+
+    def names(self, metric: str, label: str) -> list[str]:
+        """The label's values, as for Grafana's ``label_values(metric, label)``."""
+        found: list[str] = self._get(f"label/{label}/values", **{"match[]": metric})
+        return found
+
     def rules(self) -> dict[str, Any]:
         """Each alert rule with its current state, by name."""
         return {rule["name"]: rule for group in self._get("rules")["groups"] for rule in group["rules"]}
+
+    def judged(self, alert: str) -> set[str]:
+        """The migrations of which the alert is pending or firing."""
+        return {active["labels"].get("migration", "") for active in self.rules()[alert]["alerts"]}
 
     def ready(self) -> bool:
         """Whether it answers."""
@@ -48,8 +66,8 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(folder: Path, targets: dict[str, int]) -> Iterator[Prometheus]:
-    """Scrapes every second; ``targets``: the port of each job of prometheus.yml."""
+def prometheus(folder: Path, targets: Mapping[str | None, Ports]) -> Iterator[Prometheus]:
+    """Scrapes every second; ``targets``: the ports of each migration, by the name that its targets have (None: none)."""
     port = free_port()
     configuration = folder / "prometheus.yml"
     configuration.write_text(yaml.safe_dump(configured(targets)))
@@ -70,7 +88,7 @@ def prometheus(folder: Path, targets: dict[str, int]) -> Iterator[Prometheus]:
         yield running
 
 
-def configured(targets: dict[str, int]) -> dict[str, Any]:
+def configured(targets: Mapping[str | None, Ports]) -> dict[str, Any]:
     """The project's configuration with other addresses and shorter intervals."""
     configuration: dict[str, Any] = read(PROMETHEUS / "prometheus.yml")
     configuration["global"] |= {
@@ -81,5 +99,8 @@ def configured(targets: dict[str, int]) -> dict[str, Any]:
     configuration["rule_files"] = [str(PROMETHEUS / name) for name in configuration["rule_files"]]
     for job in configuration["scrape_configs"]:
         job.pop("dns_sd_configs", None)
-        job["static_configs"] = [{"targets": [f"127.0.0.1:{targets[job['job_name']]}"]}]
+        job["static_configs"] = [
+            {"targets": [f"127.0.0.1:{ports[job['job_name']]}"], "labels": {"migration": name} if name else {}}
+            for name, ports in targets.items()
+        ]
     return configuration
