@@ -2,7 +2,7 @@
 locals {
   image = var.image == null ? "${aws_ecr_repository.this[0].repository_url}:${var.image_tag}" : var.image
 
-  streams_endpoint = var.interface_endpoints ? "https://${aws_vpc_endpoint.interface["dynamodb-streams"].dns_entry[0].dns_name}" : null
+  streams_endpoint = contains(var.interface_endpoints, "dynamodb-streams") ? "https://${aws_vpc_endpoint.interface["dynamodb-streams"].dns_entry[0].dns_name}" : var.streams_endpoint_url
   environment = concat(
     [{ name = "AWS_REGION", value = local.region }],
     local.streams_endpoint == null ? [] : [{ name = "AWS_ENDPOINT_URL_DYNAMODB_STREAMS", value = local.streams_endpoint }],

@@ -3,11 +3,11 @@
 locals {
   security_group_ids = length(var.security_group_ids) == 0 ? [aws_security_group.tasks[0].id] : var.security_group_ids
 
-  gateways   = length(var.route_table_ids) > 0 ? toset(["dynamodb", "s3"]) : toset([])
-  interfaces = var.interface_endpoints ? toset(["dynamodb-streams", "ecr.api", "ecr.dkr", "logs", "secretsmanager", "ssm"]) : toset([])
+  gateways = length(var.route_table_ids) > 0 ? toset(["dynamodb", "s3"]) : toset([])
 }
 
 resource "aws_security_group" "tasks" {
+  #checkov:skip=CKV2_AWS_5:service and backfill are in it, by local.security_group_ids
   count       = length(var.security_group_ids) == 0 ? 1 : 0
   name_prefix = "${var.name}-tasks-"
   description = "tablesplit: tasks of the service, the backfill and the commands"
@@ -39,7 +39,7 @@ resource "aws_vpc_security_group_ingress_rule" "http" {
 }
 
 resource "aws_security_group" "endpoints" {
-  count       = var.interface_endpoints ? 1 : 0
+  count       = length(var.interface_endpoints) > 0 ? 1 : 0
   name_prefix = "${var.name}-endpoints-"
   description = "tablesplit: interface endpoints"
   vpc_id      = var.vpc_id
@@ -50,7 +50,7 @@ resource "aws_security_group" "endpoints" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "endpoints" {
-  count                        = var.interface_endpoints ? length(local.security_group_ids) : 0
+  count                        = length(var.interface_endpoints) > 0 ? length(local.security_group_ids) : 0
   security_group_id            = aws_security_group.endpoints[0].id
   description                  = "the tasks"
   referenced_security_group_id = local.security_group_ids[count.index]
@@ -69,7 +69,7 @@ resource "aws_vpc_endpoint" "gateway" {
 }
 
 resource "aws_vpc_endpoint" "interface" {
-  for_each            = local.interfaces
+  for_each            = var.interface_endpoints
   vpc_id              = var.vpc_id
   vpc_endpoint_type   = "Interface"
   service_name        = "com.amazonaws.${local.region}.${each.key}"

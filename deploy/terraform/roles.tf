@@ -3,6 +3,7 @@ locals {
   permissions = jsondecode(file("${path.module}/permissions.json"))
   table_arn   = "arn:${data.aws_partition.this.partition}:dynamodb:${local.region}:${data.aws_caller_identity.this.account_id}:table"
   v2_names    = sort(values(var.v2_tables))
+  table_keys  = distinct(concat(compact([var.kms_key_arn]), var.table_kms_key_arns))
 
   # the label of a stream is the time at which it was enabled: it cannot be known before
   resources = {
@@ -58,12 +59,12 @@ data "aws_iam_policy_document" "component" {
     }
   }
   dynamic "statement" {
-    for_each = var.kms_key_arn == null ? [] : [1]
+    for_each = length(local.table_keys) == 0 ? [] : [1]
     content {
       sid = "TableKey"
       # DynamoDB makes a grant for itself when it makes a table with the key
       actions   = concat(["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"], each.key == "operator" ? ["kms:CreateGrant"] : [])
-      resources = [var.kms_key_arn]
+      resources = local.table_keys
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"

@@ -89,6 +89,14 @@ resource "aws_ecs_service" "sync" {
     security_groups  = local.security_group_ids
     assign_public_ip = var.assign_public_ip
   }
+  dynamic "load_balancer" {
+    for_each = var.target_group_arns
+    content {
+      target_group_arn = load_balancer.value
+      container_name   = "sync"
+      container_port   = 8080
+    }
+  }
   depends_on = [aws_iam_role_policy.component, aws_iam_role_policy.execution, aws_secretsmanager_secret_version.api_token]
 }
 

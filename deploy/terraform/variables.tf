@@ -38,9 +38,13 @@ variable "route_table_ids" {
 }
 
 variable "interface_endpoints" {
-  description = "Make interface endpoints (DynamoDB Streams, ECR, CloudWatch Logs, Secrets Manager, SSM), paid by the hour, for subnets without a way to the internet."
-  type        = bool
-  default     = false
+  description = "The services of which an interface endpoint is made, paid by the hour, for subnets without a way to the internet: dynamodb-streams, ecr.api, ecr.dkr, logs, secretsmanager, ssm. Leave out those of which the VPC has one."
+  type        = set(string)
+  default     = []
+  validation {
+    condition     = length(setsubtract(var.interface_endpoints, ["dynamodb-streams", "ecr.api", "ecr.dkr", "logs", "secretsmanager", "ssm"])) == 0
+    error_message = "interface_endpoints: any of dynamodb-streams, ecr.api, ecr.dkr, logs, secretsmanager, ssm; nothing else is called."
+  }
 }
 
 variable "assign_public_ip" {

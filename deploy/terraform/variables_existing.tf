@@ -62,3 +62,37 @@ variable "log_group_prefix" {
     error_message = "log_group_prefix: 2 to 401 characters of A-Z, a-z, 0-9, _, /, ., # and -, the last no /."
   }
 }
+
+variable "streams_endpoint_url" {
+  description = "The address of an interface endpoint of DynamoDB Streams that the VPC has: it has no private DNS. Null: the public one, or that of the endpoint made here."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.streams_endpoint_url == null || can(regex("^https://[a-z0-9.-]+$", var.streams_endpoint_url))
+    error_message = "streams_endpoint_url: https:// and the endpoint's DNS name."
+  }
+  validation {
+    condition     = var.streams_endpoint_url == null || !contains(var.interface_endpoints, "dynamodb-streams")
+    error_message = "streams_endpoint_url: leave it out where interface_endpoints has dynamodb-streams: the tasks get that one's address."
+  }
+}
+
+variable "table_kms_key_arns" {
+  description = "Keys of yours with which the old table and the v2 tables are encrypted, where they are others than kms_key_arn. A table with a key that AWS manages needs none."
+  type        = list(string)
+  default     = []
+  validation {
+    condition     = alltrue([for arn in var.table_kms_key_arns : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[0-9a-f-]{36}$", arn))])
+    error_message = "table_kms_key_arns: each the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID; not an alias."
+  }
+}
+
+variable "target_group_arns" {
+  description = "Target groups, of type ip, of a load balancer of yours in front of the console page; their health check is /healthz at port 8080."
+  type        = list(string)
+  default     = []
+  validation {
+    condition     = length(var.target_group_arns) <= 5 && alltrue([for arn in var.target_group_arns : can(regex("^arn:[a-z-]+:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:targetgroup/.+$", arn))])
+    error_message = "target_group_arns: at most 5 (AWS's bound), each arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID."
+  }
+}

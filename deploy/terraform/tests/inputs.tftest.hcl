@@ -211,10 +211,12 @@ run "wrong_values_are_refused_10" {
 run "wrong_values_are_refused_11" {
   command = plan
   variables {
-    kcl_application = "CRM" # is how the v2 tables begin
+    kcl_application      = "CRM"                         # is how the v2 tables begin
+    streams_endpoint_url = "vpce-1-1.vpce.amazonaws.com" # has no scheme
   }
   expect_failures = [
     var.kcl_application,
+    var.streams_endpoint_url,
   ]
 }
 
@@ -227,6 +229,9 @@ run "wrong_values_are_refused_12" {
     permissions_boundary_arn = "boundary"                               # is a name
     role_path                = "team"                                   # has no slashes
     log_group_prefix         = "/team/"                                 # ends with a slash
+    interface_endpoints      = ["s3"]                                   # are called of nobody
+    table_kms_key_arns       = ["alias/old"]                            # are aliases
+    target_group_arns        = ["console"]                              # are names
   }
   expect_failures = [
     var.image,
@@ -235,6 +240,9 @@ run "wrong_values_are_refused_12" {
     var.permissions_boundary_arn,
     var.role_path,
     var.log_group_prefix,
+    var.interface_endpoints,
+    var.table_kms_key_arns,
+    var.target_group_arns,
   ]
 }
 
@@ -244,10 +252,15 @@ run "wrong_values_are_refused_13" {
     image_tag                 = null                     # is not there, nor is an image
     security_group_ids        = ["sg-0123456789abcdef0"] # are yours, which the module lets nobody into
     client_security_group_ids = ["sg-0123456789abcdef1"]
+    interface_endpoints       = ["dynamodb-streams"] # is made, although there is one
+    streams_endpoint_url      = "https://vpce-1-1.streams.dynamodb.us-east-1.vpce.amazonaws.com"
+    target_group_arns         = [for number in range(6) : "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/t${number}/0"] # are six
   }
   expect_failures = [
     var.image_tag,
     var.security_group_ids,
+    var.streams_endpoint_url,
+    var.target_group_arns,
   ]
 }
 

@@ -134,7 +134,8 @@ run "a_table_of_ones_own" {
 run "a_key_of_ones_own" {
   command = plan
   variables {
-    kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
+    kms_key_arn        = "arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
+    table_kms_key_arns = ["arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"]
   }
   assert {
     condition     = aws_dynamodb_table.control.server_side_encryption[0].kms_key_arn == var.kms_key_arn && aws_secretsmanager_secret.api_token.kms_key_id == var.kms_key_arn && aws_cloudwatch_log_group.this["sync"].kms_key_id == var.kms_key_arn && aws_ecr_repository.this[0].encryption_configuration[0].kms_key == var.kms_key_arn
@@ -171,7 +172,7 @@ run "dropping" {
 run "network" {
   variables {
     route_table_ids           = ["rtb-0123456789abcdef0"]
-    interface_endpoints       = true
+    interface_endpoints       = ["dynamodb-streams", "ecr.api", "ecr.dkr", "logs", "secretsmanager", "ssm"]
     assign_public_ip          = true
     client_security_group_ids = ["sg-0123456789abcdef1"]
   }
@@ -253,7 +254,10 @@ run "into_what_exists" {
     permissions_boundary_arn = "arn:aws:iam::123456789012:policy/boundary"
     role_path                = "/team/"
     log_group_prefix         = "/team/crm"
-    interface_endpoints      = true
+    interface_endpoints      = ["ssm"]
+    streams_endpoint_url     = "https://vpce-1-1.streams.dynamodb.us-east-1.vpce.amazonaws.com"
+    table_kms_key_arns       = ["arn:aws:kms:us-east-1:123456789012:key/11234567-89ab-cdef-0123-456789abcdef"]
+    target_group_arns        = ["arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/console/0123456789abcdef"]
   }
   assert {
     condition     = length(aws_ecr_repository.this) == 0 && output.repository_url == null && jsondecode(aws_ecs_task_definition.sync.container_definitions)[0].image == var.image && jsondecode(aws_batch_job_definition.backfill.container_properties).image == var.image
@@ -274,6 +278,18 @@ run "into_what_exists" {
   assert {
     condition     = alltrue([for role in concat(values(aws_iam_role.component), [aws_iam_role.execution]) : role.permissions_boundary == var.permissions_boundary_arn && role.path == "/team/"])
     error_message = "every role has the boundary and the path"
+  }
+  assert {
+    condition     = keys(aws_vpc_endpoint.interface) == ["ssm"] && contains(jsondecode(aws_ecs_task_definition.sync.container_definitions)[0].environment[*].value, var.streams_endpoint_url)
+    error_message = "only the endpoint that is missing is made, and the tasks get the address of yours"
+  }
+  assert {
+    condition     = alltrue([for component in ["sync", "backfill", "operator"] : [for statement in data.aws_iam_policy_document.component[component].statement : tolist(statement.resources) if statement.sid == "TableKey"] == [tolist(var.table_kms_key_arns)]])
+    error_message = "every component may use the tables' keys by way of DynamoDB"
+  }
+  assert {
+    condition     = [for one in aws_ecs_service.sync.load_balancer : [one.target_group_arn, one.container_name, one.container_port]] == [[var.target_group_arns[0], "sync", 8080]]
+    error_message = "the load balancer reaches the service at the port of the console page"
   }
   assert {
     condition     = output.log_groups["backfill"] == "/team/crm/backfill"
