@@ -52,7 +52,7 @@ WORKDIR /tmp
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 # Inside the container the port stays 8080. Alive, not ready: a lane that has stopped needs a person, and a restart would not mend it (/readyz says so)
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
+HEALTHCHECK --interval=10s --timeout=10s --start-period=60s --retries=3 \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8080/healthz', timeout=3)"]
 CMD ["tablesplit", "sync"]
 
