@@ -23,7 +23,7 @@ REGION_NAMES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 ENDPOINT_NAMES = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL")
 STREAMS_NAMES = ("AWS_ENDPOINT_URL_DYNAMODB_STREAMS",)
 CERTIFICATE_NAMES = ("AWS_CA_BUNDLE", "SSL_CERT_FILE")
-PROFILE_NAMES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+PROFILE_NAMES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")  # in the order in which botocore takes them
 PROFILE_FILES = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
 """The variables that name the files of profiles, and where the files are without them."""
 IN_AWS_NAMES = (

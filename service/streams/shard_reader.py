@@ -22,6 +22,9 @@ from service.telemetry.tracing import span
 REFRESH_SECONDS = 3600.0
 """How often an idle shard's position is saved again, so that ``as_of`` shows how old it is."""
 
+STOP_AGE_SECONDS = 1.0
+"""The same when its reader stops: where a lane opens its streams anew, lag begins with what the saved position shows."""
+
 STOP_SECONDS = 4.0
 """How long the last save may take when the engine is stopped: a command ends within five seconds of Ctrl-C."""
 
@@ -288,8 +291,9 @@ class ShardReader:
         self._position = replace(self._position, state="finished", finished_at=now)
         await self._save()
 
-    def _is_unsaved(self) -> bool:
-        has_aged = (self._position.as_of or 0.0) - (self._saved.as_of or 0.0) > REFRESH_SECONDS
+    def _is_unsaved(self, age: float = REFRESH_SECONDS) -> bool:
+        """Whether records were applied since the position was saved, or it is older than ``age`` seconds."""
+        has_aged = (self._position.as_of or 0.0) - (self._saved.as_of or 0.0) > age
         return has_aged or self._position.sequence != self._saved.sequence
 
     def _is_save_due(self) -> bool:
@@ -307,4 +311,5 @@ class ShardReader:
         """Save what was applied, if that can be done quickly. If not, the next owner applies some records once more."""
         with contextlib.suppress(TablesplitError, TimeoutError):
             async with asyncio.timeout(STOP_SECONDS):
-                await self.save_applied()
+                if self._is_unsaved(STOP_AGE_SECONDS):
+                    await self._save()

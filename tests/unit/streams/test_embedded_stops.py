@@ -6,7 +6,7 @@ import pytest
 
 from service.core.shards import FIRST_READ_SECONDS, Position
 from service.errors import GAP_REMEDY, Fenced, Poison, Retryable, StreamGone, Trimmed
-from tests.fakes.clocks import VirtualClock
+from tests.fakes.clocks import VirtualClock, settle
 from tests.worlds.stream_run import START, Pace, RecordingSink, running, stream_with
 
 
@@ -20,6 +20,19 @@ async def test_stop_saves_what_was_applied_and_not_the_batch_in_hand() -> None:
         await run.stop()
         assert run.task.cancelled()
         assert run.positions.saved["p"].sequence == run.sink.changes[2].sequence
+
+
+async def test_a_stop_saves_how_far_an_idle_shard_was_read_so_that_the_next_reader_begins_without_lag() -> None:
+    """A move between phases opens the streams anew: after a quiet half hour the gate and the alerts would see its lag."""
+    clock = VirtualClock()
+    start = {"p": Position(None, as_of=clock.now())}
+    async with running(stream_with(), start, clock=clock) as run:
+        await run.clock.advance(1800)
+        await run.stop()
+    stopped = clock.now()
+    async with running(stream_with(), start | run.positions.saved, clock=clock) as run:
+        await settle()
+        assert run.engine.snapshot().lag_seconds == pytest.approx(clock.now() - stopped, abs=10)
 
 
 async def test_a_fenced_worker_saves_nothing_more() -> None:
