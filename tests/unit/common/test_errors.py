@@ -2,6 +2,7 @@
 
 import pytest
 
+from service.control.quarantine import NotInQuarantine
 from service.core.phases.gate import Gate, GateClosed
 from service.core.phases.left_behind import KeysLeftBehind, LeftBehind
 from service.dynamodb.protocol import InsertRefused, InsertThrottled
@@ -52,6 +53,7 @@ TABLE: list[tuple[TablesplitError, int, str, int, set[type[TablesplitError]]]] =
     (Interrupted("x"), 3, "interrupted", 503, {Stopped, Interrupted}),
     (Paused("x"), 3, "paused", 503, {Stopped, Interrupted}),
     (WrongMapping("m", [(1, "x")], remedy=""), 2, "misconfigured", 400, {Stopped, Misconfigured}),
+    (NotInQuarantine("x"), 2, "misconfigured", 400, {Stopped, Misconfigured}),
     (WrongSettings(["x", "y"], remedy=""), 2, "misconfigured", 400, {Stopped, Misconfigured}),
     (Unexpected("x"), 3, "unexpected", 500, {Stopped}),
     (Fenced("x"), 3, "fenced", 503, {Stopped, Fenced}),
