@@ -153,7 +153,10 @@ def _on_absent(mapping: Mapping, change: OldChange, v2: V2State) -> ForwardPlan:
 def _on_live(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceReading) -> ForwardPlan:
     """v2 has the item: each unit that was changed is judged by itself."""
     assert source.item is not None
+    assert change.new is not None
     base = change.old if change.old is not None else v2.refused
+    if base is not None and mapping.entity_of(base) is None and mapping.entity_of(change.new) is not None:
+        base = None  # it was never on v2, and no longer waits: what v2 has of it is not known
     after = old_units(mapping, change.new)
     try:
         old_now = old_form(mapping, source.place, source.item)
@@ -166,7 +169,6 @@ def _on_live(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceRead
         lost = remembered(unit for unit in differing(now, after) if unit in after and after[unit].raw)
         outcome: Outcome = "conflict" if lost else "duplicate"
         return without_write([source], outcome, ConflictCause("exists", lost) if lost else None)
-    assert change.new is not None
     if mapping.entity_of(base) is not mapping.entity_of(change.new):
         # Units of another entity, or of none, are no units of this item: the whole item waits.
         forward(mapping, change.new)

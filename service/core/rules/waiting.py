@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from service.core.item.change import Change
+from service.core.item.compare import differences
 from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
 from service.core.rules.images import old_image
@@ -37,6 +38,12 @@ class Waiting(NamedTuple):
         if not self.whole:
             return old
         return self.changes[0].old if self.changes else None
+
+    def attributes_of_whole(self, mapping: Mapping, old: Item | None) -> tuple[str, ...]:
+        """If updates of the whole item wait, the names of the old attributes that they have written: ``old`` is the item after
+        them. They have no units together, since the item may have become one of another entity, or of none."""
+        first = old_image(mapping, self.changes[0].old) if self.whole and self.changes else None
+        return () if first is None or old is None else tuple(differences(first, old))
 
     def bases(self, mapping: Mapping) -> Form:
         """By unit, the value before the first change of the old table that waits with it."""

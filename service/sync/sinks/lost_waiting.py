@@ -11,6 +11,7 @@ from service.core.rules.forward import known_places
 from service.core.rules.images import old_image
 from service.core.rules.ledger import Entry
 from service.core.rules.units import differing, old_units, shown
+from service.core.rules.waiting import Waiting
 from service.sync.sinks.context import SinkContext
 from service.sync.sinks.ledger_access import LedgerAccess
 
@@ -21,12 +22,14 @@ async def lose_what_waits(access: LedgerAccess, context: SinkContext, change: Ch
     waiting = await context.waiting(change.table, change.key)
     units = waiting.replaced_by(access.stores.mapping, change)
     if units:
-        conflict = await _conflict(access, context, change, entry)
+        conflict = await _conflict(access, context, change, entry, waiting)
         await access.conflicts.keep(conflict, access.fence)
         await context.heal((change.table, change.key), units, context.version(change), how="conflict")
 
 
-async def _conflict(access: LedgerAccess, context: SinkContext, change: Change, entry: Entry) -> Conflict:
+async def _conflict(
+    access: LedgerAccess, context: SinkContext, change: Change, entry: Entry, waiting: Waiting
+) -> Conflict:
     """The entry of the conflict log: the old item before reverse's write, which had what waited, and v2 as it is now."""
     mapping = access.stores.mapping
     before, after = (old_image(mapping, image) for image in (change.old, change.new))
@@ -37,7 +40,8 @@ async def _conflict(access: LedgerAccess, context: SinkContext, change: Change, 
         key=change.key,
         entity=mapping.entity_name_of(before or after),
         reason="overlap",
-        fields=shown(differing(old_units(mapping, before), old_units(mapping, after))),
+        fields=waiting.attributes_of_whole(mapping, before)
+        or shown(differing(old_units(mapping, before), old_units(mapping, after))),
         change=None,
         v2=tuple((reading.place.table, reading.place.key, reading.item) for reading in found),
         at=access.stores.clock.now(),

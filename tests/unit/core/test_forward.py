@@ -76,6 +76,14 @@ ROWS = {
     "a create of what v2 has created with more": Row(
         None, A, by_application(lead(status="a", company="x", note="v2")), "duplicate", UNTOUCHED
     ),
+    # Its change while it was of no entity is lost: a write of v2's took it out of quarantine, or an operator dropped it. The images
+    # differ in the entity alone: judged by them, v2 would keep another status for ever, without a conflict.
+    "an item that is of an entity again": Row(
+        {**B, "entity_type": {"S": "GHOST"}}, B, by_application(A), "conflict", UNTOUCHED, ("exists", ("status",))
+    ),
+    "an item that is of an entity again, and as v2 has it": Row(
+        {**A, "entity_type": {"S": "GHOST"}}, A, by_application(A), "duplicate", UNTOUCHED
+    ),
     # delete
     "a delete": Row(A, None, by_forward(A), "applied", None),
     "a delete of what v2 has changed": Row(

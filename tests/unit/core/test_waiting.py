@@ -61,6 +61,14 @@ def test_what_a_write_of_reverses_has_replaced_of_what_waits() -> None:
     assert Waiting().replaced_by(MAPPING, written) == ()
 
 
+def test_of_a_whole_item_what_is_lost_is_named_by_its_old_attributes() -> None:
+    """Also where it is of no entity any more, and so has no units."""
+    ghost = {**status("b"), "entity_type": {"S": "GHOST"}}
+    waiting = Waiting((WHOLE,), [change(status("a"), ghost)])
+    assert waiting.attributes_of_whole(MAPPING, ghost) == ("entity_type", "status")
+    assert Waiting(("status",), waiting.changes).attributes_of_whole(MAPPING, ghost) == ()
+
+
 def test_what_the_backfill_could_not_copy_is_judged_as_a_create() -> None:
     """Its head has no change behind it. Judged as an update of what v2 lacks, the change that mends it would be lost."""
     assert Waiting((WHOLE,)).whole_from(status("a")) is None

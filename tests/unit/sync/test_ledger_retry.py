@@ -182,6 +182,28 @@ async def test_a_create_that_waits_is_lost_when_reverse_puts_v2s_item_over_it(wo
     assert [head.fields for head in (await world.conflicts.heads()).values()] == [("company", "status")]
 
 
+async def test_an_item_of_no_entity_that_v2_writes_is_lost_and_what_it_was_mended_to_is_a_conflict(
+    world: BothWays,
+) -> None:
+    """Judged from the image before it, the change that mends the item would change the entity alone: v2 would keep its status, and
+    nothing would show that the sides differ."""
+    await written(world, A)
+    ghost = {**A, "entity_type": {"S": "GHOST"}, "status": WON["status"]}
+    await written(world, ghost)
+    assert await waits(world) == ()
+
+    world.db.apply(Update("leads", lead_key("a"), {"company": {"S": "v2"}}))
+    await world.carry()
+    assert await waits(world) is None
+    assert (world.old_lead() or {})["company"] == {"S": "v2"}
+
+    await written(world, {**(world.old_lead() or {}), "entity_type": A["entity_type"]})
+    assert status(world) == A["status"]
+    heads = (await world.conflicts.heads()).values()
+    found = sorted((head.reason, head.fields) for head in heads)
+    assert found == [("exists", ("status",)), ("overlap", ("entity_type", "status"))]
+
+
 async def test_what_reverse_writes_over_is_logged_once_when_the_worker_is_killed_before_it_leaves_quarantine(
     world: BothWays,
 ) -> None:
