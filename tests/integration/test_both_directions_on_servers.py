@@ -184,7 +184,7 @@ async def check_equal(app: App, requests: Requests) -> None:
     assert not apart, "\n\n".join(requests.about(app, name) for name in apart)
 
 
-@pytest.mark.parametrize("server", ["dynamodb_local", "moto_server"])
+@pytest.mark.parametrize("server", ["dynamodb_local", pytest.param("moto_server", marks=pytest.mark.slow)])
 async def test_two_applications_write_the_same_items(server: str, request: pytest.FixtureRequest) -> None:
     url = request.getfixturevalue(server)
     os.environ.setdefault("AWS_ACCESS_KEY_ID", "test")

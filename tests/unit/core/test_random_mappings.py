@@ -16,7 +16,7 @@ from service.errors import Poison
 from tests.builders.random_mappings import mappings
 from tests.builders.strategies import items, mappable
 
-RANDOM = settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow], max_examples=30)
+RANDOM = settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow], max_examples=20)
 
 
 @st.composite

@@ -7,6 +7,7 @@ import itertools
 import pytest
 
 from service.config import Settings
+from service.core.item.stamp import stream_version
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Put, Update
 from service.migration.completion import Stripped, finish_v2, strip_stamps
@@ -15,15 +16,18 @@ from tests.worlds.start_world import Started
 PAGES = Settings(control_table="control", page_items=10, backfill_concurrency=1)
 
 
+VERSION = stream_version(1, "1")
+
+
 def stamped(name: str, **more: Item) -> Item:
-    return {"PK": {"S": "LEAD"}, "SK": {"S": name}, "_sync": {"M": {"v": {"S": "1"}}}, **more}
+    return {"PK": {"S": "LEAD"}, "SK": {"S": name}, "_sync": {"M": {"v": {"S": VERSION}}}, **more}
 
 
 def key(name: str) -> Item:
     return {"PK": {"S": "LEAD"}, "SK": {"S": name}}
 
 
-BARE = {"_sync": {"M": {"v": {"S": "1"}, "d": {"BOOL": True}}}}
+BARE = {"_sync": {"M": {"v": {"S": VERSION}, "d": {"BOOL": True}}}}
 
 
 def world() -> Started:
