@@ -43,7 +43,8 @@ LOCAL = """\
 The raw ceiling is what the server makes of the very requests by which tablesplit writes these items.
 They are recorded before; a loader with next to no work of its own sends them, on 16 connections.
 The share is tablesplit's items a second divided by the ceiling's.
-tablesplit reads the items besides, and shares the processors with the server."""
+tablesplit reads the items besides, and shares the processors with the server.
+Each run has a server of its own, just started: with each record in its streams DynamoDB Local becomes slower."""
 
 DUAL = """\
 The application changes a table, and tablesplit carries the changes to the other side.
