@@ -59,7 +59,7 @@ format: $(READY)
 cores: $(READY) kcl
 	$(BIN)/python -m bench.cores
 
-# docs/BENCH.md and README.md's ratios, ten minutes; some parts, printed only: make bench PARTS="client lag"
+# docs/BENCH.md and README.md's ratios, twenty minutes. Some parts, printed and kept: make bench PARTS="client lag"; then the page: PARTS=page
 bench: $(READY)
 	$(BIN)/python -m bench $(PARTS)
 

@@ -12,6 +12,7 @@ import boto3
 from bench.about import ABOUT, CLIENT, DUAL, DUAL_CEILING, LAG, LOCAL, MEMORY, PROFILE, STARTUP, TLS, WORKERS
 from bench.facts import Facts
 from bench.goals import table
+from bench.kept import Found
 from bench.parts import client, dual, dual_ceiling, lag, local, memory, profile, startup, workers
 from bench.readme import write_readme
 from bench.servers import ROOT
@@ -50,27 +51,39 @@ def section(name: str, lines: list[str]) -> list[str]:
     return [f"## {part.title}", "", *([part.about, ""] if part.about else []), *lines, ""]
 
 
-def write(facts: Facts, sections: Mapping[str, list[str]]) -> None:
+def write(parts: Mapping[str, Found]) -> None:
     """Write the page, and README.md's sentences."""
-    PAGE.write_text("\n".join(page(facts, sections)), encoding="utf-8")
+    PAGE.write_text("\n".join(page(parts)), encoding="utf-8")
     write_readme()
 
 
-def page(facts: Facts, sections: Mapping[str, list[str]]) -> list[str]:
+def page(parts: Mapping[str, Found]) -> list[str]:
     """The lines of the page."""
+    facts = {name: value for one in parts.values() for name, value in one.facts.items()}
     return [
         "# Benchmark",
         "",
         ABOUT,
         "",
         f"Machine: {machine()}.",
+        f"Measured on {days(parts)}.",
         "",
         "## Goals",
         "",
         *table(facts),
         "",
-        *(line for name, lines in sections.items() for line in section(name, lines)),
+        *(line for name, one in parts.items() for line in section(name, one.lines)),
     ]
+
+
+def days(parts: Mapping[str, Found]) -> str:
+    """The day on which the parts were measured; the parts of each, if they are several."""
+    names: dict[str, list[str]] = {}
+    for name, one in parts.items():
+        names.setdefault(one.day, []).append(PARTS[name].title)
+    if len(names) == 1:
+        return next(iter(names))
+    return "; ".join(f"{day}: {', '.join(titles)}" for day, titles in sorted(names.items()))
 
 
 def machine() -> str:

@@ -13,6 +13,7 @@ from bench.boto.stream import client
 from bench.facts import Facts, against, share
 from bench.goals import GOALS, Goal, table
 from bench.items import many_items
+from bench.kept import Found, keep, kept
 from bench.loader import load, recorded, statements_in
 from bench.measure import PROGRAMS, WORK, Run, measured
 from bench.page import PARTS, page
@@ -127,7 +128,7 @@ def test_a_goal_is_beside_what_was_reached() -> None:
 
 def test_the_readme_quotes_the_ratios_of_the_page() -> None:
     lines = [f"| {work} | 10 us | 20 us | 30 us | {n}.5 | {n}.0 | 1 | 1 | 1 |" for n, work in enumerate(WORK.values())]
-    text = sentences("\n".join(page({}, {"client": [*HEAD, *lines]})))
+    text = sentences("\n".join(page({"client": Found("2026-01-01", [*HEAD, *lines], {})})))
     assert ": backfill 0.5, stream apply 1.5, validation 2.5." in text
     assert ": backfill 0.0, stream apply 1.0, validation 2.0." in text
     assert max(map(len, text.splitlines())) <= 140, "tests/documents/test_language.py allows no wider line"
@@ -136,6 +137,27 @@ def test_the_readme_quotes_the_ratios_of_the_page() -> None:
 def test_the_readme_is_that_of_the_page_now() -> None:
     readme = README.read_text(encoding="utf-8")
     assert readme == filled(readme, PAGE.read_text(encoding="utf-8")), "run `make bench`"
+
+
+def test_parts_that_were_measured_on_several_days_say_so() -> None:
+    one, other = (Found(f"2026-01-0{day}", [], {share("backfill"): 0.9}) for day in (1, 2))
+    assert "Measured on 2026-01-01." in page({"client": one, "tls": one})
+    assert any(
+        line.startswith("Measured on 2026-01-01: The client alone: ") for line in page({"client": one, "tls": other})
+    )
+
+
+def test_what_a_part_has_measured_last_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.kept.FILE", tmp_path / "build" / "bench.json")
+    assert kept() == {}
+    for share_of_backfill in (0.8, 0.9):
+        keep("local", Found("2026-01-01", ["| a |"], {share("backfill"): share_of_backfill}))
+    keep("dual", Found("2026-01-02", [], {}))
+    assert (kept()["local"].facts, kept()["local"].lines, list(kept())) == (
+        {share("backfill"): 0.9},
+        ["| a |"],
+        ["local", "dual"],
+    )
 
 
 def test_every_part_says_what_its_figures_mean() -> None:
