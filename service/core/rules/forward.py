@@ -39,16 +39,7 @@ from service.core.rules.ledger import Entry, Move, Place, next_version, place_fr
 from service.core.rules.ledger_writes import PlaceReading, tombstone_write, v2_write, with_difference
 from service.core.rules.restore import is_remains, is_stamped, put_back, refused_delete, two_live
 from service.core.rules.unit_verdicts import Writable, judge_units, writable_units
-from service.core.rules.units import (
-    Form,
-    changed_units,
-    counters,
-    differing,
-    hashes,
-    old_units,
-    remembered,
-    v2_units,
-)
+from service.core.rules.units import Form, changed_units, counters, differing, hashes, old_units, remembered, v2_units
 from service.errors import Poison
 
 

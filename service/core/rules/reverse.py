@@ -27,11 +27,7 @@ from service.core.rules.reverse_units import (
     update_plan,
     whole_plan,
 )
-from service.core.rules.units import (
-    counters,
-    differing,
-    old_units,
-)
+from service.core.rules.units import counters, differing, old_units
 
 
 def reverse_plan(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: BothReadings) -> ReversePlan:

@@ -23,14 +23,7 @@ from service.core.rules.reverse_units import (
     update_plan,
     whole_plan,
 )
-from service.core.rules.units import (
-    Form,
-    counters,
-    is_among,
-    members,
-    old_units,
-    remembered,
-)
+from service.core.rules.units import Form, counters, is_among, members, old_units, remembered
 
 
 def of_ours(mapping: Mapping, change: V2Change, half: ReverseHalf, readings: BothReadings) -> ReversePlan:
