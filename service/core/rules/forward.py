@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from service.core.item.change import Change
 from service.core.item.stamp import Stamp, V2Item, without_stamp
+from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward
 from service.core.rules.authorship import authorship_on_old
@@ -145,9 +146,7 @@ def _on_live(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceRead
     """v2 has the item: each unit that was changed is judged by itself."""
     assert source.item is not None
     assert change.new is not None
-    base = change.old if change.old is not None else v2.refused
-    if base is not None and mapping.entity_of(base) is None and mapping.entity_of(change.new) is not None:
-        base = None  # it was never on v2, and no longer waits: what v2 has of it is not known
+    base = _base(mapping, change.old if change.old is not None else v2.refused, change.new)
     after = old_units(mapping, change.new)
     try:
         old_now = old_form(mapping, source.place, source.item)
@@ -171,6 +170,13 @@ def _on_live(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceRead
         units = remembered(unit.unit for unit in writable.changes)
         plan = _carried(mapping, change, v2, _Live(source, now, made), writable.made, units)
     return _with_rest(plan, judged.lost, writable)
+
+
+def _base(mapping: Mapping, before: Item | None, after: Item) -> Item | None:
+    """The image by which a change is judged; None: as a create. An item that is of an entity again is judged so: what it was before
+    was never on v2, and no longer waits."""
+    again = before is not None and mapping.entity_of(before) is None and mapping.entity_of(after) is not None
+    return None if again else before
 
 
 def _with_rest(plan: ForwardPlan, lost: Sequence[str], writable: Writable) -> ForwardPlan:

@@ -222,15 +222,16 @@ def rules_of(entity: Entity | None, unit: str) -> list[FieldRule]:
 
 
 def _mapped(entity: Entity, image: Item) -> Form:
+    """The units of the fields. A clean value needs no conversion."""
     form: Form = {}
     fields: Item = {}
-    for source, name, tag, holds, _, rule in entity.steps:
-        value = image.get(source)
-        if value is not None and (content := value.get(tag)) and (holds is None or holds(content)):
-            fields[name] = value
-            form[name] = Value({source: value}, (value,))
+    for step in entity.steps:
+        value = image.get(step.source)
+        if value is not None and step.is_clean(value):
+            fields[step.name] = value
+            form[step.name] = Value({step.source: value}, (value,))
         else:
-            form[name] = _value(rule, image, fields)
+            form[step.name] = _value(step.rule, image, fields)
     return form
 
 

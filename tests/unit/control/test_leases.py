@@ -74,6 +74,19 @@ async def kill(task: asyncio.Task[None], world: World) -> None:
     world.store.before = None
 
 
+@asynccontextmanager
+async def taken_over_from(world: World) -> AsyncIterator[Lease]:
+    """The lease of a killed holder, for a block in which its standby has it."""
+    first = asyncio.create_task(world.stand_by("first"))
+    await settle()
+    second = asyncio.create_task(world.stand_by("second"))
+    async with running(first, second):
+        await world.clock.advance(10)
+        await kill(first, world)
+        await world.clock.until(lambda: "second" in world.holders)
+        yield world.leases["first"]
+
+
 async def test_a_standby_waits_as_long_as_the_holder_renews(world: World) -> None:
     first = asyncio.create_task(world.stand_by("first"))
     await settle()
@@ -98,15 +111,9 @@ async def test_a_standby_takes_over_a_killed_holder_within_ten_seconds(world: Wo
 
 
 async def test_the_holder_has_stopped_by_its_own_clock_before_the_standby_takes_over(world: World) -> None:
-    first = asyncio.create_task(world.stand_by("first"))
-    await settle()
-    second = asyncio.create_task(world.stand_by("second"))
-    async with running(first, second):
-        await world.clock.advance(10)
-        await kill(first, world)
-        await world.clock.until(lambda: "second" in world.holders)
+    async with taken_over_from(world) as lease:
         with pytest.raises(Fenced, match="lease backfill of first could not be renewed in time"):
-            world.leases["first"].check()
+            lease.check()
 
 
 async def test_a_clean_exit_lets_the_standby_in_at_once(world: World) -> None:
@@ -225,14 +232,8 @@ async def test_each_check_of_a_lost_lease_raises_the_same_error_without_the_trac
     world: World,
 ) -> None:
     """A backfill has hundreds of writes under way, and each asks: their tracebacks together would fill the log."""
-    first = asyncio.create_task(world.stand_by("first"))
-    await settle()
-    second = asyncio.create_task(world.stand_by("second"))
-    async with running(first, second):
-        await world.clock.advance(10)
-        await kill(first, world)
-        await world.clock.until(lambda: "second" in world.holders)
-        depths = [_depth_of_check(world.leases["first"]) for _ in range(3)]
+    async with taken_over_from(world) as lease:
+        depths = [_depth_of_check(lease) for _ in range(3)]
     assert len(set(depths)) == 1
 
 
