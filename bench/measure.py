@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bench.servers import ROOT, trusting
 from tests.fakes.certificates import Authority
@@ -26,19 +27,19 @@ class Run:
 def measured(program: str, work: str, url: str, items: int, authority: Authority | None = None) -> Run:
     """Do one piece of work. ``program``: one of PROGRAMS; ``authority``: as ``memory_server`` has it."""
     module = ["bench.work"] if program == "ours" else ["bench.boto", program]
-    done = subprocess.run(
-        [sys.executable, "-m", *module, work, url, str(items)],
-        cwd=ROOT,
-        env=trusting(authority),
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise RuntimeError(f"{program} {work} failed: {done.stderr}")
-    figures: Figures = json.loads(done.stdout)
+    figures: Figures = printed_by([*module, work, url, str(items)], trusting(authority))
     note(f"{program:8}{work:10}{figures['items']:9.0f} items {figures['cpu_us']:8.0f} us CPU an item")
     return Run(program, work, figures)
+
+
+def printed_by(module: Sequence[str], environment: dict[str, str] | None = None) -> Any:
+    """What a module of the benchmark, with its arguments, prints as JSON. Raises RuntimeError when it fails."""
+    done = subprocess.run(
+        [sys.executable, "-m", *module], cwd=ROOT, env=environment, check=False, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(module)} failed: {done.stderr}")
+    return json.loads(done.stdout)
 
 
 def note(line: str) -> None:

@@ -5,9 +5,7 @@ each change costs it the application's write and tablesplit's: both are sent to 
 """
 
 import asyncio
-import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,9 +17,9 @@ from bench.commands import environment, tablesplit
 from bench.facts import Facts, lag
 from bench.items import many_items
 from bench.loader import load, recorded, statements_in
-from bench.measure import measured, note
+from bench.measure import measured, note, printed_by
 from bench.requests import application_update
-from bench.servers import ROOT, memory_server
+from bench.servers import memory_server
 from service.app import App, open_app
 from service.control.state import MigrationState, change_state
 from service.control.workers import BOTH, Workers
@@ -116,9 +114,5 @@ async def _caught_up(app: App, acting: Acting | None) -> None:
 
 
 def _lags(url: str, rate: float) -> list[float]:
-    command = [sys.executable, "-m", "bench.application", url, str(rate), str(SECONDS), str(ITEMS)]
-    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    lags: list[float] = json.loads(done.stdout)
+    lags: list[float] = printed_by(["bench.application", url, str(rate), str(SECONDS), str(ITEMS)])
     return sorted(lags)

@@ -1,8 +1,5 @@
 """DynamoDB Local: all programs on a server that really stores, and how much of what it can do at all tablesplit gets out of it."""
 
-import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +7,9 @@ from pathlib import Path
 
 from bench import site
 from bench.facts import Facts, ceiling, share
-from bench.measure import WORK, Figures, Run, measured, note
+from bench.measure import WORK, Figures, Run, measured, note, printed_by
 from bench.parts.comparison import rows
-from bench.servers import ROOT, memory_server
+from bench.servers import memory_server
 from service.rehearsal.servers.local_servers import dynamodb_local
 
 ITEMS, SINGLE, BATCHED = 2_000, 300, 600
@@ -92,8 +89,6 @@ def _ceiling(work: str, file: Path) -> Run:
     """What the server makes of these requests when nothing else is done."""
     with _server() as url:
         site.make(url, site.Site(v2=ITEMS if work == "apply" else 0))
-        command = [sys.executable, "-m", "bench.loader", url, str(file), str(CONNECTIONS)]
-        loaded = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-    figures: Figures = json.loads(loaded.stdout)
+        figures: Figures = printed_by(["bench.loader", url, str(file), str(CONNECTIONS)])
     note(f"{'ceiling':8}{work:10}{figures['items']:9.0f} items {figures['items_per_second']:8.0f} items/s")
     return Run("loader", work, figures)

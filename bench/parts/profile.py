@@ -1,13 +1,9 @@
 """Where the time of the client goes: what stands between its figures and the goals."""
 
-import json
-import subprocess
-import sys
-
 from bench import site
 from bench.facts import Facts
-from bench.measure import WORK, note
-from bench.servers import ROOT, memory_server
+from bench.measure import WORK, note, printed_by
+from bench.servers import memory_server
 from service.rehearsal.servers.local_servers import dynamodb_local
 
 ITEMS = 5_000
@@ -29,10 +25,6 @@ def run(_: Facts) -> list[str]:
 
 
 def _shares(work: str, url: str) -> dict[str, float]:
-    command = [sys.executable, "-m", "bench.shares", work, url, str(ITEMS)]
-    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"the profile of {work} failed: {done.stderr}")
+    shares: dict[str, float] = printed_by(["bench.shares", work, url, str(ITEMS)])
     note(f"profile of {work}")
-    shares: dict[str, float] = json.loads(done.stdout)
     return shares
