@@ -29,6 +29,7 @@ def replay(seed: int) -> None:
     "seed",
     [
         pytest.param(44120, id="v2 deletes an item at one place that has long lived at another"),
+        pytest.param(517, id="v2 puts an item with the values that were defaults after a record of ours that had none"),
         pytest.param(46201, id="the write of another place's claim ends while the claim is asked for"),
     ],
 )

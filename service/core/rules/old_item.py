@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import NamedTuple
 
+from service.core.item.compare import equal
 from service.core.item.stamp import Stamp, own_stamp
 from service.core.item.wire import Item
 from service.core.item.write import Put, Update
@@ -48,6 +49,9 @@ class Wanted(NamedTuple):
     """Counters that are put by the difference that the record made."""
     of_now: frozenset[str] = frozenset()
     """Units that get the value which v2 has now."""
+    exact: frozenset[str] = frozenset()
+    """Of ``values``, those that are put also where old has the same value in another form: the record is of tablesplit, and its
+    stamp has the form that the old application wrote. A record of v2's application has none, so old keeps its own."""
 
 
 class OldWritten(NamedTuple):
@@ -71,7 +75,7 @@ def now_at(mapping: Mapping, image: V2Image) -> V2Now:
 def old_item_with(mapping: Mapping, now: V2Now, image: Item, wanted: Wanted) -> OldWritten:
     """The old item ``image`` with the wanted units of a record, while v2 is as ``now``."""
     old = old_units(mapping, image)
-    by_value = [_named(now.entity, image, change) for change in _by_value(old, now, wanted)]
+    by_value = _by_value(image, old, now, wanted)
     content = with_units(now.entity, image, old, [*by_value, *wanted.steps.values()])
     carried = wanted.steps.keys() | {change.unit for change in by_value}
     content, kept = _with_what_stood(mapping, now, old, content, carried)
@@ -79,17 +83,24 @@ def old_item_with(mapping: Mapping, now: V2Now, image: Item, wanted: Wanted) -> 
     return OldWritten(content, units, tuple(sorted(wanted.steps)))
 
 
-def _by_value(old: Form, now: V2Now, wanted: Wanted) -> list[UnitChange]:
+def _by_value(image: Item, old: Form, now: V2Now, wanted: Wanted) -> list[UnitChange]:
     changes = [
-        UnitChange(unit, old.get(unit, ABSENT), source.get(unit, ABSENT))
+        _named(now.entity, image, UnitChange(unit, old.get(unit, ABSENT), source.get(unit, ABSENT)))
         for source, units in ((wanted.form, wanted.values | wanted.resets), (now.form, wanted.of_now))
         for unit in sorted(units)
     ]
-    forced = [
-        change._replace(before=Value({}, None)) if change.unit in wanted.resets else change  # not a difference
-        for change in changes
-    ]
-    return [change for change in forced if change.unit in wanted.resets or not same(change.before, change.after)]
+    return [_forced(change, wanted) for change in changes if _is_put(change, wanted)]
+
+
+def _is_put(change: UnitChange, wanted: Wanted) -> bool:
+    if change.unit in wanted.resets or not same(change.before, change.after):
+        return True
+    return change.unit in wanted.exact and not equal(change.before.raw, change.after.raw)
+
+
+def _forced(change: UnitChange, wanted: Wanted) -> UnitChange:
+    """The change; of a counter that is put by value without what it had before, so that it is not a difference."""
+    return change._replace(before=Value({}, None)) if change.unit in wanted.resets else change
 
 
 def _named(entity: Entity | None, image: Item, change: UnitChange) -> UnitChange:

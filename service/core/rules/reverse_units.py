@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import replace
 
+from service.core.item.compare import equal
 from service.core.item.wire import Item
 from service.core.mapping.mapping import Mapping
 from service.core.rules.images import V2Image, old_image
@@ -21,22 +22,29 @@ from service.core.rules.units import (
     old_units,
     remembered,
     same,
+    written_units,
 )
 from service.errors import Poison
 
 
 def changed_by(change: V2Change) -> frozenset[str]:
-    """The units whose normal form an update changed, or one of several updates."""
+    """The units whose value an update changed, or one of several updates; for a record of tablesplit also those whose old
+    attributes changed."""
     assert change.old is not None
     assert change.new is not None
     pairs = change.steps or ((change.old, change.new),)
-    return frozenset().union(*(_differing(before, after) for before, after in pairs))
+    compared = differing if change.stamp is None else _rewritten
+    return frozenset().union(*(compared(_form(before), _form(after)) for before, after in pairs))
 
 
-def _differing(before: V2Image | None, after: V2Image | None) -> frozenset[str]:
-    """The units in which two images of a place differ. An image without an old form has none: then all of the other's differ."""
-    first, second = ({} if image is None else image.form_if_any for image in (before, after))
-    return differing(first, second)
+def _form(image: V2Image | None) -> Form:
+    """The units of an image of a place. An image without an old form has none: then all of the other's differ."""
+    return {} if image is None else image.form_if_any
+
+
+def _rewritten(before: Form, after: Form) -> frozenset[str]:
+    """The units whose old attributes differ, also where their values are the same."""
+    return frozenset(change.unit for change in written_units(before, after))
 
 
 def item_record_plan(mapping: Mapping, change: V2Change, readings: BothReadings) -> ReversePlan:
@@ -91,7 +99,8 @@ def whole_plan(mapping: Mapping, change: V2Change, readings: BothReadings) -> Re
         units = differing(change.since.form_if_any, form)
     resets = counters(now.entity, units)
     values = frozenset(unit for unit in units - resets if still_has(unit, form, now.form))
-    return put_plan(mapping, now, image, Wanted(form, values, resets), "applied", change.place)
+    wanted = Wanted(form, values, resets, exact=_unchanged(change, values, now))
+    return put_plan(mapping, now, image, wanted, "applied", change.place)
 
 
 def update_plan(
@@ -120,7 +129,9 @@ def update_plan(
         units, steps = frozenset(units) - steps.keys(), {}
     values = frozenset(unit for unit in units if unit not in steps and still_has(unit, form, now.form))
     stuck, poison = stuck_units(mapping, now, values | waiting)
-    wanted = Wanted(form, values - stuck, frozenset(), steps, waiting - stuck)
+    wanted = Wanted(
+        form, values - stuck, frozenset(), steps, waiting - stuck, exact=_unchanged(change, values - stuck, now)
+    )
     plan = put_plan(mapping, now, image, wanted, "applied")
     outcome: Outcome = "waiting" if stuck - waiting and plan.content is None else plan.outcome
     return replace(plan, outcome=outcome, waiting=remembered(stuck), poison=poison)
@@ -146,6 +157,14 @@ def put_plan(
 def still_has(unit: str, form: Form, now: Form) -> bool:
     """Whether v2 still has a unit as a record left it."""
     return same(form.get(unit, ABSENT), now.get(unit, ABSENT))
+
+
+def _unchanged(change: V2Change, values: Collection[str], now: V2Now) -> frozenset[str]:
+    """Those of ``values`` that v2 still has in the very form of a record of tablesplit."""
+    if change.stamp is None or change.new is None:
+        return frozenset()
+    form = change.new.form
+    return frozenset(unit for unit in values if equal(form.get(unit, ABSENT).raw, now.form.get(unit, ABSENT).raw))
 
 
 def _steps(mapping: Mapping, change: V2Change) -> dict[str, UnitChange]:
