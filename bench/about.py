@@ -63,7 +63,7 @@ Where two of them meet in another order than before, one is refused: at most a f
 
 LAG = """\
 The lag is the time from the answer to a write of the application until a read of v2 shows it, on one clock.
-What the server carries is measured first: the application's update and tablesplit's write for it, as prepared bytes.
+What the server carries is measured first: the application's update and tablesplit's requests for it under the rule, as prepared bytes.
 Application, `sync` and reader run beside the server on the same processors."""
 
 WORKERS = "Each worker is a `tablesplit migrate` of its own, its start included; the server takes a processor, too."

@@ -17,6 +17,8 @@ from service.rehearsal.servers.local_servers import dynamodb_local
 ITEMS = 300
 CONNECTIONS = 16
 REFUSED = 0.05
+"""Of the items: the loader sends on many connections at once, so a few requests reach the server before those that they need."""
+
 TITLE = "A change in `dual`: share of what DynamoDB Local can do"
 
 
@@ -24,11 +26,11 @@ def run(facts: Facts) -> list[str]:
     """A row for a change on either side."""
     lines = ["| work | tablesplit | raw ceiling | share |", "|---|---|---|---|"]
     for way, name in WAYS.items():
-        requests = _recorded(way)
+        requests = recorded_requests(way)
         with dynamodb_local() as url:
-            asyncio.run(_carried(url, way))  # so that the server is warm for both
+            asyncio.run(carried_changes(url, way))  # so that the server is warm for both
             ceiling = asyncio.run(_ceiling(url, requests))
-            cost = asyncio.run(_carried(url, way))
+            cost = asyncio.run(carried_changes(url, way))
         ours = cost.changes / cost.seconds
         facts[share(name)] = ours / ceiling
         note(f"{name}: {ours:.0f}/s of {ceiling:.0f}/s")
@@ -36,17 +38,17 @@ def run(facts: Facts) -> list[str]:
     return lines
 
 
-def _recorded(way: Way) -> list[bytes]:
-    """The requests of both lanes."""
+def recorded_requests(way: Way) -> list[bytes]:
+    """The requests of both lanes, for one change of each item."""
     with tempfile.TemporaryDirectory() as folder, dynamodb_local() as other:
         file = Path(folder) / "record"
         with recorder(other, file) as url:
             sizes: list[int] = []
-            asyncio.run(_carried(url, way, begun=lambda: sizes.append(file.stat().st_size)))
+            asyncio.run(carried_changes(url, way, begun=lambda: sizes.append(file.stat().st_size)))
             return requests_in(file.read_bytes()[sizes[0] :])
 
 
-async def _carried(url: str, way: Way, begun: Callable[[], None] = lambda: None) -> Cost:
+async def carried_changes(url: str, way: Way, begun: Callable[[], None] = lambda: None) -> Cost:
     """Carry a first change of each item. ``begun`` is called when all is ready for the lanes."""
     items = list(many_items(ITEMS))
     async with opened(url, items) as dual:
