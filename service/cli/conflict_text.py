@@ -4,24 +4,14 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from service.control.short_ids import short_ids
 from service.core.item.wire import plain_key_text
 from service.escape import lines_of
 
-SHORTEST_ID = 8
 ABSENT = "(absent)"
 
 Row = Mapping[str, Any]
 """An item of the documents of ``service.control.conflict_documents``."""
-
-
-def short_ids(ids: Collection[str]) -> dict[str, str]:
-    """For each id the shortest prefix, of SHORTEST_ID characters at least, that no other of them begins with."""
-    return {one: _shortest(one, [other for other in ids if other != one]) for one in ids}
-
-
-def _shortest(one: str, others: Collection[str]) -> str:
-    lengths = range(SHORTEST_ID, len(one))
-    return next((one[:n] for n in lengths if not any(other.startswith(one[:n]) for other in others)), one)
 
 
 def list_text(rows: Collection[Row]) -> str:

@@ -15,6 +15,7 @@ from service.cli.run import confirm, run_command
 from service.control.quarantine import Quarantine
 from service.control.quarantine_documents import listing, shown
 from service.control.repairs import require_repairs_allowed
+from service.control.short_ids import short_ids
 from service.core.item.wire import plain_key_text
 from service.escape import lines_of
 from service.migration.phase.move_context import move_context
@@ -35,7 +36,8 @@ def list_keys(as_json: bool) -> None:
     async def body(app: App, _: asyncio.Event) -> Answer:
         await require_started(app)
         document = listing(await _quarantine(app).heads())
-        lines = [_line(row) for row in document["items"]]
+        short = short_ids([row["id"] for row in document["items"]])
+        lines = [_line(row, short[row["id"]]) for row in document["items"]]
         return Answer(document, lines_of(lines) or "nothing is in quarantine")
 
     run_command(body, as_json=as_json)
@@ -45,12 +47,16 @@ def list_keys(as_json: bool) -> None:
 @click.argument("key_id", metavar="ID")
 @as_json
 def show(key_id: str, as_json: bool) -> None:
-    """Show a key with the images of every waiting change."""
+    """Show a key with the images of every waiting change.
+
+    ID: as the list has it, or as much of it as no other id begins with.
+    """
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         await require_started(app)
-        head = await _quarantine(app).head(key_id)
-        document = shown(key_id, head.value, await _quarantine(app).changes(key_id))
+        found = await _quarantine(app).named(key_id)
+        head = await _quarantine(app).head(found)
+        document = shown(found, head.value, await _quarantine(app).changes(found))
         return Answer(document, json_text(document))
 
     run_command(body, as_json=as_json)
@@ -61,14 +67,18 @@ def show(key_id: str, as_json: bool) -> None:
 @click.option("--all", "all_keys", is_flag=True, help="Every key in quarantine.")
 @as_json
 def retry(ids: tuple[str, ...], all_keys: bool, as_json: bool) -> None:
-    """Apply the waiting changes, after the item or the mapping was corrected. Exit status 1 when a key stays in quarantine."""
+    """Apply the waiting changes, after the item or the mapping was corrected. Exit status 1 when a key stays in quarantine.
+
+    ID: as the list has it, or as much of it as no other id begins with.
+    """
     if bool(ids) == all_keys:
         raise click.UsageError("Give IDs, or --all.")
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         require_repairs_allowed(await require_started(app))
         if ids:
-            return _retried([await retry_key(app, key_id) for key_id in ids])
+            named = [await _quarantine(app).named(key_id) for key_id in ids]
+            return _retried([await retry_key(app, key_id) for key_id in dict.fromkeys(named)])
         results, gone = await each_key(await _quarantine(app).heads(), partial(retry_key, app))
         return _retried(list(results.values()), gone)
 
@@ -81,13 +91,17 @@ def retry(ids: tuple[str, ...], all_keys: bool, as_json: bool) -> None:
 @yes
 @as_json
 def drop(key_id: str, why: str, yes: bool, as_json: bool) -> None:
-    """Drop the changes that wait under ID: they are lost. `validate` then shows the differences."""
+    """Drop the changes that wait under ID: they are lost. `validate` then shows the differences.
+
+    ID: as the list has it, or as much of it as no other id begins with.
+    """
     confirm(f"The changes that wait under {key_id} will be lost.", "drop", yes=yes)
 
     async def body(app: App, _: asyncio.Event) -> Answer:
         await require_started(app)
-        lost = await drop_key(_quarantine(app), key_id, (await move_context(app)).audit.append, why)
-        return Answer({"dropped": key_id, "changes_lost": lost}, f"dropped {key_id}: {lost} changes lost")
+        found = await _quarantine(app).named(key_id)
+        lost = await drop_key(_quarantine(app), found, (await move_context(app)).audit.append, why)
+        return Answer({"dropped": found, "changes_lost": lost}, f"dropped {found}: {lost} changes lost")
 
     run_command(body, as_json=as_json, acts=True)
 
@@ -96,8 +110,8 @@ def _quarantine(app: App) -> Quarantine:
     return Quarantine(app.control, app.clock)
 
 
-def _line(row: dict[str, Any]) -> str:
-    return f"{row['id']}  {row['table']} {plain_key_text(row['key'])}  {row['reason']}: {row['message']}"
+def _line(row: dict[str, Any], short: str) -> str:
+    return f"{short}  {row['table']} {plain_key_text(row['key'])}  {row['reason']}: {row['message']}"
 
 
 def _retried(results: list[RetryResult], gone: Sequence[str] = ()) -> Answer:

@@ -14,6 +14,7 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from service.control.counts import Count
+from service.control.short_ids import id_that_begins_with
 from service.control.table import (
     CHANGE_ATTEMPTS,
     ControlTable,
@@ -248,15 +249,7 @@ class Conflicts:
         """The id that begins with ``prefix``, of a conflict or a held item. Raises Misconfigured when none does, or several do."""
         if await self._open.get(prefix) or await self._resolved.get(prefix) or await self._held.get(prefix):
             return prefix
-        known = [*await self.heads(), *await self.held()]
-        found = sorted(name for name in known if prefix and name.startswith(prefix))
-        if len(found) > 1:
-            raise Misconfigured(
-                f"{len(found)} conflicts have ids that begin with {prefix}", remedy="give more of the id"
-            )
-        if not found:
-            raise _no_conflict(prefix)
-        return found[0]
+        return id_that_begins_with(prefix, [*await self.heads(), *await self.held()], _no_conflict(prefix))
 
     async def load(self, conflict_id: str) -> Conflict:
         """A conflict with its images. Raises Misconfigured when there is none."""

@@ -18,6 +18,7 @@ from pydantic.dataclasses import dataclass
 
 from service.clock import Clock
 from service.control.counts import Count
+from service.control.short_ids import id_that_begins_with
 from service.control.table import CHANGE_ATTEMPTS, ControlTable, Stored, contended
 from service.control.waiting_changes import WaitingChange, WaitingChanges
 from service.core.item.wire import Item, plain_key
@@ -107,9 +108,15 @@ class Quarantine:
         """The head of an id. Raises NotInQuarantine when there is none."""
         stored = await self._heads.get(key_id)
         if stored is None:
-            message = f"nothing in quarantine has the id {key_id}"
-            raise NotInQuarantine(message, remedy="see `tablesplit quarantine list`")
+            raise _not_in_quarantine(key_id)
         return stored
+
+    async def named(self, prefix: str) -> str:
+        """The id of a key in quarantine that begins with ``prefix``. Raises NotInQuarantine when there is none, Misconfigured when
+        there are several."""
+        if await self._heads.get(prefix) is not None:
+            return prefix
+        return id_that_begins_with(prefix, await self.ids(), _not_in_quarantine(prefix))
 
     async def holds(self, table: str, key: Item) -> bool:
         """Whether a key is in quarantine."""
@@ -268,6 +275,10 @@ class Quarantine:
 
     def _waiting(self, key_id: str) -> WaitingChanges:
         return WaitingChanges(self._control, key_id)
+
+
+def _not_in_quarantine(key_id: str) -> NotInQuarantine:
+    return NotInQuarantine(f"nothing in quarantine has the id {key_id}", remedy="see `tablesplit quarantine list`")
 
 
 def _named(head: QuarantineHead, units: Sequence[str], version: str, before: str) -> QuarantineHead:

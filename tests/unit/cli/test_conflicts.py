@@ -126,7 +126,7 @@ def test_an_id_that_stands_for_several_is_refused(run: Run, name: str, world: Bo
 
     asyncio.run(another())
     status, _, err = run("show", name[:8])
-    assert (status, err.splitlines()[0]) == (2, f"error: 2 conflicts have ids that begin with {name[:8]}")
+    assert (status, err.splitlines()[0]) == (2, f"error: 2 ids begin with {name[:8]}")
     assert run("show", name[:8] + "x")[0] == 0
     assert sorted(line.split()[0] for line in run("list")[1].splitlines()) == sorted([name[:9], f"{name[:8]}x"])
 
