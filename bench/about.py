@@ -22,6 +22,7 @@ All that is read, items and changes, is there before the clock starts.
 The baselines retry what is throttled and save how far they have read the stream.
 They have no report, no inverse check, no metrics, no lease and no quarantine.
 They work on fewer items, since boto3 costs the same for every item and takes long.
+Their clock begins after their start; that of tablesplit has the start of a backfill, a validation or a `sync`: 0.3 to 0.5 s of CPU.
 CPU is the least of several runs by turns: anything above it comes from other work of the machine.
 Items a second depend on the machine, and on what else it does: compare them within one table."""
 
@@ -31,7 +32,10 @@ The control table is kept by a DynamoDB Local behind that server.
 v2's streams have no records here: what the reverse lane reads in `forward` is part of the figures on DynamoDB Local."""
 
 PROFILE = """\
-Of the CPU of the same work under Python's profiler, without waiting.
+What the mapping takes of an item's CPU by itself, boto3's programs take too: they map by the same code.
+So no program that maps an item in Python has a better ratio than the CPU of boto3's program divided by this.
+
+The second table has the shares of the CPU of the same work under Python's profiler, without waiting.
 It makes each call of a Python function dearer than it is: read it as what a part takes at most.
 Nothing here is one thing that could go: the items are taken apart and put together in Python, and each costs some hundred calls."""
 
@@ -63,7 +67,7 @@ Where two of them meet in another order than before, one is refused: at most a f
 
 LAG = """\
 The lag is the time from the answer to a write of the application until a read of v2 shows it, on one clock.
-What the server carries is measured first: the application's update and tablesplit's requests for it under the rule, as prepared bytes.
+What the server carries is measured first: the application's update and tablesplit's requests under the rule, as prepared bytes.
 Application, `sync` and reader run beside the server on the same processors."""
 
 WORKERS = "Each worker is a `tablesplit migrate` of its own, its start included; the server takes a processor, too."

@@ -20,8 +20,9 @@ from service.log import configure_log
 from service.telemetry.export import telemetry
 from service.telemetry.metrics import Metrics
 
-GC_THRESHOLDS = (50_000, 50, 100)
-"""The pipelines make many short-lived dicts and hardly any cycles. Measured: 1.6 times faster than with Python's defaults."""
+GC_THRESHOLDS = (400_000, 20, 100)
+"""The pipelines make many short-lived dicts and hardly any cycles: what is read and not written yet, some pages, stays below the
+first of these. Measured on 10,000 changes: 0.77 s of 4.8 s of CPU went into collections at 50,000, 0.01 s of 4.2 s now."""
 
 
 @dataclass(frozen=True, slots=True)
