@@ -36,6 +36,9 @@ REMEDIES: dict[DifferenceKind, str] = {
 }
 """What to do about a key that differs, by how it differs."""
 
+UNMAPPED_REMEDY = "tablesplit quarantine list, then mend or delete the item"
+"""What to do about an old item that is missing on v2 because it belongs nowhere there."""
+
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Verification:
@@ -74,6 +77,11 @@ class Differing:
     """Epoch seconds."""
     last_seen: float
     """Epoch seconds. Before the last walk: the key was not quiet then, and could not be compared."""
+
+    @property
+    def remedy(self) -> str:
+        """What to do about the key."""
+        return UNMAPPED_REMEDY if self.kind == "missing_on_v2" and not self.v2 else REMEDIES[self.kind]
 
 
 class Differences:
@@ -142,5 +150,5 @@ def described(name: str, differing: Differing) -> dict[str, Any]:
         "fields": list(differing.fields),
         "first_seen": iso(differing.first_seen),
         "last_seen": iso(differing.last_seen),
-        "remedy": REMEDIES[differing.kind],
+        "remedy": differing.remedy,
     }

@@ -6,7 +6,7 @@ from service.app import App
 from service.clock import iso
 from service.control.conflicts import ConflictHead, Conflicts, Held
 from service.control.quarantine import Quarantine, QuarantineHead
-from service.control.verification import REMEDIES, Differences, Differing, read_verification
+from service.control.verification import Differences, Differing, read_verification
 from service.core.phases.left_behind import Lack, LeftBehind, left_behind
 
 
@@ -58,5 +58,5 @@ def _held(held: dict[str, Held]) -> Iterator[Lack]:
 def _differing(found: dict[str, Differing], old_table: str) -> Iterator[Lack]:
     for differing in found.values():
         of = f" in {', '.join(differing.fields)}" if differing.fields else ""
-        text = f"its two sides differ{of} ({differing.kind}; {REMEDIES[differing.kind]})"
+        text = f"its two sides differ{of} ({differing.kind}; {differing.remedy})"
         yield Lack(old_table, differing.key, "verification", text)

@@ -10,7 +10,14 @@ from structlog.testing import capture_logs
 
 from service.control.ledger import Ledger
 from service.control.stores import Stores
-from service.control.verification import REMEDIES, Verification, listing, read_verification, save_verification
+from service.control.verification import (
+    REMEDIES,
+    UNMAPPED_REMEDY,
+    Verification,
+    listing,
+    read_verification,
+    save_verification,
+)
 from service.core.item.wire import Item
 from service.core.item.write import Delete, Put
 from service.core.rules.agreement import DifferenceKind
@@ -229,6 +236,17 @@ async def test_the_list_says_how_a_key_differs_and_where(
     assert (row["difference"], row["fields"]) == (kind, fields)
     assert len(row["v2"]) == (2 if kind == "two_live_keys" else 1)
     assert row["remedy"] == REMEDIES[cast(DifferenceKind, kind)]
+
+
+async def test_an_old_item_that_belongs_nowhere_on_v2_is_one_for_the_quarantine(world: BothWays) -> None:
+    await touched(world, A)
+    away_with("a")(world)
+    world.db.apply(Put("old", {**A, "entity_type": {"S": "of no entity"}}))
+    world.skip()
+    await world.clock.advance(10)
+    await walked(world)
+    (row,) = await listed(world)
+    assert (row["difference"], row["v2"], row["remedy"]) == ("missing_on_v2", [], UNMAPPED_REMEDY)
 
 
 async def test_the_list_keeps_since_when_a_key_differs_until_it_is_equal(world: BothWays) -> None:
