@@ -165,10 +165,19 @@ class Course:
         """The sides whose application wrote the field."""
         return {side for side, writes in self.writes.items() if writes}
 
+    @cached_property
+    def on_v2(self) -> set[str | None]:
+        """All values that v2 has had of the field."""
+        return {content(step.operation.written) for step in self.steps if step.operation.side == "v2"}
+
     @property
     def ambiguous(self) -> bool:
         """Whether both sides write the field and a value comes twice: then values do not tell who has seen what."""
         return len(self.sides) > 1 and max(self.values.values()) > 1
+
+    def ended(self, side: Side) -> Value:
+        """What a side has at the end, as far as its operations tell."""
+        return self._now.get(side)
 
     def unseen(self, step: Step) -> bool:
         """Whether the other side had written the field by now without the taken write of this step having seen it.

@@ -5,10 +5,12 @@ tests and the rehearsals use the same functions.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from service.rehearsal.history import ITEM, Course, History, Logged, Step, content, number
+from service.core.item.wire import AttributeValue
+from service.core.phases.acting import Side
+from service.rehearsal.history import ITEM, OTHER, Course, History, Logged, Step, content, number
 
 
 def judge(history: History) -> list[str]:
@@ -21,6 +23,7 @@ def judge(history: History) -> list[str]:
         "no write lost": no_write_lost,
         "both sides": both_sides,
         "v2's own": v2_own,
+        "earlier value": earlier_value,
     }
     return [f"{name}: {line}" for name, sentence in sentences.items() for line in sentence(history)]
 
@@ -109,9 +112,14 @@ def no_write_lost(history: History) -> list[str]:
         there = content(history.v2.get(item, {}).get(name))
         for write in _by_time(course):
             value, side = content(write.operation.written), write.operation.side
-            kept = value in replaced or value == there or (side == "old" and (item, name, value) in logged)
-            # v2's application may have deleted the value with a place that it moved the item from, unseen.
+            kept = (
+                value in replaced
+                or value in (there, _ended(course, side))
+                or (side == "old" and (item, name, value) in logged)
+            )
+            # v2's application may have deleted the value with a place that it moved the item from, unseen, or seen in no form.
             kept = kept or (side == "old" and history.excuses(item, write.operation))
+            kept = kept or (value not in course.on_v2 and _made_since(history, write))
             if value is not None and written[value] == 1 and not kept and name not in history.v2_only:
                 found.append(f"{item} {name}: {value} of {side} is lost, {there} is there")
     return found
@@ -144,6 +152,24 @@ def v2_own(history: History) -> list[str]:
     ]
 
 
+def earlier_value(history: History) -> list[str]:
+    """(g) A field that one side alone writes ends as what that side wrote last, in the form that it wrote, or as absent: no earlier
+    value comes back.
+
+    A side that has deleted the item last is not judged: the other may have written it unseen, and then gives it back. Nor is one
+    whose item the other has deleted or created since: that has the values that the other side knows.
+    """
+    found = []
+    for item, name, course in history.fields():
+        side = next(iter(course.sides)) if len(course.sides) == 1 else None
+        if side is None or not _lives(history, item, side) or _made_since(history, course.writes[side][-1]):
+            continue
+        ended, last = course.ended(side), _last_since_creation(history, item, course.writes[side])
+        if ended is not None and ended != last and not _is_logged(history, item, name, last):
+            found.append(f"{item} {name} on {side}: {content(last)} was written last, {content(ended)} is there")
+    return found
+
+
 def compare_and_sets_held(history: History) -> int:
     """How many values were replaced by exactly one write of their side."""
     reads = Counter(
@@ -163,6 +189,39 @@ def _by_time(course: Course) -> list[Step]:
 def _steps(history: History, item: str, name: str) -> list[Step]:
     course = history.courses.get((item, name))
     return course.steps if course is not None else []
+
+
+def _is_logged(history: History, item: str, name: str, value: AttributeValue | None) -> bool:
+    return any((lost.item, lost.field, lost.value) == (item, name, value) for lost in history.logged)
+
+
+def _made_since(history: History, write: Step) -> bool:
+    """Whether the other side's application has deleted or created the item since a write."""
+    others = _item_writes(history, write.operation.item, OTHER[write.operation.side])
+    return any(step.operation.at > write.operation.at for step in others)
+
+
+def _ended(course: Course, side: Side) -> str | None:
+    """What a side has at the end of a field that it alone writes: v2 may have no form of that."""
+    return content(course.ended(side)) if course.sides == {side} else None
+
+
+def _lives(history: History, item: str, side: Side) -> bool:
+    """Whether the last that a side's application did with the item as a whole was not to delete it."""
+    writes = _item_writes(history, item, side)
+    return not writes or writes[-1].operation.written is not None
+
+
+def _last_since_creation(history: History, item: str, writes: Sequence[Step]) -> AttributeValue | None:
+    """The value of a side's last write of a field; None if the side has created the item anew since, without the field."""
+    last = writes[-1].operation
+    made = [step.operation.at for step in _item_writes(history, item, last.side) if step.operation.written is not None]
+    return last.written if not made or last.at >= made[-1] else None
+
+
+def _item_writes(history: History, item: str, side: Side) -> list[Step]:
+    course = history.courses.get((item, ITEM))
+    return course.writes[side] if course is not None else []
 
 
 def _writes_of(history: History, lost: Logged) -> list[Step]:

@@ -29,13 +29,14 @@ V2_ONLY = frozenset({"flag", "GSI2PK", "pipeline_id"})
 SIDES = ("old", "v2")
 
 
-def run_history(seed: int, mapping: Mapping, *, merges: bool = False) -> World:
+def run_history(seed: int, mapping: Mapping, *, merges: bool = False, any_form: bool = False) -> World:
     """Run the history that ``seed`` decides. Raises Violated with all that breaks a sentence of ``judgement``.
 
-    ``merges``: whether the mapping says that both sides count ``visits`` and extend ``tags``.
+    ``merges``: whether the mapping says that both sides count ``visits`` and extend ``tags``; ``any_form``: whether the old side
+    writes a field in forms that v2 cannot have.
     """
     world = new_world(seed, mapping, ("DEAL", "LEAD"))
-    world.mapping_merges = merges
+    world.mapping_merges, world.any_form = merges, any_form
     recorder, quiet = Recorder(mapping, frozenset({"tags"}) if merges else frozenset()), []
     try:
         begin(world, recorder)

@@ -23,6 +23,9 @@ BOTH_WRITE = ("title", "stage", "note", "score")
 OWN: dict[Side, tuple[str, ...]] = {"old": ("memo",), "v2": ("remark",)}
 """Fields that only one side writes; so it must always read what it wrote."""
 
+OF_ANY_FORM = "sheet"
+"""Another such field of the old side, where a run has it: a text on v2, and anything on old."""
+
 COUNTER: dict[Side, str] = {"old": "calls", "v2": "views"}
 SHARED_COUNTER = "visits"
 PAUSES = (0, 0, 1, 3, 10, 30)
@@ -42,6 +45,7 @@ class Writer:
         self.table = SideTable(world, side)
         self.left = writes
         kinds = EDITS + OF_V2 * (side == "v2") + OF_OLD * (side == "old") + CREATING * creating
+        self.own = OWN[side] + (OF_ANY_FORM,) * (side == "old" and world.any_form)
         self.kinds = kinds + MERGED * bool(world.mapping_merges)
 
     async def run(self) -> None:
@@ -64,6 +68,9 @@ class Writer:
         if name == "score":
             kind = self.rng.choice(("S", "S", "N")) if self.side == "old" else "N"
             return {kind: str(1000 + self.world.values)}
+        if name == OF_ANY_FORM:
+            text: AttributeValue = {"S": f"{self.side}{self.world.values}"}
+            return self.rng.choice((text, {"L": [text]}, {"M": {"is": text}}, {"N": str(1000 + self.world.values)}))
         if name == "created_at":
             return {"S": f"{self.rng.choice(MONTHS)}-15T10:00:00.{self.world.values:03d}Z"}
         return {"S": f"{self.side}{self.world.values}"}
@@ -72,12 +79,14 @@ class Writer:
         """A whole new item."""
         old: Item = {**old_key(number), "entity_type": {"S": "DEAL"}, "id": {"S": number}, "owner": {"S": "me"}}
         old["created_at"] = {"S": f"{MONTHS[0]}-15T10:00:00.000Z"}
-        old |= {name: self.fresh(name) for name in (*BOTH_WRITE, *OWN[self.side])}
+        old |= {name: self.fresh(name) for name in (*BOTH_WRITE, *self.own)}
+        if OF_ANY_FORM in old and self.rng.random() < 0.5:
+            del old[OF_ANY_FORM]
         return old if self.side == "old" else forward(self.world.mapping, old).item
 
     def a_name(self) -> str:
         """A field to write."""
-        return self.rng.choice((*BOTH_WRITE, *OWN[self.side]))
+        return self.rng.choice((*BOTH_WRITE, *self.own))
 
     def write(self, *writes: TransactItem) -> bool:
         """Write as the application, all or nothing."""
@@ -100,7 +109,7 @@ class Writer:
 
     async def removes(self) -> None:
         """REMOVE of a field."""
-        self.edit(self.setting(self.rng.choice(("title", "note", *OWN[self.side])), None))
+        self.edit(self.setting(self.rng.choice(("title", "note", *self.own)), None))
 
     async def compares_and_sets(self) -> None:
         """Reads an item; later sets a field of it if that still is what was read."""
@@ -181,7 +190,7 @@ class Writer:
 
         def replaced(item: Item) -> Item:
             new = {name: value for name, value in item.items() if name != self.world.mapping.stamp}
-            for name in (*BOTH_WRITE, *OWN[self.side]):
+            for name in (*BOTH_WRITE, *self.own):
                 new = self.table.set(new, name, self.fresh(name))
             return new
 
@@ -195,7 +204,7 @@ class Writer:
         image, name, stamp = self.rng.choice(images), self.a_name(), self.world.mapping.stamp
 
         def back(item: Item) -> Item:
-            for earlier in (*BOTH_WRITE, *OWN[self.side], "history", "labels"):
+            for earlier in (*BOTH_WRITE, *self.own, "history", "labels"):
                 item = self.table.set(item, earlier, self.table.get(image, earlier))
             item = with_attribute(item, stamp, image.get(stamp))
             return self.table.set(item, name, self.fresh(name)) if self.rng.random() < 0.5 else item

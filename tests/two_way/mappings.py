@@ -1,4 +1,4 @@
-"""The mapping of the random histories: the packaged one, whose deals have a number, a counter and a list more."""
+"""The mapping of the random histories: the packaged one, whose deals have a number, a text, a counter and a list more."""
 
 from functools import cache
 
@@ -8,6 +8,7 @@ from tests.builders.mappings import CRM_TEXT
 BEFORE = "      due_date: {type: string}\n"
 MORE = """\
       score: {type: number}
+      sheet: {type: string}
       visits: {type: int, default: 0%s}
       tags: {type: list, default: []%s}
 """

@@ -29,13 +29,13 @@ OPEN = {
 """The seeds at which a sentence is still broken, and that sentence."""
 
 
-def replay(seed: int) -> None:
+def replay(seed: int, *, any_form: bool = False) -> None:
     """Run one seed; a violation names the command that runs it again. Every other seed has fields that both sides count."""
     merges = seed % 2 == 1
     try:
-        run_history(seed, hot_mapping(merges=merges), merges=merges)
+        run_history(seed, hot_mapping(merges=merges), merges=merges, any_form=any_form)
     except (Violated, AssertionError) as error:
-        again = f"python -c 'from tests.two_way.test_histories import replay; replay({seed})'"
+        again = f"python -c 'from tests.two_way.test_histories import replay; replay({seed}, any_form={any_form})'"
         raise Violated(f"seed {seed}: {error}\nagain: {again}") from error
 
 
@@ -43,6 +43,12 @@ def replay(seed: int) -> None:
 def test_random_histories_keep_what_each_side_may_expect(first: int) -> None:
     for seed in range(first, first + QUICK_SEEDS // 3):
         replay(seed)
+
+
+@pytest.mark.parametrize("first", range(0, QUICK_SEEDS, QUICK_SEEDS // 3))
+def test_random_histories_keep_values_that_v2_cannot_have(first: int) -> None:
+    for seed in range(first, first + QUICK_SEEDS // 3):
+        replay(seed, any_form=True)
 
 
 @pytest.mark.slow

@@ -220,6 +220,8 @@ class World:
     """How many values the applications have made, each only once."""
     mapping_merges: bool = False
     """Whether the mapping says of some fields that both sides count them or extend them (``merge``)."""
+    any_form: bool = False
+    """Whether the old side of a random history writes a field in forms that v2 cannot have."""
     creating: bool = False
     """Whether the applications of a random history also create, delete and move hot items."""
     ends: list[tuple[int, str]] = field(default_factory=list)

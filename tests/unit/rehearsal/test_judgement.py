@@ -18,6 +18,7 @@ SENTENCES = {
     "no write lost": judgement.no_write_lost,
     "both sides": judgement.both_sides,
     "v2's own": judgement.v2_own,
+    "earlier value": judgement.earlier_value,
 }
 
 By = Literal["application", "sync"]
@@ -46,6 +47,7 @@ OLD_A = ("old", "a", "0", "o1")
 V2_A = ("v2", "a", "0", "v1")
 DELETE: tuple[Any, ...] = ("v2", ITEM, LIVE, None)
 CREATE: tuple[Any, ...] = ("old", ITEM, None, LIVE)
+OLD_DELETE: tuple[Any, ...] = ("old", ITEM, LIVE, None)
 
 BROKEN: list[tuple[str, History]] = [
     # the sync takes off what old wrote, and v2 has not written it; seen by a watcher, or by old's next operation
@@ -80,6 +82,12 @@ BROKEN: list[tuple[str, History]] = [
     ("both sides", happens(old={K: {"a": value("1")}})),
     ("both sides", happens(old={K: {"a": value("1")}}, v2={K: {"a": value("2")}})),
     ("v2's own", happens(("v2", "flag", None, "v1"), ("v2", "flag", "v1", None, "sync"), v2_only=frozenset({"flag"}))),
+    # old deletes and creates; the first item's value is back, or its own second one in another form
+    (
+        "earlier value",
+        happens(OLD_A, OLD_DELETE, ("old", "a", "o1", None), CREATE, ("old", "a", None, "o1", "sync")),
+    ),
+    ("earlier value", happens(CREATE, ("old", "a", None, "85"), ("old", "a", "85", 85, "sync"))),
 ]
 
 HELD = [
@@ -112,6 +120,11 @@ HELD = [
     ("no write lost", happens(("old", "a", "0", "85"), v2={K: {"a": value(85)}})),
     ("both sides", happens(old={K: {"a": value("1")}}, v2={K: {"a": value("1")}})),
     ("v2's own", happens(("v2", "flag", None, "v1"), ("v2", "flag", "v1", "v2"), v2_only=frozenset({"flag"}))),
+    # v2 refuses the delete and gives the item back; v2 writes the field too; the item is gone
+    ("earlier value", happens(OLD_A, OLD_DELETE, ("old", "a", "o1", None), ("old", "a", None, "o1", "sync"))),
+    ("earlier value", happens(V2_A, OLD_A, ("old", "a", "o1", "v1", "sync"))),
+    ("earlier value", happens(OLD_A, DELETE, ("old", "a", "o1", None, "sync"))),
+    ("earlier value", happens(CREATE, ("old", "a", None, "o1"))),
 ]
 
 
