@@ -141,6 +141,7 @@ class ReverseSink:
             return None
         failpoint("reverse_claimed")
         step = replace(step, read=claimed)
+        self._claims.forget_refused(step.place)  # the claim may be the one whose write was refused before
         try:
             written = await self._write(step, plan, old)
         except Poison as poison:  # DynamoDB refuses the item itself

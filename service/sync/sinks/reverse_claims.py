@@ -23,7 +23,7 @@ class ReverseClaims:
         self._refused[place.text] = half.claims[place.text].count
 
     def forget_refused(self, place: Place) -> None:
-        """The records of a place are applied."""
+        """The claimed write of a place is made again, or its records are applied."""
         self._refused.pop(place.text, None)
 
     async def settled(self, place: Place, read: EntryReading, first: str) -> ReverseHalf | None:
