@@ -58,6 +58,7 @@ CONSTANTS
                          \*   (fewer of the three), "done", "never" (guesses)
   Fence,                 \* no put of a superseded owner arrives late
   SpanEndsAtDelete,      \* a delete is the last record of its span
+  Apart,                 \* forward takes the records of a span one by one if v2 has a value of in between
   ResetsNoted            \* reverse notes which counters it put by value
 
 Old == "old"   V2 == "v2"   F == "F"   R == "R"
@@ -97,7 +98,7 @@ Live(i) == i.x = "live"
 Same(i, j) == (Live(i) = Live(j)) /\ (Live(i) => (i.a = j.a /\ i.b = j.b))
 Kind(i, j) == IF Live(i) THEN (IF Live(j) THEN "u" ELSE "d") ELSE IF Live(j) THEN "c" ELSE "n"
 NoImg  == Img("-", 0, 0, NoStamp)
-NoRec  == [from |-> 0, seq |-> 0, old |-> NoImg, new |-> NoImg, by |-> "-", w |-> 0, ws |-> {}]
+NoRec  == [from |-> 0, seq |-> 0, old |-> NoImg, new |-> NoImg, by |-> "-", w |-> 0, ws |-> {}, mid |-> {}]
 Idle   == [st |-> "idle", r |-> NoRec, pre |-> NoImg, src |-> NoImg]
 NoLate == [pre |-> NoImg, img |-> NoImg]
 NoPut  == [f \in Fields |-> 0]
@@ -358,7 +359,7 @@ HasNext(d) == pos[d] < seq[Src(d)]
 \* records i..j of the item as one
 Span(d, i, j) ==
   [from |-> i, seq |-> j, old |-> At(d, i).old, new |-> At(d, j).new, by |-> At(d, j).by, w |-> At(d, j).w,
-   ws |-> {At(d, n).w : n \in i..j}]
+   ws |-> {At(d, n).w : n \in i..j}, mid |-> {At(d, n).new : n \in i..(j - 1)}]
 \* what a worker may take together: one record; or records of the application only, not when they begin
 \* after a refused delete (it is the base of the first), and not a create that was deleted again
 Takes(d) ==
@@ -407,8 +408,20 @@ Take(d) ==
 Writer(r, f) == IF r.new[f] \in r.ws THEN r.new[f] ELSE r.w
 Logged(r, lost) == (kept \ (r.ws \X Fields)) \cup {<<Writer(r, f), f>> : f \in lost}
 
+\* v2 has a value that the span wrote and replaced: R may have passed v2's record of it, because old had it then
+IsApart(d) ==
+  LET r == mem[d].r now == mem[d].pre IN
+  /\ Apart /\ Rule = "fields" /\ d = F /\ Live(now)
+  /\ \E f \in Fields \ Counters, i \in r.mid : now[f] # r.old[f] /\ now[f] = i[f]
+
+TakeApart(d) ==
+  /\ mem[d].st = "read" /\ IsApart(d)
+  /\ LET r == Span(d, mem[d].r.from, mem[d].r.from) IN
+     mem' = [mem EXCEPT ![d] = IF Asked(d, r) = 0 THEN ReadNow(d, r) ELSE Idle]
+  /\ NoWrite /\ UNCHANGED <<log, pos, led, late, crashes, left, kept, wid, over, dlv, dup, wrong>>
+
 NoPutNeeded(d) ==
-  /\ mem[d].st = "read"
+  /\ mem[d].st = "read" /\ ~IsApart(d)
   /\ LET r == mem[d].r c == Decide(d) IN
      /\ c.k # "put"
      /\ Author(d, r)
@@ -425,7 +438,7 @@ NeedsClaim(d, n, c) ==
   ClaimFirst /\ (l.open # n \/ l.ofs # c.ofs \/ l.ovs # c.ovs \/ l.ord # c.rd \/ (LogWithClaim /\ l.lost # c.lost))
 
 DoClaim(d) ==
-  /\ mem[d].st = "read"
+  /\ mem[d].st = "read" /\ ~IsApart(d)
   /\ LET r == mem[d].r n == r.seq c == Decide(d) IN
      /\ c.k = "put"
      /\ NeedsClaim(d, n, c)
@@ -436,7 +449,7 @@ DoClaim(d) ==
   /\ NoWrite /\ UNCHANGED <<log, pos, mem, late, crashes, left, wid, over, dlv, dup, wrong>>
 
 DoPut(d) ==
-  /\ mem[d].st = "read"
+  /\ mem[d].st = "read" /\ ~IsApart(d)
   /\ LET r == mem[d].r n == r.seq c == Decide(d) IN
      /\ c.k = "put" /\ ~NeedsClaim(d, n, c)
      /\ IF PutAsRead /\ tbl[Dst(d)] # mem[d].pre
@@ -485,7 +498,7 @@ Purge(s) ==
   /\ PutOn(s, Img("none", tbl[s].a, tbl[s].b, NoStamp), log)
   /\ UNCHANGED <<pos, led, mem, late, crashes, left, wid, over, dlv, kept, dup, wrong>>
 
-Work(d) == Take(d) \/ NoPutNeeded(d) \/ DoClaim(d) \/ DoPut(d) \/ Finish(d)
+Work(d) == Take(d) \/ TakeApart(d) \/ NoPutNeeded(d) \/ DoClaim(d) \/ DoPut(d) \/ Finish(d)
 
 Next == \/ \E s \in Side : AppWrite(s) \/ Purge(s)
         \/ \E d \in Dir : Work(d) \/ Crash(d) \/ LatePut(d)

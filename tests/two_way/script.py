@@ -119,6 +119,10 @@ class Script:
         for _ in range(records):
             self._take("old", self._next("old"))
 
+    def forward_page(self, records: int) -> None:
+        """The same, with these records in one page: those of the application are carried as one."""
+        self._take("old", *(self._next("old") for _ in range(records)))
+
     def reverse(self, month: int = 0, records: int = 1) -> None:
         """The owner of a v2 key's stream applies its next records."""
         for _ in range(records):
@@ -218,7 +222,7 @@ class Script:
         tombstones = [item for item in self.world.memory.items(self.table) if "id" not in item]
         self.world.early_tombstones = {item[self.mapping.stamp]["M"]["v"]["S"] for item in tombstones}
 
-    def _take(self, stream: Stream, change: Change) -> None:
+    def _take(self, stream: Stream, change: Change, *later: Change) -> None:
         world = self.world
         side: Side = "old" if stream == "old" else "v2"
         witness = Witness(world, side)
@@ -229,14 +233,15 @@ class Script:
         if side == "old" and (self.forward_guarded or world.rule == "guarded"):
             self._guarded(change)
         elif side == "old":
-            _run(ForwardSink(access, context, 1).apply_key([change]))
+            _run(ForwardSink(access, context, 1).apply_key([change, *later]))
         elif world.rule == "ledger":
             _run(ReverseSink(access, context, 1).apply_key([change]))
         elif world.rule == "entering":
             rogue_writes = RogueWriteSink(self.mapping, witness)
             _run(EnteringSink(access, rogue_writes, context.generations, 1).apply_key([change]))
-        witness.judged(change)
-        world.read.add((change.table, change.sequence))
+        for taken in (change, *later):
+            witness.judged(taken)
+            world.read.add((taken.table, taken.sequence))
 
     def _guarded(self, change: Change) -> None:
         for write in apply_rule.guarded_writes(self.mapping, [change], GENERATION):

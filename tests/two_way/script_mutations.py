@@ -34,11 +34,16 @@ def guarded_again(script: Script) -> None:
     script.forward_guarded = True
 
 
-def take_but_ours(script: Script, stream: Any, change: Change) -> None:
+def take_but_ours(script: Script, stream: Any, change: Change, *later: Change) -> None:
     """Under the guarded rule, forward skips what reverse wrote."""
     ours = change.new is not None and script.mapping.stamp in change.new
     if not (stream == "old" and script.forward_guarded and ours):
-        REAL_TAKE(script, stream, change)
+        REAL_TAKE(script, stream, change, *later)
+
+
+def never(*_: Any) -> bool:
+    """It is not so."""
+    return False
 
 
 def _step(name: str, step: str) -> Mutation:
@@ -46,6 +51,7 @@ def _step(name: str, step: str) -> Mutation:
 
 
 SCRIPT_MUTATIONS = (
+    Mutation("changes are carried as one over what v2 has", ((ledger_forward, "_is_passed_through", never),), 0),
     Mutation("key moves go to the conflict log", ((ledger_forward, "_carried", moves_to_the_log),), 0),
     Mutation("a move begins with its tombstone", ((ledger_forward, "_carried", buried_first),), 0),
     Mutation("rolled back to guarded puts", ((Script, "roll_back", guarded_again),), 0),

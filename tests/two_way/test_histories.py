@@ -45,6 +45,17 @@ def test_random_histories_keep_what_each_side_may_expect(first: int) -> None:
         replay(seed)
 
 
+@pytest.mark.parametrize(
+    "seed",
+    [
+        pytest.param(655, id="a refused write of a counter is made after all, and the page is decided anew"),
+        pytest.param(689, id="old changes a number there and back, and reverse looks in between"),
+    ],
+)
+def test_what_a_seed_has_lost_once_stays(seed: int) -> None:
+    replay(seed, any_form=True)
+
+
 @pytest.mark.parametrize("first", range(0, QUICK_SEEDS, QUICK_SEEDS // 3))
 def test_random_histories_keep_values_that_v2_cannot_have(first: int) -> None:
     for seed in range(first, first + QUICK_SEEDS // 3):

@@ -155,6 +155,28 @@ def test_v2_deletes_and_creates_and_the_removal_on_old_is_read_between() -> Scri
     return script
 
 
+@without("changes are carried as one over what v2 has")
+def test_old_changes_there_and_back_in_one_page_and_reverse_looks_in_between() -> Script:
+    script = Script(unique=False)
+    script.v2_update(stage="1")
+    script.old_update(stage="1")
+    script.reverse()  # old has it already
+    script.old_update(stage="0")
+    script.forward_page(2)
+    return script
+
+
+@without("changes are carried as one over what v2 has")
+def test_old_changes_on_in_one_page_and_reverse_looks_in_between() -> Script:
+    script = Script(unique=False)
+    script.v2_update(stage="1")
+    script.old_update(stage="1")
+    script.reverse()
+    script.old_update(stage="2")
+    script.forward_page(2)
+    return script
+
+
 # Key moves.
 
 

@@ -5,7 +5,7 @@ otherwise v2 keeps its value and the change of that unit goes to the conflict lo
 differs on v2; otherwise v2 gets a *restore* record: the same item with a stamp that names the units which reverse must give back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -35,12 +35,23 @@ from service.core.rules.forward_plan import (
     waiting_units,
     without_write,
 )
-from service.core.rules.images import old_form, place_of_old
+from service.core.rules.images import old_form, old_image, place_of_old
 from service.core.rules.ledger import Entry, Move, Place, next_version, place_from
 from service.core.rules.ledger_writes import PlaceReading, tombstone_write, v2_write, with_difference
 from service.core.rules.restore import is_remains, is_stamped, put_back, refused_delete, two_live
 from service.core.rules.unit_verdicts import Writable, judge_units, writable_units
-from service.core.rules.units import Form, changed_units, counters, differing, hashes, old_units, remembered, v2_units
+from service.core.rules.units import (
+    ABSENT,
+    Form,
+    changed_units,
+    counters,
+    differing,
+    hashes,
+    old_units,
+    remembered,
+    same,
+    v2_units,
+)
 from service.errors import Poison
 
 
@@ -163,6 +174,8 @@ def _on_live(mapping: Mapping, change: OldChange, v2: V2State, source: PlaceRead
         # Units of another entity, or of none, are no units of this item: the whole item waits.
         forward(mapping, change.new)
     before = old_units(mapping, base) | change.bases
+    if change.between and _is_passed_through(mapping, change, before, now):
+        return ForwardPlan("apart")
     judged = judge_units(mapping, changed_units(before, after), before, now, change.new)
     writable = writable_units(mapping, old_now, now, judged.carried)
     plan = without_write([source], "duplicate", None)
@@ -179,14 +192,27 @@ def _base(mapping: Mapping, before: Item | None, after: Item) -> Item | None:
     return None if again else before
 
 
+def _is_passed_through(mapping: Mapping, change: OldChange, before: Form, now: Form) -> bool:
+    """Whether v2 has, of a unit, a value that several changes wrote and then replaced. Reverse has nothing to put on old for v2's
+    record of it, if it looks at that moment. So it is what the later of the changes replaced, as if they had come one by one."""
+    assert change.new is not None
+    units = differing(before, now) - counters(mapping.entity_of(change.new), now)
+    return bool(units) and any(_has_any(mapping, image, units, now) for image in change.between)
+
+
+def _has_any(mapping: Mapping, image: Item, units: Iterable[str], now: Form) -> bool:
+    form = old_units(mapping, old_image(mapping, image))
+    return any(same(form.get(unit, ABSENT), now.get(unit, ABSENT)) for unit in units)
+
+
 def _with_rest(plan: ForwardPlan, lost: Sequence[str], writable: Writable) -> ForwardPlan:
     """The plan with the units that are lost and those that wait."""
     if plan.outcome == "unread":
         return plan
-    outcome: Outcome = "conflict" if lost else "waiting" if writable.waiting and not writable.changes else plan.outcome
+    waits = bool(writable.waiting) and not writable.changes
     return replace(
         plan,
-        outcome=outcome,
+        outcome="conflict" if lost else "waiting" if waits else plan.outcome,
         conflict=ConflictCause("overlap", remembered(lost)) if lost else None,
         waiting=remembered(unit.unit for unit in writable.waiting),
         poison=writable.poison,

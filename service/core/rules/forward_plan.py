@@ -13,8 +13,10 @@ from service.core.rules.units import Form, old_units, remembered, written_units
 from service.core.rules.waiting import WHOLE
 from service.errors import Poison
 
-Outcome = Literal["applied", "duplicate", "conflict", "own", "waiting", "unread"]
+Outcome = Literal["applied", "duplicate", "conflict", "own", "waiting"]
 
+Undecided = Literal["unread", "apart"]
+"""unread: a place must be read too. apart: the changes must be decided one by one."""
 
 Reason = Literal["overlap", "deleted", "exists", "delete_refused", "two_live_keys"]
 
@@ -41,6 +43,8 @@ class OldChange:
     """The item afterwards, as the application saw it; None: there is none."""
     bases: Form = field(default_factory=dict)
     """By unit, the value from which a unit is judged that waits in quarantine: that before the first change that waits."""
+    between: tuple[Item, ...] = ()
+    """Of several changes, the items after each but the last, as the stream has them."""
 
 
 class V2State(NamedTuple):
@@ -60,7 +64,7 @@ class V2State(NamedTuple):
 class ForwardPlan:
     """The outcome of one change, and what is written for it."""
 
-    outcome: Outcome
+    outcome: Outcome | Undecided
     writes: tuple[Put | Update, ...] = ()
     """On v2, in this order, each on the condition that the place is as it was read."""
     places: tuple[str, ...] = ()

@@ -158,8 +158,9 @@ class ForwardSink:
         change = replace(run.last, old=run.first.old)
         waiting = await self._context.waiting(change.table, change.key)
         refused = await self._record.refused_image(read.entry.key, half)
-        first = self._context.version(run.first)
-        return Step(change, first, version, run.author.seen, read, half, waiting, refused, ours=run.author.ours)
+        first, ours = self._context.version(run.first), run.author.ours
+        between = tuple(each.old for each in run.changes[1:] if each.old is not None)
+        return Step(change, first, version, run.author.seen, read, half, waiting, refused, ours=ours, between=between)
 
     async def _carry(self, step: Step) -> EntryReading | None:
         """Carry a change of the application; decide anew as often as the item changes meanwhile. Returns the entry as it is
@@ -171,7 +172,8 @@ class ForwardSink:
             if decided is None:
                 return None
             step, plan, found = decided
-            if step.first != step.version and (plan.move is not None or is_applied(self._mapping, found, step.first)):
+            if step.first != step.version and self._is_apart(step, plan, found):
+                await self._record.drop_claim(step)
                 raise _ApartError
             try:
                 saved = await self._try(step, plan, found)
@@ -188,6 +190,10 @@ class ForwardSink:
             step = saved
             attempt += 1
             await self._access.pause(attempt)
+
+    def _is_apart(self, step: Step, plan: ForwardPlan, found: Sequence[PlaceReading]) -> bool:
+        """Whether several changes must be decided one by one."""
+        return plan.outcome == "apart" or plan.move is not None or is_applied(self._mapping, found, step.first)
 
     async def _decide(
         self, step: Step, missing: list[Place]

@@ -41,6 +41,8 @@ class Step:
     """A move that this change has begun: its put at the new place was made."""
     ours: bool = False
     """The change is a write of reverse's, after which old must get the units back that are pending."""
+    between: tuple[Item, ...] = ()
+    """Of several changes, the items after each but the last."""
     refusals: list[Poison] = field(default_factory=list)
     """Why units of the change wait, one for each time that it was decided."""
 
@@ -52,6 +54,7 @@ class Step:
             old_image(mapping, self.waiting.whole_from(self.change.old)),
             old_image(mapping, self.change.new),
             self.waiting.bases(mapping),
+            self.between,
         )
 
 
@@ -136,6 +139,15 @@ class ForwardRecord:
             removed = conflict_id(self._mapping.old.table, step.change.key, step.version)
             return await self._access.conflicts.removals(removed)
         return []
+
+    async def drop_claim(self, step: Step) -> None:
+        """Take back the claim of several changes that are to be decided one by one, and what it has put into the conflict log: none
+        of its writes was made."""
+        claim = step.read.entry.forward.claim
+        if claim is not None and claim.version == step.version and claim.lost:
+            logged = conflict_id(self._mapping.old.table, step.change.key, step.version)
+            removals = await self._access.conflicts.removals(logged)
+            await self._access.save(step.read, replace(step.half, claim=None), removals)
 
     async def refused_image(self, key: Item, half: ForwardHalf) -> Item | None:
         """The item whose delete v2 refused, if that was the change before."""

@@ -207,6 +207,28 @@ async def test_a_write_between_reading_and_put_is_kept_and_the_change_decided_an
     assert (status(world), (world.v2_lead() or {})["company"]) == (WON["status"], {"S": "v2"})
 
 
+async def test_what_is_decided_one_by_one_after_all_is_in_the_log_once(world: BothWays) -> None:
+    """The changes were claimed as one. Before the put v2's application writes what the second of them replaces."""
+    world.db.apply(Put("leads", {**v2_of(A), "company": {"S": "v2"}}))
+    world.db.apply(Put("old", {**WON, "company": {"S": "old"}}))
+    (first,) = world.unread("old")
+    world.db.apply(Put("old", {**LOST, "company": {"S": "old"}}))
+
+    async def in_between(operation: str, subject: object) -> None:
+        if isinstance(subject, Update) and subject.table == "leads":
+            world.db.before = None
+            world.edit("leads", lead_key("a"), status=WON["status"])
+
+    world.db.before = in_between
+    await world.clock_runs(world.carry_from("old"))
+    assert (status(world), (world.v2_lead() or {})["company"]) == (LOST["status"], {"S": "v2"})
+    (conflict_id,) = await world.conflicts.heads()
+    conflict = await world.conflicts.load(conflict_id)
+    assert conflict.fields == ("company",)
+    assert conflict.change is not None
+    assert conflict.change.change.sequence == first.sequence
+
+
 async def test_an_attribute_added_between_reading_and_tombstone_brings_the_item_back(world: BothWays) -> None:
     """The condition of a tombstone lists the attributes that were read."""
     world.db.apply(Delete("old", KEY))
