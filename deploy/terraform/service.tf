@@ -55,9 +55,9 @@ resource "aws_ecs_task_definition" "sync" {
     healthCheck = {
       command     = ["CMD", "python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8080/healthz', timeout=3)"]
       interval    = 10
-      timeout     = 5
+      timeout     = 10
       retries     = 3
-      startPeriod = 20
+      startPeriod = 60
     }
     mountPoints    = local.kcl ? [{ sourceVolume = "tmp", containerPath = "/tmp", readOnly = false }] : []
     systemControls = []
