@@ -236,7 +236,7 @@ def _carried(
     place to which it moves. ``units``: those that the change carries."""
     source = live.reading
     assert source.item is not None
-    content = with_difference(mapping, without_stamp(source.item, mapping.stamp), live.made, wanted)
+    content = with_difference(mapping, without_stamp(source.item, mapping.stamp), live.made, wanted, units)
     goal, was = Place(wanted.table, wanted.key), Place(live.made.table, live.made.key)
     stamp = Stamp(change.version, residue=wanted.residue, absent=wanted.absent, base=v2.seen)
     if goal.text in (source.place.text, was.text):

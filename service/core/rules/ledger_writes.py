@@ -93,17 +93,18 @@ def edited(mapping: Mapping, item: Item, before: Item, after: Item) -> tuple[Ite
     return with_difference(mapping, item, was, wanted), wanted
 
 
-def with_difference(mapping: Mapping, item: Item, was: V2Item, wanted: V2Item) -> Item:
+def with_difference(mapping: Mapping, item: Item, was: V2Item, wanted: V2Item, carried: Collection[str] = ()) -> Item:
     """The live v2 ``item`` (without its stamp) with the difference between two v2 items as the transform makes them.
 
-    Only the attributes that the difference changes are set or removed: so attributes, types and index keys that v2's application
-    gave the item stay as they are. An item that changes its table becomes what the transform makes of it.
+    Only the attributes that the difference changes are set or removed, and the fields among ``carried``: v2's application may have
+    left one out whose default the old side has written. So attributes, types and index keys that v2's application gave the item
+    stay as they are. An item that changes its table becomes what the transform makes of it.
     """
     if was.table != wanted.table:
         return dict(wanted.item)
     entity = mapping.entities[wanted.entity]
     content = dict(item)
-    for name in differences(was.item, wanted.item):
+    for name in sorted({*differences(was.item, wanted.item), *entity.fields.keys() & set(carried)}):
         if name != entity.gather and not _written_by_hand(entity, item, was.item, name):
             _set(content, name, wanted.item.get(name))
     _edit_gathered(entity, content, was.item, wanted.item)

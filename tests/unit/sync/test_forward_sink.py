@@ -229,6 +229,18 @@ async def test_what_is_decided_one_by_one_after_all_is_in_the_log_once(world: Bo
     assert conflict.change.change.sequence == first.sequence
 
 
+@pytest.mark.parametrize("written", [{"N": "0"}, {"S": ""}, {"NULL": True}, {"M": {"a": {"S": "odd"}}}, {"S": "0"}])
+async def test_what_makes_the_default_of_a_field_that_v2_has_left_out_is_carried(world: BothWays, written: Any) -> None:
+    """The transform makes the same of the old item before and after; but v2 has no such value."""
+    world.edit("leads", lead_key("a"), followers=None)
+    await world.carry()
+    world.edit("old", KEY, followers=written)
+    await world.carry()
+    assert (world.old_lead() or {})["followers"] == written
+    assert ((world.v2_lead() or {})["followers"], await world.conflicts.heads()) == ({"N": "0"}, {})
+    assert (await world.both_ways())["result"] == "equal"
+
+
 async def test_an_attribute_added_between_reading_and_tombstone_brings_the_item_back(world: BothWays) -> None:
     """The condition of a tombstone lists the attributes that were read."""
     world.db.apply(Delete("old", KEY))
