@@ -229,33 +229,6 @@ async def test_what_is_decided_one_by_one_after_all_is_in_the_log_once(world: Bo
     assert conflict.change.change.sequence == first.sequence
 
 
-@pytest.mark.parametrize("written", [{"N": "0"}, {"S": ""}, {"NULL": True}, {"M": {"a": {"S": "odd"}}}, {"S": "0"}])
-async def test_what_makes_the_default_of_a_field_that_v2_has_left_out_is_carried(world: BothWays, written: Any) -> None:
-    """The transform makes the same of the old item before and after; but v2 has no such value."""
-    world.edit("leads", lead_key("a"), followers=None)
-    await world.carry()
-    world.edit("old", KEY, followers=written)
-    await world.carry()
-    assert (world.old_lead() or {})["followers"] == written
-    assert ((world.v2_lead() or {})["followers"], await world.conflicts.heads()) == ({"N": "0"}, {})
-    assert (await world.both_ways())["result"] == "equal"
-
-
-@pytest.mark.parametrize("first", ["old", "leads"])
-async def test_old_keeps_what_v2_cannot_have_in_a_field_that_v2_has_left_out(world: BothWays, first: str) -> None:
-    """Both sides delete the item and create it anew. The stamp has the value, which stands as long as v2 has what it makes."""
-    odd = {"M": {"a": {"S": "odd"}}}
-    world.db.apply(Delete("leads", lead_key("a")))
-    world.db.apply(Delete("old", KEY))
-    world.db.apply(
-        Put("leads", {name: value for name, value in v2_of(A).items() if name not in ("followers", "_sync")})
-    )
-    world.db.apply(Put("old", {**A, "followers": odd}))
-    await world.carry_from(first)
-    await world.carry()
-    assert ((world.old_lead() or {})["followers"], (world.v2_lead() or {})["followers"]) == (odd, {"N": "0"})
-
-
 async def test_an_attribute_added_between_reading_and_tombstone_brings_the_item_back(world: BothWays) -> None:
     """The condition of a tombstone lists the attributes that were read."""
     world.db.apply(Delete("old", KEY))
