@@ -16,6 +16,7 @@ from service.core.mapping.mapping import Mapping
 from service.core.mapping.transform import forward
 from service.core.rules.authorship import live
 from service.core.rules.ledger import Place, next_version
+from service.core.rules.units import old_units, remembered, written_units
 
 MAX_NAMES = 120
 """The most attributes that one condition names. DynamoDB allows 300 operators and 4 KB of expression; 120 comparisons and the
@@ -90,7 +91,8 @@ def edited(mapping: Mapping, item: Item, before: Item, after: Item) -> tuple[Ite
     ``after``, for its place and its residue. ``before`` is the old form of ``item``. Raises Poison when an old item cannot be
     mapped."""
     was, wanted = forward(mapping, before), forward(mapping, after)
-    return with_difference(mapping, item, was, wanted), wanted
+    changed = written_units(old_units(mapping, before), old_units(mapping, after))
+    return with_difference(mapping, item, was, wanted, remembered(change.unit for change in changed)), wanted
 
 
 def with_difference(mapping: Mapping, item: Item, was: V2Item, wanted: V2Item, carried: Collection[str] = ()) -> Item:

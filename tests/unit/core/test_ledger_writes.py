@@ -190,6 +190,13 @@ def test_an_index_key_that_v2s_application_has_removed_does_not_come_back() -> N
     assert "GSI1PK" not in edit_of(item, lead(), lead(status="won"))
 
 
+def test_a_field_that_v2s_application_has_left_out_is_there_once_the_old_side_writes_its_default() -> None:
+    item = {name: content for name, content in by_application(lead()).items() if name != "company"}
+    now = old_form(MAPPING, place(), item)
+    made = edit_of(item, now, {**now, "company": {"S": ""}})
+    assert made == {**item, "company": {"S": ""}}
+
+
 GATHERED = {"M": {"mine": {"S": "in"}}}
 EDITS: dict[str, tuple[Item, str | None, Item]] = {
     "an attribute at top level is changed there": (
