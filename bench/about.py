@@ -26,6 +26,17 @@ Their clock begins after their start; that of tablesplit has the start of a back
 CPU is the least of several runs by turns: anything above it comes from other work of the machine.
 Items a second depend on the machine, and on what else it does: compare them within one table."""
 
+MISSED = """\
+What stands in the way of the goals that are not reached:
+
+- **CPU of the client**: no one part of it, see [where the client's time goes](#where-the-clients-time-goes).
+  The mapping alone, which boto3's programs run too, is a part that no client can save.
+- **CPU of a change in `dual`**: it is decided by the ledger's entry, both items and what waits, unit by unit.
+  A claim is written before each write, so that a crash loses nothing and counts nothing twice; boto3's program has none of this.
+- **Lag**: the application, `sync`, the server and the reader share the processors of one machine.
+  A shard is read four times a second, and a page is read only when the one before is applied.
+- **CPU of `status`**: the start of Python, asyncio, click and pydantic."""
+
 CLIENT = """\
 Reads, writes and the old table's stream are answered from memory, so that the server costs the client nothing but waiting.
 The control table is kept by a DynamoDB Local behind that server.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import boto3
 
-from bench.about import ABOUT, CLIENT, DUAL, DUAL_CEILING, LAG, LOCAL, MEMORY, PROFILE, STARTUP, TLS, WORKERS
+from bench.about import ABOUT, CLIENT, DUAL, DUAL_CEILING, LAG, LOCAL, MEMORY, MISSED, PROFILE, STARTUP, TLS, WORKERS
 from bench.facts import Facts
 from bench.goals import table
 from bench.kept import Found
@@ -71,6 +71,8 @@ def page(parts: Mapping[str, Found]) -> list[str]:
         "## Goals",
         "",
         *table(facts),
+        "",
+        MISSED,
         "",
         *(line for name, one in parts.items() for line in section(name, one.lines)),
     ]
