@@ -193,8 +193,8 @@ def _base(mapping: Mapping, before: Item | None, after: Item) -> Item | None:
 
 
 def _is_passed_through(mapping: Mapping, change: OldChange, before: Form, now: Form) -> bool:
-    """Whether v2 has, of a unit, a value that several changes wrote and then replaced. Reverse has nothing to put on old for v2's
-    record of it, if it looks at that moment. So it is what the later of the changes replaced, as if they had come one by one."""
+    """Whether v2 has, of some unit, a value that one of the changes wrote and a later one replaced. Reverse may have passed v2's
+    record of it, because old had the value at that moment. So v2 has written nothing unseen: the later change has replaced it."""
     assert change.new is not None
     units = differing(before, now) - counters(mapping.entity_of(change.new), now)
     return bool(units) and any(_has_any(mapping, image, units, now) for image in change.between)
