@@ -121,6 +121,11 @@ class History:
             if name not in self.shared_counters and name != ITEM:
                 yield item, name, course
 
+    @cached_property
+    def lost(self) -> frozenset[tuple[str, str, str | None]]:
+        """The item, field and content of everything in the conflict log."""
+        return frozenset((lost.item, lost.field, content(lost.value)) for lost in self.logged)
+
     def _period(self, at: float) -> int:
         return sum(moment < at for moment in self.quiet)
 

@@ -105,7 +105,6 @@ def no_write_lost(history: History) -> list[str]:
 
     Judged for values that were written once.
     """
-    logged = {(lost.item, lost.field, content(lost.value)) for lost in history.logged}
     found = []
     for item, name, course in history.fields():
         written, replaced = course.values, {content(step.operation.read) for step in _by_time(course)}
@@ -115,7 +114,7 @@ def no_write_lost(history: History) -> list[str]:
             kept = (
                 value in replaced
                 or value in (there, _ended(course, side))
-                or (side == "old" and (item, name, value) in logged)
+                or (side == "old" and (item, name, value) in history.lost)
             )
             # v2's application may have deleted the value with a place that it moved the item from, unseen, or seen in no form.
             kept = kept or (side == "old" and history.excuses(item, write.operation))
@@ -157,7 +156,8 @@ def earlier_value(history: History) -> list[str]:
     value comes back.
 
     A side that has deleted the item last is not judged: the other may have written it unseen, and then gives it back. Nor is one
-    whose item the other has deleted or created since: that has the values that the other side knows.
+    whose item the other has deleted or created since: that has the values that the other side knows. Nor is what
+    the conflict log has as lost.
     """
     found = []
     for item, name, course in history.fields():
@@ -165,7 +165,7 @@ def earlier_value(history: History) -> list[str]:
         if side is None or not _lives(history, item, side) or _made_since(history, course.writes[side][-1]):
             continue
         ended, last = course.ended(side), _last_since_creation(history, item, course.writes[side])
-        if ended is not None and ended != last and not _is_logged(history, item, name, last):
+        if ended is not None and ended != last and (item, name, content(last)) not in history.lost:
             found.append(f"{item} {name} on {side}: {content(last)} was written last, {content(ended)} is there")
     return found
 
@@ -189,10 +189,6 @@ def _by_time(course: Course) -> list[Step]:
 def _steps(history: History, item: str, name: str) -> list[Step]:
     course = history.courses.get((item, name))
     return course.steps if course is not None else []
-
-
-def _is_logged(history: History, item: str, name: str, value: AttributeValue | None) -> bool:
-    return any((lost.item, lost.field, lost.value) == (item, name, value) for lost in history.logged)
 
 
 def _made_since(history: History, write: Step) -> bool:
