@@ -95,7 +95,7 @@ def edited(mapping: Mapping, item: Item, before: Item, after: Item) -> tuple[Ite
     return with_difference(mapping, item, was, wanted, remembered(change.unit for change in changed)), wanted
 
 
-def with_difference(mapping: Mapping, item: Item, was: V2Item, wanted: V2Item, carried: Collection[str] = ()) -> Item:
+def with_difference(mapping: Mapping, item: Item, was: V2Item, wanted: V2Item, carried: Collection[str]) -> Item:
     """The live v2 ``item`` (without its stamp) with the difference between two v2 items as the transform makes them.
 
     Only the attributes that the difference changes are set or removed, and the fields among ``carried``: v2's application may have

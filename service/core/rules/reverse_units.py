@@ -161,8 +161,9 @@ def still_has(unit: str, form: Form, now: Form) -> bool:
 
 def _unchanged(change: V2Change, values: Collection[str], now: V2Now) -> frozenset[str]:
     """Those of ``values`` that v2 still has in the very form of a record of tablesplit."""
-    if change.stamp is None or change.new is None:
+    if change.stamp is None:
         return frozenset()
+    assert change.new is not None
     form = change.new.form
     return frozenset(unit for unit in values if equal(form.get(unit, ABSENT).raw, now.form.get(unit, ABSENT).raw))
 

@@ -172,7 +172,7 @@ class ForwardSink:
             if decided is None:
                 return None
             step, plan, found = decided
-            if step.first != step.version and self._is_apart(step, plan, found):
+            if step.between and self._is_apart(step, plan, found):
                 await self._record.drop_claim(step)
                 raise _ApartError
             try:
