@@ -69,7 +69,7 @@ def show(key_id: str, as_json: bool) -> None:
 def retry(ids: tuple[str, ...], all_keys: bool, as_json: bool) -> None:
     """Apply the waiting changes, after the item or the mapping was corrected. Exit status 1 when a key stays in quarantine.
 
-    ID: as the list has it, or as much of it as no other id begins with.
+    ID may be cut off, as for show.
     """
     if bool(ids) == all_keys:
         raise click.UsageError("Give IDs, or --all.")
@@ -93,7 +93,7 @@ def retry(ids: tuple[str, ...], all_keys: bool, as_json: bool) -> None:
 def drop(key_id: str, why: str, yes: bool, as_json: bool) -> None:
     """Drop the changes that wait under ID: they are lost. `validate` then shows the differences.
 
-    ID: as the list has it, or as much of it as no other id begins with.
+    ID may be cut off, as for show.
     """
     confirm(f"The changes that wait under {key_id} will be lost.", "drop", yes=yes)
 
