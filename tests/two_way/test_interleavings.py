@@ -157,10 +157,7 @@ def test_v2_deletes_and_creates_and_the_removal_on_old_is_read_between() -> Scri
 
 @without("changes are carried as one over what v2 has")
 def test_old_changes_there_and_back_in_one_page_and_reverse_looks_in_between() -> Script:
-    script = Script(unique=False)
-    script.v2_update(stage="1")
-    script.old_update(stage="1")
-    script.reverse()  # old has it already
+    script = _passed_between()
     script.old_update(stage="0")
     script.forward_page(2)
     return script
@@ -168,12 +165,18 @@ def test_old_changes_there_and_back_in_one_page_and_reverse_looks_in_between() -
 
 @without("changes are carried as one over what v2 has")
 def test_old_changes_on_in_one_page_and_reverse_looks_in_between() -> Script:
+    script = _passed_between()
+    script.old_update(stage="2")
+    script.forward_page(2)
+    return script
+
+
+def _passed_between() -> Script:
+    """Both sides have written one value, and reverse has passed v2's record of it, since old has it already."""
     script = Script(unique=False)
     script.v2_update(stage="1")
     script.old_update(stage="1")
     script.reverse()
-    script.old_update(stage="2")
-    script.forward_page(2)
     return script
 
 

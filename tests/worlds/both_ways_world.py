@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import orjson
 import pytest
@@ -78,6 +78,14 @@ class BothWays(World):
         self.silence = Silence()
         self.conflicts = Conflicts(self.control)
         self.quarantine = Quarantine(self.control, self.clock)
+
+    @classmethod
+    async def carried(cls, old: Item) -> Self:
+        """A migration whose one old item was carried to v2."""
+        world = cls()
+        world.db.apply(Put("old", old))
+        await world.carry()
+        return world
 
     def put_on_both_sides(self, old: Item | None, v2: Item | None) -> None:
         """Put the items on both sides, with no record of them left to read."""

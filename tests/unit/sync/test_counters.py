@@ -6,7 +6,7 @@ import pytest
 
 from service.control.ledger import EntryReading
 from service.core.item.wire import Item
-from service.core.item.write import Put, Update
+from service.core.item.write import Update
 from service.core.mapping.mapping import Mapping, load_mapping
 from service.sync.sinks.ledger_access import LedgerAccess
 from tests.worlds.both_ways_world import BothWays
@@ -42,10 +42,7 @@ class Counting(BothWays):
 
 @pytest.fixture
 async def world() -> Counting:
-    world = Counting()
-    world.db.apply(Put("old", {**KEY, "id": {"S": "a"}, "n": {"N": "10"}}))
-    await world.carry()
-    return world
+    return await Counting.carried({**KEY, "id": {"S": "a"}, "n": {"N": "10"}})
 
 
 async def test_a_write_that_was_refused_and_then_made_is_not_made_again(

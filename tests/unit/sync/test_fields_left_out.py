@@ -15,10 +15,7 @@ A = lead("a", status={"S": "new"})
 @pytest.fixture
 async def world() -> BothWays:
     """One lead, carried to v2."""
-    world = BothWays()
-    world.db.apply(Put("old", A))
-    await world.carry()
-    return world
+    return await BothWays.carried(A)
 
 
 @pytest.mark.parametrize("written", [{"N": "0"}, {"S": ""}, {"NULL": True}, {"M": {"a": {"S": "odd"}}}, {"S": "0"}])

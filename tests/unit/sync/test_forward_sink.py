@@ -24,10 +24,7 @@ WITHOUT_ID = {name: value for name, value in A.items() if name != "id"}
 @pytest.fixture
 async def world() -> BothWays:
     """One lead, carried to v2."""
-    world = BothWays()
-    world.db.apply(Put("old", A))
-    await world.carry()
-    return world
+    return await BothWays.carried(A)
 
 
 def on_v2(write: Any) -> bool:

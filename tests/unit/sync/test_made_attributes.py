@@ -48,10 +48,7 @@ def lead(status: str = "new", name: str = "Ann", owner: str | None = None, **mor
 @pytest.fixture
 async def world() -> MadeWays:
     """One lead, carried to v2."""
-    world = MadeWays()
-    world.db.apply(Put("old", lead()))
-    await world.carry()
-    return world
+    return await MadeWays.carried(lead())
 
 
 def edit_v2(world: MadeWays, **texts: str) -> None:

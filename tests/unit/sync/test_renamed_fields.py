@@ -6,7 +6,6 @@ import pytest
 
 from service.core.item.stamp import without_stamp
 from service.core.item.wire import Item
-from service.core.item.write import Put
 from service.core.mapping.mapping import Mapping, load_mapping
 from service.core.mapping.transform import forward
 from service.core.rules.units import shown
@@ -71,10 +70,7 @@ class Renamed(BothWays):
 
 @pytest.fixture
 async def world() -> Renamed:
-    world = Renamed()
-    world.db.apply(Put("old", ITEM))
-    await world.carry()
-    return world
+    return await Renamed.carried(ITEM)
 
 
 async def test_what_both_sides_add_and_agree_on_is_carried_whatever_its_name(world: Renamed) -> None:

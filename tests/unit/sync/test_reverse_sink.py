@@ -21,10 +21,7 @@ ELSEWHERE = {"S": "2030-01-01"}
 @pytest.fixture
 async def world() -> BothWays:
     """One lead, carried to v2."""
-    world = BothWays()
-    world.db.apply(Put("old", A))
-    await world.carry()
-    return world
+    return await BothWays.carried(A)
 
 
 def on_old(write: Any) -> bool:
